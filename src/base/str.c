@@ -15,6 +15,8 @@
 #define NUMBER_TEXT_MAX 400
 #define BUF_FIRST_BYTES ((size_t)64)
 
+static void buf_vfmt(struct buf *buf, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
 struct str str_from(const char *c_text) {
     return c_text ? (struct str){c_text, strlen(c_text)} : STR_NONE;
 }
@@ -144,17 +146,18 @@ struct str str_dup(struct arena *arena, struct str s) {
     return (struct str){copy, s.n};
 }
 
+struct str str_vfmt(struct arena *arena, const char *format, va_list args) {
+    struct buf buf = {.arena = arena};
+    buf_vfmt(&buf, format, args);
+    return buf_str(&buf);
+}
+
 struct str str_fmt(struct arena *arena, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    struct str text = str_vfmt(arena, format, args);
     va_end(args);
-    assert(length >= 0);
-    char *text = arena_alloc(arena, (size_t)length + 1);
-    va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
-    va_end(args);
-    return (struct str){text, (size_t)length};
+    return text;
 }
 
 /* One row of the table at a time: row[j] is the distance of a's first i bytes and b's first j. */
@@ -250,17 +253,26 @@ void buf_byte(struct buf *buf, char byte) {
     buf->p[buf->n++] = byte;
 }
 
+/* Mostly the text fits at the first try; only a longer one is formatted twice. */
+static void buf_vfmt(struct buf *buf, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    buf_reserve(buf, 0);
+    int length = vsnprintf(buf->p + buf->n, buf->room - buf->n, format, args);
+    assert(length >= 0);
+    if ((size_t)length >= buf->room - buf->n) {
+        buf_reserve(buf, (size_t)length);
+        vsnprintf(buf->p + buf->n, buf->room - buf->n, format, again);
+    }
+    va_end(again);
+    buf->n += (size_t)length;
+}
+
 void buf_fmt(struct buf *buf, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    buf_vfmt(buf, format, args);
     va_end(args);
-    assert(length >= 0);
-    buf_reserve(buf, (size_t)length);
-    va_start(args, format);
-    vsnprintf(buf->p + buf->n, (size_t)length + 1, format, args);
-    va_end(args);
-    buf->n += (size_t)length;
 }
 
 struct str buf_str(struct buf *buf) {

@@ -44,6 +44,7 @@ bool str_to_double(struct str s, double *ret_value); /* JSON's number grammar, u
 /* Copies end in NUL. */
 struct str str_dup(struct arena *arena, struct str s);
 struct str str_fmt(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str str_vfmt(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* Levenshtein distance, at most limit + 1; for "did you mean". */
 size_t str_distance(struct str a, struct str b, size_t limit);

@@ -1,0 +1,34 @@
+/* base/id.h - event and delivery identities.
+ *
+ * An event's id is a UUIDv7 (RFC 9562, 5.7): time ordered, made from the
+ * turn's clock and rng. A delivery's id is a UUIDv8 (RFC 9562, 5.8) cut from a
+ * SHA-256 over what the delivery is, so the same delivery has the same id in
+ * every attempt, after a crash, and in a restored backup.
+ */
+#ifndef BASE_ID_H
+#define BASE_ID_H
+
+#include "base/rng.h"
+#include "base/str.h"
+
+struct hasher;
+
+struct uuid {
+    uint8_t b[16];
+};
+#define UUID_TEXT_LENGTH 36
+
+/* Strictly increasing while *last is kept by one caller, also within a millisecond and when the clock steps back. */
+struct uuid uuid_v7(int64_t now_us, struct rng *rng, struct uuid *last);
+/* The smallest v7 id a moment may have; for since/until over ids. */
+struct uuid uuid_v7_floor(int64_t at_us);
+/* v8 from SHA-256 over the parts, each with its length before it. */
+struct uuid uuid_derive(struct hasher *hasher, const struct str *parts, size_t count);
+
+void uuid_format(struct uuid id, char ret_text[UUID_TEXT_LENGTH + 1]);
+struct str uuid_str(struct arena *arena, struct uuid id);
+bool uuid_parse(struct str text, struct uuid *ret_id); /* 8-4-4-4-12, either case */
+bool uuid_eq(struct uuid a, struct uuid b);
+bool uuid_is_zero(struct uuid id);
+
+#endif

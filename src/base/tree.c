@@ -1,0 +1,48 @@
+/* base/tree.c - see tree.h. */
+#include "base/tree.h"
+
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct tree *tree_get(const struct tree *map, struct str name) {
+    if (!map || map->kind != TREE_MAP) return NULL;
+    for (size_t i = 0; i < map->count; i++)
+        if (str_eq(map->names[i], name)) return map->items[i];
+    return NULL;
+}
+
+struct str tree_text(const struct tree *map, struct str name) {
+    const struct tree *item = tree_get(map, name);
+    return item && item->kind == TREE_SCALAR ? item->text : STR_NONE;
+}
+
+static bool finding_is_before(const struct finding *a, const struct finding *b) {
+    int files = str_cmp(a->file, b->file);
+    if (files) return files < 0;
+    if (a->mark.line != b->mark.line) return a->mark.line < b->mark.line;
+    return a->mark.column < b->mark.column;
+}
+
+void finding_add(struct findings *findings, struct str file, struct tree_mark mark, const char *code,
+                 const char *format, ...) {
+    bool warning = code[0] == 'W';
+    size_t kept = findings->errors + findings->warnings;
+    *(warning ? &findings->warnings : &findings->errors) += 1;
+    if (kept >= FINDINGS_MAX) return;
+    struct finding *finding = arena_new(findings->arena, struct finding);
+    *finding = (struct finding){.warning = warning, .file = file, .mark = mark};
+    assert(strlen(code) < sizeof finding->code);
+    strcpy(finding->code, code);
+    va_list args;
+    va_start(args, format);
+    finding->text = str_vfmt(findings->arena, format, args);
+    va_end(args);
+    /* Behind all that are not after it: findings of one place stay in the order they were made. */
+    struct finding **place = &findings->first;
+    while (*place && !finding_is_before(finding, *place)) place = &(*place)->next;
+    finding->next = *place;
+    *place = finding;
+}
