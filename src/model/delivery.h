@@ -1,0 +1,69 @@
+/* model/delivery.h - a delivery: event x destination x step x run, the unit of
+ * retry, limit, breaker and dead letter; and the one table of how its status
+ * may change.
+ *
+ * A step tells apart two uses of one destination by one event: "<route>" for
+ * the first use in a route, "<route>.2" for the second, or "<route>:<key>"
+ * where the delivery names a key. Texts are borrowed.
+ */
+#ifndef MODEL_DELIVERY_H
+#define MODEL_DELIVERY_H
+
+#include "model/event.h"
+
+struct hasher;
+
+/* X(NAME) */
+#define DELIVERY_STATUS_LIST(X) X(PENDING) X(PROCESSING) X(COMPLETED) X(FAILED) X(UNKNOWN) X(HELD) X(SKIPPED)
+enum delivery_status {
+#define DELIVERY_STATUS_ENUM(name) DELIVERY_##name,
+    DELIVERY_STATUS_LIST(DELIVERY_STATUS_ENUM)
+#undef DELIVERY_STATUS_ENUM
+        DELIVERY_STATUS_COUNT
+};
+
+struct delivery {
+    int64_t seq; /* insertion order; 0 before it is stored */
+    struct uuid id; /* also the idempotency key sent to the provider */
+    struct uuid event_id;
+    struct str destination, action; /* action "" for a plain http destination */
+    struct str route, step;
+    int32_t run;
+    enum delivery_status status; /* UNKNOWN and due: look it up, do not send */
+    int32_t retry_count;         /* retries spent in the fast lane and the slow lane together */
+    int32_t attempts;            /* attempts recorded so far */
+    int64_t due_us;              /* not before */
+    int64_t first_due_us;        /* its first due time: give_up counts from here */
+    int64_t late_us;             /* do not send after this moment, 0 = no such moment */
+    int64_t first_sent_us;       /* when the provider first may have seen the key, 0 = never */
+    int64_t lease_until_us;
+    int64_t lease_epoch; /* raised by each claim; a settle must bring it */
+    struct str params;   /* JSON: the body or the connector's parameters; "" = the payload as received */
+    struct str order_key; /* "" = no order */
+    bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
+    struct uuid batch;    /* zero, or the frozen set it is sent in */
+    int32_t last_status;  /* HTTP status of the last attempt, 0 = none */
+    struct str last_error;
+    int64_t created_us, updated_us;
+    const struct event *event; /* set by a claim and by a plan; NULL in lists */
+};
+
+/* One try, kept as history. outcome: done retry failed unknown. */
+struct attempt {
+    int32_t number; /* from 1 */
+    int64_t started_us, finished_us;
+    struct str outcome;
+    int32_t http_status;
+    struct str error, answer; /* answer: at most DELIVERY_ANSWER_MAX bytes of the body */
+};
+#define DELIVERY_ANSWER_MAX ((size_t)1024)
+
+const char *delivery_status_text(enum delivery_status status);
+bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
+/* The legal graph, by table. COMPLETED, FAILED and SKIPPED are final: a replay makes a new run. */
+bool delivery_may(enum delivery_status from, enum delivery_status to);
+bool delivery_is_final(enum delivery_status status);
+/* From (idempotency key, destination, step, run), by SHA-256. */
+struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step, int32_t run);
+
+#endif
