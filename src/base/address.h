@@ -1,0 +1,21 @@
+/* base/address.h - which addresses and hosts may be called.
+ *
+ * A destination must not reach into the operator's own network unless it says
+ * allow_private: true. The address that counts is the one the socket connects
+ * to, so the same rule runs in the HTTP client's socket callback. Embedded
+ * forms (IPv4-mapped, 6to4, Teredo, NAT64) are unwrapped first.
+ * Source: IANA special-purpose address registries (RFC 6890 and updates).
+ */
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
+
+#include "base/str.h"
+
+/* family AF_INET (4 bytes) or AF_INET6 (16); false for anything else than globally reachable unicast. */
+bool address_is_public(int family, const uint8_t *bytes);
+/* An http or https URL whose host is a name of [a-z0-9.-], a strict dotted quad or a bracketed IPv6 address,
+ * without user info, control characters or blanks. *ret_host is a slice of url. *ret_literal_private: the host is an
+ * address literal and not public. reason (NULL when fine) is a sentence for a person. */
+bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason);
+
+#endif

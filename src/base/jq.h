@@ -1,0 +1,63 @@
+/* base/jq.h - all jq of a configuration, as one compiled program of numbered
+ * functions, and the evaluator through which the pure rooms call it.
+ *
+ * The only file that knows libjq (which is treated as untrusted code: see
+ * sandbox/sandbox.h, which runs an engine in a process of its own). Programs
+ * are written by the operator; inputs are hostile. A function sees `.` (its
+ * input) and `$event` (the whole event, or null). env, $ENV, input, debug,
+ * halt, include, import and friends are taken away; `now` is the event's time,
+ * so that a replay gives the same answer.
+ * Thread: an engine belongs to one thread. Compiling costs about 20 ms.
+ */
+#ifndef BASE_JQ_H
+#define BASE_JQ_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define JQ_FUNCTIONS_MAX 4096
+#define JQ_TEXT_MAX ((size_t)16384)
+
+/* Collects functions; zeros with .arena set are ready for use. */
+struct jq_source {
+    struct arena *arena;
+    struct str *texts;
+    size_t count, room;
+};
+/* Adds an expression, gives its number. The same text added twice gets the same number. */
+size_t jq_add(struct jq_source *source, struct str expression);
+/* A lexical look at one expression: balanced brackets and strings, length, no include/import.
+ * NULL when fine, else a sentence in arena. Cheap; no compile. */
+const char *jq_lex_problem(struct arena *arena, struct str expression);
+/* Compiles one expression alone, in this process. On failure *ret_problem is a sentence for a person without
+ * libjq's "at <top-level>" noise. */
+MUST_USE enum err jq_check(struct arena *arena, struct str expression, struct str *ret_problem);
+/* The whole program's text. */
+struct str jq_program(const struct jq_source *source, struct arena *arena);
+
+struct jq; /* an engine: one compiled program */
+MUST_USE enum err jq_open(struct str program, struct jq **ret_jq, struct arena *arena, struct str *ret_problem);
+void jq_close(struct jq *jq);
+
+/* One call. input and event are JSON texts ("" = null). The first output is the result; no output is "" .
+ * err is ERR_NONE, ERR_JQ_RUN (result = jq's message) or ERR_JQ_RUNAWAY. */
+struct jq_call {
+    size_t function;
+    struct str input, event;
+    enum err err;
+    struct str result; /* JSON text, in the arena given to run */
+};
+/* Runs one call in this process; nothing bounds its time or memory. */
+void jq_run(struct jq *jq, struct jq_call *call, struct arena *arena);
+
+/* What the pure rooms are given: runs a batch of calls, each gets its own err. Never fails as a whole.
+ * A call that is stopped for running away gets ERR_JQ_RUNAWAY; the calls after it in the batch are still run. */
+struct evaluator {
+    void (*run)(void *self, struct jq_call *calls, size_t count, struct arena *arena);
+    void *self;
+};
+
+/* `drumbeat --jq EXPR`: all outputs of one expression over one JSON text, one a line (texts raw when raw is set). */
+MUST_USE enum err jq_filter(struct arena *arena, struct str expression, struct str input, bool raw, struct str *ret_output, struct str *ret_problem);
+
+#endif

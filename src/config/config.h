@@ -1,0 +1,55 @@
+/* config/config.h - drumbeat.yaml, from text to settings. Pure.
+ *
+ * Four files, one job each: parse.c (text -> tree; the one file that knows
+ * YAML), keys.def + check.c (tree -> settings by THE table of keys), secret.c
+ * (names -> values, through a lookup it is given), schema.c and explain.c
+ * (texts from the same table), diff.c (what a reload would change).
+ * All findings at once, each with line and column and, where a name is near,
+ * "did you mean".
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "model/catalog.h"
+#include "model/settings.h"
+
+#define CONFIG_TEXT_MAX ((size_t)1 << 20)
+#define CONFIG_NODES_MAX 100000
+
+/* YAML to tree; every scalar stays text. Aliases are refused beyond 100. NULL when it did not parse (findings say why). */
+struct tree *config_parse(struct arena *arena, struct str file, struct str text, struct findings *findings);
+
+/* Looks a secret's value up by name. ret_note: "" or a warning ("from the environment"). false = not found, or refused with
+ * the reason in ret_note (a secrets file with an open mode). */
+struct secret_source {
+    bool (*lookup)(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note);
+    void *self;
+};
+
+/* Tree to settings. Always returns something; use it only when findings->errors is 0. jq texts are not compiled here. */
+struct settings *config_check(struct arena *arena, const struct tree *tree, const struct catalog *catalog,
+                              const struct secret_source *secrets, struct findings *findings);
+
+/* ---- texts from the same table ---- */
+struct str config_schema(struct arena *arena, const struct catalog *catalog); /* JSON Schema 2020-12 */
+/* Help on a key ("limit", "server.max_body", "destinations.*.retry"); STR_NONE when there is none. */
+struct str config_explain(struct arena *arena, struct str key);
+/* Markdown reference of every key. */
+struct str config_reference(struct arena *arena);
+
+/* ---- reload ---- */
+struct change {
+    struct change *next;
+    struct str text; /* "destination crm: limit 10/s -> 5/s" */
+    bool needs_restart;
+};
+/* What applying `after` over `before` would change, in the order of the table; secrets are named, never shown. */
+struct change *config_diff(struct arena *arena, const struct settings *before, const struct settings *after);
+
+/* `drumbeat.yaml:31:7: error E0204: unknown key ...` one a line. */
+struct str findings_text(struct arena *arena, const struct findings *findings);
+/* The same as a JSON array, for -o json. */
+struct str findings_json(struct arena *arena, const struct findings *findings);
+
+#endif

@@ -1,0 +1,45 @@
+/* http/listener.h - the real inlet: HTTP/1.1 in, over TCP and a unix socket.
+ *
+ * One thread of libmicrohttpd for each socket. Framing that RFC 9112 says to
+ * refuse is refused here (Content-Length with Transfer-Encoding, two Hosts,
+ * control characters, chunked on HTTP/1.0 ...): 400 and close. Total deadlines
+ * for header and body, limits on connections (per address too), on body and
+ * header bytes. Paths under probe_paths are answered by the listener's own
+ * thread with the text last published, so they answer while the store stalls;
+ * a request that waits longer than stall_us gets 503.
+ * Thread: collect, reply, publish from the loop's thread.
+ */
+#ifndef HTTP_LISTENER_H
+#define HTTP_LISTENER_H
+
+#include "http/wake.h"
+#include "world.h"
+
+struct listener;
+
+struct listener_options {
+    struct str host; /* "" = no TCP */
+    uint16_t port;   /* 0 = any free one */
+    struct str socket_path; /* "" = no unix socket; mode 0600, a stale one is replaced */
+    int64_t max_body_bytes, max_header_bytes;
+    int64_t header_timeout_us, body_timeout_us, idle_timeout_us;
+    int64_t stall_us; /* longest wait for a reply */
+    int32_t connections, connections_per_address;
+    size_t queue_max; /* requests waiting for the loop; beyond it 503 + Retry-After */
+};
+MUST_USE enum err listener_open(const struct listener_options *options, const struct clock *clock, struct wake *wake,
+                                struct arena *arena, struct listener **ret_listener, struct str *ret_problem);
+struct inlet listener_inlet(struct listener *listener);
+uint16_t listener_port(const struct listener *listener);
+/* What GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". Copied. */
+void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
+/* No new connections or requests: what comes gets 503 STOPPING. */
+void listener_quiesce(struct listener *listener);
+void listener_close(struct listener *listener); /* answers 503 to all that still waits */
+
+struct listener_counts {
+    uint64_t requests, refused, connections;
+};
+struct listener_counts listener_counts(struct listener *listener);
+
+#endif

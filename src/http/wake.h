@@ -1,0 +1,16 @@
+/* http/wake.h - the real clock, and the one thing the loop sleeps on. */
+#ifndef HTTP_WAKE_H
+#define HTTP_WAKE_H
+
+#include "world.h"
+
+struct wake; /* an eventfd; wake_raise may be called from any thread and from a signal handler */
+
+struct wake *wake_new(void);
+void wake_free(struct wake *wake);
+void wake_raise(struct wake *wake);
+int wake_fd(const struct wake *wake);
+/* The real clock; its wait ends when wake_raise was called since the last wait. Lives as long as wake. */
+struct clock wake_clock(struct wake *wake);
+
+#endif

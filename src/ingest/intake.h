@@ -1,0 +1,50 @@
+/* ingest/intake.h - from a request's body to events, or a refusal. Pure.
+ *
+ * Takes `application/json` (one object, or an array) and
+ * `application/x-ndjson`. Everything is checked before anything is accepted:
+ * names, types, limits; unknown fields are refused. The payload is kept byte
+ * for byte; its fingerprint is the SHA-256 of its RFC 8785 form.
+ */
+#ifndef INGEST_INTAKE_H
+#define INGEST_INTAKE_H
+
+#include "base/arena.h"
+#include "model/event.h"
+#include "model/request.h"
+#include "model/settings.h"
+
+#define INTAKE_BATCH_MAX 10000 /* items of one request */
+
+struct intake_context {
+    const struct settings *settings;
+    int64_t wall_us;
+    struct hasher *hasher;
+    struct rng *rng;
+    struct uuid *last_id;
+    struct arena *arena;
+};
+
+struct refusal {
+    enum err err;
+    struct str detail;  /* a sentence */
+    struct str pointer; /* RFC 6901, "" = the whole body */
+};
+/* One input: an event, or why it is none. */
+struct intake_item {
+    bool valid;
+    struct event event;
+    struct refusal refusal;
+};
+struct intake {
+    bool batch; /* the answer is a list */
+    struct intake_item *items;
+    size_t count;
+};
+/* ERR_NONE, or the refusal of the request as a whole (media type, size, JSON of a single body) in *ret_refusal. */
+MUST_USE enum err intake_request(const struct intake_context *context, const struct request *request, struct intake *ret_intake,
+                                 struct refusal *ret_refusal);
+
+/* RFC 9457 problem+json for a refusal. */
+struct str problem_json(struct arena *arena, const struct refusal *refusal, struct str request_id);
+
+#endif

@@ -1,0 +1,34 @@
+/* sandbox/sandbox.h - jq in a process of its own.
+ *
+ * libjq cannot be interrupted and may abort or corrupt memory on hostile
+ * input, so the engine runs in a child with limits on memory (RLIMIT_AS) and
+ * no rights it needs not (seccomp: read, write, memory, exit). A batch of calls goes over a
+ * socket pair; a call that passes its deadline, or kills the child, is marked
+ * ERR_JQ_RUNAWAY, the child is killed and started again, and the calls after it
+ * are run. The child holds no secrets: it is started by exec of this program
+ * with an empty environment (`drumbeat jq-worker`, a hidden command), program on its input.
+ * Thread: one. The simulator uses base/jq.h directly instead.
+ */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include "base/jq.h"
+
+struct sandbox;
+
+struct sandbox_options {
+    struct str executable; /* "/proc/self/exe" but for tests */
+    int64_t deadline_us;   /* for one call; 250 ms */
+    int64_t memory_bytes;  /* RLIMIT_AS of the child; 256 MiB */
+};
+/* Starts the child and compiles the program in it. JQ_COMPILE with the words of libjq. */
+MUST_USE enum err sandbox_open(const struct sandbox_options *options, struct str program, struct arena *arena,
+                               struct sandbox **ret_sandbox, struct str *ret_problem);
+void sandbox_close(struct sandbox *sandbox);
+struct evaluator sandbox_evaluator(struct sandbox *sandbox);
+uint64_t sandbox_restarts(const struct sandbox *sandbox);
+
+/* The child's main: serves calls on descriptor 0 until it ends. */
+int sandbox_worker_main(void);
+
+#endif

@@ -1,0 +1,87 @@
+/* world.h - the four narrow seams through which everything outside is reached.
+ * All else is plain calls. The real ends are in http/ and store/driver_*.c, the
+ * simulated ones in sim/.
+ *
+ * Thread: the loop's thread calls all of them, except where `wake` is named.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "base/err.h"
+#include "model/exchange.h"
+#include "model/request.h"
+
+struct arena;
+
+/* ---- clock ---- */
+struct clock {
+    int64_t (*wall_us)(void *self); /* what a calendar shows; may jump */
+    int64_t (*now_us)(void *self);  /* wall time at start plus monotonic time since: never jumps; leases, limits, retries */
+    /* Sleeps until now_us() reaches until_us or something woke it, whichever is first. */
+    void (*wait)(void *self, int64_t until_us);
+    void *self;
+};
+
+/* ---- inlet: requests in, replies out ---- */
+struct inlet {
+    /* Up to max requests that are complete, oldest first; each must be replied to once. Never blocks. */
+    size_t (*collect)(void *self, struct request **ret_requests, size_t max);
+    /* Sends the reply (copied before the call returns) and ends the request's life. */
+    void (*reply)(void *self, struct request *request, const struct reply *reply);
+    void *self;
+};
+
+/* ---- transport: calls outward ---- */
+struct completion {
+    uint64_t tag;
+    struct answer answer; /* lives until release */
+    void *own;            /* the transport's */
+};
+struct transport {
+    /* outgoing must stay as it is until the completion was released. Never blocks, never fails: trouble is an answer. */
+    void (*start)(void *self, uint64_t tag, const struct outgoing *outgoing);
+    size_t (*collect)(void *self, struct completion *ret_completions, size_t max);
+    void (*release)(void *self, struct completion *completion);
+    /* Ends it soon; a completion still comes, CANCELLED or what was true before. */
+    void (*cancel)(void *self, uint64_t tag);
+    void *self;
+};
+
+/* ---- SQL driver ---- */
+enum sql_kind { SQL_NULL, SQL_INT, SQL_TEXT, SQL_BLOB };
+struct sql_value {
+    enum sql_kind kind;
+    int64_t number;
+    struct str text; /* TEXT and BLOB; borrowed by run(), in its arena in results */
+};
+/* One statement of store/sql.def over a batch of parameter rows. */
+struct sql_batch {
+    int statement;
+    const struct sql_value *params; /* row after row */
+    size_t columns, rows;
+};
+struct sql_row {
+    size_t input; /* which parameter row gave it */
+    const struct sql_value *values;
+};
+struct sql_result {
+    struct sql_row *rows;
+    size_t count, columns;
+    int64_t changes; /* rows changed over the whole batch */
+};
+struct sql_driver {
+    MUST_USE enum err (*begin)(void *self);
+    /* ret_result may be NULL when no rows are wanted. Rows are in the arena. */
+    MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena, struct sql_result *ret_result);
+    MUST_USE enum err (*commit)(void *self); /* durable when it returns ERR_NONE; FATAL errors end the process */
+    void (*rollback)(void *self);
+    /* Text outside sql.def: migrations, pragmas, integrity checks. Rows as in run. */
+    MUST_USE enum err (*script)(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result);
+    /* Housekeeping between turns (checkpoint); idle says that nothing waits. Never inside a transaction. */
+    MUST_USE enum err (*tidy)(void *self, bool idle);
+    void (*close)(void *self);
+    const char *(*trouble)(void *self); /* the database's words for the last error */
+    void *self;
+};
+
+#endif
