@@ -1,0 +1,243 @@
+#!/usr/bin/python3
+"""Runs every test there is and counts cases, not programs.
+
+    run_tests.py [FILTER]
+
+FILTER is part of a group's name or of a path. Each group prints one line while
+it is green; what failed shows its output. The last line of all is
+`N passed, N failed`. A program that crashes, hangs, fails after its last case
+or runs no case at all is a failed case of its own.
+"""
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+import run_fuzz
+
+SEEDS = 40
+FUZZ_SLICE_S = 5
+PROGRAM_LIMIT_S = 300
+LONG_LIMIT_S = 1800  # all of pytest, all scenarios, all seeds
+SHOWN_LINES = 80     # of one failure's output, from its end
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
+CMOCKA_RUN = re.compile(r"^\[ RUN      \] (\S+)")
+CMOCKA_END = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\S+)")
+
+
+class Tally:
+    """What a program or a group came to."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.reports = []  # (what failed, its output)
+
+    def fail(self, what, output, count=1):
+        self.failed += count
+        self.reports.append((what, output))
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.reports += other.reports
+
+
+def run(command, limit_s, temporary):
+    """Exit code (None = stopped at the limit) and output of a program in a session of its own."""
+    environment = dict(
+        os.environ,
+        TMPDIR=temporary,
+        DRUMBEAT=os.path.abspath("build/drumbeat"),
+        PYTHONDONTWRITEBYTECODE="1",
+        ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1",
+        UBSAN_OPTIONS="print_stacktrace=1",
+    )
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env=environment, start_new_session=True, text=True, errors="replace")
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return None, output
+
+
+def ending(code):
+    """How a program ended, for people; empty when it ended well."""
+    if code is None:
+        return "stopped: it ran too long"
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}" if code else ""
+
+
+def read_cmocka(name, code, output):
+    tally = Tally()
+    lines = output.splitlines()
+    began, case = 0, None
+    for number, line in enumerate(lines):
+        if start := CMOCKA_RUN.match(line):
+            began, case = number, start.group(1)
+        elif (end := CMOCKA_END.match(line)) and end.group(2) == case:
+            word = end.group(1)
+            tally.passed += word == "OK"
+            tally.skipped += word == "SKIPPED"
+            if word == "FAILED":
+                tally.fail(f"{name}: {case}", "\n".join(lines[began:number]))
+            case = None
+    if case:
+        tally.fail(f"{name}: {case}: {ending(code) or 'the program ended in it'}", "\n".join(lines[began:]))
+    elif code and not tally.failed:
+        tally.fail(f"{name}: {ending(code)} after its last case", output)
+    elif tally.passed + tally.failed + tally.skipped == 0:
+        tally.fail(f"{name}: ran no case", output)
+    return tally
+
+
+def read_summary(name, code, output):
+    """A program of ours that ends with `N passed, N failed`."""
+    tally = Tally()
+    found = SUMMARY.findall(output)
+    passed, failed = map(int, found[-1]) if found else (0, 0)
+    tally.passed = passed
+    if failed:
+        tally.fail(name, output, failed)
+    elif code != 0:
+        tally.fail(f"{name}: {ending(code)}", output)
+    elif passed == 0:
+        tally.fail(f"{name}: ran no case", output)
+    return tally
+
+
+def read_fuzz(name, code, output):
+    tally = Tally()
+    if code == 0:
+        tally.passed = 1
+    else:
+        tally.fail(f"{name}: {ending(code)}", output)
+    return tally
+
+
+def read_pytest(name, code, output, report):
+    tally = Tally()
+    if not os.path.exists(report):
+        tally.fail(f"{name}: {ending(code) or 'no report'}", output)
+        return tally
+    for suite in xml.etree.ElementTree.parse(report).iter("testsuite"):
+        count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+        tally.skipped += count["skipped"]
+        bad = count["failures"] + count["errors"]
+        tally.passed += max(0, count["tests"] - bad - count["skipped"])
+        if bad:
+            tally.fail(name, output, bad)
+    if not tally.failed and (code != 0 or tally.passed + tally.skipped == 0):
+        tally.fail(f"{name}: {ending(code) or 'ran no case'}", output)
+    return tally
+
+
+class Suite:
+    """The jobs of each group: (path, function that gives its Tally)."""
+
+    def __init__(self, temporary):
+        self.temporary = temporary
+
+    def cmocka(self, pattern):
+        for source in sorted(glob.glob(pattern)):
+            program = "build-asan/" + source.removeprefix("test/").removesuffix(".c").replace("/", "-")
+            yield source, lambda s=source, p=program: read_cmocka(s, *run([p], PROGRAM_LIMIT_S, self.temporary))
+
+    def summary(self, name, command):
+        return name, lambda: read_summary(name, *run(command, LONG_LIMIT_S, self.temporary))
+
+    def scenario(self):
+        if os.path.exists("build-asan/simulate") and glob.glob("test/scenario/*"):
+            yield self.summary("test/scenario", ["build-asan/simulate", "--scenarios", "test/scenario"])
+
+    def simulation(self):
+        if os.path.exists("build/simulate"):
+            yield self.summary("sim", ["build/simulate", "--seeds", str(SEEDS)])
+
+    def fuzz_slice(self, target):
+        found = tempfile.mkdtemp(dir=self.temporary)
+        command = run_fuzz.command(target, FUZZ_SLICE_S, found) + ["-verbosity=0"]
+        return read_fuzz(f"fuzz {target}", *run(command, PROGRAM_LIMIT_S, self.temporary))
+
+    def fuzz(self):
+        for target in run_fuzz.targets():
+            yield f"fuzz/fuzz_{target}.c", lambda t=target: self.fuzz_slice(t)
+
+    def pytest(self, path):
+        report = os.path.join(self.temporary, os.path.basename(path) + ".xml")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path]
+        code, output = run(command, LONG_LIMIT_S, self.temporary)
+        return read_pytest(path, code, output, report)
+
+    def e2e(self):
+        for path in sorted(glob.glob("test/e2e/**/test_*.py", recursive=True)):
+            yield path, lambda p=path: self.pytest(p)
+
+    def groups(self):
+        """(name, jobs, how many run at once)"""
+        cores = os.cpu_count() or 1
+        yield "unit", self.cmocka("test/unit/*/test_*.c"), cores
+        yield "conformance", self.cmocka("test/conformance/test_*.c"), cores
+        yield "scenario", self.scenario(), 1
+        yield "simulation", self.simulation(), 1
+        yield "fuzz", self.fuzz(), cores
+        yield "e2e", self.e2e(), 1
+
+
+def show(name, tally, seconds):
+    counts = f"{tally.passed} passed"
+    counts += f", {tally.failed} failed" if tally.failed else ""
+    counts += f", {tally.skipped} skipped" if tally.skipped else ""
+    print(f"{name:<12} {counts:<28} {seconds:6.1f} s", flush=True)
+    for what, output in tally.reports:
+        lines = output.rstrip().splitlines()
+        print(f"--- {what}")
+        if len(lines) > SHOWN_LINES:
+            print(f"    ({len(lines) - SHOWN_LINES} lines before this)")
+        print("\n".join("    " + line for line in lines[-SHOWN_LINES:]), flush=True)
+
+
+def run_groups(suite, wanted):
+    total = Tally()
+    for name, all_jobs, at_once in suite.groups():
+        jobs = [job for path, job in all_jobs if wanted in name or wanted in path]
+        if not jobs:
+            continue
+        began = time.monotonic()
+        tally = Tally()
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            for part in pool.map(lambda job: job(), jobs):
+                tally.add(part)
+        show(name, tally, time.monotonic() - began)
+        total.add(tally)
+    return total
+
+
+def main():
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    temporary = tempfile.mkdtemp(prefix="drumbeat-test-")
+    try:
+        total = run_groups(Suite(temporary), wanted)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    if total.passed + total.failed == 0:
+        print(f"no test matches '{wanted}'")
+        total.failed = 1
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
