@@ -9,6 +9,7 @@
 #define INGEST_INTAKE_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "model/event.h"
 #include "model/request.h"
 #include "model/settings.h"

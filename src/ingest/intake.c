@@ -1,0 +1,287 @@
+#include "ingest/intake.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/sf.h"
+#include "base/when.h"
+
+/* The members an event may have, and no others. */
+enum field { FIELD_TYPE, FIELD_SOURCE, FIELD_KEY, FIELD_PAYLOAD, FIELD_SCHEDULED, FIELD_COUNT };
+static const struct {
+    const char *name, *pointer;
+    enum json_type type;
+    bool required;
+} fields[FIELD_COUNT] = {
+    [FIELD_TYPE] = {"type", "/type", JSON_STRING, true},
+    [FIELD_SOURCE] = {"source", "/source", JSON_STRING, true},
+    [FIELD_KEY] = {"idempotency_key", "/idempotency_key", JSON_STRING, false},
+    [FIELD_PAYLOAD] = {"payload", "/payload", JSON_OBJECT, true},
+    [FIELD_SCHEDULED] = {"scheduled_at", "/scheduled_at", JSON_STRING, false},
+};
+
+static const char *const type_words[] = {
+    [JSON_STRING] = "a string",
+    [JSON_OBJECT] = "an object",
+};
+
+static bool refuse(struct refusal *refusal, enum err err, struct str detail, struct str pointer) {
+    *refusal = (struct refusal){err, detail, pointer};
+    return false;
+}
+
+static bool find_fields(const struct intake_context *context, const struct json *root,
+                        const struct json *found[FIELD_COUNT], struct refusal *refusal) {
+    struct arena *arena = context->arena;
+    if (json_type(root) != JSON_OBJECT)
+        return refuse(refusal, ERR_BAD_FIELD, STR("an event is a JSON object"), STR(""));
+    void *cursor = NULL;
+    struct str name;
+    for (const struct json *value; (value = json_next(root, &cursor, &name));) {
+        int at = 0;
+        while (at < FIELD_COUNT && !str_eq(name, str_from(fields[at].name))) at++;
+        if (at == FIELD_COUNT)
+            return refuse(refusal, ERR_BAD_FIELD, str_fmt(arena, "unknown field '%.*s'", STR_ARG(name)),
+                          str_fmt(arena, "/%.*s", STR_ARG(name)));
+        if (json_type(value) != fields[at].type)
+            return refuse(refusal, ERR_BAD_FIELD,
+                          str_fmt(arena, "'%s' must be %s", fields[at].name, type_words[fields[at].type]),
+                          str_from(fields[at].pointer));
+        found[at] = value;
+    }
+    for (int i = 0; i < FIELD_COUNT; i++)
+        if (fields[i].required && !found[i])
+            return refuse(refusal, ERR_BAD_FIELD, str_fmt(arena, "'%s' is missing", fields[i].name),
+                          str_from(fields[i].pointer));
+    return true;
+}
+
+static bool type_declared(const struct settings *settings, struct str type) {
+    if (settings->type_count == 0) return true;
+    for (size_t i = 0; i < settings->type_count; i++)
+        if (str_eq(settings->types[i], type)) return true;
+    return false;
+}
+
+/* Everything about the members but the payload. header_key wins over the body's. */
+static bool check_texts(const struct intake_context *context, const struct json *const found[FIELD_COUNT],
+                        struct str header_key, struct event *event, struct refusal *refusal) {
+    struct arena *arena = context->arena;
+    event->type = json_text(found[FIELD_TYPE]);
+    event->source = json_text(found[FIELD_SOURCE]);
+    event->key = header_key.p ? header_key : json_text(found[FIELD_KEY]);
+    if (!event_type_valid(event->type))
+        return refuse(refusal, ERR_BAD_FIELD,
+                      STR("'type' must be a letter followed by up to 63 letters, digits, '_', '.' or '-'"),
+                      STR("/type"));
+    if (!type_declared(context->settings, event->type))
+        return refuse(refusal, ERR_BAD_TYPE,
+                      str_fmt(arena, "type '%.*s' is not declared under types", STR_ARG(event->type)), STR("/type"));
+    if (!event_source_valid(event->source))
+        return refuse(refusal, ERR_BAD_FIELD, STR("'source' must be 1 to 64 printable characters"), STR("/source"));
+    if (!event->key.p)
+        return refuse(refusal, ERR_BAD_KEY,
+                      STR("an Idempotency-Key header or the field 'idempotency_key' is needed: it names the fact"),
+                      STR("/idempotency_key"));
+    if (!event_key_valid(event->key))
+        return refuse(refusal, ERR_BAD_KEY, STR("the idempotency key must be 1 to 255 printable characters"),
+                      STR("/idempotency_key"));
+    event->scheduled_us = context->wall_us;
+    if (found[FIELD_SCHEDULED] && !when_parse(json_text(found[FIELD_SCHEDULED]), &event->scheduled_us))
+        return refuse(refusal, ERR_BAD_FIELD,
+                      STR("'scheduled_at' must be RFC 3339 with an offset, as 2026-12-01T09:00:00+01:00"),
+                      STR("/scheduled_at"));
+    return true;
+}
+
+static void finish_event(const struct intake_context *context, const struct json *payload, struct event *event) {
+    struct buf canonical = {.arena = context->arena};
+    json_canonical(&canonical, payload);
+    uint8_t digest[SHA256_BYTES];
+    hash_sha256(context->hasher, buf_str(&canonical), digest);
+    event->fingerprint = hex_encode(context->arena, digest, sizeof digest);
+    event->id = uuid_v7(context->wall_us, context->rng, context->last_id);
+    event->created_us = event->updated_us = context->wall_us;
+    event->status = EVENT_PENDING;
+    event->last_error = STR("");
+}
+
+/* text is the event's own JSON, root its parsed form. */
+static struct intake_item read_event(const struct intake_context *context, struct str text, const struct json *root,
+                                     struct str header_key) {
+    struct intake_item item = {0};
+    const struct json *found[FIELD_COUNT] = {0};
+    int64_t max_bytes = context->settings->server.max_event_bytes;
+    if ((int64_t)text.n > max_bytes) {
+        refuse(&item.refusal, ERR_TOO_LARGE,
+               str_fmt(context->arena, "one event may have %lld bytes (server.max_event), this one has %zu",
+                       (long long)max_bytes, text.n),
+               STR(""));
+        return item;
+    }
+    if (!find_fields(context, root, found, &item.refusal)) return item;
+    if (!check_texts(context, found, header_key, &item.event, &item.refusal)) return item;
+    if (!json_slice(text, STR("payload"), &item.event.payload)) {
+        refuse(&item.refusal, ERR_BAD_JSON, STR("the payload cannot be told apart"), STR("/payload"));
+        return item;
+    }
+    finish_event(context, found[FIELD_PAYLOAD], &item.event);
+    item.valid = true;
+    return item;
+}
+
+/* Texts of an event are borrowed from its parsed form, which ends here: keep copies. */
+static void own_texts(struct arena *arena, struct event *event) {
+    event->type = str_dup(arena, event->type);
+    event->source = str_dup(arena, event->source);
+    event->key = str_dup(arena, event->key);
+}
+
+static struct refusal bad_json(struct arena *arena, const struct json_error *error) {
+    return (struct refusal){
+        ERR_BAD_JSON, str_fmt(arena, "line %zu, column %zu: %s", error->line, error->column, error->text), STR("")};
+}
+
+static struct intake_item parse_event(const struct intake_context *context, struct str text, struct str header_key) {
+    struct intake_item item = {0};
+    struct json *root;
+    struct json_error error;
+    if (json_parse(text, JSON_DEPTH_MAX, &root, &error)) {
+        item.refusal = bad_json(context->arena, &error);
+        return item;
+    }
+    item = read_event(context, text, root, header_key);
+    if (item.valid) own_texts(context->arena, &item.event);
+    json_free(root);
+    return item;
+}
+
+static enum err too_many(const struct intake_context *context, struct refusal *ret_refusal) {
+    *ret_refusal = (struct refusal){
+        ERR_TOO_LARGE, str_fmt(context->arena, "one request may bring %d events", INTAKE_BATCH_MAX), STR("")};
+    return ERR_TOO_LARGE;
+}
+
+static enum err read_array(const struct intake_context *context, struct str body, const struct json *root,
+                           struct intake *ret_intake, struct refusal *ret_refusal) {
+    size_t count = json_size(root);
+    if (count > INTAKE_BATCH_MAX) return too_many(context, ret_refusal);
+    struct intake intake = {true, arena_array(context->arena, struct intake_item, count), count};
+    size_t cursor = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct str text = STR_NONE;
+        if (!json_slice_item(body, &cursor, &text)) break;
+        intake.items[i] = read_event(context, text, json_at(root, i), STR_NONE);
+        if (intake.items[i].valid) own_texts(context->arena, &intake.items[i].event);
+    }
+    *ret_intake = intake;
+    return ERR_NONE;
+}
+
+static enum err read_json(const struct intake_context *context, struct str body, struct str header_key,
+                          struct intake *ret_intake, struct refusal *ret_refusal) {
+    struct json *root;
+    struct json_error error;
+    /* An array of events nests one level deeper than an event. */
+    if (json_parse(body, JSON_DEPTH_MAX + 1, &root, &error)) {
+        *ret_refusal = bad_json(context->arena, &error);
+        return ERR_BAD_JSON;
+    }
+    enum err err = ERR_NONE;
+    if (json_type(root) != JSON_ARRAY) {
+        struct intake_item *item = arena_new(context->arena, struct intake_item);
+        *item = read_event(context, str_trim(body), root, header_key);
+        if (item->valid) own_texts(context->arena, &item->event);
+        *ret_intake = (struct intake){false, item, 1};
+    } else if (header_key.p) {
+        err = ERR_BAD_KEY;
+        *ret_refusal = (struct refusal){
+            err, STR("an Idempotency-Key header names one event: give each item its own idempotency_key"), STR("")};
+    } else {
+        err = read_array(context, body, root, ret_intake, ret_refusal);
+    }
+    json_free(root);
+    return err;
+}
+
+static size_t count_lines(struct str body) {
+    size_t count = 0;
+    for (struct str rest = body, line; str_next(&rest, '\n', &line);) count += str_trim(line).n > 0;
+    return count;
+}
+
+static enum err read_ndjson(const struct intake_context *context, struct str body, struct intake *ret_intake,
+                            struct refusal *ret_refusal) {
+    size_t count = count_lines(body);
+    if (count > INTAKE_BATCH_MAX) return too_many(context, ret_refusal);
+    struct intake intake = {true, arena_array(context->arena, struct intake_item, count), 0};
+    for (struct str rest = body, line; str_next(&rest, '\n', &line);) {
+        line = str_trim(line);
+        if (line.n > 0) intake.items[intake.count++] = parse_event(context, line, STR_NONE);
+    }
+    *ret_intake = intake;
+    return ERR_NONE;
+}
+
+/* The header's key, or STR_NONE. Two of them, or a broken one, is a refusal. */
+static enum err read_key_header(const struct intake_context *context, const struct request *request,
+                                struct str *ret_key, struct refusal *ret_refusal) {
+    struct str value = STR_NONE;
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!str_eq_nocase(request->headers[i].name, STR("Idempotency-Key"))) continue;
+        if (value.p) {
+            *ret_refusal = (struct refusal){ERR_BAD_KEY, STR("there are two Idempotency-Key headers"), STR("")};
+            return ERR_BAD_KEY;
+        }
+        value = request->headers[i].value;
+    }
+    if (value.p && !sf_string_or_bare(context->arena, value, &value)) {
+        *ret_refusal = (struct refusal){ERR_BAD_KEY, STR("the Idempotency-Key header's quotes do not match"), STR("")};
+        return ERR_BAD_KEY;
+    }
+    *ret_key = value;
+    return ERR_NONE;
+}
+
+static struct str media_type(const struct request *request) {
+    struct str value = request_header(request, STR("Content-Type"));
+    size_t semicolon = str_find(value, ';');
+    return str_trim(semicolon == SIZE_MAX ? value : str_sub(value, 0, semicolon));
+}
+
+enum err intake_request(const struct intake_context *context, const struct request *request, struct intake *ret_intake,
+                        struct refusal *ret_refusal) {
+    struct str media = media_type(request), header_key = STR_NONE;
+    TRY(read_key_header(context, request, &header_key, ret_refusal));
+    if (str_eq_nocase(media, STR("application/json")))
+        return read_json(context, request->body, header_key, ret_intake, ret_refusal);
+    if (!str_eq_nocase(media, STR("application/x-ndjson"))) {
+        *ret_refusal = (struct refusal){ERR_BAD_MEDIA, STR("send application/json or application/x-ndjson"), STR("")};
+        return ERR_BAD_MEDIA;
+    }
+    if (header_key.p) {
+        *ret_refusal = (struct refusal){
+            ERR_BAD_KEY, STR("an Idempotency-Key header names one event: give each line its own idempotency_key"),
+            STR("")};
+        return ERR_BAD_KEY;
+    }
+    return read_ndjson(context, request->body, ret_intake, ret_refusal);
+}
+
+struct str problem_json(struct arena *arena, const struct refusal *refusal, struct str request_id) {
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, STR("{\"type\":\"about:blank\",\"title\":"));
+    json_quote(&buf, str_from(err_text(refusal->err)));
+    buf_fmt(&buf, ",\"status\":%d,\"code\":\"%s\",\"detail\":", err_http(refusal->err), err_code(refusal->err));
+    json_quote(&buf, refusal->detail.n ? refusal->detail : str_from(err_text(refusal->err)));
+    buf_add(&buf, STR(",\"request_id\":"));
+    json_quote(&buf, request_id);
+    if (refusal->pointer.p) {
+        buf_add(&buf, STR(",\"errors\":[{\"pointer\":"));
+        json_quote(&buf, refusal->pointer);
+        buf_add(&buf, STR(",\"detail\":"));
+        json_quote(&buf, refusal->detail);
+        buf_add(&buf, STR("}]"));
+    }
+    buf_byte(&buf, '}');
+    return buf_str(&buf);
+}
