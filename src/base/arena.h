@@ -29,7 +29,7 @@ void arena_reset(struct arena *arena);
 /* Forget everything and give the memory back. */
 void arena_free(struct arena *arena);
 
-#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
 
 #endif

@@ -10,10 +10,10 @@
 
 #define MUST_USE __attribute__((warn_unused_result))
 /* Hand an error up. */
-#define TRY(call)                     \
-    do {                              \
-        enum err try_err_ = (call);   \
-        if (try_err_) return try_err_; \
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        enum err try_err_ = (call);                                                                                    \
+        if (try_err_) return try_err_;                                                                                 \
     } while (0)
 
 /* class: what a caller may do about it.
@@ -22,38 +22,38 @@
 enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL };
 
 /* X(name, code, class, http status, label, text) */
-#define ERR_LIST(X)                                                                              \
-    X(NONE, "", NONE, 200, "none", "no error")                                                   \
-    X(BAD_JSON, "E0101", ASK, 400, "bad_json", "the body is not valid JSON")                     \
-    X(BAD_FIELD, "E0102", ASK, 400, "bad_field", "a field is missing, unknown or not valid")     \
-    X(BAD_TYPE, "E0103", ASK, 400, "bad_type", "this event type is not declared under types")    \
-    X(BAD_KEY, "E0104", ASK, 400, "bad_key", "the idempotency key is not valid")                 \
-    X(BAD_REQUEST, "E0105", ASK, 400, "bad_request", "the request is malformed")                 \
-    X(CONFLICT, "E0502", ASK, 422, "conflict", "this key was used before with another payload")  \
-    X(UNAUTHORIZED, "E0110", ASK, 401, "unauthorized", "a valid API key is needed")              \
-    X(FORBIDDEN, "E0111", ASK, 403, "forbidden", "the API key's role does not allow this")       \
-    X(NOT_FOUND, "E0112", ASK, 404, "not_found", "there is no such thing")                       \
-    X(BAD_METHOD, "E0113", ASK, 405, "bad_method", "this path does not take this method")        \
-    X(TOO_LARGE, "E0114", ASK, 413, "too_large", "the request is larger than allowed")           \
-    X(BAD_MEDIA, "E0115", ASK, 415, "bad_media", "this media type is not accepted")              \
-    X(HEADERS_LARGE, "E0116", ASK, 431, "headers_large", "the request's headers are too large")  \
-    X(TIMEOUT, "E0117", ASK, 408, "timeout", "the request took too long to arrive")              \
-    X(NOT_NOW, "E0118", ASK, 409, "not_now", "the present state does not allow this")            \
-    X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                         \
-    X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")           \
-    X(STORE_BUSY, "E0122", RETRY, 503, "store_busy", "the store is busy")                        \
-    X(STORE_FAILED, "E0123", FATAL, 503, "store_failed", "the store failed")                     \
-    X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                  \
-    X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")        \
-    X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version") \
-    X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")               \
-    X(STORE_FOREIGN, "E0604", ASK, 503, "store_foreign", "the file is not a drumbeat store")     \
-    X(CONFIG, "E0200", ASK, 400, "config", "the configuration is not valid")                     \
-    X(JQ_COMPILE, "E0420", ASK, 400, "jq_compile", "the jq program does not compile")            \
-    X(JQ_RUN, "E0421", ASK, 422, "jq_run", "the jq program failed on this input")                \
-    X(JQ_RUNAWAY, "E0422", ASK, 422, "jq_runaway", "the jq program was stopped: it ran too long") \
-    X(IO, "E0901", RETRY, 500, "io", "input or output failed")                                   \
-    X(LIMIT, "E0902", ASK, 400, "limit", "a limit was passed")                                   \
+#define ERR_LIST(X)                                                                                                    \
+    X(NONE, "", NONE, 200, "none", "no error")                                                                         \
+    X(BAD_JSON, "E0101", ASK, 400, "bad_json", "the body is not valid JSON")                                           \
+    X(BAD_FIELD, "E0102", ASK, 400, "bad_field", "a field is missing, unknown or not valid")                           \
+    X(BAD_TYPE, "E0103", ASK, 400, "bad_type", "this event type is not declared under types")                          \
+    X(BAD_KEY, "E0104", ASK, 400, "bad_key", "the idempotency key is not valid")                                       \
+    X(BAD_REQUEST, "E0105", ASK, 400, "bad_request", "the request is malformed")                                       \
+    X(CONFLICT, "E0502", ASK, 422, "conflict", "this key was used before with another payload")                        \
+    X(UNAUTHORIZED, "E0110", ASK, 401, "unauthorized", "a valid API key is needed")                                    \
+    X(FORBIDDEN, "E0111", ASK, 403, "forbidden", "the API key's role does not allow this")                             \
+    X(NOT_FOUND, "E0112", ASK, 404, "not_found", "there is no such thing")                                             \
+    X(BAD_METHOD, "E0113", ASK, 405, "bad_method", "this path does not take this method")                              \
+    X(TOO_LARGE, "E0114", ASK, 413, "too_large", "the request is larger than allowed")                                 \
+    X(BAD_MEDIA, "E0115", ASK, 415, "bad_media", "this media type is not accepted")                                    \
+    X(HEADERS_LARGE, "E0116", ASK, 431, "headers_large", "the request's headers are too large")                        \
+    X(TIMEOUT, "E0117", ASK, 408, "timeout", "the request took too long to arrive")                                    \
+    X(NOT_NOW, "E0118", ASK, 409, "not_now", "the present state does not allow this")                                  \
+    X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                                               \
+    X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")                                 \
+    X(STORE_BUSY, "E0122", RETRY, 503, "store_busy", "the store is busy")                                              \
+    X(STORE_FAILED, "E0123", FATAL, 503, "store_failed", "the store failed")                                           \
+    X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                                        \
+    X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \
+    X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version")                       \
+    X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")                                     \
+    X(STORE_FOREIGN, "E0604", ASK, 503, "store_foreign", "the file is not a drumbeat store")                           \
+    X(CONFIG, "E0200", ASK, 400, "config", "the configuration is not valid")                                           \
+    X(JQ_COMPILE, "E0420", ASK, 400, "jq_compile", "the jq program does not compile")                                  \
+    X(JQ_RUN, "E0421", ASK, 422, "jq_run", "the jq program failed on this input")                                      \
+    X(JQ_RUNAWAY, "E0422", ASK, 422, "jq_runaway", "the jq program was stopped: it ran too long")                      \
+    X(IO, "E0901", RETRY, 500, "io", "input or output failed")                                                         \
+    X(LIMIT, "E0902", ASK, 400, "limit", "a limit was passed")                                                         \
     X(INTERNAL, "E0999", FATAL, 500, "internal", "an internal rule was broken")
 
 enum err {

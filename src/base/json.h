@@ -1,10 +1,10 @@
 /* base/json.h - JSON documents.
  *
- * The only file that knows jansson. Parsing refuses duplicate names, invalid
- * UTF-8, NUL in names, anything after the value, and depth past the limit.
- * Integers outside +-2^53 are kept as doubles, which is what RFC 8785 says a
- * number is; the stored payload is the text as received. jansson is never
- * given a locale (setlocale is not called anywhere).
+ * json.c is the only file that knows jansson. Parsing refuses duplicate names,
+ * invalid UTF-8, NUL in names, anything after the value, numbers no double can
+ * hold, and depth past the limit. Integers outside +-2^53 are doubles, which is
+ * what RFC 8785 says a number is; the stored payload is the text as received.
+ * jansson is never given a locale (setlocale is not called anywhere).
  * Ownership: json_parse gives a root that json_free ends; nodes are borrowed
  * from their root. Builders (json_object...) make roots too; json_set and
  * json_push take over the child. NULL children are JSON null.
@@ -18,6 +18,21 @@
 
 #define JSON_DEPTH_MAX 64
 
+/* jansson has these names too. Ours are others to compiler and linker, so that neither library nor program can get
+ * the wrong one. */
+#define json_type    db_json_type
+#define json_object  db_json_object
+#define json_array   db_json_array
+#define json_true    db_json_true
+#define json_integer db_json_integer
+#define json_copy    db_json_copy
+#define JSON_NULL    DB_JSON_NULL
+#define JSON_FALSE   DB_JSON_FALSE
+#define JSON_TRUE    DB_JSON_TRUE
+#define JSON_STRING  DB_JSON_STRING
+#define JSON_ARRAY   DB_JSON_ARRAY
+#define JSON_OBJECT  DB_JSON_OBJECT
+
 struct json; /* a node; really jansson's */
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -26,17 +41,18 @@ struct json_error {
     size_t line, column, offset;
 };
 
-/* Any value at top level. depth is the largest nesting allowed. */
+/* Any value at top level. depth is the largest nesting allowed: 0 scalars alone, 1 flat lists and objects.
+ * *error (may be NULL) is set on failure: ERR_BAD_JSON. */
 MUST_USE enum err json_parse(struct str text, size_t depth, struct json **ret_root, struct json_error *error);
 void json_free(struct json *root); /* NULL is fine */
 
-enum json_type json_type(const struct json *node); /* NULL is JSON_NULL */
+enum json_type json_type(const struct json *node);                       /* NULL is JSON_NULL */
 const struct json *json_get(const struct json *object, struct str name); /* NULL when absent or not an object */
 const struct json *json_at(const struct json *array, size_t index);
-size_t json_size(const struct json *node); /* members or items */
+size_t json_size(const struct json *node);     /* members or items */
 struct str json_text(const struct json *node); /* string value, else STR_NONE; ends in NUL */
 double json_number(const struct json *node, double otherwise);
-int64_t json_integer(const struct json *node, int64_t otherwise); /* rounds toward zero */
+int64_t json_integer(const struct json *node, int64_t otherwise); /* toward zero; otherwise when past int64 */
 bool json_true(const struct json *node);
 /* RFC 6901; "" is the root. NULL when it points nowhere. */
 const struct json *json_point(const struct json *root, struct str pointer);
@@ -46,20 +62,22 @@ const struct json *json_next(const struct json *object, void **cursor, struct st
 struct json *json_object(void);
 struct json *json_array(void);
 struct json *json_str(struct str text); /* invalid UTF-8 bytes become U+FFFD */
-struct json *json_num(double value);
+struct json *json_num(double value);    /* NaN and infinity become null */
 struct json *json_int(int64_t value);
 struct json *json_bool(bool value);
 struct json *json_copy(const struct json *node); /* deep */
 void json_set(struct json *object, struct str name, struct json *child);
 void json_push(struct json *array, struct json *child);
-#define json_set_str(object, name, text) json_set((object), STR(name), json_str(text))
+#define json_set_str(object, name, text)  json_set((object), STR(name), json_str(text))
 #define json_set_int(object, name, value) json_set((object), STR(name), json_int(value))
 
 /* Compact text in insertion order; ends in NUL. */
 struct str json_dump(struct arena *arena, const struct json *node);
 struct str json_dump_pretty(struct arena *arena, const struct json *node);
-/* Appends "text" with its quotes, escaped; for writers that build by hand. */
+/* Appends "text" with its quotes, escaped; for writers that build by hand. Invalid UTF-8 bytes become U+FFFD. */
 void json_quote(struct buf *buf, struct str text);
+/* Appends the number in its shortest ES6 form. The value is finite. */
+void json_write_number(struct buf *buf, double value);
 /* RFC 8785: names by UTF-16 units, ES6 numbers, minimal escapes. */
 void json_canonical(struct buf *buf, const struct json *node);
 /* RFC 6901 pointer to the first place (in a's order) where two documents differ; "" = the roots, p NULL = equal. */

@@ -11,7 +11,7 @@ struct map_slot {
 };
 
 struct map {
-    struct arena *arena; /* must be set before the first map_set */
+    struct arena *arena;    /* must be set before the first map_set */
     struct map_slot *slots; /* count of them, in insertion order; may be read directly */
     size_t count, room;
     uint32_t *index;

@@ -20,7 +20,7 @@ struct str {
 };
 
 #define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
-#define STR_NONE ((struct str){0})
+#define STR_NONE     ((struct str){0})
 /* for printf: "%.*s", STR_ARG(s) */
 #define STR_ARG(s) (int)(s).n, ((s).p ? (s).p : "")
 
@@ -32,13 +32,13 @@ bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 /* Index of the byte or SIZE_MAX. */
 size_t str_find(struct str s, char byte);
-struct str str_trim(struct str s); /* blanks, tabs, CR, LF at both ends */
+struct str str_trim(struct str s);                           /* blanks, tabs, CR, LF at both ends */
 struct str str_sub(struct str s, size_t from, size_t count); /* clamped */
 /* Takes the part before the separator off *rest; false when *rest is used up ("a,b," has the two parts a and b). */
 bool str_next(struct str *rest, char separator, struct str *ret_part);
 /* Whole text must be a decimal number without sign or blanks. */
 bool str_to_u64(struct str s, uint64_t *ret_value);
-bool str_to_i64(struct str s, int64_t *ret_value); /* leading '-' allowed */
+bool str_to_i64(struct str s, int64_t *ret_value);   /* leading '-' allowed */
 bool str_to_double(struct str s, double *ret_value); /* JSON's number grammar, up to 400 characters, finite */
 
 /* Copies end in NUL. */

@@ -19,8 +19,8 @@ struct tree {
     struct str text; /* TREE_SCALAR */
     bool quoted;     /* written in quotes: "" is a text, not nothing */
     size_t count;
-    struct tree **items;   /* TREE_LIST and TREE_MAP: children */
-    struct str *names;     /* TREE_MAP */
+    struct tree **items; /* TREE_LIST and TREE_MAP: children */
+    struct str *names;   /* TREE_MAP */
     struct tree_mark *name_marks;
     struct str file; /* the document's name, for messages */
 };
@@ -44,7 +44,8 @@ struct findings {
     struct finding *first; /* kept sorted by file, line, column */
     size_t errors, warnings;
 };
-void finding_add(struct findings *findings, struct str file, struct tree_mark mark, const char *code, const char *format, ...)
+void finding_add(struct findings *findings, struct str file, struct tree_mark mark, const char *code,
+                 const char *format, ...)
     __attribute__((format(printf, 5, 6))); /* a code that begins with W is a warning */
 
 #endif

@@ -9,12 +9,12 @@
 
 #include "base/str.h"
 
-#define US_PER_MS ((int64_t)1000)
-#define US_PER_S ((int64_t)1000000)
-#define US_PER_MIN (60 * US_PER_S)
-#define US_PER_HOUR (3600 * US_PER_S)
-#define US_PER_DAY (86400 * US_PER_S)
-#define WHEN_NEVER INT64_MAX
+#define US_PER_MS      ((int64_t)1000)
+#define US_PER_S       ((int64_t)1000000)
+#define US_PER_MIN     (60 * US_PER_S)
+#define US_PER_HOUR    (3600 * US_PER_S)
+#define US_PER_DAY     (86400 * US_PER_S)
+#define WHEN_NEVER     INT64_MAX
 #define WHEN_TEXT_ROOM 40
 
 /* RFC 3339 with an offset (Z or +hh:mm); a local time without one is refused. Years 1970-9999. */
