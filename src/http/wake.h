@@ -6,11 +6,12 @@
 
 struct wake; /* an eventfd; wake_raise may be called from any thread and from a signal handler */
 
-struct wake *wake_new(void);
+struct wake *wake_new(void); /* NULL when the process has no file descriptor left */
 void wake_free(struct wake *wake);
 void wake_raise(struct wake *wake);
 int wake_fd(const struct wake *wake);
-/* The real clock; its wait ends when wake_raise was called since the last wait. Lives as long as wake. */
+/* The real clock; its wait ends when wake_raise was called since the last wait, or a signal came. Lives as long as
+ * wake. */
 struct clock wake_clock(struct wake *wake);
 
 #endif
