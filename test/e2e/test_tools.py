@@ -1,0 +1,87 @@
+"""The tools of the house: counting cases, and embedding files."""
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import run_tests  # noqa: E402
+
+GREEN = "[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[       OK ] b\n"
+RED = GREEN + "[ RUN      ] c\n1 != 2\n[  FAILED  ] c\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n"
+SKIP = "[ RUN      ] a\n[  SKIPPED ] a\n[ RUN      ] b\n[       OK ] b\n[  SKIPPED ] a\n"
+CRASH = "[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n"
+
+# Exit code, output -> passed, failed, skipped, what the report names.
+CMOCKA = {
+    "green": (0, GREEN, 2, 0, 0, None),
+    "one fails": (1, RED, 2, 1, 0, "t: c"),
+    "one skipped": (0, SKIP, 1, 0, 1, None),
+    "abort in a case": (-6, CRASH, 1, 1, 0, "t: b: killed by SIGABRT"),
+    "exit in a case": (0, CRASH, 1, 1, 0, "t: b: the program ended in it"),
+    "hang in a case": (None, CRASH, 1, 1, 0, "t: b: stopped: it ran too long"),
+    "leak at the end": (23, GREEN, 2, 1, 0, "t: exit code 23 after its last case"),
+    "no case": (0, "", 0, 1, 0, "t: ran no case"),
+    "crash before any case": (-11, "", 0, 1, 0, "t: killed by SIGSEGV after its last case"),
+}
+SUMMARY = {
+    "green": (0, "seed 1 ok\n40 passed, 0 failed\n", 40, 0, None),
+    "red": (1, "39 passed, 1 failed\n", 39, 1, "t"),
+    "lies": (1, "40 passed, 0 failed\n", 40, 1, "t: exit code 1"),
+    "no case": (0, "0 passed, 0 failed\n", 0, 1, "t: ran no case"),
+    "crash": (-11, "seed 1 ok\n", 0, 1, "t: killed by SIGSEGV"),
+}
+
+
+@pytest.mark.parametrize("code, output, passed, failed, skipped, named", CMOCKA.values(), ids=CMOCKA.keys())
+def test_cmocka_cases_are_counted(code, output, passed, failed, skipped, named):
+    tally = run_tests.read_cmocka("t", code, output)
+    assert (tally.passed, tally.failed, tally.skipped) == (passed, failed, skipped)
+    assert [what for what, _ in tally.reports] == ([named] if named else [])
+
+
+def test_a_failure_shows_its_own_output_only():
+    assert run_tests.read_cmocka("t", 1, RED).reports == [("t: c", "[ RUN      ] c\n1 != 2")]
+
+
+@pytest.mark.parametrize("code, output, passed, failed, named", SUMMARY.values(), ids=SUMMARY.keys())
+def test_summaries_are_counted(code, output, passed, failed, named):
+    tally = run_tests.read_summary("t", code, output)
+    assert (tally.passed, tally.failed) == (passed, failed)
+    assert [what for what, _ in tally.reports] == ([named] if named else [])
+
+
+def test_a_program_that_hangs_is_stopped_with_its_children(tmp_path):
+    code, output = run_tests.run(["sh", "-c", "echo began; sleep 1000 & wait"], 0.5, str(tmp_path))
+    assert (code, output) == (None, "began\n")
+
+
+LIST = """#include "base/assets.h"
+#include <stdio.h>
+int main(void) {
+    for (size_t i = 0; i < builtin_connector_count; i++)
+        printf("%s=%.*s;", builtin_connectors[i].name,
+               (int)(builtin_connectors[i].end - builtin_connectors[i].start), builtin_connectors[i].start);
+    for (size_t i = 0; i < builtin_asset_count; i++)
+        printf("%s=%s;", builtin_assets[i].path, (const char *)builtin_assets[i].start);
+    return 0;
+}
+"""
+FILES = {"connectors/crm.yaml": "a: 1", "docs/openapi.json": "{}", "assets/completion/bash": ""}
+
+
+@pytest.mark.parametrize("files, listed", [
+    ({}, ""),
+    (FILES, "crm=a: 1;openapi.json={};completion/bash=;"),
+], ids=["nothing", "each kind"])
+def test_embedded_files_come_back(tmp_path, files, listed):
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "list.c").write_text(LIST)
+    made = ["embedded.c", "embedded.S"]
+    subprocess.run([sys.executable, ROOT / "tools/embed.py", ".", *made, *files], cwd=tmp_path, check=True)
+    subprocess.run(["gcc", "-Wall", "-Werror", f"-I{ROOT}/src", "list.c", *made, "-o", "list"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "list"], capture_output=True, text=True, check=True).stdout == listed
