@@ -22,7 +22,8 @@ struct connectors *connectors_new(struct arena *arena, struct jq_source *source)
 /* Reads one document; a later one of the same name replaces an earlier one. */
 void connectors_add(struct connectors *connectors, const struct tree *document, struct findings *findings);
 const struct catalog *connectors_catalog(const struct connectors *connectors);
-/* Fills what connect sets in each destination: connector, actions, limits not configured, penalty, on_unknown in force. */
+/* Fills what connect sets in each destination: connector, actions, limits not configured, penalty, on_unknown in force.
+ */
 void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings);
 void connectors_blame(const struct connectors *connectors, struct findings *findings); /* as routes_blame */
 
@@ -30,18 +31,20 @@ struct call_context {
     const struct destination_settings *destination;
     const struct delivery *const *deliveries; /* one, or the batch; each with its event */
     size_t count;
-    int64_t now_us;  /* the loop's clock, for webhook-timestamp */
+    int64_t now_us; /* the loop's clock, for webhook-timestamp */
     struct hasher *hasher;
     struct arena *arena; /* must live until the completion was read */
 };
 /* BAD_FIELD with a sentence when a parameter cannot be placed (CR, LF or NUL in a header, missing, wrong kind): the
  * delivery is FAILED with it, nothing is sent. */
-MUST_USE enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem);
-MUST_USE enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem);
+MUST_USE enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing,
+                                  struct str *ret_problem);
+MUST_USE enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing,
+                                 struct str *ret_problem);
 /* One outcome per delivery of the context. */
 void connect_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
                     struct outcome *ret_outcomes);
-void connect_lookup_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
-                           struct outcome *ret_outcome);
+void connect_lookup_answer(const struct call_context *context, const struct answer *answer,
+                           const struct evaluator *evaluator, struct outcome *ret_outcome);
 
 #endif

@@ -6,24 +6,42 @@
 
 #include "model/exchange.h"
 
-/* How a number in a reset header is meant. AUTO: a date, else > 1e11 epoch ms, > 1e9 epoch s (fractions allowed), else seconds to go. */
-enum reset_unit { RESET_AUTO, RESET_EPOCH_S, RESET_EPOCH_MS, RESET_DELTA_S, RESET_DELTA_MS, RESET_DATE };
-/* The moment it names; false when it names none. */
-bool field_reset(struct str value, enum reset_unit unit, int64_t now_us, int64_t *ret_at_us);
-/* Retry-After: seconds (fractions allowed) or an HTTP-date; clamped to [now + 1 s, now + 24 h]; of several, the latest. */
-bool field_retry_after(const struct answer *answer, int64_t now_us, int64_t *ret_at_us);
-/* Remaining 0 with its reset, from RateLimit, RateLimit-*, X-RateLimit-*, X-Rate-Limit-*: the moment the account may go on. */
-bool field_quiet_until(const struct answer *answer, int64_t now_us, int64_t *ret_at_us);
-
-/* One member of a structured list or dictionary: `"name";r=0;t=30`. false at the end or at the first error. */
-struct sf_member {
-    struct str key;   /* dictionary key, or the string/token item */
-    double value;     /* bare number item, else 0 */
-    struct { struct str name; double number; struct str text; } params[8];
-    size_t param_count;
+/* X(NAME, word): how a reset header is meant. AUTO: a date, else > 1e11 epoch ms, > 1e9 epoch s (fractions allowed),
+ * else seconds to go. */
+#define RESET_LIST(X)                                                                                                  \
+    X(AUTO, "auto")                                                                                                    \
+    X(EPOCH_S, "epoch_s")                                                                                              \
+    X(EPOCH_MS, "epoch_ms")                                                                                            \
+    X(DELTA_S, "seconds")                                                                                              \
+    X(DELTA_MS, "milliseconds")                                                                                        \
+    X(DATE, "date")
+enum reset_unit {
+#define RESET_ENUM(name, word) RESET_##name,
+    RESET_LIST(RESET_ENUM)
+#undef RESET_ENUM
+        RESET_COUNT
 };
-bool sf_next(struct str *rest, struct sf_member *ret_member);
-/* A whole field that is an sf-string ("…" with escapes), or any other text taken bare; for Idempotency-Key. false: broken quotes. */
-bool sf_string_or_bare(struct arena *arena, struct str value, struct str *ret_text);
+
+/* The moment it names, which may be past; false when it names none. Dates: RFC 3339 with an offset, or HTTP-date. */
+bool field_reset(struct str value, enum reset_unit unit, int64_t now_us, int64_t *ret_at_us);
+/* Retry-After: seconds (fractions allowed) or a date; clamped to [now + 1 s, now + 24 h]; of several, the latest. */
+bool field_retry_after(const struct answer *answer, int64_t now_us, int64_t *ret_at_us);
+/* [now + 1 s, now + 24 h]: what a provider may ask for. */
+int64_t field_clamp(int64_t at_us, int64_t now_us);
+
+/* Where a provider writes its limit, beside or in place of the usual headers. */
+struct limit_field {
+    struct str remaining; /* header; "" = the reset counts only in an answer that refuses for the limit */
+    struct str reset;     /* header; "" = `remaining` is a structured field with r= and t= in each member */
+    enum reset_unit unit;
+};
+/* The moment until which the account must be silent: nothing remains and the reset is ahead. Of several, the latest,
+ * of several with the same `remaining` the first that can be read; at most 24 h. refused: the answer itself was a
+ * refusal for the limit. */
+bool field_limit(const struct answer *answer, const struct limit_field *fields, size_t count, bool refused,
+                 int64_t now_us, int64_t *ret_at_us);
+/* The same from the headers most providers use: RateLimit in both draft forms, RateLimit-*, X-RateLimit-*,
+ * X-Rate-Limit-*. */
+bool field_quiet_until(const struct answer *answer, int64_t now_us, int64_t *ret_at_us);
 
 #endif
