@@ -13,10 +13,10 @@
 
 /* family AF_INET (4 bytes) or AF_INET6 (16); false for anything else than globally reachable unicast. */
 bool address_is_public(int family, const uint8_t *bytes);
-/* An http or https URL whose host is a name of [a-z0-9.-], a strict dotted quad or a bracketed IPv6 address,
- * without user info, control characters or blanks. *ret_host is a slice of url
- * (an IPv6 address without its brackets). *ret_literal_private: the host is an
- * address literal and not public. reason (NULL when fine) is a sentence for a person. */
+/* An http or https URL of up to 8000 characters of ASCII whose host is a name of [a-z0-9.-], a strict dotted quad or a
+ * bracketed IPv6 address, without user info, control characters, blanks or backslashes. *ret_host is a slice of url
+ * (an IPv6 address without its brackets). *ret_literal_private: the host is an address literal and not public. A name
+ * says nothing about its address: the socket guard does. *ret_reason (NULL when fine) is a sentence for a person. */
 bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason);
 
 #endif

@@ -26,10 +26,11 @@ static bool decimal_short(double value, struct decimal *ret_decimal) {
                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     for (int k = 1; k <= POWERS_MAX; k++) {
-        double scaled = nearbyint(value * powers[k]);
+        double scaled = value * powers[k];
         if (scaled >= 1e15) return false;
-        if (scaled / powers[k] != value) continue;
-        *ret_decimal = (struct decimal){(uint64_t)scaled, -k};
+        uint64_t digits = (uint64_t)(scaled + 0.5);
+        if ((double)digits / powers[k] != value) continue;
+        *ret_decimal = (struct decimal){digits, -k};
         return true;
     }
     return false;
