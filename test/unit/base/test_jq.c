@@ -295,7 +295,7 @@ static void the_closing_brace_is_found_by_jqs_rules(void **state) {
         const char *text;
         size_t at;
     } cases[] = {
-        {".a} and more }", 2}, {"{b: \"}\"}}", 8},       {"\"\\(\"}\")\"}", 9}, {"}", 0},
+        {".a} and more }", 2}, {"{b: \"}\"}}", 8},       {"\"\\(\"}\")\"}", 8}, {"}", 0},
         {".a", SIZE_MAX},      {".a # }\n}", 7},         {"(.a}", SIZE_MAX},    {".a)}", SIZE_MAX},
         {"\"\\\"}\"}", 5},     {".a[\"}\"]} \"it's", 7}, {"'}", SIZE_MAX},
     };
