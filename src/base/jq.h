@@ -5,8 +5,11 @@
  * sandbox/sandbox.h, which runs an engine in a process of its own). Programs
  * are written by the operator; inputs are hostile. A function sees `.` (its
  * input) and `$event` (the whole event, or null). env, $ENV, input, debug,
- * halt, include, import and friends are taken away; `now` is the event's time,
- * so that a replay gives the same answer.
+ * halt, include, import and friends are taken away; `now` is the event's
+ * scheduled_at in seconds, so that a replay gives the same answer; localtime is
+ * UTC. `drumbeat_one(f)` is the first output of f or null, `drumbeat_text` what
+ * a value looks like inside a text: both for texts that are made by the rooms.
+ * Numbers are doubles: integers past 2^53 are rounded.
  * Thread: an engine belongs to one thread. Compiling costs about 20 ms.
  */
 #ifndef BASE_JQ_H
@@ -16,7 +19,10 @@
 #include "base/str.h"
 
 #define JQ_FUNCTIONS_MAX 4096
-#define JQ_TEXT_MAX ((size_t)16384)
+#define JQ_TEXT_MAX      ((size_t)16384)    /* one expression, bytes */
+#define JQ_RESULT_MAX    ((size_t)4 << 20)  /* one result; more is ERR_JQ_RUN */
+#define JQ_MESSAGE_MAX   ((size_t)500)      /* longer messages of programs are cut */
+#define JQ_OUTPUT_MAX    ((size_t)64 << 20) /* of jq_filter, all outputs */
 
 /* Collects functions; zeros with .arena set are ready for use. */
 struct jq_source {
@@ -24,14 +30,19 @@ struct jq_source {
     struct str *texts;
     size_t count, room;
 };
-/* Adds an expression, gives its number. The same text added twice gets the same number. */
+/* Adds an expression, gives its number. The same text added twice gets the same number; the text is borrowed. SIZE_MAX
+ * when there are JQ_FUNCTIONS_MAX others; calling that number gives an error, not a crash. */
 size_t jq_add(struct jq_source *source, struct str expression);
 /* A lexical look at one expression: balanced brackets and strings, length, no include/import.
  * NULL when fine, else a sentence in arena. Cheap; no compile. */
 const char *jq_lex_problem(struct arena *arena, struct str expression);
+/* Index of the first '}' that no '{' of the text opened, by jq's lexical rules; SIZE_MAX when there is none. */
+size_t jq_closing_brace(struct str text);
 /* Compiles one expression alone, in this process. On failure *ret_problem is a sentence for a person without
  * libjq's "at <top-level>" noise. */
 MUST_USE enum err jq_check(struct arena *arena, struct str expression, struct str *ret_problem);
+/* The same for many, fast when few are bad: ret_problems[i] is "" when expressions[i] compiles. */
+void jq_check_all(struct arena *arena, const struct str *expressions, size_t count, struct str *ret_problems);
 /* The whole program's text. */
 struct str jq_program(const struct jq_source *source, struct arena *arena);
 
@@ -57,7 +68,9 @@ struct evaluator {
     void *self;
 };
 
-/* `drumbeat --jq EXPR`: all outputs of one expression over one JSON text, one a line (texts raw when raw is set). */
-MUST_USE enum err jq_filter(struct arena *arena, struct str expression, struct str input, bool raw, struct str *ret_output, struct str *ret_problem);
+/* `drumbeat --jq EXPR`: all outputs of one expression over one JSON text, one a line (texts raw when raw is set).
+ * JQ_COMPILE, JQ_RUN or LIMIT with *ret_problem; what was put out before the trouble is dropped. */
+MUST_USE enum err jq_filter(struct arena *arena, struct str expression, struct str input, bool raw,
+                            struct str *ret_output, struct str *ret_problem);
 
 #endif
