@@ -2,10 +2,14 @@
  *
  * A desk holds a destination's limiter (shared by account name), breaker,
  * pause, count in flight and next due moment. The turn asks for a budget, takes
- * it, and commits or rolls back with the store: memory follows disk. State is
- * kept by name over a change of configuration. Fairness: desks are asked in
- * rotating order, and no desk may hold more than its concurrency of the common
- * pool of `slots`.
+ * it, and commits or rolls back with the store: memory follows disk. Fairness:
+ * desks are asked in rotating order, and no desk may hold more than its
+ * concurrency of the common pool of `slots`.
+ *
+ * A desk's number stays its own: desks are never reordered. A configuration
+ * that drops a destination closes its desk (budget 0; what is in flight still
+ * ends there), one that names it again opens it with all its state, and new
+ * destinations come last. So desks are as many as names were ever configured.
  */
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
@@ -13,54 +17,72 @@
 #include "deliver/breaker.h"
 #include "deliver/limiter.h"
 
+#define DELIVER_REASON_MAX ((size_t)200) /* bytes of a pause's reason that are kept */
+
 struct deliver;
 
 struct deliver *deliver_new(size_t slots); /* sends in flight in all */
 void deliver_free(struct deliver *deliver);
-/* Desk i is for settings->destinations[i]; settings must outlive the next configure. */
+/* Between turns. settings must outlive the next configure. A desk that opens is due at once. */
 void deliver_configure(struct deliver *deliver, const struct settings *settings);
-size_t deliver_desks(const struct deliver *deliver);
+size_t deliver_desks(const struct deliver *deliver);                 /* closed ones too */
+size_t deliver_desk(const struct deliver *deliver, struct str name); /* also closed; SIZE_MAX when there is none */
+/* The destination as configured now; NULL when the desk is closed. */
+const struct destination_settings *deliver_settings(const struct deliver *deliver, size_t desk);
 /* The desk to ask in place i of this turn's order. */
 size_t deliver_order(const struct deliver *deliver, size_t i);
 void deliver_next_turn(struct deliver *deliver);
 
+/* Staged until deliver_commit, undone by deliver_rollback: all from here to deliver_set_due, and deliver_changed. */
+
 /* How many may be claimed now: limiter, breaker, pause, concurrency, slots. */
 size_t deliver_budget(struct deliver *deliver, size_t desk, int64_t now_us, size_t want);
-void deliver_take(struct deliver *deliver, size_t desk, size_t sends, int64_t now_us); /* staged: sends start, slots are used */
-void deliver_commit(struct deliver *deliver);
-void deliver_rollback(struct deliver *deliver);
-void deliver_started(struct deliver *deliver, size_t desk, size_t sends, int64_t at_us); /* after the commit, as each leaves */
-void deliver_ended(struct deliver *deliver, size_t desk); /* a send came back: its slot is free */
-
-/* Learning from outcomes is staged too. */
+void deliver_take(struct deliver *deliver, size_t desk, size_t sends, int64_t now_us); /* at most the budget */
+/* Learning from outcomes. */
 void deliver_record(struct deliver *deliver, size_t desk, int64_t now_us, bool good);
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us);
-void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason); /* 0 = until resumed; reason copied */
-void deliver_resume(struct deliver *deliver, size_t desk); /* also closes the breaker and ends a quiet spell */
-
-/* The earliest due moment known for a desk; lowered by plans and settles, set anew after a claim found less than asked. */
+void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us,
+                   struct str reason); /* 0 = until resumed; reason copied */
+void deliver_resume(struct deliver *deliver,
+                    size_t desk); /* also closes the breaker and ends the account's quiet spell */
+/* The earliest due moment known for a desk; lowered by plans and settles, set anew after a claim found less than asked.
+ */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
+
+void deliver_commit(struct deliver *deliver);
+void deliver_rollback(struct deliver *deliver);
+
+/* Not staged. After the commit each send taken either starts or stays unsent, and each that started ends once. */
+void deliver_started(struct deliver *deliver, size_t desk, size_t sends,
+                     int64_t at_us); /* they left: limits count from at_us */
+void deliver_unsent(struct deliver *deliver,
+                    size_t desk); /* one will never leave: its slot and its place in the limits are free */
+void deliver_ended(struct deliver *deliver, size_t desk); /* one that started came back: its slot is free */
+
 bool deliver_is_due(const struct deliver *deliver, size_t desk, int64_t now_us);
-/* When the loop must look again, over all desks: due and allowed. WHEN_NEVER = only when something comes. */
+/* When the loop must look again, over all desks: the earliest moment, now_us or later, at which one is due and has a
+ * budget. WHEN_NEVER = only when something comes: a plan, an ended send, a resume. */
 int64_t deliver_next(const struct deliver *deliver, int64_t now_us);
 
 struct desk_view {
     struct str name;
+    bool closed;
     bool paused;
-    int64_t paused_until_us;
-    struct str pause_reason;
+    int64_t paused_until_us; /* 0 = until resumed */
+    struct str pause_reason; /* "" when not paused; lives until the next pause */
     struct breaker breaker;
-    int64_t quiet_until_us;
-    size_t in_flight, remaining;
+    int64_t quiet_until_us; /* the account's; 0 = never was one */
+    size_t in_flight;
+    size_t remaining; /* limiter_remaining of the account */
     int64_t next_due_us;
 };
 struct desk_view deliver_view(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* Desks whose lasting state (pause, breaker, quiet) changed since the last call, staged ones included; up to max. */
 size_t deliver_changed(struct deliver *deliver, size_t *ret_desks, size_t max);
-/* From the store, at start. */
-void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state);
-void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us);
+/* From the store, at start; of an open desk. Takes pause, breaker (breaker_restored) and quiet. */
+void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
+void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);
 
 #endif

@@ -1,35 +1,53 @@
 /* deliver/settle.h - what becomes of a delivery after an attempt. Pure.
  *
- * Fast lane: delay = min(cap, base * 2^n) + uniform(0, half of it), up to
- * retry.max; then the slow lane, every hour, until give_up after the first due
- * moment; then FAILED. `not_before` of the provider is obeyed, clamped to
- * [1 s, 24 h]. Unknown: lookup after the settle time, or resend under the same
- * key while the provider keeps it, or hold.
+ * Sends:
+ *   done       COMPLETED, also when the provider had it already.
+ *   retry      Fast lane: backoff (deliver/backoff.h) up to retry.max; then the
+ *              slow lane, every hour, until give_up after the first due moment;
+ *              then FAILED. give_up 0 = no slow lane. A moment named by the
+ *              provider, clamped to [1 s, 24 h] from now, replaces the backoff;
+ *              in the slow lane it may only be later than the hour.
+ *   throttled  With a moment named it spends no retry while that is before the
+ *              end of give_up, for the first 100 attempts; else as retry.
+ *   failed     FAILED, also after an unknown attempt: a definite answer.
+ *   paused     (the account is refused) PENDING, due now, nothing spent.
+ *   unsent     As it was, due now, nothing spent.
+ *   unknown    By policy. lookup: UNKNOWN, due when the settle time is over.
+ *              retry: as a retry, under the same key, while the provider still
+ *              keeps the key then; a provider that keeps none is sent to again
+ *              only on the destination's own word. hold: HELD. When a resend is
+ *              not possible: a lookup where there is one, else HELD. Never
+ *              FAILED: the effect may exist.
+ * Lookups (a delivery found UNKNOWN):
+ *   done       COMPLETED.
+ *   absent     Before the settle time is over: UNKNOWN until then. After it:
+ *              PENDING, due now, one retry spent; FAILED when none is left.
+ *   else       UNKNOWN again, with the lanes of a retry; then HELD.
+ * Nothing is sent after late_us: what would be is HELD.
  */
 #ifndef DELIVER_SETTLE_H
 #define DELIVER_SETTLE_H
 
-#include "base/rng.h"
+#include "deliver/backoff.h"
 #include "model/delivery.h"
 #include "model/outcome.h"
-#include "model/settings.h"
 
 struct settled {
     enum delivery_status status;
     int64_t due_us;
     int32_t retry_count;
-    int64_t first_sent_us;
-    struct str last_error;
+    int64_t first_sent_us;  /* of the first attempt that may have reached the provider */
+    struct str last_error;  /* for HELD: what a person must know and do */
     bool counts_as_trouble; /* the breaker's view */
     bool counts_as_good;    /* neither: the breaker does not look */
-    bool keep_batch;
+    bool keep_batch; /* to be sent again as it was: the set stays frozen. A caller whose set came to different ends
+                        clears it for those that had no effect */
 };
 /* delivery is as claimed. arena for texts. */
-struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome, const struct destination_settings *settings,
-                              int64_t now_us, struct rng *rng, struct arena *arena);
-/* min(cap, base * 2^retries) + uniform(0, half of it). */
-int64_t backoff_delay_us(const struct retry_rule *rule, int32_t retries, struct rng *rng);
-/* What is in force for this action: the destination's word, else the connector's. */
+struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome,
+                              const struct destination_settings *settings, int64_t now_us, struct rng *rng,
+                              struct arena *arena);
+/* What is in force for this action: the destination's word (where the action can do it), else the connector's. */
 enum on_unknown settle_policy(const struct destination_settings *settings, struct str action);
 
 #endif

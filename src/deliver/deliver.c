@@ -1,0 +1,403 @@
+/* deliver/deliver.c - see deliver.h. What a turn may change of a desk is one
+ * struct in two copies, as staged and as committed, so that a commit and a
+ * rollback are each one assignment. */
+#include "deliver/deliver.h"
+
+#include "base/arena.h"
+#include "base/when.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct desk_state {
+    bool paused;
+    int64_t paused_until_us;
+    char reason[DELIVER_REASON_MAX];
+    size_t reason_bytes;
+    struct breaker breaker;
+    size_t in_flight;
+    int64_t next_due_us;
+    uint64_t changes, told; /* of the lasting state: made, and given out by deliver_changed */
+};
+
+struct desk {
+    size_t number;
+    struct str name;
+    const struct destination_settings *settings; /* NULL = closed */
+    bool was_open;                               /* before the configure that is under way */
+    struct limiter *limiter;                     /* the account's */
+    struct desk_state now, committed;
+    bool touched;     /* the two may differ */
+    size_t unstarted; /* committed sends that have neither started nor stayed unsent */
+};
+
+struct deliver {
+    struct arena arena;  /* names and desks: never forgotten */
+    struct map desks;    /* name -> desk; its place is its number */
+    struct map limiters; /* account -> limiter */
+    size_t slots;
+    size_t in_flight, in_flight_committed; /* of all desks */
+    size_t first;                          /* the desk to ask first in this turn */
+};
+
+static struct desk *desk_at(const struct deliver *deliver, size_t desk) {
+    assert(desk < deliver->desks.count);
+    return deliver->desks.slots[desk].value;
+}
+
+static struct limiter *limiter_at(const struct deliver *deliver, size_t account) {
+    return deliver->limiters.slots[account].value;
+}
+
+static struct desk_state *desk_stage(struct desk *desk) {
+    desk->touched = true;
+    return &desk->now;
+}
+
+static void desk_changed(struct desk *desk) {
+    desk_stage(desk)->changes++;
+}
+
+/* A quiet spell is lasting state of every desk of the account. */
+static void account_changed(struct deliver *deliver, const struct limiter *limiter) {
+    for (size_t i = 0; i < deliver->desks.count; i++)
+        if (desk_at(deliver, i)->limiter == limiter) desk_changed(desk_at(deliver, i));
+}
+
+/* The configuration. */
+
+struct deliver *deliver_new(size_t slots) {
+    struct arena arena = ARENA_EMPTY;
+    struct deliver *deliver = arena_new(&arena, struct deliver);
+    deliver->arena = arena;
+    deliver->desks.arena = deliver->limiters.arena = &deliver->arena;
+    deliver->slots = slots;
+    return deliver;
+}
+
+void deliver_free(struct deliver *deliver) {
+    if (!deliver) return;
+    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_free(limiter_at(deliver, i));
+    struct arena arena = deliver->arena;
+    arena_free(&arena);
+}
+
+static struct limiter *limiter_named(struct deliver *deliver, struct str account) {
+    struct limiter *limiter = map_get(&deliver->limiters, account);
+    if (limiter) return limiter;
+    limiter = limiter_new(NULL, 0);
+    map_set(&deliver->limiters, str_dup(&deliver->arena, account), limiter);
+    return limiter;
+}
+
+static struct desk *desk_named(struct deliver *deliver, struct str name) {
+    struct desk *desk = map_get(&deliver->desks, name);
+    if (desk) return desk;
+    desk = arena_new(&deliver->arena, struct desk);
+    desk->number = deliver->desks.count;
+    desk->name = str_dup(&deliver->arena, name);
+    map_set(&deliver->desks, desk->name, desk);
+    return desk;
+}
+
+/* Sends that have not started yet will start under the limits of the account that the desk has then. */
+static void desk_join(struct desk *desk, struct limiter *limiter) {
+    if (desk->limiter == limiter) return;
+    assert(desk->now.in_flight == desk->committed.in_flight);
+    if (desk->limiter) limiter_unsent(desk->limiter, desk->unstarted);
+    limiter_adopt(limiter, desk->unstarted);
+    desk->limiter = limiter;
+}
+
+static void desk_close(struct desk *desk) {
+    desk->was_open = desk->settings;
+    desk->settings = NULL;
+}
+
+static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter) {
+    desk_join(desk, limiter);
+    desk->settings = settings;
+    if (!desk->was_open) desk->now.next_due_us = desk->committed.next_due_us = 0;
+}
+
+/* Of two rules with the same window the smaller one says it all. */
+static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule rule) {
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].window_us != rule.window_us) continue;
+        if (rule.count < rules[i].count) rules[i].count = rule.count;
+        return count;
+    }
+    rules[count] = rule;
+    return count + 1;
+}
+
+/* All rules of all its destinations hold for an account. One without destinations keeps its rules. */
+static void account_configure(struct deliver *deliver, struct limiter *limiter, struct limit_rule *scratch) {
+    size_t count = 0, destinations = 0;
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        const struct desk *desk = desk_at(deliver, i);
+        if (!desk->settings || desk->limiter != limiter) continue;
+        destinations++;
+        for (size_t j = 0; j < desk->settings->limit_count; j++)
+            count = rule_add(scratch, count, desk->settings->limits[j]);
+    }
+    if (destinations) limiter_configure(limiter, scratch, count);
+}
+
+void deliver_configure(struct deliver *deliver, const struct settings *settings) {
+    for (size_t i = 0; i < deliver->desks.count; i++) desk_close(desk_at(deliver, i));
+    for (size_t i = 0; i < settings->destination_count; i++) {
+        const struct destination_settings *destination = &settings->destinations[i];
+        desk_open(desk_named(deliver, destination->name), destination, limiter_named(deliver, destination->account));
+    }
+    struct arena arena = ARENA_EMPTY;
+    struct limit_rule *scratch = arena_array(&arena, struct limit_rule, settings->destination_count * LIMIT_RULES_MAX);
+    for (size_t i = 0; i < deliver->limiters.count; i++) account_configure(deliver, limiter_at(deliver, i), scratch);
+    arena_free(&arena);
+}
+
+size_t deliver_desks(const struct deliver *deliver) {
+    return deliver->desks.count;
+}
+
+size_t deliver_desk(const struct deliver *deliver, struct str name) {
+    const struct desk *desk = map_get(&deliver->desks, name);
+    return desk ? desk->number : SIZE_MAX;
+}
+
+const struct destination_settings *deliver_settings(const struct deliver *deliver, size_t desk) {
+    return desk_at(deliver, desk)->settings;
+}
+
+size_t deliver_order(const struct deliver *deliver, size_t i) {
+    assert(i < deliver->desks.count);
+    return (deliver->first + i) % deliver->desks.count;
+}
+
+void deliver_next_turn(struct deliver *deliver) {
+    if (deliver->desks.count) deliver->first = (deliver->first + 1) % deliver->desks.count;
+}
+
+/* Budget and take. */
+
+static bool desk_is_paused(const struct desk *desk, int64_t now_us) {
+    return desk->now.paused && (!desk->now.paused_until_us || now_us < desk->now.paused_until_us);
+}
+
+/* Places left under the desk's concurrency and in the common pool. */
+static size_t desk_places(const struct deliver *deliver, const struct desk *desk) {
+    size_t most = (size_t)desk->settings->concurrency;
+    size_t own = desk->now.in_flight < most ? most - desk->now.in_flight : 0;
+    size_t common = deliver->in_flight < deliver->slots ? deliver->slots - deliver->in_flight : 0;
+    return own < common ? own : common;
+}
+
+/* Whether what the store keeps of a breaker differs. */
+static bool breaker_differs(const struct breaker *a, const struct breaker *b) {
+    return a->state != b->state || a->until_us != b->until_us || a->ramp != b->ramp ||
+           breaker_failures(a) != breaker_failures(b);
+}
+
+size_t deliver_budget(struct deliver *deliver, size_t desk_number, int64_t now_us, size_t want) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    if (!desk->settings || desk_is_paused(desk, now_us)) return 0;
+    size_t places = desk_places(deliver, desk);
+    size_t room = limiter_room(desk->limiter, now_us, want < places ? want : places);
+    const struct breaker before = desk->now.breaker;
+    room = breaker_admit(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, desk->now.in_flight, room);
+    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk);
+    return room;
+}
+
+void deliver_take(struct deliver *deliver, size_t desk_number, size_t sends, int64_t now_us) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    assert(desk->settings && sends <= desk_places(deliver, desk));
+    limiter_take(desk->limiter, sends, now_us);
+    desk_stage(desk)->in_flight += sends;
+    deliver->in_flight += sends;
+}
+
+/* Learning. */
+
+void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us, bool good) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    if (!desk->settings) return;
+    const struct breaker before = desk->now.breaker;
+    breaker_record(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, good);
+    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk);
+}
+
+void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us) {
+    struct limiter *limiter = desk_at(deliver, desk)->limiter;
+    if (limiter_quiet(limiter, until_us, now_us)) account_changed(deliver, limiter);
+}
+
+/* Cut between characters. */
+static void state_pause(struct desk_state *state, int64_t until_us, struct str reason) {
+    size_t bytes = reason.n < DELIVER_REASON_MAX ? reason.n : DELIVER_REASON_MAX;
+    while (bytes && bytes < reason.n && ((unsigned char)reason.p[bytes] & 0xC0) == 0x80) bytes--;
+    state->paused = true;
+    state->paused_until_us = until_us;
+    state->reason_bytes = bytes;
+    if (bytes) memmove(state->reason, reason.p, bytes);
+}
+
+void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us, struct str reason) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    const struct desk_state before = desk->now;
+    state_pause(desk_stage(desk), until_us, reason);
+    bool same = before.paused && before.paused_until_us == until_us && before.reason_bytes == desk->now.reason_bytes &&
+                memcmp(before.reason, desk->now.reason, before.reason_bytes) == 0;
+    if (!same) desk_changed(desk);
+}
+
+void deliver_resume(struct deliver *deliver, size_t desk_number) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    desk_stage(desk)->paused = false;
+    desk->now.breaker = (struct breaker){0};
+    limiter_speak(desk->limiter);
+    account_changed(deliver, desk->limiter);
+}
+
+void deliver_due(struct deliver *deliver, size_t desk_number, int64_t due_us) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    if (due_us < desk->now.next_due_us) desk_stage(desk)->next_due_us = due_us;
+}
+
+void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us) {
+    desk_stage(desk_at(deliver, desk))->next_due_us = due_us;
+}
+
+/* The turn's end, and what comes after it. */
+
+void deliver_commit(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        if (!desk->touched) continue;
+        desk->unstarted += desk->now.in_flight - desk->committed.in_flight;
+        desk->committed = desk->now;
+        desk->touched = false;
+    }
+    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_commit(limiter_at(deliver, i));
+    deliver->in_flight_committed = deliver->in_flight;
+}
+
+void deliver_rollback(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        if (!desk->touched) continue;
+        desk->now = desk->committed;
+        desk->touched = false;
+    }
+    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_rollback(limiter_at(deliver, i));
+    deliver->in_flight = deliver->in_flight_committed;
+}
+
+void deliver_started(struct deliver *deliver, size_t desk_number, size_t sends, int64_t at_us) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    assert(sends <= desk->unstarted);
+    desk->unstarted -= sends;
+    limiter_started(desk->limiter, sends, at_us);
+}
+
+static void desk_free_slot(struct deliver *deliver, struct desk *desk) {
+    desk->now.in_flight--;
+    desk->committed.in_flight--;
+    deliver->in_flight--;
+    deliver->in_flight_committed--;
+}
+
+void deliver_unsent(struct deliver *deliver, size_t desk_number) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    assert(desk->unstarted);
+    desk->unstarted--;
+    limiter_unsent(desk->limiter, 1);
+    desk_free_slot(deliver, desk);
+}
+
+void deliver_ended(struct deliver *deliver, size_t desk_number) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    assert(desk->committed.in_flight > desk->unstarted); /* one that never started: deliver_unsent */
+    desk_free_slot(deliver, desk);
+}
+
+/* Looking. */
+
+bool deliver_is_due(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    return desk->settings && desk->now.next_due_us <= now_us;
+}
+
+static int64_t later(int64_t a_us, int64_t b_us) {
+    return a_us > b_us ? a_us : b_us;
+}
+
+/* Each bound, once met, stays met until something is sent: the latest of them is the moment. */
+static int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us) {
+    if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
+    int64_t next_us = later(now_us, desk->now.next_due_us);
+    if (desk_is_paused(desk, now_us))
+        next_us = later(next_us, desk->now.paused_until_us ? desk->now.paused_until_us : WHEN_NEVER);
+    next_us = later(next_us, limiter_next(desk->limiter, now_us));
+    return later(next_us, breaker_next(&desk->now.breaker, &desk->settings->breaker, now_us, desk->now.in_flight));
+}
+
+int64_t deliver_next(const struct deliver *deliver, int64_t now_us) {
+    int64_t earliest_us = WHEN_NEVER;
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        int64_t next_us = desk_next(deliver, desk_at(deliver, i), now_us);
+        if (next_us < earliest_us) earliest_us = next_us;
+    }
+    return earliest_us;
+}
+
+struct desk_view deliver_view(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    bool paused = desk_is_paused(desk, now_us);
+    return (struct desk_view){
+        .name = desk->name,
+        .closed = !desk->settings,
+        .paused = paused,
+        .paused_until_us = paused ? desk->now.paused_until_us : 0,
+        .pause_reason = paused ? (struct str){desk->now.reason, desk->now.reason_bytes} : STR_NONE,
+        .breaker = desk->now.breaker,
+        .quiet_until_us = limiter_quiet_until(desk->limiter),
+        .in_flight = desk->now.in_flight,
+        .remaining = limiter_remaining(desk->limiter, now_us),
+        .next_due_us = desk->now.next_due_us,
+    };
+}
+
+size_t deliver_changed(struct deliver *deliver, size_t *ret_desks, size_t max) {
+    size_t count = 0;
+    for (size_t i = 0; i < deliver->desks.count && count < max; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        if (desk->now.changes == desk->now.told) continue;
+        desk_stage(desk)->told = desk->now.changes;
+        ret_desks[count++] = i;
+    }
+    return count;
+}
+
+/* Restoring. */
+
+void deliver_restore(struct deliver *deliver, size_t desk_number, const struct desk_view *state, int64_t now_us) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    if (state->paused) state_pause(&desk->now, state->paused_until_us, state->pause_reason);
+    desk->now.breaker = state->breaker;
+    desk->committed = desk->now;
+    limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
+    limiter_commit(desk->limiter);
+}
+
+void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us) {
+    limiter_restore(desk_at(deliver, desk)->limiter, started_us, now_us);
+}
+
+int64_t deliver_longest_window(const struct deliver *deliver) {
+    int64_t longest_us = 0;
+    for (size_t i = 0; i < deliver->limiters.count; i++)
+        longest_us = later(longest_us, limiter_longest_window(limiter_at(deliver, i)));
+    return longest_us;
+}

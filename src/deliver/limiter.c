@@ -1,0 +1,220 @@
+/* deliver/limiter.c - see limiter.h. A rule looks only at the youngest N starts,
+ * so one ring serves all rules of an account. */
+#include "deliver/limiter.h"
+
+#include "base/when.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_COUNT_MAX ((size_t)100000)
+#define RING_FIRST     ((size_t)16)
+#define QUIET_MAX_US   (24 * US_PER_HOUR)
+
+struct limiter {
+    struct limit_rule *rules;
+    size_t rule_count;
+    int64_t *ring; /* starts in ascending order: `count` of `room` cells, from `first` on, wrapping round */
+    size_t first, count, room;
+    size_t keep;              /* the ring never holds more: the largest N of the rules, or LIMITER_KEEP_MIN */
+    bool forgot;              /* starts older than the ring's oldest left it */
+    size_t staged, committed; /* taken and not started */
+    int64_t quiet_us, quiet_committed_us;
+};
+
+static void *grown(void *old, size_t bytes) {
+    void *memory = realloc(old, bytes);
+    if (!memory) abort();
+    return memory;
+}
+
+/* The ring. */
+
+static int64_t *ring_cell(const struct limiter *limiter, size_t i) {
+    return &limiter->ring[(limiter->first + i) % limiter->room];
+}
+
+static void ring_grow(struct limiter *limiter) {
+    size_t room = limiter->room ? 2 * limiter->room : RING_FIRST;
+    if (room > limiter->keep) room = limiter->keep;
+    int64_t *ring = grown(NULL, room * sizeof *ring);
+    for (size_t i = 0; i < limiter->count; i++) ring[i] = *ring_cell(limiter, i);
+    free(limiter->ring);
+    limiter->ring = ring;
+    limiter->room = room;
+    limiter->first = 0;
+}
+
+static void ring_drop_oldest(struct limiter *limiter) {
+    limiter->first = (limiter->first + 1) % limiter->room;
+    limiter->count--;
+    limiter->forgot = true;
+}
+
+static void ring_add(struct limiter *limiter, int64_t at_us) {
+    if (limiter->count == limiter->keep) {
+        if (at_us <= *ring_cell(limiter, 0)) {
+            limiter->forgot = true;
+            return;
+        }
+        ring_drop_oldest(limiter);
+    }
+    if (limiter->count == limiter->room) ring_grow(limiter);
+    size_t i = limiter->count++;
+    for (; i && *ring_cell(limiter, i - 1) > at_us; i--) *ring_cell(limiter, i) = *ring_cell(limiter, i - 1);
+    *ring_cell(limiter, i) = at_us;
+}
+
+/* Whether the ring says anything of the start that has `younger` starts after it; false = there was none. */
+static bool start_at(const struct limiter *limiter, size_t younger, int64_t *ret_at_us) {
+    if (limiter->count == 0 || (younger >= limiter->count && !limiter->forgot)) return false;
+    *ret_at_us = *ring_cell(limiter, younger < limiter->count ? limiter->count - 1 - younger : 0);
+    return true;
+}
+
+static bool counts_at(const struct limiter *limiter, size_t younger, int64_t cut_us) {
+    int64_t at_us;
+    return start_at(limiter, younger, &at_us) && at_us > cut_us;
+}
+
+/* Rules. */
+
+static size_t not_started(const struct limiter *limiter) {
+    return limiter->staged + limiter->committed;
+}
+
+static size_t rule_room(const struct limiter *limiter, const struct limit_rule *rule, int64_t now_us, size_t want) {
+    size_t limit = (size_t)rule->count, waiting = not_started(limiter);
+    if (waiting >= limit) return 0;
+    size_t free = limit - waiting;
+    int64_t cut_us = now_us - rule->window_us;
+    if (want > free) want = free;
+    if (!counts_at(limiter, free - want, cut_us)) return want;
+    /* How many of the youngest starts count: at least low, fewer than high. */
+    size_t low = free - want + 1, high = free + 1;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (counts_at(limiter, middle - 1, cut_us))
+            low = middle;
+        else
+            high = middle;
+    }
+    return free - low;
+}
+
+static size_t rules_room(const struct limiter *limiter, int64_t now_us, size_t want) {
+    for (size_t i = 0; i < limiter->rule_count && want; i++)
+        want = rule_room(limiter, &limiter->rules[i], now_us, want);
+    return want;
+}
+
+/* The moment from which the rule lets one start. */
+static int64_t rule_next(const struct limiter *limiter, const struct limit_rule *rule, int64_t now_us) {
+    size_t limit = (size_t)rule->count, waiting = not_started(limiter);
+    if (waiting >= limit) return WHEN_NEVER;
+    int64_t at_us;
+    if (!start_at(limiter, limit - waiting - 1, &at_us) || at_us + rule->window_us < now_us) return now_us;
+    return at_us + rule->window_us;
+}
+
+/* The doors. */
+
+struct limiter *limiter_new(const struct limit_rule *rules, size_t count) {
+    struct limiter *limiter = grown(NULL, sizeof *limiter);
+    *limiter = (struct limiter){0};
+    limiter_configure(limiter, rules, count);
+    return limiter;
+}
+
+void limiter_free(struct limiter *limiter) {
+    if (!limiter) return;
+    free(limiter->rules);
+    free(limiter->ring);
+    free(limiter);
+}
+
+void limiter_configure(struct limiter *limiter, const struct limit_rule *rules, size_t count) {
+    limiter->keep = LIMITER_KEEP_MIN;
+    limiter->rule_count = count;
+    limiter->rules = grown(limiter->rules, (count + 1) * sizeof *rules);
+    for (size_t i = 0; i < count; i++) {
+        assert(rules[i].count >= 1 && (size_t)rules[i].count <= RULE_COUNT_MAX && rules[i].window_us > 0);
+        limiter->rules[i] = rules[i];
+        if ((size_t)rules[i].count > limiter->keep) limiter->keep = (size_t)rules[i].count;
+    }
+    while (limiter->count > limiter->keep) ring_drop_oldest(limiter);
+}
+
+size_t limiter_room(const struct limiter *limiter, int64_t now_us, size_t want) {
+    return now_us < limiter->quiet_us ? 0 : rules_room(limiter, now_us, want);
+}
+
+int64_t limiter_next(const struct limiter *limiter, int64_t now_us) {
+    int64_t next_us = now_us < limiter->quiet_us ? limiter->quiet_us : now_us;
+    for (size_t i = 0; i < limiter->rule_count; i++) {
+        int64_t rule_us = rule_next(limiter, &limiter->rules[i], now_us);
+        if (rule_us > next_us) next_us = rule_us;
+    }
+    return next_us;
+}
+
+void limiter_take(struct limiter *limiter, size_t count, int64_t now_us) {
+    assert(limiter_room(limiter, now_us, count) == count);
+    limiter->staged += count;
+}
+
+void limiter_commit(struct limiter *limiter) {
+    limiter->committed += limiter->staged;
+    limiter->staged = 0;
+    limiter->quiet_committed_us = limiter->quiet_us;
+}
+
+void limiter_rollback(struct limiter *limiter) {
+    limiter->staged = 0;
+    limiter->quiet_us = limiter->quiet_committed_us;
+}
+
+void limiter_started(struct limiter *limiter, size_t count, int64_t at_us) {
+    limiter_unsent(limiter, count);
+    for (size_t i = 0; i < count; i++) ring_add(limiter, at_us);
+}
+
+void limiter_unsent(struct limiter *limiter, size_t count) {
+    assert(count <= limiter->committed);
+    limiter->committed -= count;
+}
+
+void limiter_adopt(struct limiter *limiter, size_t count) {
+    limiter->committed += count;
+}
+
+void limiter_restore(struct limiter *limiter, int64_t started_us, int64_t now_us) {
+    ring_add(limiter, started_us < now_us ? started_us : now_us);
+}
+
+bool limiter_quiet(struct limiter *limiter, int64_t until_us, int64_t now_us) {
+    if (until_us > now_us + QUIET_MAX_US) until_us = now_us + QUIET_MAX_US;
+    if (until_us <= limiter->quiet_us) return false;
+    limiter->quiet_us = until_us;
+    return true;
+}
+
+void limiter_speak(struct limiter *limiter) {
+    limiter->quiet_us = 0;
+}
+
+int64_t limiter_quiet_until(const struct limiter *limiter) {
+    return limiter->quiet_us;
+}
+
+size_t limiter_remaining(const struct limiter *limiter, int64_t now_us) {
+    return rules_room(limiter, now_us, SIZE_MAX);
+}
+
+int64_t limiter_longest_window(const struct limiter *limiter) {
+    int64_t longest_us = 0;
+    for (size_t i = 0; i < limiter->rule_count; i++)
+        if (limiter->rules[i].window_us > longest_us) longest_us = limiter->rules[i].window_us;
+    return longest_us;
+}
