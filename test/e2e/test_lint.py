@@ -168,6 +168,11 @@ def test_a_source_without_an_object_is_found(house):
     assert result.stdout.startswith("src/base/late.c:1: symbols:")
 
 
+def test_a_name_for_a_function_type_is_allowed(house):
+    house.write("src/base/a.h", "typedef struct a *a_maker(int x);\n")
+    assert house.lint("layout") == (0, "lint: clean\n")
+
+
 def test_bounds_themselves_are_allowed(house):
     house.write("src/base/a.c", long_function(60) + "\n" * (500 - 62))
     house.write("src/base/a.h", "\n" * 120)

@@ -7,7 +7,7 @@ FILE_LINES = 500
 HEADER_LINES = 120
 FUNCTION_LINES = 60
 OWN_HEADERS = 8
-TYPEDEF = re.compile(r"^\s*typedef\s+(struct|union|enum)\b")
+TYPEDEF = re.compile(r"^\s*typedef\s+(struct|union|enum)\b[^(]*$")  # that of a function's type is fine
 OWN_INCLUDE = re.compile(r'^\s*#\s*include\s+"')
 CONDITION = re.compile(r"^\s*#\s*(if|ifdef|ifndef)\b")
 
