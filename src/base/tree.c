@@ -33,9 +33,10 @@ void finding_add(struct findings *findings, struct str file, struct tree_mark ma
     *(warning ? &findings->warnings : &findings->errors) += 1;
     if (kept >= FINDINGS_MAX) return;
     struct finding *finding = arena_new(findings->arena, struct finding);
-    *finding = (struct finding){.warning = warning, .file = file, .mark = mark};
-    assert(strlen(code) < sizeof finding->code);
-    strcpy(finding->code, code);
+    *finding = (struct finding){.warning = warning, .file = str_dup(findings->arena, file), .mark = mark};
+    size_t code_bytes = strlen(code) + 1;
+    assert(code_bytes <= sizeof finding->code);
+    memcpy(finding->code, code, code_bytes);
     va_list args;
     va_start(args, format);
     finding->text = str_vfmt(findings->arena, format, args);

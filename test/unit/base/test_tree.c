@@ -41,6 +41,18 @@ static void findings_are_kept_in_order_of_place(void **state) {
     arena_free(&arena);
 }
 
+static void a_finding_outlives_what_it_was_made_from(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct findings findings = {.arena = &arena};
+    char file[] = "a.yaml", text[] = "limt";
+    finding_add(&findings, str_from(file), (struct tree_mark){1, 1}, "E0204", "unknown key '%s'", text);
+    file[0] = text[0] = 'X';
+    assert_str(findings.first->file, "a.yaml");
+    assert_str(findings.first->text, "unknown key 'limt'");
+    arena_free(&arena);
+}
+
 static void too_many_findings_are_counted_and_not_kept(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -58,6 +70,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_found_by_name),
         cmocka_unit_test(findings_are_kept_in_order_of_place),
+        cmocka_unit_test(a_finding_outlives_what_it_was_made_from),
         cmocka_unit_test(too_many_findings_are_counted_and_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
