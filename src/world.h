@@ -16,7 +16,8 @@ struct arena;
 /* ---- clock ---- */
 struct clock {
     int64_t (*wall_us)(void *self); /* what a calendar shows; may jump */
-    int64_t (*now_us)(void *self);  /* wall time at start plus monotonic time since: never jumps; leases, limits, retries */
+    int64_t (*now_us)(
+        void *self); /* wall time at start plus monotonic time since: never jumps; leases, limits, retries */
     /* Sleeps until now_us() reaches until_us or something woke it, whichever is first. */
     void (*wait)(void *self, int64_t until_us);
     void *self;
@@ -38,7 +39,8 @@ struct completion {
     void *own;            /* the transport's */
 };
 struct transport {
-    /* outgoing must stay as it is until the completion was released. Never blocks, never fails: trouble is an answer. */
+    /* outgoing must stay as it is until the completion was released. Never blocks, never fails: trouble is an answer.
+     */
     void (*start)(void *self, uint64_t tag, const struct outgoing *outgoing);
     size_t (*collect)(void *self, struct completion *ret_completions, size_t max);
     void (*release)(void *self, struct completion *completion);
@@ -72,7 +74,8 @@ struct sql_result {
 struct sql_driver {
     MUST_USE enum err (*begin)(void *self);
     /* ret_result may be NULL when no rows are wanted. Rows are in the arena. */
-    MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena, struct sql_result *ret_result);
+    MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena,
+                             struct sql_result *ret_result);
     MUST_USE enum err (*commit)(void *self); /* durable when it returns ERR_NONE; FATAL errors end the process */
     void (*rollback)(void *self);
     /* Text outside sql.def: migrations, pragmas, integrity checks. Rows as in run. */

@@ -23,7 +23,7 @@ enum delivery_status {
 };
 
 struct delivery {
-    int64_t seq; /* insertion order; 0 before it is stored */
+    int64_t seq;    /* insertion order; 0 before it is stored */
     struct uuid id; /* also the idempotency key sent to the provider */
     struct uuid event_id;
     struct str destination, action; /* action "" for a plain http destination */
@@ -37,12 +37,13 @@ struct delivery {
     int64_t late_us;             /* do not send after this moment, 0 = no such moment */
     int64_t first_sent_us;       /* when the provider first may have seen the key, 0 = never */
     int64_t lease_until_us;
-    int64_t lease_epoch; /* raised by each claim; a settle must bring it */
-    struct str params;   /* JSON: the body or the connector's parameters; "" = the payload as received */
-    struct str order_key; /* "" = no order */
-    bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
-    struct uuid batch;    /* zero, or the frozen set it is sent in */
-    int32_t last_status;  /* HTTP status of the last attempt, 0 = none */
+    struct str lease_owner; /* the instance that holds the lease; "" = none */
+    int64_t lease_epoch;    /* raised by each claim; a settle must bring it */
+    struct str params;      /* JSON: the body or the connector's parameters; "" = the payload as received */
+    struct str order_key;   /* "" = no order */
+    bool looking_up;        /* claimed in status UNKNOWN: the attempt is a lookup */
+    struct uuid batch;      /* zero, or the frozen set it is sent in */
+    int32_t last_status;    /* HTTP status of the last attempt, 0 = none */
     struct str last_error;
     int64_t created_us, updated_us;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */
@@ -64,6 +65,7 @@ bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
 bool delivery_may(enum delivery_status from, enum delivery_status to);
 bool delivery_is_final(enum delivery_status status);
 /* From (idempotency key, destination, step, run), by SHA-256. */
-struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step, int32_t run);
+struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step,
+                               int32_t run);
 
 #endif

@@ -16,9 +16,9 @@ enum event_status {
         EVENT_STATUS_COUNT
 };
 
-#define EVENT_KEY_MAX 255
+#define EVENT_KEY_MAX    255
 #define EVENT_SOURCE_MAX 64
-#define EVENT_TYPE_MAX 64
+#define EVENT_TYPE_MAX   64
 
 struct event {
     struct uuid id;
@@ -42,7 +42,8 @@ bool event_type_valid(struct str type);
 bool event_key_valid(struct str key);
 /* 1-64 printable characters. */
 bool event_source_valid(struct str source);
-/* The whole event as one JSON object text, as jq's $event sees it: id type source idempotency_key payload scheduled_at created_at run. */
+/* The whole event as one JSON object text, as jq's $event sees it: id type source idempotency_key payload scheduled_at
+ * created_at run. */
 struct str event_json(struct arena *arena, const struct event *event);
 
 #endif

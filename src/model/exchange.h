@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 #define EXCHANGE_HEADERS_MAX 48
-#define EXCHANGE_ANSWER_MAX ((size_t)65536)
+#define EXCHANGE_ANSWER_MAX  ((size_t)65536)
 
 struct header {
     struct str name, value;
@@ -24,14 +24,14 @@ struct outgoing {
 };
 
 /* X(NAME, text): how far an exchange came. */
-#define EXCHANGE_LIST(X)                                                              \
-    X(ANSWERED, "answered")           /* full status line and headers were read */    \
-    X(REFUSED, "address refused")     /* the address is private and not allowed */    \
-    X(NO_CONNECT, "no connection")    /* DNS, connect, proxy: nothing was sent */      \
-    X(NO_TRUST, "certificate refused") /* TLS handshake or verification: nothing sent */ \
-    X(CUT, "no complete answer")      /* the request began to leave, then trouble */   \
-    X(TIMED_OUT, "timed out")         /* the request began to leave, then too late */  \
-    X(CANCELLED, "cancelled")         /* by us, after it may have begun to leave */
+#define EXCHANGE_LIST(X)                                                                                               \
+    X(ANSWERED, "answered")            /* full status line and headers were read */                                    \
+    X(REFUSED, "address refused")      /* the address is private and not allowed */                                    \
+    X(NO_CONNECT, "no connection")     /* DNS, connect, proxy: nothing was sent */                                     \
+    X(NO_TRUST, "certificate refused") /* TLS handshake or verification: nothing sent */                               \
+    X(CUT, "no complete answer")       /* the request began to leave, then trouble */                                  \
+    X(TIMED_OUT, "timed out")          /* the request began to leave, then too late */                                 \
+    X(CANCELLED, "cancelled")          /* by us, after it may have begun to leave */
 enum exchange_end {
 #define EXCHANGE_ENUM(name, text) EXCHANGE_##name,
     EXCHANGE_LIST(EXCHANGE_ENUM)
@@ -41,13 +41,13 @@ enum exchange_end {
 
 struct answer {
     enum exchange_end end;
-    int32_t status;                     /* when ANSWERED */
-    struct header *headers;             /* names as received */
-    size_t header_count;                /* at most 100, 16 KiB together; the rest is dropped */
-    struct str body;                    /* at most EXCHANGE_ANSWER_MAX, the rest was dropped */
-    bool body_complete;                 /* the body ended as its framing said and was not cut */
-    int64_t started_us, finished_us;    /* on the loop's clock */
-    char trouble[160];                  /* the transport's words when not ANSWERED */
+    int32_t status;                  /* when ANSWERED */
+    struct header *headers;          /* names as received */
+    size_t header_count;             /* at most 100, 16 KiB together; the rest is dropped */
+    struct str body;                 /* at most EXCHANGE_ANSWER_MAX, the rest was dropped */
+    bool body_complete;              /* the body ended as its framing said and was not cut */
+    int64_t started_us, finished_us; /* on the loop's clock */
+    char trouble[160];               /* the transport's words when not ANSWERED */
 };
 
 const char *exchange_text(enum exchange_end end);

@@ -8,15 +8,15 @@
 #define REPLY_HEADERS_MAX 8
 
 struct request {
-    uint64_t tag;          /* the inlet's own */
-    struct str method;     /* GET POST PUT DELETE */
-    struct str path;       /* as sent, before '?', percent-decoding is the handler's */
-    struct str query;      /* after '?', raw */
+    uint64_t tag;           /* the inlet's own */
+    struct str method;      /* GET POST PUT DELETE */
+    struct str path;        /* as sent, before '?', percent-decoding is the handler's */
+    struct str query;       /* after '?', raw */
     struct header *headers; /* every header in order; framing was checked */
     size_t header_count;
     struct str body;
-    struct str peer;  /* "127.0.0.1", or "unix" */
-    bool trusted;     /* came over the unix socket: needs no key */
+    struct str peer; /* "127.0.0.1", or "unix" */
+    bool trusted;    /* came over the unix socket: needs no key */
     int64_t arrived_us;
 };
 

@@ -21,19 +21,21 @@ struct retry_rule {
 };
 struct breaker_rule {
     bool on;
-    int32_t failures;  /* consecutive */
-    int32_t share;     /* percent of at least 20 attempts in the window */
+    int32_t failures; /* consecutive */
+    int32_t share;    /* percent of at least 20 attempts in the window */
     int64_t window_us, open_us;
 };
 enum on_unknown { ON_UNKNOWN_DEFAULT, ON_UNKNOWN_LOOKUP, ON_UNKNOWN_RETRY, ON_UNKNOWN_HOLD };
 
 /* What the settling rules must know of a connector's action. */
 struct action_traits {
-    struct str name;          /* "" for http */
+    struct str name; /* "" for http */
     bool has_lookup;
     int64_t lookup_settle_us; /* "absent" counts only this long after the send */
-    int64_t key_life_us;      /* how long the provider keeps the idempotency key; 0 = it keeps none, WHEN_NEVER = for ever */
-    int32_t batch_max;        /* 1 = no batch form */
+    int64_t key_life_us; /* how long the provider keeps the idempotency key; 0 = it keeps none, WHEN_NEVER = for ever */
+    int32_t batch_max;   /* 1 = no batch form */
+    int32_t
+        batch_joined; /* how many the routes ask to join in one call, at most batch_max; 0 or 1 = none. Set by setup */
     enum on_unknown on_unknown; /* never DEFAULT */
 };
 
@@ -44,7 +46,7 @@ struct destination_settings {
     struct str url;
     struct header *headers; /* secrets in place */
     size_t header_count;
-    struct str signing_secret; /* "" = unsigned; the text after whsec_ is base64 */
+    struct str signing_secret;                 /* "" = unsigned; the text after whsec_ is base64 */
     struct limit_rule limits[LIMIT_RULES_MAX]; /* configured; empty = the connector's documented ones */
     size_t limit_count;
     int32_t concurrency;
@@ -54,7 +56,7 @@ struct destination_settings {
     struct breaker_rule breaker;
     enum on_unknown on_unknown; /* as configured; the action's traits hold what is in force */
     bool allow_private;
-    struct map fields;  /* connector fields: name -> struct str *, secrets in place */
+    struct map fields; /* connector fields: name -> struct str *, secrets in place */
     struct tree_mark mark;
     /* set by connect */
     const struct connector *connector;
@@ -68,7 +70,7 @@ struct route_step {
     struct str action;
     struct str step; /* model/delivery.h */
     int64_t after_us;
-    int64_t late_us; /* 0 = the route's */
+    int64_t late_us;                        /* 0 = the route's */
     struct str when, unless, key, order_by; /* jq, "" = none */
     int32_t batch_max;
     int64_t batch_wait_us;

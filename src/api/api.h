@@ -1,0 +1,37 @@
+/* api/api.h - the handlers behind the paths of serve.h's table, one file a
+ * noun, and the JSON forms they share. The console, the CLI and scripts see
+ * the same answers. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "serve.h"
+#include "store/query.h"
+
+serve_handler api_events_post, api_events_list, api_events_show, api_events_cancel;
+serve_handler api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
+    api_deliveries_resolve;
+serve_handler api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
+serve_handler api_routes_list;
+serve_handler api_keys_list, api_keys_create, api_keys_revoke;
+serve_handler api_status, api_verify, api_config_apply, api_audit, api_openapi;
+
+/* ---- encode.c ---- */
+void encode_event(struct buf *buf, const struct event *event,
+                  bool whole); /* without its closing brace, so that more may follow */
+void encode_delivery(struct buf *buf, const struct delivery *delivery); /* likewise */
+void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count);
+void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…" or null when 0 */
+void encode_text(struct buf *buf, const char *name, struct str text);
+/* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
+enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
+/* limit and cursor of a list. */
+struct page {
+    size_t limit;
+    int64_t cursor;
+};
+bool read_page(struct call *call, struct page *ret_page); /* false: refused */
+/* The path's id, whole or a unique prefix; false: refused. by_prefix is one of query.h's. */
+bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
+             struct uuid *ret_id, enum err *ret_err);
+
+#endif

@@ -1,0 +1,116 @@
+#include "api/api.h"
+#include "base/json.h"
+#include "base/when.h"
+
+static void encode_limits(struct buf *buf, const struct destination_settings *settings) {
+    buf_add(buf, STR(",\"limits\":["));
+    for (size_t i = 0; i < settings->limit_count; i++) {
+        struct str window = span_str(buf->arena, settings->limits[i].window_us);
+        buf_fmt(buf, "%s\"%lld/%.*s\"", i ? "," : "", (long long)settings->limits[i].count, STR_ARG(window));
+    }
+    buf_byte(buf, ']');
+}
+
+static void encode_counts(struct buf *buf, const struct destination_counts *counts, size_t count, struct str name) {
+    int64_t none[DELIVERY_STATUS_COUNT] = {0};
+    const int64_t *by_status = none;
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(counts[i].destination, name)) by_status = counts[i].by_status;
+    buf_fmt(buf, ",\"pending\":%lld,\"processing\":%lld,\"unknown\":%lld,\"held\":%lld",
+            (long long)by_status[DELIVERY_PENDING], (long long)by_status[DELIVERY_PROCESSING],
+            (long long)by_status[DELIVERY_UNKNOWN], (long long)by_status[DELIVERY_HELD]);
+}
+
+static void encode_desk(struct call *call, struct buf *buf, size_t desk, const struct destination_counts *counts,
+                        size_t count) {
+    const struct deliver *deliver = call->turn->loop->deliver;
+    const struct destination_settings *settings = deliver_settings(deliver, desk);
+    struct desk_view view = deliver_view(deliver, desk, call->turn->now_us);
+    buf_add(buf, STR("{\"name\":"));
+    json_quote(buf, settings->name);
+    encode_text(buf, "type", settings->type);
+    encode_text(buf, "account", settings->account);
+    encode_limits(buf, settings);
+    if (view.remaining == SIZE_MAX)
+        buf_add(buf, STR(",\"remaining\":null"));
+    else
+        buf_fmt(buf, ",\"remaining\":%zu", view.remaining);
+    buf_fmt(buf, ",\"in_flight\":%zu,\"concurrency\":%d", view.in_flight, settings->concurrency);
+    buf_fmt(buf, ",\"breaker\":\"%s\"", breaker_text(view.breaker.state));
+    encode_time(buf, "breaker_until", view.breaker.state == BREAKER_OPEN ? view.breaker.until_us : 0);
+    encode_time(buf, "quiet_until", view.quiet_until_us > call->turn->now_us ? view.quiet_until_us : 0);
+    buf_fmt(buf, ",\"paused\":%s", view.paused ? "true" : "false");
+    encode_time(buf, "paused_until", view.paused_until_us);
+    encode_text(buf, "pause_reason", view.pause_reason);
+    encode_counts(buf, counts, count, settings->name);
+    buf_byte(buf, '}');
+}
+
+enum err api_destinations_list(struct call *call) {
+    struct deliver *deliver = call->turn->loop->deliver;
+    struct destination_counts *counts;
+    size_t count;
+    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    bool first = true;
+    for (size_t i = 0; i < deliver_desks(deliver); i++) {
+        if (!deliver_settings(deliver, i)) continue;
+        if (!first) buf_byte(&buf, ',');
+        encode_desk(call, &buf, i, counts, count);
+        first = false;
+    }
+    return reply_list(call, &buf, 0);
+}
+
+static bool find_desk(struct call *call, size_t *ret_desk) {
+    struct deliver *deliver = call->turn->loop->deliver;
+    size_t desk = deliver_desk(deliver, call->part);
+    if (desk == SIZE_MAX || !deliver_settings(deliver, desk)) {
+        (void)serve_problem(call, ERR_NOT_FOUND,
+                            str_fmt(call->arena, "no destination is named '%.*s'", STR_ARG(call->part)), NULL);
+        return false;
+    }
+    *ret_desk = desk;
+    return true;
+}
+
+static enum err reply_desk(struct call *call, size_t desk) {
+    struct destination_counts *counts;
+    size_t count;
+    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    struct buf buf = {.arena = call->arena};
+    encode_desk(call, &buf, desk, counts, count);
+    return serve_json(call, 200, buf_str(&buf));
+}
+
+enum err api_destinations_show(struct call *call) {
+    size_t desk;
+    return find_desk(call, &desk) ? reply_desk(call, desk) : ERR_NONE;
+}
+
+/* {"for":"6h","reason":"…"}; both may be left out. */
+enum err api_destinations_pause(struct call *call) {
+    size_t desk;
+    struct json *body;
+    if (!find_desk(call, &desk) || !serve_body(call, &body)) return ERR_NONE;
+    struct str span = str_dup(call->arena, json_text(json_get(body, STR("for"))));
+    struct str reason = str_dup(call->arena, json_text(json_get(body, STR("reason"))));
+    json_free(body);
+    int64_t span_us = 0;
+    if (span.n && (!span_parse(span, &span_us) || span_us <= 0))
+        return serve_problem(call, ERR_BAD_FIELD, STR("'for' is a length of time, as 30m or 6h"), "/for");
+    int64_t until_us = span_us ? call->turn->now_us + span_us : 0;
+    deliver_pause(call->turn->loop->deliver, desk, until_us, reason.n ? reason : STR("by hand"));
+    TRY(store_audit(call->store, call->actor, STR("destination.pause"), call->part, reason, call->turn->now_us));
+    return reply_desk(call, desk);
+}
+
+enum err api_destinations_resume(struct call *call) {
+    size_t desk;
+    if (!find_desk(call, &desk)) return ERR_NONE;
+    deliver_resume(call->turn->loop->deliver, desk);
+    deliver_due(call->turn->loop->deliver, desk, call->turn->now_us);
+    TRY(store_audit(call->store, call->actor, STR("destination.resume"), call->part, STR(""), call->turn->now_us));
+    return reply_desk(call, desk);
+}

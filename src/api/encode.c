@@ -1,0 +1,127 @@
+#include "api/api.h"
+#include "base/json.h"
+#include "base/when.h"
+
+void encode_text(struct buf *buf, const char *name, struct str text) {
+    buf_fmt(buf, ",\"%s\":", name);
+    json_quote(buf, text);
+}
+
+void encode_time(struct buf *buf, const char *name, int64_t us) {
+    char text[WHEN_TEXT_ROOM];
+    if (us == 0 || us == WHEN_NEVER) {
+        buf_fmt(buf, ",\"%s\":null", name);
+        return;
+    }
+    when_format(us, text);
+    buf_fmt(buf, ",\"%s\":\"%s\"", name, text);
+}
+
+/* Absent texts are null, so that a reader can tell "" from nothing. */
+static void encode_maybe(struct buf *buf, const char *name, struct str text) {
+    if (text.n)
+        encode_text(buf, name, text);
+    else
+        buf_fmt(buf, ",\"%s\":null", name);
+}
+
+void encode_event(struct buf *buf, const struct event *event, bool whole) {
+    char id[UUID_TEXT_LENGTH + 1];
+    uuid_format(event->id, id);
+    buf_fmt(buf, "{\"id\":\"%s\"", id);
+    encode_text(buf, "type", event->type);
+    encode_text(buf, "source", event->source);
+    encode_text(buf, "idempotency_key", event->key);
+    if (whole) {
+        buf_add(buf, STR(",\"payload\":"));
+        buf_add(buf, event->payload);
+    }
+    encode_text(buf, "fingerprint", event->fingerprint);
+    buf_fmt(buf, ",\"status\":\"%s\",\"retry_count\":%d", event_status_text(event->status), event->retry_count);
+    encode_maybe(buf, "last_error", event->last_error);
+    encode_time(buf, "scheduled_at", event->scheduled_us);
+    encode_time(buf, "created_at", event->created_us);
+    encode_time(buf, "updated_at", event->updated_us);
+}
+
+void encode_delivery(struct buf *buf, const struct delivery *delivery) {
+    char id[UUID_TEXT_LENGTH + 1], event_id[UUID_TEXT_LENGTH + 1];
+    uuid_format(delivery->id, id);
+    uuid_format(delivery->event_id, event_id);
+    buf_fmt(buf, "{\"id\":\"%s\",\"event_id\":\"%s\"", id, event_id);
+    encode_text(buf, "destination", delivery->destination);
+    encode_maybe(buf, "action", delivery->action);
+    encode_text(buf, "route", delivery->route);
+    encode_text(buf, "step", delivery->step);
+    buf_fmt(buf, ",\"run\":%d,\"status\":\"%s\",\"retry_count\":%d", delivery->run,
+            delivery_status_text(delivery->status), delivery->retry_count);
+    encode_time(buf, "due", delivery_is_final(delivery->status) ? 0 : delivery->due_us);
+    if (delivery->last_status)
+        buf_fmt(buf, ",\"last_status\":%d", delivery->last_status);
+    else
+        buf_add(buf, STR(",\"last_status\":null"));
+    encode_maybe(buf, "last_error", delivery->last_error);
+    encode_time(buf, "created_at", delivery->created_us);
+    encode_time(buf, "updated_at", delivery->updated_us);
+    buf_fmt(buf, ",\"attempt_count\":%d", delivery->attempts);
+}
+
+void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count) {
+    buf_add(buf, STR(",\"attempts\":["));
+    for (size_t i = 0; i < count; i++) {
+        const struct attempt *attempt = &attempts[i];
+        buf_fmt(buf, "%s{\"number\":%d", i ? "," : "", attempt->number);
+        encode_time(buf, "started_at", attempt->started_us);
+        encode_time(buf, "finished_at", attempt->finished_us);
+        encode_text(buf, "outcome", attempt->outcome);
+        if (attempt->http_status)
+            buf_fmt(buf, ",\"http_status\":%d", attempt->http_status);
+        else
+            buf_add(buf, STR(",\"http_status\":null"));
+        encode_maybe(buf, "error", attempt->error);
+        encode_maybe(buf, "answer", attempt->answer);
+        buf_byte(buf, '}');
+    }
+    buf_byte(buf, ']');
+}
+
+enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq) {
+    if (more_seq) {
+        buf_fmt(buf, "],\"next\":\"%lld\"}", (long long)more_seq);
+        const struct request *request = call->visit->request;
+        struct buf link = {.arena = call->arena};
+        buf_fmt(&link, "<%.*s?cursor=%lld", STR_ARG(request->path), (long long)more_seq);
+        struct str rest = request->query, pair;
+        while (str_next(&rest, '&', &pair))
+            if (!str_starts(pair, STR("cursor="))) buf_fmt(&link, "&%.*s", STR_ARG(pair));
+        buf_add(&link, STR(">; rel=\"next\""));
+        enum err err = serve_json(call, 200, buf_str(buf));
+        reply_header(&call->visit->reply, STR("Link"), buf_str(&link));
+        return err;
+    }
+    buf_add(buf, STR("],\"next\":null}"));
+    return serve_json(call, 200, buf_str(buf));
+}
+
+bool read_page(struct call *call, struct page *ret_page) {
+    int64_t limit, cursor;
+    if (!serve_number(call, "limit", 50, QUERY_LIMIT_MAX, &limit)) return false;
+    if (!serve_number(call, "cursor", 0, INT64_MAX, &cursor)) return false;
+    *ret_page = (struct page){limit ? (size_t)limit : 1, cursor};
+    return true;
+}
+
+bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
+             struct uuid *ret_id, enum err *ret_err) {
+    *ret_err = ERR_NONE;
+    if (uuid_parse(call->part, ret_id)) return true;
+    enum err err = by_prefix(call->store, call->part, call->arena, ret_id);
+    if (!err) return true;
+    if (err == ERR_LIMIT)
+        *ret_err = serve_problem(call, err, STR("several ids begin like this: give more of it"), NULL);
+    else if (err == ERR_NOT_FOUND)
+        *ret_err = serve_problem(call, err, STR("no such id (an id, or at least 6 characters of its beginning)"), NULL);
+    else
+        *ret_err = err;
+    return false;
+}

@@ -1,0 +1,29 @@
+/* api/endpoints.c - THE table of paths. */
+#include "api/api.h"
+
+const struct endpoint endpoints[] = {
+    {"POST", "/v1/events", KEY_INGEST, api_events_post, "Take in one event, an array, or NDJSON"},
+    {"GET", "/v1/events", KEY_READ, api_events_list, "List events, newest first"},
+    {"GET", "/v1/events/{id}", KEY_READ, api_events_show, "One event with its deliveries and attempts"},
+    {"POST", "/v1/events/{id}/cancel", KEY_OPERATE, api_events_cancel, "Cancel what is still open of an event"},
+    {"GET", "/v1/deliveries", KEY_READ, api_deliveries_list, "List deliveries, newest first"},
+    {"GET", "/v1/deliveries/{id}", KEY_READ, api_deliveries_show, "One delivery with its attempts"},
+    {"POST", "/v1/deliveries/{id}/retry", KEY_OPERATE, api_deliveries_retry,
+     "Send again now; a failed one gets a new run"},
+    {"POST", "/v1/deliveries/{id}/cancel", KEY_OPERATE, api_deliveries_cancel, "Do not send: SKIPPED"},
+    {"POST", "/v1/deliveries/{id}/resolve", KEY_OPERATE, api_deliveries_resolve, "A person says what came of it"},
+    {"GET", "/v1/destinations", KEY_READ, api_destinations_list, "Destinations with limits, breaker and backlog"},
+    {"GET", "/v1/destinations/{name}", KEY_READ, api_destinations_show, "One destination"},
+    {"POST", "/v1/destinations/{name}/pause", KEY_OPERATE, api_destinations_pause, "Hold its deliveries"},
+    {"POST", "/v1/destinations/{name}/resume", KEY_OPERATE, api_destinations_resume, "Let them go; closes the breaker"},
+    {"GET", "/v1/routes", KEY_READ, api_routes_list, "The routes in force"},
+    {"GET", "/v1/keys", KEY_OWNER, api_keys_list, "API keys, without their secrets"},
+    {"POST", "/v1/keys", KEY_OWNER, api_keys_create, "Make a key; it is shown once"},
+    {"POST", "/v1/keys/{id}/revoke", KEY_OWNER, api_keys_revoke, "End a key"},
+    {"GET", "/v1/status", KEY_READ, api_status, "The server in one look"},
+    {"GET", "/v1/verify", KEY_OPERATE, api_verify, "Check the store's invariants"},
+    {"POST", "/v1/config/apply", KEY_OWNER, api_config_apply, "Check and put the configuration in force"},
+    {"GET", "/v1/audit", KEY_OWNER, api_audit, "Acts of operators"},
+    {"GET", "/openapi.json", KEY_READ, api_openapi, "This API's description"},
+};
+const size_t endpoint_count = sizeof endpoints / sizeof endpoints[0];

@@ -1,0 +1,66 @@
+#include "api/api.h"
+#include "base/hash.h"
+#include "base/json.h"
+
+static void encode_key(struct buf *buf, const struct api_key *key) {
+    buf_add(buf, STR("{\"id\":"));
+    json_quote(buf, key->id);
+    encode_text(buf, "name", key->name);
+    buf_fmt(buf, ",\"role\":\"%s\"", key_role_text(key->role));
+    encode_time(buf, "created_at", key->created_us);
+    encode_time(buf, "revoked_at", key->revoked_us);
+}
+
+enum err api_keys_list(struct call *call) {
+    struct api_key *keys;
+    size_t count;
+    TRY(store_key_list(call->store, call->arena, &keys, &count));
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < count; i++) {
+        if (i) buf_byte(&buf, ',');
+        encode_key(&buf, &keys[i]);
+        buf_byte(&buf, '}');
+    }
+    return reply_list(call, &buf, 0);
+}
+
+/* db_<role>_<8 hex: its handle><32 hex: 128 bits>; shown once, only its hash is kept. */
+enum err api_keys_create(struct call *call) {
+    struct json *body;
+    if (!serve_body(call, &body)) return ERR_NONE;
+    struct str role_text = str_dup(call->arena, json_text(json_get(body, STR("role"))));
+    struct str name = str_dup(call->arena, json_text(json_get(body, STR("name"))));
+    json_free(body);
+    struct api_key key = {.name = name, .created_us = call->turn->wall_us};
+    if (!key_role_parse(role_text, &key.role))
+        return serve_problem(call, ERR_BAD_FIELD, STR("'role' must be ingest, read, operate or owner"), "/role");
+    if (name.n && !event_source_valid(name))
+        return serve_problem(call, ERR_BAD_FIELD, STR("'name' must be at most 64 printable characters"), "/name");
+    uint8_t bytes[20], digest[SHA256_BYTES];
+    hash_random(bytes, sizeof bytes);
+    struct str secret = hex_encode(call->arena, bytes, sizeof bytes);
+    struct str text = str_fmt(call->arena, "db_%s_%.*s", key_role_text(key.role), STR_ARG(secret));
+    hash_sha256(call->turn->loop->hasher, text, digest);
+    key.id = str_sub(secret, 0, 8);
+    key.hash = hex_encode(call->arena, digest, sizeof digest);
+    TRY(store_key_add(call->store, &key, call->actor));
+    call->turn->loop->keys_stale = true;
+    struct buf buf = {.arena = call->arena};
+    encode_key(&buf, &key);
+    encode_text(&buf, "key", text);
+    buf_byte(&buf, '}');
+    return serve_json(call, 201, buf_str(&buf));
+}
+
+enum err api_keys_revoke(struct call *call) {
+    enum err err = store_key_revoke(call->store, call->part, call->actor, call->turn->wall_us);
+    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such key"), NULL);
+    TRY(err);
+    call->turn->loop->keys_stale = true;
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"id\":"));
+    json_quote(&buf, call->part);
+    buf_add(&buf, STR(",\"revoked\":true}"));
+    return serve_json(call, 200, buf_str(&buf));
+}

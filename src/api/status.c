@@ -1,0 +1,151 @@
+#include "api/api.h"
+#include "base/assets.h"
+#include "base/json.h"
+#include "base/when.h"
+
+static void encode_totals(struct buf *buf, const struct destination_counts *counts, size_t count) {
+    int64_t totals[DELIVERY_STATUS_COUNT] = {0};
+    for (size_t i = 0; i < count; i++)
+        for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) totals[j] += counts[i].by_status[j];
+    buf_fmt(buf, ",\"pending\":%lld,\"processing\":%lld,\"unknown\":%lld,\"held\":%lld,\"failed\":%lld",
+            (long long)totals[DELIVERY_PENDING], (long long)totals[DELIVERY_PROCESSING],
+            (long long)totals[DELIVERY_UNKNOWN], (long long)totals[DELIVERY_HELD], (long long)totals[DELIVERY_FAILED]);
+}
+
+static void encode_troubled(struct call *call, struct buf *buf) {
+    const struct deliver *deliver = call->turn->loop->deliver;
+    bool first = true;
+    buf_add(buf, STR(",\"troubled\":["));
+    for (size_t i = 0; i < deliver_desks(deliver); i++) {
+        if (!deliver_settings(deliver, i)) continue;
+        struct desk_view view = deliver_view(deliver, i, call->turn->now_us);
+        if (!view.paused && view.breaker.state == BREAKER_CLOSED) continue;
+        buf_add(buf, first ? STR("{\"name\":") : STR(",{\"name\":"));
+        json_quote(buf, view.name);
+        buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
+                breaker_text(view.breaker.state));
+        encode_text(buf, "pause_reason", view.pause_reason);
+        buf_byte(buf, '}');
+        first = false;
+    }
+    buf_byte(buf, ']');
+}
+
+enum err api_status(struct call *call) {
+    struct loop *loop = call->turn->loop;
+    const struct settings *settings = loop->in_force.setup->settings;
+    struct destination_counts *counts;
+    size_t count;
+    int64_t oldest_us;
+    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    TRY(store_oldest_due(call->store, &oldest_us));
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"version\":"));
+    json_quote(&buf, loop->options.version);
+    encode_text(&buf, "store", loop->options.store_text);
+    encode_text(&buf, "config", settings->file);
+    int64_t lag_us = oldest_us < call->turn->now_us ? call->turn->now_us - oldest_us : 0;
+    buf_fmt(&buf, ",\"uptime_seconds\":%lld,\"lag_seconds\":%lld",
+            (long long)((call->turn->now_us - loop->started_us) / US_PER_S), (long long)(lag_us / US_PER_S));
+    buf_fmt(&buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", loop->options.hold ? "true" : "false",
+            loop->stopping ? "true" : "false", loop->config_ok ? "true" : "false");
+    buf_fmt(&buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
+            settings->route_count, key_ring_count(loop->keys), flights_in_use(loop->flights));
+    encode_totals(&buf, counts, count);
+    encode_troubled(call, &buf);
+    buf_byte(&buf, '}');
+    return serve_json(call, 200, buf_str(&buf));
+}
+
+enum err api_routes_list(struct call *call) {
+    const struct setup *setup = call->turn->loop->in_force.setup;
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < setup->settings->route_count; i++) {
+        const struct route_settings *route = &setup->settings->routes[i];
+        buf_add(&buf, i ? STR(",{\"name\":") : STR("{\"name\":"));
+        json_quote(&buf, route->name);
+        buf_add(&buf, STR(",\"from\":["));
+        for (size_t j = 0; j < route->from_count; j++) {
+            if (j) buf_byte(&buf, ',');
+            json_quote(&buf, route->from[j]);
+        }
+        buf_byte(&buf, ']');
+        encode_text(&buf, "source", route->source);
+        encode_text(&buf, "when", route->when);
+        buf_add(&buf, STR(",\"to\":["));
+        for (size_t j = 0; j < route->step_count; j++) {
+            const struct route_step *step = &route->steps[j];
+            struct str name = setup->settings->destinations[step->destination].name;
+            if (j) buf_byte(&buf, ',');
+            json_quote(&buf,
+                       step->action.n ? str_fmt(call->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(step->action)) : name);
+        }
+        buf_fmt(&buf, "],\"quarantined\":%s}", routes_is_quarantined(setup->routes, route->name) ? "true" : "false");
+    }
+    return reply_list(call, &buf, 0);
+}
+
+enum err api_verify(struct call *call) {
+    bool deep = str_eq(request_query(call->visit->request, STR("deep"), call->arena), STR("true"));
+    struct verification found;
+    TRY(store_verify(call->store, deep, call->turn->loop->hasher, call->arena, &found));
+    struct buf buf = {.arena = call->arena};
+    buf_fmt(
+        &buf,
+        "{\"deep\":%s,\"events\":%lld,\"deliveries\":%lld,\"attempts\":%lld,\"violation_count\":%zu,\"violations\":[",
+        deep ? "true" : "false", (long long)found.events, (long long)found.deliveries, (long long)found.attempts,
+        found.violation_count);
+    for (const struct violation *at = found.violations; at; at = at->next) {
+        buf_add(&buf, at == found.violations ? STR("{\"rule\":") : STR(",{\"rule\":"));
+        json_quote(&buf, at->rule);
+        encode_text(&buf, "text", at->text);
+        buf_byte(&buf, '}');
+    }
+    buf_add(&buf, STR("]}"));
+    return serve_json(call, 200, buf_str(&buf));
+}
+
+enum err api_audit(struct call *call) {
+    struct audit_row *rows;
+    size_t count;
+    struct page page;
+    if (!read_page(call, &page)) return ERR_NONE;
+    TRY(store_audit_list(call->store, page.limit, call->arena, &rows, &count));
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < count; i++) {
+        buf_fmt(&buf, "%s{\"seq\":%lld", i ? "," : "", (long long)rows[i].seq);
+        encode_time(&buf, "at", rows[i].at_us);
+        encode_text(&buf, "actor", rows[i].actor);
+        encode_text(&buf, "act", rows[i].act);
+        encode_text(&buf, "subject", rows[i].subject);
+        encode_text(&buf, "detail", rows[i].detail);
+        buf_byte(&buf, '}');
+    }
+    return reply_list(call, &buf, 0);
+}
+
+/* {"dry":true} only says what would change. */
+enum err api_config_apply(struct call *call) {
+    const struct loop_options *options = &call->turn->loop->options;
+    struct json *body;
+    if (!serve_body(call, &body)) return ERR_NONE;
+    bool dry = json_true(json_get(body, STR("dry")));
+    json_free(body);
+    if (!options->reload) return serve_problem(call, ERR_NOT_NOW, STR("this server has no configuration file"), NULL);
+    struct str answer;
+    bool valid = options->reload(options->reload_self, dry, call->arena, &answer);
+    if (valid && !dry)
+        TRY(store_audit(call->store, call->actor, STR("config.apply"), STR(""), STR(""), call->turn->now_us));
+    return serve_json(call, valid ? 200 : 422, answer);
+}
+
+enum err api_openapi(struct call *call) {
+    for (size_t i = 0; i < builtin_asset_count; i++)
+        if (str_eq(str_from(builtin_assets[i].path), STR("openapi.json")))
+            return serve_json(call, 200,
+                              (struct str){(const char *)builtin_assets[i].start,
+                                           (size_t)(builtin_assets[i].end - builtin_assets[i].start)});
+    return serve_problem(call, ERR_NOT_FOUND, STR("this build carries no description"), NULL);
+}

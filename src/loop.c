@@ -1,0 +1,166 @@
+#include "loop.h"
+
+#include "serve.h"
+#include "turn.h"
+
+#define CHORE_BUSY_US  (10 * US_PER_S)
+#define CHORE_IDLE_US  US_PER_HOUR
+#define RETIRE_STEP    200
+#define STORE_RETRY_US US_PER_S
+
+/* ---- the turn ---- */
+
+static struct turn turn_collect(struct loop *loop) {
+    const struct inlet *inlet = &loop->options.inlet;
+    const struct transport *transport = &loop->options.transport;
+    arena_reset(&loop->arena);
+    struct turn turn = {.loop = loop, .arena = &loop->arena};
+    struct request *requests[TURN_REQUESTS_MAX];
+    turn.visit_count = inlet->collect(inlet->self, requests, TURN_REQUESTS_MAX);
+    turn.visits = arena_array(turn.arena, struct visit, turn.visit_count);
+    for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
+    loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
+                                               TURN_COMPLETIONS_MAX - loop->finished_count);
+    turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
+    turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
+    return turn;
+}
+
+static bool desk_waits(const struct loop *loop, int64_t now_us) {
+    if (loop->stopping || loop->options.hold) return false;
+    return deliver_next(loop->deliver, now_us) <= now_us;
+}
+
+static bool anything_to_do(const struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    if (turn->visit_count || loop->finished_count) return true;
+    if (turn->now_us < loop->store_retry_us) return false;
+    return loop->recovering || loop->next_scheduled_us <= turn->wall_us || loop->next_chore_us <= turn->now_us ||
+           desk_waits(loop, turn->now_us);
+}
+
+/* Retention in small steps, and leases that ran out. */
+static enum err chores(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (loop->recovering) return turn_settle_past(turn);
+    if (turn->now_us < loop->next_chore_us) return ERR_NONE;
+    size_t removed = 0;
+    int64_t keep_us = loop->in_force.setup->settings->keep_events_us;
+    TRY(turn_settle_past(turn));
+    if (keep_us) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
+    bool busy = removed == RETIRE_STEP || flights_in_use(loop->flights) > 0;
+    loop->next_chore_us = turn->now_us + (removed == RETIRE_STEP ? US_PER_S : busy ? CHORE_BUSY_US : CHORE_IDLE_US);
+    return ERR_NONE;
+}
+
+static enum err save_desks(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    size_t desks[64], count;
+    while ((count = deliver_changed(loop->deliver, desks, 64)) > 0) {
+        struct destination_state states[64];
+        for (size_t i = 0; i < count; i++) {
+            struct desk_view view = deliver_view(loop->deliver, desks[i], turn->now_us);
+            states[i] = (struct destination_state){.name = view.name,
+                                                   .paused = view.paused,
+                                                   .paused_until_us = view.paused_until_us,
+                                                   .pause_reason = view.pause_reason,
+                                                   .breaker_state = view.breaker.state,
+                                                   .breaker_until_us = view.breaker.until_us,
+                                                   .breaker_failures = view.breaker.consecutive,
+                                                   .breaker_ramp = view.breaker.ramp,
+                                                   .quiet_until_us = view.quiet_until_us};
+        }
+        TRY(store_save_destination(loop->options.store, states, count, turn->now_us));
+    }
+    return ERR_NONE;
+}
+
+/* The line. */
+static enum err turn_transaction(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    TRY(store_begin(loop->options.store));
+    if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
+    loop->keys_stale = false;
+    TRY(turn_settle_finished(turn));
+    TRY(turn_serve(turn));
+    TRY(turn_append(turn));
+    TRY(turn_route(turn));
+    TRY(turn_claim(turn));
+    TRY(chores(turn));
+    TRY(save_desks(turn));
+    return store_commit(loop->options.store);
+}
+
+/* Memory follows disk. */
+static void turn_apply(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    deliver_commit(loop->deliver);
+    loop->open_deliveries += turn->open_change;
+    loop->trouble = ERR_NONE;
+    for (size_t i = 0; i < turn->settlement_count; i++) {
+        const struct settle_note *note = &turn->notes[i];
+        const struct settlement *settlement = &turn->settlements[i];
+        if (!note->applied) continue;
+        if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
+        if (!delivery_is_final(settlement->status)) continue;
+        metrics_settled(loop->metrics, settlement->destination, str_from(delivery_status_text(settlement->status)));
+        if (settlement->status == DELIVERY_COMPLETED && note->stored_us)
+            metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us);
+    }
+    turn_release_finished(turn);
+    turn_reply(turn);
+    turn_start(turn);
+}
+
+/* The turn never happened: callers hear so, finished sends are offered again, everything is looked at anew. */
+static enum err turn_drop(struct turn *turn, enum err err) {
+    struct loop *loop = turn->loop;
+    store_rollback(loop->options.store);
+    deliver_rollback(loop->deliver);
+    turn_drop_leaving(turn);
+    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
+    loop->next_scheduled_us = turn->wall_us;
+    loop->store_retry_us = turn->now_us + STORE_RETRY_US;
+    loop->keys_stale = true;
+    if (loop->trouble != err)
+        log_event(loop->options.log, LOG_ERROR, turn->wall_us, "turn_dropped",
+                  LOG_TEXT("code", str_from(err_code(err))),
+                  LOG_TEXT("trouble", str_from(store_trouble(loop->options.store))));
+    loop->trouble = err;
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+}
+
+enum err loop_turn(struct loop *loop) {
+    struct turn turn = turn_collect(loop);
+    if (!anything_to_do(&turn)) return store_tidy(loop->options.store, flights_in_use(loop->flights) == 0);
+    loop->turns++;
+    deliver_next_turn(loop->deliver);
+    enum err err = turn_transaction(&turn);
+    if (err) return turn_drop(&turn, err);
+    turn_apply(&turn);
+    int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
+    metrics_turn_seconds(loop->metrics, took_us);
+    return store_tidy(loop->options.store, false);
+}
+
+void loop_wait(struct loop *loop, int64_t until_us) {
+    const struct clock *clock = &loop->options.clock;
+    int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
+    int64_t next_us = loop->next_chore_us;
+    if (loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
+    if (loop->next_scheduled_us != WHEN_NEVER) {
+        int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
+        if (due_us < next_us) next_us = due_us;
+    }
+    if (!loop->stopping && !loop->options.hold) {
+        int64_t desk_us = deliver_next(loop->deliver, now_us);
+        if (desk_us < next_us) next_us = desk_us;
+    }
+    if (next_us < loop->store_retry_us) next_us = loop->store_retry_us;
+    clock->wait(clock->self, next_us < until_us ? next_us : until_us);
+}
+
+uint64_t loop_turns(const struct loop *loop) {
+    return loop->turns;
+}

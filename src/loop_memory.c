@@ -1,0 +1,226 @@
+/* loop_memory.c - what the loop remembers: built from the store at start,
+ * kept by name over a change of configuration. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "serve.h"
+#include "store/query.h"
+#include "turn.h"
+
+static enum err restore_desks(struct loop *loop) {
+    struct destination_state *states;
+    size_t count;
+    TRY(store_destination_states(loop->options.store, &loop->arena, &states, &count));
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, states[i].name);
+        if (desk == SIZE_MAX) continue;
+        struct desk_view view = {.name = states[i].name,
+                                 .paused = states[i].paused,
+                                 .paused_until_us = states[i].paused_until_us,
+                                 .pause_reason = states[i].pause_reason,
+                                 .quiet_until_us = states[i].quiet_until_us};
+        view.breaker = (struct breaker){.state = (enum breaker_state)states[i].breaker_state,
+                                        .consecutive = states[i].breaker_failures,
+                                        .ramp = states[i].breaker_ramp,
+                                        .until_us = states[i].breaker_until_us};
+        deliver_restore(loop->deliver, desk, &view);
+    }
+    return ERR_NONE;
+}
+
+/* Limits hold over a restart: the starts that still count are read back. */
+static enum err restore_sends(struct loop *loop, int64_t now_us) {
+    struct sent *sent;
+    size_t count;
+    int64_t window_us = deliver_longest_window(loop->deliver);
+    if (window_us == 0) return ERR_NONE;
+    TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, &loop->arena, &sent, &count));
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, sent[i].destination);
+        if (desk != SIZE_MAX) deliver_restore_send(loop->deliver, desk, sent[i].started_us);
+    }
+    return ERR_NONE;
+}
+
+static enum err restore_quarantines(struct loop *loop, const struct setup *setup) {
+    struct quarantine *rows;
+    size_t count;
+    TRY(store_quarantines(loop->options.store, &loop->arena, &rows, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct str hash = routes_program_hash(setup->routes, rows[i].route, loop->hasher, &loop->arena);
+        if (str_eq(hash, rows[i].program_hash)) routes_quarantine(setup->routes, rows[i].route);
+    }
+    return ERR_NONE;
+}
+
+static enum err count_open(struct loop *loop) {
+    struct destination_counts *counts;
+    size_t count;
+    TRY(store_counts(loop->options.store, false, &loop->arena, &counts, &count));
+    loop->open_deliveries = 0;
+    for (size_t i = 0; i < count; i++)
+        loop->open_deliveries += counts[i].by_status[DELIVERY_PENDING] + counts[i].by_status[DELIVERY_PROCESSING] +
+                                 counts[i].by_status[DELIVERY_UNKNOWN] + counts[i].by_status[DELIVERY_HELD];
+    return ERR_NONE;
+}
+
+static enum err read_memory(struct loop *loop, const struct setup *setup) {
+    int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
+    TRY(store_begin(loop->options.store));
+    TRY(restore_desks(loop));
+    TRY(restore_sends(loop, now_us));
+    TRY(restore_quarantines(loop, setup));
+    TRY(count_open(loop));
+    TRY(key_ring_load(loop->keys, loop->options.store));
+    TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, now_us);
+    return store_commit(loop->options.store);
+}
+
+enum err loop_open(const struct loop_options *options, const struct setup *setup, const struct evaluator *evaluator,
+                   struct loop **ret_loop, struct str *ret_problem) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    assert(loop);
+    loop->options = *options;
+    loop->in_force = (struct setup_ref){setup, evaluator};
+    loop->deliver = deliver_new(options->slots);
+    loop->flights = flights_new(options->slots);
+    loop->metrics = metrics_new();
+    loop->hasher = hasher_new();
+    loop->keys = key_ring_new();
+    loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
+    assert(loop->finished);
+    loop->recovering = true;
+    loop->config_ok = true;
+    loop->started_us = options->clock.now_us(options->clock.self);
+    rng_seed(&loop->rng, options->seed);
+    deliver_configure(loop->deliver, setup->settings);
+    enum err err = read_memory(loop, setup);
+    if (err) {
+        store_rollback(options->store);
+        *ret_problem = str_from(store_trouble(options->store));
+        loop_close(loop);
+        return err;
+    }
+    *ret_loop = loop;
+    return ERR_NONE;
+}
+
+void loop_close(struct loop *loop) {
+    for (size_t i = 0; i < loop->finished_count; i++)
+        loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
+    deliver_free(loop->deliver);
+    flights_free(loop->flights);
+    metrics_free(loop->metrics);
+    hasher_free(loop->hasher);
+    key_ring_free(loop->keys);
+    arena_free(&loop->arena);
+    free(loop->finished);
+    free(loop);
+}
+
+enum err loop_apply(struct loop *loop, const struct setup *setup, const struct evaluator *evaluator) {
+    arena_reset(&loop->arena);
+    deliver_configure(loop->deliver, setup->settings);
+    loop->in_force = (struct setup_ref){setup, evaluator};
+    return read_memory(loop, setup);
+}
+
+struct setup_search {
+    const struct setup *setup;
+    bool found;
+};
+
+static void look_for_setup(void *self, struct flight *flight) {
+    struct setup_search *search = self;
+    const struct settings *settings = search->setup->settings;
+    if (flight->destination >= settings->destinations &&
+        flight->destination < settings->destinations + settings->destination_count)
+        search->found = true;
+}
+
+bool loop_setup_in_use(const struct loop *loop, const struct setup *setup) {
+    struct setup_search search = {setup, loop->in_force.setup == setup};
+    flights_each(loop->flights, look_for_setup, &search);
+    return search.found;
+}
+
+void loop_stop(struct loop *loop) {
+    loop->stopping = true;
+}
+
+size_t loop_in_flight(const struct loop *loop) {
+    return flights_in_use(loop->flights);
+}
+
+static void cancel_flight(void *self, struct flight *flight) {
+    const struct loop *loop = self;
+    loop->options.transport.cancel(loop->options.transport.self, flight->tag);
+}
+
+void loop_cancel(struct loop *loop) {
+    flights_each(loop->flights, cancel_flight, loop);
+}
+
+struct loop_view loop_view(const struct loop *loop) {
+    return (struct loop_view){.ready = loop->trouble == ERR_NONE,
+                              .trouble = loop->trouble,
+                              .open_deliveries = loop->open_deliveries,
+                              .recovering = loop->recovering,
+                              .stopping = loop->stopping};
+}
+
+void loop_config_failed(struct loop *loop, bool failed) {
+    loop->config_ok = !failed;
+}
+
+/* Resident pages from /proc: the second number of statm. */
+static int64_t resident_bytes(void) {
+    FILE *file = fopen("/proc/self/statm", "re");
+    long long pages = 0;
+    if (file) {
+        if (fscanf(file, "%*s %lld", &pages) != 1) pages = 0;
+        fclose(file);
+    }
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void fill_open(struct loop *loop, struct metrics_view *view, struct arena *arena) {
+    struct destination_counts *counts;
+    size_t count;
+    int64_t oldest_us;
+    if (store_begin(loop->options.store)) return;
+    if (!store_counts(loop->options.store, false, arena, &counts, &count))
+        for (size_t i = 0; i < count; i++)
+            for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) view->open[j] += counts[i].by_status[j];
+    if (!store_oldest_due(loop->options.store, &oldest_us) && oldest_us < view->now_us)
+        view->lag_us = view->now_us - oldest_us;
+    store_rollback(loop->options.store);
+}
+
+struct str loop_metrics(struct loop *loop, struct arena *arena) {
+    size_t count = deliver_desks(loop->deliver), n = 0;
+    struct metrics_desk *desks = arena_array(arena, struct metrics_desk, count);
+    struct metrics_view view = {.now_us = loop->options.clock.now_us(loop->options.clock.self),
+                                .queue_depth = loop->open_deliveries,
+                                .desks = desks,
+                                .config_ok = loop->config_ok,
+                                .rss_bytes = resident_bytes()};
+    for (size_t i = 0; i < count; i++) {
+        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
+        if (!settings) continue;
+        struct desk_view desk = deliver_view(loop->deliver, i, view.now_us);
+        desks[n++] = (struct metrics_desk){.destination = desk.name,
+                                           .limit = settings->account,
+                                           .breaker_state = (int)desk.breaker.state,
+                                           .in_flight = desk.in_flight,
+                                           .remaining = desk.remaining,
+                                           .paused = desk.paused};
+    }
+    view.desk_count = n;
+    fill_open(loop, &view, arena);
+    return metrics_text(loop->metrics, &view, arena);
+}
