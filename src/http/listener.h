@@ -18,8 +18,8 @@
 struct listener;
 
 struct listener_options {
-    struct str host; /* "" = no TCP */
-    uint16_t port;   /* 0 = any free one */
+    struct str host;        /* "" = no TCP */
+    uint16_t port;          /* 0 = any free one */
     struct str socket_path; /* "" = no unix socket; mode 0600, a stale one is replaced */
     int64_t max_body_bytes, max_header_bytes;
     int64_t header_timeout_us, body_timeout_us, idle_timeout_us;

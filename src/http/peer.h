@@ -1,0 +1,63 @@
+/* http/peer.h - the connections there are, and how long each may take.
+ *
+ * Deadlines are total: whoever sends a byte a second is late like one who
+ * sends none. They are swept when the earliest can have passed, so a listener
+ * without connections never wakes up. Thread: the listener's.
+ */
+#ifndef HTTP_PEER_H
+#define HTTP_PEER_H
+
+#include <netinet/in.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct MHD_Connection;
+struct listener_options;
+struct sockaddr;
+struct visit;
+
+enum peer_state {
+    PEER_FRESH,   /* accepted; the first request line and head must come */
+    PEER_HEAD,    /* a later head is coming in */
+    PEER_BODY,    /* the head was taken, the body is coming in */
+    PEER_WAITING, /* the request is with the loop, the connection is suspended */
+    PEER_RESUMED, /* there is an answer; the library is about to ask for it */
+    PEER_LEAVING, /* the reply is going out */
+    PEER_IDLE,    /* kept open between requests */
+    PEER_ENDED,   /* shut down; only its end is awaited */
+    PEER_STATES
+};
+
+struct peer {
+    struct peer *next, *previous;
+    struct MHD_Connection *connection;
+    int fd;
+    bool trusted;
+    char address[INET6_ADDRSTRLEN];
+    enum peer_state state;
+    int64_t deadline_us;
+    struct visit *visit;
+    int64_t body_expected; /* -1 = chunked or none */
+    char *target;          /* of the present request, as sent */
+    size_t target_bytes, target_room;
+    enum err refusal; /* the listener's own answer after a wait, instead of the loop's */
+};
+
+struct peers {
+    struct peer *first;
+    int64_t span_us[PEER_STATES]; /* how long a state may last; WHEN_NEVER = for ever */
+    int64_t sweep_us;             /* no deadline passes before this moment */
+};
+
+void peers_init(struct peers *peers, const struct listener_options *options);
+struct peer *peer_new(struct peers *peers, int fd, const struct sockaddr *address, int64_t now_us);
+void peer_free(struct peers *peers, struct peer *peer);
+/* Enters the state; its time runs from now, except that a first head has the time since the connection was made. */
+void peer_enter(struct peers *peers, struct peer *peer, enum peer_state state, int64_t now_us);
+void peer_set_target(struct peer *peer, struct str target);
+bool peers_any(const struct peers *peers, enum peer_state state);
+/* A peer past its deadline, or NULL; the caller must make it enter another state. Sets sweep_us at the end. */
+struct peer *peer_late(struct peers *peers, int64_t now_us);
+
+#endif

@@ -1,0 +1,117 @@
+/* http/visit.c - what a request owns while it is here. */
+#include "http/visit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_START_BYTES ((size_t)65536) /* a longer body is believed as its bytes come, not when it is announced */
+
+/* Copies text to *at with a NUL behind it and moves *at. */
+static struct str put_text(char **at, struct str text) {
+    char *p = *at;
+    if (text.n) memcpy(p, text.p, text.n);
+    p[text.n] = '\0';
+    *at = p + text.n + 1;
+    return (struct str){p, text.n};
+}
+
+static size_t head_bytes(const struct framing *head, struct str address) {
+    size_t bytes = head->method.n + 1 + head->target.n + 1 + address.n + 1;
+    for (size_t i = 0; i < head->header_count; i++) bytes += head->headers[i].name.n + head->headers[i].value.n + 2;
+    return bytes;
+}
+
+struct visit *visit_new(const struct framing *head, struct str address, int64_t now_us) {
+    size_t headers = head->header_count * sizeof(struct header);
+    struct visit *visit = malloc(sizeof *visit + headers + head_bytes(head, address));
+    assert(visit);
+    *visit = (struct visit){.request = {.arrived_us = now_us}};
+    struct request *request = &visit->request;
+    request->headers = (struct header *)(visit + 1);
+    request->header_count = head->header_count;
+    char *at = (char *)(request->headers + head->header_count);
+    request->peer = put_text(&at, address);
+    request->method = put_text(&at, head->method);
+    framing_target(put_text(&at, head->target), &request->path, &request->query);
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct str name = put_text(&at, head->headers[i].name);
+        request->headers[i] = (struct header){name, put_text(&at, str_trim(head->headers[i].value))};
+    }
+    return visit;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+void visit_add(struct visit *visit, const char *bytes, size_t count, size_t expected_bytes) {
+    size_t used = visit->request.body.n;
+    if (count > visit->body_room - used) {
+        size_t first = expected_bytes < BODY_START_BYTES ? expected_bytes : BODY_START_BYTES;
+        visit->body_room = larger(larger(first, used + count), visit->body_room * 2);
+        visit->body = realloc(visit->body, visit->body_room);
+        assert(visit->body);
+    }
+    memcpy(visit->body + used, bytes, count);
+    visit->request.body = (struct str){visit->body, used + count};
+}
+
+void visit_free(struct visit *visit) {
+    if (!visit) return;
+    free(visit->body);
+    parcel_free(visit->parcel);
+    free(visit);
+}
+
+static size_t reply_bytes(const struct reply *reply) {
+    size_t bytes = sizeof "content-type" + reply->content_type.n + 1 + reply->body.n + 1;
+    for (size_t i = 0; i < reply->header_count; i++) bytes += reply->headers[i].name.n + reply->headers[i].value.n + 2;
+    return bytes;
+}
+
+struct parcel *parcel_new(const struct reply *reply) {
+    struct parcel *parcel = malloc(sizeof *parcel + reply_bytes(reply));
+    assert(parcel);
+    parcel->status = reply->status;
+    parcel->close = reply->close;
+    parcel->header_count = 0;
+    char *at = (char *)(parcel + 1);
+    if (reply->content_type.n) {
+        struct str name = put_text(&at, STR("Content-Type"));
+        parcel->headers[parcel->header_count++] = (struct header){name, put_text(&at, reply->content_type)};
+    }
+    for (size_t i = 0; i < reply->header_count; i++) {
+        struct str name = put_text(&at, reply->headers[i].name);
+        parcel->headers[parcel->header_count++] = (struct header){name, put_text(&at, reply->headers[i].value)};
+    }
+    parcel->body = put_text(&at, reply->body);
+    return parcel;
+}
+
+void parcel_free(void *parcel) {
+    free(parcel);
+}
+
+void visits_add(struct visits *visits, struct visit *visit) {
+    if (!visits->count) visits->last = &visits->first;
+    visit->next = NULL;
+    *visits->last = visit;
+    visits->last = &visit->next;
+    visits->count++;
+}
+
+struct visits visits_all(struct visits *visits) {
+    struct visits all = *visits;
+    *visits = (struct visits){0};
+    return all;
+}
+
+void visits_join(struct visits *to, struct visits *from) {
+    struct visits all = visits_all(from);
+    if (!all.count) return;
+    if (!to->count) to->last = &to->first;
+    *to->last = all.first;
+    to->last = all.last;
+    to->count += all.count;
+}
