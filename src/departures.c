@@ -187,7 +187,7 @@ void turn_start(struct turn *turn) {
     for (size_t i = 0; i < turn->leaving_count; i++) {
         struct departure *departure = &turn->leaving[i];
         if (!departure->flight) {
-            deliver_ended(loop->deliver, departure->desk);
+            deliver_unsent(loop->deliver, departure->desk);
             continue;
         }
         loop->options.transport.start(loop->options.transport.self, departure->flight->tag,

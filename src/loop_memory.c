@@ -10,13 +10,14 @@
 #include "store/query.h"
 #include "turn.h"
 
-static enum err restore_desks(struct loop *loop) {
+/* Desks before first_desk have their state already: they were there before this configuration. */
+static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_us) {
     struct destination_state *states;
     size_t count;
     TRY(store_destination_states(loop->options.store, &loop->arena, &states, &count));
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_desk(loop->deliver, states[i].name);
-        if (desk == SIZE_MAX) continue;
+        if (desk == SIZE_MAX || desk < first_desk) continue;
         struct desk_view view = {.name = states[i].name,
                                  .paused = states[i].paused,
                                  .paused_until_us = states[i].paused_until_us,
@@ -26,13 +27,13 @@ static enum err restore_desks(struct loop *loop) {
                                         .consecutive = states[i].breaker_failures,
                                         .ramp = states[i].breaker_ramp,
                                         .until_us = states[i].breaker_until_us};
-        deliver_restore(loop->deliver, desk, &view);
+        deliver_restore(loop->deliver, desk, &view, now_us);
     }
     return ERR_NONE;
 }
 
 /* Limits hold over a restart: the starts that still count are read back. */
-static enum err restore_sends(struct loop *loop, int64_t now_us) {
+static enum err restore_sends(struct loop *loop, size_t first_desk, int64_t now_us) {
     struct sent *sent;
     size_t count;
     int64_t window_us = deliver_longest_window(loop->deliver);
@@ -40,7 +41,8 @@ static enum err restore_sends(struct loop *loop, int64_t now_us) {
     TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, &loop->arena, &sent, &count));
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_desk(loop->deliver, sent[i].destination);
-        if (desk != SIZE_MAX) deliver_restore_send(loop->deliver, desk, sent[i].started_us);
+        if (desk != SIZE_MAX && desk >= first_desk)
+            deliver_restore_send(loop->deliver, desk, sent[i].started_us, now_us);
     }
     return ERR_NONE;
 }
@@ -67,16 +69,15 @@ static enum err count_open(struct loop *loop) {
     return ERR_NONE;
 }
 
-static enum err read_memory(struct loop *loop, const struct setup *setup) {
+static enum err read_memory(struct loop *loop, const struct setup *setup, size_t first_desk) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     TRY(store_begin(loop->options.store));
-    TRY(restore_desks(loop));
-    TRY(restore_sends(loop, now_us));
+    TRY(restore_desks(loop, first_desk, now_us));
+    TRY(restore_sends(loop, first_desk, now_us));
     TRY(restore_quarantines(loop, setup));
     TRY(count_open(loop));
     TRY(key_ring_load(loop->keys, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
-    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, now_us);
     return store_commit(loop->options.store);
 }
 
@@ -98,7 +99,7 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
     deliver_configure(loop->deliver, setup->settings);
-    enum err err = read_memory(loop, setup);
+    enum err err = read_memory(loop, setup, 0);
     if (err) {
         store_rollback(options->store);
         *ret_problem = str_from(store_trouble(options->store));
@@ -124,9 +125,13 @@ void loop_close(struct loop *loop) {
 
 enum err loop_apply(struct loop *loop, const struct setup *setup, const struct evaluator *evaluator) {
     arena_reset(&loop->arena);
+    size_t desks = deliver_desks(loop->deliver);
     deliver_configure(loop->deliver, setup->settings);
     loop->in_force = (struct setup_ref){setup, evaluator};
-    return read_memory(loop, setup);
+    enum err err = read_memory(loop, setup, desks);
+    if (!err) return ERR_NONE;
+    store_rollback(loop->options.store);
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE; /* the new desks begin without a past */
 }
 
 struct setup_search {
