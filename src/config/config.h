@@ -1,9 +1,9 @@
 /* config/config.h - drumbeat.yaml, from text to settings. Pure.
  *
- * Four files, one job each: parse.c (text -> tree; the one file that knows
- * YAML), keys.def + check.c (tree -> settings by THE table of keys), secret.c
- * (names -> values, through a lookup it is given), schema.c and explain.c
- * (texts from the same table), diff.c (what a reload would change).
+ * One job each: parse (text -> tree; the one file that knows YAML), keys.def
+ * (THE table of keys) with check and scalar (tree -> settings), expand and
+ * secret (${NAME} -> value), schema, explain and reference (texts from the
+ * same table), diff (what a reload would change).
  * All findings at once, each with line and column and, where a name is near,
  * "did you mean".
  */
@@ -14,20 +14,22 @@
 #include "model/catalog.h"
 #include "model/settings.h"
 
-#define CONFIG_TEXT_MAX ((size_t)1 << 20)
+#define CONFIG_TEXT_MAX  ((size_t)1 << 20)
 #define CONFIG_NODES_MAX 100000
 
-/* YAML to tree; every scalar stays text. Aliases are refused beyond 100. NULL when it did not parse (findings say why). */
+/* YAML to tree; every scalar stays text. Aliases are refused beyond 100. NULL when it did not parse: findings say why.
+ */
 struct tree *config_parse(struct arena *arena, struct str file, struct str text, struct findings *findings);
 
-/* Looks a secret's value up by name. ret_note: "" or a warning ("from the environment"). false = not found, or refused with
- * the reason in ret_note (a secrets file with an open mode). */
+/* Looks a secret's value up by name. ret_note: "" or a warning ("from the environment"). false = not found, or refused
+ * with the reason in ret_note (a secrets file with an open mode). */
 struct secret_source {
     bool (*lookup)(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note);
     void *self;
 };
 
-/* Tree to settings. Always returns something; use it only when findings->errors is 0. jq texts are not compiled here. */
+/* Tree to settings. Always returns something; use it only when findings->errors is 0. jq texts are not compiled here.
+ * A relative store is resolved against the folder of tree->file. secrets may be NULL: then none is found. */
 struct settings *config_check(struct arena *arena, const struct tree *tree, const struct catalog *catalog,
                               const struct secret_source *secrets, struct findings *findings);
 

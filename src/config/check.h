@@ -1,0 +1,89 @@
+/* config/check.h - what the parts of the check share. Private to this room.
+ *
+ * A tree is walked by the table of keys: check_known reads every key of a map
+ * that the table has (or its fallback), check_unknown refuses the others. Each
+ * part reports what is wrong and goes on, so that all is found at once. A
+ * value that was refused leaves its member as it was.
+ */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include "config/codes.h"
+#include "config/config.h"
+#include "config/keys.h"
+
+#define NAME_MAX_CHARACTERS 40
+
+/* What a destination is, beside settings->destinations. */
+struct target {
+    bool known;                        /* false: its type was refused; nothing that depends on it is looked at */
+    const struct catalog_entry *entry; /* NULL for http */
+};
+
+struct checker {
+    struct arena *arena;
+    struct findings *findings;
+    const struct catalog *catalog;
+    const struct secret_source *secrets;
+    struct settings *settings;
+    struct str file;
+    const struct tree *document;
+    struct str where;     /* " in destination 'crm'": the map being read; "" at the top level */
+    bool takes_secrets;   /* whether ${NAME} is allowed there */
+    struct map looked_up; /* secret name -> struct str, asked for once */
+    struct target *targets;
+};
+
+#define check_report(checker, mark, code, ...)                                                                         \
+    finding_add((checker)->findings, (checker)->file, (mark), code_text(code), __VA_ARGS__)
+
+/* check.c */
+void check_known(struct checker *checker, enum section section, const struct tree *map, void *owner);
+void check_unknown(struct checker *checker, enum section section, const struct tree *map);
+/* The value must be a map (or nothing); NULL when it is not, which is reported. subject: "'retry' in destination 'crm'"
+ */
+const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value);
+/* Reports a name that is none. noun: "destination" */
+void check_name(struct checker *checker, const char *noun, struct str name, struct tree_mark mark);
+/* Where a key stands in a map; the map's own place when it is not there. */
+struct tree_mark check_key_mark(const struct tree *map, struct str name);
+/* "'timeout' in destination 'crm'" */
+struct str check_subject(struct checker *checker, struct str name);
+/* A text of the file, fit to be shown: short, without control characters. */
+struct str check_shown(struct checker *checker, struct str text);
+
+/* scalar.c: readers of the types whose value is one text. */
+void scalar_read(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+/* The text of a scalar with its secrets in place; false when it is none or holds what is not allowed (reported). */
+bool scalar_text(struct checker *checker, const struct key *key, const struct tree *value, struct str *ret_text);
+/* Reports a value that the key does not take. */
+void scalar_refuse(struct checker *checker, const struct key *key, const struct tree *value, enum code code);
+bool size_parse(struct str text, int64_t *ret_bytes);
+struct str size_str(struct arena *arena, int64_t bytes);
+
+/* expand.c */
+/* Puts the secrets of a text in place. subject names it in findings. */
+bool expand_secrets(struct checker *checker, struct str subject, const struct tree *value, struct str *ret_text);
+/* Reports a ${...} in a text that takes none; true when there is none. */
+bool expand_refuse(struct checker *checker, struct str subject, const struct tree *value);
+/* Reports a token written into the file; the text itself is never shown. */
+void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);
+
+/* check_server.c */
+void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_listen(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+
+/* check_destination.c */
+void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_headers(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_limits(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_breaker(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+
+/* check_route.c, check_delivery.c */
+void check_types(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_patterns(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_routes(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_steps(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+
+#endif

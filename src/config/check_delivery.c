@@ -1,0 +1,246 @@
+/* config/check_delivery.c - the items of a route's `to`; see check.h. */
+#include "config/check.h"
+
+/* An item as written: destination[.action] and the keys below it. */
+struct item {
+    struct str name;
+    struct tree_mark mark;
+    const struct tree *keys; /* a map */
+    struct str destination, action;
+};
+
+/* ---- the form ---- */
+
+static bool is_destination(struct checker *checker, struct str name) {
+    size_t dot = str_find(name, '.');
+    return settings_destination(checker->settings, dot == SIZE_MAX ? name : str_sub(name, 0, dot)) != SIZE_MAX;
+}
+
+/* The usual slip: the keys of a delivery are indented no further than its name. */
+static void refuse_neighbours(struct checker *checker, const struct tree *value) {
+    for (size_t at = 0; at < value->count; at++) {
+        if (!is_destination(checker, value->names[at])) continue;
+        size_t other = at ? 0 : 1;
+        struct str name = check_shown(checker, value->names[other]);
+        check_report(checker, value->name_marks[other], CODE_DELIVERY,
+                     "'%.*s' stands beside '%.*s'%.*s: indent it further, so that it belongs to it", STR_ARG(name),
+                     STR_ARG(value->names[at]), STR_ARG(checker->where));
+        return;
+    }
+    check_report(checker, value->mark, CODE_DELIVERY,
+                 "an item of 'to'%.*s names one destination, this one has %zu keys", STR_ARG(checker->where),
+                 value->count);
+}
+
+static const struct tree *nothing_at(struct checker *checker, struct tree_mark mark) {
+    struct tree *nothing = arena_new(checker->arena, struct tree);
+    *nothing = (struct tree){.kind = TREE_MAP, .mark = mark, .file = checker->file};
+    return nothing;
+}
+
+static bool open_item(struct checker *checker, const struct tree *value, struct item *ret_item) {
+    struct item item = {.name = value->text, .mark = value->mark};
+    if (value->kind == TREE_SCALAR) {
+        item.keys = nothing_at(checker, value->mark);
+    } else if (value->kind == TREE_MAP && value->count == 1) {
+        item.name = value->names[0];
+        item.mark = value->name_marks[0];
+        struct str subject =
+            str_fmt(checker->arena, "delivery '%.*s'%.*s", STR_ARG(item.name), STR_ARG(checker->where));
+        item.keys = check_is_map(checker, subject, value->items[0]);
+    } else if (value->kind == TREE_MAP && value->count > 1) {
+        refuse_neighbours(checker, value);
+    } else {
+        check_report(checker, value->mark, CODE_DELIVERY, "an item of 'to'%.*s takes the name of a destination",
+                     STR_ARG(checker->where));
+    }
+    if (!item.keys) return false;
+    size_t dot = str_find(item.name, '.');
+    item.destination = dot == SIZE_MAX ? item.name : str_sub(item.name, 0, dot);
+    item.action = dot == SIZE_MAX ? STR("") : str_sub(item.name, dot + 1, item.name.n);
+    *ret_item = item;
+    return true;
+}
+
+/* ---- destination and action ---- */
+
+static void refuse_destination(struct checker *checker, const struct item *item, struct str route) {
+    const struct settings *settings = checker->settings;
+    struct suggestion near = {.wrong = item->destination};
+    for (size_t i = 0; i < settings->destination_count; i++) suggestion_consider(&near, settings->destinations[i].name);
+    struct str hint = STR("");
+    if (near.best.p) {
+        const struct destination_settings *best = &settings->destinations[settings_destination(settings, near.best)];
+        hint = str_fmt(checker->arena, "; did you mean '%.*s' (line %u)?", STR_ARG(best->name), best->mark.line);
+    }
+    struct str shown = check_shown(checker, item->destination);
+    check_report(checker, item->mark, CODE_DESTINATION,
+                 "route '%.*s' uses destination '%.*s', which is not defined%.*s", STR_ARG(route), STR_ARG(shown),
+                 STR_ARG(hint));
+}
+
+static void refuse_action(struct checker *checker, const struct item *item, const struct catalog_entry *entry) {
+    struct buf all = {.arena = checker->arena};
+    struct suggestion near = {.wrong = item->action};
+    for (size_t i = 0; i < entry->action_count; i++) {
+        suggestion_consider(&near, entry->actions[i].name);
+        buf_fmt(&all, "%s%.*s.%.*s", i ? ", " : "", STR_ARG(item->destination), STR_ARG(entry->actions[i].name));
+    }
+    struct str names = buf_str(&all), hint = suggestion_text(checker->arena, &near);
+    struct str shown = check_shown(checker, item->action);
+    if (!item->action.n)
+        check_report(checker, item->mark, CODE_ACTION, "'%.*s'%.*s needs an action, one of %.*s",
+                     STR_ARG(item->destination), STR_ARG(checker->where), STR_ARG(names));
+    else
+        check_report(checker, item->mark, CODE_ACTION, "connector '%.*s' has no action '%.*s'; there are %.*s%.*s",
+                     STR_ARG(entry->name), STR_ARG(shown), STR_ARG(names), STR_ARG(hint));
+}
+
+/* false: reported. *ret_action is NULL for http; the only action of a connector need not be named. */
+static bool find_action(struct checker *checker, const struct item *item, const struct catalog_entry *entry,
+                        const struct catalog_action **ret_action) {
+    if (!entry) {
+        *ret_action = NULL;
+        if (!item->action.n) return true;
+        check_report(checker, item->mark, CODE_ACTION,
+                     "destination '%.*s' is of type http, which has no actions: write '%.*s'",
+                     STR_ARG(item->destination), STR_ARG(item->destination));
+        return false;
+    }
+    bool only = !item->action.n && entry->action_count == 1;
+    const struct catalog_action *action = only ? &entry->actions[0] : catalog_action(entry, item->action);
+    if (!action) {
+        refuse_action(checker, item, entry);
+        return false;
+    }
+    *ret_action = action;
+    return true;
+}
+
+/* ---- keys and parameters ---- */
+
+/* Connectors may use any name but these for a parameter. */
+static bool is_reserved(struct str name) {
+    return !str_eq(name, STR("body")) && key_find(SECTION_DELIVERY, name);
+}
+
+static const struct catalog_name *param_find(const struct catalog_action *action, struct str name) {
+    for (size_t i = 0; i < action->param_count; i++)
+        if (str_eq(action->params[i].name, name)) return &action->params[i];
+    return NULL;
+}
+
+static void refuse_param(struct checker *checker, const struct item *item, const struct catalog_action *action,
+                         struct str name, struct tree_mark mark) {
+    struct suggestion near = {.wrong = name};
+    for (size_t i = 0; i < action->param_count; i++) suggestion_consider(&near, action->params[i].name);
+    for (const struct key *key = NULL; (key = key_next(SECTION_DELIVERY, key));)
+        if (is_reserved(key->name)) suggestion_consider(&near, key->name);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, name);
+    check_report(checker, mark, CODE_PARAMETER, "action '%.*s.%.*s' has no parameter '%.*s'%.*s",
+                 STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(shown), STR_ARG(hint));
+}
+
+/* A map of what is no key of the delivery itself. */
+static const struct tree *action_params(struct checker *checker, const struct item *item,
+                                        const struct catalog_action *action) {
+    const struct tree *keys = item->keys;
+    struct tree *params = arena_copy(checker->arena, keys, sizeof *keys);
+    params->items = arena_array(checker->arena, struct tree *, keys->count);
+    params->names = arena_array(checker->arena, struct str, keys->count);
+    params->name_marks = arena_array(checker->arena, struct tree_mark, keys->count);
+    params->count = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (is_reserved(keys->names[i])) continue;
+        if (!param_find(action, keys->names[i]))
+            refuse_param(checker, item, action, keys->names[i], keys->name_marks[i]);
+        params->items[params->count] = keys->items[i];
+        params->names[params->count] = keys->names[i];
+        params->name_marks[params->count++] = keys->name_marks[i];
+    }
+    for (size_t i = 0; i < action->param_count; i++)
+        if (action->params[i].required && !tree_get(params, action->params[i].name))
+            check_report(checker, item->mark, CODE_PARAMETER_MISSING, "action '%.*s.%.*s' needs the parameter '%.*s'",
+                         STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(action->params[i].name));
+    return params;
+}
+
+static void check_http_keys(struct checker *checker, const struct tree *keys) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (key_find(SECTION_DELIVERY, keys->names[i])) continue;
+        struct suggestion near = {.wrong = keys->names[i]};
+        for (const struct key *key = NULL; (key = key_next(SECTION_DELIVERY, key));)
+            suggestion_consider(&near, key->name);
+        struct str hint = near.best.p ? suggestion_text(checker->arena, &near)
+                                      : STR("; the content of an http delivery stands under 'body'");
+        struct str shown = check_shown(checker, keys->names[i]);
+        check_report(checker, keys->name_marks[i], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
+                     STR_ARG(checker->where), STR_ARG(hint));
+    }
+}
+
+static struct tree_mark value_mark(const struct tree *keys, struct str name) {
+    const struct tree *value = tree_get(keys, name);
+    return value ? value->mark : (struct tree_mark){0};
+}
+
+static void read_keys(struct checker *checker, const struct item *item, const struct catalog_action *action,
+                      struct route_step *step) {
+    struct str where = checker->where;
+    checker->where = str_fmt(checker->arena, " in delivery '%.*s'%.*s", STR_ARG(item->name), STR_ARG(where));
+    check_known(checker, SECTION_DELIVERY, item->keys, step);
+    if (action)
+        step->params = action_params(checker, item, action);
+    else
+        check_http_keys(checker, item->keys);
+    step->when_mark = value_mark(item->keys, STR("when"));
+    step->unless_mark = value_mark(item->keys, STR("unless"));
+    step->key_mark = value_mark(item->keys, STR("key"));
+    step->order_mark = value_mark(item->keys, STR("order_by"));
+    checker->where = where;
+}
+
+/* ---- steps ---- */
+
+/* The first use of a destination in a route has the route's name, the n-th one ".n" behind it: model/delivery.h. */
+static struct str step_name(struct checker *checker, const struct route_settings *route, size_t destination) {
+    size_t number = 1;
+    for (size_t i = 0; i < route->step_count; i++) number += route->steps[i].destination == destination;
+    return number == 1 ? route->name : str_fmt(checker->arena, "%.*s.%zu", STR_ARG(route->name), number);
+}
+
+static void check_step(struct checker *checker, const struct tree *value, struct route_settings *route) {
+    struct item item;
+    if (!open_item(checker, value, &item)) return;
+    size_t destination = settings_destination(checker->settings, item.destination);
+    if (destination == SIZE_MAX) {
+        refuse_destination(checker, &item, route->name);
+        return;
+    }
+    const struct target *target = &checker->targets[destination];
+    const struct catalog_action *action;
+    if (!target->known || !find_action(checker, &item, target->entry, &action)) return;
+    struct route_step step = {
+        .destination = destination,
+        .action = action ? action->name : STR(""),
+        .step = step_name(checker, route, destination),
+        .batch_max = 1,
+        .mark = item.mark,
+    };
+    read_keys(checker, &item, action, &step);
+    route->steps[route->step_count++] = step;
+}
+
+void check_steps(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct route_settings *route = owner;
+    bool is_list = value->kind == TREE_LIST;
+    if (value->kind == TREE_MAP || value->kind == TREE_NULL || (is_list && !value->count)) {
+        struct str subject = check_subject(checker, key->name);
+        check_report(checker, value->mark, CODE_SHAPE, "%.*s takes a list: begin each delivery with '- '",
+                     STR_ARG(subject));
+        return;
+    }
+    route->steps = arena_array(checker->arena, struct route_step, is_list ? value->count : 1);
+    if (!is_list) check_step(checker, value, route);
+    for (size_t i = 0; is_list && i < value->count; i++) check_step(checker, value->items[i], route);
+}

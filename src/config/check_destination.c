@@ -1,0 +1,308 @@
+/* config/check_destination.c - destinations; see check.h. */
+#include "config/check.h"
+
+#include "base/address.h"
+#include "base/hash.h"
+#include "base/when.h"
+#include "model/exchange.h"
+
+#include <string.h>
+
+/* Of struct outgoing's room the rest is drumbeat's own. */
+#define HEADERS_MAX         32
+#define LIMIT_WINDOW_MIN_US US_PER_MS
+#define LIMIT_WINDOW_MAX_US (31 * US_PER_DAY)
+
+static const struct str http = {"http", 4};
+
+/* ---- headers ---- */
+
+static bool is_header_name(struct str name) {
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (size_t i = 0; i < name.n; i++)
+        if (!name.p[i] || !strchr(token, name.p[i])) return false;
+    return name.n > 0;
+}
+
+/* What frames the message or belongs to the connection (RFC 9110 7.6.1, 8.6; RFC 9112 6.1). */
+static bool is_framing(struct str name) {
+    static const char *const names[] = {"connection", "content-length",    "expect",
+                                        "keep-alive", "proxy-connection",  "te",
+                                        "trailer",    "transfer-encoding", "upgrade"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq_nocase(name, str_from(names[i]))) return true;
+    return false;
+}
+
+static bool is_header_value(struct str value) {
+    for (size_t i = 0; i < value.n; i++)
+        if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f) return false;
+    return true;
+}
+
+static bool read_header(struct checker *checker, const struct tree *map, size_t at, struct header *ret_header) {
+    struct key key = {.name = map->names[at], .type = KEY_TEXT};
+    struct str name = check_shown(checker, map->names[at]), value;
+    if (!is_header_name(map->names[at])) {
+        check_report(checker, map->name_marks[at], CODE_HEADER, "'%.*s'%.*s is no name for a header", STR_ARG(name),
+                     STR_ARG(checker->where));
+        return false;
+    }
+    if (is_framing(map->names[at])) {
+        check_report(checker, map->name_marks[at], CODE_HEADER, "'%.*s'%.*s is set by HTTP itself", STR_ARG(name),
+                     STR_ARG(checker->where));
+        return false;
+    }
+    if (!scalar_text(checker, &key, map->items[at], &value)) return false;
+    expand_refuse_literal(checker, check_subject(checker, key.name), map->items[at]);
+    if (!is_header_value(value)) {
+        check_report(checker, map->items[at]->mark, CODE_HEADER, "'%.*s'%.*s holds a control character or a line end",
+                     STR_ARG(name), STR_ARG(checker->where));
+        return false;
+    }
+    *ret_header = (struct header){map->names[at], value};
+    return true;
+}
+
+void check_headers(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct destination_settings *destination = owner;
+    struct str where = checker->where;
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    if (!map) return;
+    if (map->count > HEADERS_MAX) {
+        check_report(checker, value->mark, CODE_BOUNDS, "more than %d headers%.*s", HEADERS_MAX, STR_ARG(where));
+        return;
+    }
+    checker->where = str_fmt(checker->arena, " in 'headers'%.*s", STR_ARG(where));
+    destination->headers = arena_array(checker->arena, struct header, map->count);
+    for (size_t i = 0; i < map->count; i++)
+        if (read_header(checker, map, i, &destination->headers[destination->header_count])) destination->header_count++;
+    checker->where = where;
+}
+
+/* ---- limits ---- */
+
+/* "300/15m", "10/s". */
+static bool limit_parse(struct checker *checker, struct str text, struct limit_rule *ret_rule) {
+    size_t slash = str_find(text, '/');
+    if (slash == SIZE_MAX) return false;
+    struct str window = str_sub(text, slash + 1, text.n);
+    bool bare_unit = window.n && (window.p[0] < '0' || window.p[0] > '9');
+    if (bare_unit) window = str_fmt(checker->arena, "1%.*s", STR_ARG(window));
+    struct limit_rule rule;
+    if (!str_to_i64(str_sub(text, 0, slash), &rule.count) || !span_parse(window, &rule.window_us)) return false;
+    *ret_rule = rule;
+    return true;
+}
+
+static void read_limit(struct checker *checker, const struct key *key, const struct tree *value,
+                       struct destination_settings *destination) {
+    struct str text, subject = check_subject(checker, key->name);
+    struct limit_rule rule;
+    if (!scalar_text(checker, key, value, &text)) return;
+    if (!limit_parse(checker, text, &rule)) {
+        scalar_refuse(checker, key, value, CODE_VALUE);
+    } else if (rule.count < key->min || rule.count > key->max) {
+        check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be from %lld to %lld sends in a window",
+                     STR_ARG(subject), (long long)key->min, (long long)key->max);
+    } else if (rule.window_us < LIMIT_WINDOW_MIN_US || rule.window_us > LIMIT_WINDOW_MAX_US) {
+        struct str min = span_str(checker->arena, LIMIT_WINDOW_MIN_US);
+        struct str max = span_str(checker->arena, LIMIT_WINDOW_MAX_US);
+        check_report(checker, value->mark, CODE_BOUNDS, "%.*s must have a window from %.*s to %.*s", STR_ARG(subject),
+                     STR_ARG(min), STR_ARG(max));
+    } else {
+        destination->limits[destination->limit_count++] = rule;
+    }
+}
+
+void check_limits(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    if (value->kind != TREE_LIST) {
+        read_limit(checker, key, value, owner);
+    } else if (value->count > LIMIT_RULES_MAX) {
+        struct str subject = check_subject(checker, key->name);
+        check_report(checker, value->mark, CODE_BOUNDS, "%.*s has more than %d limits", STR_ARG(subject),
+                     LIMIT_RULES_MAX);
+    } else {
+        for (size_t i = 0; i < value->count; i++) read_limit(checker, key, value->items[i], owner);
+    }
+}
+
+/* ---- breaker ---- */
+
+void check_breaker(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct breaker_rule *breaker = (void *)((char *)owner + key->place);
+    struct str text, where = checker->where;
+    struct tree nothing = {.kind = TREE_MAP, .mark = value->mark, .file = checker->file};
+    const struct tree *map = value->kind == TREE_MAP ? value : &nothing;
+    checker->where = str_fmt(checker->arena, " in 'breaker'%.*s", STR_ARG(where));
+    check_known(checker, SECTION_BREAKER, map, breaker);
+    check_unknown(checker, SECTION_BREAKER, map);
+    checker->where = where;
+    breaker->on = true;
+    if (value->kind == TREE_MAP || !scalar_text(checker, key, value, &text)) return;
+    breaker->on = !str_eq(text, STR("off"));
+    if (breaker->on && !str_eq(text, STR("on"))) scalar_refuse(checker, key, value, CODE_VALUE);
+}
+
+/* ---- type ---- */
+
+static struct str connectors_text(struct checker *checker) {
+    struct buf text = {.arena = checker->arena};
+    buf_add(&text, http);
+    for (size_t i = 0; i < checker->catalog->count; i++)
+        if (!str_eq(checker->catalog->entries[i].name, http))
+            buf_fmt(&text, ", %.*s", STR_ARG(checker->catalog->entries[i].name));
+    return buf_str(&text);
+}
+
+static void refuse_type(struct checker *checker, struct tree_mark mark, struct str name, struct str type) {
+    struct str types = connectors_text(checker);
+    if (!type.n) {
+        check_report(checker, mark, CODE_TYPE,
+                     "destination '%.*s' needs a 'type', one of %.*s (or a 'url', which makes it http)", STR_ARG(name),
+                     STR_ARG(types));
+        return;
+    }
+    struct suggestion near = {.wrong = type};
+    suggestion_consider(&near, http);
+    for (size_t i = 0; i < checker->catalog->count; i++) suggestion_consider(&near, checker->catalog->entries[i].name);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, type);
+    check_report(checker, mark, CODE_TYPE, "destination '%.*s' has the unknown type '%.*s'; there are %.*s%.*s",
+                 STR_ARG(name), STR_ARG(shown), STR_ARG(types), STR_ARG(hint));
+}
+
+/* Written; else the name itself when a connector has it; else http when there is a url. */
+static struct target find_target(struct checker *checker, const struct tree *map,
+                                 struct destination_settings *destination) {
+    const struct tree *value = tree_get(map, STR("type"));
+    struct str type = value ? value->text : destination->name;
+    bool is_http = str_eq(type, http) || (!value && !catalog_find(checker->catalog, type) && tree_get(map, STR("url")));
+    const struct catalog_entry *entry = is_http ? NULL : catalog_find(checker->catalog, type);
+    if (!is_http && !entry) {
+        if (!value || value->kind == TREE_SCALAR)
+            refuse_type(checker, value ? value->mark : destination->mark, destination->name, value ? type : STR_NONE);
+        return (struct target){0};
+    }
+    destination->type = is_http ? http : entry->name;
+    return (struct target){true, entry};
+}
+
+/* ---- the keys of a connector ---- */
+
+static const struct catalog_name *field_find(const struct catalog_entry *entry, struct str name) {
+    for (size_t i = 0; entry && i < entry->field_count; i++)
+        if (str_eq(entry->fields[i].name, name)) return &entry->fields[i];
+    return NULL;
+}
+
+/* A connector may have a field of its own named url. */
+static bool is_http_only(struct str name) {
+    return str_eq(name, STR("url")) || str_eq(name, STR("headers")) || str_eq(name, STR("signing_secret"));
+}
+
+static void read_field(struct checker *checker, const struct catalog_name *field, const struct tree *value,
+                       struct destination_settings *destination) {
+    struct key key = {.name = field->name, .type = field->secret ? KEY_SECRET : KEY_TEXT};
+    struct str text;
+    if (str_eq(field->name, STR("url"))) {
+        if (!destination->url.n) return; /* refused as the key it is in the table */
+        text = destination->url;
+    } else if (!scalar_text(checker, &key, value, &text)) {
+        return;
+    }
+    if (field->secret) expand_refuse_literal(checker, check_subject(checker, field->name), value);
+    map_set(&destination->fields, field->name, arena_copy(checker->arena, &text, sizeof text));
+}
+
+static void refuse_key(struct checker *checker, const struct catalog_entry *entry, const struct tree *map, size_t at) {
+    struct suggestion near = {.wrong = map->names[at]};
+    for (const struct key *key = NULL; (key = key_next(SECTION_DESTINATION, key));)
+        if (!entry || !is_http_only(key->name)) suggestion_consider(&near, key->name);
+    for (size_t i = 0; entry && i < entry->field_count; i++) suggestion_consider(&near, entry->fields[i].name);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, map->names[at]);
+    check_report(checker, map->name_marks[at], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
+                 STR_ARG(checker->where), STR_ARG(hint));
+}
+
+/* What the table does not have, and what it has for http alone. */
+static void check_other_keys(struct checker *checker, const struct target *target, const struct tree *map,
+                             struct destination_settings *destination) {
+    for (size_t i = 0; i < map->count; i++) {
+        struct str name = map->names[i];
+        const struct catalog_name *field = field_find(target->entry, name);
+        bool in_table = key_find(SECTION_DESTINATION, name);
+        if (field && (!in_table || str_eq(name, STR("url"))))
+            read_field(checker, field, map->items[i], destination);
+        else if (in_table && target->entry && is_http_only(name))
+            check_report(checker, map->name_marks[i], CODE_HTTP_ONLY, "'%.*s'%.*s is for type http; its type is %.*s",
+                         STR_ARG(name), STR_ARG(checker->where), STR_ARG(destination->type));
+        else if (!in_table)
+            refuse_key(checker, target->entry, map, i);
+    }
+}
+
+/* ---- one destination ---- */
+
+static void check_url(struct checker *checker, const struct tree *map, const struct destination_settings *destination) {
+    const struct tree *value = tree_get(map, STR("url"));
+    struct str host, subject = check_subject(checker, STR("url"));
+    bool is_private = false;
+    const char *reason = NULL;
+    if (!value)
+        check_report(checker, destination->mark, CODE_MISSING, "'url' is missing%.*s: type http needs it",
+                     STR_ARG(checker->where));
+    else if (!destination->url.n)
+        return;
+    else if (!url_check(destination->url, &host, &is_private, &reason))
+        check_report(checker, value->mark, CODE_URL, "%.*s cannot be called: %s", STR_ARG(subject), reason);
+    else if (is_private && !destination->allow_private)
+        check_report(checker, value->mark, CODE_PRIVATE,
+                     "%.*s names a private address: it is refused without 'allow_private: true'", STR_ARG(subject));
+}
+
+/* The text after whsec_ must be base64, or every signature would be refused later. */
+static void check_signing_secret(struct checker *checker, const struct tree *map, struct str secret) {
+    const struct str prefix = STR("whsec_");
+    struct str key, subject = check_subject(checker, STR("signing_secret"));
+    if (!str_starts(secret, prefix)) return;
+    if (base64_decode(checker->arena, str_sub(secret, prefix.n, secret.n), &key) && key.n) return;
+    check_report(checker, tree_get(map, STR("signing_secret"))->mark, CODE_VALUE, "%.*s is not base64 after whsec_",
+                 STR_ARG(subject));
+}
+
+static void check_destination(struct checker *checker, const struct tree *value,
+                              struct destination_settings *destination, struct target *target) {
+    struct str subject = str_fmt(checker->arena, "destination '%.*s'", STR_ARG(destination->name));
+    checker->where = str_fmt(checker->arena, " in %.*s", STR_ARG(subject));
+    destination->account = destination->name;
+    destination->fields.arena = checker->arena;
+    const struct tree *map = check_is_map(checker, subject, value);
+    if (!map) return;
+    *target = find_target(checker, map, destination);
+    struct str type = destination->type;
+    check_known(checker, SECTION_DESTINATION, map, destination);
+    destination->type = type;
+    if (!target->known) return;
+    check_other_keys(checker, target, map, destination);
+    if (target->entry) return;
+    check_url(checker, map, destination);
+    check_signing_secret(checker, map, destination->signing_secret);
+}
+
+void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct settings *settings = owner;
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    if (!map) return;
+    settings->destinations = arena_array(checker->arena, struct destination_settings, map->count);
+    settings->destination_count = map->count;
+    checker->targets = arena_array(checker->arena, struct target, map->count);
+    checker->takes_secrets = true;
+    for (size_t i = 0; i < map->count; i++) {
+        struct destination_settings *destination = &settings->destinations[i];
+        *destination = (struct destination_settings){.name = map->names[i], .mark = map->name_marks[i]};
+        check_name(checker, "destination", map->names[i], map->name_marks[i]);
+        check_destination(checker, map->items[i], destination, &checker->targets[i]);
+    }
+    checker->takes_secrets = false;
+    checker->where = STR_NONE;
+}

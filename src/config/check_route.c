@@ -1,0 +1,105 @@
+/* config/check_route.c - event types and routes; see check.h. */
+#include "config/check.h"
+
+#include "model/event.h"
+
+#include <string.h>
+
+static bool is_pattern(struct str text) {
+    return str_find(text, '*') != SIZE_MAX || str_find(text, '?') != SIZE_MAX;
+}
+
+void check_types(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct settings *settings = owner;
+    if (value->kind != TREE_LIST || !value->count) {
+        scalar_refuse(checker, key, value, CODE_SHAPE);
+        return;
+    }
+    settings->types = arena_array(checker->arena, struct str, value->count);
+    for (size_t i = 0; i < value->count; i++) {
+        struct str type;
+        if (!scalar_text(checker, key, value->items[i], &type)) continue;
+        if (event_type_valid(type))
+            settings->types[settings->type_count++] = type;
+        else
+            scalar_refuse(checker, key, value->items[i], CODE_NAME);
+    }
+}
+
+/* ---- from ---- */
+
+static bool pattern_valid(struct str text, int64_t length_max) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-*?";
+    if (!is_pattern(text)) return event_type_valid(text);
+    for (size_t i = 0; i < text.n; i++)
+        if (!text.p[i] || !strchr(allowed, text.p[i])) return false;
+    return (int64_t)text.n <= length_max;
+}
+
+/* Where 'types' lists the types there are, a name must be one of them and a pattern should match one. */
+static void check_declared(struct checker *checker, const struct tree *value, struct str pattern) {
+    const struct settings *settings = checker->settings;
+    struct suggestion near = {.wrong = pattern};
+    for (size_t i = 0; i < settings->type_count; i++) {
+        if (str_glob(pattern, settings->types[i])) return;
+        suggestion_consider(&near, settings->types[i]);
+    }
+    struct str hint = suggestion_text(checker->arena, &near);
+    if (is_pattern(pattern))
+        check_report(checker, value->mark, CODE_NEVER, "'%.*s'%.*s matches none of the declared 'types'",
+                     STR_ARG(pattern), STR_ARG(checker->where));
+    else
+        check_report(checker, value->mark, CODE_UNDECLARED, "event type '%.*s'%.*s is not declared in 'types'%.*s",
+                     STR_ARG(pattern), STR_ARG(checker->where), STR_ARG(hint));
+}
+
+static void read_pattern(struct checker *checker, const struct key *key, const struct tree *value,
+                         struct route_settings *route) {
+    struct str pattern;
+    if (!scalar_text(checker, key, value, &pattern)) return;
+    if (!pattern_valid(pattern, key->max)) {
+        scalar_refuse(checker, key, value, CODE_NAME);
+        return;
+    }
+    if (tree_get(checker->document, STR("types"))) check_declared(checker, value, pattern);
+    route->from[route->from_count++] = pattern;
+}
+
+void check_patterns(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct route_settings *route = owner;
+    bool is_list = value->kind == TREE_LIST;
+    if (is_list && !value->count) {
+        scalar_refuse(checker, key, value, CODE_SHAPE);
+        return;
+    }
+    route->from = arena_array(checker->arena, struct str, is_list ? value->count : 1);
+    if (!is_list) read_pattern(checker, key, value, route);
+    for (size_t i = 0; is_list && i < value->count; i++) read_pattern(checker, key, value->items[i], route);
+}
+
+/* ---- routes ---- */
+
+static void check_route(struct checker *checker, const struct tree *value, struct route_settings *route) {
+    struct str subject = str_fmt(checker->arena, "route '%.*s'", STR_ARG(route->name));
+    checker->where = str_fmt(checker->arena, " in %.*s", STR_ARG(subject));
+    const struct tree *map = check_is_map(checker, subject, value);
+    if (!map) return;
+    check_known(checker, SECTION_ROUTE, map, route);
+    check_unknown(checker, SECTION_ROUTE, map);
+    const struct tree *when = tree_get(map, STR("when"));
+    if (when) route->when_mark = when->mark;
+}
+
+void check_routes(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct settings *settings = owner;
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    if (!map) return;
+    settings->routes = arena_array(checker->arena, struct route_settings, map->count);
+    settings->route_count = map->count;
+    for (size_t i = 0; i < map->count; i++) {
+        settings->routes[i] = (struct route_settings){.name = map->names[i], .mark = map->name_marks[i]};
+        check_name(checker, "route", map->names[i], map->name_marks[i]);
+        check_route(checker, map->items[i], &settings->routes[i]);
+    }
+    checker->where = STR_NONE;
+}

@@ -1,0 +1,76 @@
+/* config/check_server.c - the listener's address, the store and the zone; see check.h. */
+#include "config/check.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Only how it is written: the list of zones is the machine's. */
+void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct str text;
+    if (!scalar_text(checker, key, value, &text)) return;
+    bool fine = text.n && (int64_t)text.n <= key->max && text.p[0] != '/' && !memmem(text.p, text.n, "..", 2);
+    for (size_t i = 0; fine && i < text.n; i++)
+        fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/", text.p[i]) && text.p[i];
+    if (fine)
+        *(struct str *)(void *)((char *)owner + key->place) = text;
+    else
+        scalar_refuse(checker, key, value, CODE_VALUE);
+}
+
+/* The folder of a file's path with its slash; "./" when it names none. */
+static struct str folder_of(struct str file) {
+    size_t end = file.n;
+    while (end && file.p[end - 1] != '/') end--;
+    return end ? str_sub(file, 0, end) : STR("./");
+}
+
+void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct str text, subject = check_subject(checker, key->name);
+    if (!scalar_text(checker, key, value, &text)) return;
+    if (!text.n || (int64_t)text.n > key->max || str_ends(text, STR("/"))) {
+        scalar_refuse(checker, key, value, CODE_VALUE);
+        return;
+    }
+    struct str *store = (void *)((char *)owner + key->place);
+    bool is_url = memmem(text.p, text.n, "://", 3);
+    if (is_url && !str_starts(text, STR("postgres://")) && !str_starts(text, STR("postgresql://")))
+        check_report(checker, value->mark, CODE_VALUE, "%.*s takes a path or a postgres:// URL, no other scheme",
+                     STR_ARG(subject));
+    else if (is_url || text.p[0] == '/')
+        *store = text;
+    else
+        *store = str_fmt(checker->arena, "%.*s%.*s", STR_ARG(folder_of(checker->file)),
+                         STR_ARG(str_starts(text, STR("./")) ? str_sub(text, 2, text.n) : text));
+}
+
+/* Takes the brackets off an IPv6 address; a name would have to be looked up, so localhost is the only one. */
+static bool host_parse(struct checker *checker, struct str text, struct str *ret_host) {
+    uint8_t address[16];
+    bool bracketed = text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';
+    struct str host = str_dup(checker->arena, bracketed ? str_sub(text, 1, text.n - 2) : text);
+    if (str_eq(host, STR("localhost")) && !bracketed) host = STR("127.0.0.1");
+    if (inet_pton(bracketed ? AF_INET6 : AF_INET, host.p, address) != 1) return false;
+    *ret_host = host;
+    return true;
+}
+
+void check_listen(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct server_settings *server = owner;
+    struct str text, host, subject = check_subject(checker, key->name);
+    uint64_t port;
+    if (!scalar_text(checker, key, value, &text)) return;
+    size_t colon = text.n;
+    while (colon && text.p[colon - 1] != ':') colon--;
+    struct str before = str_sub(text, 0, colon ? colon - 1 : 0), after = str_sub(text, colon, text.n);
+    bool has_port = str_to_u64(after, &port) && port <= (uint64_t)key->max;
+    if (has_port && (!before.n || str_eq(before, STR("*"))))
+        check_report(checker, value->mark, CODE_VALUE,
+                     "%.*s needs an address: write '127.0.0.1:%llu' for this machine, '0.0.0.0:%llu' for all",
+                     STR_ARG(subject), (unsigned long long)port, (unsigned long long)port);
+    else if (!has_port || !host_parse(checker, before, &host))
+        scalar_refuse(checker, key, value, CODE_VALUE);
+    else {
+        server->listen_host = host;
+        server->listen_port = (uint16_t)port;
+    }
+}

@@ -1,0 +1,110 @@
+/* config/keys.c - see keys.h. */
+#include "config/keys.h"
+
+#include "base/arena.h"
+#include "base/when.h"
+
+#define REQUIRED          NULL
+#define NOWHERE           0
+#define AT(owner, member) offsetof(struct owner, member)
+#define LIVE              false
+#define RESTART           true
+
+static const struct key keys[] = {
+#define X(section_, name_, type_, fallback_, min_, max_, choices_, reload_, place_, help_)                             \
+    {.section = SECTION_##section_,                                                                                    \
+     .name = {#name_, sizeof #name_ - 1},                                                                              \
+     .type = KEY_##type_,                                                                                              \
+     .fallback = fallback_,                                                                                            \
+     .min = min_,                                                                                                      \
+     .max = max_,                                                                                                      \
+     .choices = {choices_, sizeof choices_ - 1},                                                                       \
+     .restart = reload_,                                                                                               \
+     .place = place_,                                                                                                  \
+     .help = help_},
+#include "config/keys.def"
+#undef X
+};
+#define KEY_COUNT (sizeof keys / sizeof *keys)
+
+static const struct {
+    const char *path, *shown;
+    bool secrets;
+} sections[] = {
+#define X(name, path, shown, secrets) {path, shown, secrets},
+    SECTION_LIST(X)
+#undef X
+};
+
+static const char *const whats[] = {
+#define X(name, what) what,
+    KEY_TYPE_LIST(X)
+#undef X
+};
+
+const struct key *key_next(enum section section, const struct key *previous) {
+    for (const struct key *key = previous ? previous + 1 : keys; key < keys + KEY_COUNT; key++)
+        if (key->section == section) return key;
+    return NULL;
+}
+
+const struct key *key_find(enum section section, struct str name) {
+    const struct key *key = NULL;
+    while ((key = key_next(section, key)) && !str_eq(key->name, name)) continue;
+    return key;
+}
+
+struct str key_path(struct arena *arena, const struct key *key) {
+    const char *path = sections[key->section].path;
+    return str_fmt(arena, "%s%s%.*s", path, *path ? "." : "", STR_ARG(key->name));
+}
+
+const char *key_what(enum key_type type) {
+    return whats[type];
+}
+
+enum section key_section(enum key_type type) {
+    static const struct {
+        enum key_type type;
+        enum section section;
+    } below[] = {
+        {KEY_SERVER, SECTION_SERVER},  {KEY_KEEP, SECTION_KEEP},
+        {KEY_SOURCES, SECTION_SOURCE}, {KEY_DESTINATIONS, SECTION_DESTINATION},
+        {KEY_RETRY, SECTION_RETRY},    {KEY_BREAKER, SECTION_BREAKER},
+        {KEY_ROUTES, SECTION_ROUTE},   {KEY_STEPS, SECTION_DELIVERY},
+        {KEY_BATCH, SECTION_BATCH},
+    };
+    for (size_t i = 0; i < sizeof below / sizeof *below; i++)
+        if (below[i].type == type) return below[i].section;
+    return SECTION_COUNT;
+}
+
+const char *section_path(enum section section) {
+    return sections[section].path;
+}
+const char *section_shown(enum section section) {
+    return sections[section].shown;
+}
+bool section_takes_secrets(enum section section) {
+    return sections[section].secrets;
+}
+
+/* Two neighbours exchanged count as two. */
+static size_t distance_allowed(struct str wrong) {
+    return wrong.n <= 3 ? 1 : wrong.n <= 6 ? 2 : 3;
+}
+
+void suggestion_consider(struct suggestion *suggestion, struct str name) {
+    size_t allowed = distance_allowed(suggestion->wrong);
+    bool same = str_eq_nocase(suggestion->wrong, name);
+    size_t distance = same ? 0 : str_distance(suggestion->wrong, name, allowed);
+    if (distance > allowed || (distance && distance >= suggestion->wrong.n)) return;
+    if (suggestion->best.p && distance >= suggestion->distance) return;
+    suggestion->best = name;
+    suggestion->distance = distance;
+}
+
+struct str suggestion_text(struct arena *arena, const struct suggestion *suggestion) {
+    if (!suggestion->best.p) return STR("");
+    return str_fmt(arena, "; did you mean '%.*s'?", STR_ARG(suggestion->best));
+}
