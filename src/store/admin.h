@@ -7,20 +7,25 @@
 
 /* ---- acts on deliveries and events ---- */
 enum delivery_act { ACT_RETRY, ACT_CANCEL, ACT_RESOLVE_DELIVERED, ACT_RESOLVE_NOT_DELIVERED, ACT_RESOLVE_RETRY };
-/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED -> a new run. CANCEL: open -> SKIPPED. RESOLVE_*: HELD, UNKNOWN
+/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED -> a new run. CANCEL: open -> SKIPPED. RESOLVE_*: HELD,
+ * UNKNOWN
  * -> COMPLETED, FAILED, PENDING. NOT_FOUND; NOT_NOW when the status does not allow it (PROCESSING never does).
  * *ret_after is the delivery as it stands (the new run's for a retried FAILED one). */
-MUST_USE enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor, struct str note,
-                                     int64_t now_us, struct hasher *hasher, struct arena *arena, struct delivery *ret_after);
-/* Cancels an event that is not yet due, and every open delivery of one that is (not those in flight). NOT_NOW when nothing was open. */
-MUST_USE enum err store_event_cancel(struct store *store, struct uuid id, struct str actor, int64_t now_us, struct arena *arena,
-                                     size_t *ret_cancelled);
-MUST_USE enum err store_audit(struct store *store, struct str actor, struct str act, struct str subject, struct str detail, int64_t now_us);
+MUST_USE enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
+                                     struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
+                                     struct delivery *ret_after);
+/* Cancels an event that is not yet due, and every open delivery of one that is (not those in flight). NOT_NOW when
+ * nothing was open. */
+MUST_USE enum err store_event_cancel(struct store *store, struct uuid id, struct str actor, int64_t now_us,
+                                     struct arena *arena, size_t *ret_cancelled);
+MUST_USE enum err store_audit(struct store *store, struct str actor, struct str act, struct str subject,
+                              struct str detail, int64_t now_us);
 struct audit_row {
     int64_t seq, at_us;
     struct str actor, act, subject, detail;
 };
-MUST_USE enum err store_audit_list(struct store *store, size_t limit, struct arena *arena, struct audit_row **ret_rows, size_t *ret_count);
+MUST_USE enum err store_audit_list(struct store *store, size_t limit, struct arena *arena, struct audit_row **ret_rows,
+                                   size_t *ret_count);
 
 /* ---- API keys: only a hash is stored ---- */
 enum key_role { KEY_INGEST, KEY_READ, KEY_OPERATE, KEY_OWNER, KEY_ROLE_COUNT };
@@ -28,12 +33,14 @@ struct api_key {
     struct str id; /* public handle, in the key's own text */
     struct str name;
     enum key_role role;
-    struct str hash; /* SHA-256 hex of the whole key text */
+    struct str hash;                /* SHA-256 hex of the whole key text */
     int64_t created_us, revoked_us; /* 0 = valid */
 };
 MUST_USE enum err store_key_add(struct store *store, const struct api_key *key, struct str actor);
-MUST_USE enum err store_key_list(struct store *store, struct arena *arena, struct api_key **ret_keys, size_t *ret_count);
-MUST_USE enum err store_key_revoke(struct store *store, struct str id, struct str actor, int64_t now_us); /* NOT_FOUND */
+MUST_USE enum err store_key_list(struct store *store, struct arena *arena, struct api_key **ret_keys,
+                                 size_t *ret_count);
+MUST_USE enum err store_key_revoke(struct store *store, struct str id, struct str actor,
+                                   int64_t now_us); /* NOT_FOUND */
 const char *key_role_text(enum key_role role);
 bool key_role_parse(struct str text, enum key_role *ret_role);
 
@@ -49,6 +56,7 @@ struct verification {
     size_t violation_count; /* at most 100 are kept */
 };
 /* Invariants by SQL; deep adds integrity_check, every payload's fingerprint, every delivery's derived id. */
-MUST_USE enum err store_verify(struct store *store, bool deep, struct hasher *hasher, struct arena *arena, struct verification *ret);
+MUST_USE enum err store_verify(struct store *store, bool deep, struct hasher *hasher, struct arena *arena,
+                               struct verification *ret);
 
 #endif

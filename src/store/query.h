@@ -9,8 +9,8 @@
 #define QUERY_LIMIT_MAX 1000
 
 struct event_query {
-    int status; /* enum event_status, or -1 for any */
-    struct str type, source; /* exact, or STR_NONE for any */
+    int status;                 /* enum event_status, or -1 for any */
+    struct str type, source;    /* exact, or STR_NONE for any */
     int64_t since_us, until_us; /* created_at in [since, until); 0 = open */
     size_t limit;
     int64_t cursor; /* rows with a smaller seq only; 0 = from the newest */
@@ -18,9 +18,11 @@ struct event_query {
 /* Newest first. */
 MUST_USE enum err store_event_list(struct store *store, const struct event_query *query, struct arena *arena,
                                    struct event **ret_events, size_t *ret_count);
-MUST_USE enum err store_event_get(struct store *store, struct uuid id, struct arena *arena, struct event *ret_event); /* NOT_FOUND */
+MUST_USE enum err store_event_get(struct store *store, struct uuid id, struct arena *arena,
+                                  struct event *ret_event); /* NOT_FOUND */
 /* An id from a unique prefix of at least 6 characters; NOT_FOUND, or LIMIT when several fit. */
-MUST_USE enum err store_event_by_prefix(struct store *store, struct str prefix, struct arena *arena, struct uuid *ret_id);
+MUST_USE enum err store_event_by_prefix(struct store *store, struct str prefix, struct arena *arena,
+                                        struct uuid *ret_id);
 
 struct delivery_query {
     int status; /* enum delivery_status, or -1 */
@@ -32,10 +34,12 @@ struct delivery_query {
 };
 MUST_USE enum err store_delivery_list(struct store *store, const struct delivery_query *query, struct arena *arena,
                                       struct delivery **ret_deliveries, size_t *ret_count);
-MUST_USE enum err store_delivery_get(struct store *store, struct uuid id, struct arena *arena, struct delivery *ret_delivery);
-MUST_USE enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct arena *arena, struct uuid *ret_id);
-MUST_USE enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena, struct attempt **ret_attempts,
-                                 size_t *ret_count);
+MUST_USE enum err store_delivery_get(struct store *store, struct uuid id, struct arena *arena,
+                                     struct delivery *ret_delivery);
+MUST_USE enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct arena *arena,
+                                           struct uuid *ret_id);
+MUST_USE enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena,
+                                 struct attempt **ret_attempts, size_t *ret_count);
 
 struct destination_counts {
     struct str destination;
@@ -43,8 +47,8 @@ struct destination_counts {
 };
 /* Open work per destination (PENDING PROCESSING UNKNOWN HELD) from the partial indexes, cheap at any history; the final
  * statuses are filled only when all is set (a scan). */
-MUST_USE enum err store_counts(struct store *store, bool all, struct arena *arena, struct destination_counts **ret_counts,
-                               size_t *ret_count);
+MUST_USE enum err store_counts(struct store *store, bool all, struct arena *arena,
+                               struct destination_counts **ret_counts, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
 MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 

@@ -25,6 +25,8 @@ MUST_USE enum err store_open(struct sql_driver *driver, int64_t wall_us, struct 
                              struct str *ret_problem);
 void store_close(struct store *store);
 const char *store_trouble(const struct store *store);
+/* The instance token on leases that store_plan takes; kept, not copied. Unset, they are nobody's. */
+void store_set_owner(struct store *store, struct str owner);
 
 MUST_USE enum err store_begin(struct store *store);
 MUST_USE enum err store_commit(struct store *store);
@@ -92,8 +94,8 @@ struct settlement {
     int32_t last_status;
     struct str last_error;
     struct str remote_id;
-    bool keep_batch;    /* whole-call retry or doubt: the set stays frozen */
-    bool has_attempt;   /* false: a lease handed back, nothing was tried */
+    bool keep_batch;        /* whole-call retry or doubt: the set stays frozen */
+    bool has_attempt;       /* false: a lease handed back, nothing was tried */
     struct attempt attempt; /* number 0 = the next one */
 };
 /* Applies each where the fence holds, appends its attempt, unblocks the next of its order key, and brings the event's
@@ -108,7 +110,8 @@ struct sent {
     struct str destination;
     int64_t started_us;
 };
-/* Starts of attempts after since_us, and claims still open (as started at their claim's latest moment, now_us), oldest first. */
+/* Starts of attempts after since_us, and claims still open (as started at their claim's latest moment, now_us), oldest
+ * first. */
 MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
                                     struct sent **ret_sent, size_t *ret_count);
 struct destination_state {
@@ -121,14 +124,16 @@ struct destination_state {
     int32_t breaker_failures, breaker_ramp;
     int64_t quiet_until_us;
 };
-MUST_USE enum err store_destination_states(struct store *store, struct arena *arena, struct destination_state **ret_states,
-                                           size_t *ret_count);
-MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count, int64_t now_us);
+MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
+                                           struct destination_state **ret_states, size_t *ret_count);
+MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
+                                         int64_t now_us);
 struct quarantine {
     struct str route, program_hash, reason;
     int64_t at_us;
 };
-MUST_USE enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret, size_t *ret_count);
+MUST_USE enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret,
+                                    size_t *ret_count);
 MUST_USE enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count);
 
 /* ---- housekeeping ---- */

@@ -1,0 +1,86 @@
+/* store/append.c - facts come in, and what routing made of them. */
+#include "store/row.h"
+
+#include "base/when.h"
+
+#define APPEND_COLUMNS 9
+
+static void write_event(struct sql_value *params, const struct event *event) {
+    const struct sql_value row[APPEND_COLUMNS] = {
+        sql_uuid(&event->id),         sql_str(event->key),        sql_str(event->type),
+        sql_str(event->source),       sql_str(event->payload),    sql_str(event->fingerprint),
+        sql_int(event->scheduled_us), sql_int(event->created_us), sql_int(event->updated_us),
+    };
+    for (size_t i = 0; i < APPEND_COLUMNS; i++) params[i] = row[i];
+}
+
+/* The inputs that no row came back for: their keys were there before, in the store or in this very batch. */
+static enum err judge_repeats(struct store *store, const struct event *events, size_t count, struct arena *arena,
+                              struct append_result *results) {
+    size_t repeats = 0, *inputs = arena_array(arena, size_t, count);
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 2);
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].seq) continue;
+        params[repeats * 2] = sql_str(events[i].key);
+        params[repeats * 2 + 1] = sql_str(events[i].fingerprint);
+        inputs[repeats++] = i;
+    }
+    struct sql_result found;
+    TRY(store_run(store, SQL_EVENT_OF_KEY, params, repeats, arena, &found));
+    if (found.count != repeats) return ERR_STORE_CORRUPT;
+    for (size_t i = 0; i < repeats; i++) {
+        const struct sql_value *row = found.rows[i].values;
+        results[inputs[i]] = (struct append_result){
+            .verdict = row[1].number ? APPEND_CONFLICT : APPEND_DUPLICATE,
+            .event_id = sql_to_uuid(&row[0]),
+            .payload = row[2].text,
+        };
+    }
+    return ERR_NONE;
+}
+
+enum err store_append(struct store *store, const struct event *events, size_t count, struct arena *arena,
+                      struct append_result *ret_results) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * APPEND_COLUMNS);
+    struct append_result *results = arena_array(arena, struct append_result, count);
+    struct sql_result fresh;
+    for (size_t i = 0; i < count; i++) write_event(params + i * APPEND_COLUMNS, &events[i]);
+    TRY(store_run(store, SQL_EVENT_APPEND, params, count, arena, &fresh));
+    for (size_t i = 0; i < fresh.count; i++) {
+        size_t input = fresh.rows[i].input;
+        results[input] =
+            (struct append_result){APPEND_FRESH, events[input].id, fresh.rows[i].values[0].number, STR_NONE};
+    }
+    if (fresh.count < count) TRY(judge_repeats(store, events, count, arena, results));
+    for (size_t i = 0; i < count; i++) ret_results[i] = results[i];
+    return ERR_NONE;
+}
+
+enum err store_due_events(struct store *store, int64_t wall_us, size_t limit, struct arena *arena,
+                          struct event **ret_events, size_t *ret_count) {
+    struct sql_result result;
+    TRY(store_run(store, SQL_EVENT_DUE, (struct sql_value[]){sql_int(wall_us), sql_int((int64_t)limit)}, 1, arena,
+                  &result));
+    struct event *events = arena_array(arena, struct event, result.count);
+    for (size_t i = 0; i < result.count; i++) TRY(row_event(result.rows[i].values, &events[i]));
+    *ret_events = events;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_next_scheduled(struct store *store, int64_t *ret_wall_us) {
+    return store_ask(store, SQL_EVENT_NEXT, NULL, WHEN_NEVER, ret_wall_us);
+}
+
+enum err store_routed(struct store *store, const struct routed *routed, size_t count, int64_t now_us) {
+    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 4);
+    for (size_t i = 0; i < count; i++) {
+        params[i * 4] = sql_int(routed[i].event_seq);
+        params[i * 4 + 1] = sql_str(str_from(event_status_text(routed[i].status)));
+        params[i * 4 + 2] = sql_str_or_null(routed[i].last_error);
+        params[i * 4 + 3] = sql_int(now_us);
+    }
+    enum err err = store_run(store, SQL_EVENT_ROUTED, params, count, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}

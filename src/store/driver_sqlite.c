@@ -1,0 +1,430 @@
+/* store/driver_sqlite.c - see sqlite.h. The one file that knows SQLite's API.
+ *
+ * One connection in exclusive locking mode: no second one can checkpoint (releases before 3.51.3 may corrupt a store
+ * that two connections checkpoint at once), and there is no shared memory file. Checkpoints run in tidy() alone. After
+ * an error that leaves the disk's state in doubt (a failed fsync above all) nothing is written any more. */
+#include "store/sqlite.h"
+
+#include "base/arena.h"
+#include "store/lock.h"
+#include "store/migrate.h"
+#include "store/sql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define WAL_BOUND_DEFAULT_BYTES ((int64_t)64 << 20)
+#define PAGE_BYTES              4096
+/* A store up to this size is read through and checked at every start: at most about 30 ms. */
+#define CHECKED_AT_START_BYTES ((int64_t)4 << 20)
+#define FIRST_ROWS             ((size_t)8)
+
+enum { BEGIN, COMMIT, ROLLBACK, TURN_STATEMENTS };
+static const char *const turn_texts[TURN_STATEMENTS] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+
+struct sqlite_driver {
+    sqlite3 *db;
+    struct lock lock;
+    sqlite3_stmt *turn[TURN_STATEMENTS];
+    sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* prepared at first use, kept */
+    int64_t wal_bound_frames;
+    int wal_frames;  /* not yet checkpointed */
+    bool wal_filled; /* the file has something in it */
+    bool failed;     /* nothing is trusted any more */
+    bool read_only;
+    char trouble[256];
+};
+
+/* ---- errors ---- */
+
+static const struct {
+    int code;
+    enum err err;
+} errors[] = {
+    {SQLITE_FULL, ERR_STORE_FULL},
+    {SQLITE_BUSY, ERR_STORE_BUSY},
+    {SQLITE_LOCKED, ERR_STORE_BUSY},
+    {SQLITE_READONLY, ERR_STORE_BUSY},
+    {SQLITE_NOMEM, ERR_STORE_BUSY},
+    {SQLITE_INTERRUPT, ERR_STORE_BUSY},
+    {SQLITE_IOERR, ERR_STORE_FAILED},
+    {SQLITE_CORRUPT, ERR_STORE_CORRUPT},
+    {SQLITE_NOTADB, ERR_STORE_FOREIGN},
+    {SQLITE_CANTOPEN, ERR_IO},
+    {SQLITE_PERM, ERR_IO},
+    {SQLITE_AUTH, ERR_IO},
+};
+
+/* A write that found no room or a read-only disk left the last commit whole; a sync that failed left who knows what. */
+static enum err io_error(int extended, int system_errno) {
+    if (extended == SQLITE_IOERR_NOMEM) return ERR_STORE_BUSY;
+    if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) return ERR_STORE_FAILED;
+    if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG) return ERR_STORE_FULL;
+    return system_errno == EROFS ? ERR_STORE_BUSY : ERR_STORE_FAILED;
+}
+
+static enum err error_of(int extended, int system_errno) {
+    if ((extended & 0xff) == SQLITE_IOERR) return io_error(extended, system_errno);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (errors[i].code == (extended & 0xff)) return errors[i].err;
+    return ERR_INTERNAL;
+}
+
+/* Takes down the database's words for the error that just happened, and what it means. */
+static enum err driver_failed(struct sqlite_driver *driver) {
+    int extended = sqlite3_extended_errcode(driver->db), primary = extended & 0xff;
+    int system_errno = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(driver->db) : 0;
+    enum err err = error_of(extended, system_errno);
+    if (system_errno)
+        snprintf(driver->trouble, sizeof driver->trouble, "%s: %s (%d)", sqlite3_errmsg(driver->db),
+                 strerror(system_errno), extended);
+    else
+        snprintf(driver->trouble, sizeof driver->trouble, "%s (%d)", sqlite3_errmsg(driver->db), extended);
+    if (err_class(err) == ERR_CLASS_FATAL) driver->failed = true;
+    return err;
+}
+
+static const char *driver_trouble(void *self) {
+    return ((struct sqlite_driver *)self)->trouble;
+}
+
+/* ---- statements ---- */
+
+static enum err prepare(struct sqlite_driver *driver, const char *text, sqlite3_stmt **statement) {
+    if (*statement) return ERR_NONE;
+    int code = sqlite3_prepare_v3(driver->db, text, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    return code == SQLITE_OK ? ERR_NONE : driver_failed(driver);
+}
+
+/* Values stay where they are until the statement has run. */
+static int bind_value(sqlite3_stmt *statement, int at, const struct sql_value *value) {
+    assert(value->text.n <= INT_MAX);
+    const char *bytes = value->text.p ? value->text.p : "";
+    switch (value->kind) {
+    case SQL_NULL:
+        return sqlite3_bind_null(statement, at);
+    case SQL_INT:
+        return sqlite3_bind_int64(statement, at, value->number);
+    case SQL_TEXT:
+        return sqlite3_bind_text(statement, at, bytes, (int)value->text.n, SQLITE_STATIC);
+    case SQL_BLOB:
+        return sqlite3_bind_blob(statement, at, bytes, (int)value->text.n, SQLITE_STATIC);
+    }
+    return SQLITE_MISUSE;
+}
+
+/* The row's texts lie behind its values, in one piece. */
+static const struct sql_value *copy_row(sqlite3_stmt *statement, size_t columns, struct arena *arena) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < columns; i++)
+        if (sqlite3_column_type(statement, (int)i) >= SQLITE_TEXT &&
+            sqlite3_column_type(statement, (int)i) <= SQLITE_BLOB)
+            bytes += (size_t)sqlite3_column_bytes(statement, (int)i);
+    struct sql_value *values = arena_alloc(arena, columns * sizeof *values + bytes);
+    char *to = (char *)(values + columns);
+    for (size_t i = 0; i < columns; i++) {
+        int type = sqlite3_column_type(statement, (int)i);
+        if (type == SQLITE_INTEGER) values[i] = sql_int(sqlite3_column_int64(statement, (int)i));
+        if (type != SQLITE_TEXT && type != SQLITE_BLOB) continue;
+        const void *from = sqlite3_column_blob(statement, (int)i);
+        size_t length = (size_t)sqlite3_column_bytes(statement, (int)i);
+        if (length) memcpy(to, from, length);
+        values[i] = (struct sql_value){.kind = type == SQLITE_TEXT ? SQL_TEXT : SQL_BLOB, .text = {to, length}};
+        to += length;
+    }
+    return values;
+}
+
+struct rows {
+    struct arena *arena; /* NULL = nobody wants them */
+    struct sql_row *rows;
+    size_t count, room, columns;
+};
+
+static void keep_row(struct rows *rows, sqlite3_stmt *statement, size_t input) {
+    rows->columns = (size_t)sqlite3_column_count(statement);
+    if (!rows->arena) return;
+    if (rows->count == rows->room) {
+        rows->room = rows->room ? rows->room * 2 : FIRST_ROWS;
+        struct sql_row *grown = arena_array(rows->arena, struct sql_row, rows->room);
+        if (rows->count) memcpy(grown, rows->rows, rows->count * sizeof *grown);
+        rows->rows = grown;
+    }
+    rows->rows[rows->count++] = (struct sql_row){input, copy_row(statement, rows->columns, rows->arena)};
+}
+
+/* Steps to the end; the statement is ready for its next row either way. */
+static enum err run_once(struct sqlite_driver *driver, sqlite3_stmt *statement, size_t input, struct rows *rows) {
+    int code;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) keep_row(rows, statement, input);
+    enum err err = code == SQLITE_DONE ? ERR_NONE : driver_failed(driver);
+    sqlite3_reset(statement);
+    return err;
+}
+
+static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
+                           struct sql_result *ret_result) {
+    struct sqlite_driver *driver = self;
+    sqlite3_stmt **statement = &driver->statements[batch->statement];
+    struct rows rows = {.arena = ret_result ? arena : NULL};
+    int64_t changes = 0;
+    TRY(prepare(driver, sql_text((enum sql_statement)batch->statement)->sqlite, statement));
+    assert((size_t)sqlite3_bind_parameter_count(*statement) == batch->columns);
+    bool writes = !sqlite3_stmt_readonly(*statement);
+    for (size_t row = 0; row < batch->rows; row++) {
+        for (size_t i = 0; i < batch->columns; i++)
+            if (bind_value(*statement, (int)i + 1, &batch->params[row * batch->columns + i]))
+                return driver_failed(driver);
+        TRY(run_once(driver, *statement, row, &rows));
+        if (writes) changes += sqlite3_changes64(driver->db);
+    }
+    if (ret_result) *ret_result = (struct sql_result){rows.rows, rows.count, rows.columns, changes};
+    return ERR_NONE;
+}
+
+static enum err driver_script(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result) {
+    struct sqlite_driver *driver = self;
+    struct rows rows = {.arena = ret_result ? arena : NULL};
+    const char *at = sql.p, *end = sql.p + sql.n;
+    while (at < end) {
+        sqlite3_stmt *statement = NULL;
+        if (sqlite3_prepare_v2(driver->db, at, (int)(end - at), &statement, &at)) return driver_failed(driver);
+        enum err err = statement ? run_once(driver, statement, 0, &rows) : ERR_NONE;
+        sqlite3_finalize(statement);
+        TRY(err);
+    }
+    if (ret_result) *ret_result = (struct sql_result){rows.rows, rows.count, rows.columns, 0};
+    return ERR_NONE;
+}
+
+/* ---- turns ---- */
+
+static enum err run_turn_statement(struct sqlite_driver *driver, int which) {
+    if (driver->failed) return ERR_STORE_FAILED;
+    TRY(prepare(driver, turn_texts[which], &driver->turn[which]));
+    struct rows none = {0};
+    return run_once(driver, driver->turn[which], 0, &none);
+}
+
+static enum err driver_begin(void *self) {
+    return run_turn_statement(self, BEGIN);
+}
+
+static enum err driver_commit(void *self) {
+    return run_turn_statement(self, COMMIT);
+}
+
+/* SQLite may have rolled back by itself. An error here is the same trouble again, already told. */
+static void driver_rollback(void *self) {
+    struct sqlite_driver *driver = self;
+    if (sqlite3_get_autocommit(driver->db)) return;
+    enum err err = run_turn_statement(driver, ROLLBACK);
+    (void)err;
+}
+
+static int count_frames(void *self, sqlite3 *db, const char *schema, int frames) {
+    struct sqlite_driver *driver = self;
+    (void)db;
+    (void)schema;
+    driver->wal_frames = frames;
+    driver->wal_filled = true;
+    return SQLITE_OK;
+}
+
+static enum err checkpoint(struct sqlite_driver *driver, int mode) {
+    if (sqlite3_wal_checkpoint_v2(driver->db, "main", mode, NULL, NULL)) return driver_failed(driver);
+    driver->wal_frames = 0;
+    driver->wal_filled = mode != SQLITE_CHECKPOINT_TRUNCATE;
+    return ERR_NONE;
+}
+
+/* A file that was removed or replaced would take commits that nobody finds again. */
+static bool was_moved(struct sqlite_driver *driver) {
+    int moved = 0;
+    return !sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
+}
+
+static enum err driver_tidy(void *self, bool idle) {
+    struct sqlite_driver *driver = self;
+    if (driver->failed) return ERR_STORE_FAILED;
+    if (was_moved(driver)) {
+        snprintf(driver->trouble, sizeof driver->trouble, "the store's file was removed or replaced");
+        driver->failed = true;
+        return ERR_STORE_FAILED;
+    }
+    if (idle && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
+    if (driver->wal_frames > driver->wal_bound_frames) return checkpoint(driver, SQLITE_CHECKPOINT_RESTART);
+    return ERR_NONE;
+}
+
+/* A last connection checkpoints as it closes, unless nothing is trusted. */
+static void driver_close(void *self) {
+    struct sqlite_driver *driver = self;
+    for (int i = 0; i < TURN_STATEMENTS; i++) sqlite3_finalize(driver->turn[i]);
+    for (int i = 0; i < SQL_STATEMENT_COUNT; i++) sqlite3_finalize(driver->statements[i]);
+    if (driver->failed || driver->read_only) sqlite3_db_config(driver->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    int code = sqlite3_close(driver->db);
+    assert(code == SQLITE_OK);
+    lock_release(&driver->lock);
+}
+
+/* ---- opening ---- */
+
+/* trusted_schema, cell_size_check: a damaged file is to fail, not to run code or read past a page. */
+static const char settings[] = "PRAGMA page_size = 4096; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+                               "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+                               "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
+
+static enum err ask_text(struct sqlite_driver *driver, const char *sql, struct arena *arena,
+                         struct sql_value *ret_value) {
+    struct sql_result result;
+    TRY(driver_script(driver, str_from(sql), arena, &result));
+    *ret_value = result.count ? result.rows[0].values[0] : sql_int(0);
+    return ERR_NONE;
+}
+
+/* Before anything is written: a SQLite file of somebody else's must stay as it is. */
+static enum err check_owner(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
+    struct sql_value id, tables;
+    TRY(ask_text(driver, "PRAGMA application_id;", arena, &id));
+    TRY(ask_text(driver, "SELECT count(*) FROM sqlite_schema;", arena, &tables));
+    if (id.number == STORE_APPLICATION_ID || (id.number == 0 && tables.number == 0)) return ERR_NONE;
+    *ret_problem = STR("it is a SQLite file of another program");
+    return ERR_STORE_FOREIGN;
+}
+
+/* The file as the disk has it must hold every page the store counts; what is small is checked page by page. */
+static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
+    sqlite3_file *file = NULL;
+    sqlite3_int64 bytes = 0;
+    struct sql_value pages, verdict;
+    TRY(ask_text(driver, "PRAGMA page_count;", arena, &pages));
+    sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (file->pMethods->xFileSize(file, &bytes)) return driver_failed(driver);
+    if (bytes < pages.number * PAGE_BYTES) {
+        *ret_problem = str_fmt(arena, "it is cut short: %lld bytes where %lld belong", (long long)bytes,
+                               (long long)pages.number * PAGE_BYTES);
+        return ERR_STORE_CORRUPT;
+    }
+    if (bytes > CHECKED_AT_START_BYTES) return ERR_NONE;
+    TRY(ask_text(driver, "PRAGMA integrity_check(1);", arena, &verdict));
+    if (str_eq(verdict.text, STR("ok"))) return ERR_NONE;
+    *ret_problem = verdict.text;
+    return ERR_STORE_CORRUPT;
+}
+
+/* What a crash left in the log goes into the file first. The simulator looks for damage by its own means. */
+static enum err open_writer(struct sqlite_driver *driver, bool check, struct arena *arena, struct str *ret_problem) {
+    struct sql_value mode;
+    TRY(driver_script(driver, STR("PRAGMA locking_mode = EXCLUSIVE;"), arena, NULL));
+    TRY(check_owner(driver, arena, ret_problem));
+    TRY(driver_script(driver, str_from(settings), arena, NULL));
+    TRY(ask_text(driver, "PRAGMA journal_mode = WAL;", arena, &mode));
+    if (!str_eq(mode.text, STR("wal"))) {
+        *ret_problem = STR("its folder allows no write-ahead log");
+        return ERR_IO;
+    }
+    TRY(checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE));
+    sqlite3_wal_hook(driver->db, count_frames, driver);
+    return check ? check_whole(driver, arena, ret_problem) : ERR_NONE;
+}
+
+static enum err open_reader(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
+    TRY(check_owner(driver, arena, ret_problem));
+    return driver_script(driver, str_from(settings), arena, NULL);
+}
+
+static int64_t file_bytes(struct str path, const char *suffix, struct arena *arena) {
+    struct stat info;
+    return stat(str_fmt(arena, "%.*s%s", STR_ARG(path), suffix).p, &info) ? -1 : (int64_t)info.st_size;
+}
+
+/* SQLite makes a new database of an empty file, and throws away the log of one it does not find. */
+static enum err check_not_emptied(const struct sqlite_driver *driver, struct str path, struct arena *arena,
+                                  struct str *ret_problem) {
+    int64_t bytes = file_bytes(path, "", arena), wal = file_bytes(path, "-wal", arena);
+    if (bytes > 0 || (wal <= 0 && (bytes < 0 || !lock_was_made(&driver->lock)))) return ERR_NONE;
+    *ret_problem = bytes < 0 ? STR("the file is gone, but its log (-wal) is there") : STR("the file was emptied");
+    return ERR_STORE_CORRUPT;
+}
+
+static const struct refusal {
+    enum err err;
+    const char *before, *between, *after; /* the file's name, the detail */
+} refusals[] = {
+    {ERR_STORE_CORRUPT, "the store ", " is damaged: ", "; restore a backup"},
+    {ERR_STORE_FOREIGN, "", " is not a drumbeat store: ", ""},
+    {ERR_STORE_LOCKED, "", " is in use", ""},
+    {ERR_NONE, "cannot open the store ", ": ", ""},
+};
+
+static struct str refusal_text(enum err err, struct str path, struct str detail, struct arena *arena) {
+    const struct refusal *refusal = refusals;
+    while (refusal->err && refusal->err != err) refusal++;
+    if (err == ERR_STORE_LOCKED) {
+        int pid = lock_holder(path, arena);
+        detail = pid ? str_fmt(arena, " by process %d", pid) : STR(" by another process");
+    }
+    return str_fmt(arena, "%s%.*s%s%.*s%s", refusal->before, STR_ARG(path), refusal->between, STR_ARG(detail),
+                   refusal->after);
+}
+
+/* What an error means while opening: the file may be held by a reader, and one that was ours cannot be foreign. */
+static enum err open_error(const struct sqlite_driver *driver, enum err err) {
+    if (err == ERR_STORE_BUSY && (sqlite3_errcode(driver->db) & 0xff) == SQLITE_BUSY) return ERR_STORE_LOCKED;
+    bool ours = driver->lock.fd >= 0 && lock_was_made(&driver->lock);
+    return err == ERR_STORE_FOREIGN && ours ? ERR_STORE_CORRUPT : err;
+}
+
+static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,
+                          struct str *ret_problem) {
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags, options->vfs))
+        return driver_failed(driver);
+    return options->read_only ? open_reader(driver, arena, ret_problem)
+                              : open_writer(driver, !options->vfs, arena, ret_problem);
+}
+
+static enum err open_locked(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,
+                            struct str *ret_problem) {
+    bool locks = !options->read_only && !options->vfs;
+    struct str detail = STR_NONE;
+    if (locks) TRY(lock_take(&driver->lock, options->path, arena, ret_problem));
+    enum err err = locks ? check_not_emptied(driver, options->path, arena, &detail) : ERR_NONE;
+    if (!err) err = open_file(driver, options, arena, &detail);
+    if (!err && locks) lock_note_made(&driver->lock);
+    if (!err) return ERR_NONE;
+    err = open_error(driver, err);
+    *ret_problem =
+        refusal_text(err, options->path, detail.n ? detail : str_dup(arena, str_from(driver->trouble)), arena);
+    driver->failed = true;
+    driver_close(driver);
+    return err;
+}
+
+enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, struct sql_driver *ret_driver,
+                     struct str *ret_problem) {
+    struct sqlite_driver *driver = arena_new(arena, struct sqlite_driver);
+    int64_t bound = options->wal_bound_bytes ? options->wal_bound_bytes : WAL_BOUND_DEFAULT_BYTES;
+    *driver =
+        (struct sqlite_driver){.lock = {-1}, .wal_bound_frames = bound / PAGE_BYTES, .read_only = options->read_only};
+    TRY(open_locked(driver, options, arena, ret_problem));
+    *ret_driver = (struct sql_driver){
+        .begin = driver_begin,
+        .run = driver_run,
+        .commit = driver_commit,
+        .rollback = driver_rollback,
+        .script = driver_script,
+        .tidy = driver_tidy,
+        .close = driver_close,
+        .trouble = driver_trouble,
+        .self = driver,
+    };
+    return ERR_NONE;
+}

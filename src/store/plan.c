@@ -1,0 +1,74 @@
+/* store/plan.c - deliveries that an event owes are stored, some of them already claimed. */
+#include "store/row.h"
+
+#include <assert.h>
+
+#define PLAN_COLUMNS 21
+
+static void write_delivery(struct sql_value *params, const struct delivery *delivery, struct str owner) {
+    bool leaves = delivery->status == DELIVERY_PROCESSING;
+    const struct sql_value row[PLAN_COLUMNS] = {
+        sql_uuid(&delivery->id),
+        sql_uuid(&delivery->event_id),
+        sql_str(delivery->destination),
+        sql_str(delivery->action),
+        sql_str(delivery->route),
+        sql_str(delivery->step),
+        sql_int(delivery->run),
+        sql_str(str_from(delivery_status_text(delivery->status))),
+        sql_int(delivery->retry_count),
+        sql_int(delivery->due_us),
+        sql_int(delivery->first_due_us),
+        sql_int(delivery->late_us),
+        sql_int(delivery->first_sent_us),
+        sql_int(leaves ? delivery->lease_until_us : 0),
+        leaves ? sql_str(owner) : sql_str_or_null(STR_NONE),
+        sql_int(delivery->lease_epoch),
+        sql_str_or_null(delivery->params),
+        sql_str_or_null(delivery->order_key),
+        sql_str_or_null(delivery->last_error),
+        sql_int(delivery->created_us),
+        sql_int(delivery->updated_us),
+    };
+    for (size_t i = 0; i < PLAN_COLUMNS; i++) params[i] = row[i];
+}
+
+/* In order of seq, so that one of this batch waits for an earlier one of this batch too. */
+static enum err block_followers(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena,
+                                bool *blocked) {
+    size_t ordered = 0, *inputs = arena_array(arena, size_t, count);
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 3);
+    for (size_t i = 0; i < count; i++) {
+        if (!deliveries[i].order_key.n || delivery_is_final(deliveries[i].status)) continue;
+        params[ordered * 3] = sql_int(deliveries[i].seq);
+        params[ordered * 3 + 1] = sql_str(deliveries[i].destination);
+        params[ordered * 3 + 2] = sql_str(deliveries[i].order_key);
+        inputs[ordered++] = i;
+    }
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_BLOCK, params, ordered, arena, &result));
+    for (size_t i = 0; i < result.count; i++) {
+        struct delivery *delivery = &deliveries[inputs[result.rows[i].input]];
+        blocked[inputs[result.rows[i].input]] = true;
+        delivery->lease_until_us = 0;
+        if (delivery->status == DELIVERY_PROCESSING) delivery->status = DELIVERY_PENDING;
+    }
+    return ERR_NONE;
+}
+
+enum err store_plan(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena,
+                    bool *ret_blocked) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * PLAN_COLUMNS);
+    bool *blocked = arena_array(arena, bool, count);
+    struct sql_result result;
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status == DELIVERY_PROCESSING && !deliveries[i].lease_epoch) deliveries[i].lease_epoch = 1;
+        write_delivery(params + i * PLAN_COLUMNS, &deliveries[i], store->owner);
+    }
+    TRY(store_run(store, SQL_DELIVERY_PLAN, params, count, arena, &result));
+    assert(result.count == count);
+    for (size_t i = 0; i < count; i++) deliveries[i].seq = result.rows[i].values[0].number;
+    TRY(block_followers(store, deliveries, count, arena, blocked));
+    for (size_t i = 0; i < count; i++) ret_blocked[i] = blocked[i];
+    return ERR_NONE;
+}

@@ -1,0 +1,41 @@
+/* store/row.h - what the verbs share: the store itself, one call per
+ * statement, and rows as values. Private to this room. */
+#ifndef STORE_ROW_H
+#define STORE_ROW_H
+
+#include "store/sql.h"
+#include "store/store.h"
+
+struct store {
+    struct sql_driver *driver;
+    struct arena scratch; /* for verbs that give nothing back; reset as each ends */
+    struct str owner;
+    int64_t retire_after; /* seq: a retirement goes on behind it */
+    int64_t next_cursor;  /* store/query.h */
+};
+
+/* Runs a statement for each of the rows of parameters. ret_result may be NULL. */
+MUST_USE enum err store_run(struct store *store, enum sql_statement statement, const struct sql_value *params,
+                            size_t rows, struct arena *arena, struct sql_result *ret_result);
+/* One row in, one number out; `otherwise` when there is no row or it holds NULL. */
+MUST_USE enum err store_ask(struct store *store, enum sql_statement statement, const struct sql_value *params,
+                            int64_t otherwise, int64_t *ret_number);
+
+#define ROW_EVENT_COLUMNS    14
+#define ROW_DELIVERY_COLUMNS 25
+/* Texts stay where the row has them. STORE_CORRUPT: a status that is no word of ours, which the schema's checks refuse
+ * but a flipped bit does not ask. */
+MUST_USE enum err row_event(const struct sql_value *values, struct event *ret_event);
+MUST_USE enum err row_delivery(const struct sql_value *values, struct delivery *ret_delivery);
+/* Rows of delivery and event side by side; each delivery.event is filled. */
+MUST_USE enum err row_claims(const struct sql_result *result, struct arena *arena, struct delivery *ret_deliveries);
+
+/* What follows from final statuses: the next of the order key may go, the event may be over. */
+struct ending {
+    struct uuid event_id;
+    struct str destination, order_key; /* order_key "" = no order */
+};
+MUST_USE enum err store_ended(struct store *store, const struct ending *endings, size_t count, int64_t now_us,
+                              struct arena *arena);
+
+#endif

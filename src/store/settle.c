@@ -1,0 +1,96 @@
+/* store/settle.c - outcomes become states, in the turn's transaction; a late worker's settle changes nothing. */
+#include "store/row.h"
+
+#include <assert.h>
+
+#define SETTLE_COLUMNS  13
+#define ATTEMPT_COLUMNS 8
+
+static void write_settlement(struct sql_value *params, const struct settlement *s, int64_t now_us) {
+    assert(s->status != DELIVERY_PROCESSING);
+    const struct sql_value row[SETTLE_COLUMNS] = {
+        sql_int(s->seq),
+        sql_int(s->lease_epoch),
+        sql_str(str_from(delivery_status_text(s->status))),
+        sql_int(s->due_us),
+        sql_int(s->retry_count),
+        sql_int(s->first_sent_us),
+        sql_int(s->last_status),
+        sql_str_or_null(s->last_error),
+        sql_str_or_null(s->remote_id),
+        sql_int(s->keep_batch),
+        sql_int(now_us),
+        sql_int(s->has_attempt),
+        sql_int(s->has_attempt ? s->attempt.number : 0),
+    };
+    for (size_t i = 0; i < SETTLE_COLUMNS; i++) params[i] = row[i];
+}
+
+static void write_attempt(struct sql_value *params, const struct settlement *s, int64_t attempts) {
+    const struct attempt *attempt = &s->attempt;
+    const struct sql_value row[ATTEMPT_COLUMNS] = {
+        sql_int(s->seq),
+        sql_int(attempt->number ? attempt->number : attempts),
+        sql_int(attempt->started_us),
+        sql_int(attempt->finished_us),
+        sql_str(attempt->outcome),
+        sql_int(attempt->http_status),
+        sql_str_or_null(attempt->error),
+        sql_str_or_null(str_sub(attempt->answer, 0, DELIVERY_ANSWER_MAX)),
+    };
+    for (size_t i = 0; i < ATTEMPT_COLUMNS; i++) params[i] = row[i];
+}
+
+/* applied: a row for each settlement whose fence held, with the attempts counted so far. */
+static enum err add_attempts(struct store *store, const struct settlement *settlements,
+                             const struct sql_result *applied, struct arena *arena) {
+    struct sql_value *params = arena_array(arena, struct sql_value, applied->count * ATTEMPT_COLUMNS);
+    size_t attempts = 0;
+    for (size_t i = 0; i < applied->count; i++) {
+        const struct settlement *s = &settlements[applied->rows[i].input];
+        if (s->has_attempt) write_attempt(params + ATTEMPT_COLUMNS * attempts++, s, applied->rows[i].values[0].number);
+    }
+    return store_run(store, SQL_ATTEMPT_ADD, params, attempts, arena, NULL);
+}
+
+static enum err follow_up(struct store *store, const struct settlement *settlements, const struct sql_result *applied,
+                          int64_t now_us, struct arena *arena) {
+    struct ending *endings = arena_array(arena, struct ending, applied->count);
+    size_t count = 0;
+    for (size_t i = 0; i < applied->count; i++) {
+        const struct settlement *s = &settlements[applied->rows[i].input];
+        if (delivery_is_final(s->status)) endings[count++] = (struct ending){s->event_id, s->destination, s->order_key};
+    }
+    return store_ended(store, endings, count, now_us, arena);
+}
+
+enum err store_settle(struct store *store, const struct settlement *settlements, size_t count, int64_t now_us,
+                      struct arena *arena, bool *ret_applied) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * SETTLE_COLUMNS);
+    struct sql_result applied;
+    for (size_t i = 0; i < count; i++) write_settlement(params + i * SETTLE_COLUMNS, &settlements[i], now_us);
+    TRY(store_run(store, SQL_DELIVERY_SETTLE, params, count, arena, &applied));
+    TRY(add_attempts(store, settlements, &applied, arena));
+    TRY(follow_up(store, settlements, &applied, now_us, arena));
+    for (size_t i = 0; i < count; i++) ret_applied[i] = false;
+    for (size_t i = 0; i < applied.count; i++) ret_applied[applied.rows[i].input] = true;
+    return ERR_NONE;
+}
+
+/* Only a status that no longer holds is written: an event of several deliveries is looked at with each, changed once.
+ */
+enum err store_ended(struct store *store, const struct ending *endings, size_t count, int64_t now_us,
+                     struct arena *arena) {
+    struct sql_value *next = arena_array(arena, struct sql_value, count * 2);
+    struct sql_value *events = arena_array(arena, struct sql_value, count * 2);
+    size_t ordered = 0;
+    for (size_t i = 0; i < count; i++) {
+        events[i * 2] = sql_uuid(&endings[i].event_id);
+        events[i * 2 + 1] = sql_int(now_us);
+        if (!endings[i].order_key.n) continue;
+        next[ordered * 2] = sql_str(endings[i].destination);
+        next[ordered++ * 2 + 1] = sql_str(endings[i].order_key);
+    }
+    TRY(store_run(store, SQL_DELIVERY_UNBLOCK, next, ordered, arena, NULL));
+    return store_run(store, SQL_EVENT_FINISH, events, count, arena, NULL);
+}

@@ -1,0 +1,41 @@
+/* store/store.c - opening, turns, housekeeping. The verbs are in append, plan, claim, settle, state, retire; lists in
+ * query and count; acts in act, audit, key, verify. */
+#include "store/migrate.h"
+#include "store/row.h"
+
+enum err store_open(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct store **ret_store,
+                    struct str *ret_problem) {
+    TRY(migrate_run(driver, wall_us, arena, ret_problem));
+    struct store *store = arena_new(arena, struct store);
+    store->driver = driver;
+    *ret_store = store;
+    return ERR_NONE;
+}
+
+void store_close(struct store *store) {
+    arena_free(&store->scratch);
+}
+
+void store_set_owner(struct store *store, struct str owner) {
+    store->owner = owner;
+}
+
+const char *store_trouble(const struct store *store) {
+    return store->driver->trouble(store->driver->self);
+}
+
+enum err store_begin(struct store *store) {
+    return store->driver->begin(store->driver->self);
+}
+
+enum err store_commit(struct store *store) {
+    return store->driver->commit(store->driver->self);
+}
+
+void store_rollback(struct store *store) {
+    store->driver->rollback(store->driver->self);
+}
+
+enum err store_tidy(struct store *store, bool idle) {
+    return store->driver->tidy(store->driver->self, idle);
+}
