@@ -282,13 +282,14 @@ static void answer_posted(struct turn *turn, struct visit *visit) {
         accept_one(turn, visit);
 }
 
-void turn_reply(struct turn *turn) {
+static void serve_reply(struct turn *turn, struct visit *visit) {
     const struct inlet *inlet = &turn->loop->options.inlet;
-    for (size_t i = 0; i < turn->visit_count; i++) {
-        struct visit *visit = &turn->visits[i];
-        if (visit->posted) answer_posted(turn, visit);
-        inlet->reply(inlet->self, visit->request, &visit->reply);
-    }
+    if (visit->posted) answer_posted(turn, visit);
+    inlet->reply(inlet->self, visit->request, &visit->reply);
+}
+
+void turn_reply(struct turn *turn) {
+    for (size_t i = 0; i < turn->visit_count; i++) serve_reply(turn, &turn->visits[i]);
     metrics_hop(turn->loop->metrics, "serve_reply", turn->visit_count);
 }
 

@@ -106,8 +106,8 @@ static void finish_event(const struct intake_context *context, const struct json
 }
 
 /* text is the event's own JSON, root its parsed form. */
-static struct intake_item read_event(const struct intake_context *context, struct str text, const struct json *root,
-                                     struct str header_key) {
+static struct intake_item intake_event(const struct intake_context *context, struct str text, const struct json *root,
+                                       struct str header_key) {
     struct intake_item item = {0};
     const struct json *found[FIELD_COUNT] = {0};
     int64_t max_bytes = context->settings->server.max_event_bytes;
@@ -149,7 +149,7 @@ static struct intake_item parse_event(const struct intake_context *context, stru
         item.refusal = bad_json(context->arena, &error);
         return item;
     }
-    item = read_event(context, text, root, header_key);
+    item = intake_event(context, text, root, header_key);
     if (item.valid) own_texts(context->arena, &item.event);
     json_free(root);
     return item;
@@ -170,7 +170,7 @@ static enum err read_array(const struct intake_context *context, struct str body
     for (size_t i = 0; i < count; i++) {
         struct str text = STR_NONE;
         if (!json_slice_item(body, &cursor, &text)) break;
-        intake.items[i] = read_event(context, text, json_at(root, i), STR_NONE);
+        intake.items[i] = intake_event(context, text, json_at(root, i), STR_NONE);
         if (intake.items[i].valid) own_texts(context->arena, &intake.items[i].event);
     }
     *ret_intake = intake;
@@ -189,7 +189,7 @@ static enum err read_json(const struct intake_context *context, struct str body,
     enum err err = ERR_NONE;
     if (json_type(root) != JSON_ARRAY) {
         struct intake_item *item = arena_new(context->arena, struct intake_item);
-        *item = read_event(context, str_trim(body), root, header_key);
+        *item = intake_event(context, str_trim(body), root, header_key);
         if (item->valid) own_texts(context->arena, &item->event);
         *ret_intake = (struct intake){false, item, 1};
     } else if (header_key.p) {
