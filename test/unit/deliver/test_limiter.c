@@ -189,6 +189,29 @@ static void a_smaller_rule_keeps_the_youngest(void **state) {
     limiter_free(limiter);
 }
 
+static void a_full_ring_keeps_its_order_when_it_grows(void **state) {
+    (void)state;
+    const struct limit_rule rules[] = {{2 * LIMITER_KEEP_MIN, US_PER_MIN}};
+    struct limiter *limiter = limiter_new(NULL, 0);
+    for (int64_t i = 0; i < LIMITER_KEEP_MIN + 5; i++) send(limiter, 1, T0 + i);
+    limiter_configure(limiter, rules, 1);
+    for (int64_t i = 0; i < LIMITER_KEEP_MIN; i++) send(limiter, 1, T0 + US_PER_MIN + 5 + i);
+    assert_us(limiter_next(limiter, T0 + US_PER_MIN + US_PER_S), T0 + US_PER_MIN + US_PER_S);
+    assert_int_equal(limiter_remaining(limiter, T0 + US_PER_MIN + 6), 2);
+    assert_int_equal(limiter_remaining(limiter, T0 + US_PER_MIN + US_PER_S), LIMITER_KEEP_MIN);
+    limiter_free(limiter);
+}
+
+static void a_start_older_than_a_full_ring_pushes_none_out(void **state) {
+    (void)state;
+    const struct limit_rule rules[] = {{LIMITER_KEEP_MIN, US_PER_MIN}};
+    struct limiter *limiter = limiter_new(rules, 1);
+    for (int64_t i = 0; i < LIMITER_KEEP_MIN; i++) limiter_restore(limiter, T0 + i, T0 + US_PER_S);
+    limiter_restore(limiter, T0 - US_PER_S, T0 + US_PER_S);
+    assert_us(limiter_next(limiter, T0 + US_PER_S), T0 + US_PER_MIN);
+    limiter_free(limiter);
+}
+
 static void the_largest_rule_is_exact(void **state) {
     (void)state;
     const struct limit_rule rules[] = {{100000, US_PER_DAY}};
@@ -394,6 +417,8 @@ int main(void) {
         cmocka_unit_test(new_rules_see_old_starts),
         cmocka_unit_test(a_rule_that_asks_for_more_than_was_kept_is_strict),
         cmocka_unit_test(a_smaller_rule_keeps_the_youngest),
+        cmocka_unit_test(a_full_ring_keeps_its_order_when_it_grows),
+        cmocka_unit_test(a_start_older_than_a_full_ring_pushes_none_out),
         cmocka_unit_test(the_largest_rule_is_exact),
         cmocka_unit_test(no_window_is_ever_passed),
         cmocka_unit_test(room_and_next_are_exact),
