@@ -181,8 +181,8 @@ static enum err read_json(const struct intake_context *context, struct str body,
                           struct intake *ret_intake, struct refusal *ret_refusal) {
     struct json *root;
     struct json_error error;
-    /* An array of events nests one level deeper than an event. */
-    if (json_parse(body, JSON_DEPTH_MAX + 1, &root, &error)) {
+    bool array = str_starts(str_trim(body), STR("[")); /* of events: one level more than an event */
+    if (json_parse(body, array ? JSON_DEPTH_MAX + 1 : JSON_DEPTH_MAX, &root, &error)) {
         *ret_refusal = bad_json(context->arena, &error);
         return ERR_BAD_JSON;
     }

@@ -1,0 +1,118 @@
+#include "../base/check.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "model/delivery.h"
+#include "model/request.h"
+
+static void test_status_words_go_both_ways(void **state) {
+    (void)state;
+    for (int i = 0; i < EVENT_STATUS_COUNT; i++) {
+        enum event_status status;
+        assert_true(event_status_parse(str_from(event_status_text((enum event_status)i)), &status));
+        assert_int_equal(status, i);
+    }
+    for (int i = 0; i < DELIVERY_STATUS_COUNT; i++) {
+        enum delivery_status status;
+        assert_true(delivery_status_parse(str_from(delivery_status_text((enum delivery_status)i)), &status));
+        assert_int_equal(status, i);
+    }
+    enum event_status untouched = EVENT_FAILED;
+    assert_false(event_status_parse(STR("pending"), &untouched));
+    assert_int_equal(untouched, EVENT_FAILED);
+}
+
+static void test_final_statuses_are_left_by_nothing(void **state) {
+    (void)state;
+    const enum delivery_status final[] = {DELIVERY_COMPLETED, DELIVERY_FAILED, DELIVERY_SKIPPED};
+    for (size_t i = 0; i < COUNT_OF(final); i++) {
+        assert_true(delivery_is_final(final[i]));
+        for (int to = 0; to < DELIVERY_STATUS_COUNT; to++)
+            assert_false(delivery_may(final[i], (enum delivery_status)to));
+    }
+    assert_false(delivery_is_final(DELIVERY_HELD));
+}
+
+static void test_the_graph_of_open_statuses(void **state) {
+    (void)state;
+    assert_true(delivery_may(DELIVERY_PENDING, DELIVERY_PROCESSING));
+    assert_true(delivery_may(DELIVERY_PROCESSING, DELIVERY_UNKNOWN));
+    assert_true(delivery_may(DELIVERY_UNKNOWN, DELIVERY_PROCESSING));
+    assert_true(delivery_may(DELIVERY_HELD, DELIVERY_PENDING));
+    assert_false(delivery_may(DELIVERY_PENDING, DELIVERY_COMPLETED)); /* nothing is done without a claim */
+    assert_false(delivery_may(DELIVERY_HELD, DELIVERY_PROCESSING));   /* a person lets it go first */
+}
+
+static void test_a_delivery_is_what_it_is_derived_from(void **state) {
+    (void)state;
+    struct hasher *hasher = hasher_new();
+    struct uuid id = delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 0);
+    assert_true(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 0)));
+    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k2"), STR("crm"), STR("lead"), 0)));
+    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm2"), STR("lead"), 0)));
+    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead.2"), 0)));
+    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 1)));
+    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("kc"), STR("rm"), STR("lead"), 0)));
+    assert_int_equal(id.b[6] >> 4, 8);
+    hasher_free(hasher);
+}
+
+static void test_names_are_checked(void **state) {
+    (void)state;
+    char long_key[257];
+    memset(long_key, 'k', 256);
+    long_key[256] = 0;
+    assert_true(event_type_valid(STR("LEAD_CAPTURE")));
+    assert_true(event_type_valid(STR("a.b-c_9")));
+    assert_false(event_type_valid(STR("")));
+    assert_false(event_type_valid(STR("9a")));
+    assert_false(event_type_valid(STR("a b")));
+    assert_true(event_key_valid(str_sub(str_from(long_key), 0, 255)));
+    assert_false(event_key_valid(str_from(long_key)));
+    assert_true(event_key_valid(STR("Gr\xc3\xbc\xc3\x9f"
+                                    "e")));
+    assert_false(event_key_valid(STR("a\x7f")));
+    assert_false(event_key_valid(STR("a\xc2\x85")));
+    assert_false(event_key_valid(STR("a\xff")));
+    assert_false(event_source_valid(STR("")));
+}
+
+static void test_jq_sees_the_whole_event(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct event event = {
+        .key = STR("a\"b"), .type = STR("T"), .source = STR("s"), .payload = STR("{\"x\":1}"), .run = 2};
+    struct json *root;
+    assert_int_equal(json_parse(event_json(&arena, &event), 8, &root, NULL), ERR_NONE);
+    assert_str(json_text(json_get(root, STR("idempotency_key"))), "a\"b");
+    assert_int_equal(json_integer(json_point(root, STR("/payload/x")), 0), 1);
+    assert_int_equal(json_integer(json_get(root, STR("run")), 0), 2);
+    assert_str(json_text(json_get(root, STR("created_at"))), "1970-01-01T00:00:00Z");
+    json_free(root);
+    arena_free(&arena);
+}
+
+static void test_queries_are_decoded(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct request request = {.query = STR("a=1&type=x%2Fy+z&empty=&flag&bad=%4")};
+    assert_str(request_query(&request, STR("a"), &arena), "1");
+    assert_str(request_query(&request, STR("type"), &arena), "x/y z");
+    assert_str(request_query(&request, STR("empty"), &arena), "");
+    assert_str(request_query(&request, STR("flag"), &arena), "");
+    assert_str(request_query(&request, STR("bad"), &arena), "%4");
+    assert_null(request_query(&request, STR("none"), &arena).p);
+    arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_words_go_both_ways),  cmocka_unit_test(test_final_statuses_are_left_by_nothing),
+        cmocka_unit_test(test_the_graph_of_open_statuses), cmocka_unit_test(test_a_delivery_is_what_it_is_derived_from),
+        cmocka_unit_test(test_names_are_checked),          cmocka_unit_test(test_jq_sees_the_whole_event),
+        cmocka_unit_test(test_queries_are_decoded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
