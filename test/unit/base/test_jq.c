@@ -57,11 +57,15 @@ static void each_function_has_its_number(void **state) {
     arena_free(&arena);
 }
 
+/* Together they are larger than one function of jq may be. */
 static void many_functions_are_all_reached(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    const char *texts[100];
-    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) texts[i] = str_fmt(&arena, ". + %zu", i * 3).p;
+    const char *texts[300];
+    struct buf filler = {.arena = &arena};
+    for (int i = 0; i < 12; i++) buf_add(&filler, STR(" | {a: .} | .a"));
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+        texts[i] = str_fmt(&arena, ". + %zu%.*s", i * 3, STR_ARG(buf_str(&filler))).p;
     struct jq *jq = open_all(&arena, texts, ARRAY_COUNT(texts));
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) assert_result(jq, i, "0", str_fmt(&arena, "%zu", i * 3).p);
     jq_close(jq);
