@@ -63,7 +63,7 @@ static void many_functions_are_all_reached(void **state) {
     struct arena arena = ARENA_EMPTY;
     const char *texts[300];
     struct buf filler = {.arena = &arena};
-    for (int i = 0; i < 12; i++) buf_add(&filler, STR(" | {a: .} | .a"));
+    for (int i = 0; i < 20; i++) buf_add(&filler, STR(" | {a: .} | .a"));
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         texts[i] = str_fmt(&arena, ". + %zu%.*s", i * 3, STR_ARG(buf_str(&filler))).p;
     struct jq *jq = open_all(&arena, texts, ARRAY_COUNT(texts));
