@@ -1,0 +1,212 @@
+/* connect/answer.c - an answer becomes outcomes; see connect.h and answer.h. */
+#include "connect/answer.h"
+
+#include "base/json.h"
+#include "base/when.h"
+#include "connect/batch.h"
+
+/* ---- the body and the variables, as JSON ---- */
+
+/* What is no JSON is one text; nothing is null. */
+static struct str body_json(const struct answer *answer, struct arena *arena) {
+    struct json *root;
+    struct json_error error;
+    struct str body = str_trim(answer->body);
+    if (!body.n) return STR("null");
+    if (!json_parse(body, JSON_DEPTH_MAX, &root, &error)) {
+        json_free(root);
+        return body;
+    }
+    struct buf buf = {.arena = arena};
+    json_quote(&buf, answer->body);
+    return buf_str(&buf);
+}
+
+static struct str lower_case(struct arena *arena, struct str text) {
+    char *lower = arena_alloc(arena, text.n + 1);
+    for (size_t i = 0; i < text.n; i++)
+        lower[i] = text.p[i] >= 'A' && text.p[i] <= 'Z' ? (char)(text.p[i] - 'A' + 'a') : text.p[i];
+    return (struct str){lower, text.n};
+}
+
+/* Names in small letters; of several headers of one name the first. */
+static void put_headers(struct buf *buf, const struct answer *answer) {
+    for (size_t i = 0; i < answer->header_count; i++) {
+        struct str name = answer->headers[i].name;
+        if (answer_header(answer, name).p != answer->headers[i].value.p) continue;
+        if (buf->p[buf->n - 1] != '{') buf_byte(buf, ',');
+        json_quote(buf, lower_case(buf->arena, name));
+        buf_byte(buf, ':');
+        json_quote(buf, answer->headers[i].value);
+    }
+}
+
+static void put_delivery(struct buf *buf, const struct delivery *delivery) {
+    struct str id = uuid_str(buf->arena, delivery->id);
+    buf_fmt(buf, ",\"delivery\":{\"id\":\"%.*s\",\"attempts\":%d,\"sent_at\":", STR_ARG(id), delivery->attempts);
+    if (delivery->first_sent_us)
+        json_quote(buf, when_str(buf->arena, delivery->first_sent_us));
+    else
+        buf_add(buf, STR("null"));
+    buf_add(buf, STR("},\"params\":"));
+    buf_add(buf, delivery->params.n ? delivery->params : delivery->event->payload);
+}
+
+/* What $status, $headers, $delivery and $params are taken from; a batch has no one delivery. */
+static struct str call_json(const struct reading *reading) {
+    struct buf buf = {.arena = reading->context->arena};
+    buf_fmt(&buf, "{\"status\":%d,\"headers\":{", reading->answer->status);
+    put_headers(&buf, reading->answer);
+    buf_byte(&buf, '}');
+    if (reading->context->count == 1) put_delivery(&buf, reading->context->deliveries[0]);
+    buf_byte(&buf, '}');
+    return buf_str(&buf);
+}
+
+/* ---- deciding ---- */
+
+void reading_run(const struct reading *reading, struct questions *questions) {
+    const struct evaluator *evaluator = reading->evaluator;
+    if (questions->count) evaluator->run(evaluator->self, questions->calls, questions->count, reading->context->arena);
+}
+
+struct decision reading_decide(const struct reading *reading, const struct rules *rules) {
+    struct arena *arena = reading->context->arena;
+    struct questions questions = {.room = rules->count * RULE_CALLS};
+    questions.calls = arena_array(arena, struct jq_call, questions.room);
+    size_t next = 0;
+    rules_ask(rules, &reading->subject, &questions);
+    reading_run(reading, &questions);
+    return rules_decide(rules, &reading->subject, &questions, &next, arena);
+}
+
+/* The provider's own words for a refusal that no rule names. */
+static struct str words_for_refusal(const struct reading *reading) {
+    const struct rule ask_error = {.when = JQ_NONE, .id = JQ_NONE, .error = reading->connector->error, .wait = JQ_NONE};
+    struct rule rule = ask_error;
+    const struct rules only = {.items = &rule, .count = 1};
+    return reading->connector->error == JQ_NONE ? STR_NONE : reading_decide(reading, &only).error;
+}
+
+static struct str sentence(const struct reading *reading, struct str words) {
+    struct arena *arena = reading->context->arena;
+    return words.n ? str_fmt(arena, "answered %d: %.*s", reading->answer->status, STR_ARG(words))
+                   : verdict_text(reading->answer, arena);
+}
+
+/* Without a rule a success is one only where the connector does not say what success is. */
+static void default_outcome(const struct reading *reading, const struct rules *rules, struct outcome *outcome) {
+    if (outcome->class == OUTCOME_DONE && !rules->knows_success) return;
+    bool strange = outcome->class == OUTCOME_DONE;
+    if (strange) outcome->class = OUTCOME_UNKNOWN;
+    outcome->error = sentence(reading, words_for_refusal(reading));
+    if (strange)
+        outcome->error =
+            str_fmt(reading->context->arena, "%.*s (the connector does not know this answer)", STR_ARG(outcome->error));
+}
+
+static void obey_limits(const struct reading *reading, struct str wait, struct outcome *outcome) {
+    const struct connector *connector = reading->connector;
+    int64_t now_us = verdict_now_us(reading->answer, reading->context->now_us), at_us;
+    if (wait.n && field_reset(wait, RESET_AUTO, now_us, &at_us)) outcome->not_before_us = field_clamp(at_us, now_us);
+    verdict_limits(reading->answer, connector->limit_fields, connector->limit_field_count, now_us, outcome);
+    bool punished = connector->penalty_us && status_in(&connector->penalty_after, reading->answer->status);
+    if (punished && outcome->quiet_until_us < now_us + connector->penalty_us)
+        outcome->quiet_until_us = now_us + connector->penalty_us;
+}
+
+struct outcome reading_outcome(const struct reading *reading, const struct rules *rules,
+                               const struct decision *decision, struct str said) {
+    struct outcome outcome = reading->start;
+    if (decision->verdict == VERDICT_COUNT) {
+        default_outcome(reading, rules, &outcome);
+    } else {
+        verdict_apply(decision->verdict, &outcome);
+        bool clear = outcome.class == OUTCOME_DONE || outcome.class == OUTCOME_ABSENT;
+        outcome.error = clear ? STR_NONE : sentence(reading, decision->error.n ? decision->error : said);
+        outcome.remote_id = decision->id;
+    }
+    obey_limits(reading, decision->wait, &outcome);
+    return outcome;
+}
+
+/* ---- doors ---- */
+
+static struct reading reading_begin(const struct call_context *context, const struct answer *answer,
+                                    const struct evaluator *evaluator) {
+    struct reading reading = {.context = context,
+                              .connector = context->destination->connector,
+                              .answer = answer,
+                              .evaluator = evaluator,
+                              .start = verdict_default(answer, context->arena)};
+    if (answer->end != EXCHANGE_ANSWERED || reading.connector->webhook) return reading;
+    reading.subject = (struct subject){.status = answer->status, .whole = answer->body_complete};
+    if (!answer->body_complete) return reading;
+    reading.subject.body = body_json(answer, context->arena);
+    reading.subject.call = call_json(&reading);
+    return reading;
+}
+
+/* Of a batch: what was left out of the call is no part of its outcome. */
+static void answer_parts(const struct reading *reading, const struct action *action, struct outcome *outcomes) {
+    const struct call_context *context = reading->context;
+    struct fill fill = {.context = context, .connector = reading->connector};
+    struct batch_part *parts = arena_array(context->arena, struct batch_part, context->count);
+    struct buf items = {.arena = context->arena};
+    batch_parts(&fill, action, parts, &items);
+    for (size_t i = 0; i < context->count; i++) {
+        if (parts[i].sent) continue;
+        outcomes[i] = (struct outcome){.class = parts[i].problem.n ? OUTCOME_FAILED : OUTCOME_RETRY,
+                                       .unsent = !parts[i].problem.n,
+                                       .started_us = reading->answer->started_us,
+                                       .finished_us = reading->answer->finished_us,
+                                       .error = parts[i].problem};
+    }
+}
+
+static void answer_connector(const struct reading *reading, const struct action *action, struct outcome *ret_outcomes) {
+    const struct call_context *context = reading->context;
+    bool many = batch_takes(action, context);
+    const struct rules *rules = many ? &action->batch->answers : &action->answers;
+    struct outcome all = reading->start;
+    if (reading->answer->end == EXCHANGE_ANSWERED) {
+        struct decision decision = reading_decide(reading, rules);
+        if (many && decision.verdict == VERDICT_ITEMS) {
+            answer_items(reading, action, ret_outcomes);
+            answer_parts(reading, action, ret_outcomes);
+            return;
+        }
+        all = reading_outcome(reading, rules, &decision, STR_NONE);
+    }
+    for (size_t i = 0; i < context->count; i++) ret_outcomes[i] = all;
+    if (many) answer_parts(reading, action, ret_outcomes);
+}
+
+void connect_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
+                    struct outcome *ret_outcomes) {
+    const struct connector *connector = context->destination->connector;
+    const struct reading reading = reading_begin(context, answer, evaluator);
+    const struct action *action =
+        connector->webhook ? NULL : connector_action(connector, context->deliveries[0]->action);
+    if (action) {
+        answer_connector(&reading, action, ret_outcomes);
+        return;
+    }
+    struct outcome outcome = reading.start;
+    verdict_limits(answer, NULL, 0, context->now_us, &outcome);
+    for (size_t i = 0; i < context->count; i++) ret_outcomes[i] = outcome;
+}
+
+/* A lookup has no effect: when its answer is lost it is asked again. */
+void connect_lookup_answer(const struct call_context *context, const struct answer *answer,
+                           const struct evaluator *evaluator, struct outcome *ret_outcome) {
+    const struct reading reading = reading_begin(context, answer, evaluator);
+    const struct action *action = connector_action(reading.connector, context->deliveries[0]->action);
+    struct outcome outcome = reading.start;
+    if (answer->end == EXCHANGE_ANSWERED && action && action->lookup) {
+        struct decision decision = reading_decide(&reading, &action->lookup->answers);
+        outcome = reading_outcome(&reading, &action->lookup->answers, &decision, STR_NONE);
+    }
+    if (outcome.class == OUTCOME_UNKNOWN) outcome.class = OUTCOME_RETRY;
+    *ret_outcome = outcome;
+}

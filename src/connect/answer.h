@@ -1,0 +1,27 @@
+/* connect/answer.h - what reading an answer shares between single calls,
+ * lookups and batches. Private to this room. */
+#ifndef CONNECT_ANSWER_H
+#define CONNECT_ANSWER_H
+
+#include "connect/connector.h"
+
+struct reading {
+    const struct call_context *context;
+    const struct connector *connector;
+    const struct answer *answer;
+    const struct evaluator *evaluator;
+    struct outcome start;   /* by how far it came and by status */
+    struct subject subject; /* its body as JSON */
+};
+
+/* Runs what was asked, if anything was. */
+void reading_run(const struct reading *reading, struct questions *questions);
+/* The rules' word on the whole answer. */
+struct decision reading_decide(const struct reading *reading, const struct rules *rules);
+/* The outcome that a decision makes of the answer. said: what the provider says in place of the body, "" = the body. */
+struct outcome reading_outcome(const struct reading *reading, const struct rules *rules,
+                               const struct decision *decision, struct str said);
+/* The outcomes of a batch whose call was answered with items. */
+void answer_items(const struct reading *reading, const struct action *action, struct outcome *ret_outcomes);
+
+#endif

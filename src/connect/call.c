@@ -1,0 +1,53 @@
+/* connect/call.c - the request for a delivery or a batch, and the lookup; see
+ * connect.h. */
+#include "base/json.h"
+#include "connect/batch.h"
+#include "connect/request.h"
+#include "connect/webhook.h"
+
+static enum err no_action(const struct call_context *context, const char *lacks, struct str *ret_problem) {
+    *ret_problem =
+        str_fmt(context->arena, "the connector '%.*s' has no %s '%.*s'", STR_ARG(context->destination->connector->name),
+                lacks, STR_ARG(context->deliveries[0]->action));
+    return ERR_BAD_FIELD;
+}
+
+/* One delivery's request: its parameters live while it is filled. */
+static enum err single_request(struct fill *fill, const struct action *action, const struct request *request,
+                               struct outgoing *ret_outgoing) {
+    struct json *params;
+    fill->delivery = fill->context->deliveries[0];
+    TRY(request_params(fill, action, &params));
+    fill->params = params;
+    enum err err = request_fill(fill, request, ret_outgoing);
+    json_free(params);
+    return err;
+}
+
+static struct fill fill_for(const struct call_context *context) {
+    const struct delivery *first = context->deliveries[0];
+    return (struct fill){.context = context,
+                         .connector = context->destination->connector,
+                         .key = uuid_is_zero(first->batch) ? first->id : first->batch};
+}
+
+enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
+    const struct connector *connector = context->destination->connector;
+    if (connector->webhook) return webhook_request(context, ret_outgoing, ret_problem);
+    const struct action *action = connector_action(connector, context->deliveries[0]->action);
+    if (!action) return no_action(context, "action", ret_problem);
+    struct fill fill = fill_for(context);
+    enum err err = batch_takes(action, context) ? batch_request(&fill, action, ret_outgoing)
+                                                : single_request(&fill, action, action->request, ret_outgoing);
+    if (err) *ret_problem = fill.problem;
+    return err;
+}
+
+enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
+    const struct action *action = connector_action(context->destination->connector, context->deliveries[0]->action);
+    if (!action || !action->lookup) return no_action(context, "lookup for the action", ret_problem);
+    struct fill fill = fill_for(context);
+    enum err err = single_request(&fill, action, action->lookup->request, ret_outgoing);
+    if (err) *ret_problem = fill.problem;
+    return err;
+}

@@ -1,0 +1,213 @@
+/* connect/connect.c - the connectors there are, and their marriage with the
+ * destinations; see connect.h. */
+#include "connect/connect.h"
+
+#include "base/address.h"
+#include "base/when.h"
+#include "connect/headers.h"
+#include "connect/reader.h"
+#include "connect/url.h"
+#include "connect/webhook.h"
+
+#include <string.h>
+
+struct connectors *connectors_new(struct arena *arena, struct jq_source *source) {
+    struct connectors *connectors = arena_new(arena, struct connectors);
+    struct connector *http = arena_new(arena, struct connector);
+    connectors->arena = arena;
+    connectors->source = source;
+    *http = (struct connector){.name = STR("http"), .webhook = true, .error = JQ_NONE};
+    connectors_put(connectors, http, (struct catalog_entry){.name = http->name});
+    return connectors;
+}
+
+void connectors_put(struct connectors *connectors, struct connector *connector, struct catalog_entry entry) {
+    struct catalog *catalog = &connectors->catalog;
+    size_t at = 0;
+    while (at < catalog->count && !str_eq(catalog->entries[at].name, entry.name)) at++;
+    if (at == connectors->room) {
+        size_t room = connectors->room ? connectors->room * 2 : 16;
+        struct catalog_entry *entries = arena_array(connectors->arena, struct catalog_entry, room);
+        struct connector **items = arena_array(connectors->arena, struct connector *, room);
+        if (at) memcpy(entries, catalog->entries, at * sizeof *entries);
+        if (at) memcpy(items, connectors->items, at * sizeof *items);
+        catalog->entries = entries;
+        connectors->items = items;
+        connectors->room = room;
+    }
+    catalog->entries[at] = entry;
+    connectors->items[at] = connector;
+    if (at == catalog->count) catalog->count++;
+}
+
+const struct catalog *connectors_catalog(const struct connectors *connectors) {
+    return &connectors->catalog;
+}
+
+void connectors_blame(const struct connectors *connectors, struct findings *findings) {
+    for (size_t i = 0; i < connectors->expression_count; i++) {
+        const struct expression *expression = &connectors->expressions[i];
+        struct str problem;
+        if (jq_check(findings->arena, expression->text, &problem))
+            finding_add(findings, expression->file, expression->mark, err_code(ERR_JQ_COMPILE), "%.*s",
+                        STR_ARG(problem));
+    }
+}
+
+struct str connector_field(const struct connector *connector, const struct destination_settings *destination,
+                           struct str name) {
+    const struct str *value = map_get(&destination->fields, name);
+    if (value && value->n) return *value;
+    if (str_eq(name, STR("url"))) return destination->url;
+    for (size_t i = 0; i < connector->field_count; i++)
+        if (str_eq(connector->fields[i].name, name)) return connector->fields[i].fallback;
+    return STR_NONE;
+}
+
+const struct action *connector_action(const struct connector *connector, struct str name) {
+    for (size_t i = 0; i < connector->action_count; i++)
+        if (str_eq(connector->actions[i].name, name)) return &connector->actions[i];
+    return NULL;
+}
+
+/* ---- binding ---- */
+
+struct binding {
+    const struct connectors *connectors;
+    const struct connector *connector;
+    struct destination_settings *destination;
+    struct findings *findings;
+    struct str file;
+};
+
+static void complain(const struct binding *binding, enum connect_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void complain(const struct binding *binding, enum connect_code code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct str text = str_vfmt(binding->findings->arena, format, args);
+    va_end(args);
+    finding_add(binding->findings, binding->file, binding->destination->mark, connect_code_text(code),
+                "destination '%.*s': %.*s", STR_ARG(binding->destination->name), STR_ARG(text));
+}
+
+static void check_fields(const struct binding *binding) {
+    for (size_t i = 0; i < binding->connector->field_count; i++) {
+        const struct field *field = &binding->connector->fields[i];
+        struct str value = connector_field(binding->connector, binding->destination, field->name);
+        if (field->required && !value.n)
+            complain(binding, CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
+                     STR_ARG(field->name), STR_ARG(binding->connector->name));
+        if (!header_value_valid(value))
+            complain(binding, CONNECT_FIELD_VALUE, "'%.*s' holds a line break or another control character",
+                     STR_ARG(field->name));
+    }
+}
+
+static void check_url(const struct binding *binding, const struct request *request) {
+    struct str url, host;
+    bool literal_private = false;
+    const char *reason = NULL;
+    if (!request) return;
+    url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
+    if (!url_check(url, &host, &literal_private, &reason))
+        complain(binding, CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
+    else if (literal_private && !binding->destination->allow_private)
+        complain(binding, CONNECT_FIELD_URL,
+                 "the connector's URL leads to the private address %.*s; 'allow_private: true' allows it",
+                 STR_ARG(host));
+}
+
+static void check_urls(const struct binding *binding) {
+    size_t errors = binding->findings->errors;
+    for (size_t i = 0; i < binding->connector->action_count && binding->findings->errors == errors; i++) {
+        const struct action *action = &binding->connector->actions[i];
+        check_url(binding, action->request);
+        check_url(binding, action->lookup ? action->lookup->request : NULL);
+        check_url(binding, action->batch ? action->batch->request : NULL);
+    }
+}
+
+/* The destination's word, else the connector's. */
+static enum on_unknown policy_in_force(const struct binding *binding, const struct action_traits *traits,
+                                       enum on_unknown own) {
+    enum on_unknown asked = binding->destination->on_unknown;
+    if (asked == ON_UNKNOWN_DEFAULT) return own;
+    if (asked == ON_UNKNOWN_LOOKUP && !traits->has_lookup)
+        complain(binding, CONNECT_NO_LOOKUP, "'on_unknown: lookup' is asked for, and %s%.*s cannot be looked up",
+                 traits->name.n ? "action " : "type http", STR_ARG(traits->name));
+    if (asked == ON_UNKNOWN_RETRY && !traits->key_life_us)
+        complain(binding, CONNECT_NO_KEY, "'on_unknown: retry' may have the effect of '%.*s' twice",
+                 STR_ARG(traits->name));
+    return asked;
+}
+
+static void bind_webhook(const struct binding *binding) {
+    struct destination_settings *destination = binding->destination;
+    struct action_traits *traits = arena_new(binding->connectors->arena, struct action_traits);
+    struct str key;
+    *traits = (struct action_traits){.key_life_us = WHEN_NEVER, .batch_max = 1};
+    traits->on_unknown = policy_in_force(binding, traits, ON_UNKNOWN_RETRY);
+    destination->actions = traits;
+    destination->action_count = 1;
+    if (destination->signing_secret.n && !webhook_secret(binding->findings->arena, destination->signing_secret, &key))
+        complain(binding, CONNECT_SIGNING_SECRET, "'signing_secret' is not whsec_ and base64");
+}
+
+static void bind_actions(const struct binding *binding) {
+    const struct connector *connector = binding->connector;
+    struct destination_settings *destination = binding->destination;
+    destination->actions = arena_array(binding->connectors->arena, struct action_traits, connector->action_count);
+    destination->action_count = connector->action_count;
+    for (size_t i = 0; i < connector->action_count; i++) {
+        const struct action *action = &connector->actions[i];
+        struct action_traits *traits = &destination->actions[i];
+        *traits = (struct action_traits){
+            .name = action->name,
+            .has_lookup = action->lookup,
+            .lookup_settle_us = action->lookup ? action->lookup->settle_us : 0,
+            .key_life_us = action->key_life_us,
+            .batch_max = action->batch ? action->batch->max : 1,
+        };
+        traits->on_unknown = policy_in_force(binding, traits, action->on_unknown);
+    }
+}
+
+static void bind_limits(const struct binding *binding) {
+    const struct connector *connector = binding->connector;
+    struct destination_settings *destination = binding->destination;
+    if (!destination->limit_count) {
+        memcpy(destination->limits, connector->limits, sizeof connector->limits);
+        destination->limit_count = connector->limit_count;
+    }
+    if (connector->concurrency && destination->concurrency > connector->concurrency)
+        destination->concurrency = connector->concurrency;
+    destination->penalty_us = connector->penalty_us;
+}
+
+static void bind_one(const struct binding *binding) {
+    binding->destination->connector = binding->connector;
+    if (binding->connector->webhook) {
+        bind_webhook(binding);
+        return;
+    }
+    size_t errors = binding->findings->errors;
+    check_fields(binding);
+    if (binding->findings->errors == errors) check_urls(binding);
+    bind_actions(binding);
+    bind_limits(binding);
+}
+
+void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings) {
+    for (size_t i = 0; i < settings->destination_count; i++) {
+        struct destination_settings *destination = &settings->destinations[i];
+        struct binding binding = {connectors, NULL, destination, findings, settings->file};
+        for (size_t j = 0; j < connectors->catalog.count; j++)
+            if (str_eq(connectors->catalog.entries[j].name, destination->type))
+                binding.connector = connectors->items[j];
+        if (binding.connector)
+            bind_one(&binding);
+        else
+            complain(&binding, CONNECT_NAME, "there is no connector '%.*s'", STR_ARG(destination->type));
+    }
+}

@@ -1,0 +1,91 @@
+/* connect/connector.h - a connector as compiled. Private to this room; made by
+ * document*.c, never changed after. */
+#ifndef CONNECT_CONNECTOR_H
+#define CONNECT_CONNECTOR_H
+
+#include "connect/connect.h"
+#include "connect/node.h"
+#include "connect/rules.h"
+
+struct field {
+    struct str name, fallback; /* fallback "" = none */
+    bool required;
+};
+
+/* One named thing of a request: a header, a query value, a form member. */
+struct pair {
+    struct str name;
+    struct text value;
+    bool basic; /* user:password, to be written as RFC 7617 has it */
+};
+struct pairs {
+    struct pair *items;
+    size_t count;
+};
+
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM, BODY_TEXT };
+struct request {
+    struct str method;
+    struct text url;
+    struct pairs query, headers, form;
+    enum body_kind body;
+    struct node *json;
+    struct text text;
+};
+
+struct lookup {
+    struct request *request;
+    struct rules answers;
+    int64_t settle_us;
+};
+
+/* Many deliveries in one call. */
+enum batch_match { MATCH_ALL, MATCH_POSITION, MATCH_KEY };
+struct batch {
+    int32_t max;
+    struct request *request;
+    struct node *item;    /* one delivery's part of ${items} */
+    struct rules answers; /* of the call */
+    enum batch_match match;
+    size_t list;      /* jq: the body's list of items */
+    size_t key;       /* jq on one item */
+    struct text sent; /* the delivery's counterpart of key */
+    struct rules item_answers;
+    enum verdict missing; /* of a delivery without an item */
+};
+
+struct action {
+    struct str name;
+    const struct catalog_action *catalog;
+    struct request *request; /* NULL: only the batch form */
+    struct rules answers;
+    struct lookup *lookup; /* NULL = none */
+    struct batch *batch;   /* NULL = none */
+    int64_t key_life_us;
+    enum on_unknown on_unknown; /* never DEFAULT */
+};
+
+struct connector {
+    struct str name;
+    bool webhook; /* the built-in `http` */
+    struct field *fields;
+    size_t field_count;
+    struct limit_rule limits[LIMIT_RULES_MAX];
+    size_t limit_count;
+    int32_t concurrency; /* 0 = the provider names none */
+    struct status_set penalty_after;
+    int64_t penalty_us;
+    struct limit_field *limit_fields;
+    size_t limit_field_count;
+    struct pairs headers, query; /* of every request; auth is among them */
+    size_t error;                /* jq: the provider's words for a refusal; JQ_NONE = the body's beginning */
+    struct action *actions;
+    size_t action_count;
+};
+
+/* A field's value in a destination, else its default; "" = none. `url` is the destination's own key. */
+struct str connector_field(const struct connector *connector, const struct destination_settings *destination,
+                           struct str name);
+const struct action *connector_action(const struct connector *connector, struct str name); /* NULL when absent */
+
+#endif

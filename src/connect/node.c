@@ -1,0 +1,186 @@
+/* connect/node.c - see node.h. */
+#include "connect/node.h"
+
+#include "base/json.h"
+#include "connect/reader.h"
+
+#include <string.h>
+
+#define SPREAD ((struct str){"...", 3})
+
+/* ---- reading ---- */
+
+static struct node *read_node(struct reader *reader, const struct tree *tree, enum scope scope, size_t depth);
+
+static bool is_json_word(struct str text) {
+    double number;
+    return str_eq(text, STR("true")) || str_eq(text, STR("false")) || str_eq(text, STR("null")) ||
+           str_to_double(text, &number);
+}
+
+static struct node *read_scalar(struct reader *reader, const struct tree *tree, enum scope scope) {
+    struct node *node = arena_new(reader->arena, struct node);
+    node->kind = NODE_LITERAL;
+    if (tree->kind == TREE_NULL)
+        node->literal = STR("null");
+    else if (!tree->quoted && is_json_word(tree->text))
+        node->literal = tree->text;
+    else {
+        node->kind = NODE_TEXT;
+        text_read(reader, tree, scope, &node->text);
+    }
+    return node;
+}
+
+static void check_spread(struct reader *reader, const struct tree *tree, const struct node *item) {
+    if (item->kind != NODE_TEXT || !item->text.whole)
+        reader_complain(reader, tree, tree->mark, CONNECT_SHAPE,
+                        "'...' takes one reference to an object: \"${.name}\"");
+}
+
+static struct node *read_node(struct reader *reader, const struct tree *tree, enum scope scope, size_t depth) {
+    if (tree->kind == TREE_SCALAR || tree->kind == TREE_NULL) return read_scalar(reader, tree, scope);
+    struct node *node = arena_new(reader->arena, struct node);
+    if (depth == NODE_DEPTH_MAX) {
+        reader_complain(reader, tree, tree->mark, CONNECT_FULL, "a body is at most %d levels deep", NODE_DEPTH_MAX);
+        return node;
+    }
+    node->kind = tree->kind == TREE_MAP ? NODE_MAP : NODE_LIST;
+    node->count = tree->count;
+    node->names = tree->names;
+    node->items = arena_array(reader->arena, struct node *, tree->count);
+    for (size_t i = 0; i < tree->count; i++) {
+        node->items[i] = read_node(reader, tree->items[i], scope, depth + 1);
+        if (node->kind == NODE_MAP && str_eq(node->names[i], SPREAD))
+            check_spread(reader, tree->items[i], node->items[i]);
+    }
+    return node;
+}
+
+struct node *node_read(struct reader *reader, const struct tree *tree, enum scope scope) {
+    return read_node(reader, tree, scope, 0);
+}
+
+static struct node **find_member(const struct node *map, struct str name) {
+    for (size_t i = 0; i < map->count; i++)
+        if (str_eq(map->names[i], name)) return &map->items[i];
+    return NULL;
+}
+
+static struct node **add_member(struct arena *arena, struct node *map, struct str name) {
+    struct node **items = arena_array(arena, struct node *, map->count + 1);
+    struct str *names = arena_array(arena, struct str, map->count + 1);
+    if (map->count) memcpy(items, map->items, map->count * sizeof *items);
+    if (map->count) memcpy(names, map->names, map->count * sizeof *names);
+    names[map->count] = name;
+    map->items = items;
+    map->names = names;
+    return &map->items[map->count++];
+}
+
+struct node **node_place(struct arena *arena, struct node *root, struct str pointer) {
+    struct node *map = root, **place = NULL;
+    struct str name;
+    if (!str_starts(pointer, STR("/"))) return NULL;
+    pointer = str_sub(pointer, 1, pointer.n);
+    while (str_next(&pointer, '/', &name)) {
+        if (place && !*place) {
+            *place = arena_new(arena, struct node);
+            (*place)->kind = NODE_MAP;
+        }
+        if (place) map = *place;
+        if (map->kind != NODE_MAP || !name.n) return NULL;
+        place = find_member(map, name);
+        if (place && !pointer.n) return NULL;
+        if (!place) place = add_member(arena, map, name);
+    }
+    return place;
+}
+
+bool node_uses(const struct node *node, enum ref_kind kind) {
+    if (node->kind == NODE_TEXT) return text_uses(&node->text, kind);
+    for (size_t i = 0; i < node->count; i++)
+        if (node_uses(node->items[i], kind)) return true;
+    return false;
+}
+
+/* ---- filling ---- */
+
+static enum err text_node_fill(struct fill *fill, const struct text *text, struct buf *buf, bool *ret_missing) {
+    struct str filled;
+    struct value value;
+    if (!text->whole) {
+        TRY(text_fill(fill, text, &filled, ret_missing));
+        json_quote(buf, filled);
+        return ERR_NONE;
+    }
+    TRY(value_of(fill, text->parts[0].ref, &value));
+    *ret_missing = value.kind == VALUE_NONE;
+    if (!*ret_missing) value_json(buf, &value);
+    return ERR_NONE;
+}
+
+/* Where a member or item begins: what is there is taken back when it turns out to be missing. */
+static size_t begin_item(struct buf *buf, size_t items_before, const struct str *name) {
+    size_t start = buf->n;
+    if (items_before) buf_byte(buf, ',');
+    if (name) {
+        json_quote(buf, *name);
+        buf_byte(buf, ':');
+    }
+    return start;
+}
+
+/* The members of an object that the map does not name itself. */
+static enum err spread_fill(struct fill *fill, const struct node *map, const struct text *text, struct buf *buf,
+                            size_t *members) {
+    struct value value;
+    const struct ref *ref = text->parts[0].ref;
+    TRY(value_of(fill, ref, &value));
+    if (value.kind == VALUE_NONE) return ERR_NONE;
+    if (value.kind != VALUE_JSON || json_type(value.json) != JSON_OBJECT)
+        return fill_fail(fill, "%.*s must be an object", STR_ARG(ref_name(fill->context->arena, ref)));
+    void *cursor = NULL;
+    struct str name;
+    for (const struct json *child; (child = json_next(value.json, &cursor, &name));) {
+        if (json_type(child) == JSON_NULL || find_member(map, name)) continue;
+        begin_item(buf, *members, &name);
+        buf_add(buf, json_dump(buf->arena, child));
+        ++*members;
+    }
+    return ERR_NONE;
+}
+
+static enum err items_fill(struct fill *fill, const struct node *node, struct buf *buf, size_t *written) {
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i];
+        bool missing = false, is_map = node->kind == NODE_MAP;
+        if (is_map && str_eq(node->names[i], SPREAD)) {
+            TRY(spread_fill(fill, node, &item->text, buf, written));
+            continue;
+        }
+        size_t start = begin_item(buf, *written, is_map ? &node->names[i] : NULL);
+        TRY(node_fill(fill, item, buf, &missing));
+        if (missing)
+            buf->n = start;
+        else
+            ++*written;
+    }
+    return ERR_NONE;
+}
+
+enum err node_fill(struct fill *fill, const struct node *node, struct buf *buf, bool *ret_missing) {
+    *ret_missing = false;
+    if (node->kind == NODE_TEXT) return text_node_fill(fill, &node->text, buf, ret_missing);
+    if (node->kind == NODE_LITERAL) {
+        buf_add(buf, node->literal);
+        return ERR_NONE;
+    }
+    size_t start = buf->n, written = 0;
+    buf_byte(buf, node->kind == NODE_MAP ? '{' : '[');
+    TRY(items_fill(fill, node, buf, &written));
+    buf_byte(buf, node->kind == NODE_MAP ? '}' : ']');
+    *ret_missing = !written && node->count;
+    if (*ret_missing) buf->n = start;
+    return ERR_NONE;
+}

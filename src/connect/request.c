@@ -1,0 +1,162 @@
+/* connect/request.c - see request.h. */
+#include "connect/request.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "connect/headers.h"
+#include "connect/url.h"
+
+static struct str content_type(enum body_kind kind) {
+    static const struct str types[] = {
+        [BODY_NONE] = {0},
+        [BODY_JSON] = {"application/json", 16},
+        [BODY_FORM] = {"application/x-www-form-urlencoded", 33},
+        [BODY_TEXT] = {"text/plain; charset=utf-8", 25},
+    };
+    return types[kind];
+}
+
+/* ---- headers ---- */
+
+static struct str basic_of(struct arena *arena, struct str pair) {
+    return str_fmt(arena, "Basic %.*s", STR_ARG(base64_encode(arena, pair)));
+}
+
+static enum err pairs_to_headers(struct fill *fill, const struct pairs *pairs, struct outgoing *outgoing) {
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct pair *pair = &pairs->items[i];
+        struct str value;
+        bool missing;
+        TRY(text_fill(fill, &pair->value, &value, &missing));
+        if (missing) continue;
+        if (pair->basic) value = basic_of(fill->context->arena, value);
+        if (!header_value_valid(value))
+            return fill_fail(fill, "the value for the header '%.*s' holds a line break or another control character",
+                             STR_ARG(pair->name));
+        headers_put(outgoing, pair->name, value);
+    }
+    return ERR_NONE;
+}
+
+static enum err headers_fill(struct fill *fill, const struct request *request, struct outgoing *outgoing) {
+    const struct destination_settings *destination = fill->context->destination;
+    outgoing_header(outgoing, STR("User-Agent"), STR("drumbeat/" DRUMBEAT_VERSION));
+    if (request->body != BODY_NONE) outgoing_header(outgoing, STR("Content-Type"), content_type(request->body));
+    TRY(pairs_to_headers(fill, &fill->connector->headers, outgoing));
+    TRY(pairs_to_headers(fill, &request->headers, outgoing));
+    for (size_t i = 0; i < destination->header_count; i++)
+        headers_put(outgoing, destination->headers[i].name, destination->headers[i].value);
+    return ERR_NONE;
+}
+
+/* ---- query and forms ---- */
+
+static void put_pair(struct buf *buf, char *separator, struct str name, struct str value) {
+    if (*separator) buf_byte(buf, *separator);
+    *separator = '&';
+    url_escape(buf, name, PLACE_QUERY);
+    buf_byte(buf, '=');
+    url_escape(buf, value, PLACE_QUERY);
+}
+
+/* A list gives its name once for each item. */
+static enum err put_list(struct fill *fill, const struct pair *pair, const struct json *list, struct buf *buf,
+                         char *separator) {
+    for (size_t i = 0; i < json_size(list); i++) {
+        struct value item = {.kind = VALUE_JSON, .json = json_at(list, i)};
+        struct str text;
+        if (json_type(item.json) == JSON_NULL) continue;
+        if (json_type(item.json) == JSON_STRING)
+            item = (struct value){.kind = VALUE_TEXT, .text = json_text(item.json)};
+        TRY(value_text(fill, pair->value.parts[0].ref, &item, &text));
+        put_pair(buf, separator, pair->name, text);
+    }
+    return ERR_NONE;
+}
+
+static enum err pairs_escape(struct fill *fill, const struct pairs *pairs, struct buf *buf, char *separator) {
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct pair *pair = &pairs->items[i];
+        struct value value = {.kind = VALUE_TEXT};
+        struct str text;
+        bool missing;
+        if (pair->value.whole) TRY(value_of(fill, pair->value.parts[0].ref, &value));
+        if (value.kind == VALUE_JSON && json_type(value.json) == JSON_ARRAY) {
+            TRY(put_list(fill, pair, value.json, buf, separator));
+            continue;
+        }
+        TRY(text_fill(fill, &pair->value, &text, &missing));
+        if (!missing) put_pair(buf, separator, pair->name, text);
+    }
+    return ERR_NONE;
+}
+
+static enum err url_and_query(struct fill *fill, const struct request *request, struct str *ret_url) {
+    struct buf url = {.arena = fill->context->arena};
+    TRY(url_fill(fill, &request->url, &url));
+    char separator = str_find(buf_str(&url), '?') == SIZE_MAX ? '?' : '&';
+    TRY(pairs_escape(fill, &fill->connector->query, &url, &separator));
+    TRY(pairs_escape(fill, &request->query, &url, &separator));
+    if (url.n > URL_BYTES_MAX) return fill_fail(fill, "the URL would be longer than %zu bytes", URL_BYTES_MAX);
+    *ret_url = buf_str(&url);
+    return ERR_NONE;
+}
+
+/* ---- bodies ---- */
+
+static enum err body_fill(struct fill *fill, const struct request *request, struct str *ret_body) {
+    struct buf buf = {.arena = fill->context->arena};
+    bool missing = false;
+    char separator = 0;
+    struct str text = STR_NONE;
+    switch (request->body) {
+    case BODY_NONE:
+        break;
+    case BODY_FORM:
+        TRY(pairs_escape(fill, &request->form, &buf, &separator));
+        break;
+    case BODY_TEXT:
+        TRY(text_fill(fill, &request->text, &text, &missing));
+        buf_add(&buf, text);
+        break;
+    case BODY_JSON:
+        TRY(node_fill(fill, request->json, &buf, &missing));
+        if (missing) buf_add(&buf, request->json->kind == NODE_LIST ? STR("[]") : STR("{}"));
+        break;
+    }
+    if (buf.n > REQUEST_BODY_MAX) return fill_fail(fill, "the body would be larger than %zu bytes", REQUEST_BODY_MAX);
+    *ret_body = buf_str(&buf);
+    return ERR_NONE;
+}
+
+enum err request_fill(struct fill *fill, const struct request *request, struct outgoing *ret_outgoing) {
+    struct outgoing outgoing = {
+        .method = request->method,
+        .timeout_us = fill->context->destination->timeout_us,
+        .allow_private = fill->context->destination->allow_private,
+    };
+    TRY(url_and_query(fill, request, &outgoing.url));
+    TRY(headers_fill(fill, request, &outgoing));
+    TRY(body_fill(fill, request, &outgoing.body));
+    *ret_outgoing = outgoing;
+    return ERR_NONE;
+}
+
+/* ---- parameters ---- */
+
+enum err request_params(struct fill *fill, const struct action *action, struct json **ret_params) {
+    const struct delivery *delivery = fill->delivery;
+    struct json_error error;
+    struct json *params;
+    struct str text = delivery->params.n ? delivery->params : delivery->event->payload;
+    if (json_parse(text, JSON_DEPTH_MAX, &params, &error))
+        return fill_fail(fill, "the parameters are not valid JSON: %s", error.text);
+    for (size_t i = 0; i < action->catalog->param_count; i++) {
+        const struct catalog_name *param = &action->catalog->params[i];
+        if (!param->required || json_type(json_get(params, param->name)) != JSON_NULL) continue;
+        json_free(params);
+        return fill_fail(fill, "parameter '%.*s' is missing", STR_ARG(param->name));
+    }
+    *ret_params = params;
+    return ERR_NONE;
+}

@@ -1,0 +1,127 @@
+/* connect/text.h - texts with `${…}` references, and what they refer to. Private
+ * to this room; made when a connector is read, filled for each request.
+ *
+ * A reference has transforms behind bars: `${delivery.id | base32 | first 24}`.
+ * `$${` is a literal `${`. A text that is one reference keeps its value's JSON
+ * type in a JSON body and is left out where the value is missing (absent or
+ * null); inside a longer text a missing value is nothing.
+ */
+#ifndef CONNECT_TEXT_H
+#define CONNECT_TEXT_H
+
+#include "connect/connect.h"
+
+struct json;
+struct reader;
+struct connector;
+
+/* X(NAME, word, scopes): what may be referred to. PARAM and FIELD go on with a name. */
+#define REF_LIST(X)                                                                                                    \
+    X(PARAM, ".", SCOPE_ONE)                /* a parameter, or one inside it */                                        \
+    X(FIELD, "field.", SCOPE_ALL)           /* a field of the destination */                                           \
+    X(KEY, "key", SCOPE_SEND | SCOPE_BATCH) /* the call's idempotency key */                                           \
+    X(DELIVERY_ID, "delivery.id", SCOPE_ONE)                                                                           \
+    X(DELIVERY_TID, "delivery.tid", SCOPE_ONE)            /* AT Protocol: 13 sortable characters */                    \
+    X(DELIVERY_SENT_AT, "delivery.sent_at", SCOPE_LOOKUP) /* when it first may have arrived */                         \
+    X(EVENT_ID, "event.id", SCOPE_ONE)                                                                                 \
+    X(EVENT_TYPE, "event.type", SCOPE_ONE)                                                                             \
+    X(EVENT_KEY, "event.key", SCOPE_ONE)                                                                               \
+    X(EVENT_SOURCE, "event.source", SCOPE_ONE)                                                                         \
+    X(EVENT_CREATED_AT, "event.created_at", SCOPE_ONE)                                                                 \
+    X(ITEMS, "items", SCOPE_BATCH)          /* every delivery's part */                                                \
+    X(ITEM_INDEX, "item.index", SCOPE_ITEM) /* from 0 */
+enum ref_kind {
+#define REF_ENUM(name, word, scopes) REF_##name,
+    REF_LIST(REF_ENUM)
+#undef REF_ENUM
+        REF_COUNT
+};
+
+/* Where a text stands: it decides what can be referred to. */
+enum scope {
+    SCOPE_SHARED = 1, /* every request of the connector */
+    SCOPE_SEND = 2,
+    SCOPE_BATCH = 4, /* the call for many */
+    SCOPE_ITEM = 8,  /* one delivery's part of it */
+    SCOPE_LOOKUP = 16,
+    SCOPE_ONE = SCOPE_SEND | SCOPE_ITEM | SCOPE_LOOKUP,
+    SCOPE_ALL = SCOPE_SHARED | SCOPE_SEND | SCOPE_BATCH | SCOPE_ITEM | SCOPE_LOOKUP
+};
+
+#define REF_STEPS_MAX 4
+#define REF_PATH_MAX  8
+struct step {
+    size_t transform; /* row of the table in transform.c */
+    int64_t argument; /* characters, or microseconds */
+};
+struct ref {
+    enum ref_kind kind;
+    struct str path[REF_PATH_MAX]; /* PARAM: names; FIELD: the name; `${.}` has none */
+    size_t path_count;
+    struct step steps[REF_STEPS_MAX];
+    size_t step_count;
+};
+
+/* How a value is written into a URL. */
+enum part_place { PLACE_PLAIN, PLACE_PATH, PLACE_QUERY };
+struct part {
+    struct str text; /* where ref is NULL */
+    const struct ref *ref;
+    enum part_place place; /* URLs only */
+};
+struct text {
+    struct part *parts;
+    size_t count;
+    bool whole; /* one reference and nothing else */
+};
+
+/* Findings go to the reader; the text is then of no use. */
+void text_read(struct reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text);
+bool text_uses(const struct text *text, enum ref_kind kind);
+
+/* What a request is filled with. */
+struct fill {
+    const struct call_context *context;
+    const struct connector *connector;
+    const struct delivery *delivery; /* NULL in a batch's call */
+    const struct json *params;       /* of the delivery */
+    struct str items;                /* JSON */
+    size_t index;
+    struct uuid key;
+    struct str problem; /* set with BAD_FIELD */
+};
+
+enum value_kind {
+    VALUE_NONE = 1, /* missing */
+    VALUE_TEXT = 2,
+    VALUE_NUMBER = 4,
+    VALUE_TIME = 8,
+    VALUE_ID = 16,
+    VALUE_JSON = 32, /* a number, truth value, list or object of the parameters */
+    VALUE_RAW = 64,  /* JSON text */
+    VALUE_ANY = 127
+};
+struct value {
+    enum value_kind kind;
+    struct str text; /* TEXT, RAW; in the arena */
+    int64_t number;  /* NUMBER; TIME in microseconds */
+    struct uuid id;  /* ID */
+    const struct json *json;
+};
+MUST_USE enum err value_of(struct fill *fill, const struct ref *ref, struct value *ret_value);
+/* As text. BAD_FIELD for a list or an object. */
+MUST_USE enum err value_text(struct fill *fill, const struct ref *ref, const struct value *value, struct str *ret_text);
+/* Appends it as JSON. */
+void value_json(struct buf *buf, const struct value *value);
+/* `hex`, `first 24`: NULL, or why not. *kinds is what stands before it, and then what it gives. */
+const char *transform_read(struct str text, unsigned *kinds, struct step *ret_step);
+MUST_USE enum err transform_run(struct fill *fill, const struct ref *ref, const struct step *step, struct value *value);
+/* The kinds a reference can give. */
+unsigned value_kinds(enum ref_kind kind);
+
+MUST_USE enum err fill_fail(struct fill *fill, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str ref_name(struct arena *arena, const struct ref *ref); /* for sentences: parameter 'to.name' */
+/* *ret_missing: a whole text whose value is missing; *ret_text is "" then. */
+MUST_USE enum err text_fill(struct fill *fill, const struct text *text, struct str *ret_text, bool *ret_missing);
+
+#endif
