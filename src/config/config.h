@@ -2,7 +2,7 @@
  *
  * One job each: parse (text -> tree; the one file that knows YAML), keys.def
  * (THE table of keys) with check and scalar (tree -> settings), expand and
- * secret (${NAME} -> value), schema, explain and reference (texts from the
+ * secret (${NAME} -> value), schema and explain (texts from the
  * same table), diff (what a reload would change).
  * All findings at once, each with line and column and, where a name is near,
  * "did you mean".

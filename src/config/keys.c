@@ -28,10 +28,10 @@ static const struct key keys[] = {
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
 static const struct {
-    const char *path, *shown;
+    const char *path;
     bool secrets;
 } sections[] = {
-#define X(name, path, shown, secrets) {path, shown, secrets},
+#define X(name, path, secrets) {path, secrets},
     SECTION_LIST(X)
 #undef X
 };
@@ -81,9 +81,6 @@ enum section key_section(enum key_type type) {
 
 const char *section_path(enum section section) {
     return sections[section].path;
-}
-const char *section_shown(enum section section) {
-    return sections[section].shown;
 }
 bool section_takes_secrets(enum section section) {
     return sections[section].secrets;

@@ -4,20 +4,20 @@
 
 #include "model/settings.h"
 
-/* X(NAME, path, in a sentence, secrets allowed): the maps that have keys. */
+/* X(NAME, path, secrets allowed): the maps that have keys. */
 #define SECTION_LIST(X)                                                                                                \
-    X(TOP, "", "at the top level", false)                                                                              \
-    X(SERVER, "server", "in server", true)                                                                             \
-    X(KEEP, "keep", "in keep", false)                                                                                  \
-    X(SOURCE, "sources.*", "in a source", true)                                                                        \
-    X(DESTINATION, "destinations.*", "in a destination", true)                                                         \
-    X(RETRY, "destinations.*.retry", "in retry", true)                                                                 \
-    X(BREAKER, "destinations.*.breaker", "in breaker", true)                                                           \
-    X(ROUTE, "routes.*", "in a route", false)                                                                          \
-    X(DELIVERY, "routes.*.to", "in a delivery of a route", false)                                                      \
-    X(BATCH, "routes.*.to.batch", "in batch", false)
+    X(TOP, "", false)                                                                                                  \
+    X(SERVER, "server", true)                                                                                          \
+    X(KEEP, "keep", false)                                                                                             \
+    X(SOURCE, "sources.*", true)                                                                                       \
+    X(DESTINATION, "destinations.*", true)                                                                             \
+    X(RETRY, "destinations.*.retry", true)                                                                             \
+    X(BREAKER, "destinations.*.breaker", true)                                                                         \
+    X(ROUTE, "routes.*", false)                                                                                        \
+    X(DELIVERY, "routes.*.to", false)                                                                                  \
+    X(BATCH, "routes.*.to.batch", false)
 enum section {
-#define X(name, path, shown, secrets) SECTION_##name,
+#define X(name, path, secrets) SECTION_##name,
     SECTION_LIST(X)
 #undef X
         SECTION_COUNT
@@ -85,8 +85,7 @@ struct str key_path(struct arena *arena, const struct key *key);   /* "destinati
 const char *key_what(enum key_type type);
 /* The section of the keys below a key; SECTION_COUNT when there are none. */
 enum section key_section(enum key_type type);
-const char *section_path(enum section section);
-const char *section_shown(enum section section);
+const char *section_path(enum section section); /* "destinations.*"; "" for the top level */
 bool section_takes_secrets(enum section section);
 
 /* The nearest of several names to a misspelt one; feed them all, then read `best` (STR_NONE: none is near). */

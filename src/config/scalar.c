@@ -96,17 +96,24 @@ void scalar_refuse(struct checker *checker, const struct key *key, const struct 
     check_report(checker, value->mark, code, "%.*s takes %s%.*s", STR_ARG(subject), key_what(key->type), STR_ARG(got));
 }
 
-static void refuse_number(struct checker *checker, const struct number_type *type, const struct key *key,
-                          const struct tree *value) {
-    struct str subject = check_subject(checker, key->name);
-    struct str shown = check_shown(checker, value->text);
-    struct str min = type->show(checker->arena, key->min), max = type->show(checker->arena, key->max);
-    if (key->min == key->max)
-        check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be %.*s, got '%.*s'", STR_ARG(subject), STR_ARG(min),
-                     STR_ARG(shown));
-    else
-        check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be from %.*s to %.*s, got '%.*s'", STR_ARG(subject),
-                     STR_ARG(min), STR_ARG(max), STR_ARG(shown));
+static const struct number_type *number_type(enum key_type type) {
+    for (size_t i = 0; i < sizeof number_types / sizeof *number_types; i++)
+        if (number_types[i].type == type) return &number_types[i];
+    return NULL;
+}
+
+struct str scalar_bounds(struct arena *arena, const struct key *key) {
+    const struct number_type *type = number_type(key->type);
+    if (!type) return STR("");
+    struct str min = type->show(arena, key->min), max = type->show(arena, key->max);
+    return str_fmt(arena, "from %.*s to %.*s", STR_ARG(min), STR_ARG(max));
+}
+
+static void refuse_bounds(struct checker *checker, const struct key *key, const struct tree *value) {
+    struct str subject = check_subject(checker, key->name), shown = check_shown(checker, value->text);
+    struct str bounds = scalar_bounds(checker->arena, key);
+    check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be %.*s, got '%.*s'", STR_ARG(subject), STR_ARG(bounds),
+                 STR_ARG(shown));
 }
 
 static void read_number(struct checker *checker, const struct number_type *type, const struct key *key,
@@ -121,7 +128,7 @@ static void read_number(struct checker *checker, const struct number_type *type,
         else
             scalar_refuse(checker, key, value, CODE_VALUE);
     } else if (number < key->min || number > key->max) {
-        refuse_number(checker, type, key, value);
+        refuse_bounds(checker, key, value);
     } else if (key->type == KEY_WHOLE || key->type == KEY_PERCENT) {
         *(int32_t *)place = (int32_t)number;
     } else {
@@ -218,12 +225,10 @@ bool scalar_text(struct checker *checker, const struct key *key, const struct tr
 
 void scalar_read(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     void *place = (char *)owner + key->place;
-    for (size_t i = 0; i < sizeof number_types / sizeof *number_types; i++)
-        if (number_types[i].type == key->type) {
-            read_number(checker, &number_types[i], key, value, place);
-            return;
-        }
-    if (key->type == KEY_FLAG)
+    const struct number_type *number = number_type(key->type);
+    if (number)
+        read_number(checker, number, key, value, place);
+    else if (key->type == KEY_FLAG)
         read_flag(checker, key, value, place);
     else if (key->type == KEY_CHOICE)
         read_choice(checker, key, value, place);

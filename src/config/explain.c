@@ -1,0 +1,151 @@
+/* config/explain.c - help on one key or code, and the reference of all; see config.h. */
+#include "config/check.h"
+
+#include <string.h>
+
+#define LINE_MAX_CHARACTERS 78
+
+/* ---- one key ---- */
+
+/* Words of a text in lines, each indented by two. */
+static void add_folded(struct buf *text, struct str words) {
+    struct str word;
+    size_t column = 0;
+    while (str_next(&words, ' ', &word)) {
+        bool breaks = column + 1 + word.n > LINE_MAX_CHARACTERS;
+        if (!column || breaks) {
+            buf_fmt(text, "%s  %.*s", column ? "\n" : "", STR_ARG(word));
+            column = 2 + word.n;
+        } else {
+            buf_fmt(text, " %.*s", STR_ARG(word));
+            column += 1 + word.n;
+        }
+    }
+    buf_byte(text, '\n');
+}
+
+/* Takes the part behind the last dot off *rest; false when nothing is left. */
+static bool last_part(struct str *rest, struct str *ret_part) {
+    if (!rest->p) return false;
+    size_t dot = rest->n;
+    while (dot && rest->p[dot - 1] != '.') dot--;
+    *ret_part = str_sub(*rest, dot, rest->n);
+    *rest = dot ? str_sub(*rest, 0, dot - 1) : STR_NONE;
+    return true;
+}
+
+/* Whether a path ends with what was asked for, part by part; a * in the path stands for any name. */
+static bool path_ends(struct str path, struct str asked) {
+    struct str part, wanted;
+    while (last_part(&asked, &wanted)) {
+        if (!last_part(&path, &part)) return false;
+        if (!str_eq(part, wanted) && !str_eq(part, STR("*"))) return false;
+    }
+    return true;
+}
+
+static const char *fallback_text(const struct key *key) {
+    if (!key->fallback) return "none: it must be there";
+    if (!*key->fallback) return "not set";
+    return strcmp(key->fallback, "{}") ? key->fallback : "the defaults of its keys";
+}
+
+/* "a whole number from 1 to 256" */
+static struct str takes_text(struct arena *arena, const struct key *key) {
+    struct str bounds = scalar_bounds(arena, key);
+    if (key->choices.n) return key->choices;
+    return str_fmt(arena, "%s%s%.*s", key_what(key->type), bounds.n ? ", " : "", STR_ARG(bounds));
+}
+
+static void explain_key(struct buf *text, const struct key *key) {
+    struct str path = key_path(text->arena, key), takes = takes_text(text->arena, key);
+    enum section below = key_section(key->type);
+    buf_fmt(text, "%s%.*s\n", text->n ? "\n" : "", STR_ARG(path));
+    add_folded(text, str_from(key->help));
+    buf_fmt(text, "\n  takes    %.*s\n", STR_ARG(takes));
+    buf_fmt(text, "  default  %s\n", fallback_text(key));
+    buf_fmt(text, "  changes  %s\n", key->restart ? "take a restart" : "apply to the running server");
+    if (below == SECTION_COUNT) return;
+    buf_add(text, STR("  keys    "));
+    for (const struct key *each = NULL; (each = key_next(below, each));) buf_fmt(text, " %.*s", STR_ARG(each->name));
+    buf_byte(text, '\n');
+}
+
+struct str config_explain(struct arena *arena, struct str key) {
+    struct buf text = {.arena = arena};
+    struct str code = code_explain(key);
+    if (code.n) {
+        buf_fmt(&text, "%.*s\n", STR_ARG(key));
+        add_folded(&text, code);
+        return buf_str(&text);
+    }
+    for (enum section section = 0; key.n && section < SECTION_COUNT; section++)
+        for (const struct key *each = NULL; (each = key_next(section, each));)
+            if (path_ends(key_path(arena, each), key)) explain_key(&text, each);
+    return text.n ? buf_str(&text) : STR_NONE;
+}
+
+/* ---- all keys ---- */
+
+static const char introduction[] =
+    "# Configuration\n"
+    "\n"
+    "This page is made from the table of keys in `src/config/keys.def`: it says what the program reads.\n"
+    "`drumbeat check` finds every mistake at once, each with its line and column; `drumbeat explain KEY` and\n"
+    "`drumbeat explain CODE` print the entries below.\n"
+    "\n"
+    "- Without `-c FILE` the file is `$DRUMBEAT_CONFIG`, then `./drumbeat.yaml`, then `/etc/drumbeat/drumbeat.yaml`.\n"
+    "- Every value is read as text and converted by its key: `no`, `12:30` and `1e3` mean what is written.\n"
+    "- Lengths of time carry their unit, `500ms 30s 5m 2h 3d`; sizes too, `64KiB 8MiB`. A bare number is refused.\n"
+    "- Names begin with a small letter and go on with small letters, digits and hyphens, 40 characters at most.\n"
+    "- `${NAME}`, in capitals, is a secret. It is allowed under `server`, `store`, `sources` and `destinations`, and "
+    "is\n"
+    "  looked up in `$CREDENTIALS_DIRECTORY`, `/run/secrets`, `secrets/` beside the file (mode 0600) and the\n"
+    "  environment, in this order. One that is nowhere is an error.\n"
+    "- `${.field}` is jq on the event's payload, with the whole event as `$event`. It is allowed in the content of a\n"
+    "  route's deliveries.\n"
+    "- `$${` stands for the two characters `${`.\n"
+    "- Where a delivery goes to a connector, the keys below it that are none of a delivery's own are the parameters "
+    "of\n"
+    "  the action. A connector with one action may be named without it.\n";
+
+/* A '|' would end the cell. */
+static void add_cell(struct buf *text, struct str cell) {
+    for (size_t i = 0; i < cell.n; i++) {
+        if (cell.p[i] == '|') buf_byte(text, '\\');
+        buf_byte(text, cell.p[i]);
+    }
+}
+
+static void add_row(struct buf *text, const struct key *key) {
+    bool value = key->fallback && *key->fallback && strcmp(key->fallback, "{}") != 0;
+    buf_fmt(text, "| `%.*s` | ", STR_ARG(key->name));
+    add_cell(text, takes_text(text->arena, key));
+    buf_fmt(text, " | %s%s%s | %s | ", value ? "`" : "", key->fallback ? (value ? key->fallback : "") : "required",
+            value ? "`" : "", key->restart ? "restart" : "");
+    add_cell(text, str_from(key->help));
+    buf_add(text, STR(" |\n"));
+}
+
+static void add_codes(struct buf *text) {
+    buf_add(text, STR("\n## Codes of findings\n\n| code | what it means |\n| --- | --- |\n"));
+    for (enum code code = 0; code < CODE_COUNT; code++) {
+        struct str id = str_from(code_text(code));
+        buf_fmt(text, "| %.*s | ", STR_ARG(id));
+        add_cell(text, code_explain(id));
+        buf_add(text, STR(" |\n"));
+    }
+}
+
+struct str config_reference(struct arena *arena) {
+    struct buf text = {.arena = arena};
+    buf_add(&text, str_from(introduction));
+    for (enum section section = 0; section < SECTION_COUNT; section++) {
+        const char *path = section_path(section);
+        buf_fmt(&text, "\n## %s%s%s\n\n", *path ? "`" : "", *path ? path : "Top level", *path ? "`" : "");
+        buf_add(&text, STR("| key | takes | default | change | meaning |\n| --- | --- | --- | --- | --- |\n"));
+        for (const struct key *key = NULL; (key = key_next(section, key));) add_row(&text, key);
+    }
+    add_codes(&text);
+    return buf_str(&text);
+}
