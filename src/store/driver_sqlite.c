@@ -23,6 +23,9 @@
 /* A store up to this size is read through and checked at every start: at most about 30 ms. */
 #define CHECKED_AT_START_BYTES ((int64_t)4 << 20)
 #define FIRST_ROWS             ((size_t)8)
+/* Cursors and values of running statements, 300 KiB in all: what does not fit costs a malloc each time. */
+#define LOOKASIDE_BYTES 1200
+#define LOOKASIDE_COUNT 256
 
 enum { BEGIN, COMMIT, ROLLBACK, TURN_STATEMENTS };
 static const char *const turn_texts[TURN_STATEMENTS] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
@@ -146,42 +149,58 @@ struct rows {
     size_t count, room, columns;
 };
 
-static void keep_row(struct rows *rows, sqlite3_stmt *statement, size_t input) {
-    rows->columns = (size_t)sqlite3_column_count(statement);
-    if (!rows->arena) return;
+static void keep_row(struct rows *rows, size_t input, const struct sql_value *values) {
     if (rows->count == rows->room) {
         rows->room = rows->room ? rows->room * 2 : FIRST_ROWS;
         struct sql_row *grown = arena_array(rows->arena, struct sql_row, rows->room);
         if (rows->count) memcpy(grown, rows->rows, rows->count * sizeof *grown);
         rows->rows = grown;
     }
-    rows->rows[rows->count++] = (struct sql_row){input, copy_row(statement, rows->columns, rows->arena)};
+    rows->rows[rows->count++] = (struct sql_row){input, values};
+}
+
+/* Results "+" of sql.def. */
+static void keep_change(struct rows *rows, size_t input, int64_t seq) {
+    struct sql_value *value = arena_new(rows->arena, struct sql_value);
+    *value = sql_int(seq);
+    keep_row(rows, input, value);
 }
 
 /* Steps to the end; the statement is ready for its next row either way. */
 static enum err run_once(struct sqlite_driver *driver, sqlite3_stmt *statement, size_t input, struct rows *rows) {
     int code;
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) keep_row(rows, statement, input);
+    rows->columns = (size_t)sqlite3_column_count(statement);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+        if (rows->arena) keep_row(rows, input, copy_row(statement, rows->columns, rows->arena));
     enum err err = code == SQLITE_DONE ? ERR_NONE : driver_failed(driver);
     sqlite3_reset(statement);
     return err;
 }
 
+static enum err bind_row(struct sqlite_driver *driver, sqlite3_stmt *statement, const struct sql_value *params,
+                         size_t columns) {
+    for (size_t i = 0; i < columns; i++)
+        if (bind_value(statement, (int)i + 1, &params[i])) return driver_failed(driver);
+    return ERR_NONE;
+}
+
 static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
                            struct sql_result *ret_result) {
     struct sqlite_driver *driver = self;
+    const struct sql_text *text = sql_text((enum sql_statement)batch->statement);
     sqlite3_stmt **statement = &driver->statements[batch->statement];
     struct rows rows = {.arena = ret_result ? arena : NULL};
+    bool tells_changes = rows.arena && text->results[0] == '+';
     int64_t changes = 0;
-    TRY(prepare(driver, sql_text((enum sql_statement)batch->statement)->sqlite, statement));
+    TRY(prepare(driver, text->sqlite, statement));
     assert((size_t)sqlite3_bind_parameter_count(*statement) == batch->columns);
     bool writes = !sqlite3_stmt_readonly(*statement);
     for (size_t row = 0; row < batch->rows; row++) {
-        for (size_t i = 0; i < batch->columns; i++)
-            if (bind_value(*statement, (int)i + 1, &batch->params[row * batch->columns + i]))
-                return driver_failed(driver);
+        TRY(bind_row(driver, *statement, batch->params + row * batch->columns, batch->columns));
         TRY(run_once(driver, *statement, row, &rows));
-        if (writes) changes += sqlite3_changes64(driver->db);
+        int64_t changed = writes ? sqlite3_changes64(driver->db) : 0;
+        if (changed && tells_changes) keep_change(&rows, row, sqlite3_last_insert_rowid(driver->db));
+        changes += changed;
     }
     if (ret_result) *ret_result = (struct sql_result){rows.rows, rows.count, rows.columns, changes};
     return ERR_NONE;
@@ -385,6 +404,8 @@ static enum err open_file(struct sqlite_driver *driver, const struct sqlite_opti
                           struct str *ret_problem) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* refused, without harm, once SQLite is in use */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags, options->vfs))
         return driver_failed(driver);
     return options->read_only ? open_reader(driver, arena, ret_problem)

@@ -26,11 +26,11 @@ static void write_settlement(struct sql_value *params, const struct settlement *
     for (size_t i = 0; i < SETTLE_COLUMNS; i++) params[i] = row[i];
 }
 
-static void write_attempt(struct sql_value *params, const struct settlement *s, int64_t attempts) {
+static void write_attempt(struct sql_value *params, const struct settlement *s) {
     const struct attempt *attempt = &s->attempt;
     const struct sql_value row[ATTEMPT_COLUMNS] = {
         sql_int(s->seq),
-        sql_int(attempt->number ? attempt->number : attempts),
+        sql_int(attempt->number),
         sql_int(attempt->started_us),
         sql_int(attempt->finished_us),
         sql_str(attempt->outcome),
@@ -41,14 +41,14 @@ static void write_attempt(struct sql_value *params, const struct settlement *s, 
     for (size_t i = 0; i < ATTEMPT_COLUMNS; i++) params[i] = row[i];
 }
 
-/* applied: a row for each settlement whose fence held, with the attempts counted so far. */
+/* applied: a row for each settlement whose fence held. */
 static enum err add_attempts(struct store *store, const struct settlement *settlements,
                              const struct sql_result *applied, struct arena *arena) {
     struct sql_value *params = arena_array(arena, struct sql_value, applied->count * ATTEMPT_COLUMNS);
     size_t attempts = 0;
     for (size_t i = 0; i < applied->count; i++) {
         const struct settlement *s = &settlements[applied->rows[i].input];
-        if (s->has_attempt) write_attempt(params + ATTEMPT_COLUMNS * attempts++, s, applied->rows[i].values[0].number);
+        if (s->has_attempt) write_attempt(params + ATTEMPT_COLUMNS * attempts++, s);
     }
     return store_run(store, SQL_ATTEMPT_ADD, params, attempts, arena, NULL);
 }
@@ -77,20 +77,36 @@ enum err store_settle(struct store *store, const struct settlement *settlements,
     return ERR_NONE;
 }
 
-/* Only a status that no longer holds is written: an event of several deliveries is looked at with each, changed once.
- */
+/* Only an event whose status no longer holds is written: of several deliveries, the last one to end. */
+static enum err finish_events(struct store *store, const struct sql_result *stands, int64_t now_us,
+                              struct arena *arena) {
+    struct sql_value *params = arena_array(arena, struct sql_value, stands->count * 4);
+    size_t over = 0;
+    for (size_t i = 0; i < stands->count; i++) {
+        const struct sql_value *stand = stands->rows[i].values; /* seq, open, failed, retries; NULL: not PROCESSING */
+        if (stand[0].kind == SQL_NULL || stand[1].number) continue;
+        enum event_status status = stand[2].number ? EVENT_FAILED : EVENT_COMPLETED;
+        params[over * 4] = stand[0];
+        params[over * 4 + 1] = sql_str(str_from(event_status_text(status)));
+        params[over * 4 + 2] = stand[3];
+        params[over++ * 4 + 3] = sql_int(now_us);
+    }
+    return store_run(store, SQL_EVENT_FINISH, params, over, arena, NULL);
+}
+
 enum err store_ended(struct store *store, const struct ending *endings, size_t count, int64_t now_us,
                      struct arena *arena) {
     struct sql_value *next = arena_array(arena, struct sql_value, count * 2);
-    struct sql_value *events = arena_array(arena, struct sql_value, count * 2);
+    struct sql_value *events = arena_array(arena, struct sql_value, count);
+    struct sql_result stands;
     size_t ordered = 0;
     for (size_t i = 0; i < count; i++) {
-        events[i * 2] = sql_uuid(&endings[i].event_id);
-        events[i * 2 + 1] = sql_int(now_us);
+        events[i] = sql_uuid(&endings[i].event_id);
         if (!endings[i].order_key.n) continue;
         next[ordered * 2] = sql_str(endings[i].destination);
         next[ordered++ * 2 + 1] = sql_str(endings[i].order_key);
     }
     TRY(store_run(store, SQL_DELIVERY_UNBLOCK, next, ordered, arena, NULL));
-    return store_run(store, SQL_EVENT_FINISH, events, count, arena, NULL);
+    TRY(store_run(store, SQL_EVENT_STAND, events, count, arena, &stands));
+    return finish_events(store, &stands, now_us, arena);
 }

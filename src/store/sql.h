@@ -13,7 +13,7 @@ enum sql_statement {
     SQL_STATEMENT_COUNT
 };
 
-/* One letter a column: i number, t text, b blob. */
+/* One letter a column: i number, t text, b blob; results "+" as sql.def says. */
 struct sql_text {
     const char *name, *params, *results;
     const char *sqlite;
