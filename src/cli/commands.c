@@ -1,0 +1,178 @@
+/* cli/commands.c - THE table of commands. */
+#include "cli/commands.h"
+
+const struct option global_options[] = {
+    {"config", 'c', "FILE", NULL, false,
+     "The configuration; else $DRUMBEAT_CONFIG, ./drumbeat.yaml, /etc/drumbeat/drumbeat.yaml"},
+    {"server", 0, "URL", NULL, false,
+     "Ask this server instead of the local one; its key is in DRUMBEAT_KEY_FILE (a file) or DRUMBEAT_KEY"},
+    {"output", 'o', "FORM", "table|json|ndjson|id", false, "How the answer is shown; json is what the API answers"},
+    {"jq", 0, "EXPR", NULL, false, "Put the JSON answer through a jq expression"},
+    {"quiet", 'q', NULL, NULL, false, "No talk: data and errors only"},
+    {"verbose", 'v', NULL, NULL, false, "More talk"},
+    {"color", 0, "WHEN", "auto|always|never", false, "Colour of status words; NO_COLOR turns it off too"},
+    {"no-input", 0, NULL, NULL, false, "Ask nothing"},
+    {"yes", 'y', NULL, NULL, false, "Answer every question with yes"},
+    {"dry-run", 'n', NULL, NULL, false, "Say what would be done, change nothing"},
+    {"timeout", 0, "TIME", NULL, false, "How long to wait for an answer, as 30s (the default) or 5m"},
+    {"help", 'h', NULL, NULL, false, "Help on the command"},
+    {"version", 'V', NULL, NULL, false, "The version"},
+    {0},
+};
+
+static const struct option serve_options[] = {
+    {"hold", 0, NULL, NULL, false, "Take events in and store them, deliver nothing"},
+    {"listen", 0, "HOST:PORT", NULL, false, "Overrides server.listen"},
+    {"role", 0, "ROLE", "all|ingest|worker", false, "What this process does; this version knows all"},
+    {0},
+};
+static const struct option demo_options[] = {
+    {"port", 0, "N", NULL, false, "Listen here; else on any free port"},
+    {"script", 0, NULL, NULL, false, "Play the story by itself and end; exit 0 when each step really happened"},
+    {0},
+};
+static const struct option check_options[] = {
+    {"strict", 0, NULL, NULL, false, "Warnings count as errors"},
+    {"schema", 0, NULL, NULL, false, "Print the JSON Schema of the configuration instead, for editors"},
+    {0},
+};
+static const struct option status_options[] = {
+    {"watch", 0, NULL, NULL, false, "Again every two seconds, until Ctrl-C"},
+    {0},
+};
+static const struct option tail_options[] = {
+    {"type", 0, "GLOB", NULL, false, "Only events of such types, as 'landing.*', and their deliveries"},
+    {"destination", 0, "NAME", NULL, false, "Only deliveries to this destination"},
+    {"since", 0, "TIME", NULL, false, "Begin in the past: RFC 3339, or a length of time as 2h"},
+    {0},
+};
+static const struct option send_options[] = {
+    {"data", 'd', "JSON|@FILE|-", NULL, true, "The payload: a JSON object, a file that holds it, or - for stdin"},
+    {"key", 'k', "KEY", NULL, false, "The idempotency key; else a random one, which is shown"},
+    {"source", 's', "NAME", NULL, false, "Where it comes from; else 'cli'"},
+    {"at", 0, "TIME", NULL, false, "When it is due: RFC 3339, or a length of time from now as 2h"},
+    {"wait", 'w', NULL, NULL, false, "Wait until nothing of it is open, and show what came of each delivery"},
+    {0},
+};
+static const struct option event_filters[] = {
+    {"status", 0, "STATUS", "PENDING|PROCESSING|COMPLETED|FAILED", false, "Only those with this status"},
+    {"type", 0, "TYPE", NULL, false, "Only those of this type"},
+    {"source", 0, "NAME", NULL, false, "Only those from this source"},
+    {"since", 0, "TIME", NULL, false, "Made at or after: RFC 3339, or a length of time as 2h"},
+    {"until", 0, "TIME", NULL, false, "Made before"},
+    {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
+    {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
+    {0},
+};
+static const struct option delivery_filters[] = {
+    {"status", 0, "STATUS", "PENDING|PROCESSING|COMPLETED|FAILED|UNKNOWN|HELD|SKIPPED", false,
+     "Only those with this status"},
+    {"destination", 0, "NAME", NULL, false, "Only those to this destination"},
+    {"event", 0, "ID", NULL, false, "Only those of this event"},
+    {"since", 0, "TIME", NULL, false, "Made at or after: RFC 3339, or a length of time as 2h"},
+    {"until", 0, "TIME", NULL, false, "Made before"},
+    {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
+    {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
+    {0},
+};
+static const struct option resolve_options[] = {
+    {"as", 0, "WHAT", "delivered|not-delivered|retry", true, "What came of it"},
+    {"note", 0, "TEXT", NULL, false, "Why, for the audit"},
+    {0},
+};
+static const struct option pause_options[] = {
+    {"for", 0, "TIME", NULL, false, "Resume by itself after this long, as 2h; else when told to"},
+    {"reason", 0, "TEXT", NULL, false, "Why, for whoever looks"},
+    {0},
+};
+static const struct option destination_test_options[] = {
+    {"send", 0, NULL, NULL, false, "Really send it, and show what the answer means"},
+    {0},
+};
+static const struct option route_test_options[] = {
+    {"event", 0, "FILE|ID", NULL, true, "A file as POST /v1/events takes it, or the id of a stored event"},
+    {0},
+};
+static const struct option verify_options[] = {
+    {"deep", 0, NULL, NULL, false, "Also every page of the file, every payload's fingerprint, every delivery's id"},
+    {0},
+};
+static const struct option key_create_options[] = {
+    {"role", 0, "ROLE", "ingest|read|operate|owner", true, "What it may do"},
+    {"name", 0, "TEXT", NULL, false, "Whose it is"},
+    {0},
+};
+
+const struct command commands[] = {
+    {"demo", NULL, "", "The whole server with pretend providers; nothing leaves this machine", demo_options,
+     "demo\ndemo --script\n", command_demo, COMMAND_SIGNALS | COMMAND_DAILY},
+    {"init", NULL, "[DIR]", "Write a first drumbeat.yaml", NULL, "init\ninit --yes /etc/drumbeat\n", command_init,
+     COMMAND_CHANGES | COMMAND_DAILY},
+    {"check", NULL, "[FILE]", "Find every mistake in a configuration", check_options,
+     "check\ncheck --strict /etc/drumbeat/drumbeat.yaml\ncheck --schema > drumbeat.schema.json\n", command_check,
+     COMMAND_JSON | COMMAND_DAILY},
+    {"serve", NULL, "", "Run the server", serve_options, "serve\nserve -c /etc/drumbeat/drumbeat.yaml\nserve --hold\n",
+     command_serve, COMMAND_SIGNALS | COMMAND_DAILY},
+    {"apply", NULL, "", "Put the changed configuration in force in the running server", NULL, "apply -n\napply\n",
+     command_apply, COMMAND_JSON | COMMAND_CHANGES | COMMAND_DAILY},
+    {"status", NULL, "", "The server in one look", status_options, "status\nstatus --watch\nstatus --jq .pending\n",
+     command_status, COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},
+    {"tail", NULL, "", "Watch events come in and deliveries go out", tail_options,
+     "tail\ntail --type 'landing.*' --since 1h\ntail -o ndjson | jq .status\n", command_tail,
+     COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},
+    {"send", NULL, "TYPE", "Send one event", send_options,
+     "send LEAD_CAPTURE --data '{\"email\":\"ada@example.com\"}' --wait\n"
+     "send LEAD_CAPTURE --data @lead.json --key lead-41\n"
+     "send CAMPAIGN_TRIGGER --data - --at 2h < campaign.json\n",
+     command_send, COMMAND_JSON | COMMAND_CHANGES | COMMAND_SIGNALS | COMMAND_DAILY},
+    {"events", "list", "", "Events, newest first", event_filters,
+     "events list --status FAILED --since 1d\nevents list --jq '.items[].id'\n", command_events_list, COMMAND_JSON},
+    {"events", "show", "ID", "One event with its deliveries and their attempts", NULL,
+     "events show 01934f2a-8c3d\nevents show 01934f2a-8c3d -o json\n", command_events_show, COMMAND_JSON},
+    {"events", "cancel", "ID", "Cancel what is still open of an event", NULL, "events cancel 01934f2a-8c3d\n",
+     command_events_cancel, COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "list", "", "Deliveries, newest first", delivery_filters,
+     "deliveries list --status HELD\ndeliveries list --destination crm -o id\n", command_deliveries_list, COMMAND_JSON},
+    {"deliveries", "show", "ID", "One delivery with its attempts", NULL, "deliveries show 3f2a8c3d\n",
+     command_deliveries_show, COMMAND_JSON},
+    {"deliveries", "retry", "ID", "Send it again now; a failed one gets a new run", NULL, "deliveries retry 3f2a8c3d\n",
+     command_deliveries_retry, COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "cancel", "ID", "Do not send it", NULL, "deliveries cancel 3f2a8c3d\n", command_deliveries_cancel,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "resolve", "ID", "Say what came of one that is in doubt", resolve_options,
+     "deliveries resolve 3f2a8c3d --as delivered --note 'seen at the provider'\n", command_deliveries_resolve,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"destinations", "list", "", "Destinations with limits, breaker and backlog", NULL, "destinations list\n",
+     command_destinations_list, COMMAND_JSON},
+    {"destinations", "show", "NAME", "One destination", NULL, "destinations show crm\n", command_destinations_show,
+     COMMAND_JSON},
+    {"destinations", "test", "NAME", "Show a sample request to a destination, or really send it",
+     destination_test_options, "destinations test crm\ndestinations test crm --send\n", command_destinations_test,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"destinations", "pause", "NAME", "Let its deliveries wait", pause_options, "destinations pause crm --for 6h\n",
+     command_destinations_pause, COMMAND_JSON | COMMAND_CHANGES},
+    {"destinations", "resume", "NAME", "Let its deliveries go; closes the breaker", NULL, "destinations resume crm\n",
+     command_destinations_resume, COMMAND_JSON | COMMAND_CHANGES},
+    {"routes", "list", "", "The routes in force", NULL, "routes list\n", command_routes_list, COMMAND_JSON},
+    {"routes", "test", "ROUTE", "Print each request a route would send for an event", route_test_options,
+     "routes test new-lead --event lead.json\nroutes test new-lead --event 01934f2a-8c3d -o json\n",
+     command_routes_test, COMMAND_JSON},
+    {"verify", NULL, "", "Check the store's invariants", verify_options, "verify --deep\n", command_verify,
+     COMMAND_JSON},
+    {"keys", "create", "", "Make an API key; it is shown once", key_create_options,
+     "keys create --role ingest --name landing-page\n", command_keys_create, COMMAND_JSON | COMMAND_CHANGES},
+    {"keys", "list", "", "API keys, without their secrets", NULL, "keys list\n", command_keys_list, COMMAND_JSON},
+    {"keys", "revoke", "ID", "End an API key", NULL, "keys revoke 3f2a8c3d\n", command_keys_revoke,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"explain", NULL, "CODE|KEY", "What an error code or a configuration key means, and what helps", NULL,
+     "explain E0502\nexplain destinations.*.limit\n", command_explain, 0},
+    {"version", NULL, "", "Version and build", NULL, "version -o json\n", command_version, COMMAND_JSON},
+    {"completion", NULL, "SHELL", "The shell's completion script, for bash or zsh", NULL,
+     "completion bash > /etc/bash_completion.d/drumbeat\ncompletion zsh > ~/.zfunc/_drumbeat\n", command_completion, 0},
+    {"help", NULL, "[COMMAND] [VERB]", "Help on everything, or on one command", NULL, "help send\nhelp events list\n",
+     command_help, 0},
+    {"reference", NULL, "PAGE", "docs/cli.md (cli) or docs/configuration.md (config), from the program's tables", NULL,
+     "reference cli\n", command_reference, COMMAND_HIDDEN},
+    {"jq-worker", NULL, "", "The process jq runs in", NULL, "", command_jq_worker, COMMAND_HIDDEN},
+};
+const size_t command_count = sizeof commands / sizeof commands[0];

@@ -1,0 +1,20 @@
+/* cli/commands.h - the functions behind the table of commands, one file a noun. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+command_run command_serve, command_demo, command_init, command_check, command_apply;
+command_run command_status, command_tail, command_send;
+command_run command_events_list, command_events_show, command_events_cancel;
+command_run command_deliveries_list, command_deliveries_show, command_deliveries_retry, command_deliveries_cancel,
+    command_deliveries_resolve;
+command_run command_destinations_list, command_destinations_show, command_destinations_test, command_destinations_pause,
+    command_destinations_resume;
+command_run command_routes_list, command_routes_test;
+command_run command_verify;
+command_run command_keys_create, command_keys_list, command_keys_revoke;
+command_run command_explain, command_version, command_completion, command_help, command_reference;
+command_run command_jq_worker;
+
+#endif

@@ -1,0 +1,27 @@
+/* cli/writer.h - text on its way to one descriptor. A reader that went away
+ * ends it quietly: what follows is dropped. Thread: one. */
+#ifndef CLI_WRITER_H
+#define CLI_WRITER_H
+
+#include "base/str.h"
+
+#define WRITER_ROOM 8192
+
+struct writer {
+    int fd;
+    size_t n;
+    bool closed; /* nobody reads any more */
+    int trouble; /* errno of a write that failed otherwise, 0 = none */
+    char p[WRITER_ROOM];
+};
+
+void writer_add(struct writer *writer, struct str text);
+void writer_fmt(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text of somebody else's: control characters, which a terminal would obey, become '?'. */
+void writer_safe(struct writer *writer, struct str text);
+void writer_flush(struct writer *writer);
+
+/* The text as writer_safe puts it out, line ends and tabs too as blanks when one_line. */
+struct str text_safe(struct arena *arena, struct str text, bool one_line);
+
+#endif
