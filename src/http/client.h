@@ -21,12 +21,14 @@ struct client_options {
     struct str user_agent;
     size_t connections_max; /* kept open in all */
 };
-MUST_USE enum err client_open(const struct client_options *options, const struct clock *clock, struct wake *wake, struct client **ret_client);
+MUST_USE enum err client_open(const struct client_options *options, const struct clock *clock, struct wake *wake,
+                              struct client **ret_client);
 struct transport client_transport(struct client *client);
 void client_close(struct client *client); /* cancels what runs, joins the thread */
 
 /* One call, waited for: the CLI's way to the server. The answer's memory is in the arena; a body of any size up to
  * max_body_bytes is kept. */
-void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena, struct answer *ret_answer);
+void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
+                 struct answer *ret_answer);
 
 #endif

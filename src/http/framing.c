@@ -59,27 +59,30 @@ static const char *line_trouble(const struct framing *head) {
 }
 
 /* The library cuts lines where they were received: a NUL over the colon and two over CR LF. So each piece stands right
- * behind the one before it, unless there was a NUL in the value, a bare CR or LF as the end of a line, or a folded
- * line, whose pieces are joined elsewhere. Nothing of these is left to see in the values. */
-static bool lies_in_place(const struct header *header, const char *from) {
+ * behind the one before it, and the last one before the empty line, unless there was a NUL in a value, a bare CR or LF
+ * as the end of a line, or a folded line, whose pieces are joined elsewhere. None of these can be seen in the values.
+ */
+static bool lies_behind(const struct header *header, const char *from) {
     const char *name_end = header->name.p + header->name.n;
     if (header->name.p != from || header->value.p <= name_end) return false;
-    if ((size_t)(header->value.p - name_end) > (size_t)EXCHANGE_ANSWER_MAX) return false;
     for (const char *p = name_end; p < header->value.p; p++)
         if (*p != '\0' && *p != ' ' && *p != '\t') return false;
     return true;
 }
 
 static const char *lines_trouble(const struct framing *head) {
-    const char *from = head->version.p + head->version.n + 2;
+    static const char cut[] = "a line is folded, holds a NUL, or does not end in CR LF";
+    const char *from = head->method.p + head->method.n + 1 + head->target.n + 1;
+    if (head->version.p != from) return "the request line is not three words with one blank between them";
+    from += head->version.n + 2;
     for (size_t i = 0; i < head->header_count; i++) {
         const struct header *header = &head->headers[i];
         if (!is_token(header->name)) return "a header name is not a token";
-        if (!lies_in_place(header, from)) return "a header line is folded, holds a NUL or does not end in CR LF";
+        if (!lies_behind(header, from)) return cut;
         if (!is_field_value(header->value)) return "a header value holds a control character";
         from = header->value.p + header->value.n + 2;
     }
-    return NULL;
+    return from + 2 == head->method.p + head->bytes ? NULL : cut;
 }
 
 /* How many headers have the name; *ret_value is the first one's, trimmed. */

@@ -11,10 +11,12 @@
 #include "model/exchange.h"
 
 struct framing {
-    struct str method, target, version; /* target as sent */
-    /* Slices of the receive buffer, in order, blanks before a value skipped. */
+    /* Slices of the receive buffer where they were received, except the target, which is as it was sent. The headers
+     * in order, blanks before a value skipped. */
+    struct str method, target, version;
     struct header *headers;
     size_t header_count;
+    size_t bytes; /* of all that, up to and with the empty line */
 };
 
 /* NULL when all is well, else a sentence for the sender. */

@@ -62,6 +62,7 @@ struct listener {
     struct visits complete; /* of this round */
     int64_t now_us;
     size_t held_bytes; /* of bodies */
+    bool again;        /* the library has work that its own timeout does not tell of: no sleep after this round */
 };
 
 /* ---- answers of the listener's own ---- */
@@ -144,16 +145,16 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
 static enum MHD_Result take_head(struct listener *listener, struct peer *peer, const char *method,
                                  const char *version) {
     int count = MHD_get_connection_values(peer->connection, MHD_HEADER_KIND, NULL, NULL);
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(peer->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct framing head = {.method = str_from(method),
                            .target = {peer->target, peer->target_bytes},
                            .version = str_from(version),
-                           .headers = malloc(sizeof(struct header) * ((size_t)count + 1))};
+                           .headers = malloc(sizeof(struct header) * ((size_t)count + 1)),
+                           .bytes = size->header_size};
     assert(head.headers);
     MHD_get_connection_values_n(peer->connection, MHD_HEADER_KIND, on_header, &head);
-    const union MHD_ConnectionInfo *size =
-        MHD_get_connection_info(peer->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    bool quiet = atomic_load(&listener->quiet);
-    struct refusal refusal = refusal_of_head(&listener->options, &head, size->header_size, quiet);
+    struct refusal refusal = refusal_of_head(&listener->options, &head);
     if (!refusal.err) {
         peer->visit = visit_new(&head, str_from(peer->address), listener->now_us);
         peer->visit->request.trusted = peer->trusted;
@@ -182,8 +183,9 @@ static enum MHD_Result take_body(struct listener *listener, struct peer *peer, c
 static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
     enum MHD_Result result = MHD_NO;
     if (answer_probe(listener, peer, &result)) return result;
+    if (atomic_load(&listener->quiet)) return refuse(listener, peer, refusal_of_wait(ERR_STOPPING));
     if (atomic_load(&listener->mailbox.waiting_count) + listener->complete.count >= listener->options.queue_max)
-        return refuse(listener, peer, (struct refusal){ERR_FULL, "too many requests wait already", false});
+        return refuse(listener, peer, refusal_of_wait(ERR_FULL));
     peer->visit->peer = peer;
     peer->refusal = ERR_NONE;
     visits_add(&listener->complete, peer->visit);
@@ -193,11 +195,7 @@ static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
 }
 
 static enum MHD_Result send_reply(struct listener *listener, struct peer *peer) {
-    if (peer->refusal) {
-        bool stopping = peer->refusal == ERR_STOPPING;
-        const char *detail = stopping ? "the server takes no more requests" : "the request was not taken in time";
-        return refuse(listener, peer, (struct refusal){peer->refusal, detail, stopping});
-    }
+    if (peer->refusal) return refuse(listener, peer, refusal_of_wait(peer->refusal));
     struct parcel *parcel = peer->visit->parcel;
     peer->visit->parcel = NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
@@ -246,6 +244,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     struct listener *listener = ((struct gate *)cls)->listener;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         peer_free(&listener->peers, *socket_context);
+        listener->again = true; /* there may be room for a connection that could not be accepted */
         atomic_fetch_sub(&listener->connections, 1);
         return;
     }
@@ -280,6 +279,7 @@ static void give_up(struct listener *listener, struct peer *peer, enum err why) 
     abandon_visit(listener, peer);
     peer->refusal = why;
     resume(listener, peer);
+    listener->again = true;
 }
 
 static void end_late(struct listener *listener, struct peer *peer) {
@@ -295,6 +295,7 @@ static void end_late(struct listener *listener, struct peer *peer) {
 
 static void run_round(struct listener *listener) {
     listener->now_us = listener->clock.now_us(listener->clock.self);
+    listener->again = false;
     take_replies(listener);
     if (listener->tcp.daemon) MHD_run(listener->tcp.daemon);
     if (listener->local.daemon) MHD_run(listener->local.daemon);
@@ -317,7 +318,7 @@ static int sleep_ms(struct listener *listener) {
 
 static void sleep_until_due(struct listener *listener) {
     struct epoll_event event;
-    int count = epoll_wait(listener->poll_fd, &event, 1, sleep_ms(listener));
+    int count = epoll_wait(listener->poll_fd, &event, 1, listener->again ? 0 : sleep_ms(listener));
     if (count > 0 && event.data.fd == listener->mailbox.kick_fd) mailbox_hush(&listener->mailbox);
 }
 

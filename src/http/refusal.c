@@ -9,15 +9,13 @@
 
 #define BODIES_MAX 16 /* so many bodies of the largest size may be in memory at once */
 
-struct refusal refusal_of_head(const struct listener_options *options, const struct framing *head, size_t head_bytes,
-                               bool quiet) {
+struct refusal refusal_of_head(const struct listener_options *options, const struct framing *head) {
     const char *trouble = framing_trouble(head);
     if (trouble) return (struct refusal){ERR_BAD_REQUEST, trouble, true};
-    if (head_bytes > (size_t)options->max_header_bytes)
+    if (head->bytes > (size_t)options->max_header_bytes)
         return (struct refusal){ERR_HEADERS_LARGE, "the headers are larger than this server takes", true};
     if (framing_length(head) > options->max_body_bytes)
         return (struct refusal){ERR_TOO_LARGE, "Content-Length is larger than server.max_body", true};
-    if (quiet) return (struct refusal){ERR_STOPPING, "the server takes no more requests", true};
     return (struct refusal){0};
 }
 
@@ -26,6 +24,12 @@ struct refusal refusal_of_body(const struct listener_options *options, size_t bo
     if (body_bytes > most) return (struct refusal){ERR_TOO_LARGE, "the body is larger than server.max_body", true};
     if (held_bytes > most * BODIES_MAX) return (struct refusal){ERR_FULL, "too many large requests at once", true};
     return (struct refusal){0};
+}
+
+struct refusal refusal_of_wait(enum err err) {
+    if (err == ERR_STOPPING) return (struct refusal){err, "the server takes no more requests", true};
+    bool full = err == ERR_FULL;
+    return (struct refusal){err, full ? "too many requests wait already" : "the request was not taken in time", false};
 }
 
 struct str refusal_body(const struct refusal *refusal, char ret_text[REFUSAL_ROOM]) {

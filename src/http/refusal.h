@@ -16,11 +16,12 @@ struct refusal {
 };
 #define REFUSAL_ROOM 1024
 
-/* Whether a head is taken; its length counts everything up to the empty line. quiet: the server is stopping. */
-struct refusal refusal_of_head(const struct listener_options *options, const struct framing *head, size_t head_bytes,
-                               bool quiet);
+/* Whether a head is taken. */
+struct refusal refusal_of_head(const struct listener_options *options, const struct framing *head);
 /* Whether a body may grow to so many bytes while all bodies in memory together come to held_bytes. */
 struct refusal refusal_of_body(const struct listener_options *options, size_t body_bytes, size_t held_bytes);
+/* Why a whole request gets no reply from the loop: FULL, STORE_BUSY or STOPPING. */
+struct refusal refusal_of_wait(enum err err);
 
 /* The body. */
 struct str refusal_body(const struct refusal *refusal, char ret_text[REFUSAL_ROOM]);
