@@ -19,6 +19,7 @@ struct signals {
 struct server_options {
     struct str config_file;
     struct str config_text;              /* given instead of reading the file, when .p is not NULL: no reload then */
+    struct str connector_text;           /* one more connector, for `demo` */
     struct str listen;                   /* "host:port", overrides the configuration; "" = as configured */
     struct str store;                    /* likewise */
     const struct secret_source *secrets; /* NULL = the real ones */

@@ -12,7 +12,9 @@
 
 static enum err read_config(struct server *server, struct arena *arena, struct setup_input *input,
                             struct str *ret_problem) {
-    *input = (struct setup_input){.file = server->options.config_file, .text = server->options.config_text};
+    *input = (struct setup_input){.file = server->options.config_file,
+                                  .text = server->options.config_text,
+                                  .connector_text = server->options.connector_text};
     struct str folder = file_folder(input->file, arena);
     input->connectors_folder = str_fmt(arena, "%.*s/connectors", STR_ARG(folder));
     struct secret_source *secrets = arena_new(arena, struct secret_source);

@@ -66,6 +66,11 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     setup->text = str_dup(arena, input->text);
     setup->source.arena = arena;
     setup->connectors = load_connectors(arena, &setup->source, input->connectors_folder, findings);
+    if (input->connector_text.n) {
+        struct str text = str_dup(arena, input->connector_text);
+        const struct tree *document = config_parse(arena, STR("connector"), text, findings);
+        if (document) connectors_add(setup->connectors, document, findings);
+    }
     const struct tree *tree = config_parse(arena, file, setup->text, findings);
     if (!tree) return false;
     setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);

@@ -25,6 +25,7 @@ struct setup_input {
     struct str file, text; /* drumbeat.yaml */
     const struct secret_source *secrets;
     struct str connectors_folder; /* a user's own, beside the file; "" = none */
+    struct str connector_text;    /* one more connector document, as text; "" = none */
 };
 /* Everything but starting the engine. findings must have an arena of its own. NULL when there are errors. */
 struct setup *setup_load(const struct setup_input *input, struct findings *findings);
