@@ -231,8 +231,7 @@ static bool is_answer(const struct outcome *outcome) {
 static int64_t first_sent_us(const struct trial *trial) {
     const struct outcome *outcome = trial->outcome;
     bool reached = outcome->class == OUTCOME_DONE || outcome->class == OUTCOME_UNKNOWN || outcome->http_status;
-    if (trial->delivery->first_sent_us || outcome->unsent || !reached)
-        return trial->delivery->first_sent_us;
+    if (trial->delivery->first_sent_us || outcome->unsent || !reached) return trial->delivery->first_sent_us;
     return outcome->started_us ? outcome->started_us : trial->now_us;
 }
 
