@@ -32,12 +32,13 @@ struct str check_shown(struct checker *checker, struct str text) {
     return buf_str(&shown);
 }
 
-const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value) {
-    if (value->kind == TREE_MAP) return value;
-    if (value->kind == TREE_NULL) {
-        struct tree *nothing = arena_copy(checker->arena, value, sizeof *value);
-        nothing->kind = TREE_MAP;
-        return nothing;
+const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value,
+                                struct tree_mark mark) {
+    if (value->kind == TREE_MAP || value->kind == TREE_NULL) {
+        struct tree *map = arena_copy(checker->arena, value, sizeof *value);
+        map->kind = TREE_MAP;
+        map->mark = mark;
+        return map;
     }
     check_report(checker, value->mark, CODE_SHAPE, "%.*s takes a map of keys, each on a line of its own below it",
                  STR_ARG(subject));
@@ -63,7 +64,7 @@ static void read_section(struct checker *checker, const struct key *key, const s
     struct str where = checker->where;
     bool takes_secrets = checker->takes_secrets;
     enum section section = key_section(key->type);
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
     if (!map) return;
     checker->where = str_fmt(checker->arena, " in '%.*s'%.*s", STR_ARG(key->name), STR_ARG(where));
     checker->takes_secrets = section_takes_secrets(section);
@@ -99,14 +100,14 @@ static void check_retry(struct checker *checker, const struct key *key, const st
 /* Sources are checked and not kept. */
 static void check_sources(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)owner;
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
     for (size_t i = 0; map && i < map->count; i++) {
         struct source source = {0};
         check_name(checker, "source", map->names[i], map->name_marks[i]);
         checker->where = str_fmt(checker->arena, " in source '%.*s'", STR_ARG(map->names[i]));
         checker->takes_secrets = true;
         struct str subject = str_fmt(checker->arena, "source '%.*s'", STR_ARG(map->names[i]));
-        const struct tree *keys = check_is_map(checker, subject, map->items[i]);
+        const struct tree *keys = check_is_map(checker, subject, map->items[i], map->name_marks[i]);
         if (!keys) continue;
         check_known(checker, SECTION_SOURCE, keys, &source);
         check_unknown(checker, SECTION_SOURCE, keys);
@@ -163,7 +164,7 @@ void check_known(struct checker *checker, enum section section, const struct tre
 }
 
 void check_unknown(struct checker *checker, enum section section, const struct tree *map) {
-    for (size_t i = 0; i < map->count; i++) {
+    for (size_t i = 0; map->kind == TREE_MAP && i < map->count; i++) {
         if (key_find(section, map->names[i])) continue;
         struct suggestion near = {.wrong = map->names[i]};
         for (const struct key *key = NULL; (key = key_next(section, key));) suggestion_consider(&near, key->name);

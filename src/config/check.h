@@ -40,9 +40,10 @@ struct checker {
 /* check.c */
 void check_known(struct checker *checker, enum section section, const struct tree *map, void *owner);
 void check_unknown(struct checker *checker, enum section section, const struct tree *map);
-/* The value must be a map (or nothing); NULL when it is not, which is reported. subject: "'retry' in destination 'crm'"
- */
-const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value);
+/* The value must be a map, or nothing; NULL when it is not, which is reported. subject: "'retry' in destination 'crm'";
+ * mark: where the map's name stands, which is the place of what is missing in it. */
+const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value,
+                                struct tree_mark mark);
 /* Reports a name that is none. noun: "destination" */
 void check_name(struct checker *checker, const char *noun, struct str name, struct tree_mark mark);
 /* Where a key stands in a map; the map's own place when it is not there. */

@@ -47,7 +47,7 @@ static bool open_item(struct checker *checker, const struct tree *value, struct 
         item.mark = value->name_marks[0];
         struct str subject =
             str_fmt(checker->arena, "delivery '%.*s'%.*s", STR_ARG(item.name), STR_ARG(checker->where));
-        item.keys = check_is_map(checker, subject, value->items[0]);
+        item.keys = check_is_map(checker, subject, value->items[0], item.mark);
     } else if (value->kind == TREE_MAP && value->count > 1) {
         refuse_neighbours(checker, value);
     } else {
@@ -171,8 +171,8 @@ static void check_http_keys(struct checker *checker, const struct tree *keys) {
         struct suggestion near = {.wrong = keys->names[i]};
         for (const struct key *key = NULL; (key = key_next(SECTION_DELIVERY, key));)
             suggestion_consider(&near, key->name);
-        struct str hint = near.best.p ? suggestion_text(checker->arena, &near)
-                                      : STR("; the content of an http delivery stands under 'body'");
+        struct str hint = suggestion_text(checker->arena, &near);
+        if (!hint.n) hint = STR("; the content of an http delivery stands under 'body'");
         struct str shown = check_shown(checker, keys->names[i]);
         check_report(checker, keys->name_marks[i], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
                      STR_ARG(checker->where), STR_ARG(hint));

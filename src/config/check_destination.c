@@ -67,7 +67,7 @@ static bool read_header(struct checker *checker, const struct tree *map, size_t 
 void check_headers(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct destination_settings *destination = owner;
     struct str where = checker->where;
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
     if (!map) return;
     if (map->count > HEADERS_MAX) {
         check_report(checker, value->mark, CODE_BOUNDS, "more than %d headers%.*s", HEADERS_MAX, STR_ARG(where));
@@ -276,7 +276,7 @@ static void check_destination(struct checker *checker, const struct tree *value,
     checker->where = str_fmt(checker->arena, " in %.*s", STR_ARG(subject));
     destination->account = destination->name;
     destination->fields.arena = checker->arena;
-    const struct tree *map = check_is_map(checker, subject, value);
+    const struct tree *map = check_is_map(checker, subject, value, destination->mark);
     if (!map) return;
     *target = find_target(checker, map, destination);
     struct str type = destination->type;
@@ -291,7 +291,7 @@ static void check_destination(struct checker *checker, const struct tree *value,
 
 void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct settings *settings = owner;
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
     if (!map) return;
     settings->destinations = arena_array(checker->arena, struct destination_settings, map->count);
     settings->destination_count = map->count;

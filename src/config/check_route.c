@@ -22,7 +22,7 @@ void check_types(struct checker *checker, const struct key *key, const struct tr
         if (event_type_valid(type))
             settings->types[settings->type_count++] = type;
         else
-            scalar_refuse(checker, key, value->items[i], CODE_NAME);
+            scalar_refuse(checker, key, value->items[i], CODE_VALUE);
     }
 }
 
@@ -58,7 +58,7 @@ static void read_pattern(struct checker *checker, const struct key *key, const s
     struct str pattern;
     if (!scalar_text(checker, key, value, &pattern)) return;
     if (!pattern_valid(pattern, key->max)) {
-        scalar_refuse(checker, key, value, CODE_NAME);
+        scalar_refuse(checker, key, value, CODE_VALUE);
         return;
     }
     if (tree_get(checker->document, STR("types"))) check_declared(checker, value, pattern);
@@ -82,7 +82,7 @@ void check_patterns(struct checker *checker, const struct key *key, const struct
 static void check_route(struct checker *checker, const struct tree *value, struct route_settings *route) {
     struct str subject = str_fmt(checker->arena, "route '%.*s'", STR_ARG(route->name));
     checker->where = str_fmt(checker->arena, " in %.*s", STR_ARG(subject));
-    const struct tree *map = check_is_map(checker, subject, value);
+    const struct tree *map = check_is_map(checker, subject, value, route->mark);
     if (!map) return;
     check_known(checker, SECTION_ROUTE, map, route);
     check_unknown(checker, SECTION_ROUTE, map);
@@ -92,7 +92,7 @@ static void check_route(struct checker *checker, const struct tree *value, struc
 
 void check_routes(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct settings *settings = owner;
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value);
+    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
     if (!map) return;
     settings->routes = arena_array(checker->arena, struct route_settings, map->count);
     settings->route_count = map->count;

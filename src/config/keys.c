@@ -86,22 +86,34 @@ bool section_takes_secrets(enum section section) {
     return sections[section].secrets;
 }
 
-/* Two neighbours exchanged count as two. */
 static size_t distance_allowed(struct str wrong) {
     return wrong.n <= 3 ? 1 : wrong.n <= 6 ? 2 : 3;
 }
 
+/* The commonest slip, which counts as two in an edit distance: two neighbours exchanged. */
+static bool is_exchanged(struct str a, struct str b) {
+    size_t at = 0;
+    while (at < a.n && at < b.n && a.p[at] == b.p[at]) at++;
+    if (a.n != b.n || at + 2 > a.n || a.p[at] != b.p[at + 1] || a.p[at + 1] != b.p[at]) return false;
+    return str_eq(str_sub(a, at + 2, a.n), str_sub(b, at + 2, b.n));
+}
+
+static size_t name_distance(struct str wrong, struct str name) {
+    if (str_eq_nocase(wrong, name)) return 0;
+    return is_exchanged(wrong, name) ? 1 : str_distance(wrong, name, distance_allowed(wrong));
+}
+
 void suggestion_consider(struct suggestion *suggestion, struct str name) {
-    size_t allowed = distance_allowed(suggestion->wrong);
-    bool same = str_eq_nocase(suggestion->wrong, name);
-    size_t distance = same ? 0 : str_distance(suggestion->wrong, name, allowed);
-    if (distance > allowed || (distance && distance >= suggestion->wrong.n)) return;
+    size_t distance = name_distance(suggestion->wrong, name);
+    if (distance > distance_allowed(suggestion->wrong)) return;
+    if (distance && distance >= suggestion->wrong.n) return; /* nothing of it would be left */
     if (suggestion->best.p && distance >= suggestion->distance) return;
     suggestion->best = name;
     suggestion->distance = distance;
 }
 
 struct str suggestion_text(struct arena *arena, const struct suggestion *suggestion) {
+    if (str_find(suggestion->wrong, ':') != SIZE_MAX) return STR("; is a blank missing behind its ':'?");
     if (!suggestion->best.p) return STR("");
     return str_fmt(arena, "; did you mean '%.*s'?", STR_ARG(suggestion->best));
 }

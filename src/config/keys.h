@@ -94,7 +94,7 @@ struct suggestion {
     size_t distance;
 };
 void suggestion_consider(struct suggestion *suggestion, struct str name);
-/* "; did you mean 'limit'?", or "" */
+/* "; did you mean 'limit'?", or "". */
 struct str suggestion_text(struct arena *arena, const struct suggestion *suggestion);
 
 #endif

@@ -188,7 +188,7 @@ static void read_text(struct checker *checker, const struct key *key, const stru
     if (!scalar_text(checker, key, value, &text) || !within_length(checker, key, value, text)) return;
     if (key->type == KEY_SECRET) expand_refuse_literal(checker, check_subject(checker, key->name), value);
     if (key->type == KEY_ACCOUNT && !is_account(text))
-        scalar_refuse(checker, key, value, CODE_NAME);
+        scalar_refuse(checker, key, value, CODE_VALUE);
     else
         *(struct str *)place = text;
 }

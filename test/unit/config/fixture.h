@@ -1,0 +1,85 @@
+/* What the tests of this room share: a catalog with two connectors, secrets
+ * that are all there but MISSING_*, and a text read to settings. */
+#ifndef TEST_CONFIG_FIXTURE_H
+#define TEST_CONFIG_FIXTURE_H
+
+#include "config/config.h"
+
+#include <string.h>
+
+#define CANARY "canary-5f2a"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct catalog_name fixture_hubspot_fields[] = {
+    {{"token", 5}, true, true, {"A private app's token.", 22}},
+    {{"region", 6}, false, false, {"eu1 or na1.", 11}},
+};
+static struct catalog_name fixture_contact_params[] = {
+    {{"email", 5}, true, false, {"Who.", 4}},
+    {{"firstname", 9}, false, false, {"", 0}},
+    {{"lead_source", 11}, false, false, {"", 0}},
+};
+static struct catalog_name fixture_deal_params[] = {{{"name", 4}, true, false, {"", 0}}};
+static struct catalog_action fixture_hubspot_actions[] = {
+    {{"contact", 7}, fixture_contact_params, COUNT(fixture_contact_params)},
+    {{"deal", 4}, fixture_deal_params, COUNT(fixture_deal_params)},
+};
+static struct catalog_name fixture_slack_fields[] = {{{"url", 3}, true, true, {"The webhook's URL.", 18}}};
+static struct catalog_name fixture_message_params[] = {
+    {{"text", 4}, true, false, {"", 0}},
+    {{"body", 4}, false, false, {"", 0}},
+};
+static struct catalog_action fixture_slack_actions[] = {
+    {{"message", 7}, fixture_message_params, COUNT(fixture_message_params)},
+};
+static struct catalog_entry fixture_entries[] = {
+    {{"http", 4}, NULL, 0, NULL, 0},
+    {{"hubspot", 7},
+     fixture_hubspot_fields,
+     COUNT(fixture_hubspot_fields),
+     fixture_hubspot_actions,
+     COUNT(fixture_hubspot_actions)},
+    {{"slack", 5},
+     fixture_slack_fields,
+     COUNT(fixture_slack_fields),
+     fixture_slack_actions,
+     COUNT(fixture_slack_actions)},
+};
+static const struct catalog fixture_catalog = {fixture_entries, COUNT(fixture_entries)};
+
+/* MISSING_X is nowhere, URL_X a URL, TEXT_X what follows, ENV_X comes with a note; each holds the canary. */
+static inline bool fixture_lookup(void *self, struct str name, struct arena *arena, struct str *ret_value,
+                                  struct str *ret_note) {
+    size_t *asked = self;
+    if (asked) ++*asked;
+    *ret_note = STR("");
+    if (str_starts(name, STR("MISSING_"))) {
+        *ret_note = STR("looked in /run/secrets/ and the environment");
+        return false;
+    }
+    if (str_starts(name, STR("ENV_"))) *ret_note = STR("from the environment");
+    if (str_starts(name, STR("URL_")))
+        *ret_value = STR("https://" CANARY ".example.com/hook");
+    else if (str_starts(name, STR("PRIVATE_")))
+        *ret_value = STR("http://127.0.0.1/" CANARY);
+    else if (str_starts(name, STR("LINES_")))
+        *ret_value = STR(CANARY "\r\nx: y");
+    else
+        *ret_value = str_fmt(arena, "%s-%.*s", CANARY, STR_ARG(name));
+    return true;
+}
+
+/* Settings, or NULL when the text did not parse. */
+static inline struct settings *fixture_read(struct arena *arena, struct str text, struct findings *findings) {
+    struct secret_source secrets = {fixture_lookup, NULL};
+    *findings = (struct findings){.arena = arena};
+    struct tree *tree = config_parse(arena, STR("drumbeat.yaml"), text, findings);
+    return tree ? config_check(arena, tree, &fixture_catalog, &secrets, findings) : NULL;
+}
+
+static inline bool fixture_holds(struct str text, const char *part) {
+    return memmem(text.p ? text.p : "", text.n, part, strlen(part)) != NULL;
+}
+
+#endif
