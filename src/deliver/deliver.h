@@ -41,24 +41,24 @@ void deliver_take(struct deliver *deliver, size_t desk, size_t sends, int64_t no
 /* Learning from outcomes. */
 void deliver_record(struct deliver *deliver, size_t desk, int64_t now_us, bool good);
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us);
-void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us,
-                   struct str reason); /* 0 = until resumed; reason copied */
-void deliver_resume(struct deliver *deliver,
-                    size_t desk); /* also closes the breaker and ends the account's quiet spell */
-/* The earliest due moment known for a desk; lowered by plans and settles, set anew after a claim found less than asked.
- */
+/* until_us 0 = until resumed. The last word holds. The reason is copied. */
+void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason);
+/* Also closes the breaker and ends the account's quiet spell. */
+void deliver_resume(struct deliver *deliver, size_t desk);
+/* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
 
 void deliver_commit(struct deliver *deliver);
 void deliver_rollback(struct deliver *deliver);
 
-/* Not staged. After the commit each send taken either starts or stays unsent, and each that started ends once. */
-void deliver_started(struct deliver *deliver, size_t desk, size_t sends,
-                     int64_t at_us); /* they left: limits count from at_us */
-void deliver_unsent(struct deliver *deliver,
-                    size_t desk); /* one will never leave: its slot and its place in the limits are free */
-void deliver_ended(struct deliver *deliver, size_t desk); /* one that started came back: its slot is free */
+/* Not staged. After the commit each send taken either starts or stays unsent, and each that started ends once.
+ *   started  they left: the limits count them from at_us
+ *   unsent   one will never leave: its slot and its place in the limits are free
+ *   ended    one that started came back: its slot is free */
+void deliver_started(struct deliver *deliver, size_t desk, size_t sends, int64_t at_us);
+void deliver_unsent(struct deliver *deliver, size_t desk);
+void deliver_ended(struct deliver *deliver, size_t desk);
 
 bool deliver_is_due(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* When the loop must look again, over all desks: the earliest moment, now_us or later, at which one is due and has a
@@ -70,7 +70,7 @@ struct desk_view {
     bool closed;
     bool paused;
     int64_t paused_until_us; /* 0 = until resumed */
-    struct str pause_reason; /* "" when not paused; lives until the next pause */
+    struct str pause_reason; /* "" when not paused; the desk's own, lives until it changes */
     struct breaker breaker;
     int64_t quiet_until_us; /* the account's; 0 = never was one */
     size_t in_flight;

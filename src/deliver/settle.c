@@ -6,11 +6,10 @@
 
 #include <assert.h>
 
-#define NAMED_MIN_US US_PER_S
-#define NAMED_MAX_US (24 * US_PER_HOUR)
-#define SLOW_LANE_US US_PER_HOUR
-#define THROTTLED_FREE_MAX                                                                                             \
-    100 /* attempts of one delivery: a provider that throttles for ever is not asked every second */
+#define NAMED_MIN_US       US_PER_S
+#define NAMED_MAX_US       (24 * US_PER_HOUR)
+#define SLOW_LANE_US       US_PER_HOUR
+#define THROTTLED_FREE_MAX 100 /* attempts: a provider that throttles for ever is not asked every second */
 
 #define DOUBT "it may have been delivered: look there, then resolve it as delivered, not-delivered or retry"
 
@@ -35,12 +34,12 @@ static int64_t after(int64_t at_us, int64_t span_us) {
 
 /* The moment that the provider named for the next try, or 0. */
 static int64_t named_us(const struct trial *trial) {
-    int64_t named_us = trial->outcome->not_before_us;
-    if (trial->outcome->throttled && trial->outcome->quiet_until_us > named_us)
-        named_us = trial->outcome->quiet_until_us;
-    if (!named_us) return 0;
+    const struct outcome *outcome = trial->outcome;
+    int64_t at_us = outcome->not_before_us;
+    if (outcome->throttled && outcome->quiet_until_us > at_us) at_us = outcome->quiet_until_us;
+    if (!at_us) return 0;
     int64_t low_us = trial->now_us + NAMED_MIN_US, high_us = trial->now_us + NAMED_MAX_US;
-    return named_us < low_us ? low_us : named_us > high_us ? high_us : named_us;
+    return at_us < low_us ? low_us : at_us > high_us ? high_us : at_us;
 }
 
 static bool within_give_up(const struct trial *trial, int64_t due_us) {
