@@ -172,7 +172,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     }
     if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
     server_publish(server, true);
-    server_banner(server, server->clock.now_us(server->clock.self) - began_us);
+    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
     *ret_server = server;
     return ERR_NONE;
 }

@@ -25,6 +25,7 @@ struct server_options {
     const struct secret_source *secrets; /* NULL = the real ones */
     bool hold;
     bool banner; /* where things are, on stderr */
+    bool quiet;  /* neither banner nor ready line */
     struct log log;
     struct signals *signals;
 };
