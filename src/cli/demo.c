@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/when.h"
+#include "cli/commands.h"
 
 static const char connector_text[] = "version: 1\n"
                                      "name: demo-crm\n"

@@ -6,7 +6,6 @@
 
 #include "cli/command.h"
 
-command_run command_demo; /* --port N, --script */
 
 /* ---- demo_world.c: crm, mail and chat on a loopback port of their own, on a thread of their own ---- */
 struct demo_world;
