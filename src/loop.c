@@ -66,7 +66,7 @@ static enum err save_desks(struct turn *turn) {
                                                    .pause_reason = view.pause_reason,
                                                    .breaker_state = view.breaker.state,
                                                    .breaker_until_us = view.breaker.until_us,
-                                                   .breaker_failures = view.breaker.consecutive,
+                                                   .breaker_failures = breaker_failures(&view.breaker),
                                                    .breaker_ramp = view.breaker.ramp,
                                                    .quiet_until_us = view.quiet_until_us};
         }

@@ -23,10 +23,10 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
                                  .paused_until_us = states[i].paused_until_us,
                                  .pause_reason = states[i].pause_reason,
                                  .quiet_until_us = states[i].quiet_until_us};
-        view.breaker = (struct breaker){.state = (enum breaker_state)states[i].breaker_state,
-                                        .consecutive = states[i].breaker_failures,
-                                        .ramp = states[i].breaker_ramp,
-                                        .until_us = states[i].breaker_until_us};
+        const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+        if (!settings) continue;
+        view.breaker = breaker_restored(&settings->breaker, states[i].breaker_state, states[i].breaker_until_us,
+                                        states[i].breaker_failures, states[i].breaker_ramp, now_us);
         deliver_restore(loop->deliver, desk, &view, now_us);
     }
     return ERR_NONE;

@@ -66,13 +66,21 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
     if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
 }
 
+/* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. */
 static void settle_one(struct turn *turn, const struct delivery *delivery, const struct destination_settings *settings,
-                       size_t desk, const struct outcome *outcome, bool speaks_for_the_call) {
+                       size_t desk, const struct outcome *outcome, bool speaks_for_the_call, bool in_step) {
     struct loop *loop = turn->loop;
     struct settled settled = settle_outcome(delivery, outcome, settings, turn->now_us, &loop->rng, turn->arena);
+    settled.keep_batch = settled.keep_batch && in_step;
     turn_settlement(turn, delivery, desk, outcome, &settled);
     if (speaks_for_the_call) learn(turn, desk, outcome, &settled);
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
+}
+
+static bool same_class(const struct outcome *outcomes, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (outcomes[i].class != outcomes[0].class) return false;
+    return true;
 }
 
 static void settle_flight(struct turn *turn, const struct completion *completion) {
@@ -90,8 +98,9 @@ static void settle_flight(struct turn *turn, const struct completion *completion
         connect_lookup_answer(&context, &completion->answer, loop->in_force.evaluator, outcomes);
     else
         connect_answer(&context, &completion->answer, loop->in_force.evaluator, outcomes);
+    bool in_step = same_class(outcomes, flight->count);
     for (size_t i = 0; i < flight->count; i++)
-        settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0);
+        settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
 }
 
 enum err turn_settle_finished(struct turn *turn) {
@@ -111,7 +120,7 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
     size_t desk = deliver_desk(loop->deliver, delivery->destination);
     const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
     if (settings) {
-        settle_one(turn, delivery, settings, desk, &outcome, false);
+        settle_one(turn, delivery, settings, desk, &outcome, false, true);
         return;
     }
     struct settled held = {.status = DELIVERY_HELD,
