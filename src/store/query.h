@@ -1,6 +1,7 @@
 /* store/query.h - what the API and the CLI read: lists, single rows, counts.
- * Every list is bounded and goes on from an opaque cursor (the last row's
- * seq). Same rules as store/store.h. */
+ * Every list is bounded, in rows, in bytes and in how many rows it looks at,
+ * and goes on from an opaque cursor (store_next_cursor). Same rules as
+ * store/store.h. */
 #ifndef STORE_QUERY_H
 #define STORE_QUERY_H
 
@@ -15,7 +16,7 @@ struct event_query {
     size_t limit;
     int64_t cursor; /* rows with a smaller seq only; 0 = from the newest */
 };
-/* Newest first. */
+/* Newest first. Fewer than limit does not mean that this was all: ask store_next_cursor. */
 MUST_USE enum err store_event_list(struct store *store, const struct event_query *query, struct arena *arena,
                                    struct event **ret_events, size_t *ret_count);
 MUST_USE enum err store_event_get(struct store *store, struct uuid id, struct arena *arena,
@@ -23,6 +24,10 @@ MUST_USE enum err store_event_get(struct store *store, struct uuid id, struct ar
 /* An id from a unique prefix of at least 6 characters; NOT_FOUND, or LIMIT when several fit. */
 MUST_USE enum err store_event_by_prefix(struct store *store, struct str prefix, struct arena *arena,
                                         struct uuid *ret_id);
+
+/* Where the last event or delivery list stopped; 0 when it came to the end. A selective filter over a long history may
+ * stop before it found limit rows, or any. */
+int64_t store_next_cursor(const struct store *store);
 
 struct delivery_query {
     int status; /* enum delivery_status, or -1 */

@@ -1,0 +1,150 @@
+/* store/act.c - what an operator may do to deliveries and events; each act and its audit row are one transaction. */
+#include "store/admin.h"
+
+#include "store/query.h"
+#include "store/row.h"
+
+#define FROM(name) (1u << DELIVERY_##name)
+static const struct act_rule {
+    const char *name; /* in the audit; VERIFY_ATTEMPTS knows "resolve delivered" */
+    unsigned from;
+    enum delivery_status to;
+    const char *error; /* what the delivery's last_error begins with; NULL = none */
+} rules[] = {
+    [ACT_RETRY] = {"retry", FROM(PENDING) | FROM(HELD) | FROM(UNKNOWN), DELIVERY_PENDING, NULL},
+    [ACT_CANCEL] = {"cancel", FROM(PENDING) | FROM(HELD) | FROM(UNKNOWN), DELIVERY_SKIPPED, "cancelled"},
+    [ACT_RESOLVE_DELIVERED] = {"resolve delivered", FROM(HELD) | FROM(UNKNOWN), DELIVERY_COMPLETED, NULL},
+    [ACT_RESOLVE_NOT_DELIVERED] = {"resolve not-delivered", FROM(HELD) | FROM(UNKNOWN), DELIVERY_FAILED,
+                                   "resolved as not delivered"},
+    [ACT_RESOLVE_RETRY] = {"resolve retry", FROM(HELD) | FROM(UNKNOWN), DELIVERY_PENDING, NULL},
+};
+
+/* "cancelled by ada: the list was wrong" */
+static struct str act_text(const char *what, struct str actor, struct str note, struct arena *arena) {
+    return str_fmt(arena, "%s by %.*s%s%.*s", what, STR_ARG(actor), note.n ? ": " : "", STR_ARG(note));
+}
+
+/* Sent alone from now on, unless it waits in a frozen set whose other members go the same way. */
+static enum err send_again(struct store *store, const struct delivery *delivery, int64_t now_us, struct arena *arena) {
+    bool keep_batch = delivery->status == DELIVERY_PENDING;
+    const struct sql_value params[] = {sql_uuid(&delivery->id), sql_int(now_us), sql_int(keep_batch)};
+    return store_run(store, SQL_DELIVERY_RETRY, params, 1, arena, NULL);
+}
+
+static enum err end_delivery(struct store *store, const struct delivery *delivery, const struct act_rule *rule,
+                             struct str actor, struct str note, int64_t now_us, struct arena *arena) {
+    struct str error = rule->error ? act_text(rule->error, actor, note, arena) : STR_NONE;
+    const struct sql_value params[] = {
+        sql_uuid(&delivery->id),
+        sql_str(str_from(delivery_status_text(rule->to))),
+        sql_str_or_null(error),
+        sql_int(now_us),
+    };
+    const struct ending ending = {delivery->event_id, delivery->destination, delivery->order_key};
+    TRY(store_run(store, SQL_DELIVERY_ACT, params, 1, arena, NULL));
+    return store_ended(store, &ending, 1, now_us, arena);
+}
+
+/* The event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole event is
+ * about to run again. */
+static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
+                         struct event *ret_event) {
+    const struct sql_value place[] = {sql_uuid(&failed->event_id), sql_str(failed->destination), sql_str(failed->step),
+                                      sql_int(failed->run)};
+    const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
+    struct sql_result result;
+    struct event event;
+    TRY(store_event_get(store, failed->event_id, arena, &event));
+    TRY(store_run(store, SQL_DELIVERY_REPLACED, place, 1, arena, &result));
+    if (result.rows[0].values[0].number || event.status == EVENT_PENDING) return ERR_NOT_NOW;
+    TRY(store_run(store, SQL_EVENT_REOPEN, reopen, 1, arena, NULL));
+    *ret_event = event;
+    return ERR_NONE;
+}
+
+static enum err run_again(struct store *store, const struct delivery *failed, int64_t now_us, struct hasher *hasher,
+                          struct arena *arena, struct uuid *ret_id) {
+    struct event event;
+    bool blocked;
+    TRY(next_run(store, failed, now_us, arena, &event));
+    struct delivery again = {
+        .id = delivery_derive_id(hasher, event.key, failed->destination, failed->step, event.run),
+        .event_id = failed->event_id,
+        .destination = failed->destination,
+        .action = failed->action,
+        .route = failed->route,
+        .step = failed->step,
+        .run = event.run,
+        .status = DELIVERY_PENDING,
+        .due_us = now_us,
+        .first_due_us = now_us,
+        .params = failed->params,
+        .order_key = failed->order_key,
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+    TRY(store_plan(store, &again, 1, arena, &blocked));
+    *ret_id = again.id;
+    return ERR_NONE;
+}
+
+enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
+                            struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
+                            struct delivery *ret_after) {
+    const struct act_rule *rule = &rules[act];
+    struct uuid after = id;
+    struct delivery delivery;
+    TRY(store_delivery_get(store, id, arena, &delivery));
+    if (act == ACT_RETRY && delivery.status == DELIVERY_FAILED)
+        TRY(run_again(store, &delivery, now_us, hasher, arena, &after));
+    else if (!(rule->from & (1u << delivery.status)))
+        return ERR_NOT_NOW;
+    else if (rule->to == DELIVERY_PENDING)
+        TRY(send_again(store, &delivery, now_us, arena));
+    else
+        TRY(end_delivery(store, &delivery, rule, actor, note, now_us, arena));
+    struct str detail =
+        str_fmt(arena, "%s%s%.*s", delivery_status_text(delivery.status), note.n ? ": " : "", STR_ARG(note));
+    TRY(store_audit(store, actor, str_from(rule->name), uuid_str(arena, id), detail, now_us));
+    return store_delivery_get(store, after, arena, ret_after);
+}
+
+/* ---- events ---- */
+
+static enum err cancel_waiting(struct store *store, struct uuid id, struct str error, int64_t now_us,
+                               struct arena *arena, size_t *ret_count) {
+    const struct sql_value param = sql_uuid(&id);
+    struct sql_result waiting;
+    TRY(store_run(store, SQL_DELIVERY_WAITING, &param, 1, arena, &waiting));
+    struct sql_value *params = arena_array(arena, struct sql_value, waiting.count * 4);
+    struct ending *endings = arena_array(arena, struct ending, waiting.count);
+    for (size_t i = 0; i < waiting.count; i++) {
+        const struct sql_value *row = waiting.rows[i].values; /* id, destination, order key */
+        params[i * 4] = row[0];
+        params[i * 4 + 1] = sql_str(str_from(delivery_status_text(DELIVERY_SKIPPED)));
+        params[i * 4 + 2] = sql_str(error);
+        params[i * 4 + 3] = sql_int(now_us);
+        endings[i] = (struct ending){id, row[1].text, row[2].text};
+    }
+    TRY(store_run(store, SQL_DELIVERY_ACT, params, waiting.count, arena, NULL));
+    TRY(store_ended(store, endings, waiting.count, now_us, arena));
+    *ret_count = waiting.count;
+    return ERR_NONE;
+}
+
+enum err store_event_cancel(struct store *store, struct uuid id, struct str actor, int64_t now_us, struct arena *arena,
+                            size_t *ret_cancelled) {
+    struct str error = act_text("cancelled", actor, STR_NONE, arena);
+    const struct sql_value params[] = {sql_uuid(&id), sql_str(error), sql_int(now_us)};
+    struct sql_result pending;
+    struct event event;
+    size_t deliveries;
+    TRY(store_event_get(store, id, arena, &event));
+    TRY(store_run(store, SQL_EVENT_CANCEL, params, 1, arena, &pending));
+    TRY(cancel_waiting(store, id, error, now_us, arena, &deliveries));
+    if (pending.changes == 0 && deliveries == 0) return ERR_NOT_NOW;
+    struct str detail = str_fmt(arena, "%s, %zu deliveries", event_status_text(event.status), deliveries);
+    TRY(store_audit(store, actor, STR("cancel"), uuid_str(arena, id), detail, now_us));
+    *ret_cancelled = (size_t)pending.changes + deliveries;
+    return ERR_NONE;
+}

@@ -1,0 +1,54 @@
+/* store/count.c - how much waits, and since when. */
+#include "store/query.h"
+
+#include "base/map.h"
+#include "base/when.h"
+#include "store/row.h"
+
+/* Which statuses the columns behind the destination count, per statement. */
+struct counting {
+    enum sql_statement statement;
+    bool final;
+    size_t columns;
+    enum delivery_status statuses[4];
+};
+#define OPEN_STATUSES                                                                                                  \
+    { DELIVERY_PENDING, DELIVERY_PROCESSING, DELIVERY_UNKNOWN, DELIVERY_HELD }
+static const struct counting countings[] = {
+    {SQL_COUNT_CLAIMABLE, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_BLOCKED, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_PROCESSING, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_HELD, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_FINAL, true, 3, {DELIVERY_COMPLETED, DELIVERY_FAILED, DELIVERY_SKIPPED}},
+};
+
+static void add_row(struct map *destinations, const struct counting *counting, const struct sql_value *values) {
+    struct destination_counts *counts = map_get(destinations, values[0].text);
+    if (!counts) {
+        counts = arena_new(destinations->arena, struct destination_counts);
+        counts->destination = values[0].text;
+        map_set(destinations, counts->destination, counts);
+    }
+    for (size_t i = 0; i < counting->columns; i++) counts->by_status[counting->statuses[i]] += values[i + 1].number;
+}
+
+enum err store_counts(struct store *store, bool all, struct arena *arena, struct destination_counts **ret_counts,
+                      size_t *ret_count) {
+    struct map destinations = {.arena = arena};
+    for (size_t i = 0; i < sizeof countings / sizeof *countings; i++) {
+        struct sql_result result;
+        if (countings[i].final && !all) continue;
+        TRY(store_run(store, countings[i].statement, NULL, 1, arena, &result));
+        for (size_t j = 0; j < result.count; j++) add_row(&destinations, &countings[i], result.rows[j].values);
+    }
+    struct destination_counts *counts = arena_array(arena, struct destination_counts, destinations.count);
+    for (size_t i = 0; i < destinations.count; i++)
+        counts[i] = *(const struct destination_counts *)destinations.slots[i].value;
+    *ret_counts = counts;
+    *ret_count = destinations.count;
+    return ERR_NONE;
+}
+
+enum err store_oldest_due(struct store *store, int64_t *ret_due_us) {
+    return store_ask(store, SQL_DELIVERY_OLDEST, NULL, WHEN_NEVER, ret_due_us);
+}

@@ -1,0 +1,22 @@
+/* store/list.h - one page of a list, for events and deliveries alike. Private
+ * to this room. */
+#ifndef STORE_LIST_H
+#define STORE_LIST_H
+
+#include "store/row.h"
+
+/* statement takes: from seq, below seq, three filters (NULL = any), since, until, limit; gives the seq first, newest
+ * row first. */
+struct list {
+    enum sql_statement statement, last, made; /* the list, max(seq), when the first from a seq on was made */
+    bool indexed;                             /* finds its rows by an index: no need to look at windows */
+    struct sql_value filters[3];
+    int64_t since_us, until_us; /* 0 = open */
+    size_t limit;
+    int64_t cursor;
+};
+/* Rows' values in order; sets store->next_cursor. */
+MUST_USE enum err list_rows(struct store *store, const struct list *list, struct arena *arena,
+                            const struct sql_value ***ret_rows, size_t *ret_count);
+
+#endif

@@ -1,0 +1,164 @@
+/* store/query.c - see query.h: lists and single rows. */
+#include "store/query.h"
+
+#include "store/list.h"
+
+#include <string.h>
+
+#define PREFIX_MIN 6
+
+int64_t store_next_cursor(const struct store *store) {
+    return store->next_cursor;
+}
+
+/* ---- events ---- */
+
+enum err store_event_list(struct store *store, const struct event_query *query, struct arena *arena,
+                          struct event **ret_events, size_t *ret_count) {
+    const struct sql_value **rows;
+    size_t count;
+    struct list list = {
+        .statement = query->status == EVENT_FAILED ? SQL_EVENT_LIST_FAILED : SQL_EVENT_LIST,
+        .last = SQL_EVENT_LAST,
+        .made = SQL_EVENT_MADE,
+        .indexed = query->status == EVENT_FAILED,
+        .filters = {{.kind = SQL_NULL}, sql_str_or_null(query->type), sql_str_or_null(query->source)},
+        .since_us = query->since_us,
+        .until_us = query->until_us,
+        .limit = query->limit,
+        .cursor = query->cursor,
+    };
+    if (query->status >= 0) list.filters[0] = sql_str(str_from(event_status_text((enum event_status)query->status)));
+    TRY(list_rows(store, &list, arena, &rows, &count));
+    struct event *events = arena_array(arena, struct event, count);
+    for (size_t i = 0; i < count; i++) TRY(row_event(rows[i], &events[i]));
+    *ret_events = events;
+    *ret_count = count;
+    return ERR_NONE;
+}
+
+enum err store_event_get(struct store *store, struct uuid id, struct arena *arena, struct event *ret_event) {
+    const struct sql_value param = sql_uuid(&id);
+    struct sql_result result;
+    TRY(store_run(store, SQL_EVENT_GET, &param, 1, arena, &result));
+    return result.count ? row_event(result.rows[0].values, ret_event) : ERR_NOT_FOUND;
+}
+
+/* ---- ids from prefixes ---- */
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The smallest and the largest id that begin so; dashes count for nothing. */
+static bool prefix_range(struct str prefix, struct uuid *ret_low, struct uuid *ret_high) {
+    struct uuid low = {0}, high;
+    size_t digits = 0;
+    memset(&high, 0xff, sizeof high);
+    for (size_t i = 0; i < prefix.n; i++) {
+        int digit = hex_digit(prefix.p[i]);
+        if (prefix.p[i] == '-') continue;
+        if (digit < 0 || digits == 2 * sizeof low.b) return false;
+        unsigned shift = digits % 2 ? 0 : 4;
+        low.b[digits / 2] = (uint8_t)(low.b[digits / 2] | digit << shift);
+        high.b[digits / 2] = (uint8_t)((high.b[digits / 2] & ~(0xf << shift)) | digit << shift);
+        digits++;
+    }
+    *ret_low = low;
+    *ret_high = high;
+    return digits >= PREFIX_MIN;
+}
+
+static enum err find_prefix(struct store *store, enum sql_statement statement, struct str prefix, struct arena *arena,
+                            struct uuid *ret_id) {
+    struct uuid low, high;
+    struct sql_result result;
+    if (!prefix_range(prefix, &low, &high)) return ERR_NOT_FOUND;
+    TRY(store_run(store, statement, (struct sql_value[]){sql_uuid(&low), sql_uuid(&high)}, 1, arena, &result));
+    if (result.count == 0) return ERR_NOT_FOUND;
+    if (result.count > 1) return ERR_LIMIT;
+    *ret_id = sql_to_uuid(&result.rows[0].values[0]);
+    return ERR_NONE;
+}
+
+enum err store_event_by_prefix(struct store *store, struct str prefix, struct arena *arena, struct uuid *ret_id) {
+    return find_prefix(store, SQL_EVENT_BY_PREFIX, prefix, arena, ret_id);
+}
+
+enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct arena *arena, struct uuid *ret_id) {
+    return find_prefix(store, SQL_DELIVERY_BY_PREFIX, prefix, arena, ret_id);
+}
+
+/* ---- deliveries ---- */
+
+/* Those that few rows share have an index of their own. */
+static enum sql_statement delivery_statement(const struct delivery_query *query) {
+    if (!uuid_is_zero(query->event_id)) return SQL_DELIVERY_LIST_EVENT;
+    switch (query->status) {
+    case DELIVERY_HELD:
+        return SQL_DELIVERY_LIST_HELD;
+    case DELIVERY_FAILED:
+        return SQL_DELIVERY_LIST_FAILED;
+    case DELIVERY_PROCESSING:
+        return SQL_DELIVERY_LIST_PROCESSING;
+    default:
+        return SQL_DELIVERY_LIST;
+    }
+}
+
+enum err store_delivery_list(struct store *store, const struct delivery_query *query, struct arena *arena,
+                             struct delivery **ret_deliveries, size_t *ret_count) {
+    const struct sql_value **rows;
+    size_t count;
+    struct list list = {
+        .statement = delivery_statement(query),
+        .last = SQL_DELIVERY_LAST,
+        .made = SQL_DELIVERY_MADE,
+        .indexed = delivery_statement(query) != SQL_DELIVERY_LIST,
+        .filters = {{.kind = SQL_NULL}, sql_str_or_null(query->destination), sql_uuid_or_null(&query->event_id)},
+        .since_us = query->since_us,
+        .until_us = query->until_us,
+        .limit = query->limit,
+        .cursor = query->cursor,
+    };
+    if (query->status >= 0)
+        list.filters[0] = sql_str(str_from(delivery_status_text((enum delivery_status)query->status)));
+    TRY(list_rows(store, &list, arena, &rows, &count));
+    struct delivery *deliveries = arena_array(arena, struct delivery, count);
+    for (size_t i = 0; i < count; i++) TRY(row_delivery(rows[i], &deliveries[i]));
+    *ret_deliveries = deliveries;
+    *ret_count = count;
+    return ERR_NONE;
+}
+
+enum err store_delivery_get(struct store *store, struct uuid id, struct arena *arena, struct delivery *ret_delivery) {
+    const struct sql_value param = sql_uuid(&id);
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_GET, &param, 1, arena, &result));
+    return result.count ? row_delivery(result.rows[0].values, ret_delivery) : ERR_NOT_FOUND;
+}
+
+enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena, struct attempt **ret_attempts,
+                        size_t *ret_count) {
+    const struct sql_value param = sql_int(delivery_seq);
+    struct sql_result result;
+    TRY(store_run(store, SQL_ATTEMPT_LIST, &param, 1, arena, &result));
+    struct attempt *attempts = arena_array(arena, struct attempt, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *v = result.rows[i].values;
+        attempts[i] = (struct attempt){
+            .number = sql_to_i32(&v[0]),
+            .started_us = v[1].number,
+            .finished_us = v[2].number,
+            .outcome = v[3].text,
+            .http_status = sql_to_i32(&v[4]),
+            .error = v[5].text,
+            .answer = v[6].text,
+        };
+    }
+    *ret_attempts = attempts;
+    *ret_count = result.count;
+    return ERR_NONE;
+}

@@ -1,0 +1,60 @@
+/* store/retire.c - what is over and old goes, in small steps between the turns' work. */
+#include "store/row.h"
+
+/* A call looks at no more than this many events for each that it may remove. */
+#define LOOK_FACTOR ((size_t)8)
+#define LOOK_ROWS   ((size_t)256)
+
+/* One window of events in order of seq. */
+struct look {
+    struct sql_value *gone; /* ids of what is old and over */
+    size_t gone_count, seen;
+    bool any_old;
+    int64_t last_seq;
+};
+
+static enum err look_at(struct store *store, int64_t before_us, size_t rows, size_t room, struct look *ret_look) {
+    const struct sql_value params[] = {sql_int(store->retire_after), sql_int((int64_t)rows)};
+    struct look look = {.gone = arena_array(&store->scratch, struct sql_value, rows), .last_seq = store->retire_after};
+    struct sql_result result;
+    TRY(store_run(store, SQL_RETIRE_LOOK, params, 1, &store->scratch, &result));
+    for (size_t i = 0; i < result.count && look.gone_count < room; i++) {
+        const struct sql_value *row = result.rows[i].values; /* seq, id, created, over */
+        bool old = row[2].number < before_us;
+        if (old && row[3].number) look.gone[look.gone_count++] = row[1];
+        look.any_old = look.any_old || old;
+        look.last_seq = row[0].number;
+        look.seen++;
+    }
+    *ret_look = look;
+    return ERR_NONE;
+}
+
+static enum err remove_events(struct store *store, const struct look *look) {
+    TRY(store_run(store, SQL_RETIRE_ATTEMPTS, look->gone, look->gone_count, &store->scratch, NULL));
+    TRY(store_run(store, SQL_RETIRE_DELIVERIES, look->gone, look->gone_count, &store->scratch, NULL));
+    return store_run(store, SQL_RETIRE_EVENT, look->gone, look->gone_count, &store->scratch, NULL);
+}
+
+/* Seqs follow the time of creation closely, not exactly: the walk ends at a whole window without an old event, and the
+ * next one begins at the front again, where old events that were still open may have ended since. */
+enum err store_retire(struct store *store, int64_t before_us, size_t limit, size_t *ret_removed) {
+    size_t removed = 0, seen = 0;
+    enum err err = ERR_NONE;
+    while (!err && removed < limit && seen < limit * LOOK_FACTOR + LOOK_ROWS) {
+        struct look look;
+        err = look_at(store, before_us, LOOK_ROWS, limit - removed, &look);
+        if (!err) err = remove_events(store, &look);
+        if (err) break;
+        removed += look.gone_count;
+        seen += look.seen;
+        store->retire_after = look.last_seq;
+        arena_reset(&store->scratch);
+        if (look.any_old) continue;
+        store->retire_after = 0;
+        break;
+    }
+    arena_reset(&store->scratch);
+    if (!err) *ret_removed = removed;
+    return err;
+}

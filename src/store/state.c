@@ -1,0 +1,96 @@
+/* store/state.c - what memory is rebuilt from at start: sends that limits still count, what was paused, what ran away.
+ */
+#include "store/row.h"
+
+enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
+                           struct sent **ret_sent, size_t *ret_count) {
+    const struct sql_value since = sql_int(since_us);
+    struct sql_result past, flying;
+    TRY(store_run(store, SQL_ATTEMPT_SENDS, &since, 1, arena, &past));
+    TRY(store_run(store, SQL_DELIVERY_FLYING, NULL, 1, arena, &flying));
+    struct sent *sent = arena_array(arena, struct sent, past.count + flying.count);
+    for (size_t i = 0; i < past.count; i++)
+        sent[i] = (struct sent){past.rows[i].values[0].text, past.rows[i].values[1].number};
+    for (size_t i = 0; i < flying.count; i++)
+        sent[past.count + i] = (struct sent){flying.rows[i].values[0].text, now_us};
+    *ret_sent = sent;
+    *ret_count = past.count + flying.count;
+    return ERR_NONE;
+}
+
+enum err store_destination_states(struct store *store, struct arena *arena, struct destination_state **ret_states,
+                                  size_t *ret_count) {
+    struct sql_result result;
+    TRY(store_run(store, SQL_DESTINATION_LIST, NULL, 1, arena, &result));
+    struct destination_state *states = arena_array(arena, struct destination_state, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *v = result.rows[i].values;
+        states[i] = (struct destination_state){
+            .name = v[0].text,
+            .paused = v[1].number != 0,
+            .paused_until_us = v[2].number,
+            .pause_reason = v[3].text,
+            .breaker_state = sql_to_i32(&v[4]),
+            .breaker_until_us = v[5].number,
+            .breaker_failures = sql_to_i32(&v[6]),
+            .breaker_ramp = sql_to_i32(&v[7]),
+            .quiet_until_us = v[8].number,
+        };
+    }
+    *ret_states = states;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+#define STATE_COLUMNS 10
+
+static void write_state(struct sql_value *params, const struct destination_state *state, int64_t now_us) {
+    const struct sql_value row[STATE_COLUMNS] = {
+        sql_str(state->name),
+        sql_int(state->paused),
+        sql_int(state->paused_until_us),
+        sql_str_or_null(state->pause_reason),
+        sql_int(state->breaker_state),
+        sql_int(state->breaker_until_us),
+        sql_int(state->breaker_failures),
+        sql_int(state->breaker_ramp),
+        sql_int(state->quiet_until_us),
+        sql_int(now_us),
+    };
+    for (size_t i = 0; i < STATE_COLUMNS; i++) params[i] = row[i];
+}
+
+enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
+                                int64_t now_us) {
+    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * STATE_COLUMNS);
+    for (size_t i = 0; i < count; i++) write_state(params + i * STATE_COLUMNS, &states[i], now_us);
+    enum err err = store_run(store, SQL_DESTINATION_SAVE, params, count, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}
+
+enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret, size_t *ret_count) {
+    struct sql_result result;
+    TRY(store_run(store, SQL_QUARANTINE_LIST, NULL, 1, arena, &result));
+    struct quarantine *quarantines = arena_array(arena, struct quarantine, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *v = result.rows[i].values;
+        quarantines[i] = (struct quarantine){v[0].text, v[1].text, v[2].text, v[3].number};
+    }
+    *ret = quarantines;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count) {
+    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 4);
+    for (size_t i = 0; i < count; i++) {
+        params[i * 4] = sql_str(quarantines[i].route);
+        params[i * 4 + 1] = sql_str(quarantines[i].program_hash);
+        params[i * 4 + 2] = sql_str(quarantines[i].reason);
+        params[i * 4 + 3] = sql_int(quarantines[i].at_us);
+    }
+    enum err err = store_run(store, SQL_QUARANTINE_ADD, params, count, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}
