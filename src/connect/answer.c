@@ -7,7 +7,7 @@
 
 /* ---- the body and the variables, as JSON ---- */
 
-/* What is no JSON is one text; nothing is null. */
+/* What is no JSON is one text, without the blanks around it; nothing is null. */
 static struct str body_json(const struct answer *answer, struct arena *arena) {
     struct json *root;
     struct json_error error;
@@ -18,7 +18,7 @@ static struct str body_json(const struct answer *answer, struct arena *arena) {
         return body;
     }
     struct buf buf = {.arena = arena};
-    json_quote(&buf, answer->body);
+    json_quote(&buf, body);
     return buf_str(&buf);
 }
 

@@ -31,6 +31,7 @@ static enum err part_fill(struct fill *fill, const struct action *action, struct
 
 void batch_parts(struct fill *fill, const struct action *action, struct batch_part *ret_parts, struct buf *items) {
     struct map seen = {.arena = fill->context->arena};
+    const struct uuid key = fill->key;
     size_t index = 0;
     buf_byte(items, '[');
     for (size_t i = 0; i < fill->context->count; i++) {
@@ -38,6 +39,7 @@ void batch_parts(struct fill *fill, const struct action *action, struct batch_pa
         size_t start = items->n;
         *part = (struct batch_part){0};
         fill->delivery = fill->context->deliveries[i];
+        fill->key = fill->delivery->id;
         fill->index = index;
         if (part_fill(fill, action, &part->key, items)) {
             part->problem = fill->problem;
@@ -52,6 +54,7 @@ void batch_parts(struct fill *fill, const struct action *action, struct batch_pa
         index++;
     }
     fill->delivery = NULL;
+    fill->key = key;
     buf_byte(items, ']');
 }
 

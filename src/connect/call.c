@@ -24,11 +24,12 @@ static enum err single_request(struct fill *fill, const struct action *action, c
     return err;
 }
 
-static struct fill fill_for(const struct call_context *context) {
+/* A frozen set has a key of its own, the same in each attempt. */
+static struct fill fill_for(const struct call_context *context, bool many) {
     const struct delivery *first = context->deliveries[0];
     return (struct fill){.context = context,
                          .connector = context->destination->connector,
-                         .key = uuid_is_zero(first->batch) ? first->id : first->batch};
+                         .key = many && !uuid_is_zero(first->batch) ? first->batch : first->id};
 }
 
 enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
@@ -36,9 +37,10 @@ enum err connect_request(const struct call_context *context, struct outgoing *re
     if (connector->webhook) return webhook_request(context, ret_outgoing, ret_problem);
     const struct action *action = connector_action(connector, context->deliveries[0]->action);
     if (!action) return no_action(context, "action", ret_problem);
-    struct fill fill = fill_for(context);
-    enum err err = batch_takes(action, context) ? batch_request(&fill, action, ret_outgoing)
-                                                : single_request(&fill, action, action->request, ret_outgoing);
+    bool many = batch_takes(action, context);
+    struct fill fill = fill_for(context, many);
+    enum err err = many ? batch_request(&fill, action, ret_outgoing)
+                        : single_request(&fill, action, action->request, ret_outgoing);
     if (err) *ret_problem = fill.problem;
     return err;
 }
@@ -46,7 +48,7 @@ enum err connect_request(const struct call_context *context, struct outgoing *re
 enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
     const struct action *action = connector_action(context->destination->connector, context->deliveries[0]->action);
     if (!action || !action->lookup) return no_action(context, "lookup for the action", ret_problem);
-    struct fill fill = fill_for(context);
+    struct fill fill = fill_for(context, false);
     enum err err = single_request(&fill, action, action->lookup->request, ret_outgoing);
     if (err) *ret_problem = fill.problem;
     return err;

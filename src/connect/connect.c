@@ -104,27 +104,30 @@ static void check_fields(const struct binding *binding) {
     }
 }
 
-static void check_url(const struct binding *binding, const struct request *request) {
+/* false after a finding. */
+static bool check_url(const struct binding *binding, const struct request *request) {
     struct str url, host;
     bool literal_private = false;
     const char *reason = NULL;
-    if (!request) return;
+    if (!request) return true;
     url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
-    if (!url_check(url, &host, &literal_private, &reason))
+    bool callable = url_check(url, &host, &literal_private, &reason);
+    if (!callable)
         complain(binding, CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
     else if (literal_private && !binding->destination->allow_private)
         complain(binding, CONNECT_FIELD_URL,
                  "the connector's URL leads to the private address %.*s; 'allow_private: true' allows it",
                  STR_ARG(host));
+    return callable && (!literal_private || binding->destination->allow_private);
 }
 
+/* One finding is enough: most URLs begin with the same field. */
 static void check_urls(const struct binding *binding) {
-    size_t errors = binding->findings->errors;
-    for (size_t i = 0; i < binding->connector->action_count && binding->findings->errors == errors; i++) {
+    for (size_t i = 0; i < binding->connector->action_count; i++) {
         const struct action *action = &binding->connector->actions[i];
-        check_url(binding, action->request);
-        check_url(binding, action->lookup ? action->lookup->request : NULL);
-        check_url(binding, action->batch ? action->batch->request : NULL);
+        if (!check_url(binding, action->request)) return;
+        if (!check_url(binding, action->lookup ? action->lookup->request : NULL)) return;
+        if (!check_url(binding, action->batch ? action->batch->request : NULL)) return;
     }
 }
 

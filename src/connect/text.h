@@ -17,9 +17,9 @@ struct connector;
 
 /* X(NAME, word, scopes): what may be referred to. PARAM and FIELD go on with a name. */
 #define REF_LIST(X)                                                                                                    \
-    X(PARAM, ".", SCOPE_ONE)                /* a parameter, or one inside it */                                        \
-    X(FIELD, "field.", SCOPE_ALL)           /* a field of the destination */                                           \
-    X(KEY, "key", SCOPE_SEND | SCOPE_BATCH) /* the call's idempotency key */                                           \
+    X(PARAM, ".", SCOPE_ONE)                             /* a parameter, or one inside it */                           \
+    X(FIELD, "field.", SCOPE_ALL)                        /* a field of the destination */                              \
+    X(KEY, "key", SCOPE_SEND | SCOPE_BATCH | SCOPE_ITEM) /* the idempotency key */                                     \
     X(DELIVERY_ID, "delivery.id", SCOPE_ONE)                                                                           \
     X(DELIVERY_TID, "delivery.tid", SCOPE_ONE)            /* AT Protocol: 13 sortable characters */                    \
     X(DELIVERY_SENT_AT, "delivery.sent_at", SCOPE_LOOKUP) /* when it first may have arrived */                         \

@@ -1,0 +1,39 @@
+/* connect/document.h - the parts of a connector document, each read by one
+ * function. Private to this room. Findings go to the reader; what could not be
+ * read is left as it was. */
+#ifndef CONNECT_DOCUMENT_H
+#define CONNECT_DOCUMENT_H
+
+#include "connect/reader.h"
+
+/* A name as destinations, parameters and fields have it: a small letter, then small letters, digits and one of the
+ * marks, at most 40. */
+bool name_valid(struct str name, struct str marks);
+/* Which of the words the name is, so that it cannot be used. */
+bool name_reserved(struct str name, const char *const *words, size_t count);
+
+/* document_names.c: what config and the routes see. */
+void read_fields(struct reader *reader, const struct tree *map, struct catalog_entry *entry);
+void read_params(struct reader *reader, const struct tree *map, struct catalog_action *action);
+
+/* document_limits.c */
+void read_limits(struct reader *reader, const struct tree *tree);
+void read_penalty(struct reader *reader, const struct tree *map);
+void read_limit_fields(struct reader *reader, const struct tree *tree);
+
+/* document_rules.c: where is of VERDICT_OF_. */
+void read_rules(struct reader *reader, const struct tree *list, unsigned where, struct rules *ret_rules);
+void read_status(struct reader *reader, const struct tree *tree, struct status_set *ret_set);
+bool read_verdict(struct reader *reader, const struct tree *tree, unsigned where, enum verdict *ret_verdict);
+
+/* document_request.c */
+void read_auth(struct reader *reader, const struct tree *map);
+void read_headers(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs);
+struct request *read_request(struct reader *reader, const struct tree *map, enum scope scope);
+void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair);
+
+/* document_action.c */
+void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
+                 struct catalog_action *ret_catalog);
+
+#endif

@@ -1,0 +1,218 @@
+/* connect/document_action.c - actions with their idempotency, lookup and batch
+ * form; see document.h. */
+#include "connect/document.h"
+
+#include "base/when.h"
+#include "connect/headers.h"
+
+#define BATCH_MAX  500
+#define SETTLE_MAX US_PER_DAY
+#define KEEP_MAX   (365 * US_PER_DAY)
+
+static const struct key_rule action_keys[] = {
+    {"help", KEY_TEXT, false},       {"params", KEY_MAP, false}, {"request", KEY_MAP, false},
+    {"answers", KEY_LIST, false},    {"lookup", KEY_MAP, false}, {"idempotency", KEY_MAP, false},
+    {"on_unknown", KEY_TEXT, false}, {"batch", KEY_MAP, false},
+};
+
+/* ---- lookup ---- */
+
+static void read_lookup(struct reader *reader, const struct tree *map, struct action *action) {
+    static const struct key_rule keys[] = {
+        {"request", KEY_MAP, true}, {"answers", KEY_LIST, true}, {"settle", KEY_TEXT, true}};
+    struct lookup *lookup = arena_new(reader->arena, struct lookup);
+    if (!READER_KEYS(reader, map, keys, STR("'lookup'"))) return;
+    const struct tree *request = reader_get(map, "request", KEY_MAP), *answers = reader_get(map, "answers", KEY_LIST);
+    if (request) lookup->request = read_request(reader, request, SCOPE_LOOKUP);
+    if (answers) read_rules(reader, answers, VERDICT_OF_LOOKUP, &lookup->answers);
+    if (answers && !lookup->answers.knows_success)
+        reader_complain(reader, answers, answers->mark, CONNECT_CLASH, "no answer of the lookup is 'found'");
+    lookup->settle_us = reader_span(reader, map, "settle", 0, SETTLE_MAX, 0);
+    action->lookup = lookup;
+}
+
+/* ---- batch ---- */
+
+static void read_items(struct reader *reader, const struct tree *map, struct batch *batch) {
+    static const struct key_rule keys[] = {{"list", KEY_TEXT, true},    {"by", KEY_TEXT, true},
+                                           {"key", KEY_TEXT, false},    {"sent", KEY_TEXT, false},
+                                           {"answers", KEY_LIST, true}, {"missing", KEY_TEXT, false}};
+    static const char *const words[] = {"position", "key"};
+    if (!READER_KEYS(reader, map, keys, STR("'items'"))) return;
+    const struct tree *by = reader_get(map, "by", KEY_TEXT), *sent = reader_get(map, "sent", KEY_TEXT);
+    const struct tree *answers = reader_get(map, "answers", KEY_LIST), *missing = reader_get(map, "missing", KEY_TEXT);
+    batch->match = by && reader_word(reader, by, words, 2) == 1 ? MATCH_KEY : MATCH_POSITION;
+    batch->list = reader_jq(reader, map, "list");
+    batch->key = reader_jq(reader, map, "key");
+    if (sent) text_read(reader, sent, SCOPE_ITEM, &batch->sent);
+    if (answers) read_rules(reader, answers, VERDICT_OF_ITEM, &batch->item_answers);
+    if (missing) read_verdict(reader, missing, VERDICT_OF_ITEM, &batch->missing);
+    bool keyed = batch->key != JQ_NONE && sent;
+    if (batch->match == MATCH_KEY ? !keyed : batch->key != JQ_NONE || sent)
+        reader_complain(reader, map, map->mark, CONNECT_CLASH, "'key' and 'sent' belong to 'by: key', both");
+}
+
+static bool says_items(const struct rules *rules) {
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->items[i].verdict == VERDICT_ITEMS) return true;
+    return false;
+}
+
+/* What a delivery adds to ${items}: written, else the body of its own request. */
+static void read_item(struct reader *reader, const struct tree *map, const struct action *action, struct batch *batch) {
+    const struct tree *item = reader_get(map, "item", KEY_ANY);
+    if (item)
+        batch->item = node_read(reader, item, SCOPE_ITEM);
+    else if (action->request && action->request->json)
+        batch->item = action->request->json;
+    else
+        reader_complain(reader, map, map->mark, CONNECT_MISSING,
+                        "'item' is missing in 'batch': the request has no json");
+}
+
+static bool uses_items(const struct request *request) {
+    return request->body == BODY_JSON && node_uses(request->json, REF_ITEMS);
+}
+
+static void read_batch(struct reader *reader, const struct tree *map, struct action *action) {
+    static const struct key_rule keys[] = {{"max", KEY_TEXT, true},
+                                           {"request", KEY_MAP, true},
+                                           {"item", KEY_ANY, false},
+                                           {"answers", KEY_LIST, false},
+                                           {"items", KEY_MAP | KEY_TEXT, false}};
+    static const char *const words[] = {"all"};
+    struct batch *batch = arena_new(reader->arena, struct batch);
+    *batch = (struct batch){.list = JQ_NONE, .key = JQ_NONE, .missing = VERDICT_UNKNOWN, .answers = action->answers};
+    action->batch = batch;
+    if (!READER_KEYS(reader, map, keys, STR("'batch'"))) return;
+    const struct tree *request = reader_get(map, "request", KEY_MAP), *answers = reader_get(map, "answers", KEY_LIST);
+    const struct tree *items = reader_get(map, "items", KEY_MAP | KEY_TEXT);
+    batch->max = reader_count(reader, map, "max", 2, BATCH_MAX, 2);
+    if (request) batch->request = read_request(reader, request, SCOPE_BATCH);
+    if (batch->request && !uses_items(batch->request))
+        reader_complain(reader, request, request->mark, CONNECT_CLASH, "the batch's json does not hold ${items}");
+    read_item(reader, map, action, batch);
+    if (answers) read_rules(reader, answers, VERDICT_OF_BATCH, &batch->answers);
+    if (items && items->kind == TREE_MAP) read_items(reader, items, batch);
+    if (items && items->kind == TREE_SCALAR) reader_word(reader, items, words, 1);
+    if (says_items(&batch->answers) != (batch->match != MATCH_ALL))
+        reader_complain(reader, map, map->mark, CONNECT_CLASH,
+                        "'is: items' in the answers and a map of 'items' belong together");
+}
+
+/* ---- idempotency ---- */
+
+/* The key as a text of its own: ${key}, or what `value` says. */
+static struct text key_text(struct reader *reader, const struct tree *map, enum scope scope) {
+    const struct tree *value = reader_get(map, "value", KEY_TEXT);
+    struct tree own = *map;
+    struct text text;
+    own.kind = TREE_SCALAR;
+    own.text = STR("${key}");
+    text_read(reader, value ? value : &own, scope, &text);
+    return text;
+}
+
+static void key_to_header(struct reader *reader, const struct tree *map, struct str name, struct action *action) {
+    struct pair pair = {.name = name};
+    pair.value = key_text(reader, map, SCOPE_SEND);
+    if (action->request) add_pair(reader->arena, &action->request->headers, pair);
+    if (!action->batch || !action->batch->request) return;
+    pair.value = key_text(reader, map, SCOPE_BATCH);
+    add_pair(reader->arena, &action->batch->request->headers, pair);
+}
+
+static bool key_to_node(struct reader *reader, const struct tree *map, struct node *root, struct str pointer,
+                        enum scope scope) {
+    struct node **place = root ? node_place(reader->arena, root, pointer) : NULL;
+    if (!place) return false;
+    *place = arena_new(reader->arena, struct node);
+    **place = (struct node){.kind = NODE_TEXT, .text = key_text(reader, map, scope)};
+    return true;
+}
+
+/* Into the body of the request, and into the batch's items where they have a form of their own. */
+static void key_to_field(struct reader *reader, const struct tree *map, const struct tree *field,
+                         struct action *action) {
+    struct request *request = action->request;
+    struct node *own_item =
+        action->batch && (!request || action->batch->item != request->json) ? action->batch->item : NULL;
+    bool placed = true;
+    if (request && request->body == BODY_FORM) {
+        struct pair pair = {.name = field->text};
+        pair.value = key_text(reader, map, SCOPE_SEND);
+        add_pair(reader->arena, &request->form, pair);
+    } else if (request) {
+        placed = key_to_node(reader, map, request->json, field->text, SCOPE_SEND);
+    }
+    if (own_item) placed = key_to_node(reader, map, own_item, field->text, SCOPE_ITEM) && placed;
+    if (!placed)
+        reader_complain(
+            reader, field, field->mark, CONNECT_VALUE,
+            "'%.*s' is no free place in the json: a pointer such as /nonce to a member that is not there yet",
+            STR_ARG(field->text));
+}
+
+static void read_idempotency(struct reader *reader, const struct tree *map, struct action *action) {
+    static const struct key_rule keys[] = {{"header", KEY_TEXT, false},
+                                           {"field", KEY_TEXT, false},
+                                           {"natural", KEY_TEXT, false},
+                                           {"value", KEY_TEXT, false},
+                                           {"keep", KEY_TEXT, true}};
+    if (!READER_KEYS(reader, map, keys, STR("'idempotency'"))) return;
+    const struct tree *header = reader_get(map, "header", KEY_TEXT), *field = reader_get(map, "field", KEY_TEXT);
+    const struct tree *keep = reader_get(map, "keep", KEY_TEXT), *value = reader_get(map, "value", KEY_TEXT);
+    bool natural = reader_truth(reader, map, "natural");
+    if (!!header + !!field + natural != 1 || (natural && value))
+        reader_complain(reader, map, map->mark, CONNECT_CLASH,
+                        "'idempotency' has one of header, field and 'natural: true'; 'value' belongs to the first two");
+    if (header && !header_name_valid(header->text))
+        reader_complain(reader, header, header->mark, CONNECT_NAME, "'%.*s' is no name of a header",
+                        STR_ARG(header->text));
+    if (header) key_to_header(reader, map, header->text, action);
+    if (field) key_to_field(reader, map, field, action);
+    bool for_ever = keep && str_eq(keep->text, STR("forever"));
+    action->key_life_us = for_ever ? WHEN_NEVER : reader_span(reader, map, "keep", US_PER_S, KEEP_MAX, US_PER_S);
+}
+
+/* ---- the action ---- */
+
+static enum on_unknown default_policy(const struct action *action) {
+    if (action->lookup) return ON_UNKNOWN_LOOKUP;
+    return action->key_life_us ? ON_UNKNOWN_RETRY : ON_UNKNOWN_HOLD;
+}
+
+static void read_policy(struct reader *reader, const struct tree *map, struct action *action) {
+    static const char *const words[] = {"lookup", "retry", "hold"};
+    static const enum on_unknown policies[] = {ON_UNKNOWN_LOOKUP, ON_UNKNOWN_RETRY, ON_UNKNOWN_HOLD};
+    const struct tree *value = reader_get(map, "on_unknown", KEY_TEXT);
+    size_t at = value ? reader_word(reader, value, words, 3) : 3;
+    action->on_unknown = at < 3 ? policies[at] : default_policy(action);
+    if (action->on_unknown == ON_UNKNOWN_LOOKUP && !action->lookup)
+        reader_complain(reader, value, value->mark, CONNECT_CLASH, "'on_unknown: lookup' needs a 'lookup'");
+    if (action->on_unknown == ON_UNKNOWN_RETRY && !action->key_life_us)
+        reader_complain(reader, value, value->mark, CONNECT_CLASH, "'on_unknown: retry' needs an 'idempotency'");
+}
+
+void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
+                 struct catalog_action *ret_catalog) {
+    *ret_catalog = (struct catalog_action){.name = name};
+    *ret_action = (struct action){.name = name, .catalog = ret_catalog};
+    if (!READER_KEYS(reader, tree, action_keys, str_fmt(reader->arena, "action '%.*s'", STR_ARG(name)))) return;
+    const struct tree *params = reader_get(tree, "params", KEY_MAP), *request = reader_get(tree, "request", KEY_MAP);
+    const struct tree *answers = reader_get(tree, "answers", KEY_LIST), *lookup = reader_get(tree, "lookup", KEY_MAP);
+    const struct tree *batch = reader_get(tree, "batch", KEY_MAP);
+    const struct tree *idempotency = reader_get(tree, "idempotency", KEY_MAP);
+    if (params) read_params(reader, params, ret_catalog);
+    reader->action = ret_catalog;
+    if (!request && !batch)
+        reader_complain(reader, tree, tree->mark, CONNECT_MISSING, "action '%.*s' has neither 'request' nor 'batch'",
+                        STR_ARG(name));
+    if (request) ret_action->request = read_request(reader, request, SCOPE_SEND);
+    if (answers) read_rules(reader, answers, VERDICT_OF_CALL, &ret_action->answers);
+    if (lookup) read_lookup(reader, lookup, ret_action);
+    if (batch) read_batch(reader, batch, ret_action);
+    if (idempotency) read_idempotency(reader, idempotency, ret_action);
+    read_policy(reader, tree, ret_action);
+    reader->action = NULL;
+}

@@ -1,0 +1,138 @@
+/* connect/document_request.c - requests and authorisation; see document.h. */
+#include "connect/document.h"
+
+#include "connect/headers.h"
+#include "connect/request.h"
+#include "connect/url.h"
+
+#include <string.h>
+
+#define PAIRS_MAX 128
+
+void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair) {
+    struct pair *items = arena_array(arena, struct pair, pairs->count + 1);
+    if (pairs->count) memcpy(items, pairs->items, pairs->count * sizeof *items);
+    items[pairs->count++] = pair;
+    pairs->items = items;
+}
+
+/* Names with one text each. */
+static void read_pairs(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
+    if (map->count > PAIRS_MAX) {
+        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d values", PAIRS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        const struct tree *value = map->items[i];
+        struct pair pair = {.name = map->names[i]};
+        if (value->kind != TREE_SCALAR) {
+            reader_complain(reader, value, value->mark, CONNECT_SHAPE, "'%.*s' takes one text", STR_ARG(map->names[i]));
+            continue;
+        }
+        text_read(reader, value, scope, &pair.value);
+        add_pair(reader->arena, pairs, pair);
+    }
+}
+
+void read_headers(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
+    size_t before = pairs->count;
+    read_pairs(reader, map, scope, pairs);
+    for (size_t i = 0; i < map->count; i++)
+        if (!header_name_valid(map->names[i]))
+            reader_complain(reader, map, map->name_marks[i], CONNECT_NAME, "'%.*s' is no name of a header",
+                            STR_ARG(map->names[i]));
+    if (pairs->count > REQUEST_HEADERS_MAX && before <= REQUEST_HEADERS_MAX)
+        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d headers", REQUEST_HEADERS_MAX);
+}
+
+/* ---- authorisation ---- */
+
+static void auth_bearer(struct reader *reader, const struct tree *value) {
+    struct pair pair = {.name = STR("Authorization")};
+    struct tree whole = *value;
+    whole.text = str_fmt(reader->arena, "Bearer %.*s", STR_ARG(value->text));
+    text_read(reader, &whole, SCOPE_SHARED, &pair.value);
+    add_pair(reader->arena, &reader->connector->headers, pair);
+}
+
+static void auth_basic(struct reader *reader, const struct tree *value) {
+    static const struct key_rule keys[] = {{"user", KEY_TEXT, true}, {"password", KEY_TEXT, true}};
+    struct pair pair = {.name = STR("Authorization"), .basic = true};
+    if (!READER_KEYS(reader, value, keys, STR("'basic'"))) return;
+    struct tree whole = *value;
+    whole.kind = TREE_SCALAR;
+    whole.text = str_fmt(reader->arena, "%.*s:%.*s", STR_ARG(tree_text(value, STR("user"))),
+                         STR_ARG(tree_text(value, STR("password"))));
+    text_read(reader, &whole, SCOPE_SHARED, &pair.value);
+    add_pair(reader->arena, &reader->connector->headers, pair);
+}
+
+static void auth_header(struct reader *reader, const struct tree *value) {
+    read_headers(reader, value, SCOPE_SHARED, &reader->connector->headers);
+}
+
+static void auth_query(struct reader *reader, const struct tree *value) {
+    read_pairs(reader, value, SCOPE_SHARED, &reader->connector->query);
+}
+
+void read_auth(struct reader *reader, const struct tree *map) {
+    static const struct key_rule keys[] = {
+        {"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false}, {"header", KEY_MAP, false}, {"query", KEY_MAP, false}};
+    static void (*const readers[])(struct reader *, const struct tree *) = {auth_bearer, auth_basic, auth_header,
+                                                                            auth_query};
+    if (!READER_KEYS(reader, map, keys, STR("'auth'"))) return;
+    if (map->count != 1)
+        reader_complain(reader, map, map->mark, CONNECT_CLASH, "'auth' has one of bearer, basic, header and query");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct tree *value = reader_get(map, keys[i].name, keys[i].kinds);
+        if (value) readers[i](reader, value);
+    }
+}
+
+/* ---- requests ---- */
+
+static const struct key_rule request_keys[] = {
+    {"method", KEY_TEXT, false}, {"url", KEY_TEXT, true},  {"query", KEY_MAP, false}, {"headers", KEY_MAP, false},
+    {"json", KEY_ANY, false},    {"form", KEY_MAP, false}, {"text", KEY_TEXT, false},
+};
+
+static struct str read_method(struct reader *reader, const struct tree *map, enum scope scope) {
+    static const char *const words[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    const struct tree *value = reader_get(map, "method", KEY_TEXT);
+    if (!value) return scope == SCOPE_LOOKUP ? STR("GET") : STR("POST");
+    reader_word(reader, value, words, sizeof words / sizeof *words);
+    return value->text;
+}
+
+static void read_body(struct reader *reader, const struct tree *map, enum scope scope, struct request *request) {
+    const struct tree *json = reader_get(map, "json", KEY_ANY), *form = reader_get(map, "form", KEY_MAP);
+    const struct tree *text = reader_get(map, "text", KEY_TEXT);
+    if (!!json + !!form + !!text > 1)
+        reader_complain(reader, map, map->mark, CONNECT_CLASH, "a request has one body: json, form or text");
+    if (json) {
+        request->body = BODY_JSON;
+        request->json = node_read(reader, json, scope);
+    } else if (form) {
+        request->body = BODY_FORM;
+        read_pairs(reader, form, scope, &request->form);
+    } else if (text) {
+        request->body = BODY_TEXT;
+        text_read(reader, text, scope, &request->text);
+    }
+}
+
+struct request *read_request(struct reader *reader, const struct tree *map, enum scope scope) {
+    struct request *request = arena_new(reader->arena, struct request);
+    if (!READER_KEYS(reader, map, request_keys, STR("'request'"))) return request;
+    const struct tree *url = reader_get(map, "url", KEY_TEXT), *query = reader_get(map, "query", KEY_MAP);
+    const struct tree *headers = reader_get(map, "headers", KEY_MAP);
+    request->method = read_method(reader, map, scope);
+    if (url) url_read(reader, url, scope, &request->url);
+    if (query) read_pairs(reader, query, scope, &request->query);
+    if (headers) read_headers(reader, headers, scope, &request->headers);
+    read_body(reader, map, scope, request);
+    if (reader->connector->headers.count + request->headers.count > REQUEST_HEADERS_MAX)
+        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d headers with the connector's own",
+                        REQUEST_HEADERS_MAX);
+    return request;
+}
