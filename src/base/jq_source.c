@@ -160,15 +160,15 @@ static enum scan_end scan_step(struct scan *scan) {
     return SCAN_GOES_ON;
 }
 
-static enum scan_end scan_run(struct scan *scan) {
-    enum scan_end end = SCAN_GOES_ON;
-    while (end == SCAN_GOES_ON && scan->at < scan->text.n) end = scan_step(scan);
-    return end;
-}
-
+/* What else is wrong before the brace is passed over here: jq_lex_problem has better words for it. */
 size_t jq_closing_brace(struct str text) {
     struct scan scan = {.text = text};
-    return scan_run(&scan) == SCAN_CLOSED && scan.depth == 0 && text.p[scan.at] == '}' ? scan.at : SIZE_MAX;
+    while (scan.at < text.n) {
+        enum scan_end end = scan_step(&scan);
+        if (end == SCAN_CLOSED && text.p[scan.at] == '}') return scan.at;
+        if (end != SCAN_GOES_ON) scan.at++;
+    }
+    return SIZE_MAX;
 }
 
 /* ---- the words ---- */
@@ -221,7 +221,8 @@ const char *jq_lex_problem(struct arena *arena, struct str expression) {
     if (str_find(expression, 0) != SIZE_MAX) return "the expression holds a NUL";
     if (!str_is_utf8(expression)) return "the expression is not valid UTF-8";
     struct scan scan = {.text = expression};
-    enum scan_end end = scan_run(&scan);
+    enum scan_end end = SCAN_GOES_ON;
+    while (end == SCAN_GOES_ON && scan.at < expression.n) end = scan_step(&scan);
     if (end == SCAN_GOES_ON) return open_text(arena, &scan);
     if (end == SCAN_STRANGE) return strange_text(arena, &scan);
     const char *place = place_text(arena, expression, scan.at);

@@ -299,9 +299,22 @@ static void the_closing_brace_is_found_by_jqs_rules(void **state) {
         const char *text;
         size_t at;
     } cases[] = {
-        {".a} and more }", 2}, {"{b: \"}\"}}", 8},       {"\"\\(\"}\")\"}", 8}, {"}", 0},
-        {".a", SIZE_MAX},      {".a # }\n}", 7},         {"(.a}", SIZE_MAX},    {".a)}", SIZE_MAX},
-        {"\"\\\"}\"}", 5},     {".a[\"}\"]} \"it's", 7}, {"'}", SIZE_MAX},
+        {".a} and more }", 2},
+        {"{b: \"}\"}}", 8},
+        {"\"\\(\"}\")\"}", 8},
+        {"}", 0},
+        {".a", SIZE_MAX},
+        {".a # }\n}", 7},
+        {"\"\\\"}\"}", 5},
+        {".a[\"}\"]} \"it's", 7},
+        {"\"}", SIZE_MAX},
+        {"{}", SIZE_MAX},
+        /* wrong, but with an end */
+        {"(.a}", 3},
+        {".a)}", 3},
+        {"'}", 1},
+        {"include}", 7},
+        {"é}", 2},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         assert_int_equal(jq_closing_brace(str_from(cases[i].text)), cases[i].at);

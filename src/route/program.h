@@ -1,0 +1,34 @@
+/* route/program.h - routes made ready for planning. Private to this room. */
+#ifndef ROUTE_PROGRAM_H
+#define ROUTE_PROGRAM_H
+
+#include "route/expression.h"
+#include "route/route.h"
+
+#define NO_FUNCTION SIZE_MAX
+
+struct step_program {
+    const struct route_step *settings;
+    struct str destination;
+    bool params_in_jq;
+    struct str constant; /* the params when they are not in jq; "" = the payload as received */
+    int64_t late_us;     /* the step's, else the route's; 0 = none */
+};
+/* The function's output is null when `when` does not hold, else a list with one item for each step: null when the
+ * step's `when` does not hold, else {"u": true when `unless` holds, "p": params, "k": key, "o": order_by}, each only
+ * where the configuration asks for it. */
+struct route_program {
+    const struct route_settings *settings;
+    size_t function; /* in the evaluator's program; NO_FUNCTION = no jq at all */
+    struct str text; /* of the function */
+    bool wants_event;
+    bool quarantined;
+    struct step_program *steps; /* settings->step_count */
+};
+struct routes {
+    struct route_program *programs;
+    size_t count;
+    struct expressions expressions;
+};
+
+#endif

@@ -1,0 +1,166 @@
+/* route/route.c - routes from settings: one jq function for each route that
+ * has any jq in it. See route.h, program.h. */
+#include "route/route.h"
+
+#include "base/hash.h"
+#include "route/codes.h"
+#include "route/program.h"
+#include "route/template.h"
+
+/* What one compile works on. */
+struct compiler {
+    const struct settings *settings;
+    struct jq_source *source;
+    struct findings *findings;
+    struct arena *arena;
+    struct routes *routes;
+};
+
+static void add_expression(struct compiler *compiler, struct str text, struct tree_mark mark, struct str where) {
+    (void)expression_add(&compiler->routes->expressions, (struct expression){text, mark, where}, compiler->findings);
+}
+
+/* {"p": …, "k": …, "o": …}; what is put off needs no params. */
+static void write_object(struct buf *buf, const struct step_program *step, struct str params, bool put_off) {
+    const char *separator = "";
+    buf_add(buf, put_off ? STR("{\"u\": true") : STR("{"));
+    if (put_off) separator = ", ";
+    if (!put_off && step->params_in_jq) {
+        buf_fmt(buf, "\"p\": %.*s", STR_ARG(params));
+        separator = ", ";
+    }
+    if (step->settings->key.n) {
+        buf_fmt(buf, "%s\"k\": drumbeat_one((%.*s\n))", separator, STR_ARG(step->settings->key));
+        separator = ", ";
+    }
+    if (!put_off && step->settings->order_by.n)
+        buf_fmt(buf, "%s\"o\": drumbeat_one((%.*s\n))", separator, STR_ARG(step->settings->order_by));
+    buf_byte(buf, '}');
+}
+
+static void write_step(struct buf *buf, const struct step_program *step, struct str params) {
+    const struct route_step *settings = step->settings;
+    if (settings->when.n) buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->when));
+    if (settings->unless.n) {
+        buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->unless));
+        write_object(buf, step, params, true);
+        buf_add(buf, STR(" else "));
+    }
+    write_object(buf, step, params, false);
+    if (settings->unless.n) buf_add(buf, STR(" end"));
+    if (settings->when.n) buf_add(buf, STR(" else null end"));
+}
+
+/* Fills the step and writes its item of the function's list; gives whether there is any jq in it. */
+static bool compile_step(struct compiler *compiler, const struct route_settings *route,
+                         const struct route_step *settings, struct step_program *step, struct buf *buf) {
+    struct str destination = compiler->settings->destinations[settings->destination].name;
+    struct str where = str_fmt(compiler->arena, "%.*s in route '%.*s'", STR_ARG(destination), STR_ARG(route->name));
+    *step = (struct step_program){.settings = settings,
+                                  .destination = destination,
+                                  .late_us = settings->late_us ? settings->late_us : route->late_us};
+    const struct {
+        const char *name;
+        struct str text;
+        struct tree_mark mark;
+    } conditions[] = {{"when", settings->when, settings->when_mark},
+                      {"unless", settings->unless, settings->unless_mark},
+                      {"key", settings->key, settings->key_mark},
+                      {"order_by", settings->order_by, settings->order_mark}};
+    bool has_jq = false;
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
+        if (!conditions[i].text.n) continue;
+        add_expression(compiler, conditions[i].text, conditions[i].mark,
+                       str_fmt(compiler->arena, "'%s' for %.*s", conditions[i].name, STR_ARG(where)));
+        has_jq = true;
+    }
+    struct template template = {0};
+    if (settings->params) {
+        const struct template_input input = {&compiler->routes->expressions, compiler->findings, where};
+        template = template_make(&input, settings->params);
+    }
+    step->params_in_jq = template.is_jq;
+    if (!template.is_jq) step->constant = template.text;
+    write_step(buf, step, template.text);
+    return has_jq || template.is_jq;
+}
+
+static void compile_route(struct compiler *compiler, const struct route_settings *settings,
+                          struct route_program *program) {
+    struct buf buf = {.arena = compiler->arena};
+    size_t first = compiler->routes->expressions.count, errors = compiler->findings->errors;
+    bool has_jq = settings->when.n > 0;
+    *program = (struct route_program){.settings = settings, .function = NO_FUNCTION};
+    program->steps = arena_array(compiler->arena, struct step_program, settings->step_count);
+    if (has_jq) {
+        add_expression(compiler, settings->when, settings->when_mark,
+                       str_fmt(compiler->arena, "'when' of route '%.*s'", STR_ARG(settings->name)));
+        buf_fmt(&buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->when));
+    }
+    buf_byte(&buf, '[');
+    for (size_t i = 0; i < settings->step_count; i++) {
+        if (i) buf_add(&buf, STR(", "));
+        has_jq |= compile_step(compiler, settings, &settings->steps[i], &program->steps[i], &buf);
+    }
+    buf_byte(&buf, ']');
+    if (settings->when.n) buf_add(&buf, STR(" else null end"));
+    if (!has_jq || compiler->findings->errors > errors) return;
+    program->text = buf_str(&buf);
+    program->wants_event = expressions_want_event(&compiler->routes->expressions, first);
+    program->function = jq_add(compiler->source, program->text);
+    if (program->function == SIZE_MAX)
+        finding_add(compiler->findings, compiler->settings->file, settings->mark, route_code_text(ROUTE_FULL),
+                    "more than %d jq programs, from route '%.*s' on", JQ_FUNCTIONS_MAX, STR_ARG(settings->name));
+}
+
+enum err routes_compile(const struct settings *settings, struct jq_source *source, struct findings *findings,
+                        struct arena *arena, struct routes **ret_routes) {
+    struct routes *routes = arena_new(arena, struct routes);
+    struct compiler compiler = {settings, source, findings, arena, routes};
+    size_t errors = findings->errors;
+    routes->expressions = (struct expressions){.arena = arena, .file = settings->file};
+    routes->programs = arena_array(arena, struct route_program, settings->route_count);
+    routes->count = settings->route_count;
+    for (size_t i = 0; i < routes->count; i++) compile_route(&compiler, &settings->routes[i], &routes->programs[i]);
+    if (findings->errors > errors) {
+        routes_blame(routes, findings);
+        return ERR_CONFIG;
+    }
+    *ret_routes = routes;
+    return ERR_NONE;
+}
+
+void routes_blame(const struct routes *routes, struct findings *findings) {
+    expressions_blame(&routes->expressions, findings);
+}
+
+/* ---- quarantine ---- */
+
+static struct route_program *find(const struct routes *routes, struct str name) {
+    for (size_t i = 0; i < routes->count; i++)
+        if (str_eq(routes->programs[i].settings->name, name)) return &routes->programs[i];
+    return NULL;
+}
+
+void routes_quarantine(struct routes *routes, struct str route) {
+    struct route_program *program = find(routes, route);
+    if (program) program->quarantined = true;
+}
+
+bool routes_is_quarantined(const struct routes *routes, struct str route) {
+    const struct route_program *program = find(routes, route);
+    return program && program->quarantined;
+}
+
+struct str routes_program_hash(const struct routes *routes, struct str route, struct hasher *hasher,
+                               struct arena *arena) {
+    const struct route_program *program = find(routes, route);
+    if (!program) return STR_NONE;
+    uint8_t digest[SHA256_BYTES];
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, program->text);
+    for (size_t i = 0; i < program->settings->step_count; i++)
+        buf_fmt(&buf, "\n%.*s", STR_ARG(program->steps[i].constant));
+    hash_sha256(hasher, buf_str(&buf), digest);
+    return hex_encode(arena, digest, sizeof digest);
+}
