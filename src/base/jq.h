@@ -37,8 +37,8 @@ size_t jq_add(struct jq_source *source, struct str expression);
 /* A lexical look at one expression: balanced brackets and strings, length, no include/import.
  * NULL when fine, else a sentence in arena. Cheap; no compile. */
 const char *jq_lex_problem(struct arena *arena, struct str expression);
-/* Index of the first '}' that closes no '{' of the text, by jq's lexical rules; SIZE_MAX when there is none. What stands
- * before it may be wrong in other ways. */
+/* Index of the first '}' that closes no '{' of the text, by jq's lexical rules; SIZE_MAX when there is none. What
+ * stands before it may be wrong in other ways. */
 size_t jq_closing_brace(struct str text);
 /* Compiles one expression alone, in this process. On failure *ret_problem is a sentence for a person without
  * libjq's "at <top-level>" noise. */
