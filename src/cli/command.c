@@ -39,8 +39,14 @@ int64_t cli_wall_us(void) {
     return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
+int64_t cli_now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+}
+
 void cli_say(struct cli *cli, const char *format, ...) {
-    if (cli->quiet) return;
+    if (cli->quiet || cli->mute) return;
     va_list args;
     va_start(args, format);
     struct str text = str_vfmt(cli->arena, format, args);
@@ -52,6 +58,7 @@ void cli_say(struct cli *cli, const char *format, ...) {
 }
 
 int cli_fail(struct cli *cli, int code, const char *format, ...) {
+    if (cli->mute) return code;
     va_list args;
     va_start(args, format);
     struct str text = str_vfmt(cli->arena, format, args);

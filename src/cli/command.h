@@ -65,6 +65,7 @@ struct cli {
     /* the global options, read */
     enum output output;
     bool quiet, verbose, yes, no_input, dry_run;
+    bool mute;               /* says nothing at all: a question that may go wrong in silence */
     bool colour, err_colour; /* on stdout, on stderr */
     int64_t timeout_us;
     struct str jq; /* .p NULL = none */
@@ -78,6 +79,7 @@ struct str cli_argument(const struct cli *cli, size_t index);  /* likewise */
 bool cli_stopped(const struct cli *cli);                       /* somebody pressed Ctrl-C, or nobody reads any more */
 void cli_sleep(const struct cli *cli, int64_t us);             /* ends early when a signal comes */
 int64_t cli_wall_us(void);
+int64_t cli_now_us(void); /* only forward; for deadlines */
 /* y/N on the terminal; true without asking where there is no terminal, or with --yes or --no-input. */
 bool cli_confirm(struct cli *cli, const char *question);
 /* One line from the terminal, the fallback when it is empty. */

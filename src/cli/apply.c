@@ -1,0 +1,36 @@
+/* cli/apply.c - the changed configuration, put in force in the running server. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+static void show_changes(struct cli *cli, const struct json *answer) {
+    const struct json *changes = json_get(answer, STR("changes"));
+    bool applied = json_true(json_get(answer, STR("applied")));
+    for (size_t i = 0; i < json_size(changes); i++) {
+        const struct json *change = json_at(changes, i);
+        bool restart = json_true(json_get(change, STR("needs_restart")));
+        writer_safe(&cli->out, show_member(cli, change, "text"));
+        writer_add(&cli->out, restart ? STR("  (takes a restart)\n") : STR("\n"));
+    }
+    if (!json_size(changes))
+        cli_say(cli, "nothing changed");
+    else
+        cli_say(cli, "%zu %s, %s", json_size(changes), json_size(changes) == 1 ? "change" : "changes",
+                applied ? "in force" : "not applied (--dry-run)");
+}
+
+int command_apply(struct cli *cli) {
+    struct asked asked;
+    struct str body = cli->dry_run ? STR("{\"dry\":true}") : STR("{\"dry\":false}");
+    int code = ask_any(cli, "POST", STR("/v1/config/apply"), body, &asked);
+    if (code) return code;
+    const struct json *valid = json_get(asked.json, STR("valid"));
+    if (json_type(valid) == JSON_TRUE) return show_one(cli, &asked, "applied", show_changes);
+    if (json_type(valid) != JSON_FALSE)
+        code = asked_refused(cli, &asked);
+    else if (!show_machine(cli, asked.body, "valid", &code) || !code)
+        code = cli_fail(cli, EXIT_CONFIG, "%.*s\nnot applied: the configuration in force stays",
+                        STR_ARG(str_trim(show_member(cli, asked.json, "problem"))));
+    asked_free(&asked);
+    return code;
+}

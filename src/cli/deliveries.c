@@ -1,0 +1,92 @@
+/* cli/deliveries.c - deliveries list, show, retry, cancel, resolve. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+static const struct column list_columns[] = {
+    {"id", CELL_TEXT, {.title = "ID", .whole = true}},
+    {"status", CELL_TEXT, {.title = "STATUS", .whole = true, .status = true}},
+    {"destination", CELL_TEXT, {.title = "DESTINATION"}},
+    {"action", CELL_TEXT, {.title = "ACTION"}},
+    {"attempt_count", CELL_TEXT, {.title = "TRIES", .right = true, .whole = true}},
+    {"due", CELL_TIME, {.title = "DUE", .whole = true}},
+    {"last_error", CELL_TEXT, {.title = "ERROR"}},
+    {0},
+};
+
+int command_deliveries_list(struct cli *cli) {
+    static const char *const filters[][2] = {{"status", "status"},  {"destination", "destination"},
+                                             {"event", "event_id"}, {"since", "since"},
+                                             {"until", "until"},    {"limit", "limit"},
+                                             {"cursor", "cursor"}};
+    struct buf path = {.arena = cli->arena};
+    struct asked asked;
+    buf_add(&path, STR("/v1/deliveries"));
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i][0], filters[i][1]);
+    int code = ask(cli, "GET", buf_str(&path), STR_NONE, &asked);
+    return code ? code : show_list(cli, &asked, list_columns, "id");
+}
+
+static const struct column delivery_fields[] = {
+    {"status", CELL_TEXT, {.title = "status", .status = true}},
+    {"event_id", CELL_TEXT, {.title = "event"}},
+    {"destination", CELL_TEXT, {.title = "destination"}},
+    {"action", CELL_TEXT, {.title = "action"}},
+    {"route", CELL_TEXT, {.title = "route"}},
+    {"run", CELL_TEXT, {.title = "run"}},
+    {"due", CELL_TIME, {.title = "due"}},
+    {"created_at", CELL_TIME, {.title = "created"}},
+    {"updated_at", CELL_TIME, {.title = "updated"}},
+    {"last_error", CELL_TEXT, {.title = "error"}},
+    {"params", CELL_TEXT, {.title = "content"}},
+    {0},
+};
+static const struct column attempt_columns[] = {
+    {"number", CELL_TEXT, {.title = "  TRY", .right = true, .whole = true}},
+    {"started_at", CELL_TIME, {.title = "STARTED", .whole = true}},
+    {"outcome", CELL_TEXT, {.title = "OUTCOME", .whole = true, .status = true}},
+    {"http_status", CELL_TEXT, {.title = "HTTP", .whole = true}},
+    {"error", CELL_TEXT, {.title = "ERROR"}},
+    {"answer", CELL_TEXT, {.title = "ANSWER"}},
+    {0},
+};
+
+static void show_delivery(struct cli *cli, const struct json *delivery) {
+    writer_fmt(&cli->out, "delivery %.*s\n", STR_ARG(show_member(cli, delivery, "id")));
+    show_fields(cli, delivery, delivery_fields);
+    show_table(cli, json_get(delivery, STR("attempts")), attempt_columns);
+}
+
+int command_deliveries_show(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", path_of(cli, "/v1/deliveries/", cli_argument(cli, 0), ""), STR_NONE, &asked);
+    return code ? code : show_one(cli, &asked, "id", show_delivery);
+}
+
+static void show_changed(struct cli *cli, const struct json *delivery) {
+    writer_fmt(&cli->out, "%.*s\n", STR_ARG(show_member(cli, delivery, "id")));
+    show_delivery_line(cli, delivery);
+}
+
+static int act(struct cli *cli, const char *verb, struct str body) {
+    struct asked asked;
+    int code = ask(cli, "POST", path_of(cli, "/v1/deliveries/", cli_argument(cli, 0), verb), body, &asked);
+    return code ? code : show_one(cli, &asked, "id", show_changed);
+}
+
+int command_deliveries_retry(struct cli *cli) {
+    return act(cli, "/retry", STR("{}"));
+}
+
+int command_deliveries_cancel(struct cli *cli) {
+    return act(cli, "/cancel", STR("{}"));
+}
+
+int command_deliveries_resolve(struct cli *cli) {
+    struct json *body = json_object();
+    json_set_str(body, "as", cli_value(cli, "as"));
+    if (cli_flag(cli, "note")) json_set_str(body, "note", cli_value(cli, "note"));
+    struct str text = json_dump(cli->arena, body);
+    json_free(body);
+    return act(cli, "/resolve", text);
+}

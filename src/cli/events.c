@@ -1,0 +1,65 @@
+/* cli/events.c - events list, show, cancel. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+static const struct column list_columns[] = {
+    {"id", CELL_TEXT, {.title = "ID", .whole = true}},
+    {"status", CELL_TEXT, {.title = "STATUS", .whole = true, .status = true}},
+    {"type", CELL_TEXT, {.title = "TYPE"}},
+    {"source", CELL_TEXT, {.title = "SOURCE"}},
+    {"idempotency_key", CELL_TEXT, {.title = "KEY"}},
+    {"created_at", CELL_TIME, {.title = "CREATED", .whole = true}},
+    {0},
+};
+
+int command_events_list(struct cli *cli) {
+    static const char *const filters[] = {"status", "type", "source", "since", "until", "limit", "cursor"};
+    struct buf path = {.arena = cli->arena};
+    struct asked asked;
+    buf_add(&path, STR("/v1/events"));
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i], filters[i]);
+    int code = ask(cli, "GET", buf_str(&path), STR_NONE, &asked);
+    return code ? code : show_list(cli, &asked, list_columns, "id");
+}
+
+static const struct column event_fields[] = {
+    {"status", CELL_TEXT, {.title = "status", .status = true}},
+    {"type", CELL_TEXT, {.title = "type"}},
+    {"source", CELL_TEXT, {.title = "source"}},
+    {"idempotency_key", CELL_TEXT, {.title = "key"}},
+    {"scheduled_at", CELL_TIME, {.title = "scheduled"}},
+    {"created_at", CELL_TIME, {.title = "created"}},
+    {"last_error", CELL_TEXT, {.title = "error"}},
+    {"payload", CELL_TEXT, {.title = "payload"}},
+    {0},
+};
+
+static void show_event(struct cli *cli, const struct json *event) {
+    const struct json *deliveries = json_get(event, STR("deliveries"));
+    writer_fmt(&cli->out, "event %.*s\n", STR_ARG(show_member(cli, event, "id")));
+    show_fields(cli, event, event_fields);
+    writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
+    for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i));
+}
+
+int command_events_show(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", path_of(cli, "/v1/events/", cli_argument(cli, 0), ""), STR_NONE, &asked);
+    return code ? code : show_one(cli, &asked, "id", show_event);
+}
+
+static void show_cancelled(struct cli *cli, const struct json *answer) {
+    int64_t count = json_integer(json_get(answer, STR("cancelled")), 0);
+    writer_fmt(&cli->out, "%.*s cancelled", STR_ARG(show_member(cli, answer, "id")));
+    if (count) writer_fmt(&cli->out, ", %lld %s skipped", (long long)count, count == 1 ? "delivery" : "deliveries");
+    writer_fmt(&cli->out, "\n");
+}
+
+int command_events_cancel(struct cli *cli) {
+    struct asked asked;
+    if (!cli->dry_run && !cli_confirm(cli, "Cancel what is open of this event? It cannot be undone."))
+        return EXIT_DECLINED;
+    int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/cancel"), STR("{}"), &asked);
+    return code ? code : show_one(cli, &asked, "id", show_cancelled);
+}

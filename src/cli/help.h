@@ -1,0 +1,13 @@
+/* cli/help.h - help on everything, a noun or a command, from the table. */
+#ifndef CLI_HELP_H
+#define CLI_HELP_H
+
+#include "cli/command.h"
+
+struct str help_overview(struct arena *arena);
+struct str help_noun(struct arena *arena, struct str noun);
+struct str help_command(struct arena *arena, const struct command *command);
+/* docs/cli.md */
+struct str help_reference(struct arena *arena);
+
+#endif

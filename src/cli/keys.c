@@ -1,0 +1,49 @@
+/* cli/keys.c - keys create, list, revoke. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+static const struct column list_columns[] = {
+    {"id", CELL_TEXT, {.title = "ID", .whole = true}},
+    {"role", CELL_TEXT, {.title = "ROLE", .whole = true}},
+    {"name", CELL_TEXT, {.title = "NAME"}},
+    {"created_at", CELL_TIME, {.title = "CREATED", .whole = true}},
+    {"revoked_at", CELL_TIME, {.title = "REVOKED", .whole = true}},
+    {0},
+};
+
+int command_keys_list(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", STR("/v1/keys"), STR_NONE, &asked);
+    return code ? code : show_list(cli, &asked, list_columns, "id");
+}
+
+/* The key alone is data, so that it can be piped into a file. */
+static void show_created(struct cli *cli, const struct json *key) {
+    writer_fmt(&cli->out, "%.*s\n", STR_ARG(show_member(cli, key, "key")));
+    cli_say(cli, "role %.*s, id %.*s. It is shown this once: only its hash is kept.",
+            STR_ARG(show_member(cli, key, "role")), STR_ARG(show_member(cli, key, "id")));
+}
+
+int command_keys_create(struct cli *cli) {
+    struct json *body = json_object();
+    struct asked asked;
+    json_set_str(body, "role", cli_value(cli, "role"));
+    if (cli_flag(cli, "name")) json_set_str(body, "name", cli_value(cli, "name"));
+    struct str text = json_dump(cli->arena, body);
+    json_free(body);
+    int code = ask(cli, "POST", STR("/v1/keys"), text, &asked);
+    return code ? code : show_one(cli, &asked, "id", show_created);
+}
+
+static void show_revoked(struct cli *cli, const struct json *answer) {
+    writer_fmt(&cli->out, "%.*s revoked\n", STR_ARG(show_member(cli, answer, "id")));
+}
+
+int command_keys_revoke(struct cli *cli) {
+    struct asked asked;
+    if (!cli->dry_run && !cli_confirm(cli, "Whoever uses this key will be refused, at once and for good. Revoke it?"))
+        return EXIT_DECLINED;
+    int code = ask(cli, "POST", path_of(cli, "/v1/keys/", cli_argument(cli, 0), "/revoke"), STR("{}"), &asked);
+    return code ? code : show_one(cli, &asked, "id", show_revoked);
+}

@@ -1,0 +1,13 @@
+/* cli/offline.h - the API's own handlers over a store that no server holds. */
+#ifndef CLI_OFFLINE_H
+#define CLI_OFFLINE_H
+
+#include "cli/ask.h"
+
+/* Reads that need nothing but the store, and what is done to API keys before a server may start. */
+bool offline_can(struct str method, struct str path);
+/* An exit code; what is wrong was said. */
+MUST_USE int offline_ask(struct cli *cli, struct str method, struct str path, struct str body, struct str store,
+                         struct asked *ret_asked);
+
+#endif

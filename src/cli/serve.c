@@ -1,0 +1,45 @@
+/* cli/serve.c - the server, until it is told to stop. */
+#include <unistd.h>
+
+#include "base/when.h"
+#include "cli/commands.h"
+#include "cli/locate.h"
+
+#define LONGEST_WAIT_US (3600 * US_PER_S)
+
+static int run(struct cli *cli, struct server *server) {
+    for (bool done = false; !done;) {
+        enum err err = server_step(server, LONGEST_WAIT_US, &done);
+        if (err) return cli_fail(cli, EXIT_FAILED, "error %s: %s; the server ends here", err_code(err), err_text(err));
+    }
+    return EXIT_DONE;
+}
+
+int command_serve(struct cli *cli) {
+    struct str role = cli_value(cli, "role"), file = locate_config(cli), listen = cli_value(cli, "listen"), problem;
+    enum log_level level = cli->verbose ? LOG_DEBUG : cli->quiet ? LOG_WARN : LOG_INFO;
+    struct server *server;
+    if (role.p && !str_eq(role, STR("all")))
+        return cli_fail(cli, EXIT_USAGE,
+                        "error: --role %.*s needs a store that several processes share; this version knows 'all'",
+                        STR_ARG(role));
+    if (!file.p) {
+        struct str text;
+        return locate_config_text(cli, STR_NONE, &file, &text); /* says that there is none */
+    }
+    const struct server_options options = {.config_file = file,
+                                           .listen = listen.p ? listen : STR(""),
+                                           .store = STR(""),
+                                           .hold = cli_flag(cli, "hold"),
+                                           .banner = isatty(STDERR_FILENO) && !cli->quiet,
+                                           .log = log_open(STDERR_FILENO, level),
+                                           .signals = cli->signals};
+    enum err err = server_open(&options, cli->arena, &server, &problem);
+    bool config = err == ERR_CONFIG || err == ERR_NOT_FOUND;
+    if (err)
+        return cli_fail(cli, config ? EXIT_CONFIG : EXIT_FAILED, "%s%.*s",
+                        str_find(problem, '\n') == SIZE_MAX ? "error: " : "", STR_ARG(problem));
+    int code = run(cli, server);
+    server_close(server);
+    return code;
+}

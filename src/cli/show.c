@@ -1,0 +1,204 @@
+#include "cli/show.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/jq.h"
+#include "base/json.h"
+#include "base/when.h"
+
+#define COLUMNS_MAX 16
+
+static size_t terminal_width(void) {
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) return 0;
+    return size.ws_col;
+}
+
+/* ---- members ---- */
+
+struct str show_member(struct cli *cli, const struct json *item, const char *name) {
+    const struct json *member = json_get(item, str_from(name));
+    if (json_type(member) == JSON_STRING) return json_text(member);
+    return json_type(member) == JSON_NULL ? STR("") : json_dump(cli->arena, member);
+}
+
+struct str show_time(struct cli *cli, struct str time) {
+    int64_t us;
+    return when_parse(time, &us) ? when_str(cli->arena, us - us % US_PER_S) : STR("");
+}
+
+static struct str list_text(struct cli *cli, const struct json *list) {
+    struct buf text = {.arena = cli->arena};
+    for (size_t i = 0; i < json_size(list); i++)
+        buf_fmt(&text, "%s%.*s", i ? ", " : "", STR_ARG(json_text(json_at(list, i))));
+    return buf_str(&text);
+}
+
+static struct str cell_text(struct cli *cli, const struct json *item, const struct column *column) {
+    struct str text = show_member(cli, item, column->member);
+    switch (column->kind) {
+    case CELL_TEXT:
+        return text;
+    case CELL_TIME:
+        return show_time(cli, text);
+    case CELL_LIST:
+        return list_text(cli, json_get(item, str_from(column->member)));
+    case CELL_FLAG:
+        return json_true(json_get(item, str_from(column->member))) ? str_from(column->member) : STR("");
+    }
+    return text;
+}
+
+/* ---- for machines ---- */
+
+static void put_line(struct cli *cli, struct str text) {
+    writer_add(&cli->out, text);
+    if (!str_ends(text, STR("\n"))) writer_add(&cli->out, STR("\n"));
+}
+
+static int put_filtered(struct cli *cli, struct str json) {
+    struct str output, problem;
+    enum err err = jq_filter(cli->arena, cli->jq, json, true, &output, &problem);
+    if (err)
+        return cli_fail(cli, err == ERR_JQ_COMPILE ? EXIT_USAGE : EXIT_FAILED, "error: --jq: %.*s", STR_ARG(problem));
+    writer_add(&cli->out, output);
+    return EXIT_DONE;
+}
+
+/* The items as they were written, of an answer with items or of a list; another thing is its own one item. */
+static void put_items(struct cli *cli, struct str json) {
+    struct str items = json, item;
+    size_t cursor = 0;
+    if (!str_starts(json, STR("[")) && !json_slice(json, STR("items"), &items)) {
+        put_line(cli, str_trim(json));
+        return;
+    }
+    while (json_slice_item(items, &cursor, &item)) put_line(cli, item);
+}
+
+static void put_ids(struct cli *cli, struct str json, const char *id) {
+    struct json *root;
+    if (json_parse(json, ANSWER_DEPTH_MAX, &root, NULL)) return;
+    const struct json *items = json_type(root) == JSON_ARRAY ? root : json_get(root, STR("items"));
+    if (json_type(items) != JSON_ARRAY) put_line(cli, show_member(cli, root, id));
+    for (size_t i = 0; i < json_size(items); i++) put_line(cli, show_member(cli, json_at(items, i), id));
+    json_free(root);
+}
+
+bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_code) {
+    *ret_code = EXIT_DONE;
+    if (cli->jq.p)
+        *ret_code = put_filtered(cli, json);
+    else if (cli->output == OUTPUT_JSON)
+        put_line(cli, json);
+    else if (cli->output == OUTPUT_NDJSON)
+        put_items(cli, json);
+    else if (cli->output == OUTPUT_ID)
+        put_ids(cli, json, id);
+    else
+        return false;
+    return true;
+}
+
+/* ---- for people ---- */
+
+void show_table(struct cli *cli, const struct json *items, const struct column *columns) {
+    struct table_column heads[COLUMNS_MAX];
+    size_t count = 0;
+    for (; columns[count].member && count < COLUMNS_MAX; count++) heads[count] = columns[count].how;
+    struct table table = {.arena = cli->arena, .columns = heads, .column_count = count};
+    for (size_t i = 0; i < json_size(items); i++)
+        for (size_t j = 0; j < count; j++) table_cell(&table, cell_text(cli, json_at(items, i), &columns[j]));
+    writer_add(&cli->out, table_text(&table, terminal_width(), cli->colour));
+}
+
+int show_list(struct cli *cli, struct asked *asked, const struct column *columns, const char *id) {
+    int code;
+    const struct json *items = json_get(asked->json, STR("items"));
+    struct str next = json_text(json_get(asked->json, STR("next")));
+    if (!show_machine(cli, asked->body, id, &code)) {
+        show_table(cli, items, columns);
+        if (!json_size(items)) cli_say(cli, "none");
+    }
+    if (next.n && !cli->jq.p && cli->output != OUTPUT_JSON)
+        cli_say(cli, "%zu shown, there are more: --cursor %.*s goes on", json_size(items), STR_ARG(next));
+    asked_free(asked);
+    return code;
+}
+
+int show_one(struct cli *cli, struct asked *asked, const char *id,
+             void (*show)(struct cli *cli, const struct json *thing)) {
+    int code;
+    if (!show_machine(cli, asked->body, id, &code)) show(cli, asked->json);
+    asked_free(asked);
+    return code;
+}
+
+void show_fields(struct cli *cli, const struct json *thing, const struct column *columns) {
+    size_t widest = 0;
+    for (const struct column *column = columns; column->member; column++) {
+        size_t length = text_columns(str_from(column->how.title));
+        if (length > widest) widest = length;
+    }
+    for (const struct column *column = columns; column->member; column++) {
+        struct str text = cell_text(cli, thing, column);
+        if (!text.n) continue;
+        text = text_safe(cli->arena, text, true);
+        text = status_coloured(cli->arena, text, cli->colour && column->how.status);
+        writer_fmt(&cli->out, "  %-*s  ", (int)widest, column->how.title);
+        put_line(cli, text);
+    }
+}
+
+/* ---- deliveries ---- */
+
+static const struct {
+    const char *status, *word;
+} words[] = {
+    {"PENDING", "waiting"}, {"PROCESSING", "sending"}, {"COMPLETED", "delivered"}, {"FAILED", "failed"},
+    {"UNKNOWN", "unknown"}, {"HELD", "held"},          {"SKIPPED", "skipped"},
+};
+
+static struct str status_word(struct str status) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_eq(status, str_from(words[i].status))) return str_from(words[i].word);
+    return status;
+}
+
+struct str show_target(struct cli *cli, const struct json *delivery) {
+    struct str destination = show_member(cli, delivery, "destination"), action = show_member(cli, delivery, "action");
+    return str_fmt(cli->arena, "%.*s%s%.*s", STR_ARG(destination), action.n ? "." : "", STR_ARG(action));
+}
+
+/* How long the last attempt took, "" when none is there. */
+static struct str took(struct cli *cli, const struct json *delivery) {
+    const struct json *attempts = json_get(delivery, STR("attempts"));
+    const struct json *last = json_size(attempts) ? json_at(attempts, json_size(attempts) - 1) : NULL;
+    int64_t from_us, to_us;
+    if (!when_parse(show_member(cli, last, "started_at"), &from_us)) return STR("");
+    if (!when_parse(show_member(cli, last, "finished_at"), &to_us)) return STR("");
+    return span_human(cli->arena, to_us - from_us);
+}
+
+/* Why it stands as it does, and when it goes on. */
+static struct str explanation(struct cli *cli, const struct json *delivery, struct str word) {
+    struct str error = show_member(cli, delivery, "last_error");
+    struct str due = show_time(cli, show_member(cli, delivery, "due"));
+    if (str_eq(word, STR("delivered"))) return took(cli, delivery);
+    if (!str_eq(word, STR("waiting")) || !due.n) return error;
+    return str_fmt(cli->arena, "%.*s%snot before %.*s", STR_ARG(error), error.n ? "; " : "", STR_ARG(due));
+}
+
+void show_delivery_line(struct cli *cli, const struct json *delivery) {
+    struct str target = text_safe(cli->arena, show_target(cli, delivery), true);
+    struct str word = status_word(show_member(cli, delivery, "status"));
+    struct str status = show_member(cli, delivery, "last_status"), why = explanation(cli, delivery, word);
+    size_t target_blanks = text_columns(target) < 18 ? 18 - text_columns(target) : 0;
+    size_t word_blanks = word.n < 9 ? 9 - word.n : 0;
+    struct str shown = status_coloured(cli->arena, word, cli->colour);
+    writer_fmt(&cli->out, "  %.*s%*s  %.*s%*s  %-3.*s", STR_ARG(target), (int)target_blanks, "", STR_ARG(shown),
+               (int)word_blanks, "", STR_ARG(status));
+    struct str rest = text_safe(cli->arena, why, true);
+    writer_fmt(&cli->out, "%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest));
+}

@@ -1,0 +1,39 @@
+/* cli/show.h - answers in the form that was asked for: -o, --jq, tables, and
+ * the short lines of deliveries. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include "cli/ask.h"
+#include "cli/table.h"
+
+/* How a member of an answer's item becomes a cell. */
+enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG };
+/* A table of them ends with a title of NULL. */
+struct column {
+    const char *member;
+    enum cell_kind kind;
+    struct table_column how;
+};
+
+/* A list answer {"items":[...],"next":...}, which is freed. id: the member that -o id prints. An exit code. */
+MUST_USE int show_list(struct cli *cli, struct asked *asked, const struct column *columns, const char *id);
+/* One thing, which is freed: as JSON where that was asked for, else by the function. */
+MUST_USE int show_one(struct cli *cli, struct asked *asked, const char *id,
+                      void (*show)(struct cli *cli, const struct json *thing));
+/* JSON, NDJSON, id and --jq: true, with the exit code, when one of them was asked for. */
+bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_code);
+
+/* A member as text: numbers and lists as JSON, "" when null or absent. */
+struct str show_member(struct cli *cli, const struct json *item, const char *name);
+/* An RFC 3339 time without its fraction; "" when it is none. */
+struct str show_time(struct cli *cli, struct str time);
+/* A list of things as an aligned table, cut to the terminal; nothing when it is empty. */
+void show_table(struct cli *cli, const struct json *items, const struct column *columns);
+/* One member a line, "  name   value", those that are there. */
+void show_fields(struct cli *cli, const struct json *thing, const struct column *columns);
+/* "  crm  delivered  201  38 ms": one delivery, with its attempts or without. */
+void show_delivery_line(struct cli *cli, const struct json *delivery);
+/* "crm", or "hubspot.contact" where there is an action. */
+struct str show_target(struct cli *cli, const struct json *delivery);
+
+#endif

@@ -1,0 +1,28 @@
+/* cli/verify.c - the store's invariants. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+static void show_verification(struct cli *cli, const struct json *found) {
+    const struct json *violations = json_get(found, STR("violations"));
+    for (size_t i = 0; i < json_size(violations); i++) {
+        struct str rule = show_member(cli, json_at(violations, i), "rule");
+        struct str text = show_member(cli, json_at(violations, i), "text");
+        writer_fmt(&cli->out, "%.*s: ", STR_ARG(rule));
+        writer_safe(&cli->out, text);
+        writer_add(&cli->out, STR("\n"));
+    }
+    writer_fmt(&cli->out, "%.*s events, %.*s deliveries, %.*s attempts: %.*s violations\n",
+               STR_ARG(show_member(cli, found, "events")), STR_ARG(show_member(cli, found, "deliveries")),
+               STR_ARG(show_member(cli, found, "attempts")), STR_ARG(show_member(cli, found, "violation_count")));
+}
+
+int command_verify(struct cli *cli) {
+    struct asked asked;
+    struct str path = cli_flag(cli, "deep") ? STR("/v1/verify?deep=true") : STR("/v1/verify");
+    int code = ask(cli, "GET", path, STR_NONE, &asked);
+    if (code) return code;
+    int64_t violations = json_integer(json_get(asked.json, STR("violation_count")), 0);
+    code = show_one(cli, &asked, "violation_count", show_verification);
+    return code ? code : violations ? EXIT_FINDINGS : EXIT_DONE;
+}
