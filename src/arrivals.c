@@ -92,7 +92,6 @@ static void plan_one(struct turn *turn, struct delivery *delivery, size_t *ret_d
     if (leaves_now(turn, delivery, desk)) {
         delivery->status = DELIVERY_PROCESSING;
         delivery->lease_until_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk));
-        delivery->lease_owner = loop->options.instance;
         delivery->lease_epoch = 1;
         deliver_take(loop->deliver, desk, 1, turn->now_us);
     } else if (delivery->status == DELIVERY_PENDING) {

@@ -98,6 +98,7 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     loop->config_ok = true;
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
+    store_set_owner(options->store, options->instance);
     deliver_configure(loop->deliver, setup->settings);
     enum err err = read_memory(loop, setup, 0);
     if (err) {

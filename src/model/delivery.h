@@ -37,7 +37,6 @@ struct delivery {
     int64_t late_us;             /* do not send after this moment, 0 = no such moment */
     int64_t first_sent_us;       /* when the provider first may have seen the key, 0 = never */
     int64_t lease_until_us;
-    struct str lease_owner; /* the instance that holds the lease; "" = none */
     int64_t lease_epoch;    /* raised by each claim; a settle must bring it */
     struct str params;      /* JSON: the body or the connector's parameters; "" = the payload as received */
     struct str order_key;   /* "" = no order */

@@ -160,12 +160,20 @@ static struct str condition_text(struct arena *arena, struct str condition) {
     return str_fmt(arena, "unless: %.*s%s", (int)n, text.p, n < text.n ? "..." : "");
 }
 
+/* What is to be joined waits for the next multiple of the wait, so that all of one spell come due together. */
+static int64_t batch_moment(const struct route_step *step, int64_t due_us) {
+    int64_t wait_us = step->batch_wait_us;
+    if (step->batch_max <= 1 || wait_us <= 0) return due_us;
+    return (due_us + wait_us - 1) / wait_us * wait_us;
+}
+
 /* Its times, and its status by them: what could only leave too late is held at once. */
 static void delivery_time(struct delivery *delivery, const struct draft *draft, const struct step_program *step) {
     const struct event *event = draft->event;
     struct arena *arena = draft->planner->arena;
     int64_t now_us = draft->planner->now_us, wanted_us = event->scheduled_us + step->settings->after_us;
-    delivery->due_us = (now_us > event->scheduled_us ? now_us : event->scheduled_us) + step->settings->after_us;
+    int64_t from_us = now_us > event->scheduled_us ? now_us : event->scheduled_us;
+    delivery->due_us = batch_moment(step->settings, from_us + step->settings->after_us);
     delivery->first_due_us = delivery->due_us;
     delivery->created_us = delivery->updated_us = now_us;
     if (!step->late_us) return;
