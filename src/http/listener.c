@@ -12,7 +12,6 @@
 
 #include <assert.h>
 #include <microhttpd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include "http/peer.h"
 #include "http/refusal.h"
 #include "http/socket.h"
+#include "http/thread.h"
 
 #define PROBES_MAX     4
 #define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */
@@ -386,17 +386,6 @@ static enum err open_gates(struct listener *listener, struct arena *arena, struc
     return ERR_NONE;
 }
 
-/* Signals are for the main thread. */
-static bool start_thread(struct listener *listener) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&listener->thread, NULL, listener_run, listener) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started) pthread_setname_np(listener->thread, "listener");
-    return started;
-}
-
 /* Its thread has ended, or never began. */
 static void listener_free(struct listener *listener) {
     if (listener->tcp.daemon) MHD_stop_daemon(listener->tcp.daemon);
@@ -427,7 +416,8 @@ enum err listener_open(const struct listener_options *options, const struct cloc
     assert(!failed);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
-    if (!err && watch(listener, listener->mailbox.kick_fd) && start_thread(listener)) {
+    if (!err && watch(listener, listener->mailbox.kick_fd) &&
+        thread_start("listener", listener_run, listener, &listener->thread)) {
         *ret_listener = listener;
         return ERR_NONE;
     }

@@ -1,0 +1,499 @@
+/* http/client.c - libcurl behind the transport. The only file that knows it.
+ *
+ * A call is a kept easy handle with its buffers. The loop's thread takes an
+ * idle one, fills it and puts it on a list; the client's thread runs it and
+ * puts it on another; release makes it idle again. Each side wakes the other
+ * only when the other's list was empty.
+ *
+ * Whether a request began to leave is told by the library's callback right
+ * before it sends one. What fails before is NO_CONNECT (NO_TRUST, REFUSED),
+ * what fails after is CUT or TIMED_OUT. When a kept connection turns out to be
+ * dead, the library would send the request once more on a new one; it cannot
+ * know that the first was not carried out. That callback stops it: the end is
+ * CUT, and resending is decided and recorded by the loop.
+ */
+#include "http/client.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "http/guard.h"
+#include "http/progress.h"
+#include "http/reading.h"
+#include "http/thread.h"
+
+#define OWN_HEADERS_MAX 4
+#define KEPT_S          50L /* a connection idle for longer is not used again: most servers close at 60 s or 75 s */
+
+struct call {
+    struct call *next;           /* in the list that has it */
+    struct call *after, *before; /* among those not yet collected, under the client's lock */
+    bool running;                /* the library has it; the client's thread only */
+    uint64_t tag;
+    const struct outgoing *outgoing;
+    CURL *easy;
+    struct arena texts; /* NUL-ended copies for the library */
+    struct curl_slist nodes[EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX];
+    size_t node_count;
+    struct reading reading;
+    struct answer answer;
+    struct progress progress;
+    char trouble[CURL_ERROR_SIZE];
+};
+
+struct calls {
+    struct call *first, **last;
+};
+
+struct client {
+    char *ca_file, *user_agent; /* NULL = none */
+    struct clock clock;
+    struct wake *wake;
+    CURLM *multi;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of the next three lines */
+    struct calls starting, ended;
+    struct call *idle, *active;
+    bool cancelling, closing;
+    struct calls round; /* those that ended in this round; the client's thread only */
+};
+
+static void calls_add(struct calls *calls, struct call *call) {
+    if (!calls->first) calls->last = &calls->first;
+    call->next = NULL;
+    *calls->last = call;
+    calls->last = &call->next;
+}
+
+static struct call *calls_take(struct calls *calls) {
+    struct call *call = calls->first;
+    if (call) calls->first = call->next;
+    return call;
+}
+
+static struct calls calls_all(struct calls *calls) {
+    struct calls all = *calls;
+    *calls = (struct calls){0};
+    return all;
+}
+
+/* ---- what the library asks while a call runs ---- */
+
+static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)purpose;
+    struct call *call = cls;
+    const struct sockaddr_in *v4 = (const void *)&address->addr;
+    const struct sockaddr_in6 *v6 = (const void *)&address->addr;
+    const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
+    if (!guard_allows(call->outgoing, (int)address->family, bytes)) {
+        call->progress.refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    call->progress.tried = true;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
+    (void)own_address, (void)port, (void)own_port;
+    struct call *call = cls;
+    bool allowed = guard_allows_text(call->outgoing, address);
+    call->progress.refused = call->progress.refused || !allowed;
+    call->progress.sent_again = call->progress.began;
+    if (!allowed || call->progress.sent_again) return CURL_PREREQFUNC_ABORT;
+    call->progress.began = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_line(char *line, size_t size, size_t count, void *cls) {
+    struct call *call = cls;
+    return reading_line(&call->reading, (struct str){line, size * count}) ? size * count : 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *cls) {
+    struct call *call = cls;
+    return reading_body(&call->reading, (struct str){bytes, size * count}) ? size * count : 0;
+}
+
+/* ---- what a call is set to ---- */
+
+/* What is the same for all calls of a handle's life. */
+static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_file) {
+    CURL *easy = curl_easy_init();
+    assert(easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->trouble);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that is still being looked up */
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEPT_S);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
+    if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    return easy;
+}
+
+/* The library's own list type, without an allocation for each of its nodes. */
+static void add_line(struct call *call, struct str name, struct str value) {
+    char *line = arena_alloc(&call->texts, name.n + value.n + 3);
+    assert(call->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
+    assert(str_find(value, '\n') == SIZE_MAX && str_find(value, '\r') == SIZE_MAX);
+    memcpy(line, name.p, name.n);
+    memcpy(line + name.n, value.n ? ": " : ";", value.n ? 2 : 1); /* "Name;" sends an empty value */
+    if (value.n) memcpy(line + name.n + 2, value.p, value.n);
+    struct curl_slist *node = &call->nodes[call->node_count];
+    *node = (struct curl_slist){.data = line};
+    if (call->node_count++) node[-1].next = node;
+}
+
+/* A line that keeps the library from adding a header of its own. */
+static void add_silence(struct call *call, const char *line) {
+    struct curl_slist *node = &call->nodes[call->node_count];
+    *node = (struct curl_slist){.data = arena_copy(&call->texts, line, strlen(line) + 1)};
+    if (call->node_count++) node[-1].next = node;
+}
+
+static void set_headers(struct call *call, bool with_body) {
+    const struct outgoing *outgoing = call->outgoing;
+    bool typed = !with_body;
+    call->node_count = 0;
+    for (size_t i = 0; i < outgoing->header_count; i++) {
+        add_line(call, outgoing->headers[i].name, outgoing->headers[i].value);
+        typed = typed || str_eq_nocase(outgoing->headers[i].name, STR("content-type"));
+    }
+    add_silence(call, "Expect:");
+    if (!typed) add_silence(call, "Content-Type:");
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->nodes);
+}
+
+static bool method_has_body(struct str method) {
+    static const char *const methods[] = {"POST", "PUT", "PATCH"};
+    for (size_t i = 0; i < 3; i++)
+        if (str_eq(method, str_from(methods[i]))) return true;
+    return false;
+}
+
+static void call_set(struct call *call) {
+    const struct outgoing *outgoing = call->outgoing;
+    CURL *easy = call->easy;
+    bool head = str_eq(outgoing->method, STR("HEAD"));
+    bool with_body = outgoing->body.n || method_has_body(outgoing->method);
+    long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
+    arena_reset(&call->texts);
+    call->progress.began = call->progress.sent_again = call->progress.answered = false;
+    call->progress.refused = call->progress.tried = false;
+    call->trouble[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                     outgoing->unix_socket.n ? str_dup(&call->texts, outgoing->unix_socket).p : NULL);
+    curl_easy_setopt(easy, CURLOPT_NOBODY, head ? 1L : 0L); /* first: it chooses a method too */
+    if (with_body) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body.n);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, outgoing->body.n ? outgoing->body.p : "");
+    } else if (!head) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&call->texts, outgoing->method).p);
+    set_headers(call, with_body);
+}
+
+static enum complaint complaint_of(CURLcode code) {
+    static const struct {
+        CURLcode code;
+        enum complaint complaint;
+    } rows[] = {{CURLE_OK, COMPLAINT_NONE},
+                {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME},
+                {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
+                {CURLE_URL_MALFORMAT, COMPLAINT_URL},
+                {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
+                {CURLE_SSL_CONNECT_ERROR, COMPLAINT_TRUST},
+                {CURLE_SSL_CACERT_BADFILE, COMPLAINT_TRUST},
+                {CURLE_SSL_ISSUER_ERROR, COMPLAINT_TRUST},
+                {CURLE_SSL_CIPHER, COMPLAINT_TRUST},
+                {CURLE_SSL_CERTPROBLEM, COMPLAINT_TRUST}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code) return rows[i].complaint;
+    return COMPLAINT_OTHER;
+}
+
+static void call_end(struct call *call, CURLcode code) {
+    struct answer *answer = &call->answer;
+    call->progress.answered = call->reading.final;
+    answer->end = progress_end(&call->progress, complaint_of(code));
+    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
+    answer->body_complete = call->progress.answered && code == CURLE_OK && !reading_dropped(&call->reading);
+    const char *words = progress_words(&call->progress);
+    if (!words) words = call->trouble[0] ? call->trouble : curl_easy_strerror(code);
+    snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
+}
+
+static struct call *call_new(void) {
+    struct call *call = calloc(1, sizeof *call);
+    assert(call);
+    return call;
+}
+
+static void call_free(struct call *call) {
+    if (call->easy) curl_easy_cleanup(call->easy);
+    arena_free(&call->texts);
+    reading_free(&call->reading);
+    free(call);
+}
+
+/* ---- the thread ---- */
+
+static int64_t now_of(const struct client *client) {
+    return client->clock.now_us(client->clock.self);
+}
+
+/* Removing a call that is not over closes its connection. */
+static void finish(struct client *client, struct call *call, CURLcode code) {
+    curl_multi_remove_handle(client->multi, call->easy);
+    call->running = false;
+    call_end(call, code);
+    call->answer.finished_us = now_of(client);
+    calls_add(&client->round, call);
+}
+
+static void begin(struct client *client, struct call *call) {
+    if (!call->easy) call->easy = easy_new(call, client->user_agent, client->ca_file);
+    call->answer = (struct answer){.started_us = now_of(client)};
+    reading_reset(&call->reading, EXCHANGE_ANSWER_MAX, READING_BODY_MAX);
+    call_set(call);
+    call->running = true;
+    CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
+    if (added != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
+}
+
+static void end_cancelled(struct client *client, bool all) {
+    pthread_mutex_lock(&client->lock);
+    for (struct call *call = client->active; call; call = call->after) {
+        if (all) atomic_store(&call->progress.cancelled, true);
+        if (call->running && atomic_load(&call->progress.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
+    }
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void hand_over(struct client *client) {
+    struct calls round = calls_all(&client->round);
+    if (!round.first) return;
+    pthread_mutex_lock(&client->lock);
+    bool first = !client->ended.first;
+    if (first) client->ended.last = &client->ended.first;
+    *client->ended.last = round.first;
+    client->ended.last = round.last;
+    pthread_mutex_unlock(&client->lock);
+    if (first) wake_raise(client->wake);
+}
+
+static void take_ended(struct client *client) {
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        struct call *call = NULL;
+        CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        finish(client, call, code);
+    }
+}
+
+static void *client_run(void *arg) {
+    struct client *client = arg;
+    for (bool closing = false; !closing;) {
+        pthread_mutex_lock(&client->lock);
+        struct calls starting = calls_all(&client->starting);
+        bool cancelling = client->cancelling;
+        client->cancelling = false;
+        closing = client->closing;
+        pthread_mutex_unlock(&client->lock);
+        for (struct call *call; (call = calls_take(&starting));) begin(client, call);
+        if (cancelling || closing) end_cancelled(client, closing);
+        int running = 0;
+        curl_multi_perform(client->multi, &running);
+        take_ended(client);
+        hand_over(client);
+        if (!closing) curl_multi_poll(client->multi, NULL, 0, INT_MAX, NULL);
+    }
+    return NULL;
+}
+
+/* ---- what the loop calls ---- */
+
+static struct call *take_idle(struct client *client) {
+    struct call *call = client->idle;
+    if (!call) return call_new();
+    client->idle = call->next;
+    return call;
+}
+
+static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
+    struct client *client = self;
+    pthread_mutex_lock(&client->lock);
+    struct call *call = take_idle(client);
+    call->tag = tag;
+    call->outgoing = outgoing;
+    atomic_store(&call->progress.cancelled, false);
+    call->before = NULL;
+    call->after = client->active;
+    if (call->after) call->after->before = call;
+    client->active = call;
+    bool first = !client->starting.first;
+    calls_add(&client->starting, call);
+    pthread_mutex_unlock(&client->lock);
+    if (first) curl_multi_wakeup(client->multi);
+}
+
+static void unlink_active(struct client *client, struct call *call) {
+    if (call->before)
+        call->before->after = call->after;
+    else
+        client->active = call->after;
+    if (call->after) call->after->before = call->before;
+}
+
+static size_t transport_collect(void *self, struct completion *ret_completions, size_t max) {
+    struct client *client = self;
+    size_t count = 0;
+    pthread_mutex_lock(&client->lock);
+    for (struct call *call; count < max && (call = calls_take(&client->ended)); count++) {
+        unlink_active(client, call);
+        ret_completions[count].own = call;
+    }
+    pthread_mutex_unlock(&client->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct call *call = ret_completions[i].own;
+        ret_completions[i].tag = call->tag;
+        ret_completions[i].answer = call->answer;
+    }
+    return count;
+}
+
+static void transport_release(void *self, struct completion *completion) {
+    struct client *client = self;
+    struct call *call = completion->own;
+    reading_trim(&call->reading);
+    pthread_mutex_lock(&client->lock);
+    call->next = client->idle;
+    client->idle = call;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void transport_cancel(void *self, uint64_t tag) {
+    struct client *client = self;
+    pthread_mutex_lock(&client->lock);
+    struct call *call = client->active;
+    while (call && call->tag != tag) call = call->after;
+    if (call) atomic_store(&call->progress.cancelled, true);
+    client->cancelling = client->cancelling || call;
+    pthread_mutex_unlock(&client->lock);
+    if (call) curl_multi_wakeup(client->multi);
+}
+
+struct transport client_transport(struct client *client) {
+    return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, client};
+}
+
+static char *text_or_null(struct str text) {
+    return text.n ? strndup(text.p, text.n) : NULL;
+}
+
+static void client_free(struct client *client) {
+    struct call *next;
+    for (struct call *call = client->active; call; call = next) {
+        next = call->after;
+        call_free(call);
+    }
+    for (struct call *call = client->idle; call; call = next) {
+        next = call->next;
+        call_free(call);
+    }
+    if (client->multi) curl_multi_cleanup(client->multi);
+    curl_global_cleanup();
+    pthread_mutex_destroy(&client->lock);
+    free(client->ca_file);
+    free(client->user_agent);
+    free(client);
+}
+
+enum err client_open(const struct client_options *options, const struct clock *clock, struct wake *wake,
+                     struct client **ret_client) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return ERR_IO;
+    struct client *client = calloc(1, sizeof *client);
+    assert(client);
+    client->clock = *clock;
+    client->wake = wake;
+    client->ca_file = text_or_null(options->ca_file);
+    client->user_agent = text_or_null(options->user_agent);
+    int failed = pthread_mutex_init(&client->lock, NULL);
+    assert(!failed);
+    client->multi = curl_multi_init();
+    if (client->multi) {
+        curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->connections_max);
+    }
+    if (!client->multi || !thread_start("client", client_run, client, &client->thread)) {
+        client_free(client);
+        return ERR_IO;
+    }
+    *ret_client = client;
+    return ERR_NONE;
+}
+
+void client_close(struct client *client) {
+    pthread_mutex_lock(&client->lock);
+    client->closing = true;
+    pthread_mutex_unlock(&client->lock);
+    curl_multi_wakeup(client->multi);
+    pthread_join(client->thread, NULL);
+    client_free(client);
+}
+
+/* ---- one call by itself ---- */
+
+/* From the call's memory to the arena's. */
+static void answer_keep(struct arena *arena, struct answer *answer) {
+    struct header *headers = arena_array(arena, struct header, answer->header_count);
+    for (size_t i = 0; i < answer->header_count; i++)
+        headers[i] = (struct header){str_dup(arena, answer->headers[i].name), str_dup(arena, answer->headers[i].value)};
+    answer->headers = headers;
+    answer->body = str_dup(arena, answer->body);
+}
+
+void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
+                 struct answer *ret_answer) {
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    assert(code == CURLE_OK);
+    struct call *call = call_new();
+    call->easy = easy_new(call, "drumbeat", NULL);
+    call->outgoing = outgoing;
+    reading_reset(&call->reading, max_body_bytes, max_body_bytes);
+    call_set(call);
+    call_end(call, curl_easy_perform(call->easy));
+    answer_keep(arena, &call->answer);
+    *ret_answer = call->answer;
+    call_free(call);
+    curl_global_cleanup();
+}
