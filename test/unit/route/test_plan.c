@@ -85,6 +85,21 @@ static void due_counts_from_the_later_of_now_and_the_schedule(void **state) {
     bench_close(bench);
 }
 
+static void what_is_to_be_joined_comes_due_together(void **state) {
+    (void)state;
+    struct bench *bench = bench_open("  r:\n    from: LEAD\n    to:\n      - crm: {batch: {max: 10, wait: 2s}}\n"
+                                     "      - log: {batch: {max: 1, wait: 2s}}\n");
+    struct event event = EVENT;
+    static const int64_t offsets_us[] = {1, US_PER_S - 1, US_PER_S};
+    for (size_t i = 0; i < COUNT(offsets_us); i++) {
+        event.scheduled_us = NOW_US + offsets_us[i];
+        struct plan plan = bench_plan(bench, event);
+        assert_int_equal(plan.deliveries[0].due_us, NOW_US + US_PER_S); /* NOW_US is an odd second */
+        assert_int_equal(plan.deliveries[1].due_us, event.scheduled_us);
+    }
+    bench_close(bench);
+}
+
 static void what_could_only_leave_too_late_is_held(void **state) {
     (void)state;
     struct bench *bench = bench_open("  r:\n    from: LEAD\n    late: 2h\n    to: [crm, log: {after: 1d, late: 3h}]\n");
@@ -370,6 +385,7 @@ int main(void) {
         cmocka_unit_test(types_globs_and_sources_choose),
         cmocka_unit_test(a_delivery_says_what_it_is),
         cmocka_unit_test(due_counts_from_the_later_of_now_and_the_schedule),
+        cmocka_unit_test(what_is_to_be_joined_comes_due_together),
         cmocka_unit_test(what_could_only_leave_too_late_is_held),
         cmocka_unit_test(when_is_jqs_truth),
         cmocka_unit_test(only_the_first_output_of_a_condition_counts),
