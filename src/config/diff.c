@@ -183,15 +183,17 @@ static void compare_section(struct diff *diff, enum section section, struct str 
     }
 }
 
+/* A field that is a key of the table as well (url) was compared there. */
 static void compare_fields(struct diff *diff, struct str subject, const struct map *before, const struct map *after) {
     for (size_t i = 0; i < after->count; i++) {
+        if (key_find(SECTION_DESTINATION, after->slots[i].key)) continue;
         const struct str *old = map_get(before, after->slots[i].key), *new = after->slots[i].value;
         if (!old || !str_eq(*old, *new))
             add_change(diff, false,
                        str_fmt(diff->arena, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(after->slots[i].key)));
     }
     for (size_t i = 0; i < before->count; i++)
-        if (!map_get(after, before->slots[i].key))
+        if (!map_get(after, before->slots[i].key) && !key_find(SECTION_DESTINATION, before->slots[i].key))
             add_change(diff, false,
                        str_fmt(diff->arena, "%.*s%.*s removed", STR_ARG(subject), STR_ARG(before->slots[i].key)));
 }

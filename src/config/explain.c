@@ -7,19 +7,20 @@
 
 /* ---- one key ---- */
 
-/* Words of a text in lines, each indented by two. */
-static void add_folded(struct buf *text, struct str words) {
+/* Words in lines; the first begins with a prefix, the others with as many blanks. */
+static void add_folded(struct buf *text, const char *prefix, struct str words) {
+    int indent = (int)strlen(prefix);
     struct str word;
     size_t column = 0;
     while (str_next(&words, ' ', &word)) {
-        bool breaks = column + 1 + word.n > LINE_MAX_CHARACTERS;
-        if (!column || breaks) {
-            buf_fmt(text, "%s  %.*s", column ? "\n" : "", STR_ARG(word));
-            column = 2 + word.n;
-        } else {
+        bool begins = !column || column + 1 + word.n > LINE_MAX_CHARACTERS;
+        if (!column)
+            buf_fmt(text, "%s%.*s", prefix, STR_ARG(word));
+        else if (begins)
+            buf_fmt(text, "\n%*s%.*s", indent, "", STR_ARG(word));
+        else
             buf_fmt(text, " %.*s", STR_ARG(word));
-            column += 1 + word.n;
-        }
+        column = begins ? (size_t)indent + word.n : column + 1 + word.n;
     }
     buf_byte(text, '\n');
 }
@@ -34,12 +35,14 @@ static bool last_part(struct str *rest, struct str *ret_part) {
     return true;
 }
 
-/* Whether a path ends with what was asked for, part by part; a * in the path stands for any name. */
+/* Whether a path ends with what was asked for, part by part. A * in the path stands for any name, but not for the
+ * first part that was asked for: server.limit is not destinations.*.limit. */
 static bool path_ends(struct str path, struct str asked) {
     struct str part, wanted;
     while (last_part(&asked, &wanted)) {
         if (!last_part(&path, &part)) return false;
-        if (!str_eq(part, wanted) && !str_eq(part, STR("*"))) return false;
+        bool any = asked.p && str_eq(part, STR("*"));
+        if (!any && !str_eq(part, wanted)) return false;
     }
     return true;
 }
@@ -61,14 +64,15 @@ static void explain_key(struct buf *text, const struct key *key) {
     struct str path = key_path(text->arena, key), takes = takes_text(text->arena, key);
     enum section below = key_section(key->type);
     buf_fmt(text, "%s%.*s\n", text->n ? "\n" : "", STR_ARG(path));
-    add_folded(text, str_from(key->help));
+    add_folded(text, "  ", str_from(key->help));
     buf_fmt(text, "\n  takes    %.*s\n", STR_ARG(takes));
     buf_fmt(text, "  default  %s\n", fallback_text(key));
     buf_fmt(text, "  changes  %s\n", key->restart ? "take a restart" : "apply to the running server");
     if (below == SECTION_COUNT) return;
-    buf_add(text, STR("  keys    "));
-    for (const struct key *each = NULL; (each = key_next(below, each));) buf_fmt(text, " %.*s", STR_ARG(each->name));
-    buf_byte(text, '\n');
+    struct buf names = {.arena = text->arena};
+    for (const struct key *each = NULL; (each = key_next(below, each));)
+        buf_fmt(&names, "%s%.*s", names.n ? " " : "", STR_ARG(each->name));
+    add_folded(text, "  keys     ", buf_str(&names));
 }
 
 struct str config_explain(struct arena *arena, struct str key) {
@@ -76,7 +80,7 @@ struct str config_explain(struct arena *arena, struct str key) {
     struct str code = code_explain(key);
     if (code.n) {
         buf_fmt(&text, "%.*s\n", STR_ARG(key));
-        add_folded(&text, code);
+        add_folded(&text, "  ", code);
         return buf_str(&text);
     }
     for (enum section section = 0; key.n && section < SECTION_COUNT; section++)

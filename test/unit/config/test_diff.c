@@ -1,0 +1,115 @@
+/* What a reload would change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+
+#define HEAD "version: 1\n"
+#define CRM  "destinations:\n  crm:\n    url: https://crm.example/\n"
+
+static struct settings *read_text(struct arena *arena, const char *text) {
+    struct findings findings;
+    struct settings *settings = fixture_read(arena, str_from(text), &findings);
+    if (findings.errors) print_error("%.*s", STR_ARG(findings_text(arena, &findings)));
+    assert_int_equal(findings.errors, 0);
+    return settings;
+}
+
+/* Each change on a line; those that need a restart begin with "! ". */
+static struct str diff(struct arena *arena, const char *before, const char *after) {
+    struct buf text = {.arena = arena};
+    struct change *change = config_diff(arena, read_text(arena, before), read_text(arena, after));
+    for (; change; change = change->next)
+        buf_fmt(&text, "%s%.*s\n", change->needs_restart ? "! " : "", STR_ARG(change->text));
+    return buf_str(&text);
+}
+
+static void test_changes(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *after, *changes;
+    } cases[] = {
+        {HEAD "zone: UTC\n", HEAD "zone: Europe/Berlin\n", "zone UTC -> Europe/Berlin\n"},
+        {HEAD, HEAD "types: [A, B]\n", "types none -> A, B\n"},
+        {HEAD, HEAD "store: other.db\n", "! store changed\n"},
+        {HEAD, HEAD "server: {listen: 0.0.0.0:80, max_event: 1MiB, stop_timeout: 90s}\n",
+         "! server.listen 127.0.0.1:8120 -> 0.0.0.0:80\nserver.max_event 256KiB -> 1MiB\n"
+         "server.stop_timeout 10s -> 90s\n"},
+        {HEAD, HEAD "keep: {events: 30d}\n", "keep.events 90d -> 30d\n"},
+        {HEAD, HEAD CRM, "destination crm added\n"},
+        {HEAD CRM, HEAD, "destination crm removed\n"},
+        {HEAD CRM "    limit: 10/s\n", HEAD CRM "    limit: [5/s, 300/15m]\n",
+         "destination crm: limit 10/s -> 5/s, 300/15m\n"},
+        {HEAD CRM, HEAD CRM "    retry: {max: 3}\n    breaker: off\n    on_unknown: hold\n    allow_private: true\n",
+         "destination crm: retry {max: 5, base: 1s, cap: 1m} -> {max: 3, base: 1s, cap: 1m}\n"
+         "destination crm: breaker {failures: 5, share: 50%, window: 30s, open: 30s} -> off\n"
+         "destination crm: on_unknown none -> hold\n"
+         "destination crm: allow_private false -> true\n"},
+        {HEAD CRM "    concurrency: 8\n", HEAD CRM "    concurrency: 16\n    account: x\n",
+         "destination crm: account crm -> x\ndestination crm: concurrency 8 -> 16\n"},
+        {HEAD CRM, HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n", "route r added\n"},
+        {HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n", HEAD CRM, "route r removed\n"},
+        {HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n",
+         HEAD CRM "routes:\n  r:\n    from: [A, B]\n    when: .x\n    late: 2h\n    to: crm\n",
+         "route r: from A -> A, B\nroute r: when none -> .x\nroute r: late 0s -> 2h\n"},
+        {HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n",
+         HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {after: 1d}]\n", "route r: to changed\n"},
+        {HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {a: 1}}]\n",
+         HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {a: '1'}}]\n", "route r: to changed\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct arena arena = ARENA_EMPTY;
+        struct str found = diff(&arena, cases[i].before, cases[i].after);
+        if (!str_eq(found, str_from(cases[i].changes)))
+            print_error("expected\n%sfound\n%.*s", cases[i].changes, STR_ARG(found));
+        assert_true(str_eq(found, str_from(cases[i].changes)));
+        arena_free(&arena);
+    }
+}
+
+static void test_what_means_the_same_is_no_change(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct str found = diff(&arena,
+                            HEAD CRM "    timeout: 60s\n    limit: 10/s\n"
+                                     "routes:\n  r:\n    from: A\n    to: crm\n",
+                            "# moved\n" HEAD "routes:\n  r:\n    to:\n      - crm\n    from: [A]\n\n" CRM
+                            "    breaker: on\n    limit: [10/1s]\n    timeout: 1m\n");
+    assert_int_equal(found.n, 0);
+    arena_free(&arena);
+}
+
+static void test_secrets_are_named_and_never_shown(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct str found =
+        diff(&arena,
+             HEAD "store: postgres://${A}\n"
+                  "destinations:\n  crm:\n    url: ${URL_A}\n    headers: {x: \"${A}\"}\n    signing_secret: ${A}\n"
+                  "  hubspot:\n    token: ${A}\n    region: ${A}\n  slack:\n    url: ${URL_A}\n",
+             HEAD "store: postgres://${B}\n"
+                  "destinations:\n  crm:\n    url: ${URL_A}/b\n    headers: {x: \"${B}\"}\n    signing_secret: ${B}\n"
+                  "  hubspot:\n    token: ${B}\n  slack:\n    url: ${URL_A}/b\n");
+    assert_string_equal(found.p, "! store changed\n"
+                                 "destination crm: url changed\n"
+                                 "destination crm: headers changed\n"
+                                 "destination crm: signing_secret changed\n"
+                                 "destination hubspot: token changed\n"
+                                 "destination hubspot: region removed\n"
+                                 "destination slack: url changed\n");
+    assert_false(fixture_holds(found, "canary"));
+    arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_what_means_the_same_is_no_change),
+        cmocka_unit_test(test_secrets_are_named_and_never_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
