@@ -88,7 +88,7 @@ static void due_counts_from_the_later_of_now_and_the_schedule(void **state) {
 static void what_is_to_be_joined_comes_due_together(void **state) {
     (void)state;
     struct bench *bench = bench_open("  r:\n    from: LEAD\n    to:\n      - crm: {batch: {max: 10, wait: 2s}}\n"
-                                     "      - log: {batch: {max: 1, wait: 2s}}\n");
+                                     "      - log\n");
     struct event event = EVENT;
     static const int64_t offsets_us[] = {1, US_PER_S - 1, US_PER_S};
     for (size_t i = 0; i < COUNT(offsets_us); i++) {
