@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "connect/reader.h"
+#include "connect/value.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "connect/headers.h"
 #include "connect/url.h"
+#include "connect/value.h"
 
 static struct str content_type(enum body_kind kind) {
     static const struct str types[] = {

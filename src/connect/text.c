@@ -2,6 +2,7 @@
 #include "connect/text.h"
 
 #include "connect/reader.h"
+#include "connect/value.h"
 
 #define REF_TEXT_MAX 256
 

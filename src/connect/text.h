@@ -91,34 +91,6 @@ struct fill {
     struct str problem; /* set with BAD_FIELD */
 };
 
-enum value_kind {
-    VALUE_NONE = 1, /* missing */
-    VALUE_TEXT = 2,
-    VALUE_NUMBER = 4,
-    VALUE_TIME = 8,
-    VALUE_ID = 16,
-    VALUE_JSON = 32, /* a number, truth value, list or object of the parameters */
-    VALUE_RAW = 64,  /* JSON text */
-    VALUE_ANY = 127
-};
-struct value {
-    enum value_kind kind;
-    struct str text; /* TEXT, RAW; in the arena */
-    int64_t number;  /* NUMBER; TIME in microseconds */
-    struct uuid id;  /* ID */
-    const struct json *json;
-};
-MUST_USE enum err value_of(struct fill *fill, const struct ref *ref, struct value *ret_value);
-/* As text. BAD_FIELD for a list or an object. */
-MUST_USE enum err value_text(struct fill *fill, const struct ref *ref, const struct value *value, struct str *ret_text);
-/* Appends it as JSON. */
-void value_json(struct buf *buf, const struct value *value);
-/* `hex`, `first 24`: NULL, or why not. *kinds is what stands before it, and then what it gives. */
-const char *transform_read(struct str text, unsigned *kinds, struct step *ret_step);
-MUST_USE enum err transform_run(struct fill *fill, const struct ref *ref, const struct step *step, struct value *value);
-/* The kinds a reference can give. */
-unsigned value_kinds(enum ref_kind kind);
-
 MUST_USE enum err fill_fail(struct fill *fill, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str ref_name(struct arena *arena, const struct ref *ref); /* for sentences: parameter 'to.name' */
 /* *ret_missing: a whole text whose value is missing; *ret_text is "" then. */

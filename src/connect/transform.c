@@ -1,9 +1,9 @@
-/* connect/transform.c - what stands behind a bar in a reference; see text.h. */
+/* connect/transform.c - what stands behind a bar in a reference; see value.h. */
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/when.h"
-#include "connect/text.h"
 #include "connect/url.h"
+#include "connect/value.h"
 
 #define FIRST_MAX 1000
 

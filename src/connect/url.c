@@ -3,6 +3,7 @@
 
 #include "connect/connector.h"
 #include "connect/reader.h"
+#include "connect/value.h"
 
 /* ---- reading ---- */
 

@@ -1,5 +1,5 @@
-/* connect/value.c - what references give, and the transforms; see text.h. */
-#include "connect/text.h"
+/* connect/value.c - what references give, and the transforms; see value.h. */
+#include "connect/value.h"
 
 #include "base/json.h"
 #include "base/when.h"

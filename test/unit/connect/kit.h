@@ -7,13 +7,11 @@
 
 #include "base/hash.h"
 #include "base/when.h"
-#include "config/config.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +22,6 @@
 #define NOW   (NOW_S * US_PER_S)
 
 #define KIT_HEADERS_MAX 16
-#define KIT_FILE_MAX    ((size_t)65536)
 
 struct kit {
     struct arena arena;
@@ -98,78 +95,12 @@ static inline void kit_free(struct kit *kit) {
     free(kit);
 }
 
-/* Adds a connector; the text must outlive the kit. */
-static inline void kit_add(struct kit *kit, struct str file, struct str text) {
-    const struct tree *document = config_parse(&kit->arena, file, text, &kit->findings);
-    if (document) connectors_add(kit->connectors, document, &kit->findings);
-}
-
-static inline void kit_add_file(struct kit *kit, const char *path) {
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    char *text = arena_alloc(&kit->arena, KIT_FILE_MAX);
-    size_t length = fread(text, 1, KIT_FILE_MAX, file);
-    assert_true(length > 0 && length < KIT_FILE_MAX);
-    fclose(file);
-    kit_add(kit, str_from(path), (struct str){text, length});
-}
-
-/* All jq that was added becomes the evaluator's program. */
-static inline void kit_compile(struct kit *kit) {
-    struct str problem = STR_NONE;
-    if (jq_open(jq_program(&kit->source, &kit->arena), &kit->jq, &kit->arena, &problem))
-        fail_msg("%.*s", STR_ARG(problem));
-}
-
-static inline void kit_set_field(struct kit *kit, const char *name, const char *value) {
-    struct str *text = arena_new(&kit->arena, struct str);
-    *text = str_from(value);
-    map_set(&kit->destination.fields, str_from(name), text);
-}
-
-static inline void kit_no_findings(const struct kit *kit) {
-    const struct finding *first = kit->findings.first;
-    if (first)
-        fail_msg("%.*s:%u:%u %s %.*s", STR_ARG(first->file), first->mark.line, first->mark.column, first->code,
-                 STR_ARG(first->text));
-}
-
 static inline void kit_bind(struct kit *kit) {
     connectors_bind(kit->connectors, &kit->settings, &kit->findings);
 }
 
 static inline enum err kit_request(struct kit *kit) {
     return connect_request(&kit->context, &kit->outgoing, &kit->problem);
-}
-
-/* An answer with "name: value" lines. */
-static inline void kit_answer(struct kit *kit, int32_t status, const char *lines, const char *body) {
-    struct str rest = str_from(lines), line;
-    kit->answer = (struct answer){.end = EXCHANGE_ANSWERED,
-                                  .status = status,
-                                  .headers = kit->headers,
-                                  .body = str_from(body),
-                                  .body_complete = true,
-                                  .started_us = NOW - US_PER_MS,
-                                  .finished_us = NOW};
-    while (str_next(&rest, '\n', &line)) {
-        size_t colon = str_find(line, ':');
-        assert_true(colon != SIZE_MAX && kit->answer.header_count < KIT_HEADERS_MAX);
-        kit->headers[kit->answer.header_count++] =
-            (struct header){str_sub(line, 0, colon), str_trim(str_sub(line, colon + 1, line.n))};
-    }
-}
-
-static inline const struct action_traits *kit_traits(const struct kit *kit) {
-    const struct action_traits *traits = destination_action(&kit->destination, kit->delivery.action);
-    assert_non_null(traits);
-    return traits;
-}
-
-static inline struct outcome kit_outcome(struct kit *kit) {
-    struct outcome outcome;
-    connect_answer(&kit->context, &kit->answer, &kit->evaluator, &outcome);
-    return outcome;
 }
 
 /* Header of the request, "" when absent. */
@@ -179,16 +110,5 @@ static inline struct str kit_header(const struct kit *kit, const char *name) {
         if (str_eq_nocase(kit->outgoing.headers[i].name, str_from(name))) value = kit->outgoing.headers[i].value;
     return value;
 }
-
-#define assert_text(actual, expected)                                                                                 \
-    do {                                                                                                              \
-        struct str text_ = (actual);                                                                                  \
-        if (!str_eq(text_, str_from(expected))) fail_msg("'%.*s' is not '%s'", STR_ARG(text_), (expected));           \
-    } while (0)
-#define assert_begins(actual, expected)                                                                               \
-    do {                                                                                                              \
-        struct str text_ = (actual);                                                                                  \
-        if (!str_starts(text_, str_from(expected))) fail_msg("'%.*s' begins not '%s'", STR_ARG(text_), (expected));   \
-    } while (0)
 
 #endif

@@ -1,5 +1,5 @@
 /* Many deliveries in one call, by everything.yaml: by position, by key, all or nothing. */
-#include "kit.h"
+#include "kit_connector.h"
 
 #define MANY 5
 
@@ -9,14 +9,7 @@ static struct outcome outcomes[MANY];
 
 static int setup(void **state) {
     (void)state;
-    kit = kit_new();
-    kit_add_file(kit, "test/unit/connect/everything.yaml");
-    kit_compile(kit);
-    kit->destination.name = kit->destination.type = STR("everything");
-    kit_set_field(kit, "token", "s3cret");
-    kit_set_field(kit, "sender", "ada");
-    kit_bind(kit);
-    kit_no_findings(kit);
+    kit = kit_everything();
     return 0;
 }
 

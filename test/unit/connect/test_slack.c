@@ -1,5 +1,5 @@
 /* connectors/slack.yaml, from the file itself. */
-#include "kit.h"
+#include "kit_connector.h"
 
 static struct kit *kit;
 

@@ -1,4 +1,4 @@
-#include "kit.h"
+#include "kit_answer.h"
 
 static struct kit *kit;
 
