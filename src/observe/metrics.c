@@ -1,0 +1,286 @@
+#include "observe/metrics.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US_PER_SECOND  1000000
+#define WINDOW_SECONDS 60
+#define HOPS_MAX       16
+#define NAMES_MAX      4096 /* destinations ever configured in one process; more are not told apart */
+#define STATUSES_MAX   7
+
+static const double bounds_s[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600};
+#define BOUNDS (sizeof bounds_s / sizeof bounds_s[0])
+
+struct histogram {
+    uint64_t buckets[BOUNDS + 1];
+    uint64_t count;
+    double sum_s;
+};
+
+/* What one destination came to. Its name is a copy. */
+struct tally {
+    struct str name;
+    uint64_t attempts[OUTCOME_COUNT];
+    struct str statuses[STATUSES_MAX];
+    uint64_t settled[STATUSES_MAX];
+};
+
+/* One second of the last minute, for the seed's gauges. */
+struct second {
+    int64_t at_s;
+    uint64_t events, attempts, retries, errors;
+};
+
+struct metrics {
+    struct arena arena; /* names; bounded by NAMES_MAX */
+    uint64_t events[METRIC_EVENT_COUNT], unrouted;
+    struct {
+        const char *name;
+        uint64_t count;
+    } hops[HOPS_MAX];
+    struct tally *tallies;
+    size_t tally_count;
+    struct histogram ingest, delivery, turn;
+    struct second seconds[WINDOW_SECONDS];
+    struct second open; /* counted since the last look at the clock */
+};
+
+struct metrics *metrics_new(void) {
+    struct metrics *metrics = calloc(1, sizeof *metrics);
+    assert(metrics);
+    metrics->tallies = calloc(NAMES_MAX, sizeof *metrics->tallies);
+    assert(metrics->tallies);
+    return metrics;
+}
+
+void metrics_free(struct metrics *metrics) {
+    arena_free(&metrics->arena);
+    free(metrics->tallies);
+    free(metrics);
+}
+
+/* ---- counting ---- */
+
+void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count) {
+    metrics->events[what] += count;
+    if (what == METRIC_ACCEPTED) metrics->open.events += count;
+}
+
+void metrics_unrouted(struct metrics *metrics, uint64_t count) {
+    metrics->unrouted += count;
+}
+
+void metrics_hop(struct metrics *metrics, const char *hop, uint64_t count) {
+    for (size_t i = 0; i < HOPS_MAX; i++) {
+        if (!metrics->hops[i].name) metrics->hops[i].name = hop;
+        if (metrics->hops[i].name == hop || strcmp(metrics->hops[i].name, hop) == 0) {
+            metrics->hops[i].count += count;
+            return;
+        }
+    }
+}
+
+static struct tally *tally_of(struct metrics *metrics, struct str name) {
+    for (size_t i = 0; i < metrics->tally_count; i++)
+        if (str_eq(metrics->tallies[i].name, name)) return &metrics->tallies[i];
+    if (metrics->tally_count == NAMES_MAX) return &metrics->tallies[NAMES_MAX - 1];
+    struct tally *tally = &metrics->tallies[metrics->tally_count++];
+    tally->name = str_dup(&metrics->arena, name);
+    return tally;
+}
+
+void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome) {
+    tally_of(metrics, destination)->attempts[outcome]++;
+    metrics->open.attempts++;
+    metrics->open.retries += outcome == OUTCOME_RETRY;
+    metrics->open.errors += outcome == OUTCOME_RETRY || outcome == OUTCOME_FAILED || outcome == OUTCOME_UNKNOWN;
+}
+
+void metrics_settled(struct metrics *metrics, struct str destination, struct str status) {
+    struct tally *tally = tally_of(metrics, destination);
+    for (size_t i = 0; i < STATUSES_MAX; i++) {
+        if (!tally->statuses[i].n) tally->statuses[i] = str_dup(&metrics->arena, status);
+        if (!str_eq(tally->statuses[i], status)) continue;
+        tally->settled[i]++;
+        return;
+    }
+}
+
+static void observe(struct histogram *histogram, int64_t us) {
+    double s = us > 0 ? (double)us / US_PER_SECOND : 0;
+    size_t i = 0;
+    while (i < BOUNDS && s > bounds_s[i]) i++;
+    histogram->buckets[i]++;
+    histogram->count++;
+    histogram->sum_s += s;
+}
+
+void metrics_ingest_seconds(struct metrics *metrics, int64_t us) {
+    observe(&metrics->ingest, us);
+}
+
+void metrics_delivery_seconds(struct metrics *metrics, int64_t us) {
+    observe(&metrics->delivery, us);
+}
+
+void metrics_turn_seconds(struct metrics *metrics, int64_t us) {
+    observe(&metrics->turn, us);
+}
+
+/* ---- text ---- */
+
+static void head(struct buf *buf, const char *name, const char *type, const char *help) {
+    buf_fmt(buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void number(struct buf *buf, const char *name, const char *type, const char *help, double value) {
+    head(buf, name, type, help);
+    buf_fmt(buf, "%s %.15g\n", name, value);
+}
+
+/* A label's value: backslash, quote and line end are escaped. */
+static void label(struct buf *buf, const char *name, struct str value) {
+    buf_fmt(buf, "%s=\"", name);
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\n')
+            buf_add(buf, STR("\\n"));
+        else {
+            if (value.p[i] == '\\' || value.p[i] == '"') buf_byte(buf, '\\');
+            buf_byte(buf, value.p[i]);
+        }
+    buf_byte(buf, '"');
+}
+
+static void one_label(struct buf *buf, const char *metric, const char *name, struct str value, double number) {
+    buf_fmt(buf, "%s{", metric);
+    label(buf, name, value);
+    buf_fmt(buf, "} %.15g\n", number);
+}
+
+static void two_labels(struct buf *buf, const char *metric, struct str destination, const char *name, struct str value,
+                       uint64_t count) {
+    buf_fmt(buf, "%s{", metric);
+    label(buf, "destination", destination);
+    buf_byte(buf, ',');
+    label(buf, name, value);
+    buf_fmt(buf, "} %llu\n", (unsigned long long)count);
+}
+
+static void histogram_text(struct buf *buf, const char *name, const char *help, const struct histogram *histogram) {
+    uint64_t below = 0;
+    head(buf, name, "histogram", help);
+    for (size_t i = 0; i < BOUNDS; i++) {
+        below += histogram->buckets[i];
+        buf_fmt(buf, "%s_bucket{le=\"%g\"} %llu\n", name, bounds_s[i], (unsigned long long)below);
+    }
+    buf_fmt(buf, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)histogram->count);
+    buf_fmt(buf, "%s_sum %.9g\n%s_count %llu\n", name, histogram->sum_s, name, (unsigned long long)histogram->count);
+}
+
+/* What was counted since the last look goes to the present second; gives the sums of the last minute. */
+static struct second last_minute(struct metrics *metrics, int64_t now_us) {
+    int64_t now_s = now_us / US_PER_SECOND;
+    struct second *slot = &metrics->seconds[now_s % WINDOW_SECONDS], sum = {0};
+    if (slot->at_s != now_s) *slot = (struct second){.at_s = now_s};
+    slot->events += metrics->open.events;
+    slot->attempts += metrics->open.attempts;
+    slot->retries += metrics->open.retries;
+    slot->errors += metrics->open.errors;
+    metrics->open = (struct second){0};
+    for (size_t i = 0; i < WINDOW_SECONDS; i++) {
+        const struct second *second = &metrics->seconds[i];
+        if (second->at_s <= now_s - WINDOW_SECONDS || second->at_s > now_s) continue;
+        sum.events += second->events;
+        sum.attempts += second->attempts;
+        sum.retries += second->retries;
+        sum.errors += second->errors;
+    }
+    return sum;
+}
+
+static void seed_text(struct buf *buf, struct metrics *metrics, const struct metrics_view *view) {
+    struct second minute = last_minute(metrics, view->now_us);
+    double attempts = minute.attempts ? (double)minute.attempts : 1;
+    number(buf, "marketing_event_ingestion_rate", "gauge", "Events stored per second, over the last minute.",
+           (double)minute.events / WINDOW_SECONDS);
+    number(buf, "worker_retry_ratio", "gauge", "Share of attempts that ended in a retry, over the last minute.",
+           (double)minute.retries / attempts);
+    number(buf, "api_error_rate", "gauge", "Share of attempts that did not end as done, over the last minute.",
+           (double)minute.errors / attempts);
+    number(buf, "event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.",
+           (double)view->lag_us / US_PER_SECOND);
+    number(buf, "queue_depth", "gauge", "Deliveries that are not settled.", (double)view->queue_depth);
+}
+
+static void events_text(struct buf *buf, const struct metrics *metrics) {
+    static const char *const words[METRIC_EVENT_COUNT] = {"accepted", "duplicate", "conflict", "invalid", "refused"};
+    head(buf, "drumbeat_events_total", "counter", "Inputs by what became of them.");
+    for (int i = 0; i < METRIC_EVENT_COUNT; i++)
+        one_label(buf, "drumbeat_events_total", "status", str_from(words[i]), (double)metrics->events[i]);
+    number(buf, "drumbeat_events_unrouted_total", "counter", "Events that no route wanted.", (double)metrics->unrouted);
+    head(buf, "drumbeat_hops_total", "counter", "Passages of each hop of an event's walk.");
+    for (size_t i = 0; i < HOPS_MAX && metrics->hops[i].name; i++)
+        one_label(buf, "drumbeat_hops_total", "hop", str_from(metrics->hops[i].name), (double)metrics->hops[i].count);
+}
+
+static void deliveries_text(struct buf *buf, const struct metrics *metrics) {
+    head(buf, "drumbeat_attempts_total", "counter", "Attempts by outcome.");
+    for (size_t i = 0; i < metrics->tally_count; i++)
+        for (int j = 0; j < OUTCOME_COUNT; j++)
+            if (metrics->tallies[i].attempts[j])
+                two_labels(buf, "drumbeat_attempts_total", metrics->tallies[i].name, "outcome",
+                           str_from(outcome_text((enum outcome_class)j)), metrics->tallies[i].attempts[j]);
+    head(buf, "drumbeat_settled_total", "counter", "Deliveries that became final, by status.");
+    for (size_t i = 0; i < metrics->tally_count; i++)
+        for (size_t j = 0; j < STATUSES_MAX && metrics->tallies[i].statuses[j].n; j++)
+            two_labels(buf, "drumbeat_settled_total", metrics->tallies[i].name, "status",
+                       metrics->tallies[i].statuses[j], metrics->tallies[i].settled[j]);
+}
+
+static void desks_text(struct buf *buf, const struct metrics_view *view) {
+    head(buf, "drumbeat_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.");
+    for (size_t i = 0; i < view->desk_count; i++)
+        one_label(buf, "drumbeat_breaker_state", "destination", view->desks[i].destination,
+                  view->desks[i].breaker_state);
+    head(buf, "drumbeat_in_flight", "gauge", "Sends on their way.");
+    for (size_t i = 0; i < view->desk_count; i++)
+        one_label(buf, "drumbeat_in_flight", "destination", view->desks[i].destination,
+                  (double)view->desks[i].in_flight);
+    head(buf, "drumbeat_paused", "gauge", "1 = held by hand or by a refusal of the account.");
+    for (size_t i = 0; i < view->desk_count; i++)
+        one_label(buf, "drumbeat_paused", "destination", view->desks[i].destination, view->desks[i].paused);
+    head(buf, "drumbeat_limit_remaining", "gauge", "Sends that the limit allows now.");
+    for (size_t i = 0; i < view->desk_count; i++) {
+        bool told = view->desks[i].remaining == SIZE_MAX; /* no limit, or another desk of the account was before */
+        for (size_t j = 0; j < i; j++) told |= str_eq(view->desks[j].limit, view->desks[i].limit);
+        if (!told)
+            one_label(buf, "drumbeat_limit_remaining", "limit", view->desks[i].limit, (double)view->desks[i].remaining);
+    }
+}
+
+static void state_text(struct buf *buf, const struct metrics_view *view) {
+    static const char *const words[] = {"PENDING", "PROCESSING", "COMPLETED", "FAILED", "UNKNOWN", "HELD", "SKIPPED"};
+    static const bool open[] = {true, true, false, false, true, true, false};
+    head(buf, "drumbeat_deliveries", "gauge", "Deliveries that are open, by status.");
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        if (open[i]) one_label(buf, "drumbeat_deliveries", "status", str_from(words[i]), (double)view->open[i]);
+    number(buf, "drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", view->config_ok);
+    number(buf, "process_resident_memory_bytes", "gauge", "Resident memory.", (double)view->rss_bytes);
+    number(buf, "drumbeat_store_bytes", "gauge", "Size of the store's file.", (double)view->store_bytes);
+}
+
+struct str metrics_text(struct metrics *metrics, const struct metrics_view *view, struct arena *arena) {
+    struct buf buf = {.arena = arena};
+    seed_text(&buf, metrics, view);
+    events_text(&buf, metrics);
+    deliveries_text(&buf, metrics);
+    desks_text(&buf, view);
+    state_text(&buf, view);
+    histogram_text(&buf, "drumbeat_ingest_seconds", "From a request's arrival to its commit.", &metrics->ingest);
+    histogram_text(&buf, "drumbeat_delivery_seconds", "From an event's arrival to its delivery being done.",
+                   &metrics->delivery);
+    histogram_text(&buf, "drumbeat_turn_seconds", "Turns of the loop.", &metrics->turn);
+    return buf_str(&buf);
+}
