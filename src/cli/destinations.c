@@ -1,4 +1,4 @@
-/* cli/destinations.c - destinations list, show, pause, resume; test is in rehearse.c. */
+/* cli/destinations.c - destinations list, show, pause, resume; test is in destinations_test.c. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/show.h"

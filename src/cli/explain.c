@@ -1,0 +1,100 @@
+/* cli/explain.c - what a code or a key means, without a server and without a network. */
+#include "cli/commands.h"
+#include "config/config.h"
+#include "config/keys.h"
+#include "connect/connect.h"
+#include "route/route.h"
+
+/* What helps against each error of base/err.h. */
+static const char *const ways_out[ERR_COUNT] = {
+    [ERR_BAD_JSON] = "Look at the line and column in the answer: one JSON value, no duplicate names, UTF-8.",
+    [ERR_BAD_FIELD] = "errors[].pointer names the field. An event has type, payload and, if you like, source, "
+                      "idempotency_key and scheduled_at (RFC 3339 with an offset); nothing else.",
+    [ERR_BAD_TYPE] = "Add the type under `types` and run `drumbeat apply`, or take `types` away to accept any.",
+    [ERR_BAD_KEY] = "A key has 1 to 255 printable characters.",
+    [ERR_BAD_REQUEST] = "The detail in the answer says which part. GET /openapi.json describes every request.",
+    [ERR_CONFLICT] = "The key names a fact that is stored already, and this payload is another one. Give a new fact a "
+                     "new key; to see the stored one: drumbeat events list.",
+    [ERR_UNAUTHORIZED] = "Send `Authorization: Bearer db_...`; on the command line put the key into the file that "
+                         "DRUMBEAT_KEY_FILE names. A new key: drumbeat keys create --role ingest.",
+    [ERR_FORBIDDEN] = "Roles: ingest may post events, read may look, operate may do both and act, owner may do all.",
+    [ERR_NOT_FOUND] = "An id may be shortened to its first characters, at least 6. Settled events are removed after "
+                      "keep.events.",
+    [ERR_BAD_METHOD] = "GET /openapi.json lists the methods of each path.",
+    [ERR_TOO_LARGE] = "server.max_event and server.max_body are the limits; send a link instead of large content.",
+    [ERR_BAD_MEDIA] = "Send Content-Type: application/json, or application/x-ndjson for a batch.",
+    [ERR_HEADERS_LARGE] = "All headers of a request together may have 16 KiB.",
+    [ERR_TIMEOUT] = "server.header_timeout and server.body_timeout bound how long a request may take to come in.",
+    [ERR_NOT_NOW] = "Look at the delivery: drumbeat deliveries show ID. One in flight settles first; a final one can "
+                    "only be retried when it FAILED.",
+    [ERR_FULL] = "Too much waits (server.queue). Send again later: nothing of the refused request was stored. "
+                 "`drumbeat destinations list` shows which destination does not take its deliveries.",
+    [ERR_STORE_FULL] = "Make room on the disk of the store. The server goes on by itself; senders try again.",
+    [ERR_STORE_BUSY] = "Something else works on the store's file. It passes; senders try again.",
+    [ERR_STORE_FAILED] = "The disk refused a write or a sync. The server ends, because nothing in memory is trusted "
+                         "then. Look at the disk, start again: what was answered 2xx is stored.",
+    [ERR_STOPPING] = "The server is going down. Send again when it is back.",
+    [ERR_STORE_LOCKED] = "One server works on a store. Stop the other one, or give this one another `store`.",
+    [ERR_STORE_NEWER] = "Run the drumbeat version that wrote it, or a later one.",
+    [ERR_STORE_CORRUPT] = "Do not write to it any more. Restore a backup; senders may send everything again, each "
+                          "event is still taken once.",
+    [ERR_STORE_FOREIGN] = "`store` names a file of another program. Name one that does not exist yet.",
+    [ERR_CONFIG] = "`drumbeat check` lists every mistake with its line and column.",
+    [ERR_JQ_COMPILE] = "`drumbeat check` names the expression. `.` is the payload, `$event` the whole event.",
+    [ERR_JQ_RUN] = "The expression does not fit this payload. Try it: drumbeat routes test ROUTE --event ID. Mend the "
+                   "route, `drumbeat apply`, then retry the event.",
+    [ERR_JQ_RUNAWAY] = "The program ran longer than a route may and is not run again until it is changed. Loops "
+                       "without end come from recurse, until, while, range over numbers of the payload.",
+    [ERR_IO] = "The operating system refused; its words are in the message.",
+    [ERR_LIMIT] = "The message says which limit. All limits are in docs/configuration.md.",
+    [ERR_INTERNAL] = "drumbeat found itself wrong and stopped rather than guess. Please report it with the message.",
+};
+
+static bool explain_error(struct cli *cli, struct str code) {
+    for (enum err err = ERR_NONE + 1; err < ERR_COUNT; err++) {
+        if (!str_eq_nocase(str_from(err_code(err)), code)) continue;
+        writer_fmt(&cli->out, "%s\n  %s (HTTP %d)\n\n  %s\n", err_code(err), err_text(err), err_http(err),
+                   ways_out[err] ? ways_out[err] : "");
+        return true;
+    }
+    return false;
+}
+
+static bool explain_of_room(struct cli *cli, struct str code, struct str (*explain)(struct str code)) {
+    struct str text = explain(code);
+    if (!text.n) return false;
+    writer_fmt(&cli->out, "%.*s\n  %.*s\n", STR_ARG(code), STR_ARG(text));
+    return true;
+}
+
+static struct str suggest(struct cli *cli, struct str asked) {
+    struct suggestion near = {.wrong = asked};
+    for (enum err err = ERR_NONE + 1; err < ERR_COUNT; err++) suggestion_consider(&near, str_from(err_code(err)));
+    for (enum section section = 0; section < SECTION_COUNT; section++)
+        for (const struct key *key = NULL; (key = key_next(section, key));) {
+            suggestion_consider(&near, key->name);
+            suggestion_consider(&near, key_path(cli->arena, key));
+        }
+    return suggestion_text(cli->arena, &near);
+}
+
+static struct str upper(struct cli *cli, struct str text) {
+    struct buf buf = {.arena = cli->arena};
+    for (size_t i = 0; i < text.n; i++)
+        buf_byte(&buf, text.p[i] >= 'a' && text.p[i] <= 'z' ? (char)(text.p[i] - 32) : text.p[i]);
+    return buf_str(&buf);
+}
+
+int command_explain(struct cli *cli) {
+    struct str asked = cli_argument(cli, 0), code = upper(cli, asked);
+    if (explain_error(cli, code)) return EXIT_DONE;
+    struct str text = config_explain(cli->arena, asked);
+    if (!text.n) text = config_explain(cli->arena, code);
+    if (text.n) {
+        writer_add(&cli->out, text);
+        return EXIT_DONE;
+    }
+    if (explain_of_room(cli, code, routes_explain) || explain_of_room(cli, code, connectors_explain)) return EXIT_DONE;
+    return cli_fail(cli, EXIT_NOT_FOUND, "error: '%.*s' is no error code and no configuration key%.*s", STR_ARG(asked),
+                    STR_ARG(suggest(cli, asked)));
+}

@@ -1,0 +1,171 @@
+#include "cli/rehearse.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "cli/locate.h"
+#include "config/secret.h"
+#include "file.h"
+
+/* ---- secrets ---- */
+
+/* Looks up as the server does, and notes what it found. */
+static bool lookup(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note) {
+    struct rehearsal *rehearsal = self;
+    struct str value;
+    if (!rehearsal->real.lookup(rehearsal->real.self, name, arena, &value, ret_note)) return false;
+    struct arena *kept = rehearsal->cli->arena;
+    struct str copy = str_dup(kept, value);
+    map_set(&rehearsal->secrets, str_dup(kept, name), arena_copy(kept, &copy, sizeof copy));
+    *ret_value = value;
+    return true;
+}
+
+static struct str replace(struct arena *arena, struct str text, struct str what, struct str by) {
+    struct buf buf = {.arena = arena};
+    const char *found;
+    if (!what.n) return text;
+    while (text.n && (found = memmem(text.p, text.n, what.p, what.n))) {
+        size_t at = (size_t)(found - text.p);
+        buf_add(&buf, str_sub(text, 0, at));
+        buf_add(&buf, by);
+        text = str_sub(text, at + what.n, text.n);
+    }
+    buf_add(&buf, text);
+    return buf_str(&buf);
+}
+
+static struct str percent_encoded(struct arena *arena, struct str text) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    struct buf buf = {.arena = arena};
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] && strchr(plain, text.p[i]))
+            buf_byte(&buf, text.p[i]);
+        else
+            buf_fmt(&buf, "%%%02X", (unsigned)(uint8_t)text.p[i]);
+    return buf_str(&buf);
+}
+
+static struct str json_escaped(struct arena *arena, struct str text) {
+    struct buf buf = {.arena = arena};
+    json_quote(&buf, text);
+    struct str quoted = buf_str(&buf);
+    return str_sub(quoted, 1, quoted.n - 2);
+}
+
+/* As it is, and as it stands in URLs, in JSON, and in Basic credentials that begin with it. */
+struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text) {
+    struct arena *arena = rehearsal->cli->arena;
+    for (size_t i = 0; i < rehearsal->secrets.count; i++) {
+        struct str value = *(struct str *)rehearsal->secrets.slots[i].value;
+        struct str name = str_fmt(arena, "${%.*s}", STR_ARG(rehearsal->secrets.slots[i].key));
+        text = replace(arena, text, value, name);
+        text = replace(arena, text, percent_encoded(arena, value), name);
+        text = replace(arena, text, json_escaped(arena, value), name);
+    }
+    return text;
+}
+
+/* What a header of credentials still shows after that is a secret in another form. */
+static struct str redact_header(const struct rehearsal *rehearsal, const struct header *header) {
+    static const char *const names[] = {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"};
+    struct str value = rehearsal_redact(rehearsal, header->value);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!str_eq_nocase(header->name, str_from(names[i])) || (value.n && memmem(value.p, value.n, "${", 2)))
+            continue;
+        struct str scheme = str_sub(value, 0, str_find(value, ' '));
+        return scheme.n < value.n ? str_fmt(rehearsal->cli->arena, "%.*s [redacted]", STR_ARG(scheme))
+                                  : STR("[redacted]");
+    }
+    return value;
+}
+
+/* ---- opening ---- */
+
+static int load(struct rehearsal *rehearsal) {
+    struct cli *cli = rehearsal->cli;
+    struct findings findings = {.arena = cli->arena};
+    struct str file, text;
+    int code = locate_config_text(cli, STR_NONE, &file, &text);
+    if (code) return code;
+    struct str folder = file_folder(file, cli->arena);
+    rehearsal->real = secret_source_real(cli->arena, folder);
+    const struct secret_source recorder = {lookup, rehearsal};
+    const struct setup_input input = {.file = file,
+                                      .text = text,
+                                      .secrets = &recorder,
+                                      .connectors_folder = str_fmt(cli->arena, "%.*s/connectors", STR_ARG(folder))};
+    rehearsal->setup = setup_load(&input, &findings);
+    if (rehearsal->setup) return EXIT_DONE;
+    return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(findings_text(cli->arena, &findings)));
+}
+
+static int start_jq(struct rehearsal *rehearsal) {
+    struct cli *cli = rehearsal->cli;
+    struct findings findings = {.arena = cli->arena};
+    struct str problem;
+    if (!rehearsal->setup->program.n) return EXIT_DONE;
+    enum err err = jq_open(rehearsal->setup->program, &rehearsal->jq, cli->arena, &problem);
+    if (!err) return EXIT_DONE;
+    setup_blame(rehearsal->setup, &findings);
+    if (findings.errors) problem = findings_text(cli->arena, &findings);
+    return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(problem));
+}
+
+int rehearsal_open(struct cli *cli, struct rehearsal *rehearsal) {
+    *rehearsal = (struct rehearsal){.cli = cli, .secrets = {.arena = cli->arena}, .hasher = hasher_new()};
+    int code = load(rehearsal);
+    if (!code) code = start_jq(rehearsal);
+    if (code) rehearsal_close(rehearsal);
+    return code;
+}
+
+void rehearsal_close(struct rehearsal *rehearsal) {
+    if (rehearsal->jq) jq_close(rehearsal->jq);
+    setup_free(rehearsal->setup);
+    hasher_free(rehearsal->hasher);
+}
+
+static void run_calls(void *self, struct jq_call *calls, size_t count, struct arena *arena) {
+    struct rehearsal *rehearsal = self;
+    for (size_t i = 0; i < count; i++) jq_run(rehearsal->jq, &calls[i], arena);
+}
+
+struct evaluator rehearsal_evaluator(struct rehearsal *rehearsal) {
+    return (struct evaluator){run_calls, rehearsal};
+}
+
+/* ---- requests ---- */
+
+struct json *rehearsal_request(const struct rehearsal *rehearsal, const struct outgoing *outgoing) {
+    struct json *request = json_object(), *headers = json_object();
+    json_set_str(request, "method", outgoing->method);
+    json_set_str(request, "url", rehearsal_redact(rehearsal, outgoing->url));
+    for (size_t i = 0; i < outgoing->header_count; i++)
+        json_set(headers, outgoing->headers[i].name, json_str(redact_header(rehearsal, &outgoing->headers[i])));
+    json_set(request, STR("headers"), headers);
+    json_set_str(request, "body", rehearsal_redact(rehearsal, outgoing->body));
+    return request;
+}
+
+static void put_safe(struct cli *cli, struct str text) {
+    writer_safe(&cli->out, text);
+    if (!str_ends(text, STR("\n"))) writer_add(&cli->out, STR("\n"));
+}
+
+void rehearsal_show(struct cli *cli, const struct json *request) {
+    struct str name, body = json_text(json_get(request, STR("body")));
+    void *cursor = NULL;
+    const struct json *headers = json_get(request, STR("headers")), *value;
+    writer_fmt(&cli->out, "%.*s %.*s\n", STR_ARG(json_text(json_get(request, STR("method")))),
+               STR_ARG(json_text(json_get(request, STR("url")))));
+    while ((value = json_next(headers, &cursor, &name))) {
+        writer_fmt(&cli->out, "%.*s: ", STR_ARG(name));
+        put_safe(cli, json_text(value));
+    }
+    if (body.n) {
+        writer_add(&cli->out, STR("\n"));
+        put_safe(cli, body);
+    }
+}
