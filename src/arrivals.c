@@ -1,6 +1,7 @@
 /* arrivals.c - requests become events, events become deliveries. */
 #include "base/json.h"
 #include "serve.h"
+#include "store/memory.h"
 #include "turn.h"
 
 #define DUE_EVENTS_MAX 500 /* of one turn: scheduled events that came due, and those found pending at start */

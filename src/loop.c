@@ -1,6 +1,7 @@
 #include "loop.h"
 
 #include "serve.h"
+#include "store/memory.h"
 #include "turn.h"
 
 #define CHORE_BUSY_US  (10 * US_PER_S)

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "serve.h"
+#include "store/memory.h"
 #include "store/query.h"
 #include "turn.h"
 

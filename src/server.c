@@ -9,7 +9,6 @@
 
 #include "base/hash.h"
 #include "base/when.h"
-#include "config/secret.h"
 #include "http/client.h"
 #include "http/listener.h"
 #include "sandbox/sandbox.h"

@@ -26,7 +26,7 @@ static uint64_t get_be(const uint8_t *from, size_t bytes) {
 
 /* top: 48 bits of milliseconds and the 12 bits after the version; low: the 62 bits after the variant. */
 static struct uuid v7_make(uint64_t top, uint64_t low) {
-    struct uuid id;
+    struct uuid id = {0};
     put_be(id.b, top >> 12, 6);
     put_be(id.b + 6, 0x7000 | (top & 0xfff), 2);
     put_be(id.b + 8, (uint64_t)2 << 62 | low, 8);

@@ -139,8 +139,9 @@ double json_number(const struct json *node, double otherwise) {
 }
 
 int64_t json_integer(const struct json *node, int64_t otherwise) {
+    const double bound = 9223372036854775808.0; /* 2^63 */
     double value = json_number(node, NAN);
-    return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : otherwise;
+    return value >= -bound && value < bound ? (int64_t)value : otherwise;
 }
 
 bool json_true(const struct json *node) {

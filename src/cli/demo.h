@@ -6,7 +6,6 @@
 
 #include "cli/command.h"
 
-
 /* ---- demo_world.c: crm, mail and chat on a loopback port of their own, on a thread of their own ---- */
 struct demo_world;
 MUST_USE enum err demo_world_open(struct arena *arena, struct demo_world **ret_world, struct str *ret_problem);

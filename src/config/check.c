@@ -84,7 +84,8 @@ static void check_version(struct checker *checker, const struct key *key, const 
 static void check_server(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     read_section(checker, key, value, owner);
     const struct server_settings *server = &checker->settings->server;
-    if (server->max_event_bytes <= server->max_body_bytes) return;
+    bool refused = !server->max_body_bytes; /* its own bound is not 0 */
+    if (refused || server->max_event_bytes <= server->max_body_bytes) return;
     check_report(checker, check_key_mark(value, STR("max_event")), CODE_BOUNDS,
                  "'max_event' in 'server' is larger than 'max_body'");
 }
@@ -92,7 +93,8 @@ static void check_server(struct checker *checker, const struct key *key, const s
 static void check_retry(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     read_section(checker, key, value, owner);
     const struct retry_rule *retry = (const void *)((char *)owner + key->place);
-    if (retry->base_us <= retry->cap_us) return;
+    bool refused = !retry->cap_us;
+    if (refused || retry->base_us <= retry->cap_us) return;
     check_report(checker, check_key_mark(value, STR("base")), CODE_BOUNDS, "'base' in 'retry'%.*s is longer than 'cap'",
                  STR_ARG(checker->where));
 }

@@ -1,6 +1,8 @@
 /* config/check_delivery.c - the items of a route's `to`; see check.h. */
 #include "config/check.h"
 
+#define DELIVERIES_MAX 1000 /* of one route */
+
 /* An item as written: destination[.action] and the keys below it. */
 struct item {
     struct str name;
@@ -67,6 +69,8 @@ static bool open_item(struct checker *checker, const struct tree *value, struct 
 static void refuse_destination(struct checker *checker, const struct item *item, struct str route) {
     const struct settings *settings = checker->settings;
     struct suggestion near = {.wrong = item->destination};
+    bool refused = !checker->targets && tree_get(checker->document, STR("destinations"));
+    if (refused) return; /* all of them, with one finding */
     for (size_t i = 0; i < settings->destination_count; i++) suggestion_consider(&near, settings->destinations[i].name);
     struct str hint = STR("");
     if (near.best.p) {
@@ -238,6 +242,11 @@ void check_steps(struct checker *checker, const struct key *key, const struct tr
         struct str subject = check_subject(checker, key->name);
         check_report(checker, value->mark, CODE_SHAPE, "%.*s takes a list: begin each delivery with '- '",
                      STR_ARG(subject));
+        return;
+    }
+    if (is_list && value->count > DELIVERIES_MAX) {
+        check_report(checker, value->mark, CODE_BOUNDS, "more than %d deliveries%.*s", DELIVERIES_MAX,
+                     STR_ARG(checker->where));
         return;
     }
     route->steps = arena_array(checker->arena, struct route_step, is_list ? value->count : 1);

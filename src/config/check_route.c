@@ -36,10 +36,13 @@ static bool pattern_valid(struct str text, int64_t length_max) {
     return (int64_t)text.n <= length_max;
 }
 
-/* Where 'types' lists the types there are, a name must be one of them and a pattern should match one. */
+/* Where 'types' lists the types there are, a name must be one of them and a pattern should match one. When a type was
+ * refused, nobody knows which was meant. */
 static void check_declared(struct checker *checker, const struct tree *value, struct str pattern) {
     const struct settings *settings = checker->settings;
+    const struct tree *types = tree_get(checker->document, STR("types"));
     struct suggestion near = {.wrong = pattern};
+    if (!types || types->kind != TREE_LIST || types->count != settings->type_count) return;
     for (size_t i = 0; i < settings->type_count; i++) {
         if (str_glob(pattern, settings->types[i])) return;
         suggestion_consider(&near, settings->types[i]);
@@ -61,7 +64,7 @@ static void read_pattern(struct checker *checker, const struct key *key, const s
         scalar_refuse(checker, key, value, CODE_VALUE);
         return;
     }
-    if (tree_get(checker->document, STR("types"))) check_declared(checker, value, pattern);
+    check_declared(checker, value, pattern);
     route->from[route->from_count++] = pattern;
 }
 

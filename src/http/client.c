@@ -23,10 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "http/guard.h"
+#include "http/lines.h"
 #include "http/progress.h"
 #include "http/reading.h"
 #include "http/thread.h"
@@ -35,9 +38,11 @@
 #define KEPT_S          50L /* a connection idle for longer is not used again: most servers close at 60 s or 75 s */
 
 struct call {
-    struct call *next;           /* in the list that has it */
-    struct call *after, *before; /* among those not yet collected, under the client's lock */
-    bool running;                /* the library has it; the client's thread only */
+    STAILQ_ENTRY(call) queue; /* in the one that has it: starting, ended, idle or round */
+    LIST_ENTRY(call) active;  /* from start to collect, under the client's lock */
+    struct client *client;    /* NULL = a call by itself */
+    bool running;             /* the library has it; the client's thread only */
+    bool stray;               /* bytes waited on its kept connection: another one must be made; likewise */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -50,9 +55,8 @@ struct call {
     char trouble[CURL_ERROR_SIZE];
 };
 
-struct calls {
-    struct call *first, **last;
-};
+STAILQ_HEAD(calls, call);
+LIST_HEAD(active, call);
 
 struct client {
     char *ca_file, *user_agent; /* NULL = none */
@@ -61,30 +65,12 @@ struct client {
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock; /* of the next three lines */
-    struct calls starting, ended;
-    struct call *idle, *active;
+    struct calls starting, ended, idle;
+    struct active active;
     bool cancelling, closing;
     struct calls round; /* those that ended in this round; the client's thread only */
+    struct lines lines; /* likewise */
 };
-
-static void calls_add(struct calls *calls, struct call *call) {
-    if (!calls->first) calls->last = &calls->first;
-    call->next = NULL;
-    *calls->last = call;
-    calls->last = &call->next;
-}
-
-static struct call *calls_take(struct calls *calls) {
-    struct call *call = calls->first;
-    if (call) calls->first = call->next;
-    return call;
-}
-
-static struct calls calls_all(struct calls *calls) {
-    struct calls all = *calls;
-    *calls = (struct calls){0};
-    return all;
-}
 
 /* ---- what the library asks while a call runs ---- */
 
@@ -99,16 +85,33 @@ static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockad
         return CURL_SOCKET_BAD;
     }
     call->progress.tried = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
+    return fd;
+}
+
+static int on_close(void *cls, curl_socket_t fd) {
+    struct client *client = cls;
+    if (client) lines_closed(&client->lines, fd);
+    return close(fd);
+}
+
+/* Whether bytes wait on the connection already, which can only be a kept one. It is of no more use then. */
+static bool is_stray(const struct call *call, const struct line_ends *ends) {
+    int fd = call->client ? lines_find(&call->client->lines, ends) : -1;
+    if (fd < 0 || call->progress.tried || line_is_quiet(fd)) return false;
+    shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
+    return true;
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
-    (void)own_address, (void)port, (void)own_port;
     struct call *call = cls;
+    const struct line_ends ends = {address, own_address, port, own_port};
     bool allowed = guard_allows_text(call->outgoing, address);
     call->progress.refused = call->progress.refused || !allowed;
     call->progress.sent_again = call->progress.began;
-    if (!allowed || call->progress.sent_again) return CURL_PREREQFUNC_ABORT;
+    call->stray = is_stray(call, &ends);
+    if (!allowed || call->progress.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
     call->progress.began = true;
     return CURL_PREREQFUNC_OK;
 }
@@ -145,6 +148,8 @@ static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
@@ -250,9 +255,10 @@ static void call_end(struct call *call, CURLcode code) {
     snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
 }
 
-static struct call *call_new(void) {
+static struct call *call_new(struct client *client) {
     struct call *call = calloc(1, sizeof *call);
     assert(call);
+    call->client = client;
     return call;
 }
 
@@ -275,7 +281,7 @@ static void finish(struct client *client, struct call *call, CURLcode code) {
     call->running = false;
     call_end(call, code);
     call->answer.finished_us = now_of(client);
-    calls_add(&client->round, call);
+    STAILQ_INSERT_TAIL(&client->round, call, queue);
 }
 
 static void begin(struct client *client, struct call *call) {
@@ -284,13 +290,14 @@ static void begin(struct client *client, struct call *call) {
     reading_reset(&call->reading, EXCHANGE_ANSWER_MAX, READING_BODY_MAX);
     call_set(call);
     call->running = true;
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
     CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
     if (added != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
 }
 
 static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
-    for (struct call *call = client->active; call; call = call->after) {
+    for (struct call *call = LIST_FIRST(&client->active); call; call = LIST_NEXT(call, active)) {
         if (all) atomic_store(&call->progress.cancelled, true);
         if (call->running && atomic_load(&call->progress.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
     }
@@ -298,15 +305,19 @@ static void end_cancelled(struct client *client, bool all) {
 }
 
 static void hand_over(struct client *client) {
-    struct calls round = calls_all(&client->round);
-    if (!round.first) return;
+    if (STAILQ_EMPTY(&client->round)) return;
     pthread_mutex_lock(&client->lock);
-    bool first = !client->ended.first;
-    if (first) client->ended.last = &client->ended.first;
-    *client->ended.last = round.first;
-    client->ended.last = round.last;
+    bool first = STAILQ_EMPTY(&client->ended);
+    STAILQ_CONCAT(&client->ended, &client->round);
     pthread_mutex_unlock(&client->lock);
     if (first) wake_raise(client->wake);
+}
+
+/* Nothing was sent yet, so the same call may be made on a connection of its own. */
+static void begin_afresh(struct client *client, struct call *call) {
+    curl_multi_remove_handle(client->multi, call->easy);
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
 }
 
 static void take_ended(struct client *client) {
@@ -316,7 +327,10 @@ static void take_ended(struct client *client) {
         struct call *call = NULL;
         CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-        finish(client, call, code);
+        if (call->stray && !call->progress.refused)
+            begin_afresh(client, call);
+        else
+            finish(client, call, code);
     }
 }
 
@@ -324,12 +338,16 @@ static void *client_run(void *arg) {
     struct client *client = arg;
     for (bool closing = false; !closing;) {
         pthread_mutex_lock(&client->lock);
-        struct calls starting = calls_all(&client->starting);
+        struct calls starting = STAILQ_HEAD_INITIALIZER(starting);
+        STAILQ_CONCAT(&starting, &client->starting);
         bool cancelling = client->cancelling;
         client->cancelling = false;
         closing = client->closing;
         pthread_mutex_unlock(&client->lock);
-        for (struct call *call; (call = calls_take(&starting));) begin(client, call);
+        for (struct call *call; (call = STAILQ_FIRST(&starting));) {
+            STAILQ_REMOVE_HEAD(&starting, queue);
+            begin(client, call);
+        }
         if (cancelling || closing) end_cancelled(client, closing);
         int running = 0;
         curl_multi_perform(client->multi, &running);
@@ -343,9 +361,9 @@ static void *client_run(void *arg) {
 /* ---- what the loop calls ---- */
 
 static struct call *take_idle(struct client *client) {
-    struct call *call = client->idle;
-    if (!call) return call_new();
-    client->idle = call->next;
+    struct call *call = STAILQ_FIRST(&client->idle);
+    if (!call) return call_new(client);
+    STAILQ_REMOVE_HEAD(&client->idle, queue);
     return call;
 }
 
@@ -356,30 +374,20 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     call->tag = tag;
     call->outgoing = outgoing;
     atomic_store(&call->progress.cancelled, false);
-    call->before = NULL;
-    call->after = client->active;
-    if (call->after) call->after->before = call;
-    client->active = call;
-    bool first = !client->starting.first;
-    calls_add(&client->starting, call);
+    LIST_INSERT_HEAD(&client->active, call, active);
+    bool first = STAILQ_EMPTY(&client->starting);
+    STAILQ_INSERT_TAIL(&client->starting, call, queue);
     pthread_mutex_unlock(&client->lock);
     if (first) curl_multi_wakeup(client->multi);
-}
-
-static void unlink_active(struct client *client, struct call *call) {
-    if (call->before)
-        call->before->after = call->after;
-    else
-        client->active = call->after;
-    if (call->after) call->after->before = call->before;
 }
 
 static size_t transport_collect(void *self, struct completion *ret_completions, size_t max) {
     struct client *client = self;
     size_t count = 0;
     pthread_mutex_lock(&client->lock);
-    for (struct call *call; count < max && (call = calls_take(&client->ended)); count++) {
-        unlink_active(client, call);
+    for (struct call *call; count < max && (call = STAILQ_FIRST(&client->ended)); count++) {
+        STAILQ_REMOVE_HEAD(&client->ended, queue);
+        LIST_REMOVE(call, active);
         ret_completions[count].own = call;
     }
     pthread_mutex_unlock(&client->lock);
@@ -396,16 +404,15 @@ static void transport_release(void *self, struct completion *completion) {
     struct call *call = completion->own;
     reading_trim(&call->reading);
     pthread_mutex_lock(&client->lock);
-    call->next = client->idle;
-    client->idle = call;
+    STAILQ_INSERT_HEAD(&client->idle, call, queue);
     pthread_mutex_unlock(&client->lock);
 }
 
 static void transport_cancel(void *self, uint64_t tag) {
     struct client *client = self;
     pthread_mutex_lock(&client->lock);
-    struct call *call = client->active;
-    while (call && call->tag != tag) call = call->after;
+    struct call *call = LIST_FIRST(&client->active);
+    while (call && call->tag != tag) call = LIST_NEXT(call, active);
     if (call) atomic_store(&call->progress.cancelled, true);
     client->cancelling = client->cancelling || call;
     pthread_mutex_unlock(&client->lock);
@@ -421,17 +428,14 @@ static char *text_or_null(struct str text) {
 }
 
 static void client_free(struct client *client) {
-    struct call *next;
-    for (struct call *call = client->active; call; call = next) {
-        next = call->after;
-        call_free(call);
-    }
-    for (struct call *call = client->idle; call; call = next) {
-        next = call->next;
+    STAILQ_CONCAT(&client->idle, &client->ended);
+    for (struct call *call; (call = STAILQ_FIRST(&client->idle));) {
+        STAILQ_REMOVE_HEAD(&client->idle, queue);
         call_free(call);
     }
     if (client->multi) curl_multi_cleanup(client->multi);
     curl_global_cleanup();
+    lines_free(&client->lines);
     pthread_mutex_destroy(&client->lock);
     free(client->ca_file);
     free(client->user_agent);
@@ -443,6 +447,10 @@ enum err client_open(const struct client_options *options, const struct clock *c
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return ERR_IO;
     struct client *client = calloc(1, sizeof *client);
     assert(client);
+    STAILQ_INIT(&client->starting);
+    STAILQ_INIT(&client->ended);
+    STAILQ_INIT(&client->idle);
+    STAILQ_INIT(&client->round);
     client->clock = *clock;
     client->wake = wake;
     client->ca_file = text_or_null(options->ca_file);
@@ -486,7 +494,7 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
                  struct answer *ret_answer) {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     assert(code == CURLE_OK);
-    struct call *call = call_new();
+    struct call *call = call_new(NULL);
     call->easy = easy_new(call, "drumbeat", NULL);
     call->outgoing = outgoing;
     reading_reset(&call->reading, max_body_bytes, max_body_bytes);

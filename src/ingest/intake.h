@@ -42,8 +42,8 @@ struct intake {
     size_t count;
 };
 /* ERR_NONE, or the refusal of the request as a whole (media type, size, JSON of a single body) in *ret_refusal. */
-MUST_USE enum err intake_request(const struct intake_context *context, const struct request *request, struct intake *ret_intake,
-                                 struct refusal *ret_refusal);
+MUST_USE enum err intake_request(const struct intake_context *context, const struct request *request,
+                                 struct intake *ret_intake, struct refusal *ret_refusal);
 
 /* RFC 9457 problem+json for a refusal. */
 struct str problem_json(struct arena *arena, const struct refusal *refusal, struct str request_id);

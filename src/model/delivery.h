@@ -37,12 +37,12 @@ struct delivery {
     int64_t late_us;             /* do not send after this moment, 0 = no such moment */
     int64_t first_sent_us;       /* when the provider first may have seen the key, 0 = never */
     int64_t lease_until_us;
-    int64_t lease_epoch;    /* raised by each claim; a settle must bring it */
-    struct str params;      /* JSON: the body or the connector's parameters; "" = the payload as received */
-    struct str order_key;   /* "" = no order */
-    bool looking_up;        /* claimed in status UNKNOWN: the attempt is a lookup */
-    struct uuid batch;      /* zero, or the frozen set it is sent in */
-    int32_t last_status;    /* HTTP status of the last attempt, 0 = none */
+    int64_t lease_epoch;  /* raised by each claim; a settle must bring it */
+    struct str params;    /* JSON: the body or the connector's parameters; "" = the payload as received */
+    struct str order_key; /* "" = no order */
+    bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
+    struct uuid batch;    /* zero, or the frozen set it is sent in */
+    int32_t last_status;  /* HTTP status of the last attempt, 0 = none */
     struct str last_error;
     int64_t created_us, updated_us;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */

@@ -18,14 +18,15 @@ struct log_field {
     struct str text; /* used when text.p is not NULL */
     int64_t number;
 };
-#define LOG_TEXT(name, value) ((struct log_field){(name), (value), 0})
+#define LOG_TEXT(name, value)   ((struct log_field){(name), (value), 0})
 #define LOG_NUMBER(name, value) ((struct log_field){(name), STR_NONE, (value)})
 
 struct log log_open(int fd, enum log_level level);
 /* event is a stable word ("delivery_failed"), then fields; wall_us is the caller's. */
-void log_write(const struct log *log, enum log_level level, int64_t wall_us, const char *event, const struct log_field *fields, size_t count);
-#define log_event(log, level, wall_us, event, ...)                                     \
-    log_write((log), (level), (wall_us), (event), (const struct log_field[]){__VA_ARGS__}, \
+void log_write(const struct log *log, enum log_level level, int64_t wall_us, const char *event,
+               const struct log_field *fields, size_t count);
+#define log_event(log, level, wall_us, event, ...)                                                                     \
+    log_write((log), (level), (wall_us), (event), (const struct log_field[]){__VA_ARGS__},                             \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
 #endif

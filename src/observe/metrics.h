@@ -9,7 +9,14 @@
 #include "base/str.h"
 #include "model/outcome.h"
 
-enum metric_event { METRIC_ACCEPTED, METRIC_DUPLICATE, METRIC_CONFLICT, METRIC_INVALID, METRIC_REFUSED, METRIC_EVENT_COUNT };
+enum metric_event {
+    METRIC_ACCEPTED,
+    METRIC_DUPLICATE,
+    METRIC_CONFLICT,
+    METRIC_INVALID,
+    METRIC_REFUSED,
+    METRIC_EVENT_COUNT
+};
 
 struct metrics;
 struct metrics *metrics_new(void);
@@ -17,7 +24,8 @@ void metrics_free(struct metrics *metrics);
 
 void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count);
 void metrics_unrouted(struct metrics *metrics, uint64_t count);
-void metrics_hop(struct metrics *metrics, const char *hop, uint64_t count); /* one counter for each word of WALK.md; literals only */
+void metrics_hop(struct metrics *metrics, const char *hop,
+                 uint64_t count); /* one counter for each word of WALK.md; literals only */
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
 void metrics_settled(struct metrics *metrics, struct str destination, struct str status);
 void metrics_ingest_seconds(struct metrics *metrics, int64_t us);

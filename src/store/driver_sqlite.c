@@ -78,10 +78,19 @@ static enum err error_of(int extended, int system_errno) {
     return ERR_INTERNAL;
 }
 
+/* What the system said. A failed COMMIT keeps no such note in the connection; the log's file does. */
+static int system_error(struct sqlite_driver *driver) {
+    sqlite3_file *log = NULL;
+    int number = sqlite3_system_errno(driver->db);
+    if (!number && !sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
 /* Takes down the database's words for the error that just happened, and what it means. */
 static enum err driver_failed(struct sqlite_driver *driver) {
     int extended = sqlite3_extended_errcode(driver->db), primary = extended & 0xff;
-    int system_errno = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(driver->db) : 0;
+    int system_errno = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(driver) : 0;
     enum err err = error_of(extended, system_errno);
     if (system_errno)
         snprintf(driver->trouble, sizeof driver->trouble, "%s: %s (%d)", sqlite3_errmsg(driver->db),
@@ -194,6 +203,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     int64_t changes = 0;
     TRY(prepare(driver, text->sqlite, statement));
     assert((size_t)sqlite3_bind_parameter_count(*statement) == batch->columns);
+    assert(text->results[0] == '+' || (size_t)sqlite3_column_count(*statement) == strlen(text->results));
     bool writes = !sqlite3_stmt_readonly(*statement);
     for (size_t row = 0; row < batch->rows; row++) {
         TRY(bind_row(driver, *statement, batch->params + row * batch->columns, batch->columns));
@@ -286,7 +296,8 @@ static void driver_close(void *self) {
     struct sqlite_driver *driver = self;
     for (int i = 0; i < TURN_STATEMENTS; i++) sqlite3_finalize(driver->turn[i]);
     for (int i = 0; i < SQL_STATEMENT_COUNT; i++) sqlite3_finalize(driver->statements[i]);
-    if (driver->failed || driver->read_only) sqlite3_db_config(driver->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (driver->db && (driver->failed || driver->read_only))
+        sqlite3_db_config(driver->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int code = sqlite3_close(driver->db);
     assert(code == SQLITE_OK);
     lock_release(&driver->lock);
@@ -395,9 +406,10 @@ static struct str refusal_text(enum err err, struct str path, struct str detail,
 
 /* What an error means while opening: the file may be held by a reader, and one that was ours cannot be foreign. */
 static enum err open_error(const struct sqlite_driver *driver, enum err err) {
-    if (err == ERR_STORE_BUSY && (sqlite3_errcode(driver->db) & 0xff) == SQLITE_BUSY) return ERR_STORE_LOCKED;
+    int code = driver->db ? sqlite3_errcode(driver->db) & 0xff : SQLITE_OK;
+    if (code == SQLITE_BUSY) return ERR_STORE_LOCKED;
     bool ours = driver->lock.fd >= 0 && lock_was_made(&driver->lock);
-    return err == ERR_STORE_FOREIGN && ours ? ERR_STORE_CORRUPT : err;
+    return code == SQLITE_NOTADB && ours ? ERR_STORE_CORRUPT : err;
 }
 
 static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,

@@ -32,7 +32,8 @@ struct sql_value sql_uuid(const struct uuid *id) {
 }
 
 struct sql_value sql_uuid_or_null(const struct uuid *id) {
-    return uuid_is_zero(*id) ? (struct sql_value){.kind = SQL_NULL} : sql_uuid(id);
+    if (uuid_is_zero(*id)) return (struct sql_value){.kind = SQL_NULL};
+    return sql_uuid(id);
 }
 
 struct uuid sql_to_uuid(const struct sql_value *value) {

@@ -1,5 +1,6 @@
 /* store/state.c - what memory is rebuilt from at start: sends that limits still count, what was paused, what ran away.
  */
+#include "store/memory.h"
 #include "store/row.h"
 
 enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,

@@ -105,37 +105,6 @@ MUST_USE enum err store_settle(struct store *store, const struct settlement *set
 /* Freezes a set: the batch id is written on each claimed row. */
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 
-/* ---- what memory is rebuilt from at start ---- */
-struct sent {
-    struct str destination;
-    int64_t started_us;
-};
-/* Starts of attempts after since_us, and claims still open (as started at their claim's latest moment, now_us), oldest
- * first. */
-MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
-                                    struct sent **ret_sent, size_t *ret_count);
-struct destination_state {
-    struct str name;
-    bool paused;
-    int64_t paused_until_us; /* 0 = until resumed */
-    struct str pause_reason;
-    int32_t breaker_state; /* enum breaker_state */
-    int64_t breaker_until_us;
-    int32_t breaker_failures, breaker_ramp;
-    int64_t quiet_until_us;
-};
-MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
-                                           struct destination_state **ret_states, size_t *ret_count);
-MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
-                                         int64_t now_us);
-struct quarantine {
-    struct str route, program_hash, reason;
-    int64_t at_us;
-};
-MUST_USE enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret,
-                                    size_t *ret_count);
-MUST_USE enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count);
-
 /* ---- housekeeping ---- */
 /* Removes up to limit settled events (COMPLETED, FAILED without HELD) created before before_us, with their deliveries
  * and attempts. *ret_removed < limit: nothing is left to do. */

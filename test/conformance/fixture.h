@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "store/admin.h"
+#include "store/memory.h"
 #include "store/query.h"
 #include "store/sqlite.h"
 #include "store/store.h"
