@@ -41,7 +41,7 @@ static int setup(void **state) {
     struct house *house = calloc(1, sizeof *house);
     const char *temporary = getenv("TMPDIR");
     snprintf(house->folder, sizeof house->folder, "%s/secret-XXXXXX", temporary ? temporary : "/tmp");
-    if (!mkdtemp(house->folder)) return -1;
+    assert_non_null(mkdtemp(house->folder));
     make_folder(house, "secrets");
     make_folder(house, "credentials");
     setenv("CREDENTIALS_DIRECTORY", str_fmt(&house->arena, "%s/credentials", house->folder).p, 1);
