@@ -1,0 +1,39 @@
+/* store/memory.h - what the loop remembers and a restart must find again:
+ * recent sends, desks' states, quarantined routes. Same rules as store/store.h.
+ */
+#ifndef STORE_MEMORY_H
+#define STORE_MEMORY_H
+
+#include "store/store.h"
+
+struct sent {
+    struct str destination;
+    int64_t started_us;
+};
+/* Starts of attempts after since_us, and claims still open (as started at their claim's latest moment, now_us), oldest
+ * first. */
+MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
+                                    struct sent **ret_sent, size_t *ret_count);
+struct destination_state {
+    struct str name;
+    bool paused;
+    int64_t paused_until_us; /* 0 = until resumed */
+    struct str pause_reason;
+    int32_t breaker_state; /* enum breaker_state */
+    int64_t breaker_until_us;
+    int32_t breaker_failures, breaker_ramp;
+    int64_t quiet_until_us;
+};
+MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
+                                           struct destination_state **ret_states, size_t *ret_count);
+MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
+                                         int64_t now_us);
+struct quarantine {
+    struct str route, program_hash, reason;
+    int64_t at_us;
+};
+MUST_USE enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret,
+                                    size_t *ret_count);
+MUST_USE enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count);
+
+#endif
