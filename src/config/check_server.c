@@ -17,11 +17,14 @@ void check_zone(struct checker *checker, const struct key *key, const struct tre
         scalar_refuse(checker, key, value, CODE_VALUE);
 }
 
-/* The folder of a file's path with its slash; "./" when it names none. */
-static struct str folder_of(struct str file) {
+/* A relative path seen from the folder of a file; "./" when the file's path names no folder, so that a name such as
+ * :memory: stays a path. */
+static struct str beside(struct arena *arena, struct str file, struct str path) {
     size_t end = file.n;
     while (end && file.p[end - 1] != '/') end--;
-    return end ? str_sub(file, 0, end) : STR("./");
+    struct str folder = end ? str_sub(file, 0, end) : STR("./");
+    if (str_starts(path, STR("./"))) path = str_sub(path, 2, path.n);
+    return str_fmt(arena, "%.*s%.*s", STR_ARG(folder), STR_ARG(path));
 }
 
 void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
@@ -39,8 +42,7 @@ void check_store(struct checker *checker, const struct key *key, const struct tr
     else if (is_url || text.p[0] == '/')
         *store = text;
     else
-        *store = str_fmt(checker->arena, "%.*s%.*s", STR_ARG(folder_of(checker->file)),
-                         STR_ARG(str_starts(text, STR("./")) ? str_sub(text, 2, text.n) : text));
+        *store = beside(checker->arena, checker->file, text);
 }
 
 /* Takes the brackets off an IPv6 address; a name would have to be looked up, so localhost is the only one. */

@@ -105,6 +105,7 @@ static bool look_everywhere(void *self, struct str name, struct arena *arena, st
 
 struct secret_source secret_source_real(struct arena *arena, struct str folder) {
     struct places *places = arena_new(arena, struct places);
-    places->folder = folder.n && !str_ends(folder, STR("/")) ? str_fmt(arena, "%.*s/", STR_ARG(folder)) : folder;
+    bool needs_slash = folder.n && !str_ends(folder, STR("/"));
+    places->folder = needs_slash ? str_fmt(arena, "%.*s/", STR_ARG(folder)) : folder;
     return (struct secret_source){look_everywhere, places};
 }
