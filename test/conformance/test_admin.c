@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 static enum err act(struct fixture *f, struct uuid id, enum delivery_act what, struct delivery *ret_after) {
     return store_delivery_act(f->store, id, what, STR("ada"), STR("a reason"), T0 + 50, f->hasher, &f->arena,

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 static void judges_each_event_by_key_and_fingerprint(void **state) {
     struct fixture *f = *state;

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 static struct event *list(struct fixture *f, struct event_query query, size_t *ret_count) {
     struct event *events;

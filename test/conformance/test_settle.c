@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 static void an_outcome_is_kept_with_its_attempt(void **state) {
     struct fixture *f = *state;

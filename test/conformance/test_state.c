@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 /* ---- what memory is rebuilt from ---- */
 

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "work.h"
 
 /* A store with something of everything, built by the verbs alone. */
 static void fill(struct fixture *f) {
