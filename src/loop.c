@@ -54,6 +54,23 @@ static enum err chores(struct turn *turn) {
     return ERR_NONE;
 }
 
+/* What an operator wants to know of at once. */
+static void log_desk(const struct turn *turn, const struct desk_view *view) {
+    bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
+    log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
+              LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
+              LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", view->pause_reason));
+}
+
+static void log_settlement(const struct turn *turn, const struct settlement *settlement) {
+    if (settlement->status != DELIVERY_FAILED && settlement->status != DELIVERY_HELD) return;
+    log_event(turn->loop->options.log, LOG_WARN, turn->wall_us,
+              settlement->status == DELIVERY_FAILED ? "delivery_failed" : "delivery_held",
+              LOG_TEXT("destination", settlement->destination),
+              LOG_TEXT("event", uuid_str(turn->arena, settlement->event_id)),
+              LOG_NUMBER("http_status", settlement->last_status), LOG_TEXT("error", settlement->last_error));
+}
+
 static enum err save_desks(struct turn *turn) {
     struct loop *loop = turn->loop;
     size_t desks[64], count;
@@ -61,6 +78,7 @@ static enum err save_desks(struct turn *turn) {
         struct destination_state states[64];
         for (size_t i = 0; i < count; i++) {
             struct desk_view view = deliver_view(loop->deliver, desks[i], turn->now_us);
+            log_desk(turn, &view);
             states[i] = (struct destination_state){.name = view.name,
                                                    .paused = view.paused,
                                                    .paused_until_us = view.paused_until_us,
@@ -102,6 +120,7 @@ static void turn_apply(struct turn *turn) {
         const struct settle_note *note = &turn->notes[i];
         const struct settlement *settlement = &turn->settlements[i];
         if (!note->applied) continue;
+        log_settlement(turn, settlement);
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
         if (!delivery_is_final(settlement->status)) continue;
         metrics_settled(loop->metrics, settlement->destination, str_from(delivery_status_text(settlement->status)));
