@@ -67,17 +67,21 @@ static struct str said(struct arena *arena, struct str result) {
     return text;
 }
 
+/* What a rule says of an answer whose body was cut. */
+static struct decision without_body(const struct rule *rule) {
+    bool needs_it = rule->when != JQ_NONE || rule->verdict == VERDICT_ITEMS;
+    if (!needs_it) return (struct decision){.verdict = rule->verdict};
+    return (struct decision){.verdict = VERDICT_UNKNOWN,
+                             .error = STR("the answer was cut, so it cannot be told what it means")};
+}
+
 struct decision rules_decide(const struct rules *rules, const struct subject *subject,
                              const struct questions *questions, size_t *next, struct arena *arena) {
     struct decision decision = {.verdict = VERDICT_COUNT};
     const struct rule *rule;
     for (size_t at = 0; (rule = next_rule(rules, subject, &at));) {
         bool open = decision.verdict == VERDICT_COUNT;
-        if (!subject->whole) {
-            decision.verdict = rule->when == JQ_NONE ? rule->verdict : VERDICT_UNKNOWN;
-            if (rule->when != JQ_NONE) decision.error = STR("the answer was cut, so it cannot be told what it means");
-            return decision;
-        }
+        if (!subject->whole) return without_body(rule);
         struct str when = take(questions, next, rule->when), id = take(questions, next, rule->id);
         struct str error = take(questions, next, rule->error), wait = take(questions, next, rule->wait);
         if (!open || (rule->when != JQ_NONE && !is_true(when))) continue;

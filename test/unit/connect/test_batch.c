@@ -141,6 +141,7 @@ static void a_failed_call_is_the_answer_of_all(void **state) {
     kit->answer.body_complete = false;
     connect_answer(&kit->context, &kit->answer, &kit->evaluator, outcomes);
     for (size_t i = 0; i < 3; i++) assert_int_equal(outcomes[i].class, OUTCOME_UNKNOWN);
+    assert_begins(outcomes[0].error, "answered 200: the answer was cut");
     kit->answer = (struct answer){.end = EXCHANGE_CUT};
     connect_answer(&kit->context, &kit->answer, &kit->evaluator, outcomes);
     for (size_t i = 0; i < 3; i++) assert_int_equal(outcomes[i].class, OUTCOME_UNKNOWN);
