@@ -59,7 +59,7 @@ STAILQ_HEAD(calls, call);
 LIST_HEAD(active, call);
 
 struct client {
-    char *ca_file, *user_agent; /* NULL = none */
+    char *ca_file, *user_agent; /* ca_file NULL = the system's */
     struct clock clock;
     struct wake *wake;
     CURLM *multi;
@@ -110,7 +110,7 @@ static int on_send(void *cls, char *address, char *own_address, int port, int ow
     bool allowed = guard_allows_text(call->outgoing, address);
     call->progress.refused = call->progress.refused || !allowed;
     call->progress.sent_again = call->progress.began;
-    call->stray = is_stray(call, &ends);
+    call->stray = allowed && !call->progress.began && is_stray(call, &ends);
     if (!allowed || call->progress.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
     call->progress.began = true;
     return CURL_PREREQFUNC_OK;
@@ -160,22 +160,16 @@ static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_
 }
 
 /* The library's own list type, without an allocation for each of its nodes. */
-static void add_line(struct call *call, struct str name, struct str value) {
-    char *line = arena_alloc(&call->texts, name.n + value.n + 3);
+static void add_line(struct call *call, struct str name, const char *mark, struct str value) {
+    size_t marked = name.n + strlen(mark);
     assert(call->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
     assert(str_find(value, '\n') == SIZE_MAX && str_find(value, '\r') == SIZE_MAX);
+    char *line = arena_alloc(&call->texts, marked + value.n + 1);
     memcpy(line, name.p, name.n);
-    memcpy(line + name.n, value.n ? ": " : ";", value.n ? 2 : 1); /* "Name;" sends an empty value */
-    if (value.n) memcpy(line + name.n + 2, value.p, value.n);
+    memcpy(line + name.n, mark, marked - name.n);
+    if (value.n) memcpy(line + marked, value.p, value.n);
     struct curl_slist *node = &call->nodes[call->node_count];
     *node = (struct curl_slist){.data = line};
-    if (call->node_count++) node[-1].next = node;
-}
-
-/* A line that keeps the library from adding a header of its own. */
-static void add_silence(struct call *call, const char *line) {
-    struct curl_slist *node = &call->nodes[call->node_count];
-    *node = (struct curl_slist){.data = arena_copy(&call->texts, line, strlen(line) + 1)};
     if (call->node_count++) node[-1].next = node;
 }
 
@@ -184,11 +178,13 @@ static void set_headers(struct call *call, bool with_body) {
     bool typed = !with_body;
     call->node_count = 0;
     for (size_t i = 0; i < outgoing->header_count; i++) {
-        add_line(call, outgoing->headers[i].name, outgoing->headers[i].value);
-        typed = typed || str_eq_nocase(outgoing->headers[i].name, STR("content-type"));
+        const struct header *header = &outgoing->headers[i];
+        add_line(call, header->name, header->value.n ? ": " : ";", header->value); /* "Name;" sends an empty value */
+        typed = typed || str_eq_nocase(header->name, STR("content-type"));
     }
-    add_silence(call, "Expect:");
-    if (!typed) add_silence(call, "Content-Type:");
+    /* "Name:" keeps the library from adding a header of its own. */
+    add_line(call, STR("Expect"), ":", STR_NONE);
+    if (!typed) add_line(call, STR("Content-Type"), ":", STR_NONE);
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->nodes);
 }
 
@@ -207,7 +203,7 @@ static void call_set(struct call *call) {
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
     call->progress.began = call->progress.sent_again = call->progress.answered = false;
-    call->progress.refused = call->progress.tried = false;
+    call->progress.refused = call->progress.tried = call->stray = false;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -229,16 +225,12 @@ static enum complaint complaint_of(CURLcode code) {
     static const struct {
         CURLcode code;
         enum complaint complaint;
-    } rows[] = {{CURLE_OK, COMPLAINT_NONE},
-                {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME},
-                {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
-                {CURLE_URL_MALFORMAT, COMPLAINT_URL},
-                {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
-                {CURLE_SSL_CONNECT_ERROR, COMPLAINT_TRUST},
-                {CURLE_SSL_CACERT_BADFILE, COMPLAINT_TRUST},
-                {CURLE_SSL_ISSUER_ERROR, COMPLAINT_TRUST},
-                {CURLE_SSL_CIPHER, COMPLAINT_TRUST},
-                {CURLE_SSL_CERTPROBLEM, COMPLAINT_TRUST}};
+    } rows[] = {
+        {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME}, {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
+        {CURLE_URL_MALFORMAT, COMPLAINT_URL},       {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
+        {CURLE_SSL_CONNECT_ERROR, COMPLAINT_TRUST}, {CURLE_SSL_CACERT_BADFILE, COMPLAINT_TRUST},
+        {CURLE_SSL_CIPHER, COMPLAINT_TRUST},
+    };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].code == code) return rows[i].complaint;
     return COMPLAINT_OTHER;
@@ -315,6 +307,7 @@ static void hand_over(struct client *client) {
 
 /* Nothing was sent yet, so the same call may be made on a connection of its own. */
 static void begin_afresh(struct client *client, struct call *call) {
+    call->stray = false;
     curl_multi_remove_handle(client->multi, call->easy);
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
@@ -423,10 +416,6 @@ struct transport client_transport(struct client *client) {
     return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, client};
 }
 
-static char *text_or_null(struct str text) {
-    return text.n ? strndup(text.p, text.n) : NULL;
-}
-
 static void client_free(struct client *client) {
     STAILQ_CONCAT(&client->idle, &client->ended);
     for (struct call *call; (call = STAILQ_FIRST(&client->idle));) {
@@ -453,8 +442,8 @@ enum err client_open(const struct client_options *options, const struct clock *c
     STAILQ_INIT(&client->round);
     client->clock = *clock;
     client->wake = wake;
-    client->ca_file = text_or_null(options->ca_file);
-    client->user_agent = text_or_null(options->user_agent);
+    client->ca_file = options->ca_file.n ? strndup(options->ca_file.p, options->ca_file.n) : NULL;
+    client->user_agent = strndup(options->user_agent.p, options->user_agent.n);
     int failed = pthread_mutex_init(&client->lock, NULL);
     assert(!failed);
     client->multi = curl_multi_init();

@@ -19,7 +19,7 @@ struct progress {
 };
 
 /* What the library complains of, as far as it matters here. */
-enum complaint { COMPLAINT_NONE, COMPLAINT_TIME, COMPLAINT_TRUST, COMPLAINT_URL, COMPLAINT_OTHER };
+enum complaint { COMPLAINT_TIME, COMPLAINT_TRUST, COMPLAINT_URL, COMPLAINT_OTHER };
 
 enum exchange_end progress_end(const struct progress *progress, enum complaint complaint);
 /* Our own words for the end where we know better than the library; else NULL. */

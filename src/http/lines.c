@@ -1,0 +1,78 @@
+/* http/lines.c - sockets in a list; their ends are learned when first asked for. */
+#include "http/lines.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+
+struct line {
+    int fd;
+    int port, own_port; /* 0 = not learned yet */
+    char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
+};
+
+void lines_opened(struct lines *lines, int fd) {
+    if (lines->count == lines->room) {
+        lines->room = lines->room ? lines->room * 2 : 16;
+        lines->all = realloc(lines->all, lines->room * sizeof *lines->all);
+        assert(lines->all);
+    }
+    lines->all[lines->count++] = (struct line){.fd = fd};
+}
+
+void lines_closed(struct lines *lines, int fd) {
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->all[i].fd != fd) continue;
+        lines->all[i] = lines->all[--lines->count];
+        return;
+    }
+}
+
+static int port_of(int fd, int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict)) {
+    struct sockaddr_storage end = {0};
+    socklen_t length = sizeof end;
+    if (ask(fd, (struct sockaddr *)&end, &length) != 0) return -1;
+    const struct sockaddr_in *v4 = (const void *)&end;
+    const struct sockaddr_in6 *v6 = (const void *)&end;
+    return ntohs(end.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
+}
+
+static bool has_ends(const struct line *line, const struct line_ends *ends) {
+    return line->own_port == ends->own_port && line->port == ends->port && strcmp(line->address, ends->address) == 0 &&
+           strcmp(line->own_address, ends->own_address) == 0;
+}
+
+/* A connection is new when it is asked for the first time, so it is among those that nothing is known of. */
+static bool learn(struct line *line, const struct line_ends *ends) {
+    if (line->own_port || port_of(line->fd, getsockname) != ends->own_port) return false;
+    if (port_of(line->fd, getpeername) != ends->port) return false;
+    line->own_port = ends->own_port;
+    line->port = ends->port;
+    snprintf(line->address, sizeof line->address, "%s", ends->address);
+    snprintf(line->own_address, sizeof line->own_address, "%s", ends->own_address);
+    return true;
+}
+
+int lines_find(struct lines *lines, const struct line_ends *ends) {
+    for (size_t i = 0; i < lines->count; i++)
+        if (has_ends(&lines->all[i], ends)) return lines->all[i].fd;
+    for (size_t i = 0; i < lines->count; i++)
+        if (learn(&lines->all[i], ends)) return lines->all[i].fd;
+    return -1;
+}
+
+void lines_free(struct lines *lines) {
+    free(lines->all);
+    *lines = (struct lines){0};
+}
+
+bool line_is_quiet(int fd) {
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
