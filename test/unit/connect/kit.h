@@ -8,9 +8,9 @@
 #include "base/hash.h"
 #include "base/when.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,18 +64,16 @@ static inline struct kit *kit_new(void) {
                                                      .timeout_us = 10 * US_PER_S,
                                                      .concurrency = 8,
                                                      .fields = {.arena = &kit->arena}};
-    kit->settings = (struct settings){
-        .file = STR("drumbeat.yaml"), .destinations = &kit->destination, .destination_count = 1};
+    kit->settings =
+        (struct settings){.file = STR("drumbeat.yaml"), .destinations = &kit->destination, .destination_count = 1};
     kit->event = (struct event){.key = STR("lead-41"),
                                 .type = STR("LEAD_CAPTURE"),
                                 .source = STR("landing-page"),
                                 .payload = STR("{\"email\":\"ada@example.com\"}"),
                                 .created_us = NOW - US_PER_MIN};
     assert_true(uuid_parse(STR("01936f3e-0000-7000-8000-0000000000aa"), &kit->event.id));
-    kit->delivery = (struct delivery){.event_id = kit->event.id,
-                                      .destination = STR("crm"),
-                                      .event = &kit->event,
-                                      .first_sent_us = NOW - US_PER_S};
+    kit->delivery = (struct delivery){
+        .event_id = kit->event.id, .destination = STR("crm"), .event = &kit->event, .first_sent_us = NOW - US_PER_S};
     assert_true(uuid_parse(STR("01234567-89ab-8def-8123-456789abcdef"), &kit->delivery.id));
     kit->deliveries[0] = &kit->delivery;
     kit->context = (struct call_context){.destination = &kit->destination,

@@ -5,15 +5,15 @@
 
 #include "kit.h"
 
-#define assert_text(actual, expected)                                                                                 \
-    do {                                                                                                              \
-        struct str text_ = (actual);                                                                                  \
-        if (!str_eq(text_, str_from(expected))) fail_msg("'%.*s' is not '%s'", STR_ARG(text_), (expected));           \
+#define assert_text(actual, expected)                                                                                  \
+    do {                                                                                                               \
+        struct str text_ = (actual);                                                                                   \
+        if (!str_eq(text_, str_from(expected))) fail_msg("'%.*s' is not '%s'", STR_ARG(text_), (expected));            \
     } while (0)
-#define assert_begins(actual, expected)                                                                               \
-    do {                                                                                                              \
-        struct str text_ = (actual);                                                                                  \
-        if (!str_starts(text_, str_from(expected))) fail_msg("'%.*s' begins not '%s'", STR_ARG(text_), (expected));   \
+#define assert_begins(actual, expected)                                                                                \
+    do {                                                                                                               \
+        struct str text_ = (actual);                                                                                   \
+        if (!str_starts(text_, str_from(expected))) fail_msg("'%.*s' begins not '%s'", STR_ARG(text_), (expected));    \
     } while (0)
 
 /* An answer with "name: value" lines. */

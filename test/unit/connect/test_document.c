@@ -292,6 +292,27 @@ static void a_later_document_replaces_an_earlier_one(void **state) {
     assert_int_equal(connectors_catalog(kit->connectors)->count, 2); /* http and shop */
 }
 
+/* The first example of the page, as it stands there. */
+static void the_pages_example_is_right(void **state) {
+    (void)state;
+    static char page[KIT_FILE_MAX];
+    FILE *file = fopen("docs/connectors.md", "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
+    const char *start = strstr(page, "```yaml\n") + strlen("```yaml\n");
+    kit->destination.type = STR("shout");
+    kit->delivery.action = STR("message");
+    kit->delivery.params = STR("{\"room\":\"a b\",\"text\":\"t\"}");
+    kit_set_field(kit, "token", "s3cret");
+    kit_add(kit, STR("docs/connectors.md"), (struct str){start, (size_t)(strstr(start, "```") - start)});
+    kit_bind(kit);
+    kit_no_findings(kit);
+    assert_int_equal(kit_request(kit), ERR_NONE);
+    assert_text(kit->outgoing.url, "https://api.shout.example/rooms/a%20b/messages");
+    assert_text(kit->outgoing.body, "{\"text\":\"t\"}");
+}
+
 static void jq_that_does_not_compile_is_blamed_on_its_place(void **state) {
     (void)state;
     kit_add(kit, STR("shop.yaml"), STR(SEND "answers: [{when: .a, is: done}, {when: .a == nofunction, is: failed}]}"));
@@ -323,6 +344,7 @@ int main(void) {
         CASE(a_field_may_stand_in_a_path),
         CASE(a_long_url_is_refused),
         CASE(a_later_document_replaces_an_earlier_one),
+        CASE(the_pages_example_is_right),
         CASE(jq_that_does_not_compile_is_blamed_on_its_place),
         CASE(every_code_is_explained),
     };
