@@ -209,8 +209,7 @@ static struct refusal conflict(struct turn *turn, size_t event) {
     }
     struct str first = uuid_str(turn->arena, turn->verdicts[event].event_id);
     return (struct refusal){ERR_CONFLICT,
-                            str_fmt(turn->arena, "this key names event %.*s, whose payload differs at %.*s",
-                                    STR_ARG(first), STR_ARG(pointer)),
+                            str_fmt(turn->arena, "this key names event %.*s, whose payload differs", STR_ARG(first)),
                             pointer};
 }
 

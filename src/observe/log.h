@@ -18,7 +18,7 @@ struct log_field {
     struct str text; /* used when text.p is not NULL */
     int64_t number;
 };
-#define LOG_TEXT(name, value)   ((struct log_field){(name), (value), 0})
+#define LOG_TEXT(name, value)   ((struct log_field){(name), (value).p ? (value) : STR(""), 0})
 #define LOG_NUMBER(name, value) ((struct log_field){(name), STR_NONE, (value)})
 
 struct log log_open(int fd, enum log_level level);
