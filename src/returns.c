@@ -66,14 +66,18 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
     if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
 }
 
-/* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. */
+/* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. Doubt keeps its
+ * set: the provider may know the set's key. */
 static void settle_one(struct turn *turn, const struct delivery *delivery, const struct destination_settings *settings,
                        size_t desk, const struct outcome *outcome, bool speaks_for_the_call, bool in_step) {
     struct loop *loop = turn->loop;
     struct settled settled = settle_outcome(delivery, outcome, settings, turn->now_us, &loop->rng, turn->arena);
-    settled.keep_batch = settled.keep_batch && in_step;
+    settled.keep_batch = settled.keep_batch && (in_step || outcome->class == OUTCOME_UNKNOWN);
     turn_settlement(turn, delivery, desk, outcome, &settled);
-    if (speaks_for_the_call) learn(turn, desk, outcome, &settled);
+    if (speaks_for_the_call)
+        learn(turn, desk, outcome, &settled);
+    else if (outcome->pause && desk != SIZE_MAX)
+        deliver_pause(loop->deliver, desk, 0, outcome->error);
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
