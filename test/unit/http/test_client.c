@@ -468,8 +468,11 @@ static void never_takes_an_answer_to_another_question(void **state) {
     atomic_store(&stray, 1);
     while (atomic_load(&stray) != 2) usleep(1000);
     const struct answer *answer = call(office);
-    assert_false(str_eq(answer->body, STR("stray")));
+    assert_int_equal(answer->end, EXCHANGE_ANSWERED);
+    assert_true(str_eq(answer->body, STR("ok")));
     release(office);
+    assert_int_equal(atomic_load(&office->liar->connections), 2);
+    assert_int_equal(atomic_load(&office->liar->requests), 2);
     end_office(office);
     office = new_office(serve_stray_at_once);
     assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
@@ -587,6 +590,32 @@ static void gives_every_call_its_own_answer(void **state) {
     end_office(office);
 }
 
+/* ---- one call by itself ---- */
+
+static void waits_for_one_call(void **state) {
+    (void)state;
+    struct liar *liar = liar_new(serve_sized);
+    struct arena arena = ARENA_EMPTY;
+    struct answer answer;
+    struct outgoing outgoing = {.method = STR("GET"), .timeout_us = 30 * US_PER_S, .allow_private = true};
+    outgoing.url = str_fmt(&arena, "http://127.0.0.1:%u/70000", liar->port);
+    client_call(&outgoing, 70000, &arena, &answer);
+    assert_int_equal(answer.end, EXCHANGE_ANSWERED);
+    assert_int_equal(answer.body.n, 70000);
+    assert_true(answer.body_complete);
+    assert_true(str_eq(answer.headers[0].value, STR("70000")));
+    client_call(&outgoing, 69999, &arena, &answer);
+    assert_int_equal(answer.body.n, 69999);
+    assert_false(answer.body_complete);
+    outgoing.allow_private = false;
+    client_call(&outgoing, 70000, &arena, &answer);
+    assert_int_equal(answer.end, EXCHANGE_REFUSED);
+    liar_free(liar);
+    client_call(&outgoing, 70000, &arena, &answer);
+    assert_int_not_equal(answer.end, EXCHANGE_ANSWERED);
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_answer),
@@ -609,6 +638,7 @@ int main(void) {
         cmocka_unit_test(says_when_nothing_was_sent),
         cmocka_unit_test(ignores_the_environments_proxy),
         cmocka_unit_test(gives_every_call_its_own_answer),
+        cmocka_unit_test(waits_for_one_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

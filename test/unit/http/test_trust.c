@@ -1,0 +1,152 @@
+/* Which servers the client trusts: openssl's own test server with certificates
+ * made here, and the server's unix socket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those */
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "house.h"
+#include "http/client.h"
+
+extern char **environ;
+
+struct folder {
+    char path[64];
+    char certificate[96], key[96];
+};
+
+static void run_openssl(char *const argv[]) {
+    pid_t pid;
+    int status = -1;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    assert_int_equal(posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&quiet);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A certificate for localhost that vouches for itself. */
+static int make_certificate(void **state) {
+    struct folder *folder = calloc(1, sizeof *folder);
+    const char *temporary = getenv("TMPDIR");
+    snprintf(folder->path, sizeof folder->path, "%.40s/trustXXXXXX", temporary ? temporary : "/tmp");
+    assert_non_null(mkdtemp(folder->path));
+    snprintf(folder->certificate, sizeof folder->certificate, "%s/certificate", folder->path);
+    snprintf(folder->key, sizeof folder->key, "%s/key", folder->path);
+    run_openssl((char *[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                           "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2", "-keyout",
+                           folder->key, "-out", folder->certificate, NULL});
+    *state = folder;
+    return 0;
+}
+
+static int remove_certificate(void **state) {
+    struct folder *folder = *state;
+    unlink(folder->certificate);
+    unlink(folder->key);
+    rmdir(folder->path);
+    free(folder);
+    return 0;
+}
+
+struct tls_server {
+    pid_t pid;
+    int output;
+    unsigned port;
+};
+
+/* It says on which port it accepts once it does. */
+static struct tls_server start_server(struct folder *folder) {
+    struct tls_server server = {0};
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    char *argv[] = {"openssl", "s_server",          "-4",   "-accept",   "0", "-www",
+                    "-cert",   folder->certificate, "-key", folder->key, NULL};
+    assert_int_equal(posix_spawnp(&server.pid, argv[0], &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    server.output = ends[0];
+    char text[512] = "";
+    for (size_t n = 0; !strstr(text, "ACCEPT") || !strchr(strstr(text, "ACCEPT"), '\n');) {
+        ssize_t got = read(server.output, text + n, sizeof text - 1 - n);
+        assert_true(got > 0);
+        n += (size_t)got;
+    }
+    assert_int_equal(sscanf(strrchr(text, ':'), ":%u", &server.port), 1);
+    return server;
+}
+
+static void stop_server(struct tls_server *server) {
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+    close(server->output);
+}
+
+static struct answer get(const char *ca_file, const char *host, unsigned port) {
+    struct arena arena = ARENA_EMPTY;
+    struct wake *wake = wake_new();
+    struct clock clock = wake_clock(wake);
+    struct client *client = NULL;
+    const struct client_options options = {str_from(ca_file), STR("drumbeat/test"), 4};
+    assert_int_equal(client_open(&options, &clock, wake, &client), 0);
+    struct transport transport = client_transport(client);
+    struct outgoing outgoing = {.method = STR("GET"), .timeout_us = 30 * US_PER_S, .allow_private = true};
+    outgoing.url = str_fmt(&arena, "https://%s:%u/", host, port);
+    struct completion end;
+    transport.start(transport.self, 1, &outgoing);
+    while (!transport.collect(transport.self, &end, 1)) clock.wait(clock.self, WHEN_NEVER);
+    struct answer answer = end.answer;
+    transport.release(transport.self, &end);
+    client_close(client);
+    wake_free(wake);
+    arena_free(&arena);
+    return answer; /* without its texts */
+}
+
+static void trusts_only_known_authorities(void **state) {
+    struct folder *folder = *state;
+    struct tls_server server = start_server(folder);
+    assert_int_equal(get(folder->certificate, "localhost", server.port).end, EXCHANGE_ANSWERED);
+    struct answer answer = get("", "localhost", server.port);
+    assert_int_equal(answer.end, EXCHANGE_NO_TRUST);
+    assert_non_null(strstr(answer.trouble, "certificate"));
+    assert_int_equal(get("/nonexistent", "localhost", server.port).end, EXCHANGE_NO_TRUST);
+    stop_server(&server);
+}
+
+static void trusts_only_the_name_it_called(void **state) {
+    struct folder *folder = *state;
+    struct tls_server server = start_server(folder);
+    assert_int_equal(get(folder->certificate, "127.0.0.1", server.port).end, EXCHANGE_NO_TRUST);
+    stop_server(&server);
+}
+
+static void never_falls_back_to_plain_http(void **state) {
+    (void)state;
+    struct listener_options options = default_options();
+    struct house *house = new_house(&options, true);
+    assert_int_equal(get("", "localhost", house->port).end, EXCHANGE_NO_TRUST);
+    assert_int_equal(atomic_load(&house->seen), 0);
+    end_house(house);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trusts_only_known_authorities),
+        cmocka_unit_test(trusts_only_the_name_it_called),
+        cmocka_unit_test(never_falls_back_to_plain_http),
+    };
+    return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
+}
