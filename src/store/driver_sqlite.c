@@ -27,8 +27,8 @@
 #define LOOKASIDE_BYTES 1200
 #define LOOKASIDE_COUNT 256
 
-enum { BEGIN, COMMIT, ROLLBACK, TURN_STATEMENTS };
-static const char *const turn_texts[TURN_STATEMENTS] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+enum { BEGIN, BEGIN_READING, COMMIT, ROLLBACK, TURN_STATEMENTS };
+static const char *const turn_texts[TURN_STATEMENTS] = {"BEGIN IMMEDIATE", "BEGIN", "COMMIT", "ROLLBACK"};
 
 struct sqlite_driver {
     sqlite3 *db;
@@ -241,7 +241,8 @@ static enum err run_turn_statement(struct sqlite_driver *driver, int which) {
 }
 
 static enum err driver_begin(void *self) {
-    return run_turn_statement(self, BEGIN);
+    struct sqlite_driver *driver = self;
+    return run_turn_statement(driver, driver->read_only ? BEGIN_READING : BEGIN);
 }
 
 static enum err driver_commit(void *self) {
@@ -307,7 +308,7 @@ static void driver_close(void *self) {
 
 /* trusted_schema, cell_size_check: a damaged file is to fail, not to run code or read past a page. */
 static const char settings[] = "PRAGMA page_size = 4096; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-                               "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+                               "PRAGMA cache_size = -32000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
                                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
 
 static enum err ask_text(struct sqlite_driver *driver, const char *sql, struct arena *arena,

@@ -75,6 +75,9 @@ static void a_reader_sees_what_a_killed_server_left_and_changes_nothing(void **s
     assert_true(log.n > 0);
     OK(open_as(disk, true, 0));
     assert_int_equal(events_in(disk), 3);
+    OK(store_begin(disk->store));
+    assert_int_equal(events_in(disk), 3);
+    OK(store_commit(disk->store));
     assert_int_equal(append_in_turn(disk, 9, 10), ERR_STORE_BUSY);
     close_store(disk);
     assert_true(str_eq(read_whole(disk, ""), file));
