@@ -1,5 +1,14 @@
 /* store/sqlite.h - opens the embedded store: WAL, synchronous=FULL, one
- * connection that writes and checkpoints, an exclusive lock on the file. */
+ * connection that writes and checkpoints.
+ *
+ * A server holds <path>.lock, which names its process and ends with it,
+ * and SQLite's own exclusive lock, so that nothing else opens the file beside
+ * it and no shared memory file is needed. A reader opens it only while no
+ * server runs; it sees what a killed server left in the log and changes
+ * neither (it may leave an empty -shm). A store of up to 4 MiB is checked page
+ * by page at each start; a larger one for its length.
+ * Thread: one in the process; SQLite is configured for that.
+ */
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
 

@@ -229,6 +229,22 @@ static void it_needs_no_shared_memory(void **state) {
     close_store(disk);
 }
 
+/* As in the simulator: files that know neither shared memory nor our lock. */
+static void a_named_vfs_needs_neither_lock_nor_shared_memory(void **state) {
+    struct disk *disk = *state;
+    const struct sqlite_options options = {.path = str_from(disk->path), .vfs = "unix-dotfile"};
+    OK(sqlite_open(&options, &disk->arena, &disk->driver, &disk->problem));
+    OK(store_open(&disk->driver, T0, &disk->arena, &disk->store, &disk->problem));
+    OK(append_in_turn(disk, 0, 400));
+    OK(store_tidy(disk->store, true));
+    assert_int_equal(bytes_of(disk, "-shm"), -1);
+    close_store(disk);
+    assert_int_equal(bytes_of(disk, ".lock"), -1);
+    OK(open_store(disk));
+    assert_int_equal(events_in(disk), 1);
+    close_store(disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -247,6 +263,7 @@ int main(void) {
         ON_DISK(an_idle_store_empties_its_log_once),
         ON_DISK(a_busy_log_stays_within_its_bound),
         ON_DISK(it_needs_no_shared_memory),
+        ON_DISK(a_named_vfs_needs_neither_lock_nor_shared_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
