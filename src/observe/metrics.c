@@ -1,3 +1,4 @@
+/* observe/metrics.c - what happened, counted, and its text. */
 #include "observe/metrics.h"
 
 #include <assert.h>
@@ -176,7 +177,7 @@ static void histogram_text(struct buf *buf, const char *name, const char *help, 
         buf_fmt(buf, "%s_bucket{le=\"%g\"} %llu\n", name, bounds_s[i], (unsigned long long)below);
     }
     buf_fmt(buf, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)histogram->count);
-    buf_fmt(buf, "%s_sum %.9g\n%s_count %llu\n", name, histogram->sum_s, name, (unsigned long long)histogram->count);
+    buf_fmt(buf, "%s_sum %.15g\n%s_count %llu\n", name, histogram->sum_s, name, (unsigned long long)histogram->count);
 }
 
 /* What was counted since the last look goes to the present second; gives the sums of the last minute. */

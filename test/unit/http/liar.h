@@ -27,7 +27,7 @@ struct liar {
     int fd;
     void (*serve)(struct liar_caller *caller);
     pthread_t thread;
-    atomic_int connections, requests;
+    atomic_int connections, requests, ended;
     struct liar_caller *callers[LIAR_CALLERS_MAX];
 };
 
@@ -59,9 +59,8 @@ static inline void liar_reset(struct liar_caller *caller) {
 static inline void *liar_caller_run(void *arg) {
     struct liar_caller *caller = arg;
     caller->liar->serve(caller);
-    int fd = caller->fd;
-    caller->fd = -1;
-    close(fd);
+    close(caller->fd);
+    atomic_fetch_add(&caller->liar->ended, 1);
     return NULL;
 }
 
