@@ -1,5 +1,4 @@
-/* house.h - a listener in a test, with or without a loop behind it. Include
- * after cmocka.h. */
+/* house.h - a listener in a test, with or without a loop. After cmocka.h. */
 #ifndef TEST_HTTP_HOUSE_H
 #define TEST_HTTP_HOUSE_H
 
