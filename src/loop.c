@@ -151,9 +151,15 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
+/* A checkpoint that finds no space is tried again later: what was committed is safe in the log. */
+static enum err tidy(struct loop *loop, bool idle) {
+    enum err err = store_tidy(loop->options.store, idle);
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+}
+
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
-    if (!anything_to_do(&turn)) return store_tidy(loop->options.store, flights_in_use(loop->flights) == 0);
+    if (!anything_to_do(&turn)) return tidy(loop, flights_in_use(loop->flights) == 0);
     loop->turns++;
     deliver_next_turn(loop->deliver);
     enum err err = turn_transaction(&turn);
@@ -161,7 +167,7 @@ enum err loop_turn(struct loop *loop) {
     turn_apply(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
     metrics_turn_seconds(loop->metrics, took_us);
-    return store_tidy(loop->options.store, false);
+    return tidy(loop, false);
 }
 
 void loop_wait(struct loop *loop, int64_t until_us) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -195,14 +196,22 @@ static int64_t resident_bytes(void) {
     return pages * sysconf(_SC_PAGESIZE);
 }
 
+#define COUNT_OFTEN_MAX 20000           /* open deliveries that are counted at each look */
+#define COUNT_RARELY_US (60 * US_PER_S) /* counting more of them takes a tenth of a second a million */
+
 static void fill_open(struct loop *loop, struct metrics_view *view, struct arena *arena) {
     struct destination_counts *counts;
     size_t count;
     int64_t oldest_us;
+    bool due = loop->open_deliveries <= COUNT_OFTEN_MAX || view->now_us >= loop->counted_us + COUNT_RARELY_US;
     if (store_begin(loop->options.store)) return;
-    if (!store_counts(loop->options.store, false, arena, &counts, &count))
+    if (due && !store_counts(loop->options.store, false, arena, &counts, &count)) {
+        memset(loop->counted, 0, sizeof loop->counted);
+        loop->counted_us = view->now_us;
         for (size_t i = 0; i < count; i++)
-            for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) view->open[j] += counts[i].by_status[j];
+            for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) loop->counted[j] += counts[i].by_status[j];
+    }
+    memcpy(view->open, loop->counted, sizeof loop->counted);
     if (!store_oldest_due(loop->options.store, &oldest_us) && oldest_us < view->now_us)
         view->lag_us = view->now_us - oldest_us;
     store_rollback(loop->options.store);

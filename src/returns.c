@@ -32,6 +32,9 @@ static struct attempt attempt_of(const struct outcome *outcome) {
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled) {
     grow(turn);
+    /* The next of its order key may go now. */
+    if (desk != SIZE_MAX && delivery->order_key.n && delivery_is_final(settled->status))
+        deliver_due(turn->loop->deliver, desk, turn->now_us);
     turn->notes[turn->settlement_count] =
         (struct settle_note){.desk = desk,
                              .class = outcome->class,

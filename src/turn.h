@@ -36,8 +36,9 @@ struct loop {
     bool recovering;           /* leases of the past are still being settled */
     bool stopping;
     bool config_ok;
-    uint64_t turns;   /* that had something to do */
-    enum err trouble; /* of the last turn; NONE = the store takes writes */
+    int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    uint64_t turns;                                     /* that had something to do */
+    enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
     int64_t started_us;
 };
 

@@ -41,7 +41,7 @@ enum err api_deliveries_list(struct call *call) {
         encode_delivery(&buf, &deliveries[i]);
         buf_byte(&buf, '}');
     }
-    return reply_list(call, &buf, count > limit ? deliveries[limit - 1].seq : 0);
+    return reply_list(call, &buf, count > limit ? deliveries[limit - 1].seq : store_next_cursor(call->store));
 }
 
 static enum err reply_delivery(struct call *call, const struct delivery *delivery) {
@@ -88,7 +88,8 @@ static enum err act_on(struct call *call, enum delivery_act act, struct str note
     else if (!uuid_eq(after.id, id))
         call->turn->open_change++; /* a new run of a failed one */
     size_t desk = deliver_desk(loop->deliver, after.destination);
-    if (desk != SIZE_MAX && after.status == DELIVERY_PENDING) deliver_due(loop->deliver, desk, after.due_us);
+    if (desk != SIZE_MAX) /* it, or the next of its order key */
+        deliver_due(loop->deliver, desk, after.status == DELIVERY_PENDING ? after.due_us : call->turn->now_us);
     return reply_delivery(call, &after);
 }
 

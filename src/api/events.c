@@ -63,7 +63,7 @@ enum err api_events_list(struct call *call) {
         encode_event(&buf, &events[i], true);
         buf_byte(&buf, '}');
     }
-    return reply_list(call, &buf, count > limit ? events[limit - 1].seq : 0);
+    return reply_list(call, &buf, count > limit ? events[limit - 1].seq : store_next_cursor(call->store));
 }
 
 static enum err encode_deliveries(struct call *call, struct buf *buf, struct uuid event_id) {
@@ -110,6 +110,9 @@ enum err api_events_cancel(struct call *call) {
     if (err == ERR_NOT_NOW) return serve_problem(call, err, STR("nothing of this event is still open"), NULL);
     TRY(err);
     call->turn->open_change -= (int64_t)cancelled;
+    struct deliver *deliver = call->turn->loop->deliver;
+    for (size_t i = 0; i < deliver_desks(deliver); i++) /* the next of their order keys may go now */
+        deliver_due(deliver, i, call->turn->now_us);
     char text[UUID_TEXT_LENGTH + 1];
     uuid_format(id, text);
     return serve_json(call, 200, str_fmt(call->arena, "{\"id\":\"%s\",\"cancelled\":%zu}", text, cancelled));

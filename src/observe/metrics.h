@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "model/delivery.h"
 #include "model/outcome.h"
 
 enum metric_event {
@@ -42,7 +43,7 @@ struct metrics_view {
     int64_t now_us;
     int64_t lag_us; /* age of the oldest due and unsettled delivery */
     int64_t queue_depth;
-    int64_t open[7]; /* by enum delivery_status: PENDING PROCESSING ... */
+    int64_t open[DELIVERY_STATUS_COUNT]; /* by enum delivery_status: PENDING PROCESSING ... */
     const struct metrics_desk *desks;
     size_t desk_count;
     bool config_ok;
