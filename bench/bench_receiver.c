@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/str.h"
+#include "message.h"
 
 #define PATHS_MAX   256
 #define CALLERS_MAX 4096
@@ -80,27 +80,12 @@ static void send_answer(int fd) {
     (void)sent;
 }
 
-/* The length of the first whole request, or 0; *ret_path is a slice of it. */
-static size_t whole_request(const struct caller *caller, struct str *ret_path) {
-    const char *end = memmem(caller->bytes, caller->used, "\r\n\r\n", 4);
-    if (!end) return 0;
-    size_t head = (size_t)(end - caller->bytes) + 4, body = 0;
-    struct str rest = {caller->bytes, head}, line, word;
-    for (bool first = true; str_next(&rest, '\n', &line); first = false) {
-        if (first) {
-            str_next(&line, ' ', &word);
-            str_next(&line, ' ', ret_path);
-        } else if (str_eq_nocase(str_sub(line, 0, 15), STR("content-length:"))) {
-            body = (size_t)strtoul(line.p + 15, NULL, 10);
-        }
-    }
-    return caller->used >= head + body ? head + body : 0;
-}
-
 static void take_requests(struct receiver *receiver, struct caller *caller) {
-    struct str path;
+    struct str first, body, path;
     size_t length;
-    while (!caller->due_ms && (length = whole_request(caller, &path))) {
+    while (!caller->due_ms && (length = message_length((struct str){caller->bytes, caller->used}, &first, &body))) {
+        str_next(&first, ' ', &path); /* the method */
+        str_next(&first, ' ', &path);
         bool asked = str_eq(path, STR("/counts"));
         if (asked)
             send_counts(receiver, caller->fd);

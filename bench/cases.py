@@ -1,0 +1,141 @@
+"""The cases of bench/bench. Each takes its settings and returns what it measured, by name."""
+import json
+import subprocess
+import time
+
+from rig import (HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
+                 resident_mb, wakeups, written_bytes, wrk)
+
+CONCURRENCY = 64
+SETTLE_LIMIT_S = 300
+LOOK_S = 0.02  # between two looks at the receiver's count
+
+
+def hook(receiver):
+    return HOOK.format(port=receiver.port, concurrency=CONCURRENCY)
+
+
+def await_count(receiver, wanted, limit_s=SETTLE_LIMIT_S):
+    """When the receiver had taken so many."""
+    end_s = time.monotonic() + limit_s
+    while receiver.count() < wanted:
+        if time.monotonic() > end_s:
+            raise Trouble(f"{receiver.count()} of {wanted} arrived within {limit_s} s")
+        time.sleep(LOOK_S)
+    return time.monotonic()
+
+
+def listener_alone(seconds):
+    """The same listener when what it takes is answered at once and kept nowhere."""
+    port = free_port()
+    with Process([program("bench_listener"), str(port), str(seconds + 3)], stdout=subprocess.PIPE, text=True) as listener:
+        listener.popen.stdout.readline()
+        load = wrk(port, seconds)
+        listener.popen.stdout.close()
+    return load
+
+
+def ingest(settings):
+    seconds = settings.seconds
+    alone = listener_alone(seconds)
+    with folder() as path, Server(path) as server:
+        wrk(server.port, 1)
+        watch = Watch(server.pid)
+        load = wrk(server.port, seconds)
+        cpu_us, busy = watch.cpu_s() / load["requests"] * 1e6, watch.busy_cores()
+    return {"per_s": load["per_s"], "p50_ms": load["p50_ms"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us,
+            "listener_per_s": alone["per_s"], "share_of_listener": load["per_s"] / alone["per_s"], "busy_cores": busy}
+
+
+def walk(settings):
+    """From the first event posted until the last delivery is settled."""
+    with folder() as path, Receiver() as receiver, Server(path, hook(receiver)) as server:
+        watch = Watch(server.pid)
+        load = wrk(server.port, settings.seconds)
+        await_count(receiver, load["requests"])
+        took_s = watch.took_s()
+        server.await_settled(SETTLE_LIMIT_S)
+        cpu_s, count = watch.cpu_s(), receiver.count()
+        busy, peak_mb = watch.busy_cores(), resident_mb(server.pid, "VmHWM")
+    return {"per_s": load["requests"] / took_s, "cpu_us": cpu_s / count * 1e6, "accepted_per_s": load["per_s"],
+            "answer_p99_ms": load["p99_ms"], "peak_mb": peak_mb, "busy_cores": busy}
+
+
+def drain(settings):
+    """All events are stored while nothing may leave; then the server starts with leave to send."""
+    count = settings.drain
+    with folder() as path, Receiver() as receiver:
+        with Server(path, hook(receiver), hold=True) as server:
+            fill(server, count)
+        with Server(path, hook(receiver)) as server:
+            start_s, at_start, cpu_start = time.monotonic(), receiver.count(), cpu_seconds(server.pid)
+            watch = Watch(server.pid)
+            took_s = await_count(receiver, count) - start_s
+            busy = watch.busy_cores()
+            server.await_settled(SETTLE_LIMIT_S)
+            cpu_us = (cpu_seconds(server.pid) - cpu_start) / (count - at_start) * 1e6
+            peak_mb = resident_mb(server.pid, "VmHWM")
+            if receiver.count() != count:
+                raise Trouble(f"{receiver.count()} arrived of {count}")
+    return {"per_s": (count - at_start) / took_s, "cpu_us": cpu_us, "peak_mb": peak_mb, "busy_cores": busy}
+
+
+def latency(settings):
+    port = free_port()
+    config = HOOK.format(port=port, concurrency=CONCURRENCY)
+    with folder() as path, Server(path, config) as server:
+        watch = Watch(server.pid)
+        load = subprocess.run([program("bench_latency"), str(server.port), str(port), "200", str(settings.latency_s)],
+                              capture_output=True, text=True, check=False)
+        busy = watch.busy_cores()
+    if load.returncode:
+        raise Trouble(f"bench_latency: {load.stdout}{load.stderr}")
+    found = json.loads(load.stdout)
+    measured = {f"{name}_{part}_ms": found[f"{name}_{part}_us"] / 1000
+                for name in ("reach", "answer") for part in ("p50", "p99", "max")}
+    return measured | {"busy_cores": busy}
+
+
+def cost_with(settings, backlog):
+    """CPU of taking in one event, and of claiming and sending one, while so many deliveries wait."""
+    with folder() as path, Receiver() as receiver:
+        with Server(path, hook(receiver), hold=True) as server:
+            fill(server, backlog)
+            wrk(server.port, 1)
+            watch = Watch(server.pid)
+            load = wrk(server.port, settings.seconds)
+            ingest_us = watch.cpu_s() / load["requests"] * 1e6
+            peak_mb = resident_mb(server.pid, "VmHWM")
+        with Server(path, hook(receiver)) as server:
+            await_count(receiver, 2000)
+            watch, before = Watch(server.pid), receiver.count()
+            while watch.took_s() < settings.seconds and receiver.count() < backlog + load["requests"]:
+                time.sleep(LOOK_S)
+            claim_us = watch.cpu_s() / (receiver.count() - before) * 1e6
+            peak_mb = max(peak_mb, resident_mb(server.pid, "VmHWM"))
+    return ingest_us, claim_us, load, peak_mb
+
+
+def backlog(settings):
+    ingest_0, claim_0, load_0, _ = cost_with(settings, 40000)
+    ingest_1, claim_1, load_1, peak_mb = cost_with(settings, settings.backlog)
+    return {"ingest_ratio": ingest_1 / ingest_0, "claim_ratio": claim_1 / claim_0, "peak_mb": peak_mb,
+            "ingest_us": ingest_1, "ingest_few_us": ingest_0, "claim_us": claim_1, "claim_few_us": claim_0,
+            "ingest_p99_ms": load_1["p99_ms"], "ingest_few_p99_ms": load_0["p99_ms"]}
+
+
+def idle(settings):
+    """After a little work and the minute in which the gauges of rates look back."""
+    with folder() as path, Receiver() as receiver:
+        with Server(path, hook(receiver)) as server:
+            ready_ms = server.ready_ms
+            fill(server, 100)
+            await_count(receiver, 100)
+            time.sleep(settings.settle_s)
+            woken, written, cpu = wakeups(server.pid), written_bytes(server.pid), cpu_seconds(server.pid)
+            time.sleep(settings.idle_s)
+            woken, written = wakeups(server.pid) - woken, written_bytes(server.pid) - written
+            cpu = cpu_seconds(server.pid) - cpu
+            rss_mb, child_mb = resident_mb(server.pid), sum(map(resident_mb, children(server.pid)))
+    return {"rss_mb": rss_mb, "child_mb": child_mb, "wakeups_per_s": woken / settings.idle_s, "written_bytes": written,
+            "cpu_ms_per_s": cpu * 1000 / settings.idle_s, "ready_ms": ready_ms}
