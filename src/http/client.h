@@ -3,9 +3,12 @@
  *
  * HTTP/1.1 only, TLS verified (1.2 and later), no redirects, no proxy from the
  * environment, http and https only, kept connections. The address is checked
- * at the socket (base/address.h), after name resolution. Answers are kept to
- * 64 KiB, the rest is dropped; headers to 16 KiB. A connection on which
- * anything went wrong is never used again.
+ * at the socket (base/address.h), after name resolution, and again for a kept
+ * connection. Of an answer's body 64 KiB are kept and 1 MiB is read, of its
+ * headers 16 KiB are kept and 64 KiB read (more is CUT). A connection on which
+ * anything went wrong, or on which bytes wait before a request, is not used
+ * again. A request that began to leave never leaves a second time: when a kept
+ * connection turns out to be dead the end is CUT.
  * Thread: the transport's calls from the loop's thread.
  */
 #ifndef HTTP_CLIENT_H
@@ -27,7 +30,7 @@ struct transport client_transport(struct client *client);
 void client_close(struct client *client); /* cancels what runs, joins the thread */
 
 /* One call, waited for: the CLI's way to the server. The answer's memory is in the arena; a body of any size up to
- * max_body_bytes is kept. */
+ * max_body_bytes is kept. Its times are 0. */
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer);
 

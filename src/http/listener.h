@@ -1,13 +1,15 @@
 /* http/listener.h - the real inlet: HTTP/1.1 in, over TCP and a unix socket.
  *
- * One thread of libmicrohttpd for each socket. Framing that RFC 9112 says to
+ * One thread runs libmicrohttpd for both sockets. Framing that RFC 9112 says to
  * refuse is refused here (Content-Length with Transfer-Encoding, two Hosts,
  * control characters, chunked on HTTP/1.0 ...): 400 and close. Total deadlines
  * for header and body, limits on connections (per address too), on body and
- * header bytes. Paths under probe_paths are answered by the listener's own
- * thread with the text last published, so they answer while the store stalls;
- * a request that waits longer than stall_us gets 503.
- * Thread: collect, reply, publish from the loop's thread.
+ * header bytes, on all bodies together (16 of the largest). Published paths are
+ * answered by the listener's own thread with the text last published, so they
+ * answer while the store stalls; a request that waits longer than stall_us gets
+ * 503. Nothing wakes up while there is nothing to do.
+ * Thread: collect, reply, publish from the loop's thread. Every collected
+ * request must be replied to before listener_close.
  */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
@@ -22,8 +24,9 @@ struct listener_options {
     uint16_t port;          /* 0 = any free one */
     struct str socket_path; /* "" = no unix socket; mode 0600, a stale one is replaced */
     int64_t max_body_bytes, max_header_bytes;
-    int64_t header_timeout_us, body_timeout_us, idle_timeout_us;
-    int64_t stall_us; /* longest wait for a reply */
+    int64_t header_timeout_us, idle_timeout_us; /* idle: from a reply to the next request line */
+    int64_t body_timeout_us;                    /* for a body to come, and for a reply to leave */
+    int64_t stall_us;                           /* longest wait for a reply */
     int32_t connections, connections_per_address;
     size_t queue_max; /* requests waiting for the loop; beyond it 503 + Retry-After */
 };
@@ -33,12 +36,13 @@ struct inlet listener_inlet(struct listener *listener);
 uint16_t listener_port(const struct listener *listener);
 /* What GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". Copied. */
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
-/* No new connections or requests: what comes gets 503 STOPPING. */
+/* No new requests: what comes gets 503 STOPPING and the end of its connection. Published paths go on. */
 void listener_quiesce(struct listener *listener);
 void listener_close(struct listener *listener); /* answers 503 to all that still waits */
 
 struct listener_counts {
-    uint64_t requests, refused, connections;
+    uint64_t requests, refused; /* since the opening; refused: by the listener, whatever the status */
+    uint64_t connections;       /* open now */
 };
 struct listener_counts listener_counts(struct listener *listener);
 
