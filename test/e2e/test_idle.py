@@ -1,0 +1,1 @@
+"""An idle server: no writes, few wake-ups, little memory."""

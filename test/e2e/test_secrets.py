@@ -1,0 +1,1 @@
+"""Secrets of the configuration appear in no log, answer, page of help or store file."""
