@@ -65,7 +65,7 @@ int command_deliveries_show(struct cli *cli) {
 
 static void show_changed(struct cli *cli, const struct json *delivery) {
     writer_fmt(&cli->out, "%.*s\n", STR_ARG(show_member(cli, delivery, "id")));
-    show_delivery_line(cli, delivery);
+    show_delivery_line(cli, delivery, STR(""));
 }
 
 static int act(struct cli *cli, const char *verb, struct str body) {

@@ -40,7 +40,7 @@ static void show_event(struct cli *cli, const struct json *event) {
     writer_fmt(&cli->out, "event %.*s\n", STR_ARG(show_member(cli, event, "id")));
     show_fields(cli, event, event_fields);
     writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
-    for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i));
+    for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i), STR(""));
 }
 
 int command_events_show(struct cli *cli) {
@@ -50,10 +50,7 @@ int command_events_show(struct cli *cli) {
 }
 
 static void show_cancelled(struct cli *cli, const struct json *answer) {
-    int64_t count = json_integer(json_get(answer, STR("cancelled")), 0);
-    writer_fmt(&cli->out, "%.*s cancelled", STR_ARG(show_member(cli, answer, "id")));
-    if (count) writer_fmt(&cli->out, ", %lld %s skipped", (long long)count, count == 1 ? "delivery" : "deliveries");
-    writer_fmt(&cli->out, "\n");
+    writer_fmt(&cli->out, "%.*s cancelled\n", STR_ARG(show_member(cli, answer, "id")));
 }
 
 int command_events_cancel(struct cli *cli) {

@@ -50,11 +50,25 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_INTERNAL] = "drumbeat found itself wrong and stopped rather than guess. Please report it with the message.",
 };
 
+#define LINE_COLUMNS 78
+
+/* Words in lines of at most LINE_COLUMNS, each indented by two. */
+static void put_folded(struct cli *cli, struct str words) {
+    struct str word;
+    size_t column = 0;
+    while (str_next(&words, ' ', &word)) {
+        bool breaks = column + 1 + word.n > LINE_COLUMNS;
+        writer_fmt(&cli->out, "%s%.*s", !column ? "  " : breaks ? "\n  " : " ", STR_ARG(word));
+        column = (column && !breaks ? column : 1) + 1 + word.n;
+    }
+    writer_add(&cli->out, STR("\n"));
+}
+
 static bool explain_error(struct cli *cli, struct str code) {
     for (enum err err = ERR_NONE + 1; err < ERR_COUNT; err++) {
         if (!str_eq_nocase(str_from(err_code(err)), code)) continue;
-        writer_fmt(&cli->out, "%s\n  %s (HTTP %d)\n\n  %s\n", err_code(err), err_text(err), err_http(err),
-                   ways_out[err] ? ways_out[err] : "");
+        writer_fmt(&cli->out, "%s\n  %s (HTTP %d)\n\n", err_code(err), err_text(err), err_http(err));
+        put_folded(cli, str_from(ways_out[err]));
         return true;
     }
     return false;
@@ -63,13 +77,14 @@ static bool explain_error(struct cli *cli, struct str code) {
 static bool explain_of_room(struct cli *cli, struct str code, struct str (*explain)(struct str code)) {
     struct str text = explain(code);
     if (!text.n) return false;
-    writer_fmt(&cli->out, "%.*s\n  %.*s\n", STR_ARG(code), STR_ARG(text));
+    writer_fmt(&cli->out, "%.*s\n", STR_ARG(code));
+    put_folded(cli, text);
     return true;
 }
 
+/* Of keys alone: a code one digit off means something else. */
 static struct str suggest(struct cli *cli, struct str asked) {
     struct suggestion near = {.wrong = asked};
-    for (enum err err = ERR_NONE + 1; err < ERR_COUNT; err++) suggestion_consider(&near, str_from(err_code(err)));
     for (enum section section = 0; section < SECTION_COUNT; section++)
         for (const struct key *key = NULL; (key = key_next(section, key));) {
             suggestion_consider(&near, key->name);

@@ -144,6 +144,7 @@ int command_routes_test(struct cli *cli) {
     if (!code) code = read_event(cli, &event);
     if (!code) {
         struct plan plan = {0};
+        if (uuid_is_zero(event.id)) event.id = uuid_derive(rehearsal.hasher, &event.key, 1);
         route_events(rehearsal.setup->routes, &event, 1, cli_wall_us(), rehearsal.hasher, &evaluator, cli->arena,
                      &plan);
         code = plan.error.n ? cli_fail(cli, EXIT_FAILED, "error: routing fails: %.*s", STR_ARG(plan.error))

@@ -81,7 +81,7 @@ static int make_body(struct cli *cli, struct str key, struct str *ret_body) {
 /* ---- waiting ---- */
 
 struct tally {
-    size_t delivered, failed, held, open;
+    size_t delivered, failed, held, skipped, open;
 };
 
 static struct tally tally_of(const struct json *event) {
@@ -89,8 +89,10 @@ static struct tally tally_of(const struct json *event) {
     struct tally tally = {0};
     for (size_t i = 0; i < json_size(deliveries); i++) {
         struct str status = json_text(json_get(json_at(deliveries, i), STR("status")));
-        if (str_eq(status, STR("COMPLETED")) || str_eq(status, STR("SKIPPED")))
+        if (str_eq(status, STR("COMPLETED")))
             tally.delivered++;
+        else if (str_eq(status, STR("SKIPPED")))
+            tally.skipped++;
         else if (str_eq(status, STR("FAILED")))
             tally.failed++;
         else if (str_eq(status, STR("HELD"))) /* a person must come: waiting does not help */
@@ -111,18 +113,20 @@ static void show_settled(struct cli *cli, const struct json *event, bool *shown,
             str_eq(status, STR("PENDING")) || str_eq(status, STR("PROCESSING")) || str_eq(status, STR("UNKNOWN"));
         if (shown[i] || (open && !all_too)) continue;
         shown[i] = true;
-        show_delivery_line(cli, delivery);
+        show_delivery_line(cli, delivery, STR(""));
     }
     writer_flush(&cli->out);
 }
 
+/* The exit code of an event that is over. */
 static int judge(struct cli *cli, const struct json *event) {
     struct tally tally = tally_of(event);
     struct str status = json_text(json_get(event, STR("status")));
-    if (tally.failed + tally.held + tally.delivered == 0 && str_eq(status, STR("FAILED")))
+    bool none = tally.failed + tally.held + tally.delivered + tally.skipped == 0;
+    if (none && str_eq(status, STR("FAILED")))
         return cli_fail(cli, EXIT_FAILED, "error: routing failed: %.*s",
                         STR_ARG(show_member(cli, event, "last_error")));
-    if (tally.failed + tally.held + tally.delivered == 0) cli_say(cli, "no route wants it: nothing is sent");
+    if (none) cli_say(cli, "no route wants it: nothing is sent");
     if (tally.failed + tally.held == 0) return EXIT_DONE;
     return tally.delivered + tally.held == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }

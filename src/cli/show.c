@@ -190,7 +190,7 @@ static struct str explanation(struct cli *cli, const struct json *delivery, stru
     return str_fmt(cli->arena, "%.*s%snot before %.*s", STR_ARG(error), error.n ? "; " : "", STR_ARG(due));
 }
 
-void show_delivery_line(struct cli *cli, const struct json *delivery) {
+void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more) {
     struct str target = text_safe(cli->arena, show_target(cli, delivery), true);
     struct str word = status_word(show_member(cli, delivery, "status"));
     struct str status = show_member(cli, delivery, "last_status"), why = explanation(cli, delivery, word);
@@ -200,5 +200,5 @@ void show_delivery_line(struct cli *cli, const struct json *delivery) {
     writer_fmt(&cli->out, "  %.*s%*s  %.*s%*s  %-3.*s", STR_ARG(target), (int)target_blanks, "", STR_ARG(shown),
                (int)word_blanks, "", STR_ARG(status));
     struct str rest = text_safe(cli->arena, why, true);
-    writer_fmt(&cli->out, "%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest));
+    writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
 }

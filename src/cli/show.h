@@ -31,8 +31,8 @@ struct str show_time(struct cli *cli, struct str time);
 void show_table(struct cli *cli, const struct json *items, const struct column *columns);
 /* One member a line, "  name   value", those that are there. */
 void show_fields(struct cli *cli, const struct json *thing, const struct column *columns);
-/* "  crm  delivered  201  38 ms": one delivery, with its attempts or without. */
-void show_delivery_line(struct cli *cli, const struct json *delivery);
+/* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there. */
+void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more);
 /* "crm", or "hubspot.contact" where there is an action. */
 struct str show_target(struct cli *cli, const struct json *delivery);
 

@@ -65,10 +65,16 @@ bool status_of_running(struct cli *cli, struct asked *ret_asked) {
     return false;
 }
 
+/* In an arena of its own: --watch may run for months. */
 static int look(struct cli *cli) {
     struct asked asked;
+    struct arena own = ARENA_EMPTY, *kept = cli->arena;
+    cli->arena = &own;
     int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
-    return code ? code : show_one(cli, &asked, "version", status_show);
+    if (!code) code = show_one(cli, &asked, "version", status_show);
+    cli->arena = kept;
+    arena_free(&own);
+    return code;
 }
 
 int command_status(struct cli *cli) {

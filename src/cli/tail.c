@@ -110,21 +110,27 @@ static void put_time(struct cli *cli, struct str time) {
     writer_fmt(&cli->out, "%02lld:%02lld:%02lld.%03lld ", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
-static void show_item(struct tail *tail, const struct json *item, struct str text, bool is_event) {
+static int show_delivery(struct tail *tail, const struct json *delivery, struct str text) {
     struct cli *cli = tail->cli;
     int code;
-    cli->output = cli->output == OUTPUT_JSON ? OUTPUT_NDJSON : cli->output;
-    if (show_machine(cli, text, "id", &code)) return;
-    put_time(cli, show_member(cli, item, is_event ? "created_at" : "updated_at"));
-    if (!is_event) {
-        show_delivery_line(cli, item);
-        return;
-    }
+    if (show_machine(cli, text, "id", &code)) return code;
+    struct str of = show_member(cli, delivery, "event_id");
+    put_time(cli, show_member(cli, delivery, "updated_at"));
+    show_delivery_line(cli, delivery, str_fmt(cli->arena, "of event %.*s", STR_ARG(of)));
+    return EXIT_DONE;
+}
+
+static int show_event(struct tail *tail, const struct json *item, struct str text) {
+    struct cli *cli = tail->cli;
+    int code;
+    if (show_machine(cli, text, "id", &code)) return code;
+    put_time(cli, show_member(cli, item, "created_at"));
     struct str id = show_member(cli, item, "id"), type = show_member(cli, item, "type");
     struct str key = text_safe(cli->arena, show_member(cli, item, "idempotency_key"), true);
     struct str source = text_safe(cli->arena, show_member(cli, item, "source"), true);
     writer_fmt(&cli->out, "  %.*s  event  %.*s from %.*s, key %.*s\n", STR_ARG(type), STR_ARG(id), STR_ARG(source),
                STR_ARG(key));
+    return EXIT_DONE;
 }
 
 static int look_at_events(struct tail *tail) {
@@ -136,16 +142,16 @@ static int look_at_events(struct tail *tail) {
            !str_eq(show_member(tail->cli, json_at(items.list, fresh), "id"), str_from(tail->last_event)))
         fresh++;
     if (fresh == WINDOW && tail->last_event[0]) cli_say(tail->cli, "more events came than are shown");
-    for (size_t i = fresh; i-- > 0;) {
+    for (size_t i = fresh; !code && i-- > 0;) {
         const struct json *event = json_at(items.list, i);
         struct str id = show_member(tail->cli, event, "id"), type = show_member(tail->cli, event, "type");
         remember_type(tail, id, type);
         copy_text(tail->last_event, sizeof tail->last_event, id);
         if (!tail->silent && !cli_flag(tail->cli, "destination") && type_wanted(tail, type))
-            show_item(tail, event, items.texts[i], true);
+            code = show_event(tail, event, items.texts[i]);
     }
     asked_free(&items.asked);
-    return EXIT_DONE;
+    return code;
 }
 
 static struct seen seen_of(struct cli *cli, const struct json *delivery) {
@@ -169,19 +175,19 @@ static int look_at_deliveries(struct tail *tail) {
     int code = get_items(tail, list_path(tail, "/v1/deliveries", "destination"), &items);
     if (code) return code;
     struct seen *now = arena_array(tail->cli->arena, struct seen, items.count);
-    for (size_t i = items.count; i-- > 0;) {
+    for (size_t i = items.count; !code && i-- > 0;) {
         const struct json *delivery = json_at(items.list, i);
         now[i] = seen_of(tail->cli, delivery);
         if (tail->silent || was_seen(tail, &now[i])) continue;
         if (cli_flag(tail->cli, "type") &&
             !type_wanted(tail, type_of_event(tail, show_member(tail->cli, delivery, "event_id"))))
             continue;
-        show_item(tail, delivery, items.texts[i], false);
+        code = show_delivery(tail, delivery, items.texts[i]);
     }
     tail->delivery_count = items.count < WINDOW ? items.count : WINDOW;
     if (tail->delivery_count) memcpy(tail->deliveries, now, tail->delivery_count * sizeof *now);
     asked_free(&items.asked);
-    return EXIT_DONE;
+    return code;
 }
 
 /* ---- the command ---- */
