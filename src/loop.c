@@ -8,6 +8,7 @@
 #define CHORE_IDLE_US  US_PER_HOUR
 #define RETIRE_STEP    200
 #define STORE_RETRY_US US_PER_S
+#define QUIET_US       US_PER_S /* without work, before the log is emptied into the store */
 
 /* ---- the turn ---- */
 
@@ -157,10 +158,19 @@ static enum err tidy(struct loop *loop, bool idle) {
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
+/* Emptying the log costs several syncs and lets the next commits grow it anew: not between two events of a stream. */
+static enum err rest(const struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool quiet = flights_in_use(loop->flights) == 0 && turn->now_us >= loop->quiet_us;
+    if (quiet) loop->quiet_us = WHEN_NEVER;
+    return tidy(loop, quiet);
+}
+
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
-    if (!anything_to_do(&turn)) return tidy(loop, flights_in_use(loop->flights) == 0);
+    if (!anything_to_do(&turn)) return rest(&turn);
     loop->turns++;
+    loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);
     enum err err = turn_transaction(&turn);
     if (err) return turn_drop(&turn, err);
@@ -174,6 +184,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     const struct clock *clock = &loop->options.clock;
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = loop->next_chore_us;
+    if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
     if (loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);

@@ -31,6 +31,7 @@ struct loop {
     size_t finished_count;
     int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
     int64_t next_chore_us;     /* retention, leases: the loop's clock */
+    int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
     int64_t store_retry_us;    /* after a failing turn: no claims before this */
     int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
     bool recovering;           /* leases of the past are still being settled */

@@ -18,7 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define WAL_BOUND_DEFAULT_BYTES ((int64_t)64 << 20)
+/* What a checkpoint in a busy spell moves at most: about 15 ms, which the answers of that moment wait for. */
+#define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
 #define PAGE_BYTES              4096
 /* A store up to this size is read through and checked at every start: at most about 30 ms. */
 #define CHECKED_AT_START_BYTES ((int64_t)4 << 20)
