@@ -106,7 +106,7 @@ bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_cod
 void show_table(struct cli *cli, const struct json *items, const struct column *columns) {
     struct table_column heads[COLUMNS_MAX];
     size_t count = 0;
-    for (; columns[count].member && count < COLUMNS_MAX; count++) heads[count] = columns[count].how;
+    for (; count < COLUMNS_MAX && columns[count].member; count++) heads[count] = columns[count].how;
     struct table table = {.arena = cli->arena, .columns = heads, .column_count = count};
     for (size_t i = 0; i < json_size(items); i++)
         for (size_t j = 0; j < count; j++) table_cell(&table, cell_text(cli, json_at(items, i), &columns[j]));

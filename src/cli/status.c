@@ -65,26 +65,28 @@ bool status_of_running(struct cli *cli, struct asked *ret_asked) {
     return false;
 }
 
-/* In an arena of its own: --watch may run for months. */
-static int look(struct cli *cli) {
+/* Each look forgets the one before: --watch may run for months. */
+static int look(struct cli *cli, struct arena *arena) {
     struct asked asked;
-    struct arena own = ARENA_EMPTY, *kept = cli->arena;
-    cli->arena = &own;
+    struct arena *kept = cli->arena;
+    cli->arena = arena;
     int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
     if (!code) code = show_one(cli, &asked, "version", status_show);
     cli->arena = kept;
-    arena_free(&own);
+    arena_reset(arena);
     return code;
 }
 
 int command_status(struct cli *cli) {
     bool watch = cli_flag(cli, "watch"), redraw = watch && cli->colour && cli->output == OUTPUT_TABLE;
+    struct arena *looks = arena_new(cli->arena, struct arena);
     int code;
     do {
         if (redraw) writer_add(&cli->out, STR("\033[H\033[J"));
-        code = look(cli);
+        code = look(cli, looks);
         writer_flush(&cli->out);
         if (watch) cli_sleep(cli, WATCH_US);
     } while (watch && !code && !cli_stopped(cli));
+    arena_free(looks);
     return cli->signals && cli->signals->stop ? EXIT_INTERRUPTED : code;
 }

@@ -26,8 +26,9 @@ struct type_of {
 
 struct tail {
     struct cli *cli;
-    bool silent;      /* the first look without --since: only remembered */
-    struct str since; /* of the first look */
+    struct arena looks; /* of one look at a time: a tail may run for months */
+    bool silent;        /* the first look without --since: only remembered */
+    struct str since;   /* of the first look */
     char last_event[UUID_TEXT_LENGTH + 1];
     struct seen *deliveries; /* of the last look, WINDOW of them */
     size_t delivery_count;
@@ -155,7 +156,7 @@ static int look_at_events(struct tail *tail) {
 }
 
 static struct seen seen_of(struct cli *cli, const struct json *delivery) {
-    struct seen seen;
+    struct seen seen = {0};
     struct str status = show_member(cli, delivery, "status");
     copy_text(seen.id, sizeof seen.id, show_member(cli, delivery, "id"));
     copy_text(seen.state, sizeof seen.state,
@@ -192,16 +193,15 @@ static int look_at_deliveries(struct tail *tail) {
 
 /* ---- the command ---- */
 
-/* Each look in an arena of its own: a tail may run for months. */
 static int look(struct tail *tail) {
     struct cli *cli = tail->cli;
-    struct arena own = ARENA_EMPTY, *kept = cli->arena;
-    cli->arena = &own;
+    struct arena *kept = cli->arena;
+    cli->arena = &tail->looks;
     int code = look_at_events(tail);
     if (!code) code = look_at_deliveries(tail);
     writer_flush(&cli->out);
     cli->arena = kept;
-    arena_free(&own);
+    arena_reset(&tail->looks);
     tail->silent = false;
     tail->since = STR_NONE;
     return code;
@@ -216,5 +216,6 @@ int command_tail(struct cli *cli) {
         cli_sleep(cli, POLL_US);
         if (!cli_stopped(cli)) code = look(&tail);
     }
+    arena_free(&tail.looks);
     return code ? code : cli->out.closed ? EXIT_DONE : EXIT_INTERRUPTED;
 }

@@ -1,0 +1,114 @@
+/* Tables: aligned by columns of a terminal, cut to its width, harmless. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "cli/table.h"
+#include "cli/writer.h"
+
+static const struct table_column columns[] = {
+    {.title = "ID", .whole = true},
+    {.title = "STATUS", .status = true},
+    {.title = "N", .right = true},
+    {.title = "NOTE"},
+};
+
+static struct str make(struct arena *arena, const char *const *cells, size_t count, size_t width, bool colour) {
+    struct table table = {.arena = arena, .columns = columns, .column_count = 4};
+    for (size_t i = 0; i < count; i++) table_cell(&table, str_from(cells[i]));
+    return table_text(&table, width, colour);
+}
+
+static void test_columns_are_aligned_by_what_a_terminal_shows(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    static const char *const cells[] = {"a1", "FAILED", "5", "Grüße", "b", "OK", "1234", ""};
+    assert_string_equal(make(&arena, cells, 8, 0, false).p, "ID  STATUS     N  NOTE\n"
+                                                            "a1  FAILED     5  Grüße\n"
+                                                            "b   OK      1234  \n");
+    static const char *const wide[] = {"漢字", "x", "1", "n", "abcd", "y", "2", "e\xcc\x81"};
+    assert_string_equal(make(&arena, wide, 8, 0, false).p, "ID    STATUS  N  NOTE\n"
+                                                           "漢字  x       1  n\n"
+                                                           "abcd  y       2  e\xcc\x81\n");
+    arena_free(&arena);
+}
+
+static void test_nothing_is_shown_of_no_rows(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    assert_int_equal(make(&arena, NULL, 0, 0, false).n, 0);
+    arena_free(&arena);
+}
+
+static void test_the_widest_is_cut_first_and_ids_never(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    static const char *const cells[] = {"0123456789abcdef", "FAILED", "1", "a long note that does not fit at all"};
+    struct str text = make(&arena, cells, 4, 50, false), line;
+    struct str rest = text;
+    while (rest.n && str_next(&rest, '\n', &line)) assert_true(text_columns(line) <= 50);
+    assert_non_null(strstr(text.p, "0123456789abcdef"));
+    assert_non_null(strstr(text.p, "FAILED"));
+    assert_non_null(strstr(text.p, "a long note that doe…"));
+    /* Narrower than what may be cut: it stays readable and is wider than the terminal. */
+    text = make(&arena, cells, 4, 10, false);
+    assert_non_null(strstr(text.p, "0123456789abcdef"));
+    assert_non_null(strstr(text.p, "a long …"));
+    arena_free(&arena);
+}
+
+static void test_cutting_keeps_characters_whole(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    assert_string_equal(text_cut(&arena, STR("Grüße"), 4).p, "Grü…");
+    assert_string_equal(text_cut(&arena, STR("漢字漢字"), 4).p, "漢…");
+    assert_string_equal(text_cut(&arena, STR("Grüße"), 5).p, "Grüße");
+    assert_int_equal(text_columns(text_cut(&arena, STR("漢字漢字"), 5)), 5);
+    arena_free(&arena);
+}
+
+static void test_colour_is_for_status_words_and_does_not_move_columns(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    static const char *const cells[] = {"FAILED", "FAILED", "1", "FAILED", "x", "HELD", "2", "y"};
+    assert_string_equal(make(&arena, cells, 8, 0, true).p, "ID      STATUS  N  NOTE\n"
+                                                           "FAILED  \033[31mFAILED\033[0m  1  FAILED\n"
+                                                           "x       \033[33mHELD\033[0m    2  y\n");
+    arena_free(&arena);
+}
+
+static void test_cells_cannot_command_the_terminal(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    static const char *const cells[] = {"\033[2J", "a\nb", "1",
+                                        "c\xc2\x9b"
+                                        "d\xff"};
+    assert_string_equal(make(&arena, cells, 4, 0, false).p, "ID    STATUS  N  NOTE\n"
+                                                            "?[2J  a b     1  c?d?\n");
+    arena_free(&arena);
+}
+
+static void test_texts_keep_their_lines_unless_told(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    assert_string_equal(text_safe(&arena, STR("a\tb\nc\rd\x7f"), false).p, "a\tb\nc d?");
+    assert_string_equal(text_safe(&arena, STR("a\tb\nc"), true).p, "a b c");
+    arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_are_aligned_by_what_a_terminal_shows),
+        cmocka_unit_test(test_nothing_is_shown_of_no_rows),
+        cmocka_unit_test(test_the_widest_is_cut_first_and_ids_never),
+        cmocka_unit_test(test_cutting_keeps_characters_whole),
+        cmocka_unit_test(test_colour_is_for_status_words_and_does_not_move_columns),
+        cmocka_unit_test(test_cells_cannot_command_the_terminal),
+        cmocka_unit_test(test_texts_keep_their_lines_unless_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
