@@ -6,8 +6,7 @@
 static const struct column list_columns[] = {
     {"id", CELL_TEXT, {.title = "ID", .whole = true}},
     {"status", CELL_TEXT, {.title = "STATUS", .whole = true, .status = true}},
-    {"destination", CELL_TEXT, {.title = "DESTINATION"}},
-    {"action", CELL_TEXT, {.title = "ACTION"}},
+    {"destination", CELL_TARGET, {.title = "DESTINATION"}},
     {"attempt_count", CELL_TEXT, {.title = "TRIES", .right = true, .whole = true}},
     {"due", CELL_TIME, {.title = "DUE", .whole = true}},
     {"last_error", CELL_TEXT, {.title = "ERROR"}},

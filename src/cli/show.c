@@ -44,6 +44,8 @@ static struct str cell_text(struct cli *cli, const struct json *item, const stru
         return show_time(cli, text);
     case CELL_LIST:
         return list_text(cli, json_get(item, str_from(column->member)));
+    case CELL_TARGET:
+        return show_target(cli, item);
     case CELL_FLAG:
         return json_true(json_get(item, str_from(column->member))) ? str_from(column->member) : STR("");
     }

@@ -7,7 +7,7 @@
 #include "cli/table.h"
 
 /* How a member of an answer's item becomes a cell. */
-enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG };
+enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG, CELL_TARGET };
 /* A table of them ends with a title of NULL. */
 struct column {
     const char *member;
