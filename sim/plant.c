@@ -1,0 +1,146 @@
+#include "sim/plant.h"
+
+#include <stdlib.h>
+
+#include "base/jq.h"
+#include "store/sqlite.h"
+
+#define STARTS_MAX 50     /* deaths in a row while starting */
+#define SPINS_MAX  100000 /* turns without time going on */
+
+static bool no_secret(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note) {
+    (void)self;
+    *ret_value = str_fmt(arena, "secret-%.*s", STR_ARG(name));
+    *ret_note = STR("");
+    return true;
+}
+
+static void run_calls(void *self, struct jq_call *calls, size_t count, struct arena *arena) {
+    for (size_t i = 0; i < count; i++) jq_run(self, &calls[i], arena);
+}
+
+static struct setup *load(struct plant *plant, struct str config, struct str connector) {
+    const struct secret_source secrets = {no_secret, NULL};
+    struct findings findings = {.arena = &plant->arena};
+    const struct setup_input input = {
+        .file = STR("scenario.yaml"), .text = config, .secrets = &secrets, .connector_text = connector};
+    struct setup *setup = setup_load(&input, &findings);
+    if (!setup) plant->problem = findings_text(&plant->arena, &findings);
+    return setup;
+}
+
+static bool start_engine(struct plant *plant) {
+    if (plant->jq) jq_close(plant->jq);
+    plant->jq = NULL;
+    plant->evaluator = (struct evaluator){0};
+    if (plant->setup->program.n == 0) return true;
+    if (jq_open(plant->setup->program, &plant->jq, &plant->arena, &plant->problem)) return false;
+    plant->evaluator = (struct evaluator){run_calls, plant->jq};
+    return true;
+}
+
+bool plant_load(struct plant *plant, struct str config, struct str connector) {
+    plant->setup = load(plant, config, connector);
+    return plant->setup && start_engine(plant);
+}
+
+bool plant_apply(struct plant *plant, struct str config, struct str connector) {
+    struct setup *setup = load(plant, config, connector);
+    if (!setup) return false;
+    setup_free(plant->old_setup);
+    plant->old_setup = plant->setup; /* what flies still points at it */
+    plant->setup = setup;
+    if (!start_engine(plant)) return false;
+    return !plant->loop || !loop_apply(plant->loop, setup, &plant->evaluator);
+}
+
+static enum err open_all(struct plant *plant) {
+    struct world *world = plant->world;
+    const struct sqlite_options sqlite = {.path = STR("drumbeat.db"), .vfs = DISK_VFS_NAME, .wal_bound_bytes = 1 << 20};
+    static const struct log silent = {.fd = -1, .level = LOG_ERROR};
+    TRY(sqlite_open(&sqlite, &plant->arena, &plant->driver, &plant->problem));
+    plant->driver_open = true;
+    TRY(store_open(&plant->driver, world->now_us + world->wall_offset_us, &plant->arena, &plant->store,
+                   &plant->problem));
+    const struct loop_options options = {.clock = world_clock(world),
+                                         .inlet = world_inlet(world),
+                                         .transport = world_transport(world),
+                                         .store = plant->store,
+                                         .log = &silent,
+                                         .instance =
+                                             str_fmt(&plant->arena, "instance-%llu", (unsigned long long)plant->starts),
+                                         .seed = rng_u64(&world->rng),
+                                         .slots = 256,
+                                         .exclusive = true,
+                                         .version = STR("simulated"),
+                                         .store_text = STR("simulated")};
+    return loop_open(&options, plant->setup, &plant->evaluator, &plant->loop, &plant->problem);
+}
+
+static void drop_all(struct plant *plant) {
+    if (plant->loop) loop_close(plant->loop);
+    if (plant->store) store_close(plant->store);
+    if (plant->driver_open) plant->driver.close(plant->driver.self);
+    plant->loop = NULL;
+    plant->store = NULL;
+    plant->driver_open = false;
+}
+
+static bool start(struct plant *plant) {
+    for (int i = 0; i < STARTS_MAX; i++) {
+        plant->starts++;
+        enum err err = open_all(plant);
+        if (!err) return true;
+        bool died = plant->world->dead;
+        drop_all(plant);
+        if (died || err == ERR_STORE_FAILED || err == ERR_STORE_FULL) { /* again, as a supervisor would */
+            plant->deaths++;
+            world_crash(plant->world);
+            continue;
+        }
+        plant->refused = err;
+        return false;
+    }
+    plant->refused = ERR_STORE_FAILED;
+    plant->problem = STR("it dies again and again while starting");
+    return false;
+}
+
+void plant_crash(struct plant *plant) {
+    plant->deaths++;
+    plant->world->dead = true; /* closing writes nothing any more */
+    drop_all(plant);
+    world_crash(plant->world);
+}
+
+bool plant_run(struct plant *plant, int64_t until_us) {
+    struct world *world = plant->world;
+    int64_t last_us = -1;
+    size_t spins = 0;
+    world->horizon_us = until_us;
+    while (world->now_us < until_us || world->waiting_count) {
+        if (!plant->loop && !start(plant)) return false;
+        enum err err = loop_turn(plant->loop);
+        if (err || world->dead) {
+            plant_crash(plant);
+            continue;
+        }
+        loop_wait(plant->loop, until_us);
+        spins = world->now_us == last_us ? spins + 1 : 0;
+        last_us = world->now_us;
+        if (spins > SPINS_MAX) {
+            plant->problem = STR("the loop turns without time going on");
+            return false;
+        }
+    }
+    return true;
+}
+
+void plant_end(struct plant *plant) {
+    plant->world->dead = true;
+    drop_all(plant);
+    if (plant->jq) jq_close(plant->jq);
+    setup_free(plant->setup);
+    setup_free(plant->old_setup);
+    arena_free(&plant->arena);
+}

@@ -1,0 +1,33 @@
+/* sim/plant.h - the server under test in the simulated world: all of src/ but
+ * the real ends of the seams. Started again, by itself, whenever it dies. */
+#ifndef SIM_PLANT_H
+#define SIM_PLANT_H
+
+#include "sim/world.h"
+
+struct plant {
+    struct world *world;
+    struct arena arena; /* configuration texts and problems */
+    struct setup *setup, *old_setup;
+    struct jq *jq;
+    struct evaluator evaluator;
+    struct sql_driver driver;
+    bool driver_open;
+    struct store *store;
+    struct loop *loop;
+    uint64_t starts, deaths;
+    enum err refused; /* it would not start any more */
+    struct str problem;
+};
+
+/* false: *ret_problem says what is wrong with the configuration. The configuration's receivers are http://NAME.test/ */
+bool plant_load(struct plant *plant, struct str config, struct str connector);
+/* A new configuration in force, as `apply` does. */
+bool plant_apply(struct plant *plant, struct str config, struct str connector);
+/* Turns and waits until the moment; dies and starts again on the way as the world says. false: it does not start, or
+ * spins without time going on (problem says so). */
+bool plant_run(struct plant *plant, int64_t until_us);
+void plant_crash(struct plant *plant); /* now */
+void plant_end(struct plant *plant);   /* frees all but the world */
+
+#endif
