@@ -166,6 +166,10 @@ class Suite:
         if os.path.exists("build/simulate"):
             yield self.summary("sim", ["build/simulate", "--seeds", str(SEEDS)])
 
+    def bugs(self):
+        if os.path.exists("build/simulate") and glob.glob("sim/bugs/*.patch"):
+            yield self.summary("sim/bugs", [sys.executable, "tools/bugs.py"])
+
     def fuzz_slice(self, target):
         found = tempfile.mkdtemp(dir=self.temporary)
         command = run_fuzz.command(target, FUZZ_SLICE_S, found) + ["-verbosity=0"]
@@ -192,6 +196,7 @@ class Suite:
         yield "conformance", self.cmocka("test/conformance/test_*.c"), cores
         yield "scenario", self.scenario(), 1
         yield "simulation", self.simulation(), 1
+        yield "bugs", self.bugs(), 1
         yield "fuzz", self.fuzz(), cores
         yield "e2e", self.e2e(), 1
 
