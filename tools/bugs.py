@@ -28,7 +28,7 @@ LIMIT_S = 120       # of one call of simulate
 TOUCHED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
 INVARIANT = re.compile(r"\bI\d+\b")
 SEED = re.compile(r"\bseed (\d+)\b")
-SCENARIO = re.compile(r"^not ok (\S+)", re.MULTILINE)
+SCENARIO = re.compile(r"^not ok ([^\s:]+)", re.MULTILINE)
 
 
 class Trouble(Exception):
