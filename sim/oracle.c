@@ -1,0 +1,246 @@
+#include "sim/oracle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "store/admin.h"
+#include "store/query.h"
+
+void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ...) {
+    struct verdict *verdict = oracle->verdict;
+    if (verdict->failed) return;
+    verdict->failed = true;
+    snprintf(verdict->rule, sizeof verdict->rule, "%s", rule);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(verdict->text, sizeof verdict->text, format, args);
+    va_end(args);
+}
+
+/* ---- as receivers hear ---- */
+
+static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
+                         const struct destination_settings *settings) {
+    for (size_t i = 0; i < settings->limit_count; i++) {
+        int64_t count = 0;
+        for (size_t j = send->number + 1; j-- > 0;) {
+            if (receiver->sends[j].started_us <= send->started_us - settings->limits[i].window_us) break;
+            count++;
+        }
+        if (count > settings->limits[i].count)
+            oracle_fail(oracle, "I10", "%s: %lld sends in a window of %lld s, %lld allowed", receiver->name,
+                        (long long)count, (long long)(settings->limits[i].window_us / US_PER_S),
+                        (long long)settings->limits[i].count);
+    }
+}
+
+static bool is_plain_retry(const struct behaviour *behaviour) {
+    return behaviour->kind == NO_CONNECT || (behaviour->kind == ANSWER && behaviour->status == 503);
+}
+
+/* Earlier calls under the same key: how many, and how long ago the last one's answer came. */
+static void check_pace(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
+                       const struct destination_settings *settings) {
+    const struct send *last = NULL;
+    int retries = 0;
+    size_t row = (size_t)(receiver - oracle->plant->world->receivers);
+    for (size_t i = 0; i < send->number; i++) {
+        const struct send *before = &receiver->sends[i];
+        if (before->lookup || strcmp(before->key, send->key) != 0) continue;
+        last = before;
+        retries += is_plain_retry(&before->behaviour);
+    }
+    if (!last || !last->ended_us || oracle->plant->deaths != oracle->deaths_at_start[row][last->number]) return;
+    int64_t gap_us = send->started_us - last->ended_us, least_us = 0;
+    if (is_plain_retry(&last->behaviour)) {
+        least_us = settings->retry.base_us << (retries > 20 ? 20 : retries - 1);
+        if (oracle->plant->deaths) least_us = settings->retry.base_us; /* a lost settle forgets a retry */
+        if (least_us > settings->retry.cap_us) least_us = settings->retry.cap_us;
+    }
+    uint64_t named = 0;
+    if (last->behaviour.header_name.n && str_to_u64(last->behaviour.header_value, &named))
+        least_us = (int64_t)named * US_PER_S;
+    if (gap_us < least_us)
+        oracle_fail(oracle, "I12", "%s: sent again after %lld ms, not before %lld ms", receiver->name,
+                    (long long)(gap_us / US_PER_MS), (long long)(least_us / US_PER_MS));
+}
+
+static void check_breaker(struct oracle *oracle, const struct receiver *receiver, size_t desk) {
+    struct desk_view view = deliver_view(oracle->plant->loop->deliver, desk, oracle->plant->world->now_us);
+    if (view.breaker.state == BREAKER_OPEN) oracle_fail(oracle, "I13", "%s: sent while open", receiver->name);
+    if (view.breaker.state == BREAKER_HALF_OPEN && receiver->in_flight > 1)
+        oracle_fail(oracle, "I13", "%s: %zu probes at a time", receiver->name, receiver->in_flight);
+}
+
+/* A receiver that fails again and again is left alone: never more than its failures and what flew with them. */
+static void check_restraint(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
+                            const struct destination_settings *settings) {
+    int bad = 0;
+    for (size_t i = send->number; i-- > 0;) {
+        const struct send *before = &receiver->sends[i];
+        if (before->ended_us == 0 || before->started_us < send->started_us - settings->breaker.open_us / 2) break;
+        if (before->lookup || !(is_plain_retry(&before->behaviour) || before->behaviour.kind != ANSWER)) break;
+        bad++;
+    }
+    if (bad > settings->breaker.failures + settings->concurrency && !oracle->plant->deaths)
+        oracle_fail(oracle, "I13", "%s: %d failures in a row and still no pause", receiver->name, bad);
+}
+
+static const struct fact *fact_of(const struct oracle *oracle, const char *event) {
+    for (size_t i = 0; i < oracle->fact_count; i++)
+        if (strcmp(oracle->facts[i].id, event) == 0) return &oracle->facts[i];
+    return NULL;
+}
+
+/* First sends of one order key follow the events' ids, which follow their arrival. */
+static void check_order(struct oracle *oracle, const struct receiver *receiver, const struct send *send) {
+    const struct fact *fact = fact_of(oracle, send->event);
+    if (!fact || fact->scheduled_us) return; /* not yet acknowledged, or planned later than it came */
+    char *last = oracle->last_ordered[fact->k];
+    if (strcmp(send->event, last) < 0) oracle_fail(oracle, "I14", "%s: %s after %s", receiver->name, send->event, last);
+    snprintf(last, sizeof oracle->last_ordered[0], "%s", send->event);
+}
+
+static void check_keys(struct oracle *oracle, const struct receiver *receiver, const struct send *send, size_t steps) {
+    char keys[4][40];
+    size_t count = 0;
+    for (size_t i = 0; i <= send->number && count < 4; i++) {
+        if (strcmp(receiver->sends[i].event, send->event) != 0) continue;
+        size_t j = 0;
+        while (j < count && strcmp(keys[j], receiver->sends[i].key) != 0) j++;
+        if (j == count) memcpy(keys[count++], receiver->sends[i].key, sizeof keys[0]);
+    }
+    if (count > steps) oracle_fail(oracle, "I7", "%s: %zu keys for event %s", receiver->name, count, send->event);
+}
+
+void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct send *send) {
+    struct plant *plant = oracle->plant;
+    size_t desk = deliver_desk(plant->loop->deliver, str_from(receiver->name));
+    const struct destination_settings *settings = deliver_settings(plant->loop->deliver, desk);
+    size_t row = (size_t)(receiver - plant->world->receivers);
+    if (send->number < SENDS_MAX / 16) oracle->deaths_at_start[row][send->number] = plant->deaths;
+    if (receiver->in_flight > (size_t)settings->concurrency)
+        oracle_fail(oracle, "I11", "%s: %zu in flight", receiver->name, receiver->in_flight);
+    check_limits(oracle, receiver, send, settings);
+    check_breaker(oracle, receiver, desk);
+    if (send->lookup) return;
+    check_pace(oracle, receiver, send, settings);
+    if (settings->breaker.on) check_restraint(oracle, receiver, send, settings);
+    check_keys(oracle, receiver, send, strcmp(receiver->name, "crm") == 0 ? 2 : 1);
+    if (strcmp(receiver->name, "ledger") == 0) check_order(oracle, receiver, send);
+    const struct fact *fact = fact_of(oracle, send->event);
+    if (fact && fact->scheduled_us > plant->world->now_us)
+        oracle_fail(oracle, "I21", "%s: event %s left before its time", receiver->name, fact->key);
+}
+
+/* ---- as clients hear ---- */
+
+void oracle_answer(struct oracle *oracle, struct fact *fact, const struct reply *reply) {
+    struct json *root;
+    if (reply->status != 200 && reply->status != 422) return; /* to be tried again */
+    if (fact->conflicting) {
+        if (reply->status != 422)
+            oracle_fail(oracle, "I3", "%s: another payload was answered %d", fact->key, reply->status);
+        fact->acked = true;
+        return;
+    }
+    if (reply->status != 200) {
+        oracle_fail(oracle, "I3", "%s: answered %d", fact->key, reply->status);
+        return;
+    }
+    if (json_parse(reply->body, 8, &root, NULL)) return;
+    struct str id = json_text(json_get(root, STR("eventId")));
+    if (fact->acked && !str_eq(id, str_from(fact->id)))
+        oracle_fail(oracle, "I3", "%s: first %s, then %.*s", fact->key, fact->id, STR_ARG(id));
+    snprintf(fact->id, sizeof fact->id, "%.*s", STR_ARG(id));
+    fact->acked = true;
+    json_free(root);
+}
+
+/* ---- at the end ---- */
+
+static void check_event(struct oracle *oracle, const struct fact *fact, struct arena *arena) {
+    struct store *store = oracle->plant->store;
+    struct uuid id;
+    struct event event;
+    struct delivery *deliveries;
+    size_t count;
+    struct delivery_query query = {.status = -1, .limit = 50};
+    if (!uuid_parse(str_from(fact->id), &id) || store_event_get(store, id, arena, &event)) {
+        oracle_fail(oracle, "I1", "%s was acknowledged as %s and is gone", fact->key, fact->id);
+        return;
+    }
+    struct str payload = str_fmt(arena, "{\"n\": %d, \"k\":\"%d\"}", fact->n, fact->k);
+    if (!str_eq(event.payload, payload)) oracle_fail(oracle, "I1", "%s: another payload is stored", fact->key);
+    query.event_id = id;
+    if (store_delivery_list(store, &query, arena, &deliveries, &count)) return;
+    size_t expected = fact->n % 2 == 0 ? 5 : 4;
+    if (count != expected) oracle_fail(oracle, "I5", "%s owes %zu deliveries, has %zu", fact->key, expected, count);
+    for (size_t i = 0; i < count; i++)
+        if (!delivery_is_final(deliveries[i].status) && deliveries[i].status != DELIVERY_HELD)
+            oracle_fail(oracle, "I19", "%s: %.*s is %s at the end: %.*s", fact->key, STR_ARG(deliveries[i].destination),
+                        delivery_status_text(deliveries[i].status), STR_ARG(deliveries[i].last_error));
+}
+
+/* Effects: at most one where the receiver knows the key, can be asked, or the delivery is held in doubt; a COMPLETED
+ * one has its effect. */
+static void check_effects(struct oracle *oracle, const struct fact *fact) {
+    for (size_t i = 0; i < oracle->plant->world->receiver_count; i++) {
+        const struct receiver *receiver = &oracle->plant->world->receivers[i];
+        size_t most = strcmp(receiver->name, "crm") == 0 && fact->n % 2 == 0 ? 2 : 1;
+        size_t effects = world_effects(receiver, fact->id);
+        if (effects > most) oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, effects, fact->key);
+    }
+}
+
+static void check_truth(struct oracle *oracle, struct arena *arena) {
+    struct delivery_query query = {.status = DELIVERY_COMPLETED, .limit = QUERY_LIMIT_MAX};
+    struct delivery *deliveries;
+    size_t count;
+    do {
+        if (store_delivery_list(oracle->plant->store, &query, arena, &deliveries, &count)) return;
+        for (size_t i = 0; i < count; i++) {
+            char id[UUID_TEXT_LENGTH + 1];
+            uuid_format(deliveries[i].id, id);
+            const struct receiver *receiver = world_receiver(oracle->plant->world, deliveries[i].destination);
+            if (!world_effect(receiver, str_from(id)))
+                oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, id);
+        }
+        query.cursor = store_next_cursor(oracle->plant->store);
+    } while (query.cursor);
+}
+
+static void check_store(struct oracle *oracle, struct arena *arena) {
+    struct hasher *hasher = hasher_new();
+    struct verification found;
+    if (!store_verify(oracle->plant->store, true, hasher, arena, &found)) {
+        size_t known = 0;
+        for (size_t i = 0; i < oracle->fact_count; i++) known += !oracle->facts[i].conflicting;
+        if (found.violation_count)
+            oracle_fail(oracle, "I6", "%.*s: %.*s", STR_ARG(found.violations->rule), STR_ARG(found.violations->text));
+        if (found.events > (int64_t)known)
+            oracle_fail(oracle, "I2", "%lld events stored, %zu facts", (long long)found.events, known);
+    }
+    hasher_free(hasher);
+}
+
+void oracle_end(struct oracle *oracle) {
+    struct arena arena = ARENA_EMPTY;
+    if (store_begin(oracle->plant->store)) {
+        oracle_fail(oracle, "I1", "the store cannot be read at the end");
+        return;
+    }
+    for (size_t i = 0; i < oracle->fact_count; i++) {
+        const struct fact *fact = &oracle->facts[i];
+        if (!fact->acked) oracle_fail(oracle, "I19", "%s was never answered", fact->key);
+        if (fact->conflicting || !fact->acked) continue;
+        check_event(oracle, fact, &arena);
+        check_effects(oracle, fact);
+    }
+    check_truth(oracle, &arena);
+    check_store(oracle, &arena);
+    store_rollback(oracle->plant->store);
+    arena_free(&arena);
+}

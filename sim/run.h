@@ -1,0 +1,17 @@
+/* sim/run.h - one seed: a workload, faults drawn by the seed, and the
+ * invariants checked on the way and at the end. docs/simulation.md lists them. */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include "sim/plant.h"
+
+struct verdict {
+    bool failed;
+    char rule[8]; /* "I7" */
+    char text[240];
+    uint64_t hash, calls, deaths, sends, events;
+    int64_t virtual_us;
+};
+struct verdict run_seed(uint64_t seed, bool lying_disk);
+
+#endif
