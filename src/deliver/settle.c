@@ -92,7 +92,16 @@ static void pend(const struct trial *trial, struct settled *settled, int64_t due
     settled->due_us = due_us;
 }
 
+/* FAILED invites a replay, which could double the effect of the attempt nobody knows the end of. */
+static void hold_doubt(const struct trial *trial, struct settled *settled) {
+    hold(trial, settled, STR("an earlier attempt may have had its effect"), DOUBT);
+}
+
 static void give_up(const struct trial *trial, struct settled *settled) {
+    if (settled->in_doubt) {
+        hold_doubt(trial, settled);
+        return;
+    }
     settled->status = DELIVERY_FAILED;
     if (settled->retry_count)
         settled->last_error = str_fmt(trial->arena, "gave up after %d retries: %.*s", (int)settled->retry_count,
@@ -116,6 +125,7 @@ static void put_back(const struct trial *trial, struct settled *settled) {
 
 static void complete(const struct trial *trial, struct settled *settled) {
     (void)trial;
+    settled->in_doubt = false;
     settled->status = DELIVERY_COMPLETED;
     settled->last_error = STR_NONE;
 }
@@ -123,7 +133,11 @@ static void complete(const struct trial *trial, struct settled *settled) {
 /* Rules for sends. */
 
 static void fail(const struct trial *trial, struct settled *settled) {
-    (void)trial;
+    if (settled->in_doubt && !trial->outcome->http_status) {
+        hold_doubt(trial, settled);
+        return;
+    }
+    settled->in_doubt = false;
     settled->status = DELIVERY_FAILED;
 }
 
@@ -166,6 +180,7 @@ static bool resend(const struct trial *trial, struct settled *settled, struct st
 
 static void doubt(const struct trial *trial, struct settled *settled) {
     enum on_unknown policy = settle_policy(trial->settings, trial->delivery->action);
+    settled->in_doubt = true;
     struct str why = STR_NONE;
     if (policy == ON_UNKNOWN_RETRY && resend(trial, settled, &why)) return;
     if (policy != ON_UNKNOWN_HOLD && trial->traits && trial->traits->has_lookup)
@@ -192,6 +207,7 @@ static void absent(const struct trial *trial, struct settled *settled) {
         wait_for_lookup(settled, certain_us);
         return;
     }
+    settled->in_doubt = false;
     settled->last_error = STR("not found at the provider: was not delivered");
     if (settled->retry_count >= trial->settings->retry.max && !within_give_up(trial, trial->now_us)) {
         fail(trial, settled);
@@ -255,6 +271,7 @@ struct settled settle_outcome(const struct delivery *delivery, const struct outc
     struct settled settled = {.due_us = now_us,
                               .retry_count = delivery->retry_count,
                               .first_sent_us = first_sent_us(&trial),
+                              .in_doubt = delivery->in_doubt,
                               .last_error = str_dup(arena, outcome->error),
                               .counts_as_trouble = !is_neutral(outcome) && is_trouble(outcome),
                               .counts_as_good = !is_neutral(outcome) && !is_trouble(outcome) && is_answer(outcome)};

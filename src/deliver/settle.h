@@ -4,12 +4,14 @@
  *   done       COMPLETED, also when the provider had it already.
  *   retry      Fast lane: backoff (deliver/backoff.h) up to retry.max; then the
  *              slow lane, every hour, until give_up after the first due moment;
- *              then FAILED. give_up 0 = no slow lane. A moment named by the
+ *              then FAILED, or HELD after an unknown attempt: a replay could
+ *              double its effect. give_up 0 = no slow lane. A moment named by the
  *              provider, clamped to [1 s, 24 h] from now, replaces the backoff;
  *              in the slow lane it may only be later than the hour.
  *   throttled  With a moment named it spends no retry while that is before the
  *              end of give_up, for the first 100 attempts; else as retry.
- *   failed     FAILED, also after an unknown attempt: a definite answer.
+ *   failed     FAILED, also after an unknown attempt: a definite answer. One
+ *              that was refused here and never left is none: HELD then.
  *   paused     (the account is refused) PENDING, due now, nothing spent.
  *   unsent     As it was, due now, nothing spent.
  *   unknown    By policy. lookup: UNKNOWN, due when the settle time is over.
@@ -40,6 +42,7 @@ struct settled {
     struct str last_error;  /* for HELD: what a person must know and do */
     bool counts_as_trouble; /* the breaker's view */
     bool counts_as_good;    /* neither: the breaker does not look */
+    bool in_doubt;          /* this attempt or an earlier one may have had its effect */
     bool keep_batch; /* to be sent again as it was: the set stays frozen. A caller whose set came to different ends
                         clears it for those that had no effect */
 };

@@ -41,6 +41,7 @@ struct delivery {
     struct str params;    /* JSON: the body or the connector's parameters; "" = the payload as received */
     struct str order_key; /* "" = no order */
     bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
+    bool in_doubt;        /* an attempt's outcome is unknown, and no definite answer has come since */
     struct uuid batch;    /* zero, or the frozen set it is sent in */
     int32_t last_status;  /* HTTP status of the last attempt, 0 = none */
     struct str last_error;

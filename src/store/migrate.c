@@ -48,6 +48,7 @@ static const char *const steps[] = {
     " lease_owner TEXT,"
     " lease_epoch INTEGER NOT NULL DEFAULT 0,"
     " looking_up INTEGER NOT NULL DEFAULT 0,"
+    " in_doubt INTEGER NOT NULL DEFAULT 0,"
     " last_status INTEGER NOT NULL DEFAULT 0,"
     " last_error TEXT,"
     " remote_id TEXT,"

@@ -96,6 +96,7 @@ enum err row_delivery(const struct sql_value *values, struct delivery *ret_deliv
         .last_error = v[22].text,
         .created_us = v[23].number,
         .updated_us = v[24].number,
+        .in_doubt = v[25].number != 0,
     };
     return ERR_NONE;
 }

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#define SETTLE_COLUMNS  13
+#define SETTLE_COLUMNS  14
 #define ATTEMPT_COLUMNS 8
 
 static void write_settlement(struct sql_value *params, const struct settlement *s, int64_t now_us) {
@@ -22,6 +22,7 @@ static void write_settlement(struct sql_value *params, const struct settlement *
         sql_int(now_us),
         sql_int(s->has_attempt),
         sql_int(s->has_attempt ? s->attempt.number : 0),
+        sql_int(s->in_doubt),
     };
     for (size_t i = 0; i < SETTLE_COLUMNS; i++) params[i] = row[i];
 }

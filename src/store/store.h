@@ -94,6 +94,7 @@ struct settlement {
     int32_t last_status;
     struct str last_error;
     struct str remote_id;
+    bool in_doubt;          /* an earlier attempt, or this one, may have had its effect */
     bool keep_batch;        /* whole-call retry or doubt: the set stays frozen */
     bool has_attempt;       /* false: a lease handed back, nothing was tried */
     struct attempt attempt; /* number 0 = the next one */

@@ -1,5 +1,24 @@
 #include "work.h"
 
+/* A claim brings it back to the rules; the settle that follows has the word. */
+static void doubt_is_kept_until_it_is_settled(void **state) {
+    struct fixture *f = *state;
+    size_t count;
+    fixture_begin(f);
+    struct delivery delivery = fixture_deliver(f, "a", "crm", DELIVERY_PROCESSING);
+    assert_false(fixture_get(f, delivery.id).in_doubt);
+    struct settlement unknown = fixture_outcome(&delivery, DELIVERY_PENDING, "unknown");
+    unknown.in_doubt = true;
+    assert_true(fixture_settle(f, &unknown));
+    assert_true(fixture_get(f, delivery.id).in_doubt);
+    struct delivery *claimed = fixture_claim(f, "crm", 1, T0 + US_PER_MIN, &count);
+    assert_int_equal(count, 1);
+    assert_true(claimed[0].in_doubt);
+    assert_true(fixture_end(f, &claimed[0], DELIVERY_FAILED, "failed"));
+    assert_false(fixture_get(f, delivery.id).in_doubt);
+    fixture_commit(f);
+}
+
 static void an_outcome_is_kept_with_its_attempt(void **state) {
     struct fixture *f = *state;
     struct attempt *attempts;
@@ -242,6 +261,7 @@ static void an_event_set_back_to_pending_stays_so(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(doubt_is_kept_until_it_is_settled),
         ON_EVERY_DRIVER(an_outcome_is_kept_with_its_attempt),
         ON_EVERY_DRIVER(attempts_are_numbered_on),
         ON_EVERY_DRIVER(a_long_answer_is_cut),

@@ -49,6 +49,45 @@ static void a_provider_without_keys_is_sent_to_again_on_the_destinations_word(vo
     arena_free(&g.arena);
 }
 
+/* The attempt that nobody knows the end of is still there when later ones were plainly refused. */
+static void doubt_stays_until_a_definite_answer(void **state) {
+    (void)state;
+    struct given g = given(OUTCOME_UNKNOWN);
+    assert_true(settle_unknown(&g, "").in_doubt);
+    assert_true(settle_unknown(&g, "lookup").in_doubt);
+    g = given(OUTCOME_RETRY);
+    assert_false(settle(&g).in_doubt);
+    g.delivery.in_doubt = true;
+    struct settled settled = settle(&g);
+    assert_int_equal(settled.status, DELIVERY_PENDING);
+    assert_true(settled.in_doubt);
+    g.delivery.retry_count = 28;
+    g.delivery.first_due_us = T0 - US_PER_DAY;
+    assert_held(settle(&g), "an earlier attempt may have had its effect; 503 Service Unavailable; " HELP, 28);
+    assert_true(settle(&g).in_doubt);
+    g.outcome.unsent = true;
+    assert_true(settle(&g).in_doubt);
+    arena_free(&g.arena);
+}
+
+static void a_definite_answer_ends_the_doubt(void **state) {
+    (void)state;
+    struct given g = given(OUTCOME_DONE);
+    g.delivery.in_doubt = true;
+    assert_false(settle(&g).in_doubt);
+    g = given(OUTCOME_FAILED);
+    g.delivery.in_doubt = true;
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    assert_false(settle(&g).in_doubt);
+    g.outcome.http_status = 0; /* refused here: says nothing of the earlier one */
+    assert_held(settle(&g), "an earlier attempt may have had its effect; 503 Service Unavailable; " HELP, 0);
+    g = given_lookup(OUTCOME_ABSENT);
+    g.delivery.in_doubt = true;
+    assert_int_equal(settle(&g).status, DELIVERY_PENDING);
+    assert_false(settle(&g).in_doubt);
+    arena_free(&g.arena);
+}
+
 /* The effect may exist: not FAILED, which a person would replay. */
 static void exhausted_doubt_is_held_or_looked_up(void **state) {
     (void)state;
@@ -196,6 +235,8 @@ static void without_a_lookup_any_more_it_is_held(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubt_is_looked_up_where_that_is_the_policy),
+        cmocka_unit_test(doubt_stays_until_a_definite_answer),
+        cmocka_unit_test(a_definite_answer_ends_the_doubt),
         cmocka_unit_test(doubt_is_sent_again_under_a_key_that_is_kept),
         cmocka_unit_test(a_forgotten_key_is_not_used_again),
         cmocka_unit_test(a_provider_without_keys_is_sent_to_again_on_the_destinations_word),
