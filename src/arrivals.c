@@ -108,19 +108,26 @@ static struct routed routed_of(const struct event *event, const struct plan *pla
     return routed;
 }
 
-static enum err quarantine(struct turn *turn, const struct plan *plan) {
+static enum err store_runaway(struct turn *turn, const struct plan *plan) {
     struct loop *loop = turn->loop;
-    struct routes *routes = loop->in_force.setup->routes;
-    if (routes_is_quarantined(routes, plan->runaway_route)) return ERR_NONE;
+    const struct routes *routes = loop->in_force.setup->routes;
     struct quarantine row = {.route = plan->runaway_route,
                              .program_hash =
                                  routes_program_hash(routes, plan->runaway_route, loop->hasher, turn->arena),
                              .reason = plan->error,
                              .at_us = turn->wall_us};
-    routes_quarantine(routes, plan->runaway_route);
-    log_event(loop->options.log, LOG_ERROR, turn->wall_us, "route_quarantined", LOG_TEXT("route", plan->runaway_route),
-              LOG_TEXT("reason", plan->error));
     return store_quarantine(loop->options.store, &row, 1);
+}
+
+void turn_quarantine(struct turn *turn) {
+    struct routes *routes = turn->loop->in_force.setup->routes;
+    for (size_t i = 0; i < turn->due_count; i++) {
+        const struct plan *plan = &turn->plans[i];
+        if (!plan->runaway_route.n || routes_is_quarantined(routes, plan->runaway_route)) continue;
+        routes_quarantine(routes, plan->runaway_route);
+        log_event(turn->loop->options.log, LOG_ERROR, turn->wall_us, "route_quarantined",
+                  LOG_TEXT("route", plan->runaway_route), LOG_TEXT("reason", plan->error));
+    }
 }
 
 /* All plans of the turn, joined: turn->planned, with its desks. */
@@ -133,7 +140,7 @@ static enum err join_plans(struct turn *turn, size_t **ret_desks) {
     for (size_t i = 0; i < turn->due_count; i++) {
         const struct plan *plan = &turn->plans[i];
         turn->routed[i] = routed_of(&turn->due[i], plan);
-        if (plan->runaway_route.n) TRY(quarantine(turn, plan));
+        if (plan->runaway_route.n) TRY(store_runaway(turn, plan));
         if (!plan->wanted && !plan->error.n) metrics_unrouted(turn->loop->metrics, 1);
         for (size_t j = 0; j < plan->count; j++, n++) {
             turn->planned[n] = plan->deliveries[j];

@@ -42,6 +42,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     assert(flight); /* the budget counts slots */
     flight->desk = desk;
     flight->destination = deliver_settings(loop->deliver, desk);
+    flight->evaluator = *loop->in_force.evaluator;
     flight->lookup = deliveries[0]->looking_up;
     const struct call_context context = {.destination = flight->destination,
                                          .deliveries = flight->deliveries,
@@ -70,6 +71,7 @@ static bool held_late(struct turn *turn, const struct delivery *delivery, size_t
                            .due_us = delivery->due_us,
                            .retry_count = delivery->retry_count,
                            .first_sent_us = delivery->first_sent_us,
+                           .in_doubt = delivery->in_doubt,
                            .last_error = str_fmt(turn->arena, "late: was to leave by %.*s",
                                                  STR_ARG(when_str(turn->arena, delivery->late_us)))};
     turn_settlement(turn, delivery, desk, &outcome, &held);
@@ -101,6 +103,7 @@ static void hand_back(struct turn *turn, const struct delivery *delivery, size_t
                            .due_us = delivery->due_us,
                            .retry_count = delivery->retry_count,
                            .first_sent_us = delivery->first_sent_us,
+                           .in_doubt = delivery->in_doubt,
                            .last_error = delivery->last_error,
                            .keep_batch = true};
     turn_settlement(turn, delivery, desk, &outcome, &back);

@@ -85,6 +85,19 @@ void flight_release(struct flights *flights, struct flight *flight) {
     flights->free_slots[flights->slots - flights->in_use--] = (size_t)(flight - flights->all);
 }
 
+static bool carries(const struct flight *flight, int64_t delivery_seq, int64_t lease_epoch) {
+    for (size_t i = 0; i < flight->count; i++)
+        if (flight->deliveries[i]->seq == delivery_seq && flight->deliveries[i]->lease_epoch == lease_epoch)
+            return true;
+    return false;
+}
+
+bool flights_carry(const struct flights *flights, int64_t delivery_seq, int64_t lease_epoch) {
+    for (size_t i = 0; i < flights->slots; i++)
+        if (flights->all[i].tag && carries(&flights->all[i], delivery_seq, lease_epoch)) return true;
+    return false;
+}
+
 void flights_each(struct flights *flights, void (*visit)(void *self, struct flight *flight), void *self) {
     for (size_t i = 0; i < flights->slots; i++)
         if (flights->all[i].tag) visit(self, &flights->all[i]);

@@ -23,6 +23,7 @@ static struct turn turn_collect(struct loop *loop) {
     for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
     loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
                                                TURN_COMPLETIONS_MAX - loop->finished_count);
+    loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
     turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
     return turn;
@@ -117,6 +118,8 @@ static void turn_apply(struct turn *turn) {
     deliver_commit(loop->deliver);
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
+    if (turn->recovered) loop->recovering = false;
+    turn_quarantine(turn);
     for (size_t i = 0; i < turn->settlement_count; i++) {
         const struct settle_note *note = &turn->notes[i];
         const struct settlement *settlement = &turn->settlements[i];
@@ -142,6 +145,7 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
+    loop->next_chore_us = turn->now_us;
     loop->store_retry_us = turn->now_us + STORE_RETRY_US;
     loop->keys_stale = true;
     if (loop->trouble != err)
@@ -185,7 +189,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = loop->next_chore_us;
     if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
-    if (loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
+    if (loop->more || loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
     if (loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
         if (due_us < next_us) next_us = due_us;

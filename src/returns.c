@@ -53,6 +53,7 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         .last_status = outcome->http_status,
         .last_error = settled->last_error,
         .remote_id = outcome->remote_id,
+        .in_doubt = settled->in_doubt,
         .keep_batch = settled->keep_batch,
         .has_attempt = !outcome->unsent,
         .attempt = attempt_of(outcome),
@@ -102,9 +103,9 @@ static void settle_flight(struct turn *turn, const struct completion *completion
                                          .arena = turn->arena};
     struct outcome *outcomes = arena_array(turn->arena, struct outcome, flight->count);
     if (flight->lookup)
-        connect_lookup_answer(&context, &completion->answer, loop->in_force.evaluator, outcomes);
+        connect_lookup_answer(&context, &completion->answer, &flight->evaluator, outcomes);
     else
-        connect_answer(&context, &completion->answer, loop->in_force.evaluator, outcomes);
+        connect_answer(&context, &completion->answer, &flight->evaluator, outcomes);
     bool in_step = same_class(outcomes, flight->count);
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
@@ -117,9 +118,10 @@ enum err turn_settle_finished(struct turn *turn) {
     return turn_store_settlements(turn);
 }
 
-/* A claim whose process is gone: bytes may have been sent. */
+/* A claim whose process is gone: bytes may have been sent, at the earliest when it was claimed. */
 static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct loop *loop = turn->loop;
+    if (!delivery->first_sent_us) delivery->first_sent_us = delivery->updated_us;
     struct outcome outcome = {.class = OUTCOME_UNKNOWN,
                               .started_us = turn->now_us,
                               .finished_us = turn->now_us,
@@ -133,7 +135,8 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct settled held = {.status = DELIVERY_HELD,
                            .due_us = turn->now_us,
                            .retry_count = delivery->retry_count,
-                           .first_sent_us = delivery->first_sent_us ? delivery->first_sent_us : turn->now_us,
+                           .first_sent_us = delivery->first_sent_us,
+                           .in_doubt = true,
                            .last_error = STR("unknown outcome, and the destination is no longer configured")};
     turn_settlement(turn, delivery, SIZE_MAX, &outcome, &held);
 }
@@ -145,8 +148,10 @@ enum err turn_settle_past(struct turn *turn) {
     bool others_too = loop->recovering && loop->options.exclusive;
     TRY(store_expired(loop->options.store, turn->now_us, loop->options.instance, others_too, PAST_MAX, turn->arena,
                       &lost, &count));
-    for (size_t i = 0; i < count; i++) settle_lost(turn, &lost[i]);
-    if (count < PAST_MAX) loop->recovering = false;
+    /* A process that was stopped for long finds leases of its own that ran out: what still flies will answer. */
+    for (size_t i = 0; i < count; i++)
+        if (!flights_carry(loop->flights, lost[i].seq, lost[i].lease_epoch)) settle_lost(turn, &lost[i]);
+    turn->recovered = count < PAST_MAX;
     return turn_store_settlements(turn);
 }
 

@@ -35,9 +35,9 @@ struct loop {
     int64_t store_retry_us;    /* after a failing turn: no claims before this */
     int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
     bool recovering;           /* leases of the past are still being settled */
-    bool stopping;
-    bool config_ok;
+    bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    bool more;                                          /* the last turn could not take all that waited */
     uint64_t turns;                                     /* that had something to do */
     enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
     int64_t started_us;
@@ -59,7 +59,6 @@ struct turn {
     int64_t now_us, wall_us;
     struct visit *visits;
     size_t visit_count;
-    /* append */
     struct event *events;
     struct append_result *verdicts;
     size_t event_count, event_room;
@@ -69,7 +68,6 @@ struct turn {
     struct plan *plans;
     struct delivery *planned;
     size_t planned_count;
-    /* departures */
     struct departure *leaving;
     size_t leaving_count, leaving_room;
     /* settlements of this turn, in the order made */
@@ -78,6 +76,7 @@ struct turn {
     size_t settlement_count, settlement_written, settlement_room;
     struct routed *routed;
     size_t routed_count;
+    bool recovered;      /* no lease of the past is left */
     int64_t open_change; /* deliveries made minus deliveries that became final */
 };
 
@@ -99,6 +98,7 @@ struct settle_note {
 MUST_USE enum err turn_serve(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
 MUST_USE enum err turn_route(struct turn *turn);
+void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
 void turn_reply(struct turn *turn);
 void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
 /* departures.c: budget, claim, request, start */
