@@ -9,11 +9,13 @@ struct key_ring {
     struct arena arena;
     struct api_key *keys;
     size_t count; /* valid ones only */
+    bool exposed;
 };
 
-struct key_ring *key_ring_new(void) {
+struct key_ring *key_ring_new(bool exposed) {
     struct key_ring *ring = calloc(1, sizeof *ring);
     if (!ring) abort();
+    ring->exposed = exposed;
     return ring;
 }
 
@@ -34,7 +36,7 @@ enum err key_ring_load(struct key_ring *ring, struct store *store) {
     for (size_t i = 0; i < count; i++)
         if (!keys[i].revoked_us) keys[valid++] = keys[i];
     arena_free(&ring->arena);
-    *ring = (struct key_ring){arena, keys, valid};
+    *ring = (struct key_ring){arena, keys, valid, ring->exposed};
     return ERR_NONE;
 }
 
@@ -55,7 +57,7 @@ enum err key_ring_check(const struct key_ring *ring, const struct request *reque
         return ERR_NONE;
     }
     struct str value = request_header(request, STR("Authorization"));
-    if (!value.p && ring->count == 0) { /* no key exists: the listener is loopback only */
+    if (!value.p && ring->count == 0 && !ring->exposed) {
         *ret_actor = STR("loopback");
         return ERR_NONE;
     }

@@ -29,6 +29,7 @@ struct loop_options {
     uint64_t seed;
     size_t slots;   /* sends in flight in all */
     bool exclusive; /* nobody else works on this store: leases of others are the past's */
+    bool exposed;   /* others can reach the listener: without a key nobody is let in */
     bool hold;      /* accept and store, deliver nothing */
     /* POST /v1/config/apply: reads the configuration anew and, unless dry, has it put in force after this turn. The
      * answer is JSON; false = it is not valid. NULL where there is no file (simulator). */
@@ -44,6 +45,7 @@ struct key_ring;
  * until loop_apply replaces them. *ret_problem is a sentence. */
 MUST_USE enum err loop_open(const struct loop_options *options, const struct setup *setup,
                             const struct evaluator *evaluator, struct loop **ret_loop, struct str *ret_problem);
+void loop_release(struct loop *loop); /* before the transport closes: what it gave and no commit took goes back to it */
 void loop_close(struct loop *loop);
 
 /* One turn. ERR_NONE also when the turn had to be dropped for a passing reason (callers got 503); a FATAL error ends

@@ -93,7 +93,7 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     loop->flights = flights_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
-    loop->keys = key_ring_new();
+    loop->keys = key_ring_new(options->exposed);
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     assert(loop->finished);
     loop->recovering = true;
@@ -113,9 +113,14 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     return ERR_NONE;
 }
 
-void loop_close(struct loop *loop) {
+void loop_release(struct loop *loop) {
     for (size_t i = 0; i < loop->finished_count; i++)
         loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
+    loop->finished_count = 0;
+}
+
+void loop_close(struct loop *loop) {
+    loop_release(loop);
     deliver_free(loop->deliver);
     flights_free(loop->flights);
     metrics_free(loop->metrics);

@@ -48,7 +48,8 @@ bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t
 bool serve_instant(struct call *call, const char *name, int64_t *ret_us);
 
 /* ---- who may ask ---- */
-struct key_ring *key_ring_new(void);
+/* exposed: others can reach the door, so that nobody is let in without a key, also when there is none. */
+struct key_ring *key_ring_new(bool exposed);
 void key_ring_free(struct key_ring *ring);
 /* Reads the keys anew: at start and after each change. */
 MUST_USE enum err key_ring_load(struct key_ring *ring, struct store *store);

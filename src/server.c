@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +16,12 @@
 #include "server_private.h"
 #include "store/sqlite.h"
 
-#define SLOTS            1024            /* sends in flight in all */
-#define STALL_US         (10 * US_PER_S) /* a request waits this long for the store */
-#define PUBLISH_US       US_PER_S
-#define SETTLE_DOWN_US   (60 * US_PER_S) /* the seed's gauges look back one minute */
-#define CONNECTIONS_KEPT 256
+#define SLOTS             1024            /* sends in flight in all */
+#define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
+#define PUBLISH_US        US_PER_S
+#define SETTLE_DOWN_US    (60 * US_PER_S) /* the seed's gauges look back one minute */
+#define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
+#define CONNECTIONS_KEPT  256
 
 struct str server_socket_path(struct str store, struct arena *arena) {
     return str_fmt(arena, "%.*s.sock", STR_ARG(store));
@@ -78,6 +80,8 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
             return ERR_CONFIG;
         }
         options.host = str_sub(server->options.listen, 0, colon - 1);
+        if (str_starts(options.host, STR("[")) && str_ends(options.host, STR("]")))
+            options.host = str_sub(options.host, 1, options.host.n - 1);
         options.port = (uint16_t)port;
     }
     server->listen_host = options.host;
@@ -98,10 +102,21 @@ enum err server_start_engine(const struct setup *setup, struct arena *arena, str
     return ERR_CONFIG;
 }
 
+/* By address, not by how it is written: 127.example.com is a name like any other. */
+static bool is_exposed(struct str host, struct arena *arena) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    const char *text = str_dup(arena, host).p;
+    if (str_eq(host, STR("localhost"))) return false;
+    if (inet_pton(AF_INET, text, &v4) == 1) return ntohl(v4.s_addr) >> 24 != 127;
+    return inet_pton(AF_INET6, text, &v6) != 1 || !IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
 /* Keys are a must where others can reach the door. */
 static enum err check_exposure(struct server *server, struct arena *arena, struct str *ret_problem) {
     struct str host = server->listen_host;
-    if (str_eq(host, STR("localhost")) || str_starts(host, STR("127.")) || str_eq(host, STR("::1"))) return ERR_NONE;
+    server->exposed = is_exposed(host, arena);
+    if (!server->exposed) return ERR_NONE;
     struct api_key *keys;
     size_t count, valid = 0;
     TRY(store_begin(server->store));
@@ -131,6 +146,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .seed = seed,
                                          .slots = SLOTS,
                                          .exclusive = true,
+                                         .exposed = server->exposed,
                                          .hold = server->options.hold,
                                          .reload = server->options.config_text.p ? NULL : server_reload,
                                          .reload_self = server,
@@ -224,9 +240,11 @@ static bool stop_is_complete(struct server *server) {
     }
     if (!server->cancelled && (signals->stop > 1 || now_us >= server->stop_by_us)) {
         server->cancelled = true;
+        server->stop_by_us = now_us + STOP_CANCELLED_US;
         loop_cancel(server->loop);
     }
-    return loop_in_flight(server->loop) == 0;
+    bool stuck = server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: its leases will tell */
+    return stuck || loop_in_flight(server->loop) == 0;
 }
 
 enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
@@ -247,7 +265,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     server_publish(server, false);
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
-    if (server->stop_by_us && !server->cancelled && server->stop_by_us < until_us) until_us = server->stop_by_us;
+    if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;
     loop_wait(server->loop, until_us);
     return ERR_NONE;
 }
@@ -255,6 +273,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
 void server_close(struct server *server) {
     if (server->options.signals) server->options.signals->wake_fd = -1;
     if (server->listener) listener_close(server->listener);
+    if (server->loop) loop_release(server->loop);
     if (server->client) client_close(server->client);
     if (server->store && server->loop) (void)!!store_tidy(server->store, true);
     if (server->loop) loop_close(server->loop);

@@ -30,6 +30,7 @@ struct server {
     struct sql_driver driver;
     bool driver_open;
     struct str store_path, listen_host;
+    bool exposed; /* others than this machine can reach it */
     struct store *store;
     struct listener *listener;
     struct client *client;

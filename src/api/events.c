@@ -105,11 +105,13 @@ enum err api_events_cancel(struct call *call) {
     size_t cancelled;
     enum err err;
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
-    err = store_event_cancel(call->store, id, call->actor, call->turn->now_us, call->arena, &cancelled);
+    struct event event;
+    err = store_event_get(call->store, id, call->arena, &event);
+    if (!err) err = store_event_cancel(call->store, id, call->actor, call->turn->now_us, call->arena, &cancelled);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
     if (err == ERR_NOT_NOW) return serve_problem(call, err, STR("nothing of this event is still open"), NULL);
     TRY(err);
-    call->turn->open_change -= (int64_t)cancelled;
+    call->turn->open_change -= (int64_t)cancelled - (event.status == EVENT_PENDING); /* the event is among them */
     struct deliver *deliver = call->turn->loop->deliver;
     for (size_t i = 0; i < deliver_desks(deliver); i++) /* the next of their order keys may go now */
         deliver_due(deliver, i, call->turn->now_us);
