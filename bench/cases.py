@@ -6,7 +6,7 @@ import time
 from rig import (HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
                  resident_mb, wakeups, written_bytes, wrk)
 
-CONCURRENCY = 64
+CONCURRENCY = 256
 SETTLE_LIMIT_S = 300
 LOOK_S = 0.02  # between two looks at the receiver's count
 
