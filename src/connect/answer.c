@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "connect/batch.h"
+#include "connect/mask.h"
 
 /* ---- the body and the variables, as JSON ---- */
 
@@ -182,8 +183,8 @@ static void answer_connector(const struct reading *reading, const struct action 
     if (many) answer_parts(reading, action, ret_outcomes);
 }
 
-void connect_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
-                    struct outcome *ret_outcomes) {
+static void read_answer(const struct call_context *context, const struct answer *answer,
+                        const struct evaluator *evaluator, struct outcome *ret_outcomes) {
     const struct connector *connector = context->destination->connector;
     const struct reading reading = reading_begin(context, answer, evaluator);
     const struct action *action =
@@ -197,6 +198,12 @@ void connect_answer(const struct call_context *context, const struct answer *ans
     for (size_t i = 0; i < context->count; i++) ret_outcomes[i] = outcome;
 }
 
+void connect_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
+                    struct outcome *ret_outcomes) {
+    read_answer(context, answer, evaluator, ret_outcomes);
+    for (size_t i = 0; i < context->count; i++) mask_outcome(context, &ret_outcomes[i]);
+}
+
 /* A lookup has no effect: when its answer is lost it is asked again. */
 void connect_lookup_answer(const struct call_context *context, const struct answer *answer,
                            const struct evaluator *evaluator, struct outcome *ret_outcome) {
@@ -208,5 +215,6 @@ void connect_lookup_answer(const struct call_context *context, const struct answ
         outcome = reading_outcome(&reading, &action->lookup->answers, &decision, STR_NONE);
     }
     if (outcome.class == OUTCOME_UNKNOWN) outcome.class = OUTCOME_RETRY;
+    mask_outcome(context, &outcome);
     *ret_outcome = outcome;
 }

@@ -9,7 +9,7 @@
 
 struct field {
     struct str name, fallback; /* fallback "" = none */
-    bool required;
+    bool required, secret;
 };
 
 /* One named thing of a request: a header, a query value, a form member. */

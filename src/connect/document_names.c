@@ -38,7 +38,7 @@ static void read_field(struct reader *reader, const struct tree *spec, struct st
     *catalog = (struct catalog_name){.name = name};
     *field = (struct field){.name = name};
     if (!READER_KEYS(reader, spec, keys, where)) return;
-    catalog->secret = reader_truth(reader, spec, "secret");
+    catalog->secret = field->secret = reader_truth(reader, spec, "secret");
     catalog->help = tree_text(spec, STR("help"));
     field->required = reader_truth(reader, spec, "required");
     field->fallback = tree_text(spec, STR("default"));
