@@ -179,8 +179,8 @@ static bool resend(const struct trial *trial, struct settled *settled, struct st
 }
 
 static void doubt(const struct trial *trial, struct settled *settled) {
-    enum on_unknown policy = settle_policy(trial->settings, trial->delivery->action);
     settled->in_doubt = true;
+    enum on_unknown policy = settle_policy(trial->settings, trial->delivery->action);
     struct str why = STR_NONE;
     if (policy == ON_UNKNOWN_RETRY && resend(trial, settled, &why)) return;
     if (policy != ON_UNKNOWN_HOLD && trial->traits && trial->traits->has_lookup)
