@@ -80,6 +80,8 @@ void json_quote(struct buf *buf, struct str text);
 void json_write_number(struct buf *buf, double value);
 /* RFC 8785: names by UTF-16 units, ES6 numbers, minimal escapes. */
 void json_canonical(struct buf *buf, const struct json *node);
+/* Makes a pointer longer by one member, its name escaped. */
+void json_point_add(struct buf *pointer, struct str name);
 /* RFC 6901 pointer to the first place (in a's order) where two documents differ; "" = the roots, p NULL = equal. */
 struct str json_first_difference(struct arena *arena, const struct json *a, const struct json *b);
 /* The value at a top-level member of an object, as a slice of the object's own text (bytes as received).

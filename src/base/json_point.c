@@ -45,15 +45,15 @@ const struct json *json_point(const struct json *root, struct str pointer) {
     return node;
 }
 
-static void path_add_name(struct buf *path, struct str name) {
-    buf_byte(path, '/');
+void json_point_add(struct buf *pointer, struct str name) {
+    buf_byte(pointer, '/');
     for (size_t i = 0; i < name.n; i++) {
         if (name.p[i] == '~')
-            buf_add(path, STR("~0"));
+            buf_add(pointer, STR("~0"));
         else if (name.p[i] == '/')
-            buf_add(path, STR("~1"));
+            buf_add(pointer, STR("~1"));
         else
-            buf_byte(path, name.p[i]);
+            buf_byte(pointer, name.p[i]);
     }
 }
 
@@ -75,14 +75,14 @@ static bool find_in_members(struct buf *path, const struct json *a, const struct
     struct str name;
     const struct json *child, *other;
     for (void *cursor = NULL; (child = json_next(a, &cursor, &name));) {
-        path_add_name(path, name);
+        json_point_add(path, name);
         other = json_get(b, name);
         if (!other || find_difference(path, child, other)) return true;
         path->n = path_n;
     }
     for (void *cursor = NULL; json_next(b, &cursor, &name);) {
         if (json_get(a, name)) continue;
-        path_add_name(path, name);
+        json_point_add(path, name);
         return true;
     }
     return false;

@@ -288,7 +288,7 @@ static void end_late(struct listener *listener, struct peer *peer) {
         return;
     }
     if (peer->state == PEER_HEAD || peer->state == PEER_BODY)
-        refuse_early(listener, peer, (struct refusal){ERR_TIMEOUT, "the request did not arrive in time", true});
+        refuse_early(listener, peer, (struct refusal){ERR_TIMEOUT, "the request did not arrive in time", true, 0});
     shutdown(peer->fd, SHUT_RDWR); /* the library sees the end, tells of it and closes */
     peer_enter(&listener->peers, peer, PEER_ENDED, listener->now_us);
 }

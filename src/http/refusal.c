@@ -11,31 +11,38 @@
 
 struct refusal refusal_of_head(const struct listener_options *options, const struct framing *head) {
     const char *trouble = framing_trouble(head);
-    if (trouble) return (struct refusal){ERR_BAD_REQUEST, trouble, true};
+    if (trouble) return (struct refusal){ERR_BAD_REQUEST, trouble, true, 0};
     if (head->bytes > (size_t)options->max_header_bytes)
-        return (struct refusal){ERR_HEADERS_LARGE, "the headers are larger than this server takes", true};
+        return (struct refusal){ERR_HEADERS_LARGE, "the headers are too large", true,
+                                (size_t)options->max_header_bytes};
     if (framing_length(head) > options->max_body_bytes)
-        return (struct refusal){ERR_TOO_LARGE, "Content-Length is larger than server.max_body", true};
+        return (struct refusal){ERR_TOO_LARGE, "the body is larger than server.max_body", true,
+                                (size_t)options->max_body_bytes};
     return (struct refusal){0};
 }
 
 struct refusal refusal_of_body(const struct listener_options *options, size_t body_bytes, size_t held_bytes) {
     size_t most = (size_t)options->max_body_bytes;
-    if (body_bytes > most) return (struct refusal){ERR_TOO_LARGE, "the body is larger than server.max_body", true};
-    if (held_bytes > most * BODIES_MAX) return (struct refusal){ERR_FULL, "too many large requests at once", true};
+    if (body_bytes > most)
+        return (struct refusal){ERR_TOO_LARGE, "the body is larger than server.max_body", true, most};
+    if (held_bytes > most * BODIES_MAX) return (struct refusal){ERR_FULL, "too many large requests at once", true, 0};
     return (struct refusal){0};
 }
 
 struct refusal refusal_of_wait(enum err err) {
-    if (err == ERR_STOPPING) return (struct refusal){err, "the server takes no more requests", true};
+    if (err == ERR_STOPPING) return (struct refusal){err, "the server takes no more requests", true, 0};
     bool full = err == ERR_FULL;
-    return (struct refusal){err, full ? "too many requests wait already" : "the request was not taken in time", false};
+    return (struct refusal){err, full ? "too many requests wait already" : "the request was not taken in time", false,
+                            0};
 }
 
 struct str refusal_body(const struct refusal *refusal, char ret_text[REFUSAL_ROOM]) {
-    int bytes = snprintf(ret_text, REFUSAL_ROOM,
-                         "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"}",
-                         err_text(refusal->err), err_http(refusal->err), refusal->detail, err_code(refusal->err));
+    char bound[48] = "";
+    if (refusal->most_bytes) snprintf(bound, sizeof bound, ": at most %zu bytes are taken", refusal->most_bytes);
+    int bytes =
+        snprintf(ret_text, REFUSAL_ROOM,
+                 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s%s\",\"code\":\"%s\"}",
+                 err_text(refusal->err), err_http(refusal->err), refusal->detail, bound, err_code(refusal->err));
     assert(bytes > 0 && bytes < REFUSAL_ROOM);
     return (struct str){ret_text, (size_t)bytes};
 }

@@ -13,6 +13,7 @@ struct refusal {
     enum err err;       /* ERR_NONE = no refusal */
     const char *detail; /* a sentence that needs no escapes */
     bool close;         /* the connection ends with it */
+    size_t most_bytes;  /* the bound that was passed, 0 = none */
 };
 #define REFUSAL_ROOM 1024
 

@@ -39,9 +39,12 @@ static bool find_fields(const struct intake_context *context, const struct json 
     for (const struct json *value; (value = json_next(root, &cursor, &name));) {
         int at = 0;
         while (at < FIELD_COUNT && !str_eq(name, str_from(fields[at].name))) at++;
-        if (at == FIELD_COUNT)
+        if (at == FIELD_COUNT) {
+            struct buf pointer = {.arena = arena};
+            json_point_add(&pointer, name);
             return refuse(refusal, ERR_BAD_FIELD, str_fmt(arena, "unknown field '%.*s'", STR_ARG(name)),
-                          str_fmt(arena, "/%.*s", STR_ARG(name)));
+                          buf_str(&pointer));
+        }
         if (json_type(value) != fields[at].type)
             return refuse(refusal, ERR_BAD_FIELD,
                           str_fmt(arena, "'%s' must be %s", fields[at].name, type_words[fields[at].type]),
