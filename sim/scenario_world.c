@@ -85,11 +85,10 @@ static bool read_word(struct player *player, struct str text, struct word *ret_w
 }
 
 static bool read_script(struct player *player, struct str rest, struct script *script) {
-    struct str part;
     *script = (struct script){0};
-    while (str_next(&rest, ';', &part)) {
+    while (rest.n) {
         if (script->count == WORDS_MAX) return player_fail(player, "more than %d words", WORDS_MAX);
-        if (!read_word(player, str_trim(part), &script->words[script->count++])) return false;
+        if (!read_word(player, line_until(&rest, STR("; ")), &script->words[script->count++])) return false;
     }
     return true;
 }
