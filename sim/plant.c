@@ -5,7 +5,7 @@
 #include "base/jq.h"
 #include "store/sqlite.h"
 
-#define STARTS_MAX 50     /* deaths in a row while starting */
+#define STARTS_MAX 100    /* deaths in a row while starting */
 #define SPINS_MAX  100000 /* turns without time going on */
 
 static bool no_secret(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note) {
@@ -96,6 +96,8 @@ static bool start(struct plant *plant) {
         if (died || err == ERR_STORE_FAILED || err == ERR_STORE_FULL) { /* again, as a supervisor would */
             plant->deaths++;
             world_crash(plant->world);
+            plant->world->now_us += US_PER_S; /* a supervisor waits a little */
+            if (plant->world->now_us >= plant->world->full_until_us) disk_limit(plant->world->disk, SIZE_MAX);
             continue;
         }
         plant->refused = err;

@@ -42,7 +42,6 @@ struct run {
     bool faulty;                                 /* the spell of faults */
     uint64_t chance[RECEIVERS_MAX][FAULT_KINDS]; /* per mille, by the seed */
     uint64_t crash_chance, full_chance, sync_chance;
-    int64_t full_until_us;
 };
 
 /* ---- receivers ---- */
@@ -187,12 +186,12 @@ static void draw_faults(struct run *run) {
 
 static void strike(struct run *run) {
     struct world *world = run->plant.world;
-    if (world->now_us >= run->full_until_us) disk_limit(world->disk, SIZE_MAX);
+    if (world->now_us >= world->full_until_us) disk_limit(world->disk, SIZE_MAX);
     if (!run->faulty) return;
     if (rng_below(&run->rng, 1000) < run->crash_chance) world->die_at = world->calls + 1 + rng_below(&run->rng, 120);
     if (rng_below(&run->rng, 1000) < run->full_chance) {
         disk_limit(world->disk, disk_bytes(world->disk) + rng_below(&run->rng, 65536));
-        run->full_until_us = world->now_us + (int64_t)rng_below(&run->rng, US_PER_MIN);
+        world->full_until_us = world->now_us + (int64_t)rng_below(&run->rng, US_PER_MIN);
     }
     if (rng_below(&run->rng, 1000) < run->sync_chance) disk_fail_syncs(world->disk, 1);
 }

@@ -63,6 +63,7 @@ struct world {
     int64_t now_us, horizon_us; /* waits end here at the latest */
     int64_t wall_offset_us;
     uint64_t hash;
+    int64_t full_until_us; /* the disk has room again from then on */
     bool dead;
     uint64_t calls, die_at; /* the process dies at this call of a seam; 0 = never */
     struct receiver receivers[RECEIVERS_MAX];
