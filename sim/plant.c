@@ -113,6 +113,7 @@ void plant_crash(struct plant *plant) {
     plant->world->dead = true; /* closing writes nothing any more */
     drop_all(plant);
     world_crash(plant->world);
+    plant->world->now_us += 50 * US_PER_MS; /* a process needs a while to start */
 }
 
 bool plant_run(struct plant *plant, int64_t until_us) {

@@ -15,11 +15,9 @@ struct counting {
 #define OPEN_STATUSES                                                                                                  \
     { DELIVERY_PENDING, DELIVERY_PROCESSING, DELIVERY_UNKNOWN, DELIVERY_HELD }
 static const struct counting countings[] = {
-    {SQL_COUNT_CLAIMABLE, false, 4, OPEN_STATUSES},
-    {SQL_COUNT_BLOCKED, false, 4, OPEN_STATUSES},
-    {SQL_COUNT_PROCESSING, false, 4, OPEN_STATUSES},
-    {SQL_COUNT_HELD, false, 4, OPEN_STATUSES},
-    {SQL_COUNT_FINAL, true, 3, {DELIVERY_COMPLETED, DELIVERY_FAILED, DELIVERY_SKIPPED}},
+    {SQL_COUNT_CLAIMABLE, false, 4, OPEN_STATUSES},  {SQL_COUNT_BLOCKED, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_PROCESSING, false, 4, OPEN_STATUSES}, {SQL_COUNT_HELD, false, 4, OPEN_STATUSES},
+    {SQL_COUNT_FAILED, false, 1, {DELIVERY_FAILED}}, {SQL_COUNT_FINAL, true, 2, {DELIVERY_COMPLETED, DELIVERY_SKIPPED}},
 };
 
 static void add_row(struct map *destinations, const struct counting *counting, const struct sql_value *values) {

@@ -50,8 +50,8 @@ struct destination_counts {
     struct str destination;
     int64_t by_status[DELIVERY_STATUS_COUNT]; /* open and final alike; exact */
 };
-/* Open work per destination (PENDING PROCESSING UNKNOWN HELD) from the partial indexes, cheap at any history; the final
- * statuses are filled only when all is set (a scan). */
+/* Open work per destination (PENDING PROCESSING UNKNOWN HELD) and what FAILED, from the partial indexes, cheap at any
+ * history of done work; COMPLETED and SKIPPED are filled only when all is set (a scan). */
 MUST_USE enum err store_counts(struct store *store, bool all, struct arena *arena,
                                struct destination_counts **ret_counts, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
