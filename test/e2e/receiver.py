@@ -14,8 +14,9 @@ TICK_S = 0.05
 
 
 class Request:
-    def __init__(self, method, path, headers, body, at):
-        self.method, self.path, self.headers, self.body, self.at = method, path, headers, body, at
+    def __init__(self, method, path, headers, body, at, wall):
+        self.method, self.path, self.headers, self.body = method, path, headers, body
+        self.at, self.wall = at, wall  # when its first bytes came: monotonic, and since 1970
 
     def __getitem__(self, name):
         """A header's value, None where there is none; more than one is a mistake of the sender."""
@@ -97,14 +98,14 @@ def silence(data=b""):
     return behave
 
 
-def drip(data, seconds=0.05):
-    """A byte at a time."""
+def drip(data, head=b""):
+    """A head at once, and then a byte at a time, each after a tick."""
     def behave(exchange):
+        exchange.write(head)
         for byte in data:
             if exchange.gone():
                 break
             exchange.write(bytes([byte]))
-            exchange.pause(seconds)
         return False
     return behave
 
@@ -217,12 +218,12 @@ class Receiver:
 
 def read_request(sock, buffer):
     """(request or None at the end, what was read beyond it)."""
-    at = None
+    at = wall = None
     while b"\r\n\r\n" not in buffer:
         data = sock.recv(65536)
         if not data:
             return None, b""
-        at = at or time.monotonic()
+        at, wall = at or time.monotonic(), wall or time.time()
         buffer += data
     head, rest = buffer.split(b"\r\n\r\n", 1)
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -234,7 +235,7 @@ def read_request(sock, buffer):
         if not data:
             return None, b""
         rest += data
-    return Request(method, path, headers, rest[:length], at or time.monotonic()), rest[length:]
+    return Request(method, path, headers, rest[:length], at or time.monotonic(), wall or time.time()), rest[length:]
 
 
 def tls_context(certificate, key):
