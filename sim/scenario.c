@@ -113,7 +113,7 @@ static bool step_post(struct player *player, struct str rest) {
     if (!line_word(&given, &type)) return player_fail(player, "post what?");
     struct buf body = {.arena = &player->arena};
     buf_fmt(&body, "{\"type\":\"%.*s\"", STR_ARG(type));
-    while (given.n && given.p[0] != '{' && line_word(&given, &key)) {
+    while (given.n && given.p[0] != '{' && given.p[0] != '[' && line_word(&given, &key)) {
         if (str_starts(key, STR("key=")))
             buf_fmt(&body, ",\"idempotency_key\":\"%.*s\"", STR_ARG(str_sub(key, 4, key.n)));
         else if (str_starts(key, STR("source=")))
