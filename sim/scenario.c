@@ -227,6 +227,26 @@ static bool play_step(struct player *player, struct str line) {
 
 /* ---- blocks ---- */
 
+static bool load(struct player *player, struct str config) {
+    struct plant *plant = &player->plant;
+    struct ready *ready = player->ready;
+    if (!ready->setup) return plant_load(plant, config, player->connector);
+    plant->setup = ready->setup;
+    plant->jq = ready->jq;
+    plant->evaluator = ready->evaluator;
+    *ready = (struct ready){0};
+    return true;
+}
+
+/* Kept for the next play, unless another one took its place. */
+static void unload(struct player *player) {
+    struct plant *plant = &player->plant;
+    if (plant->old_setup) return;
+    *player->ready = (struct ready){plant->setup, plant->jq, plant->evaluator};
+    plant->setup = NULL;
+    plant->jq = NULL;
+}
+
 static bool play_block(struct player *player, struct str name, struct str text) {
     struct str config = str_fmt(&player->arena, "version: 1\nstore: drumbeat.db\n%.*s", STR_ARG(text));
     bool good;
@@ -235,7 +255,7 @@ static bool play_block(struct player *player, struct str name, struct str text) 
         return true;
     }
     if (str_eq(name, STR("config")))
-        good = plant_load(&player->plant, config, player->connector);
+        good = load(player, config);
     else if (str_eq(name, STR("apply")))
         good = plant_apply(&player->plant, config, player->connector);
     else
@@ -272,14 +292,15 @@ static bool play_lines(struct player *player, struct str text, size_t *ret_line)
 /* ---- plays ---- */
 
 /* die_at 0 = the process lives. *ret_calls: how many calls of the outside there were. */
-static bool play_once(struct str text, uint64_t die_at, bool insists, struct arena *arena, uint64_t *ret_calls,
-                      struct str *ret_problem) {
+static bool play_once(struct str text, uint64_t die_at, bool insists, struct ready *ready, struct arena *arena,
+                      uint64_t *ret_calls, struct str *ret_problem) {
     struct player *player = calloc(1, sizeof *player);
     if (!player) abort();
     size_t line;
     player->world = player->plant.world = world_new(SEED);
     player->hasher = hasher_new();
     player->insists = insists;
+    player->ready = ready;
     player->world->behave = player_behave;
     player->world->reply = hear_reply;
     player->world->self = player;
@@ -291,6 +312,7 @@ static bool play_once(struct str text, uint64_t die_at, bool insists, struct are
             str_fmt(arena, "line %zu, dying at call %llu: %s", line, (unsigned long long)die_at, player->problem);
     else if (!good)
         *ret_problem = str_fmt(arena, "line %zu: %s", line, player->problem);
+    unload(player);
     plant_end(&player->plant);
     world_free(player->world);
     hasher_free(player->hasher);
@@ -301,12 +323,15 @@ static bool play_once(struct str text, uint64_t die_at, bool insists, struct are
 
 static bool play_text(struct str text, struct arena *arena, struct str *ret_problem) {
     struct str rest = text, line;
+    struct ready ready = {0};
     bool everywhere = false;
     uint64_t calls, ignored;
     while (str_next(&rest, '\n', &line)) everywhere = everywhere || str_eq(line, STR("crash at every call"));
-    bool good = play_once(text, 0, everywhere, arena, &calls, ret_problem);
+    bool good = play_once(text, 0, everywhere, &ready, arena, &calls, ret_problem);
     for (uint64_t i = 1; good && everywhere && i <= calls && i <= DEATHS_MAX; i++)
-        good = play_once(text, i, true, arena, &ignored, ret_problem);
+        good = play_once(text, i, true, &ready, arena, &ignored, ret_problem);
+    if (ready.jq) jq_close(ready.jq);
+    setup_free(ready.setup);
     return good;
 }
 

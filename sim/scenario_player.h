@@ -25,8 +25,16 @@ struct actor {
     struct str last_body;
 };
 
+/* A configuration that is read once and played many times. */
+struct ready {
+    struct setup *setup; /* NULL = none yet */
+    struct jq *jq;
+    struct evaluator evaluator;
+};
+
 struct player {
     struct plant plant;
+    struct ready *ready;
     struct world *world;
     struct arena arena;
     struct actor actors[RECEIVERS_MAX];
