@@ -16,7 +16,7 @@ struct call {
     struct visit *visit;
     struct arena *arena;
     struct store *store;
-    struct str part;  /* what stood for {…} in the path, percent-decoded */
+    struct str part;  /* what stood for {…} in the path, as sent: ids and names need no encoding */
     struct str actor; /* "unix", or the key's id; for audit rows */
 };
 

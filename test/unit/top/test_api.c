@@ -1,0 +1,122 @@
+/* Handlers in whole turns: who may ask, acts of operators, the counter of what is open. */
+#include "house_acts.h"
+
+#define HOUSE_HOLD                                                                                                     \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "    on_unknown: hold\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
+
+static struct str path_of(struct house *house, const char *noun, struct uuid id, const char *act) {
+    return str_fmt(&house->arena, "/v1/%s/%.*s/%s", noun, STR_ARG(uuid_str(&house->arena, id)), act);
+}
+
+static int64_t open_now(struct house *house) {
+    return loop_view(house->loop).open_deliveries;
+}
+
+static void an_event_that_waits_is_no_delivery_less_when_it_is_cancelled(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house_get(house, "POST", "/v1/events",
+              "{\"type\":\"LEAD\",\"source\":\"t\",\"idempotency_key\":\"later\",\"payload\":{},"
+              "\"scheduled_at\":\"2099-01-01T00:00:00Z\"}");
+    struct str reply = house->replies[0].body;
+    struct uuid id;
+    assert_true(uuid_parse(str_sub(reply, reply.n - 38, 36), &id));
+    assert_int_equal(house_get(house, "POST", path_of(house, "events", id, "cancel").p, "").status, 200);
+    assert_int_equal(open_now(house), 0);
+}
+
+static void what_a_person_resolves_is_no_longer_open(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_HOLD);
+    house_post(house, "a");
+    house_cut(house, 0);
+    house_turn(house);
+    assert_status(house, HELD);
+    assert_int_equal(open_now(house), 1);
+    struct str path = path_of(house, "deliveries", house_delivery(house).id, "resolve");
+    assert_int_equal(house_get(house, "POST", path.p, "{\"as\":\"maybe\"}").status, 400);
+    assert_int_equal(house_get(house, "POST", path.p, "{\"as\":\"delivered\"}").status, 200);
+    assert_status(house, COMPLETED);
+    assert_int_equal(open_now(house), 0);
+    assert_int_equal(house_get(house, "POST", path.p, "{\"as\":\"delivered\"}").status, 409);
+}
+
+static void a_failed_delivery_is_tried_again_as_a_new_run(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house_post(house, "a");
+    house_answer(house, 0, 400, "");
+    house_turn(house);
+    struct uuid failed = house_delivery(house).id;
+    house_get(house, "POST", path_of(house, "deliveries", failed, "retry").p, "");
+    assert_int_equal(house->call_count, 2);
+    assert_false(uuid_eq(house_delivery(house).id, failed));
+    assert_int_equal(open_now(house), 1);
+}
+
+static void one_in_flight_cannot_be_cancelled(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house_post(house, "a");
+    struct str path = path_of(house, "deliveries", house_delivery(house).id, "cancel");
+    assert_int_equal(house_get(house, "POST", path.p, "").status, 409);
+    assert_status(house, PROCESSING);
+    assert_int_equal(open_now(house), 1);
+}
+
+static void a_pause_ends_at_its_time(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    assert_int_equal(house_get(house, "POST", "/v1/destinations/crm/pause", "{\"for\":\"30s\"}").status, 200);
+    house_post(house, "a");
+    assert_int_equal(house->call_count, 0);
+    house_sleep(house);
+    assert_true(house->now_us == T0 + 30 * US_PER_S);
+    assert_int_equal(house->call_count, 1);
+}
+
+static void a_pause_that_was_not_stored_is_none(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house->commit_fails = ERR_STORE_FULL;
+    assert_int_equal(house_get(house, "POST", "/v1/destinations/crm/pause", "").status, 503);
+    house->commit_fails = ERR_NONE;
+    house_post(house, "a");
+    assert_int_equal(house->call_count, 1);
+}
+
+static void nobody_without_a_key_is_let_in_from_outside(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    assert_int_equal(house_get(house, "GET", "/v1/status", "").status, 200);
+    house->exposed = true;
+    house_crash(house);
+    assert_int_equal(house_get(house, "GET", "/v1/status", "").status, 401);
+    house->trusted = true;
+    assert_int_equal(house_get(house, "GET", "/v1/status", "").status, 200);
+}
+
+static void paths_and_methods_that_are_none_are_refused(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    assert_int_equal(house_get(house, "GET", "/v1/nothing", "").status, 404);
+    assert_int_equal(house_get(house, "DELETE", "/v1/events", "").status, 405);
+    assert_int_equal(house_get(house, "HEAD", "/v1/events", "").status, 200);
+    assert_int_equal(house_get(house, "GET", "/v1/events?limit=x", "").status, 400);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(an_event_that_waits_is_no_delivery_less_when_it_is_cancelled),
+        T(what_a_person_resolves_is_no_longer_open),
+        T(a_failed_delivery_is_tried_again_as_a_new_run),
+        T(one_in_flight_cannot_be_cancelled),
+        T(a_pause_ends_at_its_time),
+        T(a_pause_that_was_not_stored_is_none),
+        T(nobody_without_a_key_is_let_in_from_outside),
+        T(paths_and_methods_that_are_none_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
