@@ -200,9 +200,11 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync) {
     if (!alive(disk)) return SQLITE_IOERR_DELETE;
     if (!image) return SQLITE_IOERR_DELETE_NOENT;
     image->path[0] = 0;
-    memset(image->seen, 0, image->room);
-    memset(image->durable, 0, image->room);
-    memset(image->dirty, 0, image->room / SECTOR);
+    if (image->room) {
+        memset(image->seen, 0, image->room);
+        memset(image->durable, 0, image->room);
+        memset(image->dirty, 0, image->room / SECTOR);
+    }
     image->size = image->durable_size = 0;
     return SQLITE_OK;
 }
