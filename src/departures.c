@@ -171,7 +171,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     metrics_hop(loop->metrics, "store_claim", count);
     TRY(leave_claimed(turn, claimed, count, desk, budget));
     if (count >= claim.limit) return ERR_NONE; /* more may be due: asked again next turn */
-    TRY(turn_store_settlements(turn)); /* what was handed back is due too */
+    TRY(turn_store_settlements(turn));         /* what was handed back is due too */
     int64_t next_us;
     TRY(store_next_due(loop->options.store, settings->name, &next_us));
     deliver_set_due(loop->deliver, desk, next_us);
