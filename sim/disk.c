@@ -176,19 +176,34 @@ static struct image *find(struct disk *disk, const char *path) {
     return NULL;
 }
 
+/* NULL: there are too many files. */
+static struct image *create(struct disk *disk, const char *path) {
+    size_t i = 0;
+    while (i < FILES_MAX && disk->images[i].path[0]) i++;
+    if (i == FILES_MAX) return NULL;
+    disk->images[i].size = disk->images[i].durable_size = 0;
+    strncpy(disk->images[i].path, path, PATH_MAX_ - 1);
+    return &disk->images[i];
+}
+
+static struct image *create(struct disk *disk, const char *path) {
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        struct image *image = &disk->images[i];
+        if (image->path[0]) continue;
+        image->size = image->durable_size = 0;
+        strncpy(image->path, path, PATH_MAX_ - 1);
+        return image;
+    }
+    return NULL;
+}
+
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags) {
     struct disk *disk = vfs->pAppData;
-    struct handle *handle = (struct handle *)file;
-    struct image *image = find(disk, path ? path : "temporary");
-    for (size_t i = 0; !image && i < FILES_MAX; i++) {
-        if (disk->images[i].path[0]) continue;
-        if (!(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
-        image = &disk->images[i];
-        image->size = image->durable_size = 0;
-        strncpy(image->path, path ? path : "temporary", PATH_MAX_ - 1);
-    }
+    const char *name = path ? path : "temporary";
+    struct image *image = find(disk, name);
+    if (!image && (flags & SQLITE_OPEN_CREATE)) image = create(disk, name);
     if (!image) return SQLITE_CANTOPEN;
-    *handle = (struct handle){.base = {&methods}, .disk = disk, .image = image};
+    *(struct handle *)file = (struct handle){.base = {&methods}, .disk = disk, .image = image};
     if (ret_flags) *ret_flags = flags;
     return SQLITE_OK;
 }

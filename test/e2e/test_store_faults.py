@@ -152,7 +152,7 @@ def test_a_read_only_disk_refuses_and_recovers(serve, folder):
 # Failing syncs.
 
 def send_until_it_ends(server):
-    """Ids that were acknowledged. What is not is refused for now, or finds nobody."""
+    """Ids that were acknowledged. What is not is refused, or finds nobody."""
     ids, refused = [], False
     while server.process.poll() is None:
         try:

@@ -41,8 +41,15 @@ static const enum sql_statement scans[] = {
 
 /* Those that sort: few rows, or a person waits. */
 static const enum sql_statement sorts[] = {
-    SQL_DELIVERY_LIST_PROCESSING, SQL_DELIVERY_LIST_EVENT, SQL_DELIVERY_WAITING, SQL_KEY_LIST,
-    SQL_COUNT_PROCESSING,         SQL_COUNT_HELD,          SQL_COUNT_FINAL,      SQL_EVENT_FINISH,
+    SQL_DELIVERY_LIST_PROCESSING,
+    SQL_DELIVERY_LIST_EVENT,
+    SQL_DELIVERY_WAITING,
+    SQL_KEY_LIST,
+    SQL_COUNT_PROCESSING,
+    SQL_COUNT_HELD,
+    SQL_COUNT_FAILED,
+    SQL_COUNT_FINAL,
+    SQL_EVENT_FINISH,
 };
 
 static bool is_among(enum sql_statement statement, const enum sql_statement *list, size_t count) {
