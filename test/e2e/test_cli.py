@@ -1,1 +1,482 @@
 """The command line: every command asked once, the exit codes, and -o json as the API has it."""
+import json
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+
+from harness import BINARY, Server, command, environment, event, until
+from receiver import Receiver, answer, silence
+
+DONE, FAILED, USAGE, CONFIG, NOT_FOUND, CONFLICT, NO_SERVER, NOT_ALLOWED, PARTLY = range(9)
+TIMED_OUT, DECLINED, INTERRUPTED = 10, 11, 130  # 9, findings, is in test_store_faults.py
+
+BAD = """version: 1
+destinations:
+  mailgun:
+    type: http
+    url: https://example.com/x
+    limt: 300/h
+    timeout: 10
+routes:
+  first:
+    from: LEAD
+    when: .a ==
+    to: [nowhere]
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A server with a destination of each kind; nothing here is changed for good."""
+    receiver = Receiver()
+    receiver.script("/bad", answer(422, b'{"why":"no"}'))
+    receiver.script("/slow", silence())
+    server = Server(tmp_path_factory.mktemp("cli"), types=["GOOD", "BAD", "MIXED", "SLOW", "NOBODY"], destinations={
+        name: {"url": receiver.url(f"/{name}"), "allow_private": "true", "timeout": "60s"}
+        for name in ("good", "bad", "slow")
+    }, routes={
+        "good": {"from": "GOOD", "to": ["good"]},
+        "bad": {"from": "BAD", "to": ["bad"]},
+        "mixed": {"from": "MIXED", "to": ["good", "bad"]},
+        "slow": {"from": "SLOW", "to": ["slow"]},
+    }).start()
+    yield server
+    server.close()
+    receiver.close()
+
+
+def good(result):
+    assert result.code == DONE, result
+    return result
+
+
+def send(server, kind, *more):
+    return server.cli("send", kind, "--data", '{"n":1}', "-o", "id", *more)
+
+
+# send
+
+@pytest.mark.parametrize("kind, code, words", [
+    ("GOOD", DONE, ["COMPLETED", "good"]),
+    ("BAD", FAILED, ["FAILED", "bad", "422"]),
+    ("MIXED", PARTLY, ["COMPLETED", "FAILED"]),
+])
+def test_send_and_wait_says_what_came_of_it(world, kind, code, words):
+    got = world.cli("send", kind, "-d", '{"n":1}', "--wait")
+    assert got.code == code, got
+    for word in words:
+        assert word in got.out, got
+
+
+def test_send_to_nobody_is_done_and_says_so(world):
+    got = good(world.cli("send", "NOBODY", "-d", "{}", "--wait"))
+    assert "no route wants it" in got.err
+
+
+def test_send_waits_no_longer_than_told(world):
+    got = world.cli("send", "SLOW", "-d", "{}", "--wait", "--timeout", "300ms")
+    assert got.code == TIMED_OUT and "drumbeat events show" in got.err, got
+
+
+def test_send_is_interrupted(world):
+    process = start(world, "send", "SLOW", "-d", "{}", "--wait")
+    until(lambda: b"key " in process.stderr.readline(), "the key")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == INTERRUPTED
+
+
+def test_send_takes_files_and_stdin_and_keeps_the_payload_as_written(world):
+    text = '{ "big": 12345678901234567890.0, "ü": 1 }'
+    (world.folder / "lead.json").write_text(text)
+    for got in (world.cli("send", "NOBODY", "-d", "@lead.json", "-o", "id"),
+                world.cli("send", "NOBODY", "-d", "-", "-o", "id", stdin=text)):
+        assert f'"payload":{text},' in world.get(f"/v1/events/{good(got).out.strip()}").body.decode()
+
+
+def test_send_with_key_source_and_time(world):
+    event_id = good(send(world, "GOOD", "-k", "cli-1", "-s", "shop", "--at", "9h")).out.strip()
+    stored = world.event(event_id)
+    assert (stored["idempotency_key"], stored["source"], stored["status"]) == ("cli-1", "shop", "PENDING")
+    again = good(send(world, "GOOD", "-k", "cli-1", "-s", "shop", "--at", "9h"))
+    assert again.out.strip() == event_id
+    other = world.cli("send", "GOOD", "-k", "cli-1", "-s", "shop", "-d", '{"n":2}')
+    assert other.code == CONFLICT and other.err.startswith("error E0502: "), other
+    good(world.cli("events", "cancel", event_id, "-y"))
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    (["send", "OTHER", "-d", "{}"], FAILED, "E0103"),
+    (["send", "GOOD", "-d", "[1]"], USAGE, "E0102"),
+    (["send", "GOOD", "-d", "{"], USAGE, "E0101"),
+    (["send", "GOOD", "-d", "@none.json"], USAGE, "none.json"),
+    (["send", "GOOD", "-d", "{}", "--at", "noon"], USAGE, "--at"),
+    (["send", "GOOD"], USAGE, "--data"),
+    (["send"], USAGE, "TYPE"),
+    (["sned"], USAGE, "did you mean 'send'"),
+    (["events"], USAGE, "verb"),
+    (["events", "list", "--status", "DONE"], USAGE, "PENDING"),
+    (["events", "list", "--limit", "x"], FAILED, "E0105"),
+    (["events", "list", "--jq", ".["], USAGE, "--jq"),
+    (["events", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
+    (["deliveries", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
+    (["destinations", "show", "none"], NOT_FOUND, "none"),
+    (["explain", "limt"], NOT_FOUND, "did you mean 'limit'"),
+    (["completion", "fish"], USAGE, "bash"),
+    (["serve", "--role", "worker"], USAGE, "--role"),
+    (["status", "-c", "none.yaml"], CONFIG, "none.yaml"),
+    (["status", "--server", "http://127.0.0.1:1"], NO_SERVER, "127.0.0.1:1"),
+    (["status", "--server", "ftp://x"], USAGE, "--server"),
+])
+def test_what_is_refused_with_which_exit_code(world, arguments, code, words):
+    got = world.cli(*arguments)
+    assert got.code == code and words in got.err and got.out == "", got
+
+
+def test_a_key_without_the_role_is_not_allowed(serve):
+    server = serve()
+    key = good(server.cli("keys", "create", "--role", "ingest", "--name", "page")).out.strip()
+    url = f"http://127.0.0.1:{server.port}"
+    assert server.cli("events", "list", "--server", url, env={"DRUMBEAT_KEY": key}).code == NOT_ALLOWED
+    assert server.cli("events", "list", "--server", url).code == NOT_ALLOWED
+    good(server.cli("send", "GOOD", "-d", "{}", "--server", url, env={"DRUMBEAT_KEY": key}))
+    (server.folder / "key").write_text(key + "\n")
+    good(server.cli("send", "GOOD", "-d", "{}", "--server", url, env={"DRUMBEAT_KEY_FILE": "key"}))
+    [listed] = good(server.cli("keys", "list", "-o", "json")).json["items"]
+    assert (listed["role"], listed["name"]) == ("ingest", "page")
+    good(server.cli("keys", "revoke", listed["id"], "-y"))
+    server.cli("keys", "create", "--role", "read")
+    assert server.cli("send", "GOOD", "-d", "{}", "--server", url, env={"DRUMBEAT_KEY": key}).code == NOT_ALLOWED
+
+
+# The same answers as the API's.
+
+@pytest.mark.parametrize("arguments, path", [
+    (["events", "list", "--type", "GOOD", "--limit", "3"], "/v1/events?type=GOOD&limit=3"),
+    (["deliveries", "list", "--status", "FAILED"], "/v1/deliveries?status=FAILED"),
+    (["destinations", "list"], "/v1/destinations"),
+    (["destinations", "show", "good"], "/v1/destinations/good"),
+    (["routes", "list"], "/v1/routes"),
+    (["keys", "list"], "/v1/keys"),
+    (["verify", "--deep"], "/v1/verify?deep=true"),
+])
+def test_json_is_what_the_api_answers(world, arguments, path):
+    send(world, "GOOD", "--wait")
+    assert good(world.cli(*arguments, "-o", "json")).out == world.get(path).body.decode() + "\n"
+
+
+def test_events_and_deliveries_one_by_one_and_by_the_beginning_of_their_id(world):
+    event_id = good(send(world, "GOOD", "--wait")).out.strip()
+    whole = world.get(f"/v1/events/{event_id}")
+    assert good(world.cli("events", "show", event_id, "-o", "json")).out == whole.body.decode() + "\n"
+    delivery_id = whole.json["deliveries"][0]["id"]
+    shown = good(world.cli("deliveries", "show", delivery_id[:13], "-o", "json"))
+    assert shown.out == world.get(f"/v1/deliveries/{delivery_id}").body.decode() + "\n"
+    for words in (["events", "show", event_id], ["deliveries", "show", delivery_id]):
+        text = good(world.cli(*words)).out
+        assert "COMPLETED" in text and event_id in text
+
+
+def test_forms_of_a_list(world):
+    ids = [item["id"] for item in world.get("/v1/destinations").json["items"]] if False else ["good", "bad", "slow"]
+    assert sorted(good(world.cli("destinations", "list", "-o", "id")).out.split()) == sorted(ids)
+    lines = good(world.cli("destinations", "list", "-o", "ndjson")).out.splitlines()
+    assert sorted(json.loads(line)["name"] for line in lines) == sorted(ids)
+    assert sorted(good(world.cli("destinations", "list", "--jq", ".items[].name")).out.split()) == sorted(ids)
+    table = good(world.cli("destinations", "list")).out.splitlines()
+    assert table[0].split()[:2] == ["NAME", "TYPE"] and len(table) == 1 + len(ids)
+    assert "\033[" not in good(world.cli("destinations", "list")).out
+    assert "\033[" in good(world.cli("deliveries", "list", "--color", "always")).out
+
+
+def test_status_in_one_look(world):
+    status = good(world.cli("status", "-o", "json")).json
+    assert status.keys() == world.get("/v1/status").json.keys()
+    assert "3 destinations, 4 routes" in good(world.cli("status")).out
+    assert good(world.cli()).out.startswith("drumbeat ")
+
+
+# What changes something.
+
+def test_pause_and_resume(world):
+    paused = good(world.cli("destinations", "pause", "good", "--for", "6h", "--reason", "holiday"))
+    assert "drumbeat destinations resume good" in paused.out
+    waiting = good(send(world, "GOOD")).out.strip()
+    assert "! good: paused (holiday)" in good(world.cli("status")).out
+    assert world.delivery(waiting)["status"] == "PENDING"
+    good(world.cli("destinations", "resume", "good"))
+    world.settled(waiting, "COMPLETED")
+
+
+def test_retry_resolve_and_cancel(world):
+    failed = world.settled(good(send(world, "BAD", "-k", "retry-me")).out.strip(), "FAILED")
+    again = good(world.cli("deliveries", "retry", failed["id"], "-o", "json")).json
+    assert again["run"] == failed["run"] + 1
+    resolve = world.cli("deliveries", "resolve", failed["id"], "--as", "delivered")
+    assert resolve.code == CONFLICT and "E0118" in resolve.err
+    later = good(send(world, "GOOD", "--at", "9h")).out.strip()
+    good(world.cli("events", "cancel", later, "-y"))
+    assert world.cli("events", "cancel", later, "-y").code == CONFLICT
+
+
+def test_dry_run_changes_nothing(world):
+    before = len(world.every("/v1/events"))
+    assert good(send(world, "GOOD", "-n")).out.startswith("would ask POST /v1/events with ")
+    assert len(world.every("/v1/events")) == before
+
+
+def test_destinations_test_shows_and_sends(world):
+    shown = good(world.cli("destinations", "test", "good"))
+    assert "POST " in shown.out and "/good" in shown.out
+    good(world.cli("destinations", "test", "good", "--send"))
+    assert world.cli("destinations", "test", "bad", "--send").code == FAILED
+
+
+def test_routes_test_prints_the_requests_and_sends_none(world):
+    before = len(world.every("/v1/deliveries"))
+    (world.folder / "event.json").write_text(json.dumps(event("probe", kind="MIXED", payload={"n": 7})))
+    got = good(world.cli("routes", "test", "mixed", "--event", "event.json"))
+    assert "/good" in got.out and "/bad" in got.out and '{"n": 7}' in got.out
+    assert len(world.every("/v1/deliveries")) == before
+
+
+def test_declined(serve):
+    server = serve(destinations={"crm": {"url": "https://example.com/"}}, routes={"all": {"from": "LEAD", "to": ["crm"]}})
+    event_id = server.send(scheduled_at="2099-01-01T00:00:00Z")
+    assert in_terminal(server, b"n\n", "events", "cancel", event_id) == DECLINED
+    assert server.event(event_id)["status"] == "PENDING"
+    assert in_terminal(server, b"y\n", "events", "cancel", event_id) == DONE
+    assert server.event(event_id)["status"] != "PENDING"
+
+
+def in_terminal(server, typed, *arguments):
+    """The exit code of a command whose user types this."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdin=its, stdout=its, stderr=its,
+                               env=environment(server.folder))
+    os.close(its)
+    os.write(ours, typed)
+    code = process.wait(30)
+    os.close(ours)
+    return code
+
+
+# tail
+
+def start(server, *arguments):
+    return subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=environment(server.folder))
+
+
+def test_tail_shows_what_comes_in_and_goes_out(world):
+    process = start(world, "tail", "--since", "1m", "--type", "GOOD", "-o", "ndjson")
+    event_id = good(send(world, "GOOD")).out.strip()
+    seen = []
+
+    def delivered():
+        seen.append(json.loads(process.stdout.readline()))
+        return seen[-1].get("event_id") == event_id and seen[-1]["status"] == "COMPLETED"
+    until(delivered, "the delivery")
+    assert event_id in [one["id"] for one in seen]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == INTERRUPTED
+    process.stdout.close()
+    process.stderr.close()
+
+
+# Without a server.
+
+def test_without_a_server_reads_work_and_writes_do_not(serve):
+    server = serve()
+    event_id = server.send(payload={"n": 1})
+    shown = good(server.cli("events", "show", event_id, "-o", "json")).out
+    assert server.terminate() == 0
+    before = server.store.read_bytes()
+    assert good(server.cli("events", "show", event_id, "-o", "json")).out == shown
+    assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
+    assert good(server.cli("deliveries", "list", "-o", "json")).json["items"] == []
+    assert good(server.cli("verify", "--deep", "-o", "json")).json["violation_count"] == 0
+    assert "no server runs" in good(server.cli("status")).out
+    assert server.store.read_bytes() == before
+    for words in (["send", "LEAD", "-d", "{}"], ["events", "cancel", event_id, "-y"], ["apply"],
+                  ["destinations", "list"], ["destinations", "pause", "crm"], ["deliveries", "retry", event_id], ["tail"]):
+        got = server.cli(*words)
+        assert got.code == NO_SERVER and got.out == "" and "no server" in got.err, (words, got)
+
+
+def test_reads_of_a_store_that_a_kill_left_behind(serve):
+    server = serve()
+    ids = {server.send() for _ in range(5)}
+    server.kill()
+    assert set(good(server.cli("events", "list", "-o", "id")).out.split()) == ids
+    server.start()
+    assert {item["id"] for item in server.every("/v1/events")} == ids
+
+
+def test_before_the_first_start_there_is_nothing_to_read(folder):
+    (folder / "drumbeat.yaml").write_text("version: 1\n")
+    got = command(folder, "events", "list")
+    assert got.code == NO_SERVER and "there is no store" in got.err, got
+    assert not (folder / "data").exists()
+
+
+# Configurations.
+
+def test_check_names_every_mistake_with_its_place(folder):
+    (folder / "bad.yaml").write_text(BAD)
+    got = command(folder, "check", "bad.yaml")
+    assert got.code == CONFIG and got.out == ""
+    assert got.err.splitlines() == [
+        "bad.yaml:6:5: error E0204: unknown key 'limt' in destination 'mailgun'; did you mean 'limit'?",
+        "bad.yaml:7:14: error E0208: 'timeout' in destination 'mailgun' needs a unit: write '10s'",
+        "bad.yaml:11:11: error E0420: jq: unexpected end of the expression, in 'when' of route 'first'",
+        "bad.yaml:12:10: error E0311: route 'first' uses destination 'nowhere', which is not defined",
+        "4 errors, 0 warnings",
+    ]
+    found = command(folder, "check", "bad.yaml", "-o", "json")
+    assert found.code == CONFIG
+    assert [(one["code"], one["line"], one["column"]) for one in found.json] == [
+        ("E0204", 6, 5), ("E0208", 7, 14), ("E0420", 11, 11), ("E0311", 12, 10)]
+
+
+def test_check_of_what_is_no_yaml_and_of_what_is_missing(folder):
+    (folder / "drumbeat.yaml").write_text("version: 1\n  destinations: {\n")
+    got = command(folder, "check")
+    assert got.code == CONFIG and got.err.startswith("drumbeat.yaml:2:"), got
+    assert command(folder, "check", "none.yaml").code == CONFIG
+    (folder / "drumbeat.yaml").unlink()
+    assert command(folder, "check").code == CONFIG
+
+
+def test_serve_refuses_what_check_refuses(folder):
+    (folder / "drumbeat.yaml").write_text(BAD)
+    got = command(folder, "serve")
+    assert got.code == CONFIG
+    assert "drumbeat.yaml:6:5: error E0204: unknown key 'limt'" in got.err
+    assert not (folder / "data").exists()
+
+
+def test_where_the_configuration_is_looked_for(folder):
+    for name, kind in (("a", "A"), ("b", "B"), ("drumbeat", "C")):
+        (folder / f"{name}.yaml").write_text(f"version: 1\ntypes: [{kind}]\n")
+    assert command(folder, "check").out.startswith("drumbeat.yaml is valid")
+    assert command(folder, "check", env={"DRUMBEAT_CONFIG": "a.yaml"}).out.startswith("a.yaml is valid")
+    assert command(folder, "check", "-c", "b.yaml", env={"DRUMBEAT_CONFIG": "a.yaml"}).out.startswith("b.yaml is valid")
+
+
+def test_init_writes_what_check_takes_and_overwrites_nothing(folder):
+    assert good(command(folder, "init", "--yes", "new")).out == "wrote new/drumbeat.yaml\n"
+    good(command(folder, "check", "new/drumbeat.yaml"))
+    assert (folder / "new/secrets").stat().st_mode & 0o777 == 0o700
+    assert command(folder, "init", "--yes", "new").code == CONFLICT
+    assert command(folder, "init", "-n").out.startswith("# drumbeat.yaml") and not (folder / "drumbeat.yaml").exists()
+
+
+def route_to(receiver, path):
+    return {"destinations": {"crm": {"url": receiver.url(path), "allow_private": "true"}},
+            "routes": {"all": {"from": "LEAD", "to": ["crm"]}}}
+
+
+def test_apply_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
+    server = serve(**route_to(receiver, "/old"))
+    server.settled(server.send(), "COMPLETED")
+    server.configure(**route_to(receiver, "/new"))
+    dry = good(server.cli("apply", "-n", "-o", "json")).json
+    assert dry["applied"] is False and dry["changes"]
+    server.settled(server.send(), "COMPLETED")
+    assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 0)
+    assert good(server.cli("apply", "-o", "json")).json["applied"] is True
+    server.settled(server.send(), "COMPLETED")
+    assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 1)
+    assert good(server.cli("apply", "-o", "json")).json["changes"] == []
+    (server.folder / "drumbeat.yaml").write_text(BAD)
+    got = server.cli("apply")
+    assert got.code == CONFIG and "drumbeat.yaml:6:5: error E0204" in got.err and "not applied" in got.err
+    assert server.get("/v1/status").json["config_ok"] is False
+    server.settled(server.send(), "COMPLETED")
+    assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 2)
+
+
+def test_a_hangup_signal_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
+    server = serve(**route_to(receiver, "/old"))
+    (server.folder / "drumbeat.yaml").write_text(BAD)
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: "E0204" in server.text, "the log to say what is wrong")
+    server.settled(server.send(), "COMPLETED")
+    assert len(receiver.of("/old")) == 1
+    server.configure(**route_to(receiver, "/new"))
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: server.get("/v1/status").json["config_ok"], "the new one to be in force")
+    server.settled(server.send(), "COMPLETED")
+    assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (1, 1)
+
+
+def test_a_public_address_needs_a_key_first(folder):
+    server = Server(folder, server={"listen": "0.0.0.0:0"})
+    refused = server.cli("serve")
+    assert refused.code == CONFIG and "there is no API key" in refused.err and "0.0.0.0" in refused.err
+    key = good(server.cli("keys", "create", "--role", "ingest")).out.strip()
+    server.start()
+    assert server.post(event()).status == 401
+    server.key = key
+    assert server.post(event()).status == 200
+    assert server.get("/v1/events").status == 403
+    server.close()
+
+
+def test_serve_with_hold_takes_in_and_sends_nothing(serve, receiver):
+    server = serve("--hold", **route_to(receiver, "/crm"))
+    event_id = server.send()
+    until(lambda: server.event(event_id)["status"] == "PROCESSING", "the event to be routed")
+    assert server.delivery(event_id)["status"] == "PENDING" and server.get("/v1/status").json["hold"] is True
+    server.restart()
+    server.settled(event_id, "COMPLETED")
+
+
+def test_the_socket_is_its_owners_alone_and_the_environment_may_name_the_store(serve, folder):
+    store = folder / "other.db"
+    server = serve(env={"DB_DSN": str(store)})
+    good(server.cli("send", "LEAD", "-d", "{}"))
+    assert store.exists() and not server.store.exists()
+    assert (folder / "other.db.sock").stat().st_mode & 0o777 == 0o600
+    assert store.stat().st_mode & 0o077 == 0
+
+
+# What needs nothing.
+
+def test_demo_plays_its_story_and_every_step_happened(folder):
+    got = good(command(folder, "demo", "--script"))
+    assert got.out.startswith("drumbeat ") and "nothing leaves this machine" in got.out
+    words = [line.split()[1] for line in got.out.splitlines()[1:] if line.strip()]
+    assert {"event", "delivered", "retry", "duplicate", "conflict", "unknown", "found"} <= set(words)
+    assert list(folder.iterdir()) == []
+
+
+def test_version_help_explain_completion_and_schema(folder):
+    version = good(command(folder, "version", "-o", "json")).json
+    assert good(command(folder, "--version")).out == f"drumbeat {version['version']} ({version['commit']})\n"
+    assert "422" in good(command(folder, "explain", "E0502")).out
+    assert "300/15m" in good(command(folder, "explain", "destinations.*.limit")).out
+    for shell in ("bash", "zsh"):
+        assert "destinations" in good(command(folder, "completion", shell)).out
+    assert good(command(folder, "check", "--schema")).json["properties"]["version"]["const"] == 1
+    overview = good(command(folder, "help")).out
+    assert good(command(folder, "-h")).out == good(command(folder)).out == overview
+    assert good(command(folder, "send", "-h")).out == good(command(folder, "help", "send")).out
+    for noun in ("send", "events", "deliveries", "destinations", "routes", "keys", "verify", "apply"):
+        assert noun in overview and good(command(folder, "help", noun)).out
+
+
+def test_bash_takes_the_completion_script(folder):
+    script = good(command(folder, "completion", "bash")).out
+    asked = script + '\nCOMP_WORDS=(drumbeat dest); COMP_CWORD=1; _drumbeat; echo "${COMPREPLY[@]}"\n'
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["destinations"] and done.stderr == "", done
+
+
+def test_stdout_that_cannot_be_written_is_a_failure():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BINARY, "help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == FAILED and "No space left" in done.stderr
