@@ -186,17 +186,6 @@ static struct image *create(struct disk *disk, const char *path) {
     return &disk->images[i];
 }
 
-static struct image *create(struct disk *disk, const char *path) {
-    for (size_t i = 0; i < FILES_MAX; i++) {
-        struct image *image = &disk->images[i];
-        if (image->path[0]) continue;
-        image->size = image->durable_size = 0;
-        strncpy(image->path, path, PATH_MAX_ - 1);
-        return image;
-    }
-    return NULL;
-}
-
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags) {
     struct disk *disk = vfs->pAppData;
     const char *name = path ? path : "temporary";
