@@ -40,7 +40,8 @@ struct sample {
 
 struct bench {
     int poll_fd;
-    struct wire *senders[SENDERS];
+    uint16_t server_port;
+    struct wire *senders[SENDERS]; /* NULL = not connected: the server ends connections that nobody uses */
     struct sample *samples;
     int64_t start_us, gap_us, total;
     int64_t posted, answered, arrived, refused;
@@ -105,8 +106,10 @@ static int64_t post_due(struct bench *bench) {
     while (bench->posted < bench->total) {
         int64_t due_us = bench->start_us + bench->posted * bench->gap_us, now = now_us();
         if (due_us > now) return due_us - now;
-        while (next < SENDERS && bench->senders[next]->event >= 0) next++;
+        while (next < SENDERS && bench->senders[next] && bench->senders[next]->event >= 0) next++;
         if (next == SENDERS) return -1;
+        if (!bench->senders[next])
+            bench->senders[next] = watch(bench, socket_at(bench->server_port, false), false, true);
         post(bench, bench->senders[next]);
     }
     return -1;
@@ -135,6 +138,14 @@ static void note_arrival(struct bench *bench, const struct wire *wire, struct st
     if (send(wire->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) < 0) quit("answer");
 }
 
+static void drop(struct bench *bench, struct wire *wire) {
+    if (wire->event >= 0) quit("the server closed a connection before its answer");
+    for (size_t i = 0; i < SENDERS; i++)
+        if (bench->senders[i] == wire) bench->senders[i] = NULL;
+    close(wire->fd);
+    free(wire);
+}
+
 static void read_wire(struct bench *bench, struct wire *wire) {
     if (wire->door) {
         watch(bench, accept4(wire->fd, NULL, NULL, SOCK_CLOEXEC), false, false);
@@ -142,10 +153,8 @@ static void read_wire(struct bench *bench, struct wire *wire) {
     }
     ssize_t got = recv(wire->fd, wire->bytes + wire->used, ROOM - wire->used, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0 && wire->sender) quit("the server closed a connection");
     if (got <= 0) {
-        close(wire->fd);
-        free(wire);
+        drop(bench, wire);
         return;
     }
     wire->used += (size_t)got;
@@ -218,13 +227,12 @@ int main(int argc, char **argv) {
         return 2;
     }
     struct bench bench = {.poll_fd = epoll_create1(EPOLL_CLOEXEC),
+                          .server_port = (uint16_t)numbers[0],
                           .gap_us = US_PER_S / (int64_t)numbers[2],
                           .total = (int64_t)(numbers[2] * numbers[3])};
     bench.samples = calloc((size_t)bench.total, sizeof *bench.samples);
     if (!bench.samples) quit("calloc");
     watch(&bench, socket_at((uint16_t)numbers[1], true), true, false);
-    for (size_t i = 0; i < SENDERS; i++)
-        bench.senders[i] = watch(&bench, socket_at((uint16_t)numbers[0], false), false, true);
     bench.start_us = now_us();
     run(&bench);
     print_result(&bench);
