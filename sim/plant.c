@@ -30,7 +30,8 @@ static struct setup *load(struct plant *plant, struct str config, struct str con
 }
 
 static bool start_engine(struct plant *plant) {
-    if (plant->jq) jq_close(plant->jq);
+    if (plant->old_jq) jq_close(plant->old_jq);
+    plant->old_jq = plant->jq; /* reads the answers of what flies */
     plant->jq = NULL;
     plant->evaluator = (struct evaluator){0};
     if (plant->setup->program.n == 0) return true;
@@ -143,6 +144,7 @@ void plant_end(struct plant *plant) {
     plant->world->dead = true;
     drop_all(plant);
     if (plant->jq) jq_close(plant->jq);
+    if (plant->old_jq) jq_close(plant->old_jq);
     setup_free(plant->setup);
     setup_free(plant->old_setup);
     arena_free(&plant->arena);

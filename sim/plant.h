@@ -9,7 +9,7 @@ struct plant {
     struct world *world;
     struct arena arena; /* configuration texts and problems */
     struct setup *setup, *old_setup;
-    struct jq *jq;
+    struct jq *jq, *old_jq;
     struct evaluator evaluator;
     struct sql_driver driver;
     bool driver_open;
