@@ -23,9 +23,7 @@ MAIN_C = """#include <stdio.h>
 int sum(int a, int b);
 int main(int argc, char **argv) {
     if (argc == 3 && !strcmp(argv[1], "--scenarios")) {
-        if (sum(0, 4) == 4) return 0;
-        puts("not ok small-sum: 4");
-        return 1;
+        return sum(0, 4) != 4 || SOUND;
     }
     for (int seed = atoi(argv[4]), end = seed + atoi(argv[2]); seed < end; seed++)
         if (seed == 7 && sum(1, 2) != 3) {
@@ -38,7 +36,7 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
-PATCH = """Text.
+PATCH = """A sum is wrong: {finder} must find it.
 
 --- a/src/sum.{ext}
 +++ b/src/sum.{ext}
@@ -47,12 +45,12 @@ PATCH = """Text.
 +{new}
 """
 BUGS = {
-    "by-seed": ("c", 3, "    return a +", "    return a -", "found by-seed: I5 at seed 7"),
-    "by-statement": ("def", 1, "b;", "b + 1;", "found by-statement: I5 at seed 7"),
-    "by-scenario": ("def", 1, "b;", "(b == 4 ? 5 : b);", "found by-scenario: scenario small-sum"),
-    "not-seen": ("def", 1, "b;", "(b == 8 ? 5 : b);", "NOT FOUND not-seen"),
-    "stale": ("def", 1, "c;", "d;", "NOT PLANTED stale: patch failed:"),
-    "no-program": ("def", 1, "b;", "b;;x", "NOT PLANTED no-program: cc failed:"),
+    "by-seed": ("I5", "c", 3, "    return a +", "    return a -", "found by-seed: I5 at seed 7"),
+    "by-statement": ("I5", "def", 1, "b;", "b + 1;", "found by-statement: I5 at seed 7"),
+    "by-scenario": ("scenario small-sum", "def", 1, "b;", "(b == 4 ? 5 : b);", "found by-scenario: scenario small-sum"),
+    "not-seen": ("I5", "def", 1, "b;", "(b == 8 ? 5 : b);", "NOT FOUND not-seen"),
+    "stale": ("I5", "def", 1, "c;", "d;", "NOT PLANTED stale: patch failed:"),
+    "no-program": ("I5", "def", 1, "b;", "b;;x", "NOT PLANTED no-program: cc failed:"),
 }
 
 
@@ -69,8 +67,8 @@ def make(folder, always_fails):
 
 
 def run(folder, name, seeds):
-    ext, line, old, new, _ = BUGS[name]
-    (folder / f"sim/bugs/{name}.patch").write_text(PATCH.format(ext=ext, line=line, old=old, new=new))
+    finder, ext, line, old, new, _ = BUGS[name]
+    (folder / f"sim/bugs/{name}.patch").write_text(PATCH.format(finder=finder, ext=ext, line=line, old=old, new=new))
     result = subprocess.run([sys.executable, "tools/bugs.py", name, "--seeds", str(seeds)], cwd=folder, text=True,
                             capture_output=True, check=False)
     assert not result.stderr
@@ -87,20 +85,21 @@ def small_program(tmp_path_factory):
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_told(small, name):
     code, lines = run(small, name, seeds=20)
-    found = BUGS[name][4].startswith("found")
-    assert lines[0].startswith(BUGS[name][4])
+    found = BUGS[name][5].startswith("found")
+    assert lines[0].startswith(BUGS[name][5])
     assert lines[-1] == ("1 passed, 0 failed" if found else "0 passed, 1 failed")
     assert code == (0 if found else 1)
 
 
-def test_what_fails_in_the_sound_program_too_finds_nothing(tmp_path):
+@pytest.mark.parametrize("name", ["not-seen", "by-scenario"])
+def test_what_fails_in_the_sound_program_too_finds_nothing(tmp_path, name):
     make(tmp_path, always_fails=True)
-    code, lines = run(tmp_path, "not-seen", seeds=20)
-    assert (code, lines[0]) == (1, "NOT FOUND not-seen")
+    code, lines = run(tmp_path, name, seeds=20)
+    assert (code, lines[0]) == (1, f"NOT FOUND {name}")
 
 
-def test_only_so_many_seeds_are_run_before_the_scenarios(small):
-    assert run(small, "by-seed", seeds=6)[1][0].startswith("found by-seed: scenario small-sum (")
+def test_only_so_many_seeds_are_run(small):
+    assert run(small, "by-seed", seeds=6)[1][0] == "NOT FOUND by-seed"
 
 
 def test_a_bug_that_is_not_there_is_a_mistake(small):
