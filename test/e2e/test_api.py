@@ -12,6 +12,9 @@ SCHEMAS = OPENAPI["components"]["schemas"]
 DATE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
 
+WORDS = set("type properties required additionalProperties items enum const oneOf pattern minLength maxLength format "
+            "description".split())
+
 
 # A validator for the words that docs/openapi.json uses; an unknown word is a mistake of the page.
 
@@ -24,8 +27,7 @@ def problems(schema, value, at=""):
     """What is wrong with a value, each with its place. Members that the schema does not name are wrong too."""
     if "$ref" in schema:
         return problems(SCHEMAS[schema["$ref"].rsplit("/", 1)[1]], value, at)
-    unknown = set(schema) - {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "oneOf",
-                             "pattern", "minLength", "maxLength", "format", "description"}
+    unknown = set(schema) - WORDS
     assert not unknown, f"{at}: the page uses {unknown}"
     found = []
     if "oneOf" in schema and sum(not problems(one, value, at) for one in schema["oneOf"]) != 1:
@@ -49,8 +51,8 @@ def object_problems(schema, value, at):
     known = schema.get("properties", {})
     missing = [f"{at}: no {name}" for name in schema.get("required", []) if name not in value]
     extra = [f"{at}: {name} is not on the page" for name in value if known and name not in known]
-    inner = [problem for name in known if name in value for problem in problems(known[name], value[name], f"{at}/{name}")]
-    return missing + extra + inner
+    inner = [problems(known[name], value[name], f"{at}/{name}") for name in known if name in value]
+    return missing + extra + [problem for found in inner for problem in found]
 
 
 def test_the_validator_finds_what_is_wrong():
@@ -192,14 +194,16 @@ def test_status_verify_and_apply(world):
     assert set(status) == set(SCHEMAS["Status"]["properties"])
     found = ask(world, "GET", "/v1/verify?deep=true").json
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
-    assert ask(world, "POST", "/v1/config/apply", {"dry": True}).json == {"valid": True, "applied": False, "changes": []}
+    applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
+    assert applied == {"valid": True, "applied": False, "changes": []}
 
 
 def test_wrong_values_of_a_request(world):
-    for path in ("/v1/events?limit=x", "/v1/events?status=DONE", "/v1/deliveries?event_id=x", "/v1/deliveries?since=soon",
-                 "/v1/audit?cursor=-1"):
+    for path in ("/v1/events?limit=x", "/v1/events?status=DONE", "/v1/deliveries?event_id=x",
+                 "/v1/deliveries?since=soon", "/v1/audit?cursor=-1"):
         assert ask(world, "GET", path).status == 400, path
-    for path in (f"/v1/deliveries/{world['failed']}/resolve", "/v1/destinations/good/pause", "/v1/keys", "/v1/config/apply"):
+    for path in (f"/v1/deliveries/{world['failed']}/resolve", "/v1/destinations/good/pause", "/v1/keys",
+                 "/v1/config/apply"):
         assert ask(world, "POST", path, []).status == 400, path
     assert ask(world, "POST", "/v1/destinations/good/pause", {"for": "long"}).pointers == ["/for"]
     assert ask(world, "POST", f"/v1/deliveries/{world['failed']}/resolve", {"as": "lost"}).pointers == ["/as"]

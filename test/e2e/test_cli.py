@@ -243,7 +243,7 @@ def test_routes_test_prints_the_requests_and_sends_none(world):
 
 
 def test_declined(serve):
-    server = serve(destinations={"crm": {"url": "https://example.com/"}}, routes={"all": {"from": "LEAD", "to": ["crm"]}})
+    server = serve()
     event_id = server.send(scheduled_at="2099-01-01T00:00:00Z")
     assert in_terminal(server, b"n\n", "events", "cancel", event_id) == DECLINED
     assert server.event(event_id)["status"] == "PENDING"
@@ -269,8 +269,9 @@ def start(server, *arguments):
     """The process, and the file that both its outputs go to."""
     talk = server.folder / "talk"
     with open(talk, "wb") as file:
-        return subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                env=environment(server.folder)), talk
+        process = subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdin=subprocess.DEVNULL, stdout=file,
+                                   stderr=file, env=environment(server.folder))
+    return process, talk
 
 
 def test_tail_shows_what_comes_in_and_goes_out(world):
@@ -301,7 +302,8 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
     assert "no server runs" in good(server.cli("status")).out
     assert server.store.read_bytes() == before
     for words in (["send", "LEAD", "-d", "{}"], ["events", "cancel", event_id, "-y"], ["apply"],
-                  ["destinations", "list"], ["destinations", "pause", "crm"], ["deliveries", "retry", event_id], ["tail"]):
+                  ["destinations", "list"], ["destinations", "pause", "crm"], ["deliveries", "retry", event_id],
+                  ["tail"]):
         got = server.cli(*words)
         assert got.code == NO_SERVER and got.out == "" and "no server" in got.err, (words, got)
 
