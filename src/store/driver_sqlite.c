@@ -12,11 +12,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What a checkpoint in a busy spell moves at most: about 15 ms, which the answers of that moment wait for. */
 #define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
@@ -414,12 +416,19 @@ static enum err open_error(const struct sqlite_driver *driver, enum err err) {
     return code == SQLITE_NOTADB && ours ? ERR_STORE_CORRUPT : err;
 }
 
+/* SQLite would let everybody read what it makes; its log takes the file's mode. */
+static void make_private(struct str path, struct arena *arena) {
+    int fd = open(str_dup(arena, path).p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd); /* if not, SQLite says why */
+}
+
 static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,
                           struct str *ret_problem) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* refused, without harm, once SQLite is in use */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (!options->read_only && !options->vfs) make_private(options->path, arena);
     if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags, options->vfs))
         return driver_failed(driver);
     return options->read_only ? open_reader(driver, arena, ret_problem)
