@@ -75,12 +75,14 @@ static void a_definite_answer_ends_the_doubt(void **state) {
     struct given g = given(OUTCOME_DONE);
     g.delivery.in_doubt = true;
     assert_false(settle(&g).in_doubt);
+    arena_free(&g.arena);
     g = given(OUTCOME_FAILED);
     g.delivery.in_doubt = true;
     assert_int_equal(settle(&g).status, DELIVERY_FAILED);
     assert_false(settle(&g).in_doubt);
     g.outcome.http_status = 0; /* refused here: says nothing of the earlier one */
     assert_held(settle(&g), "an earlier attempt may have had its effect; 503 Service Unavailable; " HELP, 0);
+    arena_free(&g.arena);
     g = given_lookup(OUTCOME_ABSENT);
     g.delivery.in_doubt = true;
     assert_int_equal(settle(&g).status, DELIVERY_PENDING);
