@@ -12,6 +12,8 @@ is `N passed, N failed`.
 """
 import argparse
 import concurrent.futures
+import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -24,6 +26,7 @@ import tempfile
 import time
 
 SEEDS = 200
+SHOWN_LINES = 20     # of what patch, compiler or linker say
 SEEDS_AT_ONCE = 10  # the first few find most; a program that dies tells where by the last one it began
 LIMIT_S = 60        # of one call of simulate
 TOUCHED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
@@ -40,7 +43,8 @@ def call(command, folder):
     result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors="replace", check=False)
     if result.returncode:
-        raise Trouble(f"{command[0]} failed:\n{result.stdout}")
+        shown = "\n".join(result.stdout.splitlines()[:SHOWN_LINES])
+        raise Trouble(f"{command[0]} failed:\n{shown}")
     return result.stdout
 
 
@@ -55,6 +59,13 @@ class Build:
         self.commands = {os.path.relpath(os.path.join(e["directory"], e["file"])): shlex.split(e["command"])
                          for e in entries if "drumbeat-core" in e["output"]}
         self.link = shlex.split(call(["ninja", "-t", "commands", "simulate"], folder).splitlines()[-1])
+
+    @contextlib.contextmanager
+    def kept(self):
+        """Nobody builds anew meanwhile: ./dev takes the same lock."""
+        with open(os.path.join(self.folder, "dev.lock"), "a", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
 
     def compile(self, source, copy, objects):
         """The object of a source's patched copy; what else the patch touches is included from beside it."""
@@ -94,7 +105,8 @@ def plant(build, patch, folder):
         shutil.copy(name, os.path.join(folder, name))
     call(["patch", "-p1", "--no-backup-if-mismatch", "-i", os.path.abspath(patch)], folder)
     program = os.path.join(folder, "simulate")
-    build.link_over([build.compile(source, folder, folder) for source in sorted(sources)], program)
+    with build.kept():
+        build.link_over([build.compile(source, folder, folder) for source in sorted(sources)], program)
     return program
 
 
