@@ -81,7 +81,7 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
         }
         options.host = str_sub(server->options.listen, 0, colon - 1);
         if (str_starts(options.host, STR("[")) && str_ends(options.host, STR("]")))
-            options.host = str_sub(options.host, 1, options.host.n - 1);
+            options.host = str_sub(options.host, 1, options.host.n - 2);
         options.port = (uint16_t)port;
     }
     server->listen_host = options.host;
