@@ -73,8 +73,6 @@ struct receiver *world_receiver(struct world *world, struct str name) {
     assert(world->receiver_count < RECEIVERS_MAX && name.n < sizeof world->receivers[0].name);
     struct receiver *receiver = &world->receivers[world->receiver_count++];
     memcpy(receiver->name, name.p, name.n);
-    receiver->sends = calloc(SENDS_MAX, sizeof *receiver->sends);
-    assert(receiver->sends);
     return receiver;
 }
 
@@ -209,13 +207,23 @@ static struct behaviour next_behaviour(struct world *world, struct receiver *rec
     return behaviour;
 }
 
+static struct send *next_send(struct receiver *receiver) {
+    assert(receiver->send_count < SENDS_MAX);
+    if (receiver->send_count == receiver->send_room) {
+        receiver->send_room = receiver->send_room ? 2 * receiver->send_room : 64;
+        receiver->sends = realloc(receiver->sends, receiver->send_room * sizeof *receiver->sends);
+        assert(receiver->sends);
+    }
+    return &receiver->sends[receiver->send_count];
+}
+
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct world *world = self;
     if (!step(world)) return;
     struct receiver *receiver = receiver_of(world, outgoing);
     bool lookup = str_eq(outgoing->method, STR("GET"));
-    assert(receiver->send_count < SENDS_MAX && world->under_way_count < WORLD_FLIGHT_MAX);
-    struct send *send = &receiver->sends[receiver->send_count];
+    assert(world->under_way_count < WORLD_FLIGHT_MAX);
+    struct send *send = next_send(receiver);
     *send = (struct send){.started_us = world->now_us, .lookup = lookup, .number = receiver->send_count++, .items = 1};
     copy_text(send->key, sizeof send->key, outgoing_value(outgoing, STR("Idempotency-Key")));
     copy_text(send->event, sizeof send->event, outgoing_value(outgoing, STR("X-Drumbeat-Event")));

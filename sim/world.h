@@ -47,7 +47,7 @@ struct receiver {
     struct behaviour *script; /* scenarios: used in turn, the last one stays */
     size_t script_count, script_next;
     struct send *sends;
-    size_t send_count, in_flight, in_flight_max;
+    size_t send_count, send_room, in_flight, in_flight_max;
     int64_t forget_us; /* effects are seen by lookups only this long after */
 };
 
