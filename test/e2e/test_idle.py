@@ -51,7 +51,7 @@ def watch(server):
     """Wake-ups, bytes written and ticks of processor time in WATCHED_S seconds."""
     before = (*used(server.pid), cpu_ticks(server.pid))
     time.sleep(WATCHED_S)
-    return [now - then at this moment, then in zip((*used(server.pid), cpu_ticks(server.pid)), before)]
+    return [last - first for last, first in zip((*used(server.pid), cpu_ticks(server.pid)), before)]
 
 
 def test_an_idle_server_writes_nothing_and_hardly_wakes(serve):
