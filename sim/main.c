@@ -14,8 +14,15 @@ static int usage(void) {
     return 2;
 }
 
-static int one_seed(uint64_t seed) {
-    struct verdict verdict = run_seed(seed, false);
+static struct verdict run_alone(uint64_t seed, bool lying_disk) {
+    struct ready ready = {0};
+    struct verdict verdict = run_seed(seed, lying_disk, &ready);
+    ready_free(&ready);
+    return verdict;
+}
+
+static int one_seed(uint64_t seed, bool lying_disk) {
+    struct verdict verdict = run_alone(seed, lying_disk);
     printf("seed %llu  hash %016llx  %llu events  %llu sends  %llu deaths  %llu seam calls  %.1f h of virtual time\n",
            (unsigned long long)seed, (unsigned long long)verdict.hash, (unsigned long long)verdict.events,
            (unsigned long long)verdict.sends, (unsigned long long)verdict.deaths, (unsigned long long)verdict.calls,
@@ -24,14 +31,14 @@ static int one_seed(uint64_t seed) {
     return verdict.failed;
 }
 
-static bool passes(uint64_t seed, bool lying_disk) {
-    struct verdict verdict = run_seed(seed, lying_disk);
+static bool passes(uint64_t seed, bool lying_disk, struct ready *ready) {
+    struct verdict verdict = run_seed(seed, lying_disk, ready);
     if (verdict.failed) {
         printf("seed %llu: %s violated: %s     again: ./dev simulate %llu\n", (unsigned long long)seed, verdict.rule,
                verdict.text, (unsigned long long)seed);
         return false;
     }
-    if (seed % REPEAT_EACH == 0 && run_seed(seed, lying_disk).hash != verdict.hash) {
+    if (seed % REPEAT_EACH == 0 && run_alone(seed, lying_disk).hash != verdict.hash) {
         printf("seed %llu: I22 violated: a second run has another hash\n", (unsigned long long)seed);
         return false;
     }
@@ -39,16 +46,18 @@ static bool passes(uint64_t seed, bool lying_disk) {
 }
 
 static int many_seeds(uint64_t from, uint64_t count, bool lying_disk) {
+    struct ready ready = {0};
     uint64_t failed = 0;
     bool terminal = isatty(2);
     for (uint64_t seed = from; seed < from + count; seed++) {
-        failed += !passes(seed, lying_disk);
+        failed += !passes(seed, lying_disk, &ready);
         if (terminal)
             fprintf(stderr, "\r%llu of %llu seeds, %llu failed ", (unsigned long long)(seed - from + 1),
                     (unsigned long long)count, (unsigned long long)failed);
         fflush(stdout);
     }
     if (terminal) fputs("\n", stderr);
+    ready_free(&ready);
     printf("simulated %llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failed);
     printf("%llu passed, %llu failed\n", (unsigned long long)(count - failed), (unsigned long long)failed);
     return failed > 0;
@@ -68,10 +77,10 @@ int main(int argc, char **argv) {
         else if (str_eq(word, STR("--from")) && str_to_u64(value, &from))
             i++;
         else if (str_eq(word, STR("--hash")) && str_to_u64(value, &seed)) {
-            printf("%016llx\n", (unsigned long long)run_seed(seed, false).hash);
+            printf("%016llx\n", (unsigned long long)run_alone(seed, false).hash);
             return 0;
         } else if (!str_to_u64(word, &seed))
             return usage();
     }
-    return count ? many_seeds(from, count, lying_disk) : one_seed(seed);
+    return count ? many_seeds(from, count, lying_disk) : one_seed(seed, lying_disk);
 }

@@ -45,6 +45,28 @@ bool plant_load(struct plant *plant, struct str config, struct str connector) {
     return plant->setup && start_engine(plant);
 }
 
+bool plant_load_once(struct plant *plant, struct ready *ready, struct str config, struct str connector) {
+    if (!ready->setup) return plant_load(plant, config, connector);
+    plant->setup = ready->setup;
+    plant->jq = ready->jq;
+    plant->evaluator = ready->evaluator;
+    *ready = (struct ready){0};
+    return true;
+}
+
+/* Not where another configuration took its place. */
+void plant_keep(struct plant *plant, struct ready *ready) {
+    if (plant->old_setup) return;
+    *ready = (struct ready){plant->setup, plant->jq, plant->evaluator};
+    plant->setup = NULL;
+    plant->jq = NULL;
+}
+
+void ready_free(struct ready *ready) {
+    if (ready->jq) jq_close(ready->jq);
+    setup_free(ready->setup);
+}
+
 bool plant_apply(struct plant *plant, struct str config, struct str connector) {
     struct setup *setup = load(plant, config, connector);
     if (!setup) return false;

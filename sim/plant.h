@@ -5,6 +5,13 @@
 
 #include "sim/world.h"
 
+/* A configuration with its engine, read once and run many times. Zeros = none yet. */
+struct ready {
+    struct setup *setup;
+    struct jq *jq;
+    struct evaluator evaluator;
+};
+
 struct plant {
     struct world *world;
     struct arena arena; /* configuration texts and problems */
@@ -22,6 +29,11 @@ struct plant {
 
 /* false: *ret_problem says what is wrong with the configuration. The configuration's receivers are http://NAME.test/ */
 bool plant_load(struct plant *plant, struct str config, struct str connector);
+/* The same, taken out of ready where it has one; and put back for the next plant, before plant_end. Always the same
+ * configuration. */
+bool plant_load_once(struct plant *plant, struct ready *ready, struct str config, struct str connector);
+void plant_keep(struct plant *plant, struct ready *ready);
+void ready_free(struct ready *ready);
 /* A new configuration in force, as `apply` does. */
 bool plant_apply(struct plant *plant, struct str config, struct str connector);
 /* Turns and waits until the moment; dies and starts again on the way as the world says. false: it does not start, or

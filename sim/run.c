@@ -225,7 +225,7 @@ static void play(struct run *run) {
     oracle_end(run->oracle);
 }
 
-struct verdict run_seed(uint64_t seed, bool lying_disk) {
+struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     struct verdict verdict = {0};
     struct run *run = calloc(1, sizeof *run);
     struct oracle *oracle = calloc(1, sizeof *oracle);
@@ -244,7 +244,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk) {
     disk_lie(world->disk, lying_disk);
     draw_facts(run);
     draw_faults(run);
-    if (plant_load(&run->plant, STR(config), STR(connector)))
+    if (plant_load_once(&run->plant, ready, STR(config), STR(connector)))
         play(run);
     else
         oracle_fail(oracle, "config", "%.*s", STR_ARG(run->plant.problem));
@@ -254,6 +254,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk) {
     verdict.virtual_us = world->now_us - WORLD_START_US;
     for (size_t i = 0; i < world->receiver_count; i++) verdict.sends += world->receivers[i].send_count;
     verdict.events = oracle->fact_count;
+    plant_keep(&run->plant, ready);
     plant_end(&run->plant);
     world_free(world);
     free(oracle);

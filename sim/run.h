@@ -12,6 +12,7 @@ struct verdict {
     uint64_t hash, calls, deaths, sends, events;
     int64_t virtual_us;
 };
-struct verdict run_seed(uint64_t seed, bool lying_disk);
+/* ready keeps the configuration for the next seed. */
+struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready);
 
 #endif

@@ -227,26 +227,6 @@ static bool play_step(struct player *player, struct str line) {
 
 /* ---- blocks ---- */
 
-static bool load(struct player *player, struct str config) {
-    struct plant *plant = &player->plant;
-    struct ready *ready = player->ready;
-    if (!ready->setup) return plant_load(plant, config, player->connector);
-    plant->setup = ready->setup;
-    plant->jq = ready->jq;
-    plant->evaluator = ready->evaluator;
-    *ready = (struct ready){0};
-    return true;
-}
-
-/* Kept for the next play, unless another one took its place. */
-static void unload(struct player *player) {
-    struct plant *plant = &player->plant;
-    if (plant->old_setup) return;
-    *player->ready = (struct ready){plant->setup, plant->jq, plant->evaluator};
-    plant->setup = NULL;
-    plant->jq = NULL;
-}
-
 static bool play_block(struct player *player, struct str name, struct str text) {
     struct str config = str_fmt(&player->arena, "version: 1\nstore: drumbeat.db\n%.*s", STR_ARG(text));
     bool good;
@@ -255,7 +235,7 @@ static bool play_block(struct player *player, struct str name, struct str text) 
         return true;
     }
     if (str_eq(name, STR("config")))
-        good = load(player, config);
+        good = plant_load_once(&player->plant, player->ready, config, player->connector);
     else if (str_eq(name, STR("apply")))
         good = plant_apply(&player->plant, config, player->connector);
     else
@@ -312,7 +292,7 @@ static bool play_once(struct str text, uint64_t die_at, bool insists, struct rea
             str_fmt(arena, "line %zu, dying at call %llu: %s", line, (unsigned long long)die_at, player->problem);
     else if (!good)
         *ret_problem = str_fmt(arena, "line %zu: %s", line, player->problem);
-    unload(player);
+    plant_keep(&player->plant, ready);
     plant_end(&player->plant);
     world_free(player->world);
     hasher_free(player->hasher);
@@ -330,8 +310,7 @@ static bool play_text(struct str text, struct arena *arena, struct str *ret_prob
     bool good = play_once(text, 0, everywhere, &ready, arena, &calls, ret_problem);
     for (uint64_t i = 1; good && everywhere && i <= calls && i <= DEATHS_MAX; i++)
         good = play_once(text, i, true, &ready, arena, &ignored, ret_problem);
-    if (ready.jq) jq_close(ready.jq);
-    setup_free(ready.setup);
+    ready_free(&ready);
     return good;
 }
 

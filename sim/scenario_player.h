@@ -25,13 +25,6 @@ struct actor {
     struct str last_body;
 };
 
-/* A configuration that is read once and played many times. */
-struct ready {
-    struct setup *setup; /* NULL = none yet */
-    struct jq *jq;
-    struct evaluator evaluator;
-};
-
 struct player {
     struct plant plant;
     struct ready *ready;
