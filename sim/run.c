@@ -136,7 +136,7 @@ static void draw_facts(struct run *run) {
         struct fact *fact = &oracle->facts[i];
         fact->conflicting = true;
         fact->of = i - 1;
-        fact->post_us = WORLD_START_US + FAULTS_US; /* when the first is surely there */
+        fact->post_us = WORLD_START_US + FAULTS_US;
         memcpy(fact->key, oracle->facts[i - 1].key, sizeof fact->key);
     }
 }
@@ -163,6 +163,7 @@ static int64_t next_post(struct run *run, size_t *ret_fact) {
         const struct fact *fact = &run->oracle->facts[i];
         bool again = fact->acked && fact->posts < 2 && i % 7 == 0;
         if (fact->acked && !again) continue;
+        if (fact->conflicting && !run->oracle->facts[fact->of].acked) continue; /* the first is surely there */
         int64_t at_us = fact->posted_us ? fact->posted_us + CLIENT_US : fact->post_us;
         if (at_us < next_us) {
             next_us = at_us;
