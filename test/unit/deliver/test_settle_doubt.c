@@ -55,6 +55,7 @@ static void doubt_stays_until_a_definite_answer(void **state) {
     struct given g = given(OUTCOME_UNKNOWN);
     assert_true(settle_unknown(&g, "").in_doubt);
     assert_true(settle_unknown(&g, "lookup").in_doubt);
+    arena_free(&g.arena);
     g = given(OUTCOME_RETRY);
     assert_false(settle(&g).in_doubt);
     g.delivery.in_doubt = true;
