@@ -67,13 +67,9 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
 static bool held_late(struct turn *turn, const struct delivery *delivery, size_t desk) {
     if (!delivery->late_us || delivery->looking_up || turn->now_us <= delivery->late_us) return false;
     struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true};
-    struct settled held = {.status = DELIVERY_HELD,
-                           .due_us = delivery->due_us,
-                           .retry_count = delivery->retry_count,
-                           .first_sent_us = delivery->first_sent_us,
-                           .in_doubt = delivery->in_doubt,
-                           .last_error = str_fmt(turn->arena, "late: was to leave by %.*s",
-                                                 STR_ARG(when_str(turn->arena, delivery->late_us)))};
+    struct settled held = settled_as(delivery, DELIVERY_HELD);
+    held.last_error =
+        str_fmt(turn->arena, "late: was to leave by %.*s", STR_ARG(when_str(turn->arena, delivery->late_us)));
     turn_settlement(turn, delivery, desk, &outcome, &held);
     return true;
 }
@@ -99,13 +95,8 @@ static enum err leave_set(struct turn *turn, struct delivery **set, size_t count
 /* Claimed, but there is no call left for it in this turn: the lease goes back, nothing is spent. */
 static void hand_back(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true, .http_status = delivery->last_status};
-    struct settled back = {.status = delivery->looking_up ? DELIVERY_UNKNOWN : DELIVERY_PENDING,
-                           .due_us = delivery->due_us,
-                           .retry_count = delivery->retry_count,
-                           .first_sent_us = delivery->first_sent_us,
-                           .in_doubt = delivery->in_doubt,
-                           .last_error = delivery->last_error,
-                           .keep_batch = true};
+    struct settled back = settled_as(delivery, delivery->looking_up ? DELIVERY_UNKNOWN : DELIVERY_PENDING);
+    back.keep_batch = true;
     turn_settlement(turn, delivery, desk, &outcome, &back);
     deliver_due(turn->loop->deliver, desk, delivery->due_us);
 }

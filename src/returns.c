@@ -60,14 +60,17 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
     };
 }
 
-/* The destination's memory of one call: its limiter, breaker and pause. Staged until the commit. */
-static void learn(struct turn *turn, size_t desk, const struct outcome *outcome, const struct settled *settled) {
+/* The destination's memory of one call: its limiter, breaker and pause. Staged until the commit. Any item of a batch
+ * may pause the account; for the rest the first one speaks. */
+static void learn(struct turn *turn, size_t desk, const struct outcome *outcome, const struct settled *settled,
+                  bool speaks_for_the_call) {
     struct deliver *deliver = turn->loop->deliver;
     if (desk == SIZE_MAX) return;
+    if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
+    if (!speaks_for_the_call) return;
     if (settled->counts_as_trouble || settled->counts_as_good)
         deliver_record(deliver, desk, turn->now_us, settled->counts_as_good);
     if (outcome->quiet_until_us) deliver_quiet(deliver, desk, outcome->quiet_until_us, turn->now_us);
-    if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
 }
 
 /* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. Doubt keeps its
@@ -78,10 +81,7 @@ static void settle_one(struct turn *turn, const struct delivery *delivery, const
     struct settled settled = settle_outcome(delivery, outcome, settings, turn->now_us, &loop->rng, turn->arena);
     settled.keep_batch = settled.keep_batch && (in_step || outcome->class == OUTCOME_UNKNOWN);
     turn_settlement(turn, delivery, desk, outcome, &settled);
-    if (speaks_for_the_call)
-        learn(turn, desk, outcome, &settled);
-    else if (outcome->pause && desk != SIZE_MAX)
-        deliver_pause(loop->deliver, desk, 0, outcome->error);
+    learn(turn, desk, outcome, &settled, speaks_for_the_call);
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
@@ -132,12 +132,10 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
         settle_one(turn, delivery, settings, desk, &outcome, false, true);
         return;
     }
-    struct settled held = {.status = DELIVERY_HELD,
-                           .due_us = turn->now_us,
-                           .retry_count = delivery->retry_count,
-                           .first_sent_us = delivery->first_sent_us,
-                           .in_doubt = true,
-                           .last_error = STR("unknown outcome, and the destination is no longer configured")};
+    struct settled held = settled_as(delivery, DELIVERY_HELD);
+    held.due_us = turn->now_us;
+    held.in_doubt = true;
+    held.last_error = STR("unknown outcome, and the destination is no longer configured");
     turn_settlement(turn, delivery, SIZE_MAX, &outcome, &held);
 }
 

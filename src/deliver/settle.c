@@ -290,3 +290,12 @@ enum on_unknown settle_policy(const struct destination_settings *settings, struc
     if (word != ON_UNKNOWN_DEFAULT) return word;
     return traits ? traits->on_unknown : ON_UNKNOWN_HOLD;
 }
+
+struct settled settled_as(const struct delivery *delivery, enum delivery_status status) {
+    return (struct settled){.status = status,
+                            .due_us = delivery->due_us,
+                            .retry_count = delivery->retry_count,
+                            .first_sent_us = delivery->first_sent_us,
+                            .in_doubt = delivery->in_doubt,
+                            .last_error = delivery->last_error};
+}

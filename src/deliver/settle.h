@@ -50,6 +50,8 @@ struct settled {
 struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome,
                               const struct destination_settings *settings, int64_t now_us, struct rng *rng,
                               struct arena *arena);
+/* As it stands but for its status: for what becomes of a delivery without an attempt. */
+struct settled settled_as(const struct delivery *delivery, enum delivery_status status);
 /* What is in force for this action: the destination's word (where the action can do it), else the connector's. */
 enum on_unknown settle_policy(const struct destination_settings *settings, struct str action);
 
