@@ -24,12 +24,14 @@ void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…
 void encode_text(struct buf *buf, const char *name, struct str text);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
-/* limit and cursor of a list. */
+/* limit and cursor of a list, and the moments it lies between (0 = open). */
 struct page {
     size_t limit;
     int64_t cursor;
+    int64_t since_us, until_us;
 };
-bool read_page(struct call *call, struct page *ret_page); /* false: refused */
+bool read_page(struct call *call, struct page *ret_page);   /* false: refused */
+bool read_window(struct call *call, struct page *ret_page); /* since and until too */
 /* The path's id, whole or a unique prefix; false: refused. by_prefix is one of query.h's. */
 bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
              struct uuid *ret_id, enum err *ret_err);

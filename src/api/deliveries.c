@@ -19,9 +19,9 @@ static bool read_query(struct call *call, struct delivery_query *query) {
         return false;
     }
     query->destination = request_query(request, STR("destination"), call->arena);
-    if (!serve_instant(call, "since", &query->since_us) || !serve_instant(call, "until", &query->until_us))
-        return false;
-    if (!read_page(call, &page)) return false;
+    if (!read_window(call, &page)) return false;
+    query->since_us = page.since_us;
+    query->until_us = page.until_us;
     query->limit = page.limit;
     query->cursor = page.cursor;
     return true;

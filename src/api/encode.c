@@ -107,7 +107,15 @@ bool read_page(struct call *call, struct page *ret_page) {
     int64_t limit, cursor;
     if (!serve_number(call, "limit", 50, QUERY_LIMIT_MAX, &limit)) return false;
     if (!serve_number(call, "cursor", 0, INT64_MAX, &cursor)) return false;
-    *ret_page = (struct page){limit ? (size_t)limit : 1, cursor};
+    *ret_page = (struct page){.limit = limit ? (size_t)limit : 1, .cursor = cursor};
+    return true;
+}
+
+bool read_window(struct call *call, struct page *ret_page) {
+    struct page page;
+    if (!read_page(call, &page)) return false;
+    if (!serve_instant(call, "since", &page.since_us) || !serve_instant(call, "until", &page.until_us)) return false;
+    *ret_page = page;
     return true;
 }
 

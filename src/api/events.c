@@ -41,9 +41,9 @@ static bool read_query(struct call *call, struct event_query *query) {
     if (status.n) query->status = (int)parsed;
     query->type = request_query(request, STR("type"), call->arena);
     query->source = request_query(request, STR("source"), call->arena);
-    if (!serve_instant(call, "since", &query->since_us) || !serve_instant(call, "until", &query->until_us))
-        return false;
-    if (!read_page(call, &page)) return false;
+    if (!read_window(call, &page)) return false;
+    query->since_us = page.since_us;
+    query->until_us = page.until_us;
     query->limit = page.limit;
     query->cursor = page.cursor;
     return true;
