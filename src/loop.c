@@ -59,6 +59,8 @@ static enum err chores(struct turn *turn) {
 /* What an operator wants to know of at once. */
 static void log_desk(const struct turn *turn, const struct desk_view *view) {
     bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
+    bool counting = view->breaker.consecutive > 0 || view->breaker.ramp > 1;
+    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* no news: a count moved on */
     log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
               LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
               LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", view->pause_reason));
