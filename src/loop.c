@@ -91,7 +91,8 @@ static enum err save_desks(struct turn *turn) {
                                                    .breaker_until_us = view.breaker.until_us,
                                                    .breaker_failures = breaker_failures(&view.breaker),
                                                    .breaker_ramp = view.breaker.ramp,
-                                                   .quiet_until_us = view.quiet_until_us};
+                                                   .quiet_until_us = view.quiet_until_us,
+                                                   .aspects = STATE_ALL};
         }
         TRY(store_save_destination(loop->options.store, states, count, turn->now_us));
     }

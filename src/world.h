@@ -71,7 +71,10 @@ struct sql_result {
     size_t count, columns;
     int64_t changes; /* rows changed over the whole batch */
 };
+enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
 struct sql_driver {
+    enum sql_dialect dialect;
+    bool shared; /* other processes may write to the same store */
     MUST_USE enum err (*begin)(void *self);
     /* ret_result may be NULL when no rows are wanted. Rows are in the arena. */
     MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena,
@@ -84,6 +87,8 @@ struct sql_driver {
     MUST_USE enum err (*tidy)(void *self, bool idle);
     void (*close)(void *self);
     const char *(*trouble)(void *self); /* the database's words for the last error */
+    /* True once after somebody else said that there is something new. NULL unless shared. */
+    bool (*news)(void *self);
     void *self;
 };
 

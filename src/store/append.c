@@ -1,6 +1,8 @@
 /* store/append.c - facts come in, and what routing made of them. */
 #include "store/row.h"
 
+#include "base/hash.h"
+#include "base/json.h"
 #include "base/when.h"
 
 #define APPEND_COLUMNS 9
@@ -12,6 +14,26 @@ static void write_event(struct sql_value *params, const struct event *event) {
         sql_int(event->scheduled_us), sql_int(event->created_us), sql_int(event->updated_us),
     };
     for (size_t i = 0; i < APPEND_COLUMNS; i++) params[i] = row[i];
+}
+
+/* A fingerprint of ours speaks for itself. One that another program wrote (short, of some other form, or none) does
+ * not: the payloads are compared. */
+static bool same_fact(const struct event *event, struct str fingerprint, struct str payload) {
+    struct arena arena = ARENA_EMPTY;
+    struct buf stored_form = {.arena = &arena}, posted_form = {.arena = &arena};
+    struct json *stored = NULL, *posted = NULL;
+    bool same = false;
+    if (fingerprint.n == 2 * SHA256_BYTES) return false;
+    if (!json_parse(payload, JSON_DEPTH_MAX, &stored, NULL) &&
+        !json_parse(event->payload, JSON_DEPTH_MAX, &posted, NULL)) {
+        json_canonical(&stored_form, stored);
+        json_canonical(&posted_form, posted);
+        same = str_eq(buf_str(&stored_form), buf_str(&posted_form));
+    }
+    json_free(stored);
+    json_free(posted);
+    arena_free(&arena);
+    return same;
 }
 
 /* The inputs that no row came back for: their keys were there before, in the store or in this very batch. */
@@ -29,9 +51,10 @@ static enum err judge_repeats(struct store *store, const struct event *events, s
     TRY(store_run(store, SQL_EVENT_OF_KEY, params, repeats, arena, &found));
     if (found.count != repeats) return ERR_STORE_CORRUPT;
     for (size_t i = 0; i < repeats; i++) {
-        const struct sql_value *row = found.rows[i].values;
+        const struct sql_value *row = found.rows[i].values; /* id, fingerprint, payload where they differ */
+        bool differs = row[2].kind != SQL_NULL && !same_fact(&events[inputs[i]], row[1].text, row[2].text);
         results[inputs[i]] = (struct append_result){
-            .verdict = row[1].number ? APPEND_CONFLICT : APPEND_DUPLICATE,
+            .verdict = differs ? APPEND_CONFLICT : APPEND_DUPLICATE,
             .event_id = sql_to_uuid(&row[0]),
             .payload = row[2].text,
         };

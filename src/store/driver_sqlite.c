@@ -204,6 +204,8 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     struct rows rows = {.arena = ret_result ? arena : NULL};
     bool tells_changes = rows.arena && text->results[0] == '+';
     int64_t changes = 0;
+    if (ret_result) *ret_result = (struct sql_result){0};
+    if (!*text->sqlite) return ERR_NONE;
     TRY(prepare(driver, text->sqlite, statement));
     assert((size_t)sqlite3_bind_parameter_count(*statement) == batch->columns);
     assert(text->results[0] == '+' || (size_t)sqlite3_column_count(*statement) == strlen(text->results));

@@ -23,9 +23,12 @@ struct destination_state {
     int64_t breaker_until_us;
     int32_t breaker_failures, breaker_ramp;
     int64_t quiet_until_us;
+    unsigned aspects; /* to save: what of it is new (enum state_aspect) */
 };
 MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
                                            struct destination_state **ret_states, size_t *ret_count);
+/* What of a state is new; the rest may have been written by another process since, and stays. */
+enum state_aspect { STATE_PAUSE = 1, STATE_BREAKER = 2, STATE_QUIET = 4, STATE_ALL = 7 };
 MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
                                          int64_t now_us);
 struct quarantine {

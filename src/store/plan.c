@@ -56,6 +56,18 @@ static enum err block_followers(struct store *store, struct delivery *deliveries
     return ERR_NONE;
 }
 
+/* Before they get their seqs: an order is kept in the order of seqs. */
+static enum err lock_orders(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena) {
+    size_t ordered = 0;
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 2);
+    for (size_t i = 0; i < count; i++) {
+        if (!deliveries[i].order_key.n) continue;
+        params[ordered * 2] = sql_str(deliveries[i].destination);
+        params[ordered++ * 2 + 1] = sql_str(deliveries[i].order_key);
+    }
+    return store_run(store, SQL_ORDER_LOCK, params, ordered, arena, NULL);
+}
+
 enum err store_plan(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena,
                     bool *ret_blocked) {
     struct sql_value *params = arena_array(arena, struct sql_value, count * PLAN_COLUMNS);
@@ -65,6 +77,7 @@ enum err store_plan(struct store *store, struct delivery *deliveries, size_t cou
         if (deliveries[i].status == DELIVERY_PROCESSING && !deliveries[i].lease_epoch) deliveries[i].lease_epoch = 1;
         write_delivery(params + i * PLAN_COLUMNS, &deliveries[i], store->owner);
     }
+    TRY(lock_orders(store, deliveries, count, arena));
     TRY(store_run(store, SQL_DELIVERY_PLAN, params, count, arena, &result));
     assert(result.count == count);
     for (size_t i = 0; i < count; i++) deliveries[i].seq = result.rows[i].values[0].number;

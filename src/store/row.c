@@ -9,7 +9,7 @@ static bool fits(const struct sql_value *value, char kind) {
     case SQL_NULL:
         return true;
     case SQL_INT:
-        return kind == 'i';
+        return kind == 'i' || kind == 'w';
     case SQL_TEXT:
         return kind == 't';
     case SQL_BLOB:

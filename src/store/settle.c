@@ -107,7 +107,9 @@ enum err store_ended(struct store *store, const struct ending *endings, size_t c
         next[ordered * 2] = sql_str(endings[i].destination);
         next[ordered++ * 2 + 1] = sql_str(endings[i].order_key);
     }
+    TRY(store_run(store, SQL_ORDER_LOCK, next, ordered, arena, NULL));
     TRY(store_run(store, SQL_DELIVERY_UNBLOCK, next, ordered, arena, NULL));
+    TRY(store_run(store, SQL_EVENT_LOCK, events, count, arena, NULL));
     TRY(store_run(store, SQL_EVENT_STAND, events, count, arena, &stands));
     return finish_events(store, &stands, now_us, arena);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct sql_text texts[SQL_STATEMENT_COUNT] = {
-#define X(name, params, results, sqlite) [SQL_##name] = {#name, params, results, sqlite},
+#define X(name, params, results, sqlite, postgres) [SQL_##name] = {#name, params, results, sqlite, postgres},
 #include "store/sql.def"
 #undef X
 };

@@ -7,16 +7,16 @@
 #include "world.h"
 
 enum sql_statement {
-#define X(name, params, results, sqlite) SQL_##name,
+#define X(name, params, results, sqlite, postgres) SQL_##name,
 #include "store/sql.def"
 #undef X
     SQL_STATEMENT_COUNT
 };
 
-/* One letter a column: i number, t text, b blob; results "+" as sql.def says. */
+/* As sql.def says. */
 struct sql_text {
     const char *name, *params, *results;
-    const char *sqlite;
+    const char *sqlite, *postgres;
 };
 const struct sql_text *sql_text(enum sql_statement statement);
 

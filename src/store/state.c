@@ -43,7 +43,7 @@ enum err store_destination_states(struct store *store, struct arena *arena, stru
     return ERR_NONE;
 }
 
-#define STATE_COLUMNS 10
+#define STATE_COLUMNS 13
 
 static void write_state(struct sql_value *params, const struct destination_state *state, int64_t now_us) {
     const struct sql_value row[STATE_COLUMNS] = {
@@ -57,6 +57,9 @@ static void write_state(struct sql_value *params, const struct destination_state
         sql_int(state->breaker_ramp),
         sql_int(state->quiet_until_us),
         sql_int(now_us),
+        sql_int(!!(state->aspects & STATE_PAUSE)),
+        sql_int(!!(state->aspects & STATE_BREAKER)),
+        sql_int(!!(state->aspects & STATE_QUIET)),
     };
     for (size_t i = 0; i < STATE_COLUMNS; i++) params[i] = row[i];
 }
