@@ -42,6 +42,7 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                                               \
     X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")                                 \
     X(STORE_BUSY, "E0122", RETRY, 503, "store_busy", "the store is busy")                                              \
+    X(STORE_RACED, "E0125", RETRY, 503, "store_raced", "another process was in the way, try again")                    \
     X(STORE_FAILED, "E0123", FATAL, 503, "store_failed", "the store failed")                                           \
     X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                                        \
     X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \

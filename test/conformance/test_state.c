@@ -36,9 +36,10 @@ static void a_destination_keeps_what_lasts(void **state) {
          .paused = true,
          .paused_until_us = T0 + 9,
          .pause_reason = STR("401 Unauthorized"),
-         .quiet_until_us = T0 + 3},
+         .quiet_until_us = T0 + 3,
+         .aspects = STATE_ALL},
     };
-    const struct destination_state resumed = {.name = STR("crm")};
+    const struct destination_state resumed = {.name = STR("crm"), .aspects = STATE_ALL};
     fixture_begin(f);
     OK(store_save_destination(f->store, saved, 2, T0));
     fixture_commit(f);

@@ -1,0 +1,300 @@
+/* store/driver_postgres.c - see postgres.h: turns on one connection. */
+#include "store/postgres.h"
+
+#include "base/str.h"
+#include "store/postgres_values.h"
+#include "store/postgres_watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEADLINE_DEFAULT_US ((int64_t)30 * 1000000)
+#define DOUBT_US            ((int64_t)10 * 1000000) /* how long a commit's fate is asked for */
+#define RECONNECT_MS        500                     /* between two attempts that failed */
+
+struct postgres_driver {
+    struct link link;
+    const char *dsn;
+    int64_t deadline_us;
+    bool read_only, connected_once, in_turn;
+    struct timespec failed_at; /* the last attempt to connect that failed; 0 = none */
+    struct watch *watch;       /* NULL = nobody listens */
+    struct arena encoding;     /* of one statement's parameters */
+    struct postgres_text texts[SQL_STATEMENT_COUNT];
+    char names[SQL_STATEMENT_COUNT][8];
+    bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
+    bool confused;                      /* a pipeline failed: which of them the server took is not known */
+};
+
+/* ---- connecting ---- */
+
+static int64_t since_ms(const struct timespec *then) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* A server that is away is not asked by every turn. */
+static enum err connect_again(struct postgres_driver *driver) {
+    if (driver->failed_at.tv_sec && since_ms(&driver->failed_at) < RECONNECT_MS) return ERR_STORE_BUSY;
+    memset(driver->prepared, 0, sizeof driver->prepared);
+    driver->confused = false;
+    enum err err = link_open(&driver->link, driver->dsn, driver->deadline_us);
+    driver->failed_at = (struct timespec){0};
+    if (err) clock_gettime(CLOCK_MONOTONIC, &driver->failed_at);
+    return err ? ERR_STORE_BUSY : ERR_NONE;
+}
+
+static enum err failed(struct postgres_driver *driver, enum err err) {
+    driver->confused = driver->confused || err;
+    return err;
+}
+
+/* ---- statements ---- */
+
+static enum err send_batch(struct postgres_driver *driver, const struct sql_batch *batch) {
+    int which = batch->statement;
+    const struct postgres_text *text = &driver->texts[which];
+    struct postgres_params params;
+    postgres_encode(sql_text((enum sql_statement)which), text, batch, &driver->encoding, &params);
+    struct link_statement statement = {.text = text->text,
+                                       .count = text->count,
+                                       .types = text->types,
+                                       .values = params.values,
+                                       .lengths = params.lengths};
+    if (driver->link.direct) {
+        statement.name = driver->names[which];
+        statement.prepare = !driver->prepared[which];
+        driver->prepared[which] = true;
+    }
+    enum err err = link_send(&driver->link, &statement);
+    arena_reset(&driver->encoding);
+    return err;
+}
+
+static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
+                           struct sql_result *ret_result) {
+    struct postgres_driver *driver = self;
+    const struct sql_text *statement = sql_text((enum sql_statement)batch->statement);
+    PGresult *result = NULL;
+    if (ret_result) *ret_result = (struct sql_result){0};
+    if (!*statement->postgres) return ERR_NONE;
+    TRY(send_batch(driver, batch));
+    if (!ret_result) return ERR_NONE;
+    TRY(failed(driver, link_flush(&driver->link, &result)));
+    enum err err = postgres_decode(statement, &driver->texts[batch->statement], result, arena, ret_result);
+    if (err) snprintf(driver->link.trouble, sizeof driver->link.trouble, "%s gave other columns", statement->name);
+    PQclear(result);
+    return err;
+}
+
+static enum err driver_script(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result) {
+    struct postgres_driver *driver = self;
+    PGresult *result = NULL;
+    if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
+    TRY(link_script(&driver->link, str_dup(arena, sql).p, &result));
+    if (ret_result && result) postgres_decode_script(result, arena, ret_result);
+    if (ret_result && !result) *ret_result = (struct sql_result){0};
+    PQclear(result);
+    return ERR_NONE;
+}
+
+/* ---- turns ---- */
+
+static enum err driver_begin(void *self) {
+    struct postgres_driver *driver = self;
+    if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
+    driver->in_turn = true;
+    return link_send_text(&driver->link, driver->read_only ? "BEGIN READ ONLY" : "BEGIN");
+}
+
+/* The server's number for this transaction, "" when it wrote nothing. Everything that waits is done by then. */
+static enum err read_number(struct postgres_driver *driver, char number[24]) {
+    PGresult *result = NULL;
+    TRY(link_send_text(&driver->link, "SELECT pg_current_xact_id_if_assigned()::text"));
+    TRY(failed(driver, link_flush(&driver->link, &result)));
+    snprintf(number, 24, "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return ERR_NONE;
+}
+
+/* What became of a transaction whose COMMIT was sent and not answered: what the server says, or, when none says
+ * anything for long, nothing that can be promised. A number that a server which took over never gave out is one that
+ * it lost. */
+static enum err ask_fate(struct postgres_driver *driver, const char *number) {
+    struct timespec began, nap = {.tv_nsec = 100 * 1000000};
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    for (; since_ms(&began) * 1000 < DOUBT_US; nanosleep(&nap, NULL)) {
+        const Oid type = 25;
+        const char *value = number;
+        const int length = (int)strlen(number);
+        const struct link_statement ask = {.text = "SELECT pg_xact_status($1::text::xid8)::text",
+                                           .count = 1,
+                                           .types = &type,
+                                           .values = &value,
+                                           .lengths = &length};
+        PGresult *result = NULL;
+        driver->failed_at = (struct timespec){0};
+        if (connect_again(driver) || link_send(&driver->link, &ask)) continue;
+        enum err err = link_flush(&driver->link, &result);
+        if (err && driver->link.lost) continue;
+        bool committed = !err && !strcmp(PQgetvalue(result, 0, 0), "committed");
+        bool running = !err && !strcmp(PQgetvalue(result, 0, 0), "in progress");
+        PQclear(result);
+        if (running) continue; /* the old connection's end has not been noticed yet */
+        return committed ? ERR_NONE : ERR_STORE_RACED;
+    }
+    link_say(&driver->link, "the connection broke in a COMMIT, and no server tells what became of it");
+    return ERR_STORE_BUSY;
+}
+
+static enum err driver_commit(void *self) {
+    struct postgres_driver *driver = self;
+    PGresult *result = NULL;
+    char number[24];
+    TRY(read_number(driver, number));
+    TRY(link_send_text(&driver->link, "COMMIT"));
+    enum err err = link_flush(&driver->link, &result);
+    driver->in_turn = driver->link.lost ? false : err != ERR_NONE;
+    bool whole = !err && !strcmp(PQcmdStatus(result), "COMMIT");
+    PQclear(result);
+    if (whole) return ERR_NONE;
+    if (!driver->link.lost) return err ? err : ERR_STORE_RACED;
+    return number[0] ? ask_fate(driver, number) : ERR_STORE_RACED;
+}
+
+/* Ends the transaction, and forgets preparations that may or may not have been taken. */
+static enum err clear_away(struct postgres_driver *driver) {
+    struct link *link = &driver->link;
+    if (link->waiting && failed(driver, link_flush(link, NULL)) && link->lost) return ERR_STORE_RACED;
+    TRY(link_send_text(link, "ROLLBACK"));
+    if (driver->confused && link->direct) TRY(link_send_text(link, "DEALLOCATE ALL"));
+    if (driver->confused) memset(driver->prepared, 0, sizeof driver->prepared);
+    driver->confused = false;
+    return link_flush(link, NULL);
+}
+
+/* A connection that cannot even do this is not used again. */
+static void driver_rollback(void *self) {
+    struct postgres_driver *driver = self;
+    struct link *link = &driver->link;
+    if (!driver->in_turn) return;
+    driver->in_turn = false;
+    if (!link->conn || link->lost) return;
+    char trouble[sizeof link->trouble];
+    memcpy(trouble, link->trouble, sizeof trouble);
+    if (clear_away(driver)) link->lost = true;
+    memcpy(link->trouble, trouble, sizeof trouble);
+}
+
+static enum err driver_tidy(void *self, bool idle) {
+    (void)self;
+    (void)idle;
+    return ERR_NONE; /* the server looks after its files by itself */
+}
+
+static void driver_close(void *self) {
+    struct postgres_driver *driver = self;
+    if (driver->watch) watch_stop(driver->watch);
+    link_close(&driver->link);
+    arena_free(&driver->encoding);
+}
+
+static const char *driver_trouble(void *self) {
+    return ((struct postgres_driver *)self)->link.trouble;
+}
+
+static bool driver_news(void *self) {
+    struct postgres_driver *driver = self;
+    return driver->watch && watch_take_news(driver->watch);
+}
+
+/* ---- opening ---- */
+
+bool postgres_is_dsn(struct str text) {
+    return str_starts(text, STR("postgres://")) || str_starts(text, STR("postgresql://"));
+}
+
+struct str postgres_name(struct str dsn, struct arena *arena) {
+    PQconninfoOption *options = PQconninfoParse(str_dup(arena, dsn).p, NULL);
+    struct str host = STR("localhost"), port = STR("5432"), name = STR("");
+    for (const PQconninfoOption *it = options; it && it->keyword; it++) {
+        if (!it->val) continue;
+        if (!strcmp(it->keyword, "host")) host = str_dup(arena, str_from(it->val));
+        if (!strcmp(it->keyword, "port")) port = str_dup(arena, str_from(it->val));
+        if (!strcmp(it->keyword, "dbname")) name = str_dup(arena, str_from(it->val));
+    }
+    PQconninfoFree(options);
+    return str_fmt(arena, "postgresql://%.*s:%.*s/%.*s", STR_ARG(host), STR_ARG(port), STR_ARG(name));
+}
+
+static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_problem) {
+    char *problem = NULL;
+    PQconninfoOption *options = PQconninfoParse(str_dup(arena, dsn).p, &problem);
+    if (!options) {
+        struct str said = str_from(problem ? problem : "out of memory");
+        *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s",
+                               STR_ARG(str_sub(said, 0, str_find(said, '\n'))));
+        PQfreemem(problem);
+        return ERR_CONFIG;
+    }
+    PQconninfoFree(options);
+    return ERR_NONE;
+}
+
+static void prepare_texts(struct postgres_driver *driver, struct arena *arena) {
+    for (int i = 0; i < SQL_STATEMENT_COUNT; i++) {
+        driver->texts[i] = postgres_text(sql_text((enum sql_statement)i), arena);
+        snprintf(driver->names[i], sizeof driver->names[i], "db_%d", i);
+    }
+}
+
+static void start_listening(struct postgres_driver *driver, const struct postgres_options *options,
+                            struct arena *arena) {
+    if (!options->wake || (!driver->link.direct && !options->listen_dsn.n)) return;
+    struct str dsn = options->listen_dsn.n ? options->listen_dsn : options->dsn;
+    const struct watch_options watch = {.dsn = str_dup(arena, dsn).p,
+                                        .token = str_dup(arena, options->token).p,
+                                        .wake = options->wake,
+                                        .wake_self = options->wake_self};
+    driver->watch = watch_start(&watch);
+}
+
+enum err postgres_open(const struct postgres_options *options, struct arena *arena, struct sql_driver *ret_driver,
+                       struct str *ret_problem) {
+    TRY(check_dsn(options->dsn, arena, ret_problem));
+    if (options->listen_dsn.n) TRY(check_dsn(options->listen_dsn, arena, ret_problem));
+    struct postgres_driver *driver = arena_new(arena, struct postgres_driver);
+    driver->dsn = str_dup(arena, options->dsn).p;
+    driver->read_only = options->read_only;
+    driver->deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
+    prepare_texts(driver, arena);
+    if (connect_again(driver)) {
+        struct str name = postgres_name(options->dsn, arena);
+        *ret_problem = str_fmt(arena, "cannot use the store %.*s: %s", STR_ARG(name), driver->link.trouble);
+        driver_close(driver);
+        return ERR_IO;
+    }
+    start_listening(driver, options, arena);
+    *ret_driver = (struct sql_driver){
+        .dialect = SQL_POSTGRES,
+        .shared = true,
+        .begin = driver_begin,
+        .run = driver_run,
+        .commit = driver_commit,
+        .rollback = driver_rollback,
+        .script = driver_script,
+        .tidy = driver_tidy,
+        .close = driver_close,
+        .trouble = driver_trouble,
+        .news = driver_news,
+        .self = driver,
+    };
+    return ERR_NONE;
+}
+
+bool postgres_is_deaf(const struct sql_driver *driver) {
+    return driver->dialect == SQL_POSTGRES && !((const struct postgres_driver *)driver->self)->watch;
+}

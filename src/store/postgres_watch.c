@@ -1,0 +1,99 @@
+/* store/postgres_watch.c - see postgres_watch.h. */
+#include "store/postgres_watch.h"
+
+#include "store/postgres_link.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RETRY_MS     1000
+#define LISTENING_US ((int64_t)10 * 1000000)
+#define LISTEN       "LISTEN marketing_events"
+
+struct watch {
+    struct watch_options options;
+    pthread_t thread;
+    int stop_fd;
+    atomic_bool news;
+};
+
+static void tell(struct watch *watch) {
+    atomic_store(&watch->news, true);
+    watch->options.wake(watch->options.wake_self);
+}
+
+/* False when it is time to stop. */
+static bool sleep_unless_stopped(const struct watch *watch, int milliseconds) {
+    struct pollfd on = {.fd = watch->stop_fd, .events = POLLIN};
+    return poll(&on, 1, milliseconds) == 0;
+}
+
+static bool is_news(const struct watch *watch, const PGnotify *notify) {
+    return strcmp(notify->extra, watch->options.token) != 0;
+}
+
+static void read_notifications(struct watch *watch, PGconn *conn) {
+    PGnotify *notify;
+    bool news = false;
+    while ((notify = PQnotifies(conn)) != NULL) {
+        news = news || is_news(watch, notify);
+        PQfreemem(notify);
+    }
+    if (news) tell(watch);
+}
+
+/* Until the connection is lost (true) or it is time to stop (false). */
+static bool listen_on(struct watch *watch, struct link *link) {
+    tell(watch);
+    for (;;) {
+        struct pollfd on[] = {{.fd = PQsocket(link->conn), .events = POLLIN}, {.fd = watch->stop_fd, .events = POLLIN}};
+        if (poll(on, 2, -1) < 0) continue;
+        if (on[1].revents) return false;
+        if (!PQconsumeInput(link->conn)) return true;
+        read_notifications(watch, link->conn);
+    }
+}
+
+static void *watch_run(void *self) {
+    struct watch *watch = self;
+    struct link link = {0};
+    bool goes_on = true;
+    while (goes_on) {
+        if (link_open(&link, watch->options.dsn, LISTENING_US) || link_script(&link, LISTEN, NULL))
+            goes_on = sleep_unless_stopped(watch, RETRY_MS);
+        else
+            goes_on = listen_on(watch, &link);
+        link_close(&link);
+    }
+    return NULL;
+}
+
+struct watch *watch_start(const struct watch_options *options) {
+    struct watch *watch = calloc(1, sizeof *watch);
+    assert(watch);
+    watch->options = *options;
+    watch->stop_fd = eventfd(0, EFD_CLOEXEC);
+    assert(watch->stop_fd >= 0);
+    int failed = pthread_create(&watch->thread, NULL, watch_run, watch);
+    assert(!failed);
+    return watch;
+}
+
+void watch_stop(struct watch *watch) {
+    uint64_t one = 1;
+    ssize_t written = write(watch->stop_fd, &one, sizeof one);
+    assert(written == sizeof one);
+    pthread_join(watch->thread, NULL);
+    close(watch->stop_fd);
+    free(watch);
+}
+
+bool watch_take_news(struct watch *watch) {
+    return atomic_exchange(&watch->news, false);
+}
