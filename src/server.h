@@ -23,6 +23,7 @@ struct server_options {
     struct str listen;                   /* "host:port", overrides the configuration; "" = as configured */
     struct str store;                    /* likewise */
     const struct secret_source *secrets; /* NULL = the real ones */
+    struct str role; /* "all" (or ""), "ingest": accepts and stores, "worker": routes and delivers */
     bool hold;
     bool banner; /* where things are, on stderr */
     bool quiet;  /* neither banner nor ready line */

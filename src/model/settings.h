@@ -98,6 +98,19 @@ struct server_settings {
     int64_t stop_timeout_us;
 };
 
+/* Where a pooler stands before PostgreSQL, and where copies of it are. */
+struct postgres_settings {
+    struct str listen_dsn; /* a direct connection, for notifications; "" = the store's own */
+    struct str read_dsn;   /* a replica, for lists; "" = the store's own */
+};
+/* What becomes of shared limits while Redis does not answer: each process has its part; nothing leaves; no limit. */
+enum redis_failure { REDIS_FAIL_LOCAL = 1, REDIS_CLOSED, REDIS_OPEN };
+struct redis_settings {
+    struct str url;     /* "" = none */
+    int32_t on_failure; /* enum redis_failure */
+    int64_t timeout_us; /* of one call */
+};
+
 struct settings {
     struct str file; /* where it was read from */
     struct str zone;
@@ -105,6 +118,8 @@ struct settings {
     size_t type_count; /* 0 = any */
     struct str store;
     struct server_settings server;
+    struct postgres_settings postgres;
+    struct redis_settings redis;
     int64_t keep_events_us; /* settled events older than this are removed */
     struct destination_settings *destinations;
     size_t destination_count;

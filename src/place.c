@@ -1,0 +1,60 @@
+#include "place.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "file.h"
+#include "store/postgres.h"
+#include "store/sqlite.h"
+
+static struct str socket_of(struct str store, const struct settings *settings, struct str file, struct arena *arena) {
+    if (!postgres_is_dsn(store)) return str_fmt(arena, "%.*s.sock", STR_ARG(store));
+    struct str folder = file.n ? file_folder(file, arena) : STR(".");
+    return str_fmt(arena, "%.*s/drumbeat-%u.sock", STR_ARG(folder), (unsigned)settings->server.listen_port);
+}
+
+struct place place_of(const struct settings *settings, struct str file, struct arena *arena) {
+    const char *dsn = getenv("DB_DSN");
+    struct place place = {.store = dsn && *dsn ? str_from(dsn) : settings->store,
+                          .listen_dsn = settings->postgres.listen_dsn,
+                          .read_dsn = settings->postgres.read_dsn};
+    place.socket = socket_of(place.store, settings, file, arena);
+    return place;
+}
+
+bool place_is_shared(const struct place *place) {
+    return postgres_is_dsn(place->store);
+}
+
+struct str place_name(const struct place *place, struct arena *arena) {
+    return place_is_shared(place) ? postgres_name(place->store, arena) : place->store;
+}
+
+static enum err open_postgres(const struct place *place, const struct place_options *options, struct arena *arena,
+                              struct sql_driver *ret_driver, struct str *ret_problem) {
+    bool replica = options->read_only && place->read_dsn.n;
+    const struct postgres_options postgres = {.dsn = replica ? place->read_dsn : place->store,
+                                              .listen_dsn = place->listen_dsn,
+                                              .token = options->token,
+                                              .read_only = options->read_only,
+                                              .wake = options->wake,
+                                              .wake_self = options->wake_self};
+    return postgres_open(&postgres, arena, ret_driver, ret_problem);
+}
+
+static enum err make_folder(struct str path, struct arena *arena, struct str *ret_problem) {
+    struct str folder = file_folder(path, arena);
+    if (mkdir(folder.p, 0700) == 0 || errno == EEXIST) return ERR_NONE;
+    *ret_problem = str_fmt(arena, "cannot make the store's folder %.*s: %s", STR_ARG(folder), strerror(errno));
+    return ERR_IO;
+}
+
+enum err place_open(const struct place *place, const struct place_options *options, struct arena *arena,
+                    struct sql_driver *ret_driver, struct str *ret_problem) {
+    if (place_is_shared(place)) return open_postgres(place, options, arena, ret_driver, ret_problem);
+    if (!options->read_only) TRY(make_folder(place->store, arena, ret_problem));
+    const struct sqlite_options sqlite = {.path = place->store, .read_only = options->read_only};
+    return sqlite_open(&sqlite, arena, ret_driver, ret_problem);
+}
