@@ -6,9 +6,11 @@
 FILTER is part of a group's name or of a path. Each group prints one line while
 it is green; what failed shows its output. The last line of all is
 `N passed, N failed`. A program that crashes, hangs, fails after its last case
-or runs no case at all is a failed case of its own.
+or runs no case at all is a failed case of its own. Groups that want a PostgreSQL
+get the URL of one in DRUMBEAT_TEST_POSTGRES, unless that is set already.
 """
 import concurrent.futures
+import contextlib
 import glob
 import os
 import re
@@ -17,15 +19,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree
 
 import run_fuzz
+import services
 
 SEEDS = 40
 FUZZ_SLICE_S = 5
 PROGRAM_LIMIT_S = 300
 LONG_LIMIT_S = 1800  # all of pytest, all scenarios, all seeds
+GOODBYE_S = 20       # for what runs to clean up after Ctrl-C
+POSTGRES = "DRUMBEAT_TEST_POSTGRES"
+WANT_POSTGRES = ("conformance", "e2e")
 SHOWN_LINES = 80     # of one failure's output, from its end
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
 CMOCKA_RUN = re.compile(r"^\[ RUN      \] (\S+)")
@@ -50,6 +57,40 @@ class Tally:
         self.reports += other.reports
 
 
+class Running:
+    """The programs that run, each in a session of its own, so that Ctrl-C reaches them through us alone."""
+
+    def __init__(self):
+        self.processes, self.stopped, self.lock = set(), False, threading.Lock()
+
+    def start(self, *arguments, **options):
+        with self.lock:
+            if self.stopped:
+                raise KeyboardInterrupt
+            process = subprocess.Popen(*arguments, start_new_session=True, **options)
+            self.processes.add(process)
+            return process
+
+    def ended(self, process):
+        with self.lock:
+            self.processes.discard(process)
+
+    def stop(self):
+        """All of them, and no more are started."""
+        with self.lock:
+            self.stopped, processes = True, list(self.processes)
+        for number in (signal.SIGINT, signal.SIGKILL):
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            end = time.monotonic() + GOODBYE_S
+            while time.monotonic() < end and any(process.poll() is None for process in processes):
+                time.sleep(0.05)
+
+
+running = Running()
+
+
 def run(command, limit_s, temporary):
     """Exit code (None = stopped at the limit) and output of a program in a session of its own."""
     environment = dict(
@@ -60,8 +101,8 @@ def run(command, limit_s, temporary):
         ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1",
         UBSAN_OPTIONS="print_stacktrace=1",
     )
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=environment, start_new_session=True, text=True, errors="replace")
+    process = running.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            env=environment, text=True, errors="replace")
     try:
         output, _ = process.communicate(timeout=limit_s)
         return process.returncode, output
@@ -69,6 +110,8 @@ def run(command, limit_s, temporary):
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         return None, output
+    finally:
+        running.ended(process)
 
 
 def ending(code):
@@ -148,7 +191,17 @@ class Suite:
     """The jobs of each group: (path, function that gives its Tally)."""
 
     def __init__(self, temporary):
-        self.temporary = temporary
+        self.temporary, self.postgres = temporary, None
+
+    def prepare(self, group):
+        """What a group wants before its jobs run."""
+        if group in WANT_POSTGRES and POSTGRES not in os.environ:
+            self.postgres = services.Postgres().start()
+            os.environ[POSTGRES] = self.postgres.url
+
+    def close(self):
+        if self.postgres:
+            self.postgres.close()
 
     def cmocka(self, pattern):
         for source in sorted(glob.glob(pattern)):
@@ -222,9 +275,18 @@ def run_groups(suite, wanted):
             continue
         began = time.monotonic()
         tally = Tally()
+        try:
+            suite.prepare(name)
+        except services.Trouble as trouble:
+            tally.fail("PostgreSQL", str(trouble), len(jobs))
+            jobs = []
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            for part in pool.map(lambda job: job(), jobs):
-                tally.add(part)
+            try:
+                for part in pool.map(lambda job: job(), jobs):
+                    tally.add(part)
+            except KeyboardInterrupt:
+                running.stop()  # else the pool waits for them
+                raise
         show(name, tally, time.monotonic() - began)
         total.add(tally)
     return total
@@ -232,10 +294,18 @@ def run_groups(suite, wanted):
 
 def main():
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     temporary = tempfile.mkdtemp(prefix="drumbeat-test-")
+    os.chmod(temporary, 0o711)  # the user that PostgreSQL runs as finds its way
+    tempfile.tempdir = temporary
+    suite = Suite(temporary)
     try:
-        total = run_groups(Suite(temporary), wanted)
+        total = run_groups(suite, wanted)
+    except KeyboardInterrupt:
+        print("stopped\n0 passed, 1 failed")
+        return 130
     finally:
+        suite.close()
         shutil.rmtree(temporary, ignore_errors=True)
     if total.passed + total.failed == 0:
         print(f"no test matches '{wanted}'")

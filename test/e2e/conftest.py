@@ -1,12 +1,18 @@
-"""Fixtures: a folder with a short path, servers and receivers that end with the test."""
+"""Fixtures: a folder with a short path, servers and receivers that end with the test, and real services, which start
+when the first test wants them."""
+import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import pytest
 
-from harness import Server
-from receiver import Receiver
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+
+from harness import Server  # noqa: E402
+from receiver import Receiver  # noqa: E402
+from services import Databases, PgBouncer, Postgres, Redis  # noqa: E402
 
 
 @pytest.fixture
@@ -48,3 +54,59 @@ def idle():
     yield server
     server.close()
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL that all share: it is not stopped, and what a test makes is in a database of its own."""
+    url = os.environ.get("DRUMBEAT_TEST_POSTGRES")
+    if url:
+        yield Databases(url)
+    else:
+        with Postgres() as service:
+            yield service
+
+
+@pytest.fixture
+def database(postgres):
+    """The URL of a fresh database."""
+    with postgres.database() as url:
+        yield url
+
+
+# Those that tests stop, kill and pause: each runs again when the next test begins.
+
+@pytest.fixture(scope="module")
+def module_postgres():
+    with Postgres() as service:
+        yield service
+
+
+@pytest.fixture
+def own_postgres(module_postgres):
+    """One that is this module's alone."""
+    return module_postgres.recover()
+
+
+@pytest.fixture(scope="session")
+def session_pgbouncer(postgres):
+    with PgBouncer(postgres) as service:
+        yield service
+
+
+@pytest.fixture
+def pgbouncer(session_pgbouncer):
+    """In front of `postgres`."""
+    return session_pgbouncer.recover()
+
+
+@pytest.fixture(scope="session")
+def session_redis():
+    with Redis() as service:
+        yield service
+
+
+@pytest.fixture
+def redis(session_redis):
+    session_redis.recover().flush()
+    return session_redis
