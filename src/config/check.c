@@ -127,12 +127,14 @@ static void check_body(struct checker *checker, const struct key *key, const str
 /* A type that is not here is one text: scalar_read. */
 static void (*const readers[KEY_TYPE_COUNT])(struct checker *checker, const struct key *key, const struct tree *value,
                                              void *owner) = {
-    [KEY_VERSION] = check_version, [KEY_ZONE] = check_zone,       [KEY_STORE] = check_store,
-    [KEY_LISTEN] = check_listen,   [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,
-    [KEY_HEADERS] = check_headers, [KEY_LIMITS] = check_limits,   [KEY_BREAKER] = check_breaker,
-    [KEY_SERVER] = check_server,   [KEY_KEEP] = read_section,     [KEY_RETRY] = check_retry,
-    [KEY_BATCH] = read_section,    [KEY_SOURCES] = check_sources, [KEY_DESTINATIONS] = check_destinations,
-    [KEY_ROUTES] = check_routes,   [KEY_STEPS] = check_steps,     [KEY_BODY] = check_body,
+    [KEY_VERSION] = check_version,     [KEY_ZONE] = check_zone,       [KEY_STORE] = check_store,
+    [KEY_LISTEN] = check_listen,       [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,
+    [KEY_HEADERS] = check_headers,     [KEY_LIMITS] = check_limits,   [KEY_BREAKER] = check_breaker,
+    [KEY_SERVER] = check_server,       [KEY_KEEP] = read_section,     [KEY_RETRY] = check_retry,
+    [KEY_BATCH] = read_section,        [KEY_SOURCES] = check_sources, [KEY_DESTINATIONS] = check_destinations,
+    [KEY_ROUTES] = check_routes,       [KEY_STEPS] = check_steps,     [KEY_BODY] = check_body,
+    [KEY_POSTGRES] = read_section,     [KEY_REDIS] = read_section,    [KEY_DSN] = check_dsn,
+    [KEY_REDIS_URL] = check_redis_url,
 };
 
 static void read_key(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

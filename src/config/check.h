@@ -75,6 +75,8 @@ void expand_refuse_literal(struct checker *checker, struct str subject, const st
 /* check_server.c */
 void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
 void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_dsn(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+void check_redis_url(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
 void check_listen(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
 
 /* check_destination.c */

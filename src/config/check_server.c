@@ -1,4 +1,4 @@
-/* config/check_server.c - the listener's address, the store and the zone; see check.h. */
+/* config/check_server.c - the zone, and what the server finds where: its address, the store, Redis; see check.h. */
 #include "config/check.h"
 
 #include <arpa/inet.h>
@@ -27,6 +27,10 @@ static struct str beside(struct arena *arena, struct str file, struct str path) 
     return str_fmt(arena, "%.*s%.*s", STR_ARG(folder), STR_ARG(path));
 }
 
+static bool is_postgres(struct str text) {
+    return str_starts(text, STR("postgres://")) || str_starts(text, STR("postgresql://"));
+}
+
 void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text, subject = check_subject(checker, key->name);
     if (!scalar_text(checker, key, value, &text)) return;
@@ -36,13 +40,38 @@ void check_store(struct checker *checker, const struct key *key, const struct tr
     }
     struct str *store = (void *)((char *)owner + key->place);
     bool is_url = memmem(text.p, text.n, "://", 3);
-    if (is_url && !str_starts(text, STR("postgres://")) && !str_starts(text, STR("postgresql://")))
+    if (is_url && !is_postgres(text))
         check_report(checker, value->mark, CODE_VALUE, "%.*s takes a path or a postgres:// URL, no other scheme",
                      STR_ARG(subject));
     else if (is_url || text.p[0] == '/')
         *store = text;
     else
         *store = beside(checker->arena, checker->file, text);
+}
+
+/* What the URL says is libpq's to read. */
+void check_dsn(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct str text;
+    if (!scalar_text(checker, key, value, &text)) return;
+    if ((int64_t)text.n <= key->max && is_postgres(text))
+        *(struct str *)(void *)((char *)owner + key->place) = text;
+    else
+        scalar_refuse(checker, key, value, CODE_VALUE);
+}
+
+/* What follows the scheme is for the one who connects. */
+void check_redis_url(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    static const struct str plain = {"redis://", 8}, local = {"unix:///", 8};
+    struct str text, subject = check_subject(checker, key->name);
+    if (!scalar_text(checker, key, value, &text)) return;
+    if (str_starts(text, STR("rediss://")))
+        check_report(checker, value->mark, CODE_VALUE,
+                     "%.*s takes no rediss://: Redis is called without TLS, so a tunnel has to stand before it",
+                     STR_ARG(subject));
+    else if ((int64_t)text.n <= key->max && text.n > plain.n && (str_starts(text, plain) || str_starts(text, local)))
+        *(struct str *)(void *)((char *)owner + key->place) = text;
+    else
+        scalar_refuse(checker, key, value, CODE_VALUE);
 }
 
 /* Takes the brackets off an IPv6 address; a name would have to be looked up, so localhost is the only one. */

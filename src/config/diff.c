@@ -131,6 +131,8 @@ static void add_value(struct buf *text, const struct key *key, const void *owner
     case KEY_ACCOUNT:
     case KEY_ZONE:
     case KEY_STORE:
+    case KEY_DSN:
+    case KEY_REDIS_URL:
     case KEY_URL:
         buf_add(text, *(const struct str *)place);
         break;
@@ -157,10 +159,8 @@ static struct str shown(struct arena *arena, struct str text) {
 static void compare_texts(struct diff *diff, const struct key *key, struct str subject, struct str before,
                           struct str after) {
     if (str_eq(before, after)) return;
-    bool hidden = key->type == KEY_SECRET || key->type == KEY_URL || key->type == KEY_HEADERS ||
-                  key->type == KEY_STORE || key->type == KEY_STEPS;
     struct str values = STR(" changed");
-    if (!hidden) {
+    if (!key_is_hidden(key->type)) {
         struct str from = shown(diff->arena, before), to = shown(diff->arena, after);
         values = str_fmt(diff->arena, " %.*s -> %.*s", STR_ARG(from), STR_ARG(to));
     }
@@ -242,6 +242,8 @@ struct change *config_diff(struct arena *arena, const struct settings *before, c
     struct diff diff = {arena, before, after, &first};
     compare_section(&diff, SECTION_TOP, STR(""), before, after);
     compare_section(&diff, SECTION_SERVER, STR("server."), &before->server, &after->server);
+    compare_section(&diff, SECTION_POSTGRES, STR("postgres."), &before->postgres, &after->postgres);
+    compare_section(&diff, SECTION_REDIS, STR("redis."), &before->redis, &after->redis);
     compare_destinations(&diff);
     compare_routes(&diff);
     compare_section(&diff, SECTION_KEEP, STR("keep."), before, after);

@@ -52,7 +52,8 @@ static void refuse_reference(struct checker *checker, struct str subject, struct
                      STR_ARG(subject));
     else if (kind == REFERENCE_SECRET)
         check_report(checker, mark, CODE_SECRET_PLACE,
-                     "%.*s takes no secret: ${%.*s} is allowed under server, store, sources and destinations",
+                     "%.*s takes no secret: ${%.*s} is allowed under server, store, postgres, redis, sources and "
+                     "destinations",
                      STR_ARG(subject), STR_ARG(name));
     else if (!name.p)
         check_report(checker, mark, CODE_REFERENCE, "%.*s has a '${' without its '}'; write '$${' for the characters",

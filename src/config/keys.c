@@ -63,6 +63,11 @@ const char *key_what(enum key_type type) {
     return whats[type];
 }
 
+bool key_is_hidden(enum key_type type) {
+    return type == KEY_SECRET || type == KEY_URL || type == KEY_HEADERS || type == KEY_STORE || type == KEY_STEPS ||
+           type == KEY_DSN || type == KEY_REDIS_URL;
+}
+
 enum section key_section(enum key_type type) {
     static const struct {
         enum key_type type;
@@ -72,7 +77,8 @@ enum section key_section(enum key_type type) {
         {KEY_SOURCES, SECTION_SOURCE}, {KEY_DESTINATIONS, SECTION_DESTINATION},
         {KEY_RETRY, SECTION_RETRY},    {KEY_BREAKER, SECTION_BREAKER},
         {KEY_ROUTES, SECTION_ROUTE},   {KEY_STEPS, SECTION_DELIVERY},
-        {KEY_BATCH, SECTION_BATCH},
+        {KEY_BATCH, SECTION_BATCH},    {KEY_POSTGRES, SECTION_POSTGRES},
+        {KEY_REDIS, SECTION_REDIS},
     };
     for (size_t i = 0; i < sizeof below / sizeof *below; i++)
         if (below[i].type == type) return below[i].section;

@@ -8,6 +8,8 @@
 #define SECTION_LIST(X)                                                                                                \
     X(TOP, "", false)                                                                                                  \
     X(SERVER, "server", true)                                                                                          \
+    X(POSTGRES, "postgres", true)                                                                                      \
+    X(REDIS, "redis", true)                                                                                            \
     X(KEEP, "keep", false)                                                                                             \
     X(SOURCE, "sources.*", true)                                                                                       \
     X(DESTINATION, "destinations.*", true)                                                                             \
@@ -40,12 +42,16 @@ enum section {
     X(TYPES, "a list of event types such as LEAD_CAPTURE")                                                             \
     X(PATTERNS, "an event type, a pattern such as landing.*, or a list of them")                                       \
     X(STORE, "a path, or postgres://...")                                                                              \
+    X(DSN, "a URL such as postgres://user:password@host:5432/name")                                                    \
+    X(REDIS_URL, "a URL such as redis://host:6379/0 or unix:///run/redis.sock")                                        \
     X(LISTEN, "an address and a port such as 127.0.0.1:8120")                                                          \
     X(URL, "a URL such as https://example.com/hook")                                                                   \
     X(HEADERS, "a map of header names to texts")                                                                       \
     X(LIMITS, "a rate such as 10/s or 300/15m, or a list of them")                                                     \
     X(BREAKER, "on, off, or a map of its keys")                                                                        \
     X(SERVER, "a map of its keys")                                                                                     \
+    X(POSTGRES, "a map of its keys")                                                                                   \
+    X(REDIS, "a map of its keys")                                                                                      \
     X(KEEP, "a map of its keys")                                                                                       \
     X(RETRY, "a map of its keys")                                                                                      \
     X(BATCH, "a map of its keys")                                                                                      \
@@ -83,6 +89,7 @@ const struct key *key_next(enum section section, const struct key *previous);
 const struct key *key_find(enum section section, struct str name); /* NULL when there is none */
 struct str key_path(struct arena *arena, const struct key *key);   /* "destinations.*.limit" */
 const char *key_what(enum key_type type);
+bool key_is_hidden(enum key_type type); /* its text may hold a secret, and is shown nowhere */
 /* The section of the keys below a key; SECTION_COUNT when there are none. */
 enum section key_section(enum key_type type);
 const char *section_path(enum section section); /* "destinations.*"; "" for the top level */

@@ -88,7 +88,7 @@ static void refuse_bare_number(struct checker *checker, const struct key *key, c
 void scalar_refuse(struct checker *checker, const struct key *key, const struct tree *value, enum code code) {
     struct str subject = check_subject(checker, key->name);
     struct str got = STR("");
-    bool show = value->kind == TREE_SCALAR && key->type != KEY_SECRET && key->type != KEY_URL && key->type != KEY_STORE;
+    bool show = value->kind == TREE_SCALAR && !key_is_hidden(key->type);
     if (show) {
         struct str shown = check_shown(checker, value->text);
         got = str_fmt(checker->arena, ", got '%.*s'", STR_ARG(shown));

@@ -241,6 +241,28 @@ static void test_where_the_store_is(void **state) {
     }
 }
 
+static void test_postgres_and_redis(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    const struct settings *settings = read_clean(&arena, "version: 1\n");
+    assert_int_equal(settings->postgres.listen_dsn.n + settings->postgres.read_dsn.n + settings->redis.url.n, 0);
+    assert_int_equal(settings->redis.on_failure, REDIS_FAIL_LOCAL);
+    assert_int_equal(settings->redis.timeout_us, 50 * US_PER_MS);
+    settings =
+        read_clean(&arena, "version: 1\n"
+                           "postgres: {listen_dsn: \"postgres://u:${PW}@a:5432/x\", read_dsn: postgresql://b/x}\n"
+                           "redis: {url: \"redis://:${PW}@c:6379/1\", on_failure: open, timeout: 5s}\n");
+    assert_str(settings->postgres.listen_dsn, "postgres://u:" CANARY "-PW@a:5432/x");
+    assert_str(settings->postgres.read_dsn, "postgresql://b/x");
+    assert_str(settings->redis.url, "redis://:" CANARY "-PW@c:6379/1");
+    assert_int_equal(settings->redis.on_failure, REDIS_OPEN);
+    assert_int_equal(settings->redis.timeout_us, 5 * US_PER_S);
+    settings = read_clean(&arena, "version: 1\nredis: {url: unix:///run/redis.sock, on_failure: closed}\n");
+    assert_str(settings->redis.url, "unix:///run/redis.sock");
+    assert_int_equal(settings->redis.on_failure, REDIS_CLOSED);
+    arena_free(&arena);
+}
+
 static void test_addresses_to_listen_on(void **state) {
     (void)state;
     static const struct {
@@ -418,6 +440,7 @@ int main(void) {
         cmocka_unit_test(test_the_defaults),
         cmocka_unit_test(test_a_map_keeps_the_defaults_of_what_it_leaves_out),
         cmocka_unit_test(test_where_the_store_is),
+        cmocka_unit_test(test_postgres_and_redis),
         cmocka_unit_test(test_addresses_to_listen_on),
         cmocka_unit_test(test_what_a_destination_is),
         cmocka_unit_test(test_deliveries),

@@ -40,6 +40,8 @@ static void test_changes(void **state) {
          "! server.listen 127.0.0.1:8120 -> 0.0.0.0:80\nserver.max_event 256KiB -> 1MiB\n"
          "server.stop_timeout 10s -> 90s\n"},
         {HEAD, HEAD "keep: {events: 30d}\n", "keep.events 90d -> 30d\n"},
+        {HEAD "redis: {on_failure: open}\n", HEAD "redis: {timeout: 1s, url: redis://r}\n",
+         "! redis.url changed\n! redis.on_failure open -> fail_local\n! redis.timeout 50ms -> 1s\n"},
         {HEAD, HEAD CRM, "destination crm added\n"},
         {HEAD CRM, HEAD, "destination crm removed\n"},
         {HEAD CRM "    limit: 10/s\n", HEAD CRM "    limit: [5/s, 300/15m]\n",
@@ -89,12 +91,19 @@ static void test_secrets_are_named_and_never_shown(void **state) {
     struct str found =
         diff(&arena,
              HEAD "store: postgres://${A}\n"
+                  "postgres: {listen_dsn: \"postgres://${A}@a\", read_dsn: \"postgresql://u:${A}@a\"}\n"
+                  "redis: {url: \"redis://:${A}@a\"}\n"
                   "destinations:\n  crm:\n    url: ${URL_A}\n    headers: {x: \"${A}\"}\n    signing_secret: ${A}\n"
                   "  hubspot:\n    token: ${A}\n    region: ${A}\n  slack:\n    url: ${URL_A}\n",
              HEAD "store: postgres://${B}\n"
+                  "postgres: {listen_dsn: \"postgres://${B}@a\", read_dsn: \"postgresql://u:${B}@a\"}\n"
+                  "redis: {url: \"redis://:${B}@a\"}\n"
                   "destinations:\n  crm:\n    url: ${URL_A}/b\n    headers: {x: \"${B}\"}\n    signing_secret: ${B}\n"
                   "  hubspot:\n    token: ${B}\n  slack:\n    url: ${URL_A}/b\n");
     assert_string_equal(found.p, "! store changed\n"
+                                 "! postgres.listen_dsn changed\n"
+                                 "! postgres.read_dsn changed\n"
+                                 "! redis.url changed\n"
                                  "destination crm: url changed\n"
                                  "destination crm: headers changed\n"
                                  "destination crm: signing_secret changed\n"

@@ -27,6 +27,8 @@ static const struct key *each_key(const struct key *previous) {
 static const char *const schema_places[SECTION_COUNT] = {
     [SECTION_TOP] = "/properties",
     [SECTION_SERVER] = "/properties/server/properties",
+    [SECTION_POSTGRES] = "/properties/postgres/properties",
+    [SECTION_REDIS] = "/properties/redis/properties",
     [SECTION_KEEP] = "/properties/keep/properties",
     [SECTION_SOURCE] = "/properties/sources/additionalProperties/properties",
     [SECTION_DESTINATION] = "/$defs/destination-http/properties",
@@ -62,7 +64,11 @@ static void test_the_schema_refuses_other_keys(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct json *schema = read_schema(&arena);
-    static const char *const closed[] = {"", "/properties/server", "/$defs/destination-http",
+    static const char *const closed[] = {"",
+                                         "/properties/server",
+                                         "/properties/postgres",
+                                         "/properties/redis",
+                                         "/$defs/destination-http",
                                          "/$defs/destination-slack"};
     for (size_t i = 0; i < COUNT(closed); i++) {
         const struct json *map = json_point(schema, str_from(closed[i]));
@@ -99,6 +105,9 @@ static void test_the_schema_has_bounds_and_defaults(void **state) {
     assert_string_equal(json_text(json_point(http, STR("/properties/give_up/default"))).p, "24h");
     assert_int_equal(json_type(json_point(http, STR("/properties/allow_private/default"))), JSON_FALSE);
     assert_string_equal(json_text(json_point(http, STR("/properties/on_unknown/enum/2"))).p, "hold");
+    const struct json *redis = json_point(schema, STR("/properties/redis/properties"));
+    assert_string_equal(json_text(json_point(redis, STR("/timeout/default"))).p, "50ms");
+    assert_string_equal(json_text(json_point(redis, STR("/on_failure/enum/1"))).p, "closed");
     assert_string_equal(json_text(json_point(schema, STR("/required/0"))).p, "version");
     json_free(schema);
     arena_free(&arena);
@@ -118,6 +127,8 @@ static void test_explain_finds_a_key_by_the_end_of_its_path(void **state) {
         {"retry.max", "destinations.*.retry.max\n"},
         {"max", "routes.*.to.batch.max\n"},
         {"zone", "zone\n"},
+        {"listen_dsn", "postgres.listen_dsn\n"},
+        {"redis.on_failure", "redis.on_failure\n"},
         {"routes.x.to.after", "routes.*.to.after\n"},
         {"server.limit", NULL},
         {"crm.limit", NULL},
