@@ -46,7 +46,9 @@ void path_option(struct cli *cli, struct buf *path, const char *option, const ch
 struct way {
     struct str base;        /* "http://localhost", or --server without its last slash */
     struct str unix_socket; /* "" = TCP */
-    struct str store;       /* "" = another machine's */
+    bool local;             /* it is this store's server */
+    struct place place;
+    struct str problem; /* why that store cannot be opened here, "" = it can */
     struct str key;
 };
 
@@ -64,7 +66,7 @@ static int read_key(struct cli *cli, struct str *ret_key) {
 
 static int find_way(struct cli *cli, struct way *ret_way) {
     struct str server = cli_value(cli, "server");
-    struct way way = {.base = STR("http://localhost"), .key = STR(""), .unix_socket = STR(""), .store = STR("")};
+    struct way way = {.base = STR("http://localhost"), .key = STR(""), .unix_socket = STR("")};
     int code;
     if (server.p) {
         if (!str_starts(server, STR("http://")) && !str_starts(server, STR("https://")))
@@ -72,8 +74,9 @@ static int find_way(struct cli *cli, struct way *ret_way) {
         way.base = str_ends(server, STR("/")) ? str_sub(server, 0, server.n - 1) : server;
         code = read_key(cli, &way.key);
     } else {
-        code = locate_store(cli, &way.store);
-        if (!code) way.unix_socket = server_socket_path(way.store, cli->arena);
+        code = locate_place(cli, &way.place, &way.problem);
+        way.local = true;
+        if (!code) way.unix_socket = way.place.socket;
     }
     if (!code) *ret_way = way;
     return code;
@@ -93,7 +96,7 @@ static int no_answer(struct cli *cli, const struct way *way, const struct answer
     if (answer->end == EXCHANGE_TIMED_OUT)
         return cli_fail(cli, EXIT_TIMED_OUT, "error: the server at %.*s did not answer in time (--timeout)",
                         STR_ARG(where));
-    if (answer->end == EXCHANGE_NO_CONNECT && way->store.n)
+    if (answer->end == EXCHANGE_NO_CONNECT && way->local)
         return cli_fail(cli, EXIT_NO_SERVER, "error: no server answers at %.*s; start it with `drumbeat serve`",
                         STR_ARG(where));
     return cli_fail(cli, EXIT_NO_SERVER, "error: no server answers at %.*s: %s", STR_ARG(where),
@@ -121,8 +124,12 @@ int ask_any(struct cli *cli, const char *method, struct str path, struct str bod
     if (code) return code;
     call(cli, &way, method, path, body, &answer);
     struct asked asked = {.status = answer.status, .body = answer.body};
-    if (answer.end == EXCHANGE_NO_CONNECT && way.store.n && offline_can(str_from(method), path)) {
-        code = offline_ask(cli, str_from(method), path, body, way.store, &asked);
+    if (answer.end == EXCHANGE_NO_CONNECT && way.local && offline_can(str_from(method), path)) {
+        const struct offline_question question = {str_from(method), path, body};
+        if (way.problem.n)
+            return cli_fail(cli, EXIT_CONFIG, "error: no server answers at %.*s, and the store cannot be opened:\n%.*s",
+                            STR_ARG(way.unix_socket), STR_ARG(way.problem));
+        code = offline_ask(cli, &question, &way.place, &asked);
         if (code) return code;
     } else if (answer.end != EXCHANGE_ANSWERED) {
         return no_answer(cli, &way, &answer);

@@ -23,7 +23,8 @@ const struct option global_options[] = {
 static const struct option serve_options[] = {
     {"hold", 0, NULL, NULL, false, "Take events in and store them, deliver nothing"},
     {"listen", 0, "HOST:PORT", NULL, false, "Overrides server.listen"},
-    {"role", 0, "ROLE", "all|ingest|worker", false, "What this process does; this version knows all"},
+    {"role", 0, "ROLE", "all|ingest|worker", false,
+     "What this process does of the work on a store on PostgreSQL: take events in (ingest), deliver (worker), or all"},
     {0},
 };
 static const struct option demo_options[] = {
@@ -111,7 +112,8 @@ const struct command commands[] = {
     {"check", NULL, "[FILE]", "Find every mistake in a configuration", check_options,
      "check\ncheck --strict /etc/drumbeat/drumbeat.yaml\ncheck --schema > drumbeat.schema.json\n", command_check,
      COMMAND_JSON | COMMAND_DAILY},
-    {"serve", NULL, "", "Run the server", serve_options, "serve\nserve -c /etc/drumbeat/drumbeat.yaml\nserve --hold\n",
+    {"serve", NULL, "", "Run the server", serve_options,
+     "serve\nserve -c /etc/drumbeat/drumbeat.yaml\nserve --hold\nserve --role worker --listen 127.0.0.1:8121\n",
      command_serve, COMMAND_SIGNALS | COMMAND_DAILY},
     {"apply", NULL, "", "Put the changed configuration in force in the running server", NULL, "apply -n\napply\n",
      command_apply, COMMAND_JSON | COMMAND_CHANGES | COMMAND_DAILY},

@@ -149,9 +149,10 @@ struct str help_reference(struct arena *arena) {
             STR("# Command line\n\n"
                 "This page is made from the table of commands in `src/cli/commands.c` by `drumbeat reference cli`.\n"
                 "Data goes to stdout, talk to stderr. `-o json` prints what the API answers for the same question.\n"
-                "The command line finds the running server through the unix socket beside the store, or asks\n"
-                "`--server URL`. Without a server `events`, `deliveries`, `status`, `verify` and `keys` read the\n"
-                "store itself.\n\n## Options of every command\n"));
+                "The command line finds the running server through the unix socket beside the store (with a store on\n"
+                "PostgreSQL beside the configuration, named for the port of `server.listen`), or asks `--server URL`.\n"
+                "Without a server `events`, `deliveries`, `status`, `verify` and `keys` read the store itself.\n\n"
+                "## Options of every command\n"));
     add_option_rows(&buf, global_options);
     buf_fmt(&buf, "\n## Exit codes\n%s", exit_codes);
     for (size_t i = 0; i < command_count; i++)

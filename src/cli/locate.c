@@ -30,8 +30,21 @@ int locate_config_text(struct cli *cli, struct str named, struct str *ret_file, 
     return EXIT_DONE;
 }
 
-/* What else the configuration says does not matter to somebody who looks for the server. */
-static int store_of_config(struct cli *cli, struct str *ret_store) {
+/* ---- the store and the server ---- */
+
+/* What is wrong with the key `store`, as the check said it. */
+static struct str store_problem(struct cli *cli, const struct tree *tree, const struct findings *findings) {
+    const struct tree *value = tree_get(tree, STR("store"));
+    struct findings ours = {.arena = cli->arena};
+    for (const struct finding *it = findings->first; value && it; it = it->next)
+        if (!it->warning && it->mark.line == value->mark.line)
+            finding_add(&ours, it->file, it->mark, it->code, "%.*s", STR_ARG(it->text));
+    return ours.errors ? findings_text(cli->arena, &ours) : STR("error: the configuration names no store");
+}
+
+/* What else the configuration says does not matter to somebody who looks for the server. A store on PostgreSQL whose
+ * password is only the server's to know still tells where the server's socket is. */
+static int place_of_config(struct cli *cli, struct place *ret_place, struct str *ret_problem) {
     struct str file, text;
     struct findings syntax = {.arena = cli->arena}, rest = {.arena = cli->arena};
     int code = locate_config_text(cli, STR_NONE, &file, &text);
@@ -40,18 +53,25 @@ static int store_of_config(struct cli *cli, struct str *ret_store) {
     if (!tree) return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(findings_text(cli->arena, &syntax)));
     const struct secret_source secrets = secret_source_real(cli->arena, file_folder(file, cli->arena));
     const struct catalog catalog = {0};
-    *ret_store = server_store_path(config_check(cli->arena, tree, &catalog, &secrets, &rest));
+    struct settings *settings = config_check(cli->arena, tree, &catalog, &secrets, &rest);
+    struct place place = place_of(settings, file, cli->arena);
+    *ret_problem = STR("");
+    if (!place.store.n) {
+        *ret_problem = store_problem(cli, tree, &rest);
+        settings->store = tree_text(tree, STR("store"));
+        place = place_of(settings, file, cli->arena);
+        if (!place_is_shared(&place)) return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(*ret_problem));
+    }
+    *ret_place = place;
     return EXIT_DONE;
 }
 
-int locate_store(struct cli *cli, struct str *ret_store) {
+int locate_place(struct cli *cli, struct place *ret_place, struct str *ret_problem) {
     const struct settings none = {0};
-    struct str store = server_store_path(&none);
-    if (!store.n) {
-        int code = store_of_config(cli, &store);
-        if (code) return code;
-    }
-    if (!store.n) return cli_fail(cli, EXIT_CONFIG, "error: the configuration names no store");
-    *ret_store = store;
+    struct place place = place_of(&none, STR_NONE, cli->arena);
+    bool needs_config = !place.store.n || (place_is_shared(&place) && locate_config(cli).p);
+    if (needs_config) return place_of_config(cli, ret_place, ret_problem);
+    *ret_place = place;
+    *ret_problem = STR("");
     return EXIT_DONE;
 }

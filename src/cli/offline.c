@@ -1,16 +1,11 @@
 /* cli/offline.c - a turn of its own for one request: the same handlers, so the same answers. */
 #include "cli/offline.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/api.h"
 #include "base/hash.h"
 #include "base/when.h"
-#include "file.h"
-#include "store/sqlite.h"
 
 struct ability {
     const char *method, *prefix;
@@ -35,29 +30,28 @@ bool offline_can(struct str method, struct str path) {
 /* ---- the store ---- */
 
 struct offline {
+    const struct place *place;
     struct sql_driver driver;
     struct store *store;
     bool changes;
 };
 
-static int no_store(struct cli *cli, struct str path, struct str problem) {
-    struct str socket = server_socket_path(path, cli->arena);
-    return cli_fail(cli, EXIT_NO_SERVER, "error: no server answers at %.*s, and %.*s", STR_ARG(socket),
+static int no_store(struct cli *cli, const struct place *place, struct str problem) {
+    return cli_fail(cli, EXIT_NO_SERVER, "error: no server answers at %.*s, and %.*s", STR_ARG(place->socket),
                     STR_ARG(problem));
 }
 
-static int open_offline(struct cli *cli, struct str path, struct offline *offline) {
+static int open_offline(struct cli *cli, struct offline *offline) {
+    const struct place *place = offline->place;
+    const struct place_options options = {.read_only = !offline->changes};
     struct stat info;
-    struct str folder = file_folder(path, cli->arena), problem = STR("");
-    if (!offline->changes && stat(str_dup(cli->arena, path).p, &info))
-        return no_store(cli, path, str_fmt(cli->arena, "there is no store %.*s", STR_ARG(path)));
-    if (offline->changes && mkdir(folder.p, 0700) && errno != EEXIST)
-        return cli_fail(cli, EXIT_FAILED, "error: cannot make %.*s: %s", STR_ARG(folder), strerror(errno));
-    const struct sqlite_options options = {.path = path, .read_only = !offline->changes};
-    if (sqlite_open(&options, cli->arena, &offline->driver, &problem)) return no_store(cli, path, problem);
+    struct str problem = STR("");
+    if (!offline->changes && !place_is_shared(place) && stat(str_dup(cli->arena, place->store).p, &info))
+        return no_store(cli, place, str_fmt(cli->arena, "there is no store %.*s", STR_ARG(place->store)));
+    if (place_open(place, &options, cli->arena, &offline->driver, &problem)) return no_store(cli, place, problem);
     if (!store_open(&offline->driver, cli_wall_us(), cli->arena, &offline->store, &problem)) return EXIT_DONE;
     offline->driver.close(offline->driver.self);
-    return no_store(cli, path, problem);
+    return no_store(cli, place, problem);
 }
 
 static void close_offline(struct offline *offline) {
@@ -95,43 +89,54 @@ static enum err answer_status(struct call *call, struct str path) {
     return serve_json(call, 200, buf_str(&buf));
 }
 
-static enum err answer(struct turn *turn, struct visit *visit, struct str path) {
-    struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = turn->loop->options.store};
-    return str_eq(visit->request->path, STR("/v1/status")) ? answer_status(&call, path) : serve_request(turn, visit);
+static enum err answer(struct offline *offline, struct turn *turn, struct visit *visit) {
+    struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = offline->store};
+    if (!str_eq(visit->request->path, STR("/v1/status"))) return serve_request(turn, visit);
+    return answer_status(&call, place_name(offline->place, turn->arena));
 }
 
-static enum err answer_in_transaction(struct offline *offline, struct turn *turn, struct visit *visit,
-                                      struct str path) {
-    if (!offline->changes) return answer(turn, visit, path);
+/* Reads too: what they see belongs together. */
+static enum err answer_in_transaction(struct offline *offline, struct turn *turn, struct visit *visit) {
     TRY(store_begin(offline->store));
-    enum err err = answer(turn, visit, path);
-    if (!err) err = store_commit(offline->store);
-    if (err) store_rollback(offline->store);
+    enum err err = answer(offline, turn, visit);
+    if (!err && offline->changes) err = store_commit(offline->store);
+    if (err || !offline->changes) store_rollback(offline->store);
     return err;
 }
 
-int offline_ask(struct cli *cli, struct str method, struct str path, struct str body, struct str store,
-                struct asked *ret_asked) {
-    struct offline offline = {.changes = find_ability(method, path)->changes};
-    int code = open_offline(cli, store, &offline);
-    if (code) return code;
-    size_t mark = str_find(path, '?');
-    struct request request = {.method = method,
-                              .path = str_sub(path, 0, mark),
-                              .query = mark == SIZE_MAX ? STR("") : str_sub(path, mark + 1, path.n),
-                              .body = body,
+static enum err answer_question(struct cli *cli, struct offline *offline, const struct offline_question *question,
+                                struct visit *visit) {
+    size_t mark = str_find(question->path, '?');
+    struct request request = {.method = question->method,
+                              .path = str_sub(question->path, 0, mark),
+                              .query = mark == SIZE_MAX ? STR("") : str_sub(question->path, mark + 1, question->path.n),
+                              .body = question->body,
                               .peer = STR("unix"),
                               .trusted = true};
     struct loop *loop = arena_new(cli->arena, struct loop);
-    loop->options.store = offline.store;
+    loop->options.store = offline->store;
     loop->hasher = hasher_new();
     struct turn turn = {.loop = loop, .arena = cli->arena, .now_us = cli_wall_us(), .wall_us = cli_wall_us()};
     rng_seed(&loop->rng, (uint64_t)turn.now_us);
-    struct visit visit = {.request = &request};
-    enum err err = answer_in_transaction(&offline, &turn, &visit, store);
+    visit->request = &request;
+    enum err err = answer_in_transaction(offline, &turn, visit);
+    visit->request = NULL;
     hasher_free(loop->hasher);
+    return err;
+}
+
+int offline_ask(struct cli *cli, const struct offline_question *question, const struct place *place,
+                struct asked *ret_asked) {
+    struct offline offline = {.place = place, .changes = find_ability(question->method, question->path)->changes};
+    struct visit visit = {0};
+    int code = open_offline(cli, &offline);
+    if (code) return code;
+    enum err err = answer_question(cli, &offline, question, &visit);
+    struct str said = str_dup(cli->arena, str_from(store_trouble(offline.store)));
     close_offline(&offline);
-    if (err) return cli_fail(cli, EXIT_FAILED, "error %s: the store cannot be read: %s", err_code(err), err_text(err));
+    if (err)
+        return cli_fail(cli, EXIT_FAILED, "error %s: the store cannot be read: %s%s%.*s", err_code(err), err_text(err),
+                        said.n ? ": " : "", STR_ARG(said));
     *ret_asked = (struct asked){.status = visit.reply.status, .body = visit.reply.body, .offline = true};
     return EXIT_DONE;
 }

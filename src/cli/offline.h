@@ -3,11 +3,16 @@
 #define CLI_OFFLINE_H
 
 #include "cli/ask.h"
+#include "place.h"
+
+struct offline_question {
+    struct str method, path, body; /* body .p NULL = none */
+};
 
 /* Reads that need nothing but the store, and what is done to API keys before a server may start. */
 bool offline_can(struct str method, struct str path);
 /* An exit code; what is wrong was said. */
-MUST_USE int offline_ask(struct cli *cli, struct str method, struct str path, struct str body, struct str store,
+MUST_USE int offline_ask(struct cli *cli, const struct offline_question *question, const struct place *place,
                          struct asked *ret_asked);
 
 #endif

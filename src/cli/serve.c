@@ -15,14 +15,24 @@ static int run(struct cli *cli, struct server *server) {
     return EXIT_DONE;
 }
 
+/* A part of the work needs others for the rest. */
+static int check_role(struct cli *cli, struct str role) {
+    struct place place;
+    struct str problem;
+    if (!role.p || str_eq(role, STR("all"))) return EXIT_DONE;
+    int code = locate_place(cli, &place, &problem);
+    if (code || place_is_shared(&place)) return code;
+    return cli_fail(cli, EXIT_USAGE,
+                    "error: --role %.*s needs a store that several processes share: set store: postgres://...",
+                    STR_ARG(role));
+}
+
 int command_serve(struct cli *cli) {
     struct str role = cli_value(cli, "role"), file = locate_config(cli), listen = cli_value(cli, "listen"), problem;
     enum log_level level = cli->verbose ? LOG_DEBUG : cli->quiet ? LOG_WARN : LOG_INFO;
     struct server *server;
-    if (role.p && !str_eq(role, STR("all")))
-        return cli_fail(cli, EXIT_USAGE,
-                        "error: --role %.*s needs a store that several processes share; this version knows 'all'",
-                        STR_ARG(role));
+    int code = check_role(cli, role);
+    if (code) return code;
     if (!file.p) {
         struct str text;
         return locate_config_text(cli, STR_NONE, &file, &text); /* says that there is none */
@@ -30,6 +40,7 @@ int command_serve(struct cli *cli) {
     const struct server_options options = {.config_file = file,
                                            .listen = listen.p ? listen : STR(""),
                                            .store = STR(""),
+                                           .role = role.p ? role : STR("all"),
                                            .hold = cli_flag(cli, "hold"),
                                            .banner = isatty(STDERR_FILENO) && !cli->quiet,
                                            .log = log_open(STDERR_FILENO, level),
@@ -39,7 +50,7 @@ int command_serve(struct cli *cli) {
     if (err)
         return cli_fail(cli, config ? EXIT_CONFIG : EXIT_FAILED, "%s%.*s",
                         str_find(problem, '\n') == SIZE_MAX ? "error: " : "", STR_ARG(problem));
-    int code = run(cli, server);
+    code = run(cli, server);
     server_close(server);
     return code;
 }

@@ -446,6 +446,52 @@ def test_the_socket_is_its_owners_alone_and_the_environment_may_name_the_store(s
     assert store.stat().st_mode & 0o077 == 0
 
 
+# A store on PostgreSQL: what the command line knows of it without asking it.
+
+SHARED = "version: 1\nstore: postgres://drumbeat:${DB_PASSWORD}@127.0.0.1:1/x\nserver: {listen: 127.0.0.1:8123}\n"
+
+
+def test_the_server_of_a_shared_store_is_found_by_its_port_and_no_password_is_shown(folder):
+    (folder / "drumbeat.yaml").write_text(SHARED)
+    for arguments in (["status"], ["events", "list"], ["keys", "create", "--role", "read"], ["send", "LEAD", "-d", "{}"]):
+        got = command(folder, *arguments, env={"DB_PASSWORD": "canary-5f2a"})
+        assert got.code == NO_SERVER and "/drumbeat-8123.sock" in got.err, got
+        assert "canary" not in got.err + got.out
+        assert ("postgresql://127.0.0.1:1/x" in got.err) == (arguments[0] != "send"), got
+
+
+def test_a_password_that_only_the_server_has_hides_the_store_and_not_the_server(folder):
+    (folder / "drumbeat.yaml").write_text(SHARED)
+    got = command(folder, "status")
+    assert got.code == CONFIG and "/drumbeat-8123.sock" in got.err, got
+    assert "\ndrumbeat.yaml:2:8: error E0234: 'store': the secret DB_PASSWORD was not found" in got.err, got
+    got = command(folder, "send", "LEAD", "-d", "{}")
+    assert got.code == NO_SERVER and "/drumbeat-8123.sock" in got.err, got
+    (folder / "drumbeat.yaml").write_text("version: 1\nstore: ${DB_DSN_OF_MINE}\n")
+    got = command(folder, "send", "LEAD", "-d", "{}")
+    assert got.code == CONFIG and "the secret DB_DSN_OF_MINE was not found" in got.err, got
+
+
+def test_the_environment_names_a_shared_store_with_and_without_a_configuration(folder):
+    dsn = {"DB_DSN": "postgresql://u:canary-5f2a@127.0.0.1:1/other"}
+    got = command(folder, "status", env=dsn)
+    assert got.code == NO_SERVER and "postgresql://127.0.0.1:1/other" in got.err, got
+    (folder / "drumbeat.yaml").write_text(SHARED)
+    got = command(folder, "status", env=dsn)
+    assert got.code == NO_SERVER and "postgresql://127.0.0.1:1/other" in got.err and "-8123.sock" in got.err, got
+    assert "canary" not in got.err
+
+
+def test_a_part_of_the_work_needs_a_store_that_is_shared(folder):
+    (folder / "drumbeat.yaml").write_text("version: 1\n")
+    for role in ("ingest", "worker"):
+        got = command(folder, "serve", "--role", role)
+        assert got.code == USAGE and got.err == (f"error: --role {role} needs a store that several processes share: "
+                                                 "set store: postgres://...\n"), got
+    got = command(folder, "serve", "--role", "worker", env={"DB_DSN": "postgres://127.0.0.1:1/x"})
+    assert got.code not in (DONE, USAGE), got
+
+
 # What needs nothing.
 
 def test_demo_plays_its_story_and_every_step_happened(folder):
