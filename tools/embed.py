@@ -3,10 +3,10 @@
 
     embed.py ROOT OUT.c OUT.S [FILE...]
 
-connectors/NAME.yaml becomes a builtin_connector called NAME, docs/openapi.json
-and everything below assets/ a builtin_asset. The tables are those of
-src/base/assets.h. `.incbin` costs milliseconds where a C array of a megabyte
-costs seconds.
+connectors/NAME.yaml becomes a builtin_connector called NAME, docs/openapi.json,
+src/ROOM/NAME.lua and everything below assets/ a builtin_asset. The tables are
+those of src/base/assets.h. `.incbin` costs milliseconds where a C array of a
+megabyte costs seconds.
 """
 import os
 import sys

@@ -20,7 +20,7 @@ sim) print_files sim/*.c ;;
 tests) print_files test/unit/*/test_*.c test/conformance/test_*.c ;;
 fuzz) print_files fuzz/fuzz_*.c ;;
 bench) print_files bench/bench_*.c ;;
-embed) print_files connectors/*.yaml docs/openapi.json assets/** ;;
+embed) print_files connectors/*.yaml docs/openapi.json src/*/*.lua assets/** ;;
 all)
     for kind in core sim tests fuzz bench embed; do
         "$BASH" tools/sources.sh "$kind"
