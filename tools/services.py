@@ -11,6 +11,7 @@ import glob
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ import psycopg2
 USER = "postgres" if os.geteuid() == 0 else None
 PATIENCE_S = 60  # a bound against hanging, far above what anything takes
 POLL_S = 0.02
+PORTS = (20000, 32768)
 PORT_TRIES = 5   # somebody else may take a free port before we do
 
 # A process is ended by the kernel when the thread that made it ends: this one lasts as long as we do.
@@ -36,8 +38,12 @@ class Trouble(Exception):
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+    """Below those that the kernel gives to connections: whoever stops gets its port again."""
+    end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(*PORTS) if end >= PORTS[1] else 0
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as sock:
+            return sock.getsockname()[1]
 
 
 def await_true(condition, what):

@@ -13,6 +13,8 @@ import struct
 import threading
 import urllib.parse
 
+from services import free_port
+
 BEFORE, AFTER = "before", "after"
 COMMIT = re.compile(rb"(?:^|;)\s*COMMIT\b", re.IGNORECASE)
 CHUNK = 1 << 16
@@ -151,7 +153,7 @@ class Cutter:
         parts = urllib.parse.urlsplit(url)
         self.target = parts.hostname, parts.port
         self.lock, self.passable = threading.Lock(), threading.Event()
-        self.lines, self.listener, self.port = [], None, 0
+        self.lines, self.listener, self.port = [], None, free_port()
         self.what, self.every, self.once = None, 0, False
         self.commits = self.cuts = 0
         self.heal()
@@ -204,7 +206,6 @@ class Cutter:
             self.what = None
         if self.listener is None:
             self.listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
-            self.port = self.listener.getsockname()[1]
             threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
         self.passable.set()
 

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import time
 
+from services import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DRUMBEAT_BIN") or os.environ.get("DRUMBEAT") or str(ROOT / "build/drumbeat")
 PATIENCE_S = 30  # a bound against hanging, far above what anything takes
@@ -86,17 +88,24 @@ def command(folder, *arguments, stdin="", env=None, binary=BINARY):
 
 
 class Server:
-    """`drumbeat serve` with a drumbeat.yaml of its own. JSON is YAML, so the configuration is a dict."""
+    """`drumbeat serve` with a drumbeat.yaml of its own. JSON is YAML, so the configuration is a dict.
+
+    With a store on PostgreSQL, `store=URL`, several may share it. The socket is then named for the port, which is
+    known before the start.
+    """
 
     def __init__(self, folder, env=None, wrap=(), **config):
         self.folder, self.env, self.wrap = pathlib.Path(folder), env or {}, wrap
         self.store = self.folder / "data/drumbeat.db"
         self.process, self.port, self.starts, self.key = None, None, 0, None
+        self.own_port = 0  # 0 = any
         self.configure(**config)
 
     def configure(self, **config):
         config = {"version": 1, **config}
-        config["server"] = {"listen": "127.0.0.1:0", **config.get("server", {})}
+        if config.get("store", "").startswith("postgres"):
+            self.own_port = self.own_port or free_port()
+        config["server"] = {"listen": f"127.0.0.1:{self.own_port}", **config.get("server", {})}
         (self.folder / "drumbeat.yaml").write_text(json.dumps(config, indent=2))
 
     # its life
@@ -135,6 +144,11 @@ class Server:
             return self.process.pid
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0])
+
+    @property
+    def socket(self):
+        """The CLI's way in."""
+        return self.folder / f"drumbeat-{self.port}.sock" if self.own_port else self.folder / "data/drumbeat.db.sock"
 
     @property
     def text(self):
