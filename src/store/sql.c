@@ -1,12 +1,16 @@
 /* store/sql.c - see sql.h. */
 #include "store/sql.h"
 
+#include "store/sql_words.h"
+
 #include <assert.h>
 #include <string.h>
 
 static const struct sql_text texts[SQL_STATEMENT_COUNT] = {
-#define X(name, params, results, sqlite, postgres) [SQL_##name] = {#name, params, results, sqlite, postgres},
+#define X(name, ...) [SQL_##name] = {#name, __VA_ARGS__},
 #include "store/sql.def"
+
+#include "store/sql_ask.def"
 #undef X
 };
 

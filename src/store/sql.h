@@ -7,8 +7,10 @@
 #include "world.h"
 
 enum sql_statement {
-#define X(name, params, results, sqlite, postgres) SQL_##name,
+#define X(name, ...) SQL_##name,
 #include "store/sql.def"
+
+#include "store/sql_ask.def"
 #undef X
     SQL_STATEMENT_COUNT
 };
