@@ -2,8 +2,10 @@
 #include "base/json.h"
 #include "serve.h"
 #include "store/memory.h"
+#include "store/shared.h"
 #include "turn.h"
 
+#define ROUTE_BUSY_US  (5 * US_PER_MS) /* another process routes: looked at again so soon */
 #define DUE_EVENTS_MAX 500 /* of one turn: scheduled events that came due, and those found pending at start */
 
 /* ---- serve, intake, append ---- */
@@ -48,18 +50,34 @@ enum err turn_append(struct turn *turn) {
 
 /* ---- route, plan ---- */
 
-/* This turn's fresh events that are due already, then older ones whose time has come. */
-static enum err gather_due(struct turn *turn) {
+static bool keeps_orders(const struct settings *settings) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].step_count; j++)
+            if (settings->routes[i].steps[j].order_by.n) return true;
+    return false;
+}
+
+/* Older events whose time has come, and this turn's own, which are PENDING in the store too. One process at a time does
+ * this, in the order of events, or two would change places. */
+static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     struct loop *loop = turn->loop;
-    struct event *stored = NULL;
-    size_t stored_count = 0;
-    if (loop->next_scheduled_us <= turn->wall_us) {
-        TRY(store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
-                             &stored, &stored_count));
-        turn->due = stored; /* the fresh ones are PENDING in the store too, and so among them */
-        turn->due_count = stored_count;
+    TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
+    if (!*ret_ours) {
+        loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
         return ERR_NONE;
     }
+    return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
+                            &turn->due, &turn->due_count);
+}
+
+/* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
+ * fresh ones take their place behind what is stored. */
+static enum err gather_due(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool in_line = turn->event_count && !loop->options.exclusive && keeps_orders(loop->in_force.setup->settings);
+    bool ours = false;
+    if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
+    if (ours || in_line) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
     for (size_t i = 0; i < turn->event_count; i++) {
         if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
@@ -76,7 +94,8 @@ static enum err gather_due(struct turn *turn) {
 /* May this delivery leave in the turn that makes it? Only when nothing older of its desk waits. */
 static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct loop *loop = turn->loop;
-    if (loop->stopping || loop->options.hold || loop->recovering) return false;
+    if (!turn_delivers(loop) || loop->recovering) return false;
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* asked for at the claim */
     if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);
@@ -168,6 +187,7 @@ static enum err store_plans(struct turn *turn, const size_t *desks) {
 
 enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
+    if (!turn_routes(loop)) return ERR_NONE;
     TRY(gather_due(turn));
     if (turn->due_count) {
         turn->plans = arena_array(turn->arena, struct plan, turn->due_count);

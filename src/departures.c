@@ -3,10 +3,20 @@
 #include <assert.h>
 
 #include "deliver/settle.h"
+#include "store/shared.h"
 #include "turn.h"
 
 #define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
 #define LEASE_GRACE_US (30 * US_PER_S)
+#define PROBE_LOOK_US  US_PER_S
+
+bool turn_routes(const struct loop *loop) {
+    return loop->options.role != LOOP_INGEST;
+}
+
+bool turn_delivers(const struct loop *loop) {
+    return turn_routes(loop) && !loop->stopping && !loop->options.hold;
+}
 
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings) {
     return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
@@ -144,10 +154,21 @@ static size_t calls_to_deliveries(const struct destination_settings *settings, s
     return calls * most;
 }
 
+/* Of several processes one probes; the others hear what came of it. */
+static enum err ask_to_probe(struct turn *turn, size_t desk, const struct destination_settings *settings) {
+    struct loop *loop = turn->loop;
+    bool ours = true;
+    if (!deliver_would_probe(loop->deliver, desk, turn->now_us)) return ERR_NONE;
+    TRY(store_probe(loop->options.store, settings->name, turn->now_us, turn_lease_until(turn, settings), &ours));
+    if (!ours) deliver_put_off(loop->deliver, desk, turn->now_us + PROBE_LOOK_US);
+    return ERR_NONE;
+}
+
 static enum err claim_desk(struct turn *turn, size_t desk) {
     struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     if (!settings || !deliver_is_due(loop->deliver, desk, turn->now_us)) return ERR_NONE;
+    TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
     metrics_hop(loop->metrics, "deliver_budget", 1);
     if (budget == 0) return ERR_NONE;
@@ -171,9 +192,14 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
 
 enum err turn_claim(struct turn *turn) {
     struct loop *loop = turn->loop;
-    if (loop->stopping || loop->options.hold || loop->recovering) return ERR_NONE;
+    if (!turn_delivers(loop) || loop->recovering) return ERR_NONE;
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) TRY(claim_desk(turn, deliver_order(loop->deliver, i)));
     return turn_store_settlements(turn);
+}
+
+/* A process that stood still from its claim until now may have lost it to another. */
+static bool lease_is_over(const struct loop *loop, const struct flight *flight) {
+    return flight->deliveries[0]->lease_until_us <= loop->options.clock.now_us(loop->options.clock.self);
 }
 
 void turn_start(struct turn *turn) {
@@ -181,6 +207,10 @@ void turn_start(struct turn *turn) {
     if (turn->leaving_count == 0) return;
     for (size_t i = 0; i < turn->leaving_count; i++) {
         struct departure *departure = &turn->leaving[i];
+        if (departure->flight && lease_is_over(loop, departure->flight)) {
+            flight_release(loop->flights, departure->flight);
+            departure->flight = NULL;
+        }
         if (!departure->flight) {
             deliver_unsent(loop->deliver, departure->desk);
             continue;

@@ -2,12 +2,14 @@
 
 #include "serve.h"
 #include "store/memory.h"
+#include "store/shared.h"
 #include "turn.h"
 
 #define CHORE_BUSY_US  (10 * US_PER_S)
 #define CHORE_IDLE_US  US_PER_HOUR
 #define RETIRE_STEP    200
 #define STORE_RETRY_US US_PER_S
+#define RACES_MAX      4
 #define QUIET_US       US_PER_S /* without work, before the log is emptied into the store */
 
 /* ---- the turn ---- */
@@ -30,7 +32,7 @@ static struct turn turn_collect(struct loop *loop) {
 }
 
 static bool desk_waits(const struct loop *loop, int64_t now_us) {
-    if (loop->stopping || loop->options.hold) return false;
+    if (!turn_delivers(loop)) return false;
     return deliver_next(loop->deliver, now_us) <= now_us;
 }
 
@@ -38,8 +40,8 @@ static bool anything_to_do(const struct turn *turn) {
     const struct loop *loop = turn->loop;
     if (turn->visit_count || loop->finished_count) return true;
     if (turn->now_us < loop->store_retry_us) return false;
-    return loop->recovering || loop->next_scheduled_us <= turn->wall_us || loop->next_chore_us <= turn->now_us ||
-           desk_waits(loop, turn->now_us);
+    return loop->recovering || (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) ||
+           loop->next_chore_us <= turn->now_us || desk_waits(loop, turn->now_us);
 }
 
 /* Retention in small steps, and leases that ran out. */
@@ -49,9 +51,11 @@ static enum err chores(struct turn *turn) {
     if (turn->now_us < loop->next_chore_us) return ERR_NONE;
     size_t removed = 0;
     int64_t keep_us = loop->in_force.setup->settings->keep_events_us;
-    TRY(turn_settle_past(turn));
-    if (keep_us) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
-    bool busy = removed == RETIRE_STEP || flights_in_use(loop->flights) > 0;
+    if (turn_routes(loop)) TRY(turn_settle_past(turn));
+    bool ours = false;
+    if (keep_us) TRY(store_try_task(loop->options.store, TASK_RETIRE, &ours));
+    if (ours) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
+    bool busy = removed == RETIRE_STEP || flights_in_use(loop->flights) > 0 || !loop->options.exclusive;
     loop->next_chore_us = turn->now_us + (removed == RETIRE_STEP ? US_PER_S : busy ? CHORE_BUSY_US : CHORE_IDLE_US);
     return ERR_NONE;
 }
@@ -77,11 +81,15 @@ static void log_settlement(const struct turn *turn, const struct settlement *set
 
 static enum err save_desks(struct turn *turn) {
     struct loop *loop = turn->loop;
-    size_t desks[64], count;
-    while ((count = deliver_changed(loop->deliver, desks, 64)) > 0) {
+    struct desk_change changes[64];
+    size_t count;
+    while ((count = deliver_changed(loop->deliver, changes, 64)) > 0) {
         struct destination_state states[64];
         for (size_t i = 0; i < count; i++) {
-            struct desk_view view = deliver_view(loop->deliver, desks[i], turn->now_us);
+            struct desk_view view = deliver_view(loop->deliver, changes[i].desk, turn->now_us);
+            const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
+            if (settings && view.breaker.state == BREAKER_HALF_OPEN)
+                view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
             log_desk(turn, &view);
             states[i] = (struct destination_state){.name = view.name,
                                                    .paused = view.paused,
@@ -92,9 +100,10 @@ static enum err save_desks(struct turn *turn) {
                                                    .breaker_failures = breaker_failures(&view.breaker),
                                                    .breaker_ramp = view.breaker.ramp,
                                                    .quiet_until_us = view.quiet_until_us,
-                                                   .aspects = STATE_ALL};
+                                                   .aspects = changes[i].aspects};
         }
         TRY(store_save_destination(loop->options.store, states, count, turn->now_us));
+        loop->peers.tell |= SQL_NEWS_STATE;
     }
     return ERR_NONE;
 }
@@ -103,6 +112,7 @@ static enum err save_desks(struct turn *turn) {
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
+    TRY(peers_learn(turn));
     if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
     loop->keys_stale = false;
     TRY(turn_settle_finished(turn));
@@ -112,6 +122,7 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(turn_claim(turn));
     TRY(chores(turn));
     TRY(save_desks(turn));
+    TRY(peers_tell(turn));
     return store_commit(loop->options.store);
 }
 
@@ -119,6 +130,7 @@ static enum err turn_transaction(struct turn *turn) {
 static void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
+    peers_learned(turn);
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
     if (turn->recovered) loop->recovering = false;
@@ -139,12 +151,36 @@ static void turn_apply(struct turn *turn) {
     turn_start(turn);
 }
 
+/* As if the turn had not begun: what it staged, claimed and was about to send. */
+static void turn_undo(struct turn *turn) {
+    store_rollback(turn->loop->options.store);
+    deliver_rollback(turn->loop->deliver);
+    turn_drop_leaving(turn);
+}
+
+/* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
+static enum err turn_try(struct turn *turn) {
+    enum err err = turn_transaction(turn);
+    for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
+        turn_undo(turn);
+        *turn = (struct turn){.loop = turn->loop,
+                              .arena = turn->arena,
+                              .now_us = turn->now_us,
+                              .wall_us = turn->wall_us,
+                              .visits = turn->visits,
+                              .visit_count = turn->visit_count};
+        for (size_t i = 0; i < turn->visit_count; i++)
+            turn->visits[i] = (struct visit){.request = turn->visits[i].request};
+        turn->loop->keys_stale = true;
+        err = turn_transaction(turn);
+    }
+    return err;
+}
+
 /* The turn never happened: callers hear so, finished sends are offered again, everything is looked at anew. */
 static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
-    store_rollback(loop->options.store);
-    deliver_rollback(loop->deliver);
-    turn_drop_leaving(turn);
+    turn_undo(turn);
     turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
@@ -175,11 +211,12 @@ static enum err rest(const struct turn *turn) {
 
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
-    if (!anything_to_do(&turn)) return rest(&turn);
-    loop->turns++;
+    bool busy = anything_to_do(&turn);
+    if (!busy && (turn.now_us < loop->store_retry_us || !peers_are_due(loop, turn.now_us))) return rest(&turn);
+    loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);
-    enum err err = turn_transaction(&turn);
+    enum err err = turn_try(&turn);
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
@@ -193,11 +230,12 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     int64_t next_us = loop->next_chore_us;
     if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (loop->more || loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
-    if (loop->next_scheduled_us != WHEN_NEVER) {
+    if (loop->peers.look_us < next_us) next_us = loop->peers.look_us;
+    if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
         if (due_us < next_us) next_us = due_us;
     }
-    if (!loop->stopping && !loop->options.hold) {
+    if (turn_delivers(loop)) {
         int64_t desk_us = deliver_next(loop->deliver, now_us);
         if (desk_us < next_us) next_us = desk_us;
     }

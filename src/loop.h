@@ -19,6 +19,10 @@
 #define TURN_REQUESTS_MAX    512
 #define TURN_COMPLETIONS_MAX 512
 
+/* What a process does on a store that it shares: all; take events in and store them; route and deliver. */
+enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
+struct str loop_role_text(enum loop_role role);
+
 struct loop_options {
     struct clock clock;
     struct inlet inlet;
@@ -27,7 +31,8 @@ struct loop_options {
     const struct log *log;
     struct str instance; /* this process's token: the owner of its leases */
     uint64_t seed;
-    size_t slots;   /* sends in flight in all */
+    size_t slots; /* sends in flight in all */
+    enum loop_role role;
     bool exclusive; /* nobody else works on this store: leases of others are the past's */
     bool exposed;   /* others can reach the listener: without a key nobody is let in */
     bool hold;      /* accept and store, deliver nothing */
@@ -45,6 +50,7 @@ struct key_ring;
  * until loop_apply replaces them. *ret_problem is a sentence. */
 MUST_USE enum err loop_open(const struct loop_options *options, const struct setup *setup,
                             const struct evaluator *evaluator, struct loop **ret_loop, struct str *ret_problem);
+void loop_leave(struct loop *loop);   /* a clean end: the others need not wait for it to be missed */
 void loop_release(struct loop *loop); /* before the transport closes: what it gave and no commit took goes back to it */
 void loop_close(struct loop *loop);
 

@@ -7,10 +7,21 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "loop_memory.h"
 #include "serve.h"
-#include "store/memory.h"
 #include "store/query.h"
-#include "turn.h"
+
+struct desk_view loop_desk_view(const struct destination_state *state, const struct destination_settings *settings,
+                                int64_t now_us) {
+    return (struct desk_view){.name = state->name,
+                              .paused = state->paused,
+                              .paused_until_us = state->paused_until_us,
+                              .pause_reason = state->pause_reason,
+                              .quiet_until_us = state->quiet_until_us,
+                              .breaker =
+                                  breaker_restored(&settings->breaker, state->breaker_state, state->breaker_until_us,
+                                                   state->breaker_failures, state->breaker_ramp, now_us)};
+}
 
 /* Desks before first_desk have their state already: they were there before this configuration. */
 static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_us) {
@@ -20,15 +31,9 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_desk(loop->deliver, states[i].name);
         if (desk == SIZE_MAX || desk < first_desk) continue;
-        struct desk_view view = {.name = states[i].name,
-                                 .paused = states[i].paused,
-                                 .paused_until_us = states[i].paused_until_us,
-                                 .pause_reason = states[i].pause_reason,
-                                 .quiet_until_us = states[i].quiet_until_us};
         const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
         if (!settings) continue;
-        view.breaker = breaker_restored(&settings->breaker, states[i].breaker_state, states[i].breaker_until_us,
-                                        states[i].breaker_failures, states[i].breaker_ramp, now_us);
+        struct desk_view view = loop_desk_view(&states[i], settings, now_us);
         deliver_restore(loop->deliver, desk, &view, now_us);
     }
     return ERR_NONE;
@@ -49,21 +54,21 @@ static enum err restore_sends(struct loop *loop, size_t first_desk, int64_t now_
     return ERR_NONE;
 }
 
-static enum err restore_quarantines(struct loop *loop, const struct setup *setup) {
+enum err loop_read_quarantines(struct loop *loop, const struct setup *setup, struct arena *arena) {
     struct quarantine *rows;
     size_t count;
-    TRY(store_quarantines(loop->options.store, &loop->arena, &rows, &count));
+    TRY(store_quarantines(loop->options.store, arena, &rows, &count));
     for (size_t i = 0; i < count; i++) {
-        struct str hash = routes_program_hash(setup->routes, rows[i].route, loop->hasher, &loop->arena);
+        struct str hash = routes_program_hash(setup->routes, rows[i].route, loop->hasher, arena);
         if (str_eq(hash, rows[i].program_hash)) routes_quarantine(setup->routes, rows[i].route);
     }
     return ERR_NONE;
 }
 
-static enum err count_open(struct loop *loop) {
+enum err loop_count_open(struct loop *loop, struct arena *arena) {
     struct destination_counts *counts;
     size_t count;
-    TRY(store_counts(loop->options.store, false, &loop->arena, &counts, &count));
+    TRY(store_counts(loop->options.store, false, arena, &counts, &count));
     loop->open_deliveries = 0;
     for (size_t i = 0; i < count; i++)
         loop->open_deliveries += counts[i].by_status[DELIVERY_PENDING] + counts[i].by_status[DELIVERY_PROCESSING] +
@@ -76,8 +81,8 @@ static enum err read_memory(struct loop *loop, const struct setup *setup, size_t
     TRY(store_begin(loop->options.store));
     TRY(restore_desks(loop, first_desk, now_us));
     TRY(restore_sends(loop, first_desk, now_us));
-    TRY(restore_quarantines(loop, setup));
-    TRY(count_open(loop));
+    TRY(loop_read_quarantines(loop, setup, &loop->arena));
+    TRY(loop_count_open(loop, &loop->arena));
     TRY(key_ring_load(loop->keys, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     return store_commit(loop->options.store);
@@ -96,7 +101,8 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     loop->keys = key_ring_new(options->exposed);
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     assert(loop->finished);
-    loop->recovering = true;
+    loop->recovering = options->role != LOOP_INGEST;
+    peers_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
@@ -111,6 +117,10 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     }
     *ret_loop = loop;
     return ERR_NONE;
+}
+
+void loop_leave(struct loop *loop) {
+    peers_leave(loop);
 }
 
 void loop_release(struct loop *loop) {

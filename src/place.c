@@ -24,6 +24,10 @@ struct place place_of(const struct settings *settings, struct str file, struct a
     return place;
 }
 
+struct place place_at(struct str path, struct arena *arena) {
+    return (struct place){.store = path, .socket = str_fmt(arena, "%.*s.sock", STR_ARG(path))};
+}
+
 bool place_is_shared(const struct place *place) {
     return postgres_is_dsn(place->store);
 }

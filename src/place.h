@@ -15,6 +15,8 @@ struct place {
 
 /* file: the configuration's; the socket of a server on PostgreSQL is beside it. */
 struct place place_of(const struct settings *settings, struct str file, struct arena *arena);
+/* A file, whatever the configuration and the environment say. */
+struct place place_at(struct str path, struct arena *arena);
 bool place_is_shared(const struct place *place);
 /* For people: without user and password. */
 struct str place_name(const struct place *place, struct arena *arena);

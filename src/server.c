@@ -2,11 +2,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/when.h"
@@ -14,7 +10,6 @@
 #include "http/listener.h"
 #include "sandbox/sandbox.h"
 #include "server_private.h"
-#include "store/sqlite.h"
 
 #define SLOTS             1024            /* sends in flight in all */
 #define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
@@ -23,45 +18,13 @@
 #define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
 #define CONNECTIONS_KEPT  256
 
-struct str server_socket_path(struct str store, struct arena *arena) {
-    return str_fmt(arena, "%.*s.sock", STR_ARG(store));
-}
-
-struct str server_store_path(const struct settings *settings) {
-    const char *dsn = getenv("DB_DSN");
-    return dsn && *dsn ? str_from(dsn) : settings->store;
-}
-
 /* ---- open ---- */
-
-static enum err make_folder(struct str path, struct arena *arena, struct str *ret_problem) {
-    struct str folder = file_folder(path, arena);
-    if (mkdir(folder.p, 0700) == 0 || errno == EEXIST) return ERR_NONE;
-    *ret_problem = str_fmt(arena, "cannot make the store's folder %.*s: %s", STR_ARG(folder), strerror(errno));
-    return ERR_IO;
-}
-
-static enum err open_store(struct server *server, struct arena *arena, struct str *ret_problem) {
-    const struct settings *settings = server->setup->settings;
-    struct str path = server->options.store.n ? server->options.store : server_store_path(settings);
-    if (str_starts(path, STR("postgres:")) || str_starts(path, STR("postgresql:"))) {
-        *ret_problem =
-            STR("this version keeps its store in a file: `store:` (or DB_DSN) must be a path, not postgres://");
-        return ERR_CONFIG;
-    }
-    server->store_path = str_dup(&server->arena, path);
-    TRY(make_folder(path, arena, ret_problem));
-    const struct sqlite_options options = {.path = server->store_path};
-    TRY(sqlite_open(&options, arena, &server->driver, ret_problem));
-    server->driver_open = true;
-    return store_open(&server->driver, server->clock.wall_us(server->clock.self), arena, &server->store, ret_problem);
-}
 
 static enum err open_listener(struct server *server, struct arena *arena, struct str *ret_problem) {
     const struct server_settings *settings = &server->setup->settings->server;
     struct listener_options options = {.host = settings->listen_host,
                                        .port = settings->listen_port,
-                                       .socket_path = server_socket_path(server->store_path, &server->arena),
+                                       .socket_path = server->place.socket,
                                        .max_body_bytes = settings->max_body_bytes,
                                        .max_header_bytes = 16384,
                                        .header_timeout_us = settings->header_timeout_us,
@@ -134,24 +97,23 @@ static enum err check_exposure(struct server *server, struct arena *arena, struc
 
 static enum err open_loop(struct server *server, struct str *ret_problem) {
     uint64_t seed;
-    uint8_t token[8];
     hash_random(&seed, sizeof seed);
-    hash_random(token, sizeof token);
     const struct loop_options options = {.clock = server->clock,
                                          .inlet = listener_inlet(server->listener),
                                          .transport = client_transport(server->client),
                                          .store = server->store,
                                          .log = &server->options.log,
-                                         .instance = hex_encode(&server->arena, token, sizeof token),
+                                         .instance = server->token,
                                          .seed = seed,
                                          .slots = SLOTS,
-                                         .exclusive = true,
+                                         .role = server->role,
+                                         .exclusive = !server->driver.shared,
                                          .exposed = server->exposed,
                                          .hold = server->options.hold,
                                          .reload = server->options.config_text.p ? NULL : server_reload,
                                          .reload_self = server,
                                          .version = STR(DRUMBEAT_VERSION),
-                                         .store_text = server->store_path};
+                                         .store_text = server->store_name};
     return loop_open(&options, server->setup, &server->evaluator, &server->loop, ret_problem);
 }
 
@@ -159,7 +121,7 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     TRY(server_load(server, arena, &server->setup, ret_problem));
     TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
     if (server->sandbox) server->evaluator = sandbox_evaluator(server->sandbox);
-    TRY(open_store(server, arena, ret_problem));
+    TRY(server_open_store(server, arena, ret_problem));
     TRY(open_listener(server, arena, ret_problem));
     TRY(check_exposure(server, arena, ret_problem));
     const struct client_options client = {.user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
@@ -275,10 +237,10 @@ void server_close(struct server *server) {
     if (server->listener) listener_close(server->listener);
     if (server->loop) loop_release(server->loop);
     if (server->client) client_close(server->client);
+    if (server->store && server->loop) loop_leave(server->loop);
     if (server->store && server->loop) (void)!!store_tidy(server->store, true);
     if (server->loop) loop_close(server->loop);
-    if (server->store) store_close(server->store);
-    if (server->driver_open) server->driver.close(server->driver.self);
+    server_close_store(server);
     if (server->sandbox) sandbox_close(server->sandbox);
     server_forget_setups(server);
     setup_free(server->setup);

@@ -43,9 +43,5 @@ void server_close(struct server *server); /* checkpoints, removes the socket */
 
 uint16_t server_port(const struct server *server);
 struct loop *server_loop(struct server *server);
-/* Where the CLI finds a server with these settings: a unix socket beside the store. */
-struct str server_socket_path(struct str store, struct arena *arena);
-/* The store's path in force: DB_DSN, else the configuration. */
-struct str server_store_path(const struct settings *settings);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "file.h"
 #include "http/wake.h"
+#include "place.h"
 #include "server.h"
 #include "store/admin.h"
 
@@ -29,7 +30,10 @@ struct server {
     struct evaluator evaluator;
     struct sql_driver driver;
     bool driver_open;
-    struct str store_path, listen_host;
+    struct place place;
+    struct str token; /* this process's, new at each start */
+    struct str store_name, listen_host;
+    enum loop_role role;
     bool exposed; /* others than this machine can reach it */
     struct store *store;
     struct listener *listener;
@@ -57,6 +61,9 @@ void server_reload_by_signal(struct server *server);
 MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
+/* server_store.c */
+MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
+void server_close_store(struct server *server);
 /* server.c */
 MUST_USE enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
                                       struct str *ret_problem);

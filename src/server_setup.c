@@ -141,7 +141,7 @@ void server_banner(struct server *server, int64_t took_us) {
     if (!server->options.banner) {
         log_event(&server->options.log, LOG_INFO, server->clock.wall_us(server->clock.self), "ready",
                   LOG_TEXT("version", STR(DRUMBEAT_VERSION)), LOG_TEXT("listen", server->listen_host),
-                  LOG_NUMBER("port", port), LOG_TEXT("store", server->store_path),
+                  LOG_NUMBER("port", port), LOG_TEXT("store", server->store_name),
                   LOG_NUMBER("waiting", view.open_deliveries), LOG_NUMBER("ready_ms", took_us / US_PER_MS));
         return;
     }
@@ -149,7 +149,9 @@ void server_banner(struct server *server, int64_t took_us) {
             STR_ARG(settings->file), settings->destination_count, settings->route_count);
     fprintf(stderr, "  Ready in %lld ms\n", (long long)(took_us / US_PER_MS));
     fprintf(stderr, "  Events    http://%.*s:%u/v1/events\n", STR_ARG(server->listen_host), port);
-    fprintf(stderr, "  Store     %.*s  SQLite, durable (fsync on every commit)\n", STR_ARG(server->store_path));
+    fprintf(stderr, "  Store     %.*s  %s\n", STR_ARG(server->store_name),
+            server->driver.shared ? "PostgreSQL" : "SQLite, durable (fsync on every commit)");
+    if (server->driver.shared) fprintf(stderr, "  Role      %.*s\n", STR_ARG(loop_role_text(server->role)));
     fprintf(stderr, "  Metrics   http://%.*s:%u/metrics  ·  Health /healthz /readyz\n", STR_ARG(server->listen_host),
             port);
     fprintf(stderr, "  Waiting   %lld deliveries%s\n", (long long)view.open_deliveries,

@@ -1,47 +1,14 @@
 /* turn.h - what one turn carries from hop to hop. A value made at hop n is only
  * read after n. Private to the loop's own files (loop arrivals departures
- * returns) and to the handlers of serve. */
+ * returns peers quota) and to the handlers of serve. */
 #ifndef TURN_H
 #define TURN_H
 
 #include "base/when.h"
 #include "ingest/intake.h"
-#include "loop.h"
+#include "loop_state.h"
 
 struct settled;
-
-struct setup_ref {
-    const struct setup *setup;
-    const struct evaluator *evaluator;
-};
-
-struct loop {
-    struct loop_options options;
-    struct setup_ref in_force;
-    struct deliver *deliver;
-    struct flights *flights;
-    struct metrics *metrics;
-    struct hasher *hasher;
-    struct rng rng;
-    struct uuid last_id;
-    struct key_ring *keys;
-    bool keys_stale;             /* read them anew before the next request */
-    struct arena arena;          /* the turn's */
-    struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
-    size_t finished_count;
-    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t next_chore_us;     /* retention, leases: the loop's clock */
-    int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
-    int64_t store_retry_us;    /* after a failing turn: no claims before this */
-    int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
-    bool recovering;           /* leases of the past are still being settled */
-    bool stopping, config_ok;
-    int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
-    bool more;                                          /* the last turn could not take all that waited */
-    uint64_t turns;                                     /* that had something to do */
-    enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
-    int64_t started_us;
-};
 
 /* One request's place in the turn. */
 struct visit {
@@ -102,6 +69,8 @@ void turn_quarantine(struct turn *turn); /* after the commit: routes whose progr
 void turn_reply(struct turn *turn);
 void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
 /* departures.c: budget, claim, request, start */
+bool turn_routes(const struct loop *loop); /* by its role */
+bool turn_delivers(const struct loop *loop);
 MUST_USE enum err turn_claim(struct turn *turn);
 MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
 void turn_start(struct turn *turn);

@@ -72,6 +72,7 @@ struct sql_result {
     int64_t changes; /* rows changed over the whole batch */
 };
 enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
+enum sql_news { SQL_NEWS_WORK = 1, SQL_NEWS_STATE = 2 }; /* events or deliveries; destinations, keys, routes */
 struct sql_driver {
     enum sql_dialect dialect;
     bool shared; /* other processes may write to the same store */
@@ -87,8 +88,8 @@ struct sql_driver {
     MUST_USE enum err (*tidy)(void *self, bool idle);
     void (*close)(void *self);
     const char *(*trouble)(void *self); /* the database's words for the last error */
-    /* True once after somebody else said that there is something new. NULL unless shared. */
-    bool (*news)(void *self);
+    /* What others said is new since the last call (enum sql_news). NULL unless shared. */
+    unsigned (*news)(void *self);
     void *self;
 };
 

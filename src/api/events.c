@@ -6,6 +6,9 @@ enum err api_events_post(struct call *call) {
     struct loop *loop = call->turn->loop;
     const struct settings *settings = loop->in_force.setup->settings;
     if (loop->stopping) return serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
+    if (loop->options.role == LOOP_WORKER)
+        return serve_problem(call, ERR_NOT_HERE,
+                             STR("this process is a worker: post to one that runs as ingest or all"), NULL);
     if (settings->server.queue_max && loop->open_deliveries >= settings->server.queue_max) {
         metrics_event(loop->metrics, METRIC_REFUSED, 1);
         return serve_problem(

@@ -45,6 +45,7 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(STORE_RACED, "E0125", RETRY, 503, "store_raced", "another process was in the way, try again")                    \
     X(STORE_FAILED, "E0123", FATAL, 503, "store_failed", "the store failed")                                           \
     X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                                        \
+    X(NOT_HERE, "E0126", RETRY, 503, "not_here", "this process does not take events")                                  \
     X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \
     X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version")                       \
     X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")                                     \

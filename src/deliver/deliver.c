@@ -18,7 +18,8 @@ struct desk_state {
     struct breaker breaker;
     size_t in_flight;
     int64_t next_due_us;
-    uint64_t changes, told; /* of the lasting state: made, and given out by deliver_changed */
+    int64_t wait_us; /* limits that processes share let nothing leave before this */
+    unsigned untold; /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 
 struct desk {
@@ -55,14 +56,14 @@ static struct desk_state *desk_stage(struct desk *desk) {
     return &desk->now;
 }
 
-static void desk_changed(struct desk *desk) {
-    desk_stage(desk)->changes++;
+static void desk_changed(struct desk *desk, unsigned aspects) {
+    desk_stage(desk)->untold |= aspects;
 }
 
 /* A quiet spell is lasting state of every desk of the account. */
 static void account_changed(struct deliver *deliver, const struct limiter *limiter) {
     for (size_t i = 0; i < deliver->desks.count; i++)
-        if (desk_at(deliver, i)->limiter == limiter) desk_changed(desk_at(deliver, i));
+        if (desk_at(deliver, i)->limiter == limiter) desk_changed(desk_at(deliver, i), DESK_QUIET);
 }
 
 /* The configuration. */
@@ -201,12 +202,12 @@ static bool breaker_differs(const struct breaker *a, const struct breaker *b) {
 
 size_t deliver_budget(struct deliver *deliver, size_t desk_number, int64_t now_us, size_t want) {
     struct desk *desk = desk_at(deliver, desk_number);
-    if (!desk->settings || desk_is_paused(desk, now_us)) return 0;
+    if (!desk->settings || desk_is_paused(desk, now_us) || now_us < desk->now.wait_us) return 0;
     size_t places = desk_places(deliver, desk);
     size_t room = limiter_room(desk->limiter, now_us, want < places ? want : places);
     const struct breaker before = desk->now.breaker;
     room = breaker_admit(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, desk->now.in_flight, room);
-    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk);
+    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk, DESK_BREAKER);
     return room;
 }
 
@@ -225,7 +226,7 @@ void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us,
     if (!desk->settings) return;
     const struct breaker before = desk->now.breaker;
     breaker_record(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, good);
-    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk);
+    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk, DESK_BREAKER);
 }
 
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us) {
@@ -249,7 +250,7 @@ void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us
     state_pause(desk_stage(desk), until_us, reason);
     bool same = before.paused && before.paused_until_us == until_us && before.reason_bytes == desk->now.reason_bytes &&
                 memcmp(before.reason, desk->now.reason, before.reason_bytes) == 0;
-    if (!same) desk_changed(desk);
+    if (!same) desk_changed(desk, DESK_PAUSE);
 }
 
 void deliver_resume(struct deliver *deliver, size_t desk_number) {
@@ -257,7 +258,27 @@ void deliver_resume(struct deliver *deliver, size_t desk_number) {
     desk_stage(desk)->paused = false;
     desk->now.breaker = (struct breaker){0};
     limiter_speak(desk->limiter);
+    desk_changed(desk, DESK_PAUSE | DESK_BREAKER);
     account_changed(deliver, desk->limiter);
+}
+
+void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us) {
+    desk_stage(desk_at(deliver, desk))->wait_us = until_us;
+}
+
+bool deliver_would_probe(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    const struct breaker *breaker = &desk->now.breaker;
+    return desk->settings && desk->settings->breaker.on && breaker->state == BREAKER_OPEN &&
+           breaker->until_us <= now_us;
+}
+
+void deliver_put_off(struct deliver *deliver, size_t desk_number, int64_t until_us) {
+    desk_stage(desk_at(deliver, desk_number))->breaker.until_us = until_us;
+}
+
+const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count) {
+    return limiter_rules(desk_at(deliver, desk)->limiter, ret_count);
 }
 
 void deliver_due(struct deliver *deliver, size_t desk_number, int64_t due_us) {
@@ -339,6 +360,7 @@ static int64_t desk_next(const struct deliver *deliver, const struct desk *desk,
     int64_t next_us = later(now_us, desk->now.next_due_us);
     if (desk_is_paused(desk, now_us))
         next_us = later(next_us, desk->now.paused_until_us ? desk->now.paused_until_us : WHEN_NEVER);
+    next_us = later(next_us, desk->now.wait_us);
     next_us = later(next_us, limiter_next(desk->limiter, now_us));
     return later(next_us, breaker_next(&desk->now.breaker, &desk->settings->breaker, now_us, desk->now.in_flight));
 }
@@ -369,15 +391,39 @@ struct desk_view deliver_view(const struct deliver *deliver, size_t desk_number,
     };
 }
 
-size_t deliver_changed(struct deliver *deliver, size_t *ret_desks, size_t max) {
+size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes, size_t max) {
     size_t count = 0;
     for (size_t i = 0; i < deliver->desks.count && count < max; i++) {
         struct desk *desk = desk_at(deliver, i);
-        if (desk->now.changes == desk->now.told) continue;
-        desk_stage(desk)->told = desk->now.changes;
-        ret_desks[count++] = i;
+        if (!desk->now.untold) continue;
+        ret_changes[count++] = (struct desk_change){i, desk->now.untold};
+        desk_stage(desk)->untold = 0;
     }
     return count;
+}
+
+/* ---- what another process wrote ---- */
+
+/* Two closed breakers count their own failures each. One that another process probes is open to us. */
+static void adopt_breaker(struct desk *desk, const struct breaker *stored) {
+    struct breaker *breaker = &desk_stage(desk)->breaker;
+    if (breaker->state == BREAKER_CLOSED && stored->state == BREAKER_CLOSED) return;
+    if (breaker->state == BREAKER_HALF_OPEN && stored->state != BREAKER_CLOSED) return; /* ours is on its way */
+    *breaker = *stored;
+    if (stored->state == BREAKER_HALF_OPEN) breaker->state = BREAKER_OPEN;
+}
+
+void deliver_adopt(struct deliver *deliver, size_t desk_number, const struct desk_view *state, int64_t now_us) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    unsigned own = desk->now.untold;
+    if (!(own & DESK_PAUSE)) {
+        desk_stage(desk)->paused = false;
+        if (state->paused) state_pause(&desk->now, state->paused_until_us, state->pause_reason);
+    }
+    if (!(own & DESK_BREAKER)) adopt_breaker(desk, &state->breaker);
+    if (own & DESK_QUIET) return;
+    if (!state->quiet_until_us) limiter_speak(desk->limiter);
+    limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
 }
 
 /* Restoring. */
@@ -393,6 +439,10 @@ void deliver_restore(struct deliver *deliver, size_t desk_number, const struct d
 
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us) {
     limiter_restore(desk_at(deliver, desk)->limiter, started_us, now_us);
+}
+
+void deliver_part(struct deliver *deliver, size_t parts) {
+    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_part(limiter_at(deliver, i), parts);
 }
 
 int64_t deliver_longest_window(const struct deliver *deliver) {

@@ -20,6 +20,7 @@
 #define DELIVER_REASON_MAX ((size_t)200) /* bytes of a pause's reason that are kept */
 
 struct deliver;
+struct desk_view;
 
 struct deliver *deliver_new(size_t slots); /* sends in flight in all */
 void deliver_free(struct deliver *deliver);
@@ -48,6 +49,16 @@ void deliver_resume(struct deliver *deliver, size_t desk);
 /* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
+
+/* Where processes share the desks' states and limits; staged too. */
+/* Nothing leaves before this moment: the shared limit is spent. Not a lasting state. */
+void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us);
+/* The next send would be the probe of a breaker that was open until now: one process alone may. */
+bool deliver_would_probe(const struct deliver *deliver, size_t desk, int64_t now_us);
+/* Another process probes: open until then, or until it says what came of it. */
+void deliver_put_off(struct deliver *deliver, size_t desk, int64_t until_us);
+/* Takes over what another process wrote, save what this one changed and has not yet given out. */
+void deliver_adopt(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 
 void deliver_commit(struct deliver *deliver);
 void deliver_rollback(struct deliver *deliver);
@@ -78,11 +89,22 @@ struct desk_view {
     int64_t next_due_us;
 };
 struct desk_view deliver_view(const struct deliver *deliver, size_t desk, int64_t now_us);
-/* Desks whose lasting state (pause, breaker, quiet) changed since the last call, staged ones included; up to max. */
-size_t deliver_changed(struct deliver *deliver, size_t *ret_desks, size_t max);
+/* Desks whose lasting state changed since the last call, and what of it, staged ones included; up to max. */
+enum desk_aspect { DESK_PAUSE = 1, DESK_BREAKER = 2, DESK_QUIET = 4 };
+struct desk_change {
+    size_t desk;
+    unsigned aspects;
+};
+size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes, size_t max);
 /* From the store, at start; of an open desk. Takes pause, breaker (breaker_restored) and quiet. */
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);
+/* All rules of the desk's account. */
+const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count);
+/* From now on each send counts as `parts` sends, and what was sent before is forgotten, for deliver_restore_send to
+ * tell anew: so several processes that cannot ask one another keep within the limit together. 1 = alone. Between turns'
+ * sends only: none may be taken and not started. */
+void deliver_part(struct deliver *deliver, size_t parts);
 
 #endif

@@ -19,7 +19,8 @@ struct limiter {
     size_t first, count, room;
     size_t keep;              /* the ring never holds more: the largest N of the rules, or LIMITER_KEEP_MIN */
     bool forgot;              /* starts older than the ring's oldest left it */
-    size_t staged, committed; /* taken and not started */
+    size_t staged, committed; /* taken and not started, each as `parts` */
+    size_t parts;             /* what a send counts as */
     int64_t quiet_us, quiet_committed_us;
 };
 
@@ -112,9 +113,9 @@ static size_t rules_room(const struct limiter *limiter, int64_t now_us, size_t w
 /* The moment from which the rule lets one start. */
 static int64_t rule_next(const struct limiter *limiter, const struct limit_rule *rule, int64_t now_us) {
     size_t limit = (size_t)rule->count, waiting = not_started(limiter);
-    if (waiting >= limit) return WHEN_NEVER;
+    if (waiting + limiter->parts > limit) return WHEN_NEVER;
     int64_t at_us;
-    if (!start_at(limiter, limit - waiting - 1, &at_us) || at_us + rule->window_us < now_us) return now_us;
+    if (!start_at(limiter, limit - waiting - limiter->parts, &at_us) || at_us + rule->window_us < now_us) return now_us;
     return at_us + rule->window_us;
 }
 
@@ -122,7 +123,7 @@ static int64_t rule_next(const struct limiter *limiter, const struct limit_rule 
 
 struct limiter *limiter_new(const struct limit_rule *rules, size_t count) {
     struct limiter *limiter = grown(NULL, sizeof *limiter);
-    *limiter = (struct limiter){0};
+    *limiter = (struct limiter){.parts = 1};
     limiter_configure(limiter, rules, count);
     return limiter;
 }
@@ -147,7 +148,9 @@ void limiter_configure(struct limiter *limiter, const struct limit_rule *rules, 
 }
 
 size_t limiter_room(const struct limiter *limiter, int64_t now_us, size_t want) {
-    return now_us < limiter->quiet_us ? 0 : rules_room(limiter, now_us, want);
+    if (now_us < limiter->quiet_us) return 0;
+    return want > SIZE_MAX / limiter->parts ? rules_room(limiter, now_us, SIZE_MAX) / limiter->parts
+                                            : rules_room(limiter, now_us, want * limiter->parts) / limiter->parts;
 }
 
 int64_t limiter_next(const struct limiter *limiter, int64_t now_us) {
@@ -161,7 +164,7 @@ int64_t limiter_next(const struct limiter *limiter, int64_t now_us) {
 
 void limiter_take(struct limiter *limiter, size_t count, int64_t now_us) {
     assert(limiter_room(limiter, now_us, count) == count);
-    limiter->staged += count;
+    limiter->staged += count * limiter->parts;
 }
 
 void limiter_commit(struct limiter *limiter) {
@@ -177,16 +180,16 @@ void limiter_rollback(struct limiter *limiter) {
 
 void limiter_started(struct limiter *limiter, size_t count, int64_t at_us) {
     limiter_unsent(limiter, count);
-    for (size_t i = 0; i < count; i++) ring_add(limiter, at_us);
+    for (size_t i = 0; i < count * limiter->parts; i++) ring_add(limiter, at_us);
 }
 
 void limiter_unsent(struct limiter *limiter, size_t count) {
-    assert(count <= limiter->committed);
-    limiter->committed -= count;
+    assert(count * limiter->parts <= limiter->committed);
+    limiter->committed -= count * limiter->parts;
 }
 
 void limiter_adopt(struct limiter *limiter, size_t count) {
-    limiter->committed += count;
+    limiter->committed += count * limiter->parts;
 }
 
 void limiter_restore(struct limiter *limiter, int64_t started_us, int64_t now_us) {
@@ -210,6 +213,18 @@ int64_t limiter_quiet_until(const struct limiter *limiter) {
 
 size_t limiter_remaining(const struct limiter *limiter, int64_t now_us) {
     return rules_room(limiter, now_us, SIZE_MAX);
+}
+
+const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count) {
+    *ret_count = limiter->rule_count;
+    return limiter->rules;
+}
+
+void limiter_part(struct limiter *limiter, size_t parts) {
+    assert(parts && not_started(limiter) == 0);
+    limiter->parts = parts;
+    limiter->count = limiter->first = 0;
+    limiter->forgot = false;
 }
 
 int64_t limiter_longest_window(const struct limiter *limiter) {

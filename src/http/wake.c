@@ -38,6 +38,10 @@ void wake_free(struct wake *wake) {
     free(wake);
 }
 
+void wake_align(struct wake *wake, int64_t server_us) {
+    wake->offset_us = server_us - read_us(CLOCK_BOOTTIME);
+}
+
 void wake_raise(struct wake *wake) {
     int kept = errno; /* a signal handler must not change it under the code it interrupts */
     uint64_t one = 1;

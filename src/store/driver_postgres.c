@@ -23,7 +23,7 @@ struct postgres_driver {
     struct watch *watch;       /* NULL = nobody listens */
     struct arena encoding;     /* of one statement's parameters */
     struct postgres_text texts[SQL_STATEMENT_COUNT];
-    char names[SQL_STATEMENT_COUNT][8];
+    const char *names[SQL_STATEMENT_COUNT];
     bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
     bool confused;                      /* a pipeline failed: which of them the server took is not known */
 };
@@ -206,9 +206,9 @@ static const char *driver_trouble(void *self) {
     return ((struct postgres_driver *)self)->link.trouble;
 }
 
-static bool driver_news(void *self) {
+static unsigned driver_news(void *self) {
     struct postgres_driver *driver = self;
-    return driver->watch && watch_take_news(driver->watch);
+    return driver->watch ? watch_take_news(driver->watch) : 0;
 }
 
 /* ---- opening ---- */
@@ -247,7 +247,7 @@ static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_p
 static void prepare_texts(struct postgres_driver *driver, struct arena *arena) {
     for (int i = 0; i < SQL_STATEMENT_COUNT; i++) {
         driver->texts[i] = postgres_text(sql_text((enum sql_statement)i), arena);
-        snprintf(driver->names[i], sizeof driver->names[i], "db_%d", i);
+        driver->names[i] = sql_text((enum sql_statement)i)->name; /* on the server, in pg_prepared_statements */
     }
 }
 

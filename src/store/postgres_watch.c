@@ -20,11 +20,11 @@ struct watch {
     struct watch_options options;
     pthread_t thread;
     int stop_fd;
-    atomic_bool news;
+    atomic_uint news;
 };
 
-static void tell(struct watch *watch) {
-    atomic_store(&watch->news, true);
+static void tell(struct watch *watch, unsigned news) {
+    atomic_fetch_or(&watch->news, news);
     watch->options.wake(watch->options.wake_self);
 }
 
@@ -34,23 +34,28 @@ static bool sleep_unless_stopped(const struct watch *watch, int milliseconds) {
     return poll(&on, 1, milliseconds) == 0;
 }
 
-static bool is_news(const struct watch *watch, const PGnotify *notify) {
-    return strcmp(notify->extra, watch->options.token) != 0;
+/* "<token> ws" of a process of ours; anything else, as the id of an event, is a client's word that there is work. */
+static unsigned news_of(const struct watch *watch, const PGnotify *notify) {
+    const char *token = watch->options.token, *space = strchr(notify->extra, ' ');
+    size_t length = strlen(token);
+    if (!space) return SQL_NEWS_WORK;
+    if ((size_t)(space - notify->extra) == length && !memcmp(notify->extra, token, length)) return 0;
+    return (strchr(space, 'w') ? SQL_NEWS_WORK : 0u) | (strchr(space, 's') ? SQL_NEWS_STATE : 0u);
 }
 
 static void read_notifications(struct watch *watch, PGconn *conn) {
     PGnotify *notify;
-    bool news = false;
+    unsigned news = 0;
     while ((notify = PQnotifies(conn)) != NULL) {
-        news = news || is_news(watch, notify);
+        news |= news_of(watch, notify);
         PQfreemem(notify);
     }
-    if (news) tell(watch);
+    if (news) tell(watch, news);
 }
 
 /* Until the connection is lost (true) or it is time to stop (false). */
 static bool listen_on(struct watch *watch, struct link *link) {
-    tell(watch);
+    tell(watch, SQL_NEWS_WORK | SQL_NEWS_STATE);
     for (;;) {
         struct pollfd on[] = {{.fd = PQsocket(link->conn), .events = POLLIN}, {.fd = watch->stop_fd, .events = POLLIN}};
         if (poll(on, 2, -1) < 0) continue;
@@ -94,6 +99,6 @@ void watch_stop(struct watch *watch) {
     free(watch);
 }
 
-bool watch_take_news(struct watch *watch) {
-    return atomic_exchange(&watch->news, false);
+unsigned watch_take_news(struct watch *watch) {
+    return atomic_exchange(&watch->news, 0);
 }

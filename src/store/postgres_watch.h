@@ -8,8 +8,6 @@
 #ifndef STORE_POSTGRES_WATCH_H
 #define STORE_POSTGRES_WATCH_H
 
-#include <stdbool.h>
-
 struct watch;
 struct watch_options {
     const char *dsn, *token; /* kept, not copied; notifications that carry the token are our own */
@@ -18,6 +16,6 @@ struct watch_options {
 };
 struct watch *watch_start(const struct watch_options *options);
 void watch_stop(struct watch *watch);
-bool watch_take_news(struct watch *watch);
+unsigned watch_take_news(struct watch *watch); /* enum sql_news */
 
 #endif

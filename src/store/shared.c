@@ -1,6 +1,7 @@
 /* store/shared.c - see shared.h. */
 #include "store/shared.h"
 
+#include "base/str.h"
 #include "store/row.h"
 
 #define LIMIT_BUSY_US (5 * (int64_t)1000) /* another process is taking from it: asked again so soon */
@@ -9,18 +10,27 @@ bool store_is_shared(const struct store *store) {
     return store->driver->shared;
 }
 
-bool store_has_news(struct store *store) {
-    return store->driver->shared && store->driver->news(store->driver->self);
+unsigned store_news(struct store *store) {
+    return store->driver->shared ? store->driver->news(store->driver->self) : 0;
 }
 
-enum err store_tell(struct store *store) {
-    const struct sql_value token = sql_str(store->owner);
-    return store_run(store, SQL_NEWS, &token, 1, &store->scratch, NULL);
+/* "<token> w", "<token> s", "<token> ws": store/postgres_watch.c reads it. */
+enum err store_tell(struct store *store, unsigned news) {
+    struct str text = str_fmt(&store->scratch, "%.*s %s%s", STR_ARG(store->owner), news & SQL_NEWS_WORK ? "w" : "",
+                              news & SQL_NEWS_STATE ? "s" : "");
+    const struct sql_value payload = sql_str(text);
+    enum err err = store_run(store, SQL_NEWS, &payload, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
 }
 
 enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours) {
     const struct sql_value which = sql_int(task);
-    int64_t ours;
+    int64_t ours = 1;
+    if (!store->driver->shared) {
+        *ret_ours = true;
+        return ERR_NONE;
+    }
     TRY(store_ask(store, SQL_TASK_TRY, &which, 0, &ours));
     *ret_ours = ours != 0;
     return ERR_NONE;
@@ -41,12 +51,16 @@ enum err store_next_due_all(struct store *store, struct arena *arena, struct nex
 
 enum err store_seen(struct store *store, struct str role, struct str host) {
     const struct sql_value params[] = {sql_str(store->owner), sql_str(role), sql_str(host)};
-    return store_run(store, SQL_INSTANCE_SEEN, params, 1, &store->scratch, NULL);
+    enum err err = store_run(store, SQL_INSTANCE_SEEN, params, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
 }
 
 enum err store_gone(struct store *store) {
     const struct sql_value token = sql_str(store->owner);
-    return store_run(store, SQL_INSTANCE_GONE, &token, 1, &store->scratch, NULL);
+    enum err err = store_run(store, SQL_INSTANCE_GONE, &token, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
 }
 
 enum err store_instances(struct store *store, int64_t within_us, struct arena *arena, struct instance **ret_instances,

@@ -11,11 +11,10 @@
 
 /* Others may write to this store while it is open. */
 bool store_is_shared(const struct store *store);
-/* True once after another process, or a program of the seed's kind, said that there is something new; sets the wake
- * given to the driver. */
-bool store_has_news(struct store *store);
-/* Tells the others, when this turn commits; once a turn is enough. */
-MUST_USE enum err store_tell(struct store *store);
+/* What another process, or a program of the seed's kind, said is new since the last call: enum sql_news. */
+unsigned store_news(struct store *store);
+/* Tells the others so, when this turn commits; once a turn is enough. */
+MUST_USE enum err store_tell(struct store *store, unsigned news);
 
 /* What one process at a time does, until its commit; *ret_ours false: somebody else is at it. */
 enum store_task { TASK_ROUTE = 1, TASK_RETIRE };

@@ -71,7 +71,7 @@ static void a_quiet_spell_is_the_accounts(void **state) {
     two_desks(&world);
     world.destinations[1].account = STR("a");
     struct deliver *deliver = opened(&world);
-    size_t changed[4];
+    struct desk_change changed[4];
     deliver_quiet(deliver, 0, T0 + US_PER_MIN, T0);
     assert_int_equal(deliver_budget(deliver, 1, T0, 1), 0);
     assert_int_equal(deliver_changed(deliver, changed, 4), 2);

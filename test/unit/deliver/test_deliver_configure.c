@@ -123,7 +123,7 @@ static void changes_are_told_once(void **state) {
     struct world world;
     two_desks(&world);
     struct deliver *deliver = opened(&world);
-    size_t changed[2] = {9, 9};
+    struct desk_change changed[2] = {{9, 0}, {9, 0}};
     assert_int_equal(deliver_changed(deliver, changed, 2), 0);
     deliver_record(deliver, 0, T0, true); /* nothing that is kept */
     deliver_due(deliver, 0, T0);
@@ -131,14 +131,14 @@ static void changes_are_told_once(void **state) {
     assert_int_equal(deliver_changed(deliver, changed, 2), 0);
     deliver_record(deliver, 1, T0, false);
     assert_int_equal(deliver_changed(deliver, changed, 2), 1);
-    assert_int_equal(changed[0], 1);
+    assert_int_equal(changed[0].desk, 1);
     assert_int_equal(deliver_changed(deliver, changed, 2), 0);
     deliver_pause(deliver, 0, 0, STR("a"));
     deliver_pause(deliver, 1, 0, STR("b"));
     assert_int_equal(deliver_changed(deliver, changed, 1), 1);
-    assert_int_equal(changed[0], 0);
+    assert_int_equal(changed[0].desk, 0);
     assert_int_equal(deliver_changed(deliver, changed, 1), 1);
-    assert_int_equal(changed[0], 1);
+    assert_int_equal(changed[0].desk, 1);
     deliver_pause(deliver, 1, 0, STR("b")); /* the same again */
     assert_int_equal(deliver_changed(deliver, changed, 2), 0);
     deliver_pause(deliver, 1, 0, STR("c"));
@@ -152,7 +152,7 @@ static void a_rollback_untells(void **state) {
     struct world world;
     two_desks(&world);
     struct deliver *deliver = opened(&world);
-    size_t changed[2];
+    struct desk_change changed[2];
     deliver_pause(deliver, 0, 0, STR("first"));
     deliver_commit(deliver);
     assert_int_equal(deliver_changed(deliver, changed, 2), 1);
@@ -173,7 +173,7 @@ static void a_probe_is_a_change(void **state) {
     struct world world;
     two_desks(&world);
     struct deliver *deliver = opened(&world);
-    size_t changed[2];
+    struct desk_change changed[2];
     fail_often(deliver, 0, T0);
     deliver_changed(deliver, changed, 2);
     deliver_budget(deliver, 0, T0 + 30 * US_PER_S, 1);
@@ -199,7 +199,7 @@ static void a_restart_goes_on(void **state) {
     deliver_restore(next, 1, &b, T0);
     for (int64_t i = 0; i < 3; i++) deliver_restore_send(next, 0, T0 - i * US_PER_S, T0);
     deliver_free(deliver);
-    size_t changed[2];
+    struct desk_change changed[2];
     assert_int_equal(deliver_changed(next, changed, 2), 0); /* the store knows */
     deliver_rollback(next);
     assert_int_equal(deliver_budget(next, 0, T0 + 30 * US_PER_S, 1), 0); /* quiet */

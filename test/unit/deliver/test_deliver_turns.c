@@ -39,7 +39,8 @@ static size_t model_desk(struct model *model) {
 /* One staged step. */
 static void model_step(struct model *model) {
     struct deliver *deliver = model->deliver;
-    size_t desk = model_desk(model), changed[2];
+    size_t desk = model_desk(model);
+    struct desk_change changed[2];
     int64_t later_us = model->now_us + draw(&model->rng, -US_PER_S, 20 * US_PER_S);
     switch (rng_below(&model->rng, 20)) {
     case 0:

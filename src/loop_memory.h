@@ -1,0 +1,15 @@
+/* loop_memory.h - what the loop reads from the store at its start and, where
+ * others change it too, again. Private to the loop's own files. */
+#ifndef LOOP_MEMORY_H
+#define LOOP_MEMORY_H
+
+#include "store/memory.h"
+#include "turn.h"
+
+/* A destination's lasting state, as a desk has it. */
+struct desk_view loop_desk_view(const struct destination_state *state, const struct destination_settings *settings,
+                                int64_t now_us);
+MUST_USE enum err loop_read_quarantines(struct loop *loop, const struct setup *setup, struct arena *arena);
+MUST_USE enum err loop_count_open(struct loop *loop, struct arena *arena);
+
+#endif

@@ -1,0 +1,44 @@
+/* peers.h - what a turn does because other processes work on the same store: it
+ * learns what they made and changed, and tells them what it did. On a store of
+ * its own a process has no peers, and all of this does nothing.
+ *
+ * What is new comes by notification, and is looked for every two seconds
+ * besides: a notification may be lost. Private to the loop's own files.
+ */
+#ifndef PEERS_H
+#define PEERS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct turn;
+
+struct peers {
+    unsigned news;    /* heard and not yet learned, enum sql_news */
+    unsigned tell;    /* to be told when the turn that made it commits */
+    int64_t look_us;  /* when to look without having heard; WHEN_NEVER on a store of its own */
+    int64_t seen_us;  /* when to say next that this process lives */
+    int64_t count_us; /* when the count below was read */
+    size_t count;     /* processes that route or deliver, this one too; at least 1 */
+    int64_t first_us; /* when this process was first seen by the others */
+};
+
+void peers_open(struct loop *loop, int64_t now_us);
+/* News came, or it is time to look. */
+bool peers_are_due(struct loop *loop, int64_t now_us);
+/* In the turn's transaction, before anything else. */
+MUST_USE enum err peers_learn(struct turn *turn);
+/* In the turn's transaction, last. */
+MUST_USE enum err peers_tell(struct turn *turn);
+/* Of a turn that committed; one that did not learns it again. */
+void peers_learned(struct turn *turn);
+/* How many processes share what one alone may do. Read anew when what is known is older than a few seconds. */
+MUST_USE enum err peers_count(struct turn *turn, size_t *ret_count);
+/* Before a clean end. */
+void peers_leave(struct loop *loop);
+
+#endif

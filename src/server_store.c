@@ -1,0 +1,65 @@
+/* server_store.c - the store of a server: opened where the configuration says,
+ * with one clock for all processes that share it. */
+#include "base/hash.h"
+#include "server_private.h"
+#include "store/postgres.h"
+#include "store/shared.h"
+
+static const char role_refused[] =
+    "needs a store that several processes share: set `store: postgres://...` (or DB_DSN)";
+
+static enum err read_role(struct server *server, struct arena *arena, struct str *ret_problem) {
+    struct str role = server->options.role;
+    while (role.n && server->role <= LOOP_WORKER && !str_eq(role, loop_role_text(server->role))) server->role++;
+    if (server->role > LOOP_WORKER) {
+        *ret_problem = str_fmt(arena, "--role takes all, ingest or worker, not '%.*s'", STR_ARG(role));
+        return ERR_CONFIG;
+    }
+    if (server->role == LOOP_ALL || place_is_shared(&server->place)) return ERR_NONE;
+    *ret_problem = str_fmt(arena, "--role %.*s %s", STR_ARG(role), role_refused);
+    return ERR_CONFIG;
+}
+
+static void raise_wake(void *wake_self) {
+    wake_raise(wake_self);
+}
+
+/* Leases and limits of several machines count on the database's clock. */
+static enum err align_clock(struct server *server) {
+    int64_t server_us;
+    TRY(store_begin(server->store));
+    enum err err = store_clock(server->store, &server_us);
+    store_rollback(server->store);
+    if (!err && server_us) wake_align(server->wake, server_us);
+    return err;
+}
+
+static void warn_if_deaf(const struct server *server) {
+    if (!server->driver.shared || !postgres_is_deaf(&server->driver)) return;
+    log_event(&server->options.log, LOG_WARN, server->clock.wall_us(server->clock.self), "no_notifications",
+              LOG_TEXT("reason", STR("a pooler stands before PostgreSQL and postgres.listen_dsn names no direct "
+                                     "connection: what is new is found by polling every 2 s")));
+}
+
+enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem) {
+    uint8_t token[8];
+    hash_random(token, sizeof token);
+    server->token = hex_encode(&server->arena, token, sizeof token);
+    server->place = place_of(server->setup->settings, server->options.config_file, &server->arena);
+    if (server->options.store.n) server->place = place_at(server->options.store, &server->arena);
+    server->store_name = place_name(&server->place, &server->arena);
+    TRY(read_role(server, arena, ret_problem));
+    const struct place_options options = {.token = server->token, .wake = raise_wake, .wake_self = server->wake};
+    TRY(place_open(&server->place, &options, &server->arena, &server->driver, ret_problem));
+    server->driver_open = true;
+    TRY(store_open(&server->driver, server->clock.wall_us(server->clock.self), &server->arena, &server->store,
+                   ret_problem));
+    if (server->driver.shared) TRY(align_clock(server));
+    warn_if_deaf(server);
+    return ERR_NONE;
+}
+
+void server_close_store(struct server *server) {
+    if (server->store) store_close(server->store);
+    if (server->driver_open) server->driver.close(server->driver.self);
+}
