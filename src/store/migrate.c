@@ -1,160 +1,129 @@
-/* store/migrate.c - see migrate.h. A step that was released is never edited: a store out there has taken it. */
+/* store/migrate.c - see migrate.h and takeover.h. */
 #include "store/migrate.h"
 
 #include "base/str.h"
+#include "store/takeover.h"
 
-/* Every index costs each insert: a partial one exists where a hot statement or a list of open work needs it, and holds
- * open rows only, so that a history of millions costs a claim nothing. */
-static const char *const steps[] = {
-    "CREATE TABLE marketing_events("
-    " seq INTEGER PRIMARY KEY,"
-    " id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
-    " idempotency_key TEXT NOT NULL UNIQUE,"
-    " type TEXT NOT NULL,"
-    " source TEXT NOT NULL,"
-    " status TEXT NOT NULL DEFAULT 'PENDING' CHECK (status = 'PENDING' OR status = 'PROCESSING'"
-    " OR status = 'COMPLETED' OR status = 'FAILED'),"
-    " run INTEGER NOT NULL DEFAULT -1,"       /* the last run of it or of one of its deliveries; -1 = none */
-    " routed_run INTEGER NOT NULL DEFAULT 0," /* the run of its last routing */
-    " retry_count INTEGER NOT NULL DEFAULT 0,"
-    " last_error TEXT,"
-    " scheduled_at INTEGER NOT NULL,"
-    " created_at INTEGER NOT NULL,"
-    " updated_at INTEGER NOT NULL,"
-    " fingerprint TEXT NOT NULL,"
-    " payload TEXT NOT NULL) STRICT;"
-    "CREATE INDEX marketing_events_scheduled ON marketing_events(scheduled_at) WHERE status = 'PENDING';"
-    "CREATE INDEX marketing_events_failed ON marketing_events(status) WHERE status = 'FAILED';"
-
-    "CREATE TABLE deliveries("
-    " seq INTEGER PRIMARY KEY,"
-    " id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),"
-    " event_id BLOB NOT NULL,"
-    " destination TEXT NOT NULL,"
-    " step TEXT NOT NULL,"
-    " run INTEGER NOT NULL,"
-    " action TEXT NOT NULL,"
-    " route TEXT NOT NULL,"
-    " status TEXT NOT NULL CHECK (status = 'PENDING' OR status = 'PROCESSING' OR status = 'COMPLETED'"
-    " OR status = 'FAILED' OR status = 'UNKNOWN' OR status = 'HELD' OR status = 'SKIPPED'),"
-    " blocked INTEGER NOT NULL DEFAULT 0," /* an earlier one of its order key is open */
-    " retry_count INTEGER NOT NULL DEFAULT 0,"
-    " attempts INTEGER NOT NULL DEFAULT 0,"
-    " due INTEGER NOT NULL,"
-    " first_due INTEGER NOT NULL,"
-    " late INTEGER NOT NULL DEFAULT 0,"
-    " first_sent INTEGER NOT NULL DEFAULT 0,"
-    " lease_until INTEGER NOT NULL DEFAULT 0,"
-    " lease_owner TEXT,"
-    " lease_epoch INTEGER NOT NULL DEFAULT 0,"
-    " looking_up INTEGER NOT NULL DEFAULT 0,"
-    " in_doubt INTEGER NOT NULL DEFAULT 0,"
-    " last_status INTEGER NOT NULL DEFAULT 0,"
-    " last_error TEXT,"
-    " remote_id TEXT,"
-    " batch BLOB,"
-    " order_key TEXT,"
-    " created_at INTEGER NOT NULL,"
-    " updated_at INTEGER NOT NULL,"
-    " params TEXT,"
-    " UNIQUE (event_id, destination, step, run)) STRICT;"
-    "CREATE INDEX deliveries_due ON deliveries(destination, blocked, due, status)"
-    " WHERE (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0;"
-    "CREATE INDEX deliveries_lease ON deliveries(lease_until) WHERE status = 'PROCESSING';"
-    "CREATE INDEX deliveries_order ON deliveries(destination, order_key)"
-    " WHERE order_key IS NOT NULL AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = "
-    "'HELD');"
-    "CREATE INDEX deliveries_blocked ON deliveries(blocked, destination, status) WHERE blocked = 1;"
-    "CREATE INDEX deliveries_stopped ON deliveries(status) WHERE status = 'HELD' OR status = 'FAILED';"
-    "CREATE INDEX deliveries_batch ON deliveries(batch)"
-    " WHERE batch IS NOT NULL AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = "
-    "'HELD');"
-
-    "CREATE TABLE attempts("
-    " delivery_seq INTEGER NOT NULL,"
-    " number INTEGER NOT NULL,"
-    " started INTEGER NOT NULL,"
-    " finished INTEGER NOT NULL,"
-    " outcome TEXT NOT NULL,"
-    " http_status INTEGER NOT NULL,"
-    " error TEXT,"
-    " answer TEXT,"
-    " PRIMARY KEY (delivery_seq, number)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX attempts_started ON attempts(started);"
-
-    "CREATE TABLE destinations("
-    " name TEXT NOT NULL PRIMARY KEY,"
-    " paused INTEGER NOT NULL,"
-    " paused_until INTEGER NOT NULL,"
-    " pause_reason TEXT,"
-    " breaker_state INTEGER NOT NULL,"
-    " breaker_until INTEGER NOT NULL,"
-    " breaker_failures INTEGER NOT NULL,"
-    " breaker_ramp INTEGER NOT NULL,"
-    " quiet_until INTEGER NOT NULL,"
-    " updated_at INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE routes(" /* those whose program ran away, by what the program was */
-    " route TEXT NOT NULL,"
-    " program_hash TEXT NOT NULL,"
-    " reason TEXT NOT NULL,"
-    " at INTEGER NOT NULL,"
-    " PRIMARY KEY (route, program_hash)) STRICT;"
-    "CREATE TABLE api_keys("
-    " id TEXT NOT NULL PRIMARY KEY,"
-    " name TEXT NOT NULL,"
-    " role INTEGER NOT NULL,"
-    " hash TEXT NOT NULL UNIQUE,"
-    " created_at INTEGER NOT NULL,"
-    " revoked_at INTEGER NOT NULL DEFAULT 0) STRICT;"
-    "CREATE TABLE audit("
-    " seq INTEGER PRIMARY KEY,"
-    " at INTEGER NOT NULL,"
-    " actor TEXT NOT NULL,"
-    " act TEXT NOT NULL,"
-    " subject TEXT NOT NULL,"
-    " detail TEXT NOT NULL) STRICT;"
-    "CREATE INDEX audit_subject ON audit(subject);"
-    "CREATE TABLE schema_steps("
-    " step INTEGER PRIMARY KEY,"
-    " taken_at INTEGER NOT NULL) STRICT;",
+struct migration {
+    struct sql_driver *driver;
+    const struct schema *schema;
+    struct arena *arena;
+    int64_t wall_us;
+    struct str problem; /* STR_NONE: what the database said */
 };
 
-int migrate_version(void) {
-    return sizeof steps / sizeof *steps;
+static const struct schema *schema_of(enum sql_dialect dialect) {
+    return dialect == SQL_POSTGRES ? &schema_postgres : &schema_sqlite;
 }
 
-/* The step, its note and the version stand or fall together. */
-static enum err take_step(struct sql_driver *driver, int step, int64_t wall_us, struct arena *arena) {
-    struct str note = str_fmt(arena,
-                              "INSERT INTO schema_steps(step, taken_at) VALUES (%d, %lld);"
-                              "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                              step, (long long)wall_us, STORE_APPLICATION_ID, step);
-    TRY(driver->begin(driver->self));
-    enum err err = driver->script(driver->self, str_from(steps[step - 1]), arena, NULL);
-    if (!err) err = driver->script(driver->self, note, arena, NULL);
-    if (!err) err = driver->commit(driver->self);
-    if (err) driver->rollback(driver->self);
-    return err;
+int migrate_version(enum sql_dialect dialect) {
+    return schema_of(dialect)->count;
 }
 
-static enum err read_version(struct sql_driver *driver, struct arena *arena, int64_t *ret_version) {
-    struct sql_result result;
-    TRY(driver->script(driver->self, STR("PRAGMA user_version;"), arena, &result));
-    *ret_version = result.count ? result.rows[0].values[0].number : 0;
+static enum err run_script(struct migration *it, struct str text) {
+    return it->driver->script(it->driver->self, text, it->arena, NULL);
+}
+
+/* Where the tables stand, read when nobody else can change it any more. */
+static enum err look(struct migration *it, struct standing *ret_standing) {
+    struct standing standing;
+    if (*it->schema->lock) TRY(run_script(it, str_from(it->schema->lock)));
+    TRY(it->schema->look(it->driver, it->arena, &standing));
+    if (standing.version > it->schema->count) {
+        it->problem = str_fmt(it->arena, "the store has schema %lld, this program knows up to %d: use a newer drumbeat",
+                              (long long)standing.version, it->schema->count);
+        return ERR_STORE_NEWER;
+    }
+    if (standing.tables == TABLES_FOREIGN) {
+        it->problem = STR("this database holds a table marketing_events of another program");
+        return ERR_STORE_FOREIGN;
+    }
+    *ret_standing = standing;
     return ERR_NONE;
 }
 
-enum err migrate_run(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct str *ret_problem) {
-    int64_t version;
-    enum err err = read_version(driver, arena, &version);
-    if (!err && version > migrate_version()) {
-        *ret_problem = str_fmt(arena, "the store has schema %lld, this program knows up to %d: use a newer drumbeat",
-                               (long long)version, migrate_version());
-        return ERR_STORE_NEWER;
-    }
-    for (int step = (int)version + 1; !err && step <= migrate_version(); step++)
-        err = take_step(driver, step, wall_us, arena);
-    if (err)
-        *ret_problem = str_fmt(arena, "the schema cannot be brought up to date: %s", driver->trouble(driver->self));
+static enum err take_step(struct migration *it, int step, const char *text) {
+    TRY(run_script(it, str_from(text)));
+    return run_script(it, it->schema->note(step, it->wall_us, it->arena));
+}
+
+static enum err take_steps(struct migration *it, int64_t version) {
+    for (int step = (int)version + 1; step <= it->schema->count; step++)
+        TRY(take_step(it, step, it->schema->steps[step - 1]));
+    return ERR_NONE;
+}
+
+/* All stands or falls together. */
+static enum err finish(struct migration *it, enum err err, bool changed, struct str *ret_problem) {
+    if (!err && changed) err = it->driver->commit(it->driver->self);
+    if (err && !it->problem.n)
+        it->problem =
+            str_fmt(it->arena, "the schema cannot be brought up to date: %s", it->driver->trouble(it->driver->self));
+    if (err || !changed) it->driver->rollback(it->driver->self);
+    if (err) *ret_problem = it->problem;
     return err;
+}
+
+static enum err bring_up(struct migration *it, bool *ret_changed) {
+    struct standing standing;
+    TRY(look(it, &standing));
+    if (standing.tables == TABLES_SEED) {
+        it->problem = STR("this database holds the seed's marketing_events table: run `drumbeat migrate` once, with the"
+                          " seed's worker stopped; it keeps every row");
+        return ERR_STORE_FOREIGN;
+    }
+    *ret_changed = standing.version < it->schema->count;
+    return take_steps(it, standing.version);
+}
+
+enum err migrate_run(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct str *ret_problem) {
+    struct migration it = {driver, schema_of(driver->dialect), arena, wall_us, STR_NONE};
+    bool changed = false;
+    enum err err = driver->begin(driver->self);
+    if (!err) err = bring_up(&it, &changed);
+    return finish(&it, err, changed, ret_problem);
+}
+
+/* ---- the seed's table ---- */
+
+static enum err ask(struct migration *it, const char *text, int64_t *ret_number) {
+    struct sql_result result;
+    TRY(it->driver->script(it->driver->self, str_from(text), it->arena, &result));
+    *ret_number = result.count ? result.rows[0].values[0].number : 0;
+    return ERR_NONE;
+}
+
+static enum err adopt(struct migration *it, struct take_over *counts) {
+    TRY(run_script(it, STR("LOCK TABLE marketing_events IN ACCESS EXCLUSIVE MODE")));
+    TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->before));
+    TRY(ask(it, "SELECT count(*) FROM marketing_events WHERE status = 'PROCESSING'", &counts->doubtful));
+    return take_step(it, 1, schema_postgres_adoption);
+}
+
+static enum err take_over(struct migration *it, struct take_over *counts) {
+    struct standing standing;
+    TRY(look(it, &standing));
+    if (standing.tables == TABLES_SEED) {
+        TRY(adopt(it, counts));
+        standing.version = 1;
+    } else if (standing.version) {
+        TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->before));
+    }
+    TRY(take_steps(it, standing.version));
+    TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->after));
+    if (counts->before == counts->after) return ERR_NONE;
+    it->problem = str_fmt(it->arena, "%lld events were there and %lld would be left: nothing was changed",
+                          (long long)counts->before, (long long)counts->after);
+    return ERR_INTERNAL;
+}
+
+enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct arena *arena,
+                           struct take_over *ret_counts, struct str *ret_problem) {
+    struct migration it = {driver, schema_of(driver->dialect), arena, wall_us, STR_NONE};
+    struct take_over counts = {0};
+    enum err err = driver->begin(driver->self);
+    if (!err) err = take_over(&it, &counts);
+    TRY(finish(&it, err, true, ret_problem));
+    *ret_counts = counts;
+    return ERR_NONE;
 }

@@ -1,0 +1,24 @@
+/* store/takeover.h - a database that programs of the seed's kind filled becomes
+ * a store: its table marketing_events keeps every row, gets our columns, and
+ * the other tables come beside it. A door for the command line.
+ *
+ * In the seed a row that was PROCESSING may or may not have had its effect; it
+ * becomes FAILED and says so, for a person to look at.
+ * Thread: one. */
+#ifndef STORE_TAKEOVER_H
+#define STORE_TAKEOVER_H
+
+#include "base/arena.h"
+#include "world.h"
+
+struct take_over {
+    int64_t before, after; /* events */
+    int64_t doubtful;      /* of those: were PROCESSING, are FAILED now */
+};
+/* In one transaction, while nobody else writes; or nothing is changed and *ret_problem says why. A store that is ours
+ * already, or an empty database, is brought up to date. The driver stays the caller's. STORE_NEWER, STORE_FOREIGN; else
+ * what the server said. */
+MUST_USE enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct arena *arena,
+                                    struct take_over *ret_counts, struct str *ret_problem);
+
+#endif
