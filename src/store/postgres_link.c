@@ -102,6 +102,16 @@ static void ignore_notice(void *self, const PGresult *result) {
     (void)result;
 }
 
+/* What is prepared is planned once, perhaps while the tables are empty: then too it must go by index, row by row, as is
+ * right for any number of rows. What is not prepared is planned for what is there. */
+static bool keep_to_indexes(struct link *link) {
+    PGresult *result = PQexec(link->conn, "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off;"
+                                          "SET enable_mergejoin = off; SET enable_material = off");
+    bool is_set = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    return is_set;
+}
+
 static enum err check_server(struct link *link) {
     int version = PQserverVersion(link->conn);
     if (version < POSTGRES_VERSION_MIN) {
@@ -113,8 +123,9 @@ static enum err check_server(struct link *link) {
     bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
     /* A pooler names a process of its own making. */
     link->direct = answered && atoi(PQgetvalue(result, 0, 0)) == PQbackendPID(link->conn);
-    if (!answered) link_say(link, PQerrorMessage(link->conn));
     PQclear(result);
+    answered = answered && (!link->direct || keep_to_indexes(link));
+    if (!answered) link_say(link, PQerrorMessage(link->conn));
     PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
     return answered && PQenterPipelineMode(link->conn) ? ERR_NONE : ERR_STORE_BUSY;
 }
