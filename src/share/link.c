@@ -312,7 +312,6 @@ static enum err numbers_read(struct link *link, const redisReply *reply, int64_t
 
 enum err link_ask(struct link *link, const struct link_call *call, int64_t *ret_numbers, size_t count) {
     redisReply *reply = NULL;
-    link->up = false;
     TRY(script_run(link, call, wire_now_us() + link->options.deadline_us, &reply));
     enum err err = numbers_read(link, reply, ret_numbers, count);
     freeReplyObject(reply);

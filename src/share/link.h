@@ -37,7 +37,7 @@ bool link_tell(struct link *link, const struct link_call *call);
 /* Drops the connection, with words for why. Always ERR_IO. */
 enum err link_fail(struct link *link, const char *what, const char *detail);
 
-bool link_is_up(const struct link *link); /* the last link_ask was answered */
+bool link_is_up(const struct link *link); /* the last link_ask was answered, and nothing broke since */
 const char *link_trouble(const struct link *link);
 
 #endif

@@ -77,7 +77,7 @@ MUST_USE enum err share_remaining(struct share *share, const struct share_ask *a
  * a thousand are joined, each as young as the youngest of its group. ask.want is not looked at. */
 enum err share_teach(struct share *share, const struct share_ask *ask, const int64_t *ages_us, size_t count);
 
-bool share_is_up(const struct share *share);          /* the last call that waited was answered */
+bool share_is_up(const struct share *share); /* the last call that waited was answered, and nothing broke since */
 const char *share_trouble(const struct share *share); /* words for the last trouble; "" when there was none */
 /* Times that Redis was found without what it had been told: for metrics and for the caller's caution. */
 uint64_t share_losses(const struct share *share);

@@ -98,6 +98,21 @@ static void test_a_password_is_given_and_never_shown(void **state) {
     server_stop(&server);
 }
 
+/* Some errors repeat the command. */
+static void test_an_error_that_shows_the_password_is_cut(void **state) {
+    (void)state;
+    struct liar liar = {.lies = {STR("-ERR unknown command, with args beginning with: 'hunter2'\r\n")}};
+    struct member member;
+    char url[160];
+    liar_start(&liar);
+    snprintf(url, sizeof url, "unix://:hunter2@%s", liar.socket);
+    member_open(&member, url);
+    member_fails(&member, &usual);
+    assert_string_equal(share_trouble(member.share), "Redis refused the login: ERR");
+    member_close(&member);
+    liar_stop(&liar);
+}
+
 static void test_a_name_that_is_nobodys(void **state) {
     (void)state;
     struct member member;
@@ -213,6 +228,21 @@ static void test_notes_to_a_server_that_hangs_have_a_bound(void **state) {
     server_thaw(&server);
     member.ahead_us += PAUSE_OVER_US;
     assert_int_equal(member_take(&member, &usual).granted, 0); /* those that were sent before do count */
+    member_close(&member);
+    server_stop(&server);
+}
+
+/* What may come for one answer is bounded, not what comes over a connection. */
+static void test_many_calls_go_over_one_connection(void **state) {
+    (void)state;
+    struct server server;
+    struct member member;
+    struct share_ask ask = usual;
+    ask.want = 0;
+    server_start(&server, false, NULL, 0);
+    open_standing(&member, server.url, 10 * US_PER_S);
+    for (int i = 0; i < 1500; i++) assert_int_equal(member_take(&member, &ask).remaining, 10);
+    assert_true(*share_trouble(member.share) == 0);
     member_close(&member);
     server_stop(&server);
 }
@@ -349,12 +379,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts_ports_and_databases_are_found),
         cmocka_unit_test(test_a_password_is_given_and_never_shown),
+        cmocka_unit_test(test_an_error_that_shows_the_password_is_cut),
         cmocka_unit_test(test_a_name_that_is_nobodys),
         cmocka_unit_test(test_nobody_is_there_and_then_somebody),
         cmocka_unit_test(test_a_server_that_was_killed),
         cmocka_unit_test(test_a_connection_closed_while_idle_is_not_noticed),
         cmocka_unit_test(test_a_server_that_hangs),
         cmocka_unit_test(test_notes_to_a_server_that_hangs_have_a_bound),
+        cmocka_unit_test(test_many_calls_go_over_one_connection),
         cmocka_unit_test(test_a_forgotten_script_is_sent_again),
         cmocka_unit_test(test_a_server_that_refuses),
         cmocka_unit_test(test_what_makes_no_sense_is_trouble),

@@ -119,9 +119,19 @@ static void test_nobody_is_taught_who_knows(void **state) {
     assert_losses(&fixture->one, 0);
 }
 
+/* Members of the longest rule that count from so long from now. */
+static long long count_between(struct fixture *fixture, int64_t from_us, int64_t until_us) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long now_us = now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+    return server_number(&fixture->server, "ZCOUNT rate_limit:x_api:2000/3600000 %lld %lld", now_us + from_us,
+                         now_us + until_us);
+}
+
 static void test_what_is_taught_has_its_age(void **state) {
     struct fixture *fixture = *state;
-    const int64_t ages_us[] = {901 * US_PER_S, US_PER_HOUR, 899 * US_PER_S, -5, WHEN_NEVER, 2 * US_PER_HOUR, 0};
+    const int64_t ages_us[] = {
+        901 * US_PER_S, US_PER_HOUR, 899 * US_PER_S, -US_PER_MIN, WHEN_NEVER, 2 * US_PER_HOUR, 0};
     server_number(&fixture->server, "FLUSHALL");
     assert_int_equal(share_teach(fixture->fresh.share, &usual, ages_us, ARRAY_COUNT(ages_us)), 0);
     assert_int_equal(server_number(&fixture->server, "ZSCORE rate_limit:x_api:10/900000 total"), -3);
@@ -131,6 +141,22 @@ static void test_what_is_taught_has_its_age(void **state) {
     struct share_grant grant = member_take(&fixture->fresh, &ask);
     assert_int_equal(grant.granted, 7);
     assert_true(grant.wait_us > 0 && grant.wait_us <= US_PER_S); /* the one of 899 s */
+    share_started(fixture->fresh.share, ask.limit, 0);
+    member_remaining(&fixture->fresh, &ask);
+    assert_int_equal(count_between(fixture, -US_PER_MIN, US_PER_HOUR), 2); /* the one of the future is of now */
+    assert_int_equal(count_between(fixture, US_PER_S, US_PER_HOUR), 0);
+}
+
+/* Pairs of one old and one young: in groups of two there are as many of each, whatever their order was. */
+static void test_groups_are_of_neighbours(void **state) {
+    struct fixture *fixture = *state;
+    int64_t ages_us[2048];
+    for (size_t i = 0; i < ARRAY_COUNT(ages_us); i++) ages_us[i] = i % 2 ? 0 : 50 * US_PER_MIN;
+    server_number(&fixture->server, "FLUSHALL");
+    if (share_teach(fixture->fresh.share, &usual, ages_us, ARRAY_COUNT(ages_us)))
+        fail_msg("%s", share_trouble(fixture->fresh.share));
+    assert_int_equal(count_between(fixture, -US_PER_HOUR, -40 * US_PER_MIN), 512);
+    assert_int_equal(count_between(fixture, -US_PER_MIN, US_PER_MIN), 512);
 }
 
 /* Joined in groups, none is forgotten and none counts as older than it is. */
@@ -203,6 +229,16 @@ static void test_time_that_went_back_is_a_loss(void **state) {
     assert_losses(&fixture->two, 1);
 }
 
+/* A take is never named like one before it, also when the clock stepped back. */
+static void test_numbers_of_takes_do_not_repeat(void **state) {
+    struct fixture *fixture = *state;
+    const long long future = 8000000000000000;
+    server_number(&fixture->server, "HSET rate_limit:x_api:epoch takes %lld", future);
+    server_number(&fixture->server, "DEL rate_limit:x_api:10/900000");
+    member_fails(&fixture->one, &usual);
+    assert_true(server_number(&fixture->server, "HGET rate_limit:x_api:epoch takes") > future);
+}
+
 /* When no window holds anything of ours, there is nothing to miss. */
 static void test_what_is_over_is_not_missed(void **state) {
     struct fixture *fixture = *state;
@@ -232,11 +268,13 @@ int main(void) {
         WITH_SERVER(test_a_loss_is_found_behind_a_newcomer),
         WITH_SERVER(test_nobody_is_taught_who_knows),
         WITH_SERVER(test_what_is_taught_has_its_age),
+        WITH_SERVER(test_groups_are_of_neighbours),
         WITH_SERVER(test_many_may_be_taught),
         WITH_SERVER(test_nothing_to_teach_is_a_lesson_too),
         WITH_SERVER(test_a_lost_part_is_a_loss),
         WITH_SERVER(test_a_start_does_not_hide_a_loss),
         WITH_SERVER(test_time_that_went_back_is_a_loss),
+        WITH_SERVER(test_numbers_of_takes_do_not_repeat),
         WITH_SERVER(test_what_is_over_is_not_missed),
         WITH_SERVER(test_new_rules_are_no_loss),
     };

@@ -100,6 +100,9 @@ static void test_a_rule_that_stands_twice_counts_once(void **state) {
     ask.rules = twice;
     assert_int_equal(member_take(&fixture->one, &ask).remaining, 6);
     share_started(fixture->one.share, ask.limit, 3);
+    const struct share_ask other = {.limit = STR("other")};
+    member_remaining(&fixture->one, &other); /* its answer comes after that of the note */
+    assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 7);
     assert_int_equal(member_remaining(&fixture->one, &ask), 7);
 }
 
@@ -108,6 +111,10 @@ static void test_people_read_what_is_left(void **state) {
     member_take(&fixture->one, &usual);
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 6);
     share_started(fixture->one.share, usual.limit, 1);
+    const struct share_ask other = {.limit = STR("other")};
+    member_remaining(&fixture->one, &other); /* its answer comes after that of the note */
+    assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 9);
+    server_number(&fixture->server, "DEL rate_limit:x_api:window");
     assert_int_equal(member_remaining(&fixture->one, &usual), 9);
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 9);
 }
@@ -147,20 +154,26 @@ static void test_no_key_stays_for_ever(void **state) {
 
 static void test_a_quiet_spell_is_for_all(void **state) {
     struct fixture *fixture = *state;
-    share_quiet(fixture->one.share, usual.limit, US_PER_MIN); /* not connected yet: goes with the take */
+    share_quiet(fixture->one.share, usual.limit, US_PER_HOUR); /* not connected yet: goes with the take */
     struct share_grant grant = member_take(&fixture->one, &usual);
     assert_int_equal(grant.granted, 0);
     assert_int_equal(grant.remaining, 10);
     grant = member_take(&fixture->two, &usual);
     assert_int_equal(grant.granted, 0);
-    assert_true(grant.quiet_us > 0 && grant.quiet_us <= US_PER_MIN);
+    assert_true(grant.quiet_us > US_PER_MIN && grant.quiet_us <= US_PER_HOUR);
     assert_int_equal(grant.wait_us, grant.quiet_us);
 
-    share_quiet(fixture->two.share, usual.limit, US_PER_S); /* never sooner */
+    share_quiet(fixture->two.share, usual.limit, US_PER_S);
+    member_remaining(&fixture->two, &usual);
+    assert_true(member_take(&fixture->one, &usual).quiet_us > US_PER_MIN); /* no sooner */
     share_quiet(fixture->two.share, usual.limit, 50 * US_PER_DAY);
     member_remaining(&fixture->two, &usual);
     grant = member_take(&fixture->one, &usual);
     assert_true(grant.quiet_us > US_PER_HOUR && grant.quiet_us <= US_PER_DAY);
+    assert_true(server_number(&fixture->server, "PTTL rate_limit:x_api:quiet") <= US_PER_DAY / US_PER_MS + 1);
+    server_number(&fixture->server,
+                  "SET rate_limit:x_api:quiet 9000000000000000"); /* as after a clock that stepped back */
+    assert_int_equal(member_take(&fixture->one, &usual).quiet_us, US_PER_DAY);
 
     share_quiet(fixture->two.share, usual.limit, 0);
     member_remaining(&fixture->two, &usual);
