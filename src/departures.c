@@ -18,6 +18,12 @@ bool turn_delivers(const struct loop *loop) {
     return turn_routes(loop) && !loop->stopping && !loop->options.hold;
 }
 
+bool turn_is_limited(const struct loop *loop, size_t desk) {
+    size_t count;
+    deliver_rules(loop->deliver, desk, &count);
+    return count > 0;
+}
+
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings) {
     return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
 }
@@ -171,6 +177,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
     metrics_hop(loop->metrics, "deliver_budget", 1);
+    TRY(quota_ask(turn, desk, &budget));
     if (budget == 0) return ERR_NONE;
     struct claim claim = {.destination = settings->name,
                           .limit = calls_to_deliveries(settings, budget),
@@ -217,6 +224,7 @@ void turn_start(struct turn *turn) {
         }
         loop->options.transport.start(loop->options.transport.self, departure->flight->tag,
                                       &departure->flight->outgoing);
+        quota_left(turn, departure->desk);
         deliver_started(loop->deliver, departure->desk, 1, loop->options.clock.now_us(loop->options.clock.self));
     }
     metrics_hop(loop->metrics, "transport.start", turn->leaving_count);

@@ -1,6 +1,7 @@
 #include "loop.h"
 
 #include "serve.h"
+#include "share/share.h"
 #include "store/memory.h"
 #include "store/shared.h"
 #include "turn.h"
@@ -41,7 +42,7 @@ static bool anything_to_do(const struct turn *turn) {
     if (turn->visit_count || loop->finished_count) return true;
     if (turn->now_us < loop->store_retry_us) return false;
     return loop->recovering || (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) ||
-           loop->next_chore_us <= turn->now_us || desk_waits(loop, turn->now_us);
+           loop->next_chore_us <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
 }
 
 /* Retention in small steps, and leases that ran out. */
@@ -79,6 +80,10 @@ static void log_settlement(const struct turn *turn, const struct settlement *set
               LOG_NUMBER("http_status", settlement->last_status), LOG_TEXT("error", settlement->last_error));
 }
 
+static int64_t quiet_for(const struct desk_view *view, int64_t now_us) {
+    return view->quiet_until_us > now_us ? view->quiet_until_us - now_us : 0;
+}
+
 static enum err save_desks(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct desk_change changes[64];
@@ -90,6 +95,8 @@ static enum err save_desks(struct turn *turn) {
             const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
+            if (loop->options.share && settings && changes[i].aspects & DESK_QUIET)
+                share_quiet(loop->options.share, settings->account, quiet_for(&view, turn->now_us));
             log_desk(turn, &view);
             states[i] = (struct destination_state){.name = view.name,
                                                    .paused = view.paused,
@@ -113,6 +120,7 @@ static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
     TRY(peers_learn(turn));
+    TRY(quota_begin(turn));
     if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
     loop->keys_stale = false;
     TRY(turn_settle_finished(turn));
@@ -149,6 +157,7 @@ static void turn_apply(struct turn *turn) {
     turn_release_finished(turn);
     turn_reply(turn);
     turn_start(turn);
+    quota_end(turn, true);
 }
 
 /* As if the turn had not begun: what it staged, claimed and was about to send. */
@@ -156,6 +165,7 @@ static void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
     turn_drop_leaving(turn);
+    quota_end(turn, false);
 }
 
 /* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
@@ -229,7 +239,8 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = loop->next_chore_us;
     if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
-    if (loop->more || loop->recovering || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
+    if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
+        next_us = now_us;
     if (loop->peers.look_us < next_us) next_us = loop->peers.look_us;
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);

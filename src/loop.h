@@ -23,6 +23,7 @@
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
 struct str loop_role_text(enum loop_role role);
 
+struct share;
 struct loop_options {
     struct clock clock;
     struct inlet inlet;
@@ -33,6 +34,8 @@ struct loop_options {
     uint64_t seed;
     size_t slots; /* sends in flight in all */
     enum loop_role role;
+    struct share *share; /* limits in Redis; NULL = none. The caller's */
+    enum redis_failure redis_failure;
     bool exclusive; /* nobody else works on this store: leases of others are the past's */
     bool exposed;   /* others can reach the listener: without a key nobody is let in */
     bool hold;      /* accept and store, deliver nothing */

@@ -136,6 +136,7 @@ void loop_close(struct loop *loop) {
     metrics_free(loop->metrics);
     hasher_free(loop->hasher);
     key_ring_free(loop->keys);
+    quota_close(loop);
     arena_free(&loop->arena);
     free(loop->finished);
     free(loop);

@@ -5,6 +5,7 @@
 
 #include "loop.h"
 #include "peers.h"
+#include "quota.h"
 
 struct setup_ref {
     const struct setup *setup;
@@ -22,6 +23,7 @@ struct loop {
     struct uuid last_id;
     struct key_ring *keys;
     struct peers peers;
+    struct quota quota;
     bool keys_stale;             /* read them anew before the next request */
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */

@@ -88,6 +88,7 @@ enum err peers_learn(struct turn *turn) {
     bool look = peers->look_us <= turn->now_us;
     if (look || peers->news & SQL_NEWS_WORK) TRY(learn_work(turn));
     if (look || peers->news & SQL_NEWS_STATE) TRY(learn_state(turn));
+    if (look) quota_refresh(turn);
     return look ? say_that_we_live(turn) : ERR_NONE;
 }
 

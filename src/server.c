@@ -107,6 +107,8 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .seed = seed,
                                          .slots = SLOTS,
                                          .role = server->role,
+                                         .share = server->share,
+                                         .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
                                          .exclusive = !server->driver.shared,
                                          .exposed = server->exposed,
                                          .hold = server->options.hold,
@@ -122,6 +124,7 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
     if (server->sandbox) server->evaluator = sandbox_evaluator(server->sandbox);
     TRY(server_open_store(server, arena, ret_problem));
+    TRY(server_open_share(server, arena, ret_problem));
     TRY(open_listener(server, arena, ret_problem));
     TRY(check_exposure(server, arena, ret_problem));
     const struct client_options client = {.user_agent = STR("drumbeat/" DRUMBEAT_VERSION),

@@ -36,6 +36,7 @@ struct server {
     enum loop_role role;
     bool exposed; /* others than this machine can reach it */
     struct store *store;
+    struct share *share; /* limits in Redis; NULL = none */
     struct listener *listener;
     struct client *client;
     struct loop *loop;
@@ -63,6 +64,7 @@ void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
 /* server_store.c */
 MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
+MUST_USE enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem);
 void server_close_store(struct server *server);
 /* server.c */
 MUST_USE enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,

@@ -1,7 +1,10 @@
 /* server_store.c - the store of a server: opened where the configuration says,
  * with one clock for all processes that share it. */
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "server_private.h"
+#include "share/share.h"
 #include "store/postgres.h"
 #include "store/shared.h"
 
@@ -59,7 +62,22 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     return ERR_NONE;
 }
 
+/* Only processes that share a store have limits to share. */
+enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem) {
+    const struct redis_settings *settings = &server->setup->settings->redis;
+    struct str url = str_from(getenv("REDIS_URL"));
+    if (!url.n) url = settings->url;
+    if (!url.n || !server->driver.shared) return ERR_NONE;
+    const struct share_options options = {
+        .url = url, .deadline_us = settings->timeout_us, .instance = server->token, .clock = server->clock};
+    struct str problem;
+    enum err err = share_open(&options, &server->arena, &server->share, &problem);
+    if (err) *ret_problem = str_fmt(arena, "redis.url (or REDIS_URL): %.*s", STR_ARG(problem));
+    return err;
+}
+
 void server_close_store(struct server *server) {
+    if (server->share) share_close(server->share);
     if (server->store) store_close(server->store);
     if (server->driver_open) server->driver.close(server->driver.self);
 }

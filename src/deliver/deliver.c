@@ -441,8 +441,12 @@ void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_
     limiter_restore(desk_at(deliver, desk)->limiter, started_us, now_us);
 }
 
-void deliver_part(struct deliver *deliver, size_t parts) {
-    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_part(limiter_at(deliver, i), parts);
+void deliver_part(struct deliver *deliver, size_t parts, bool forget) {
+    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_part(limiter_at(deliver, i), parts, forget);
+}
+
+bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us) {
+    return limiter_used(desk_at(deliver, desk)->limiter, now_us);
 }
 
 int64_t deliver_longest_window(const struct deliver *deliver) {

@@ -102,9 +102,11 @@ void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_
 int64_t deliver_longest_window(const struct deliver *deliver);
 /* All rules of the desk's account. */
 const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count);
-/* From now on each send counts as `parts` sends, and what was sent before is forgotten, for deliver_restore_send to
- * tell anew: so several processes that cannot ask one another keep within the limit together. 1 = alone. Between turns'
- * sends only: none may be taken and not started. */
-void deliver_part(struct deliver *deliver, size_t parts);
+/* From now on each send counts as `parts` sends: so several processes that cannot ask one another keep within the limit
+ * together. 1 = alone. forget: what was sent before is told anew, by deliver_restore_send. Only while no send is taken
+ * and not started. */
+void deliver_part(struct deliver *deliver, size_t parts, bool forget);
+/* Some of the account's limit is used. */
+bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us);
 
 #endif

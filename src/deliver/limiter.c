@@ -220,9 +220,14 @@ const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *re
     return limiter->rules;
 }
 
-void limiter_part(struct limiter *limiter, size_t parts) {
+bool limiter_used(const struct limiter *limiter, int64_t now_us) {
+    return counts_at(limiter, 0, now_us - limiter_longest_window(limiter));
+}
+
+void limiter_part(struct limiter *limiter, size_t parts, bool forget) {
     assert(parts && not_started(limiter) == 0);
     limiter->parts = parts;
+    if (!forget) return;
     limiter->count = limiter->first = 0;
     limiter->forgot = false;
 }

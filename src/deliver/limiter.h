@@ -50,9 +50,10 @@ int64_t limiter_quiet_until(const struct limiter *limiter); /* 0 = never was one
 /* What is left now under the tightest rule, quiet or not; SIZE_MAX without rules. */
 size_t limiter_remaining(const struct limiter *limiter, int64_t now_us);
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count);
-/* From now on each send counts as `parts` (1 = itself); every start before is forgotten. None may be on its way to
- * start. */
-void limiter_part(struct limiter *limiter, size_t parts);
-int64_t limiter_longest_window(const struct limiter *limiter); /* 0 without rules */
+/* From now on each send counts as `parts` (1 = itself); forget: every start before is forgotten. None may be on its way
+ * to start. */
+void limiter_part(struct limiter *limiter, size_t parts, bool forget);
+bool limiter_used(const struct limiter *limiter, int64_t now_us); /* a start counts in some rule's window */
+int64_t limiter_longest_window(const struct limiter *limiter);    /* 0 without rules */
 
 #endif
