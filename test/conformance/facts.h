@@ -66,6 +66,11 @@ static inline struct sql_result fixture_sql(struct fixture *fixture, const char 
     return result;
 }
 
+/* What the dialects say differently. */
+static inline struct sql_result fixture_sql_of(struct fixture *fixture, const char *sqlite, const char *postgres) {
+    return fixture_sql(fixture, fixture_on_postgres(fixture) ? postgres : sqlite);
+}
+
 static inline int64_t fixture_number(struct fixture *fixture, const char *sql) {
     struct sql_result result = fixture_sql(fixture, sql);
     assert_int_equal(result.count, 1);

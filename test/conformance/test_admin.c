@@ -65,7 +65,8 @@ static void a_retry_is_a_fresh_start(void **state) {
     size_t count;
     fixture_begin(f);
     struct delivery held = make(f, "a", DELIVERY_HELD);
-    fixture_sql(f, "UPDATE deliveries SET late = 5, batch = x'07'");
+    fixture_sql_of(f, "UPDATE deliveries SET late = 5, batch = x'07'",
+                   "UPDATE deliveries SET late = 5, batch = '07000000-0000-0000-0000-000000000000'");
     OK(act(f, held.id, ACT_RETRY, &after));
     assert_true(uuid_eq(after.id, held.id));
     assert_int_equal(after.due_us, T0 + 50);
@@ -310,5 +311,5 @@ int main(void) {
         ON_EVERY_DRIVER(keys_are_added_listed_and_revoked),
         cmocka_unit_test(roles_have_names),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_EVERY_DRIVER(tests);
 }

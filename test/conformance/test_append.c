@@ -21,7 +21,7 @@ static void judges_each_event_by_key_and_fingerprint(void **state) {
     assert_int_equal(results[0].verdict, APPEND_DUPLICATE);
     assert_true(uuid_eq(results[0].event_id, events[1].id));
     assert_int_equal(results[1].verdict, APPEND_FRESH);
-    assert_int_equal(results[1].seq, 4);
+    assert_true(results[1].seq > 3); /* a sequence counts what it gave out, not what was kept */
     assert_int_equal(results[2].verdict, APPEND_CONFLICT);
     assert_true(uuid_eq(results[2].event_id, events[0].id));
     assert_text(results[2].payload, "{\"of\": \"a\"}");
@@ -199,5 +199,5 @@ int main(void) {
         ON_EVERY_DRIVER(what_was_committed_is_there_after_a_restart),
         ON_EVERY_DRIVER(empty_batches_are_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_EVERY_DRIVER(tests);
 }

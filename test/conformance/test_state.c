@@ -244,5 +244,5 @@ int main(void) {
         ON_EVERY_DRIVER(retirement_begins_at_the_front_again),
         ON_EVERY_DRIVER(a_checkpoint_loses_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_EVERY_DRIVER(tests);
 }

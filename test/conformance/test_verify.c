@@ -101,11 +101,27 @@ static const struct damage {
     {"UPDATE marketing_events SET payload = '{\"of\": \"other\"}' WHERE idempotency_key = 'done'", "I1 payload",
      "another payload than its fingerprint", true},
     {"UPDATE marketing_events SET payload = '{' WHERE idempotency_key = 'done'", "I1 payload", "that is no JSON", true},
-    {"UPDATE marketing_events SET fingerprint = 'x' WHERE idempotency_key = 'done'", "I1 payload",
-     "another payload than its fingerprint", true},
+    {"UPDATE marketing_events SET fingerprint = replace(fingerprint, substr(fingerprint, 1, 1), 'x')"
+     " WHERE idempotency_key = 'done'",
+     "I1 payload", "another payload than its fingerprint", true},
     {"UPDATE deliveries SET id = zeroblob(16) WHERE seq = " DELIVERY("done"), "I7 one effect", "another id than", true},
     {"UPDATE deliveries SET step = 'x' WHERE seq = " DELIVERY("done"), "I7 one effect", "another id than", true},
 };
+
+/* Where PostgreSQL says it otherwise. */
+static const char *const dialects[][2] = {
+    {"SET payload =", "SET received ="},
+    {"zeroblob(16)", "'00000000-0000-0000-0000-000000000000'"},
+};
+
+static const char *in_dialect(struct fixture *f, const char *sql) {
+    for (size_t i = 0; fixture_on_postgres(f) && i < sizeof dialects / sizeof *dialects; i++) {
+        const char *found = strstr(sql, dialects[i][0]);
+        if (!found) continue;
+        sql = str_fmt(&f->arena, "%.*s%s%s", (int)(found - sql), sql, dialects[i][1], found + strlen(dialects[i][0])).p;
+    }
+    return sql;
+}
 
 static void each_damage_is_found_once(void **state) {
     struct fixture *f = *state;
@@ -114,7 +130,7 @@ static void each_damage_is_found_once(void **state) {
         const struct damage *damage = &damages[i];
         struct verification found;
         fixture_begin(f);
-        fixture_sql(f, damage->sql);
+        fixture_sql(f, in_dialect(f, damage->sql));
         OK(store_verify(f->store, true, f->hasher, &f->arena, &found));
         if (found.violation_count != 1) fail_msg("%zu found after %s", found.violation_count, damage->sql);
         if (!strstr(str_dup(&f->arena, found.violations->text).p, damage->says) ||
@@ -132,11 +148,13 @@ static void a_violation_names_its_row(void **state) {
     struct fixture *f = *state;
     fill(f);
     fixture_sql(f, "UPDATE deliveries SET lease_until = 0 WHERE seq = " DELIVERY("flying"));
-    struct sql_result row = fixture_sql(f, "SELECT id FROM deliveries WHERE seq = " DELIVERY("flying"));
-    struct uuid id;
-    memcpy(id.b, row.rows[0].values[0].text.p, sizeof id.b);
+    struct delivery_query query = {.status = DELIVERY_PROCESSING, .limit = 2};
+    struct delivery *flying;
+    size_t count;
+    OK(store_delivery_list(f->store, &query, &f->arena, &flying, &count));
+    assert_int_equal(count, 1);
     struct str expected =
-        str_fmt(&f->arena, "delivery %.*s is PROCESSING without a lease", STR_ARG(uuid_str(&f->arena, id)));
+        str_fmt(&f->arena, "delivery %.*s is PROCESSING without a lease", STR_ARG(uuid_str(&f->arena, flying[0].id)));
     assert_text(verify(f, false).violations->text, expected.p);
 }
 
@@ -161,5 +179,5 @@ int main(void) {
         ON_EVERY_DRIVER(a_violation_names_its_row),
         ON_EVERY_DRIVER(a_hundred_violations_are_kept_and_all_counted),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_EVERY_DRIVER(tests);
 }
