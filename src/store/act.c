@@ -54,6 +54,7 @@ static enum err next_run(struct store *store, const struct delivery *failed, int
     const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
     struct sql_result result;
     struct event event;
+    TRY(store_run(store, SQL_EVENT_LOCK, place, 1, arena, NULL));
     TRY(store_event_get(store, failed->event_id, arena, &event));
     TRY(store_run(store, SQL_DELIVERY_REPLACED, place, 1, arena, &result));
     if (result.rows[0].values[0].number || event.status == EVENT_PENDING) return ERR_NOT_NOW;
@@ -92,8 +93,10 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
                             struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                             struct delivery *ret_after) {
     const struct act_rule *rule = &rules[act];
+    const struct sql_value looked_at = sql_uuid(&id);
     struct uuid after = id;
     struct delivery delivery;
+    TRY(store_run(store, SQL_DELIVERY_LOCK, &looked_at, 1, arena, NULL));
     TRY(store_delivery_get(store, id, arena, &delivery));
     if (act == ACT_RETRY && delivery.status == DELIVERY_FAILED)
         TRY(run_again(store, &delivery, now_us, hasher, arena, &after));

@@ -49,7 +49,7 @@ static enum err judge_repeats(struct store *store, const struct event *events, s
     }
     struct sql_result found;
     TRY(store_run(store, SQL_EVENT_OF_KEY, params, repeats, arena, &found));
-    if (found.count != repeats) return ERR_STORE_CORRUPT;
+    if (found.count != repeats) return store->driver->shared ? ERR_STORE_RACED : ERR_STORE_CORRUPT; /* just deleted */
     for (size_t i = 0; i < repeats; i++) {
         const struct sql_value *row = found.rows[i].values; /* id, fingerprint, payload where they differ */
         bool differs = row[2].kind != SQL_NULL && !same_fact(&events[inputs[i]], row[1].text, row[2].text);
