@@ -31,8 +31,10 @@ def receiver():
 
 
 @pytest.fixture
-def serve(folder):
+def serve(request, folder):
     """serve(**config) is a started server; each has a folder of its own."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")  # goes after the servers that use it
     servers = []
 
     def start(*arguments, env=None, wrap=(), **config):

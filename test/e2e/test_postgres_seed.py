@@ -1,13 +1,14 @@
 """drumbeat in the place of the seed's workers: programs that know PostgreSQL and the seed's table alone go on working."""
 import datetime
 import json
+import re
 import time
 
 import pytest
 
 from harness import Server, event, until
 from receiver import answer
-from seed import CLIENTS, SCHEMA, fingerprint, insert, seed_event
+from seed import CLIENTS, SCHEMA, fingerprint, insert, psql as psql_client, seed_event
 from services import psql, sql
 
 KINDS = ["LEAD_CAPTURE", "CONTENT_PUBLISH", "CAMPAIGN_TRIGGER"]
@@ -66,21 +67,19 @@ def test_nothing_leaves_before_commit(server, database, receiver, client, news):
 
 
 @clients
-@news
-def test_nothing_leaves_after_rollback(server, database, receiver, client, news):
-    with client(database, [seed_event("undone")], news) as program:
+def test_nothing_leaves_after_rollback(server, database, receiver, client):
+    with client(database, [seed_event("undone")]) as program:
         program.end("rollback")
-    later = insert(database, seed_event("later"), client=client, news=news)
+    later = insert(database, seed_event("later"), client=client)
     server.settled(later[0], "COMPLETED")
     assert arrived(receiver) == later
     assert sql(database, "SELECT id FROM marketing_events") == [(later[0],)]
 
 
 @clients
-@news
-def test_what_arrives_is_what_was_inserted(server, inserted, receiver, client, news):
+def test_what_arrives_is_what_was_inserted(server, inserted, receiver, client):
     payload = {"email": "Ada O'Neill <ada@example.com>", "b": 1, "a": [None, True, 2.5], "ü": "\\ \"€\""}
-    [event_id] = inserted(seed_event("whole", payload=payload), client=client, news=news)
+    [event_id] = inserted(seed_event("whole", payload=payload), client=client)
     delivery = server.settled(event_id, "COMPLETED")
     [request] = receiver.of("/crm")
     assert json.loads(request.body) == payload
@@ -92,15 +91,16 @@ def test_what_arrives_is_what_was_inserted(server, inserted, receiver, client, n
 
 
 def test_a_notification_is_not_waited_for_until_the_next_poll(server, database, receiver):
-    """One after the other, each when the one before has arrived: with polling alone that takes a poll each."""
-    count, poll_s = 10, 1
-    with_news = 0
-    for n in range(count):
-        [event_id] = insert(database, seed_event(f"soon-{n}"))
-        began = time.monotonic()
-        until(lambda: event_id in arrived(receiver), f"{event_id} to arrive")
-        with_news += time.monotonic() - began
-    assert with_news < count * poll_s / 4
+    """One after the other, each when the one before has arrived: by polling alone that takes a poll each, of 2 s."""
+    waited = 0
+    for n in range(10):
+        with psql_client(database, [seed_event(f"soon-{n}")]) as program:
+            program.say("COMMIT;\n")
+            began = time.monotonic()
+            until(lambda: program.ids[0] in arrived(receiver), f"{program.ids} to arrive")
+            waited += time.monotonic() - began
+            program.end("commit")
+    assert waited < 5
 
 
 def test_a_key_that_is_there_is_left_alone(server, inserted, receiver):
@@ -206,12 +206,18 @@ def test_scheduled_at_is_a_moment_whatever_the_zone(server, database):
     assert columns(database, "scheduled_at")["summer"] == (moment,)
 
 
-def test_what_is_pending_is_found_by_its_index(server, database):
-    for text in ("SELECT scheduled_at, scheduled_at AT TIME ZONE 'UTC' FROM marketing_events WHERE status = 'PENDING'",
-                 "SELECT id FROM marketing_events WHERE status = 'PENDING' AND scheduled_at <= NOW()"
-                 " ORDER BY created_at ASC LIMIT 50"):
-        plan = psql(database, f"SET enable_seqscan = off; EXPLAIN {text}")
-        assert "idx_events_status_scheduled" in plan and "Seq Scan" not in plan
+def test_what_has_a_status_is_found_by_an_index(server, database):
+    """What is pending by a smaller one where there is one, all else by the seed's own."""
+    def plan(text):
+        return psql(database, f"SET enable_seqscan = off; EXPLAIN {text}")
+    moments = "SELECT scheduled_at, scheduled_at AT TIME ZONE 'UTC' FROM marketing_events WHERE status = "
+    assert "Index Only Scan using" in plan(moments + "'PENDING'")
+    work = plan("SELECT id FROM marketing_events WHERE status = 'PENDING' AND scheduled_at <= NOW()"
+                " ORDER BY created_at ASC LIMIT 50")
+    assert "Index Scan using" in work and "Index Cond" in work
+    assert "Index Only Scan using idx_events_status_scheduled" in plan(moments + "'COMPLETED'")
+    assert psql(database, "SELECT indexdef FROM pg_indexes WHERE indexname = 'idx_events_status_scheduled'") == (
+        "CREATE INDEX idx_events_status_scheduled ON public.marketing_events USING btree (status, scheduled_at)\n")
 
 
 def test_the_times_of_an_event_are_the_servers(server, database):
@@ -286,7 +292,7 @@ def old(database, folder, receiver):
     for n, (key, status, retries, error, when) in enumerate(OLD_ROWS):
         payload = payload_of(key)
         sql(database, OLD, key, KINDS[n % 3], json.dumps(payload), fingerprint(payload), status, retries, error, when)
-    server = Server(folder, **config(database, receiver))
+    server = Server(folder, keep={"events": "36500d"}, **config(database, receiver))  # those of 2024 stay
     yield server
     server.close()
 
@@ -319,7 +325,7 @@ def test_migrate_takes_a_database_over(old, database, receiver):
         for key, row in before.items() if key in left_alone}
     for key in ("processing", "stuck"):
         row = dict(zip(ALL, after[key]))
-        assert row["status"] == "FAILED" and "unknown" in row["last_error"], row
+        assert row["status"] == "FAILED" and re.search("unknown|may or may not", row["last_error"]), row
     old.start()
     for key in ("pending", "retried"):
         old.settled(before[key][0], "COMPLETED")
