@@ -29,6 +29,7 @@ struct loop_options {
     struct inlet inlet;
     struct transport transport;
     struct store *store; /* open; the caller's */
+    struct store *copy;  /* a replica, for lists; NULL = none. The caller's */
     const struct log *log;
     struct str instance; /* this process's token: the owner of its leases */
     uint64_t seed;

@@ -253,6 +253,9 @@ struct str loop_metrics(struct loop *loop, struct arena *arena) {
                                            .paused = desk.paused};
     }
     view.desk_count = n;
+    view.shares_limits = loop->options.share != NULL;
+    quota_way(loop, &view.limits_up);
+    view.limits_lost = loop->quota.losses;
     fill_open(loop, &view, arena);
     return metrics_text(loop->metrics, &view, arena);
 }

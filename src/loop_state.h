@@ -40,6 +40,7 @@ struct loop {
     uint64_t turns;                                     /* that had something to do */
     enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
     int64_t started_us;
+    int64_t copy_retry_us; /* the replica failed: not asked before this */
 };
 
 #endif

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/when.h"
 #include "file.h"
 #include "store/postgres.h"
 #include "store/sqlite.h"
+
+#define COPY_DEADLINE_US (2 * US_PER_S) /* the loop waits for it */
 
 static struct str socket_of(struct str store, const struct settings *settings, struct str file, struct arena *arena) {
     if (!postgres_is_dsn(store)) return str_fmt(arena, "%.*s.sock", STR_ARG(store));
@@ -38,11 +41,12 @@ struct str place_name(const struct place *place, struct arena *arena) {
 
 static enum err open_postgres(const struct place *place, const struct place_options *options, struct arena *arena,
                               struct sql_driver *ret_driver, struct str *ret_problem) {
-    bool replica = options->read_only && place->read_dsn.n;
-    const struct postgres_options postgres = {.dsn = replica ? place->read_dsn : place->store,
+    const struct postgres_options postgres = {.dsn = options->copy ? place->read_dsn : place->store,
                                               .listen_dsn = place->listen_dsn,
                                               .token = options->token,
-                                              .read_only = options->read_only,
+                                              .read_only = options->read_only || options->copy,
+                                              .later = options->copy,
+                                              .deadline_us = options->copy ? COPY_DEADLINE_US : 0,
                                               .wake = options->wake,
                                               .wake_self = options->wake_self};
     return postgres_open(&postgres, arena, ret_driver, ret_problem);

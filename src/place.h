@@ -22,7 +22,8 @@ bool place_is_shared(const struct place *place);
 struct str place_name(const struct place *place, struct arena *arena);
 
 struct place_options {
-    bool read_only;                /* changes nothing; of PostgreSQL, the replica where there is one */
+    bool read_only;                /* changes nothing */
+    bool copy;                     /* the replica of PostgreSQL; connects when it is first asked */
     struct str token;              /* this process's */
     void (*wake)(void *wake_self); /* on PostgreSQL: there is news. NULL = nobody listens */
     void *wake_self;

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/when.h"
 
+#define COPY_RETRY_US (30 * US_PER_S)
+
 static void json_reply(struct reply *reply, int status, struct str content_type, struct str body) {
     *reply = (struct reply){.status = status, .content_type = content_type, .body = body};
 }
@@ -108,6 +110,23 @@ static struct str request_id(struct turn *turn, const struct request *request) {
     return str_fmt(turn->arena, "%016llx", (unsigned long long)rng_u64(&turn->loop->rng));
 }
 
+/* A copy in trouble is left alone for a while: its answers are waited for. */
+static bool ask_copy(struct call *call, const struct endpoint *endpoint) {
+    struct loop *loop = call->turn->loop;
+    struct store *copy = loop->options.copy, *store = call->store;
+    if (!copy || !endpoint->from_copy || call->turn->now_us < loop->copy_retry_us) return false;
+    call->store = copy;
+    enum err err = store_begin(copy);
+    if (!err) err = endpoint->handler(call);
+    store_rollback(copy);
+    call->store = store;
+    if (!err) return true;
+    loop->copy_retry_us = call->turn->now_us + COPY_RETRY_US;
+    log_event(loop->options.log, LOG_WARN, call->turn->wall_us, "read_copy_failed",
+              LOG_TEXT("trouble", str_from(store_trouble(copy))));
+    return false;
+}
+
 enum err serve_request(struct turn *turn, struct visit *visit) {
     struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = turn->loop->options.store};
     visit->request_id = request_id(turn, visit->request);
@@ -119,5 +138,5 @@ enum err serve_request(struct turn *turn, struct visit *visit) {
     if (!endpoint)
         return path_known ? serve_problem(&call, ERR_BAD_METHOD, STR_NONE, NULL)
                           : serve_problem(&call, ERR_NOT_FOUND, STR("no such path"), NULL);
-    return endpoint->handler(&call);
+    return ask_copy(&call, endpoint) ? ERR_NONE : endpoint->handler(&call);
 }

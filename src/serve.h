@@ -27,6 +27,7 @@ typedef enum err serve_handler(struct call *call);
 struct endpoint {
     const char *method, *path; /* "/v1/events/{id}", "/v1/events/{id}/cancel" */
     enum key_role role;        /* the least role that may */
+    bool from_copy;            /* may be answered from a replica, which may be behind */
     serve_handler *handler;
     const char *summary; /* one line, for openapi and the README */
 };

@@ -102,6 +102,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .inlet = listener_inlet(server->listener),
                                          .transport = client_transport(server->client),
                                          .store = server->store,
+                                         .copy = server->copy,
                                          .log = &server->options.log,
                                          .instance = server->token,
                                          .seed = seed,

@@ -36,6 +36,8 @@ struct server {
     enum loop_role role;
     bool exposed; /* others than this machine can reach it */
     struct store *store;
+    struct sql_driver copy_driver;
+    struct store *copy;  /* a replica, for lists; NULL = none */
     struct share *share; /* limits in Redis; NULL = none */
     struct listener *listener;
     struct client *client;

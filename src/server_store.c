@@ -44,6 +44,13 @@ static void warn_if_deaf(const struct server *server) {
                                      "connection: what is new is found by polling every 2 s")));
 }
 
+static enum err open_copy(struct server *server, struct str *ret_problem) {
+    const struct place_options options = {.copy = true, .token = server->token};
+    TRY(place_open(&server->place, &options, &server->arena, &server->copy_driver, ret_problem));
+    server->copy = store_attach(&server->copy_driver, &server->arena);
+    return ERR_NONE;
+}
+
 enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem) {
     uint8_t token[8];
     hash_random(token, sizeof token);
@@ -59,7 +66,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
                    ret_problem));
     if (server->driver.shared) TRY(align_clock(server));
     warn_if_deaf(server);
-    return ERR_NONE;
+    return server->driver.shared && server->place.read_dsn.n ? open_copy(server, ret_problem) : ERR_NONE;
 }
 
 /* Only processes that share a store have limits to share. */
@@ -78,6 +85,8 @@ enum err server_open_share(struct server *server, struct arena *arena, struct st
 
 void server_close_store(struct server *server) {
     if (server->share) share_close(server->share);
+    if (server->copy) store_close(server->copy);
+    if (server->copy) server->copy_driver.close(server->copy_driver.self);
     if (server->store) store_close(server->store);
     if (server->driver_open) server->driver.close(server->driver.self);
 }

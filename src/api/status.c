@@ -2,6 +2,9 @@
 #include "base/assets.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "store/shared.h"
+
+#define INSTANCES_US (30 * US_PER_S) /* one not seen for so long is gone */
 
 static void encode_totals(struct buf *buf, const struct destination_counts *counts, size_t count) {
     int64_t totals[DELIVERY_STATUS_COUNT] = {0};
@@ -31,6 +34,30 @@ static void encode_troubled(struct call *call, struct buf *buf) {
     buf_byte(buf, ']');
 }
 
+/* Who else works on the store, and how limits are shared. */
+static enum err encode_company(struct call *call, struct buf *buf) {
+    const struct loop *loop = call->turn->loop;
+    struct instance *instances;
+    size_t count;
+    bool up;
+    const char *way = quota_way(loop, &up);
+    TRY(store_instances(call->store, INSTANCES_US, call->arena, &instances, &count));
+    encode_text(buf, "role", loop_role_text(loop->options.role));
+    buf_add(buf, STR(",\"instances\":["));
+    for (size_t i = 0; i < count; i++) {
+        buf_add(buf, i ? STR(",{\"token\":") : STR("{\"token\":"));
+        json_quote(buf, instances[i].token);
+        encode_text(buf, "role", instances[i].role);
+        encode_text(buf, "host", instances[i].host);
+        encode_time(buf, "started_at", instances[i].started_us);
+        encode_time(buf, "seen_at", instances[i].seen_us);
+        buf_byte(buf, '}');
+    }
+    buf_fmt(buf, "],\"limits\":{\"shared_by\":\"%s\",\"up\":%s,\"parts\":%zu}", way, up ? "true" : "false",
+            loop->quota.apart ? loop->quota.parts : (size_t)1);
+    return ERR_NONE;
+}
+
 enum err api_status(struct call *call) {
     struct loop *loop = call->turn->loop;
     const struct settings *settings = loop->in_force.setup->settings;
@@ -53,6 +80,7 @@ enum err api_status(struct call *call) {
             settings->route_count, key_ring_count(loop->keys), flights_in_use(loop->flights));
     encode_totals(&buf, counts, count);
     encode_troubled(call, &buf);
+    TRY(encode_company(call, &buf));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }

@@ -268,6 +268,12 @@ static void state_text(struct buf *buf, const struct metrics_view *view) {
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
         if (open[i]) one_label(buf, "drumbeat_deliveries", "status", str_from(words[i]), (double)view->open[i]);
     number(buf, "drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", view->config_ok);
+    if (view->shares_limits) {
+        number(buf, "drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.",
+               view->limits_up);
+        number(buf, "drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.",
+               (double)view->limits_lost);
+    }
     number(buf, "process_resident_memory_bytes", "gauge", "Resident memory.", (double)view->rss_bytes);
     number(buf, "drumbeat_store_bytes", "gauge", "Size of the store's file.", (double)view->store_bytes);
 }

@@ -47,6 +47,8 @@ struct metrics_view {
     const struct metrics_desk *desks;
     size_t desk_count;
     bool config_ok;
+    bool shares_limits, limits_up; /* with other processes; the last try to ask worked */
+    uint64_t limits_lost;          /* times that Redis was found to have forgotten */
     int64_t rss_bytes, store_bytes;
 };
 /* The seed's gauges are computed over the last 60 s of these counters. */

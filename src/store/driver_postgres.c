@@ -271,7 +271,7 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
     driver->read_only = options->read_only;
     driver->deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
     prepare_texts(driver, arena);
-    if (connect_again(driver)) {
+    if (!options->later && connect_again(driver)) {
         struct str name = postgres_name(options->dsn, arena);
         *ret_problem = str_fmt(arena, "cannot use the store %.*s: %s", STR_ARG(name), driver->link.trouble);
         driver_close(driver);

@@ -29,6 +29,7 @@ struct postgres_options {
     struct str listen_dsn;         /* "" = the dsn, where that is direct */
     struct str token;              /* this process's: its own notifications are not news */
     bool read_only;                /* for reads, also from a replica: no listening */
+    bool later;                    /* connect at the first turn, not at once */
     int64_t deadline_us;           /* of one exchange with the server; 0 = 30 s */
     void (*wake)(void *wake_self); /* called from the listening thread when there is news; NULL = no listening */
     void *wake_self;

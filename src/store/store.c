@@ -6,10 +6,14 @@
 enum err store_open(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct store **ret_store,
                     struct str *ret_problem) {
     TRY(migrate_run(driver, wall_us, arena, ret_problem));
+    *ret_store = store_attach(driver, arena);
+    return ERR_NONE;
+}
+
+struct store *store_attach(struct sql_driver *driver, struct arena *arena) {
     struct store *store = arena_new(arena, struct store);
     store->driver = driver;
-    *ret_store = store;
-    return ERR_NONE;
+    return store;
 }
 
 void store_close(struct store *store) {

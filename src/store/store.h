@@ -23,6 +23,8 @@ struct store;
  * STORE_NEWER, STORE_FOREIGN, STORE_CORRUPT refuse with a sentence in *ret_problem. */
 MUST_USE enum err store_open(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct store **ret_store,
                              struct str *ret_problem);
+/* For reading alone, of a replica: the schema is taken as it is. */
+struct store *store_attach(struct sql_driver *driver, struct arena *arena);
 void store_close(struct store *store);
 const char *store_trouble(const struct store *store);
 /* The instance token on leases that store_plan takes; kept, not copied. Unset, they are nobody's. */
