@@ -1,0 +1,102 @@
+/* test/conformance/peers.h - a second process on the store of a fixture, and
+ * what one of the two does while the other is in its way. */
+#ifndef CONFORMANCE_PEERS_H
+#define CONFORMANCE_PEERS_H
+
+#include "work.h"
+
+#include "store/shared.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define PATIENCE_S 60 /* a bound against hanging */
+
+struct peer {
+    struct sql_driver driver;
+    struct store *store;
+    struct arena arena; /* what it does in a thread of its own */
+};
+
+static inline struct peer *peer_start(struct fixture *fixture) {
+    struct peer *peer = arena_new(&fixture->arena, struct peer);
+    struct str problem = STR_NONE;
+    fixture->kind->open(fixture, &peer->driver);
+    if (store_open(&peer->driver, T0, &fixture->arena, &peer->store, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    store_set_owner(peer->store, STR("you"));
+    return peer;
+}
+
+static inline void peer_stop(struct peer *peer) {
+    store_close(peer->store);
+    peer->driver.close(peer->driver.self);
+    arena_free(&peer->arena);
+}
+
+static inline struct delivery *peer_claim(struct fixture *fixture, struct peer *peer, const char *destination,
+                                          size_t limit, int64_t now_us, size_t *ret_count) {
+    struct delivery *deliveries;
+    const struct claim claim = {str_from(destination), limit, now_us, now_us + US_PER_MIN, STR("you")};
+    OK(store_claim(peer->store, &claim, &fixture->arena, &deliveries, ret_count));
+    return deliveries;
+}
+
+static inline bool peer_end(struct fixture *fixture, struct peer *peer, const struct delivery *delivery,
+                            enum delivery_status status, const char *outcome) {
+    const struct settlement settlement = fixture_outcome(delivery, status, outcome);
+    bool applied;
+    OK(store_settle(peer->store, &settlement, 1, T0 + 2000, &fixture->arena, &applied));
+    return applied;
+}
+
+/* ---- at the same time ---- */
+
+/* Runs in a thread and uses only what it is given, and the peer's arena; begins and ends its own turn. */
+struct meanwhile {
+    enum err (*run)(struct peer *peer, void *with);
+    struct peer *peer;
+    void *with;
+    enum err err;
+    pthread_t thread;
+};
+
+static inline void *meanwhile_run(void *self) {
+    struct meanwhile *it = self;
+    it->err = store_begin(it->peer->store);
+    if (!it->err) it->err = it->run(it->peer, it->with);
+    if (!it->err) it->err = store_commit(it->peer->store);
+    if (it->err) store_rollback(it->peer->store);
+    return NULL;
+}
+
+static inline void meanwhile_nap(void) {
+    const struct timespec nap = {.tv_nsec = 1000000};
+    nanosleep(&nap, NULL);
+}
+
+/* Comes back when the peer stands still behind a lock that the fixture's turn holds. */
+static inline void meanwhile_start(struct fixture *fixture, struct meanwhile *it,
+                                   enum err (*run)(struct peer *, void *), struct peer *peer, void *with) {
+    struct sql_driver looker;
+    struct sql_result result;
+    time_t end = time(NULL) + PATIENCE_S;
+    fixture->kind->open(fixture, &looker);
+    *it = (struct meanwhile){.run = run, .peer = peer, .with = with};
+    assert_int_equal(pthread_create(&it->thread, NULL, meanwhile_run, it), 0);
+    do {
+        meanwhile_nap();
+        OK(looker.script(looker.self,
+                         STR("SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                             " WHERE NOT granted AND datname = current_database()"),
+                         &fixture->arena, &result));
+        if (time(NULL) > end) fail_msg("nothing waits");
+    } while (!result.rows[0].values[0].number);
+    looker.close(looker.self);
+}
+
+static inline enum err meanwhile_end(struct meanwhile *it) {
+    assert_int_equal(pthread_join(it->thread, NULL), 0);
+    return it->err;
+}
+
+#endif
