@@ -93,10 +93,14 @@ static enum err ask(struct migration *it, const char *text, int64_t *ret_number)
     return ERR_NONE;
 }
 
+static enum err count_seed(struct migration *it, int64_t *ret_events, int64_t *ret_doubtful) {
+    TRY(ask(it, "SELECT count(*) FROM marketing_events", ret_events));
+    return ask(it, "SELECT count(*) FROM marketing_events WHERE status = 'PROCESSING'", ret_doubtful);
+}
+
 static enum err adopt(struct migration *it, struct take_over *counts) {
     TRY(run_script(it, STR("LOCK TABLE marketing_events IN ACCESS EXCLUSIVE MODE")));
-    TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->before));
-    TRY(ask(it, "SELECT count(*) FROM marketing_events WHERE status = 'PROCESSING'", &counts->doubtful));
+    TRY(count_seed(it, &counts->before, &counts->doubtful));
     return take_step(it, 1, schema_postgres_adoption);
 }
 
@@ -125,5 +129,25 @@ enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct ar
     if (!err) err = take_over(&it, &counts);
     TRY(finish(&it, err, true, ret_problem));
     *ret_counts = counts;
+    return ERR_NONE;
+}
+
+static enum err plan(struct migration *it, struct migrate_plan *plan) {
+    struct standing standing;
+    TRY(look(it, &standing));
+    plan->version = standing.version;
+    plan->latest = it->schema->count;
+    plan->is_seed = standing.tables == TABLES_SEED;
+    return plan->is_seed ? count_seed(it, &plan->events, &plan->doubtful) : ERR_NONE;
+}
+
+enum err migrate_look(struct sql_driver *driver, struct arena *arena, struct migrate_plan *ret_plan,
+                      struct str *ret_problem) {
+    struct migration it = {driver, schema_of(driver->dialect), arena, 0, STR_NONE};
+    struct migrate_plan found = {0};
+    enum err err = driver->begin(driver->self);
+    if (!err) err = plan(&it, &found);
+    TRY(finish(&it, err, false, ret_problem));
+    *ret_plan = found;
     return ERR_NONE;
 }

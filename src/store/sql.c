@@ -11,6 +11,8 @@ static const struct sql_text texts[SQL_STATEMENT_COUNT] = {
 #include "store/sql.def"
 
 #include "store/sql_ask.def"
+
+#include "store/sql_move.def"
 #undef X
 };
 

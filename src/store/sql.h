@@ -11,6 +11,8 @@ enum sql_statement {
 #include "store/sql.def"
 
 #include "store/sql_ask.def"
+
+#include "store/sql_move.def"
 #undef X
     SQL_STATEMENT_COUNT
 };

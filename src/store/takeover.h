@@ -21,4 +21,13 @@ struct take_over {
 MUST_USE enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct arena *arena,
                                     struct take_over *ret_counts, struct str *ret_problem);
 
+/* What stands there, and so what bringing it up to date would do. Changes nothing; errors as above. */
+struct migrate_plan {
+    int64_t version, latest; /* the last step taken, 0 = there is no store; the last step there is */
+    bool is_seed;
+    int64_t events, doubtful; /* of the seed, as in struct take_over */
+};
+MUST_USE enum err migrate_look(struct sql_driver *driver, struct arena *arena, struct migrate_plan *ret_plan,
+                               struct str *ret_problem);
+
 #endif
