@@ -104,6 +104,12 @@ static const struct option key_create_options[] = {
     {0},
 };
 
+static const struct option migrate_options[] = {
+    {"to", 0, "URL", NULL, false,
+     "Copy the store, which is a file, into this PostgreSQL database; the same command goes on where it was stopped"},
+    {0},
+};
+
 const struct command commands[] = {
     {"demo", NULL, "", "The whole server with pretend providers; nothing leaves this machine", demo_options,
      "demo\ndemo --script\n", command_demo, COMMAND_SIGNALS | COMMAND_DAILY},
@@ -161,6 +167,9 @@ const struct command commands[] = {
      command_routes_test, COMMAND_JSON},
     {"verify", NULL, "", "Check the store's invariants", verify_options, "verify --deep\n", command_verify,
      COMMAND_JSON},
+    {"migrate", NULL, "", "Bring the store up to date, take a database of the seed's over, or move to PostgreSQL",
+     migrate_options, "migrate -n\nmigrate\nmigrate --to postgres://drumbeat@db.example.com/drumbeat\n",
+     command_migrate, COMMAND_JSON | COMMAND_CHANGES | COMMAND_SIGNALS},
     {"keys", "create", "", "Make an API key; it is shown once", key_create_options,
      "keys create --role ingest --name landing-page\n", command_keys_create, COMMAND_JSON | COMMAND_CHANGES},
     {"keys", "list", "", "API keys, without their secrets", NULL, "keys list\n", command_keys_list, COMMAND_JSON},
