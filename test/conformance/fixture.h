@@ -78,14 +78,15 @@ static const struct fixture_driver fixture_sqlite = {fixture_make_folder, fixtur
 /* ---- PostgreSQL ---- */
 
 /* A database of the server; "" = the one its URL names. All that is made goes to the schema `store`. */
-static inline void fixture_connect(const char *database, struct arena *arena, struct sql_driver *ret_driver) {
+static inline struct str fixture_dsn(const char *database, struct arena *arena) {
     const char *url = getenv("DRUMBEAT_TEST_POSTGRES");
     if (!url) fail_msg("DRUMBEAT_TEST_POSTGRES names no server: ./dev test starts one");
     int server = *database ? (int)(strrchr(url, '/') - url + 1) : (int)strlen(url);
-    const struct postgres_options options = {
-        .dsn = str_fmt(arena, "%.*s%s?options=-csearch_path%%3Dstore", server, url, database),
-        .token = STR("me"),
-    };
+    return str_fmt(arena, "%.*s%s?options=-csearch_path%%3Dstore", server, url, database);
+}
+
+static inline void fixture_connect(const char *database, struct arena *arena, struct sql_driver *ret_driver) {
+    const struct postgres_options options = {.dsn = fixture_dsn(database, arena), .token = STR("me")};
     struct str problem = STR_NONE;
     if (postgres_open(&options, arena, ret_driver, &problem)) fail_msg("%.*s", STR_ARG(problem));
 }
