@@ -1,4 +1,4 @@
-/* liar.h - something at Redis's place that says what it is told to say. After server.h. */
+/* liar.h - something at Redis's place that says what it is told to say. After member.h. */
 #ifndef TEST_SHARE_LIAR_H
 #define TEST_SHARE_LIAR_H
 
@@ -43,7 +43,8 @@ static inline void *liar_run(void *cls) {
 
 static inline void liar_start(struct liar *liar) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(liar->folder, sizeof liar->folder, "/tmp/drumbeat-share-XXXXXX");
+    const char *place = getenv("TMPDIR");
+    snprintf(liar->folder, sizeof liar->folder, "%s/share-XXXXXX", place ? place : "/tmp");
     assert_non_null(mkdtemp(liar->folder));
     snprintf(liar->socket, sizeof liar->socket, "%s/redis.sock", liar->folder);
     snprintf(liar->url, sizeof liar->url, "unix://%s", liar->socket);

@@ -1,4 +1,4 @@
-/* server.h - a real Redis for one test, in a folder of its own, and a client to look at it. After cmocka.h. */
+/* server.h - a real Redis for one test, in a folder of its own. After cmocka.h. */
 #ifndef TEST_SHARE_SERVER_H
 #define TEST_SHARE_SERVER_H
 
@@ -16,9 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/when.h"
-#include "share/share.h"
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof *(array))
 #define ARGUMENTS_MAX      16
@@ -72,13 +70,10 @@ static inline bool server_await(struct server *server) {
         }
         redisContext *eye = redisConnectUnix(server->socket);
         redisReply *reply = eye && !eye->err ? redisCommand(eye, "PING") : NULL;
-        bool answers = reply != NULL;
-        bool open = answers && reply->type == REDIS_REPLY_STATUS;
+        bool answers = reply != NULL, open = answers && reply->type == REDIS_REPLY_STATUS;
         if (reply) freeReplyObject(reply);
-        if (open)
-            server->eye = eye;
-        else if (eye)
-            redisFree(eye);
+        server->eye = open ? eye : NULL;
+        if (eye && !open) redisFree(eye);
         if (answers) return true;
         nap(5 * US_PER_MS);
     }
@@ -100,7 +95,8 @@ static inline void server_begin(struct server *server) {
 static inline void server_start(struct server *server, bool tcp, const char *const *extra, size_t count) {
     *server = (struct server){.extra_count = count};
     for (size_t i = 0; i < count; i++) server->extra[i] = extra[i];
-    snprintf(server->folder, sizeof server->folder, "/tmp/drumbeat-share-XXXXXX");
+    const char *place = getenv("TMPDIR");
+    snprintf(server->folder, sizeof server->folder, "%s/share-XXXXXX", place ? place : "/tmp");
     assert_non_null(mkdtemp(server->folder));
     snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->folder);
     snprintf(server->url, sizeof server->url, "unix://%s", server->socket);
@@ -119,83 +115,6 @@ static inline void server_kill(struct server *server) {
 static inline void server_stop(struct server *server) {
     server_kill(server);
     rmdir(server->folder);
-}
-
-/* Nobody answers any more once this returned. */
-static inline void server_freeze(const struct server *server) {
-    int status = 0;
-    kill(server->pid, SIGSTOP);
-    assert_int_equal(waitpid(server->pid, &status, WUNTRACED), server->pid);
-    assert_true(WIFSTOPPED(status));
-}
-
-static inline void server_thaw(const struct server *server) {
-    kill(server->pid, SIGCONT);
-}
-
-/* The number or the text that a command answers; -1 for nothing. */
-static inline long long server_number(struct server *server, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    redisReply *reply = redisvCommand(server->eye, format, arguments);
-    va_end(arguments);
-    assert_non_null(reply);
-    if (reply->type == REDIS_REPLY_ERROR) fail_msg("%s", reply->str);
-    long long number = reply->type == REDIS_REPLY_INTEGER  ? reply->integer
-                       : reply->type == REDIS_REPLY_STRING ? atoll(reply->str)
-                                                           : -1;
-    freeReplyObject(reply);
-    return number;
-}
-
-/* ---- one process of drumbeat ---- */
-
-struct member {
-    struct arena arena;
-    struct share *share;
-    int64_t ahead_us; /* of the real clock */
-};
-
-static inline int64_t member_now_us(void *self) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * US_PER_S + now.tv_nsec / 1000 + ((struct member *)self)->ahead_us;
-}
-
-/* A second of patience: the machine may be busy, and what is tested is not how fast it is. */
-static inline void member_open(struct member *member, const char *url) {
-    *member = (struct member){0};
-    const struct share_options options = {.url = str_from(url),
-                                          .deadline_us = US_PER_S,
-                                          .instance = STR("here"),
-                                          .clock = {.now_us = member_now_us, .self = member}};
-    struct str problem = STR_NONE;
-    if (share_open(&options, &member->arena, &member->share, &problem)) fail_msg("%.*s", STR_ARG(problem));
-}
-
-static inline void member_close(struct member *member) {
-    share_close(member->share);
-    arena_free(&member->arena);
-}
-
-static inline struct share_grant member_take(struct member *member, const struct share_ask *ask) {
-    struct share_grant grant = {0};
-    if (share_take(member->share, ask, &grant)) fail_msg("%s", share_trouble(member->share));
-    return grant;
-}
-
-static inline size_t member_remaining(struct member *member, const struct share_ask *ask) {
-    size_t remaining = 0;
-    if (share_remaining(member->share, ask, &remaining)) fail_msg("%s", share_trouble(member->share));
-    return remaining;
-}
-
-/* A take that must fail as the world's. */
-static inline void member_fails(struct member *member, const struct share_ask *ask) {
-    struct share_grant grant = {.granted = 77};
-    assert_int_equal(share_take(member->share, ask, &grant), ERR_IO);
-    assert_int_equal(grant.granted, 77);
-    assert_true(*share_trouble(member->share));
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server.h"
+#include "member.h"
 
 #include "liar.h"
 
@@ -44,6 +44,18 @@ static void open_standing(struct member *member, const char *url, int64_t deadli
 static void assert_trouble(const struct member *member, const char *words) {
     const char *trouble = share_trouble(member->share);
     if (!strstr(trouble, words)) fail_msg("'%s' does not say '%s'", trouble, words);
+}
+
+/* Nobody answers any more once this returned. */
+static void server_freeze(const struct server *server) {
+    int status = 0;
+    kill(server->pid, SIGSTOP);
+    assert_int_equal(waitpid(server->pid, &status, WUNTRACED), server->pid);
+    assert_true(WIFSTOPPED(status));
+}
+
+static void server_thaw(const struct server *server) {
+    kill(server->pid, SIGCONT);
 }
 
 /* ---- ways to a server ---- */

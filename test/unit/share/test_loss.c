@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server.h"
+#include "member.h"
 
 static const struct limit_rule rules[] = {{10, 900 * US_PER_S}, {2000, US_PER_HOUR}};
 static const struct share_ask usual = {

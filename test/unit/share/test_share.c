@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server.h"
+#include "member.h"
 
 /* Long enough that nothing ends during a test. */
 static const struct limit_rule rules[] = {{10, 900 * US_PER_S}, {100, US_PER_HOUR}};

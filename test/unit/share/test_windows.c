@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "server.h"
+#include "member.h"
 
 #include <pthread.h>
 
