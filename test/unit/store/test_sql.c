@@ -97,7 +97,7 @@ static void every_statement_finds_its_rows_by_an_index(void **state) {
         const struct sql_text *text = sql_text((enum sql_statement)i);
         struct str explain = str_fmt(&plans->arena, "EXPLAIN QUERY PLAN %s", text->sqlite);
         struct sql_result result;
-        if (!*text->sqlite) continue;
+        if (!*text->sqlite || !strncmp(text->name, "MOVE", 4)) continue; /* a move is of all there is */
         assert_int_equal(plans->driver.script(plans->driver.self, explain, &plans->arena, &result), ERR_NONE);
         for (size_t j = 0; j < result.count; j++) {
             struct str step = result.rows[j].values[3].text;
