@@ -292,7 +292,7 @@ def old(database, folder, receiver):
     for n, (key, status, retries, error, when) in enumerate(OLD_ROWS):
         payload = payload_of(key)
         sql(database, OLD, key, KINDS[n % 3], json.dumps(payload), fingerprint(payload), status, retries, error, when)
-    server = Server(folder, keep={"events": "36500d"}, **config(database, receiver))  # those of 2024 stay
+    server = Server(folder, **config(database, receiver))  # those of 2024 stay: they are kept from the takeover on
     yield server
     server.close()
 
