@@ -81,9 +81,13 @@ def drain(settings):
 
 
 def latency(settings):
+    return latency_of(settings, "./drumbeat.db")
+
+
+def latency_of(settings, store):
     port = free_port()
     config = HOOK.format(port=port, concurrency=CONCURRENCY)
-    with folder() as path, Server(path, config) as server:
+    with folder() as path, Server(path, config, store=store) as server:
         watch = Watch(server.pid)
         load = subprocess.run([program("bench_latency"), str(server.port), str(port), "200", str(settings.latency_s)],
                               capture_output=True, text=True, check=False)

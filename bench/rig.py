@@ -9,10 +9,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(ROOT, "tools"))
 BUILD = os.path.join(ROOT, "build")
 DRUMBEAT = os.environ.get("DRUMBEAT", os.path.join(BUILD, "drumbeat"))
 POST_LUA = os.path.join(ROOT, "bench", "post.lua")
@@ -186,17 +188,17 @@ class Receiver(Process):
 class Server(Process):
     """drumbeat serve, in a folder of its own, ready when this returns."""
 
-    def __init__(self, path, config="", hold=False, port=0):
+    def __init__(self, path, config="", hold=False, port=0, store="./drumbeat.db", role="all"):
         self.path, self.port = path, port or free_port()
         self.file = os.path.join(path, "drumbeat.yaml")
         with open(self.file, "w", encoding="utf-8") as file:
-            file.write("version: 1\nstore: ./drumbeat.db\nserver:\n"
+            file.write(f"version: 1\nstore: {store}\nserver:\n"
                        f"  listen: 127.0.0.1:{self.port}\n{config}")
         self.log = open(os.path.join(path, "log"), "ab")
-        environ = {name: value for name, value in os.environ.items() if name != "DB_DSN"}
+        environ = {name: value for name, value in os.environ.items() if name not in ("DB_DSN", "REDIS_URL")}
         start_s = time.monotonic()
-        super().__init__([DRUMBEAT, "serve", "-c", self.file] + (["--hold"] if hold else []), cwd=path, env=environ,
-                         stderr=self.log, stdout=self.log)
+        super().__init__([DRUMBEAT, "serve", "-c", self.file, "--role", role] + (["--hold"] if hold else []), cwd=path,
+                         env=environ, stderr=self.log, stdout=self.log)
         self.await_ready(start_s)
 
     def await_ready(self, start_s):
@@ -265,17 +267,27 @@ def fill(server, count, run="fill"):
             raise Trouble("an event that should be stored was not")
 
 
-def wrk(port, seconds, connections=64):
+def start_wrk(port, seconds, connections=64):
     """Posts unique events as fast as they are answered."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", POST_LUA,
-               f"http://127.0.0.1:{port}/v1/events"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+               f"http://127.0.0.1:{port}/v1/events", "--", f"{time.time_ns()}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def read_wrk(started):
+    text = started.communicate()[0]
+    if started.returncode:
+        raise Trouble(f"wrk: exit code {started.returncode}")
     if "Non-2xx" in text or "Socket errors" in text:
         raise Trouble(f"not every request was answered 200:\n{text}")
     spread = dict(re.findall(r"^\s+(50|99)%\s+([\d.]+(?:us|ms|s))$", text, re.MULTILINE))
     return {"requests": int(re.search(r"(\d+) requests in", text).group(1)),
             "per_s": float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)),
             "p50_ms": to_ms(spread["50"]), "p99_ms": to_ms(spread["99"])}
+
+
+def wrk(port, seconds, connections=64):
+    return read_wrk(start_wrk(port, seconds, connections))
 
 
 def to_ms(text):

@@ -1,0 +1,248 @@
+"""The cases of bench/bench whose store is PostgreSQL, each with a server of its own (fsync on)."""
+import contextlib
+import json
+import os
+import re
+import statistics
+import tempfile
+import time
+
+import rig
+from cases import SETTLE_LIMIT_S, await_count, hook, latency_of
+from rig import Receiver, Server, Trouble, cpu_seconds, fill, folder, read_wrk, resident_mb, start_wrk, wrk
+
+import services  # of tools/, which bench/rig.py put on the path
+
+# What an operator would set on such a machine; the rest is as PostgreSQL comes.
+SETTINGS = """
+shared_buffers = 1GB
+max_wal_size = 4GB
+shared_preload_libraries = 'pg_stat_statements'
+"""
+EXPLAIN = """
+session_preload_libraries = 'auto_explain'
+auto_explain.log_min_duration = 0
+auto_explain.log_analyze = on
+auto_explain.log_timing = off
+auto_explain.log_buffers = on
+auto_explain.log_format = json
+"""
+WORKERS = (1, 2, 4)
+LOOK_UPS = {  # in the order in which a turn asks; how its text is known
+    "next_event": r"SELECT min\(scheduled_at\) FROM marketing_events",
+    "due_events": r"FOR UPDATE OF e SKIP LOCKED",
+    "next_all": r"WITH RECURSIVE found",
+    "claim": r"d\.due <= \$2.*FOR UPDATE OF d SKIP LOCKED",
+}
+
+
+class Postgres(services.Postgres):
+    def __init__(self):
+        tempfile.tempdir = os.environ.get("BENCH_DIR", "/var/tmp")  # on a real disk
+        super().__init__()
+
+    def set(self, text):
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as file:
+            file.write(text)
+
+    def prepare(self):
+        fresh = not self.data.exists()
+        super().prepare()
+        if fresh:
+            self.set(SETTINGS)
+
+    def ask(self, text):
+        return services.sql(self.url, text)
+
+
+def reaped_seconds(pid):
+    """Of children that ended: autovacuum's workers come and go."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * rig.TICK_S
+
+
+class Meter:
+    """What servers and PostgreSQL did since the last look."""
+
+    def __init__(self, postgres, servers):
+        self.postgres, self.servers = postgres, servers
+        self.start_s, self.before = time.monotonic(), self.read()
+
+    def read(self):
+        postgres_s = reaped_seconds(self.postgres.pid)
+        for pid in services.tree(self.postgres.pid):
+            with contextlib.suppress(OSError):
+                postgres_s += cpu_seconds(pid)
+        wal, commits = self.postgres.ask("SELECT pg_current_wal_insert_lsn() - '0/0', (SELECT sum(xact_commit)"
+                                         " FROM pg_stat_database)")[0]
+        return {"cpu_us": sum(cpu_seconds(server.pid) for server in self.servers) * 1e6,
+                "postgres_us": postgres_s * 1e6, "wal_bytes": float(wal), "commits": float(commits)}
+
+    def took_s(self):
+        return time.monotonic() - self.start_s
+
+    def per_event(self, events):
+        return {name: (value - self.before[name]) / events for name, value in self.read().items()}
+
+
+@contextlib.contextmanager
+def servers(postgres, roles, config="", hold=False):
+    """Processes on one store, each in a folder of its own."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Server(stack.enter_context(folder()), config, hold, store=postgres.url, role=role))
+               for role in roles]
+
+
+def ingest(settings):
+    with Postgres() as postgres, servers(postgres, ["all"]) as (server,):
+        wrk(server.port, 1)
+        meter = Meter(postgres, [server])
+        load = wrk(server.port, settings.seconds)
+        cost = meter.per_event(load["requests"])
+    return {"per_s": load["per_s"], "p50_ms": load["p50_ms"], "p99_ms": load["p99_ms"]} | cost
+
+
+def walk_with(settings, roles, doors):
+    """From the first event posted to the processes numbered `doors` until the last delivery is settled."""
+    with Postgres() as postgres, Receiver() as receiver, servers(postgres, roles, hook(receiver)) as processes:
+        connections = 64 // len(doors)
+        read_wrk(start_wrk(processes[doors[0]].port, 1, connections))
+        processes[0].await_settled(SETTLE_LIMIT_S)
+        warm = receiver.count()
+        meter = Meter(postgres, processes)
+        loads = list(map(read_wrk, [start_wrk(processes[door].port, settings.seconds, connections) for door in doors]))
+        count = sum(load["requests"] for load in loads)
+        await_count(receiver, warm + count)
+        took_s = meter.took_s()
+        processes[0].await_settled(SETTLE_LIMIT_S)
+        cost = meter.per_event(count)
+        if receiver.count() != warm + count:
+            raise Trouble(f"{receiver.count() - warm} arrived of {count}")
+        peak_mb = max(resident_mb(process.pid, "VmHWM") for process in processes)
+    return {"per_s": count / took_s, "accepted_per_s": sum(load["per_s"] for load in loads),
+            "answer_p99_ms": max(load["p99_ms"] for load in loads), "peak_mb": peak_mb} | cost
+
+
+def walk(settings):
+    return walk_with(settings, ["all"], [0])
+
+
+def drain_with(settings, count):
+    """Events are stored first; then so many workers deliver them."""
+    events = settings.postgres_drain
+    with Postgres() as postgres, Receiver() as receiver:
+        with servers(postgres, ["ingest"]) as (door,):
+            fill(door, events)
+        with servers(postgres, ["worker"] * count, hook(receiver)) as workers:
+            meter, before = Meter(postgres, workers), receiver.count()
+            await_count(receiver, events)
+            took_s = meter.took_s()
+            workers[0].await_settled(SETTLE_LIMIT_S)
+            cost = meter.per_event(events - before)
+            if receiver.count() != events:
+                raise Trouble(f"{receiver.count()} arrived of {events}")
+    return {"per_s": (events - before) / took_s} | cost
+
+
+def workers(settings):
+    measured = {}
+    for count in WORKERS:
+        for name, found in (("worker", walk_with(settings, ["ingest"] + ["worker"] * count, [0])),
+                            ("all", walk_with(settings, ["all"] * count, range(count))),
+                            ("drain", drain_with(settings, count))):
+            measured |= {f"{name}_{count}_{key}": found[key] for key in ("per_s", "cpu_us", "postgres_us", "wal_bytes")}
+    for name in ("worker", "all", "drain"):
+        measured[f"{name}_ratio"] = measured[f"{name}_2_per_s"] / measured[f"{name}_1_per_s"]
+    return measured
+
+
+def latency(settings):
+    with Postgres() as postgres:
+        return latency_of(settings, postgres.url)
+
+
+# Look-ups on a long history
+
+
+HISTORY = """
+INSERT INTO marketing_events(idempotency_key, type, source, payload, received, fingerprint, status, scheduled_at,
+  created_at, updated_at, run)
+SELECT 'old-' || n, 'LEAD_CAPTURE', 'landing-page', drumbeat_payload(text), text, md5(n::text) || md5(n::text),
+  'COMPLETED', moment, moment, moment, 0
+FROM (SELECT n, now() - ({count} - n) * interval '1 s' AS moment, '{payload}'::text AS text
+  FROM generate_series(1, {count}) n) made;
+INSERT INTO deliveries(id, event_id, destination, step, run, action, route, status, attempts, due, first_due, lease_epoch,
+  last_status, created_at, updated_at)
+SELECT gen_random_uuid(), id, 'hook', 'new-lead', 0, '', 'new-lead', 'COMPLETED', 1, at, at, 1, 200, at, at
+FROM (SELECT id, (extract(epoch FROM created_at) * 1000000)::int8 AS at FROM marketing_events) made;
+INSERT INTO attempts(delivery_seq, number, started, finished, outcome, http_status)
+SELECT seq, 1, due, due + 1000, 'done', 200 FROM deliveries;
+"""
+INSERTED = """
+INSERT INTO marketing_events(idempotency_key, type, source, payload)
+VALUES ('sql-{number}', 'LEAD_CAPTURE', 'landing-page', '{payload}');
+NOTIFY marketing_events
+"""
+PROBES = 200
+
+
+def fill_history(postgres, count):
+    payload = json.dumps(json.loads(rig.event_text(0, "old"))["payload"])
+    postgres.ask(HISTORY.format(count=count, payload=payload))
+    for table in ("marketing_events", "deliveries", "attempts"):
+        postgres.ask(f"VACUUM (ANALYZE, FREEZE) {table}")
+
+
+def plans(log):
+    """The statement, how long it took in ms, and its plan, of each that auto_explain wrote."""
+    decoder = json.JSONDecoder()
+    for found in re.finditer(r"duration: ([\d.]+) ms  plan:\s*(?=\{)", log):
+        plan, _ = decoder.raw_decode(log[found.end():])
+        yield plan["Query Text"], float(found.group(1)), plan["Plan"]
+
+
+def nodes(plan):
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def sizes(postgres, events):
+    """Bytes an event of each table, and of each table's indexes."""
+    rows = postgres.ask("SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE relname IN"
+                        " ('marketing_events', 'deliveries', 'attempts')")
+    return {f"{name}_{what}_bytes": size / events for name, table, indexes in rows
+            for what, size in (("table", table), ("index", indexes))}
+
+
+def pending(settings):
+    """Clients insert by SQL into a table with a long history; what the look-ups for them take."""
+    with Postgres() as postgres, Receiver() as receiver:
+        with servers(postgres, ["all"], hold=True):
+            pass  # the schema
+        fill_history(postgres, settings.history)
+        measured = sizes(postgres, settings.history)
+        postgres.set(EXPLAIN)
+        postgres.restart()
+        with servers(postgres, ["all"], hook(receiver)) as (server,):
+            for number in range(PROBES):
+                for text in INSERTED.format(number=number, payload="{}").split(";"):
+                    postgres.ask(text)
+                if number == PROBES // 10:
+                    await_count(receiver, number)  # plans are generic from the sixth time on
+                    start = len(postgres.log)
+            await_count(receiver, PROBES)
+            server.await_settled(SETTLE_LIMIT_S)
+        found = {name: [] for name in LOOK_UPS}
+        whole = 0
+        for text, took_ms, plan in plans(postgres.log[start:]):
+            for name, pattern in LOOK_UPS.items():
+                if re.search(pattern, text, re.DOTALL):
+                    found[name].append(took_ms)
+                    whole += sum(node["Node Type"] == "Seq Scan" for node in nodes(plan))
+    if not all(found.values()):
+        raise Trouble(f"no look-up of some kind was seen: {found}")
+    return {f"{name}_ms": statistics.median(took) for name, took in found.items()} | {
+        "worst_ms": max(statistics.median(took) for took in found.values()), "whole_tables": whole,
+        "looks": sum(map(len, found.values()))} | measured
