@@ -145,8 +145,9 @@ int command_routes_test(struct cli *cli) {
     if (!code) {
         struct plan plan = {0};
         if (uuid_is_zero(event.id)) event.id = uuid_derive(rehearsal.hasher, &event.key, 1);
-        route_events(rehearsal.setup->routes, &event, 1, cli_wall_us(), rehearsal.hasher, &evaluator, cli->arena,
-                     &plan);
+        int64_t now_us = cli_wall_us();
+        if (event.scheduled_us > now_us) now_us = event.scheduled_us; /* when it will be routed */
+        route_events(rehearsal.setup->routes, &event, 1, now_us, rehearsal.hasher, &evaluator, cli->arena, &plan);
         code = plan.error.n ? cli_fail(cli, EXIT_FAILED, "error: routing fails: %.*s", STR_ARG(plan.error))
                             : show_plan(&rehearsal, &plan, route);
     }

@@ -172,8 +172,7 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
     const struct event *event = draft->event;
     struct arena *arena = draft->planner->arena;
     int64_t now_us = draft->planner->now_us, wanted_us = event->scheduled_us + step->settings->after_us;
-    int64_t from_us = now_us > event->scheduled_us ? now_us : event->scheduled_us;
-    delivery->due_us = batch_moment(step->settings, from_us + step->settings->after_us);
+    delivery->due_us = batch_moment(step->settings, now_us + step->settings->after_us);
     delivery->first_due_us = delivery->due_us;
     delivery->created_us = delivery->updated_us = now_us;
     if (!step->late_us) return;

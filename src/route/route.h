@@ -33,9 +33,9 @@ struct plan {
     struct str error;         /* not "": routing failed, the event is FAILED; count is 0 */
     struct str runaway_route; /* not "": this route's program ran away */
 };
-/* Plans a batch; plans[i] is for events[i]. now_us is the loop's clock, hash for delivery ids. A delivery: status
- * PENDING (due now or after its wait), SKIPPED (`unless` held: last_error says so) or HELD (already too late). Its
- * event is set. */
+/* Plans a batch, plans[i] for events[i], whose time has come. now_us is the loop's clock, from which deliveries wait:
+ * a calendar may be ahead of it; hash is for delivery ids. A delivery: status PENDING (due now or after its wait),
+ * SKIPPED (`unless` held: last_error says so) or HELD (already too late). Its event is set. */
 void route_events(const struct routes *routes, const struct event *events, size_t count, int64_t now_us,
                   struct hasher *hasher, const struct evaluator *evaluator, struct arena *arena,
                   struct plan *ret_plans);

@@ -96,11 +96,15 @@ static inline struct event bench_event(const char *type, const char *payload) {
                           .created_us = NOW_US};
 }
 
-static inline struct plan bench_plan(struct bench *bench, struct event event) {
+static inline struct plan bench_plan_at(struct bench *bench, struct event event, int64_t now_us) {
     struct event *kept = arena_copy(&bench->arena, &event, sizeof event);
     struct plan plan;
-    route_events(bench->routes, kept, 1, NOW_US, bench->hasher, &bench->evaluator, &bench->arena, &plan);
+    route_events(bench->routes, kept, 1, now_us, bench->hasher, &bench->evaluator, &bench->arena, &plan);
     return plan;
+}
+
+static inline struct plan bench_plan(struct bench *bench, struct event event) {
+    return bench_plan_at(bench, event, NOW_US);
 }
 
 static inline void assert_str(struct str s, const char *expected) {
