@@ -39,15 +39,14 @@ static inline void start(struct house *house) {
     struct str problem = STR_NONE;
     const struct sqlite_options sqlite = {.path = str_fmt(&house->arena, "%s/s.db", house->folder)};
     OK(sqlite_open(&sqlite, &house->arena, &house->real, &problem));
-    house->driver =
-        (struct sql_driver){.begin = begin_turn,
-                            .run = run_batch,
-                            .commit = commit_turn,
-                            .rollback = roll_back,
-                            .script = run_script,
-                            .tidy = tidy_up,
-                            .trouble = trouble,
-                            .self = house};
+    house->driver = (struct sql_driver){.begin = begin_turn,
+                                        .run = run_batch,
+                                        .commit = commit_turn,
+                                        .rollback = roll_back,
+                                        .script = run_script,
+                                        .tidy = tidy_up,
+                                        .trouble = trouble,
+                                        .self = house};
     OK(store_open(&house->driver, house->wall_us, &house->arena, &house->store, &problem));
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
