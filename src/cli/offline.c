@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "base/hash.h"
 #include "base/when.h"
+#include "store/takeover.h"
 
 struct ability {
     const char *method, *prefix;
@@ -41,17 +42,36 @@ static int no_store(struct cli *cli, const struct place *place, struct str probl
                     STR_ARG(problem));
 }
 
-static int open_offline(struct cli *cli, struct offline *offline) {
-    const struct place *place = offline->place;
-    const struct place_options options = {.read_only = !offline->changes};
+/* Who only reads makes no store. */
+static bool lacks_file(struct cli *cli, const struct offline *offline) {
     struct stat info;
-    struct str problem = STR("");
-    if (!offline->changes && !place_is_shared(place) && stat(str_dup(cli->arena, place->store).p, &info))
-        return no_store(cli, place, str_fmt(cli->arena, "there is no store %.*s", STR_ARG(place->store)));
-    if (place_open(place, &options, cli->arena, &offline->driver, &problem)) return no_store(cli, place, problem);
-    if (!store_open(&offline->driver, cli_wall_us(), cli->arena, &offline->store, &problem)) return EXIT_DONE;
-    offline->driver.close(offline->driver.self);
-    return no_store(cli, place, problem);
+    bool is_file = !offline->changes && !place_is_shared(offline->place);
+    return is_file && stat(str_dup(cli->arena, offline->place->store).p, &info) != 0;
+}
+
+static bool lacks_tables(struct cli *cli, struct offline *offline) {
+    struct migrate_plan plan;
+    struct str problem;
+    bool is_database = !offline->changes && place_is_shared(offline->place);
+    return is_database && !migrate_look(&offline->driver, cli->arena, &plan, &problem) && !plan.version &&
+           !plan.is_seed;
+}
+
+static enum err open_parts(struct cli *cli, struct offline *offline, struct str *ret_problem) {
+    const struct place_options options = {.read_only = !offline->changes};
+    *ret_problem = str_fmt(cli->arena, "there is no store %.*s", STR_ARG(place_name(offline->place, cli->arena)));
+    if (lacks_file(cli, offline)) return ERR_NOT_FOUND;
+    TRY(place_open(offline->place, &options, cli->arena, &offline->driver, ret_problem));
+    enum err err = ERR_NOT_FOUND;
+    if (!lacks_tables(cli, offline))
+        err = store_open(&offline->driver, cli_wall_us(), cli->arena, &offline->store, ret_problem);
+    if (err) offline->driver.close(offline->driver.self);
+    return err;
+}
+
+static int open_offline(struct cli *cli, struct offline *offline) {
+    struct str problem;
+    return open_parts(cli, offline, &problem) ? no_store(cli, offline->place, problem) : EXIT_DONE;
 }
 
 static void close_offline(struct offline *offline) {

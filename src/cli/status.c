@@ -24,11 +24,34 @@ static void show_troubled(struct cli *cli, const struct json *list) {
     }
 }
 
+static const struct column instance_columns[] = {
+    {"role", CELL_TEXT, {.title = "PROCESS", .whole = true}},
+    {"host", CELL_TEXT, {.title = "HOST"}},
+    {"started_at", CELL_TIME, {.title = "STARTED", .whole = true}},
+    {"seen_at", CELL_TIME, {.title = "SEEN", .whole = true}},
+    {"token", CELL_TEXT, {.title = "TOKEN", .whole = true}},
+    {0},
+};
+
+/* A server that has the store for itself shares nothing. */
+static void show_company(struct cli *cli, const struct json *status) {
+    const struct json *limits = json_get(status, STR("limits")), *instances = json_get(status, STR("instances"));
+    struct str way = show_member(cli, limits, "shared_by");
+    long long parts = number(limits, STR("parts"));
+    if (way.n && !str_eq(way, STR("none")))
+        writer_fmt(&cli->out, "  Limits    counted by %.*s for all processes\n",
+                   STR_ARG(str_eq(way, STR("store")) ? STR("the store") : way));
+    if (limits && !json_true(json_get(limits, STR("up"))))
+        writer_fmt(&cli->out, "! limits: %.*s does not answer%s\n", STR_ARG(way),
+                   parts > 1 ? str_fmt(cli->arena, "; this process keeps to 1/%lld of each", parts).p : "");
+    if (json_size(instances) > 1) show_table(cli, instances, instance_columns);
+}
+
 static void show_head(struct cli *cli, const struct json *status) {
     struct str up = span_human(cli->arena, json_integer(json_get(status, STR("uptime_seconds")), 0) * US_PER_S);
     writer_fmt(&cli->out, "drumbeat %.*s   ", STR_ARG(show_member(cli, status, "version")));
     if (json_get(status, STR("running"))) {
-        writer_fmt(&cli->out, "no server runs; the store says:\n");
+        writer_fmt(&cli->out, "no server runs here; the store says:\n");
         return;
     }
     bool hold = json_true(json_get(status, STR("hold"))), stopping = json_true(json_get(status, STR("stopping")));
@@ -48,6 +71,7 @@ void status_show(struct cli *cli, const struct json *status) {
     writer_fmt(&cli->out, "  Needs you %lld held · %lld unknown · %lld failed\n", number(status, STR("held")),
                number(status, STR("unknown")), number(status, STR("failed")));
     show_troubled(cli, json_get(status, STR("troubled")));
+    show_company(cli, status);
 }
 
 bool status_of_running(struct cli *cli, struct asked *ret_asked) {

@@ -492,6 +492,45 @@ def test_a_part_of_the_work_needs_a_store_that_is_shared(folder):
     assert got.code not in (DONE, USAGE), got
 
 
+def test_status_shows_the_processes_that_share_a_store(database, serve):
+    first = serve("--role", "ingest", store=database)
+    alone = good(first.cli("status")).out
+    assert "  Limits    counted by the store for all processes" in alone and "PROCESS" not in alone
+    serve("--role", "worker", store=database)
+    until(lambda: len(first.get("/v1/status").json["instances"]) == 2, "the two to see one another")
+    shown = good(first.cli("status")).out.splitlines()
+    assert [line.split()[0] for line in shown[-3:]] == ["PROCESS", "ingest", "worker"], shown
+    assert first.get("/v1/status").json["instances"][1]["token"] in shown[-1]
+
+
+def test_status_says_that_redis_is_away(database, serve):
+    server = serve(store=database, redis={"url": "redis://127.0.0.1:1"}, **{"destinations": {
+        "crm": {"url": "http://127.0.0.1:1/", "allow_private": "true", "limit": "10/s"}},
+        "routes": {"all": {"from": "LEAD", "to": ["crm"]}}})
+    server.send()
+    until(lambda: not server.get("/v1/status").json["limits"]["up"], "Redis to be missed")
+    assert "! limits: redis does not answer" in good(server.cli("status")).out
+
+
+# A server that is not needed.
+
+def test_reads_and_new_keys_of_a_shared_store_need_no_server(database, folder):
+    server = Server(folder, store=database)
+    refused = server.cli("status")
+    assert refused.code == NO_SERVER and "there is no store postgresql://127.0.0.1" in refused.err, refused
+    key = good(server.cli("keys", "create", "--role", "owner")).out.strip()
+    assert good(server.cli("keys", "list", "-o", "json")).json["items"][0]["role"] == "owner"
+    server.key = key
+    server.start()
+    event_id = server.send()
+    until(lambda: server.event(event_id)["status"] == "COMPLETED", "it to be routed")
+    assert server.terminate() == 0
+    assert good(server.cli("events", "show", event_id, "-o", "json")).json["id"] == event_id
+    assert "no server runs here" in good(server.cli("status")).out
+    assert "postgresql://127.0.0.1" in good(server.cli("status")).out
+    good(server.cli("verify", "--deep"))
+
+
 # What needs nothing.
 
 def test_demo_plays_its_story_and_every_step_happened(folder):
