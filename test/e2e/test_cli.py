@@ -512,6 +512,24 @@ def test_status_says_that_redis_is_away(database, serve):
     assert "! limits: redis does not answer" in good(server.cli("status")).out
 
 
+def test_no_password_of_a_shared_store_or_of_redis_is_shown(database, serve):
+    def secret(url):
+        return url.replace("://", "://drumbeat:canary-5f2a@").replace("@drumbeat@", "@")
+
+    server = serve(store=secret(database), redis={"url": secret("redis://127.0.0.1:1")},
+                   postgres={"listen_dsn": secret(database), "read_dsn": secret(database)})
+    server.send()
+    shown = [good(server.cli(*words)) for words in (["status"], ["status", "-o", "json"], ["events", "list"])]
+    server.configure(store=secret(database) + "?connect_timeout=5", redis={"url": secret("redis://127.0.0.1:2")},
+                     postgres={"listen_dsn": secret("postgres://127.0.0.1:1/x")})
+    changes = good(server.cli("apply", "-n"))
+    for name in ("store", "postgres.listen_dsn", "postgres.read_dsn", "redis.url"):
+        assert f"{name} changed  (takes a restart)" in changes.out, changes
+    for got in [*shown, changes]:
+        assert "canary" not in got.out + got.err, got
+    assert "canary" not in server.text and "canary" not in server.get("/metrics").body.decode()
+
+
 # A server that is not needed.
 
 def test_reads_and_new_keys_of_a_shared_store_need_no_server(database, folder):
