@@ -26,6 +26,7 @@ struct postgres_driver {
     const char *names[SQL_STATEMENT_COUNT];
     bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
     bool confused;                      /* a pipeline failed: which of them the server took is not known */
+    char number[24];                    /* the server's for this transaction; "" while it has written nothing */
 };
 
 /* ---- connecting ---- */
@@ -74,6 +75,29 @@ static enum err send_batch(struct postgres_driver *driver, const struct sql_batc
     return err;
 }
 
+/* The server's number for this transaction: what became of it is asked by that if its COMMIT is not answered. Until it
+ * is known it comes along with each answer that is waited for anyway. */
+static enum err send_number(struct postgres_driver *driver) {
+    const struct sql_batch batch = {.statement = SQL_TURN_NUMBER, .rows = 1};
+    return send_batch(driver, &batch);
+}
+
+static void note_number(struct postgres_driver *driver, PGresult *result) {
+    if (result) snprintf(driver->number, sizeof driver->number, "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+}
+
+static enum err read_answer(struct postgres_driver *driver, PGresult **ret_result) {
+    PGresult *number = NULL;
+    bool wanted = driver->in_turn && !driver->read_only && !driver->number[0];
+    bool ready = !driver->link.direct || driver->prepared[SQL_TURN_NUMBER]; /* its answer alone is the last */
+    if (!wanted || !ready) return failed(driver, link_flush(&driver->link, ret_result));
+    TRY(send_number(driver));
+    TRY(failed(driver, link_flush_two(&driver->link, ret_result, &number)));
+    note_number(driver, number);
+    return ERR_NONE;
+}
+
 static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
                            struct sql_result *ret_result) {
     struct postgres_driver *driver = self;
@@ -83,7 +107,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     if (!*statement->postgres) return ERR_NONE;
     TRY(send_batch(driver, batch));
     if (!ret_result) return ERR_NONE;
-    TRY(failed(driver, link_flush(&driver->link, &result)));
+    TRY(read_answer(driver, &result));
     enum err err = postgres_decode(statement, &driver->texts[batch->statement], result, arena, ret_result);
     if (err) snprintf(driver->link.trouble, sizeof driver->link.trouble, "%s gave other columns", statement->name);
     PQclear(result);
@@ -107,17 +131,8 @@ static enum err driver_begin(void *self) {
     struct postgres_driver *driver = self;
     if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
     driver->in_turn = true;
+    driver->number[0] = 0;
     return link_send_text(&driver->link, driver->read_only ? "BEGIN READ ONLY" : "BEGIN");
-}
-
-/* The server's number for this transaction, "" when it wrote nothing. Everything that waits is done by then. */
-static enum err read_number(struct postgres_driver *driver, char number[24]) {
-    PGresult *result = NULL;
-    TRY(link_send_text(&driver->link, "SELECT pg_current_xact_id_if_assigned()::text"));
-    TRY(failed(driver, link_flush(&driver->link, &result)));
-    snprintf(number, 24, "%s", PQgetvalue(result, 0, 0));
-    PQclear(result);
-    return ERR_NONE;
 }
 
 /* What became of a transaction whose COMMIT was sent and not answered: what the server says, or, when none says
@@ -150,19 +165,27 @@ static enum err ask_fate(struct postgres_driver *driver, const char *number) {
     return ERR_STORE_BUSY;
 }
 
+static enum err read_number(struct postgres_driver *driver) {
+    PGresult *result = NULL;
+    if (driver->number[0]) return ERR_NONE;
+    TRY(send_number(driver));
+    TRY(failed(driver, link_flush(&driver->link, &result)));
+    note_number(driver, result);
+    return ERR_NONE;
+}
+
 static enum err driver_commit(void *self) {
     struct postgres_driver *driver = self;
     PGresult *result = NULL;
-    char number[24];
-    TRY(read_number(driver, number));
+    TRY(read_number(driver));
     TRY(link_send_text(&driver->link, "COMMIT"));
-    enum err err = link_flush(&driver->link, &result);
+    enum err err = failed(driver, link_flush(&driver->link, &result));
     driver->in_turn = driver->link.lost ? false : err != ERR_NONE;
     bool whole = !err && !strcmp(PQcmdStatus(result), "COMMIT");
     PQclear(result);
     if (whole) return ERR_NONE;
     if (!driver->link.lost) return err ? err : ERR_STORE_RACED;
-    return number[0] ? ask_fate(driver, number) : ERR_STORE_RACED;
+    return driver->number[0] ? ask_fate(driver, driver->number) : ERR_STORE_RACED;
 }
 
 /* Ends the transaction, and forgets preparations that may or may not have been taken. */

@@ -190,15 +190,16 @@ static enum err wait_for_answer(struct link *link, int64_t until_us) {
 }
 
 struct answers {
-    PGresult *last; /* of the statement that was read last, if it went well */
-    enum err err;   /* the first failure */
+    PGresult *before, *last; /* of the two statements that were read last, if they went well */
+    enum err err;            /* the first failure */
 };
 
 static void take_result(struct link *link, PGresult *result, struct answers *answers) {
     ExecStatusType status = PQresultStatus(result);
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
     if (!good && status != PGRES_PIPELINE_ABORTED && !answers->err) answers->err = result_error(link, result);
-    PQclear(answers->last);
+    PQclear(answers->before);
+    answers->before = answers->last;
     answers->last = good ? result : NULL;
     if (!good) PQclear(result);
 }
@@ -222,20 +223,25 @@ static enum err read_pipeline(struct link *link, struct answers *answers) {
     }
 }
 
-static enum err give_last(struct answers *answers, enum err err, PGresult **ret_last) {
-    if (err || !ret_last)
-        PQclear(answers->last);
+static void give(PGresult *result, enum err err, PGresult **ret_result) {
+    if (err || !ret_result)
+        PQclear(result);
     else
-        *ret_last = answers->last;
-    return err;
+        *ret_result = result;
 }
 
-enum err link_flush(struct link *link, PGresult **ret_last) {
+enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last) {
     struct answers answers = {0};
     if (!link->conn || link->lost) return ERR_STORE_RACED;
     link->waiting = 0;
     enum err err = PQpipelineSync(link->conn) ? read_pipeline(link, &answers) : link_lost(link);
-    return give_last(&answers, err, ret_last);
+    give(answers.before, err, ret_before);
+    give(answers.last, err, ret_last);
+    return err;
+}
+
+enum err link_flush(struct link *link, PGresult **ret_last) {
+    return link_flush_two(link, NULL, ret_last);
 }
 
 static enum err read_script(struct link *link, struct answers *answers) {
@@ -255,5 +261,7 @@ enum err link_script(struct link *link, const char *text, PGresult **ret_last) {
     enum err err =
         PQexitPipelineMode(link->conn) && PQsendQuery(link->conn, text) ? read_script(link, &answers) : link_lost(link);
     if (!link->lost && !PQenterPipelineMode(link->conn)) link->lost = true;
-    return give_last(&answers, err, ret_last);
+    give(answers.before, err, NULL);
+    give(answers.last, err, ret_last);
+    return err;
 }

@@ -41,6 +41,7 @@ MUST_USE enum err link_send(struct link *link, const struct link_statement *stat
 MUST_USE enum err link_send_text(struct link *link, const char *text); /* without parameters */
 /* Reads everything that waits. *ret_last (may be NULL) is the last statement's result, for PQclear. */
 MUST_USE enum err link_flush(struct link *link, PGresult **ret_last);
+MUST_USE enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last); /* of the last two */
 /* Several statements in one text, outside the pipeline. *ret_last as above. */
 MUST_USE enum err link_script(struct link *link, const char *text, PGresult **ret_last);
 /* The first line of a message, as trouble. */
