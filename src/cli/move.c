@@ -102,6 +102,10 @@ static void close_end(struct end *end) {
     if (end->driver_open) end->driver.close(end->driver.self);
 }
 
+static bool is_put_away(const struct moving *moving) {
+    return str_eq(moving->from.place.store, moving->put_away);
+}
+
 static int fail(struct moving *moving, enum err err, struct str problem) {
     struct str words = problem;
     if (!words.n) {
@@ -255,7 +259,7 @@ static enum err sync_folder(struct cli *cli, struct str path) {
 /* Its log is empty by then; the lock is held until the file is closed. */
 static int put_file_away(struct moving *moving) {
     struct cli *cli = moving->cli;
-    if (str_eq(moving->from.place.store, moving->put_away)) return EXIT_DONE;
+    if (is_put_away(moving)) return EXIT_DONE;
     enum err err = move_settle_source(moving->move);
     if (err)
         return cli_fail(cli, EXIT_FAILED, "error %s: the file could not be closed: %s", err_code(err),
@@ -313,6 +317,9 @@ static int move_rows(struct moving *moving) {
         int code = put_file_away(moving);
         return code ? code : show_tables(moving, true, "everything was moved before");
     }
+    if (is_put_away(moving) && !move_was_begun(moving->move))
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s was moved into another database; %.*s is what was left of it",
+                        STR_ARG(moving->file), STR_ARG(moving->put_away));
     if (cli->dry_run) return show_tables(moving, false, plan);
     if (!confirmed(moving)) return EXIT_DECLINED;
     enum err err = move_begin(moving->move, &problem);

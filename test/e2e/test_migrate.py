@@ -310,6 +310,13 @@ def test_nothing_is_mixed(database, source, receiver):
     refused(source.cli("migrate", "--to", database), "another store", "empty")
 
 
+def test_what_was_moved_does_not_move_elsewhere_too(database, source, postgres):
+    assert source.cli("migrate", "--to", database).code == DONE
+    with postgres.database() as other:
+        refused(source.cli("migrate", "--to", other), "was moved into another database")
+        assert sql(other, "SELECT count(*) FROM moves") == [(0,)]
+
+
 def test_a_store_that_changed_since_its_move_began_is_not_the_same(database, source, receiver):
     interrupted(source, database)
     source.start()
@@ -380,13 +387,34 @@ def test_a_takeover_tells_what_it_did(old, database):
     assert got.code == DONE and got.json["taken_over"] is False and got.json["step_before"] == got.json["step"], got
 
 
-@pytest.mark.parametrize("typed, code", [(b"n\n", DECLINED), (b"\n", DECLINED), (b"y\n", DONE)])
-def test_a_person_is_asked_before_a_table_is_altered(old, database, typed, code):
+def on_terminal(server, typed, *arguments):
+    """The exit code and what a person sees who types that."""
     ours, its = pty.openpty()
-    process = subprocess.Popen([BINARY, "migrate"], cwd=old.folder, stdin=its, stdout=its, stderr=its,
-                               env=environment(old.folder))
+    process = subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdin=its, stdout=its, stderr=its,
+                               env=environment(server.folder))
     os.close(its)
     os.write(ours, typed)
-    assert process.wait(60) == code
+    seen = b""
+    with contextlib.suppress(OSError):  # the other side is closed
+        while chunk := os.read(ours, 65536):
+            seen += chunk
     os.close(ours)
+    return process.wait(60), seen.decode()
+
+
+@pytest.mark.parametrize("typed, code", [(b"n\n", DECLINED), (b"\n", DECLINED), (b"y\n", DONE)])
+def test_a_person_is_asked_before_a_table_is_altered(old, database, typed, code):
+    got, seen = on_terminal(old, typed, "migrate")
+    assert got == code and "with 3 rows" in seen, seen
     assert (tables(database) > 1) == (code == DONE)
+
+
+def test_a_person_is_asked_before_a_move_and_sees_it_go_on(database, source):
+    before = everything(source.store)
+    rows = sum(map(len, before.values()))
+    got, seen = on_terminal(source, b"n\n", "migrate", "--to", database)
+    assert got == DECLINED and f"Copy {rows} rows into postgresql://127.0.0.1" in seen, seen
+    assert source.store.exists() and sql(database, "SELECT count(*) FROM moves") == [(0,)]
+    got, seen = on_terminal(source, b"", "migrate", "--to", database, "-y")
+    assert got == DONE and f"[{'#' * 30}] {rows} of {rows} rows" in seen, seen
+    assert_moved(source, database, before)
