@@ -17,6 +17,8 @@
     "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = " rows                                          \
     ", autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = " rows                          \
     ", autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_limit = 2000"
+#define QUEUE_ROWS "(fillfactor = 80, " VACUUMED("10000") ");"
+#define FEW_ROWS   "(fillfactor = 50, " VACUUMED("1000") ");"
 
 #define EVENTS                                                                                                         \
     "CREATE TABLE marketing_events("                                                                                   \
@@ -44,11 +46,10 @@
     " ADD COLUMN received TEXT,"                                                                                       \
     " ADD COLUMN taken_over_at TIMESTAMPTZ DEFAULT NOW();" /* for the rows that are there, and for them alone */       \
     "ALTER TABLE marketing_events ALTER COLUMN taken_over_at DROP DEFAULT;"                                            \
-    "ALTER TABLE marketing_events SET (fillfactor = 80, " VACUUMED(                                                    \
-        "10000") ");"                                                                                                  \
-                 "CREATE INDEX IF NOT EXISTS idx_events_status_scheduled ON marketing_events(status, scheduled_at);"   \
-                 "CREATE INDEX marketing_events_due ON marketing_events(scheduled_at, seq) WHERE status = 'PENDING';"  \
-                 "CREATE INDEX marketing_events_failed ON marketing_events(seq) WHERE status = 'FAILED';"
+    "ALTER TABLE marketing_events SET " QUEUE_ROWS                                                                     \
+    "CREATE INDEX IF NOT EXISTS idx_events_status_scheduled ON marketing_events(status, scheduled_at);"                \
+    "CREATE INDEX marketing_events_due ON marketing_events(scheduled_at, seq) WHERE status = 'PENDING';"               \
+    "CREATE INDEX marketing_events_failed ON marketing_events(seq) WHERE status = 'FAILED';"
 
 /* What jsonb cannot hold (\u0000, numbers past numeric's range) is `received` alone. */
 #define PAYLOAD                                                                                                        \
@@ -87,19 +88,18 @@
     " created_at BIGINT NOT NULL,"                                                                                     \
     " updated_at BIGINT NOT NULL,"                                                                                     \
     " params TEXT,"                                                                                                    \
-    " UNIQUE (event_id, destination, step, run)) WITH (fillfactor = 80, " VACUUMED(                                    \
-        "10000") ");"                                                                                                  \
-                 "CREATE INDEX deliveries_due ON deliveries(destination, due, status, seq)"                            \
-                 " WHERE (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0;"                                  \
-                 "CREATE INDEX deliveries_lease ON deliveries(lease_until, seq) WHERE status = 'PROCESSING';"          \
-                 "CREATE INDEX deliveries_order ON deliveries(destination, order_key, seq) WHERE order_key IS NOT "    \
-                 "NULL"                                                                                                \
-                 " AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = 'HELD');"        \
-                 "CREATE INDEX deliveries_blocked ON deliveries(destination, status) WHERE blocked = 1;"               \
-                 "CREATE INDEX deliveries_held ON deliveries(seq) INCLUDE (destination) WHERE status = 'HELD';"        \
-                 "CREATE INDEX deliveries_failed ON deliveries(seq) INCLUDE (destination) WHERE status = 'FAILED';"    \
-                 "CREATE INDEX deliveries_batch ON deliveries(batch, seq) WHERE batch IS NOT NULL"                     \
-                 " AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = 'HELD');"
+    " UNIQUE (event_id, destination, step, run)) WITH " QUEUE_ROWS                                                     \
+    "CREATE INDEX deliveries_due ON deliveries(destination, due, status, seq)"                                         \
+    " WHERE (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0;"                                               \
+    "CREATE INDEX deliveries_lease ON deliveries(lease_until, seq) WHERE status = 'PROCESSING';"                       \
+    "CREATE INDEX deliveries_order ON deliveries(destination, order_key, seq) WHERE"                                   \
+    " order_key IS NOT NULL AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = "       \
+    "'HELD');"                                                                                                         \
+    "CREATE INDEX deliveries_blocked ON deliveries(destination, status) WHERE blocked = 1;"                            \
+    "CREATE INDEX deliveries_held ON deliveries(seq) INCLUDE (destination) WHERE status = 'HELD';"                     \
+    "CREATE INDEX deliveries_failed ON deliveries(seq) INCLUDE (destination) WHERE status = 'FAILED';"                 \
+    "CREATE INDEX deliveries_batch ON deliveries(batch, seq) WHERE batch IS NOT NULL"                                  \
+    " AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = 'HELD');"
 
 #define OTHERS                                                                                                         \
     "CREATE TABLE attempts("                                                                                           \
@@ -123,29 +123,28 @@
     " breaker_failures BIGINT NOT NULL,"                                                                               \
     " breaker_ramp BIGINT NOT NULL,"                                                                                   \
     " quiet_until BIGINT NOT NULL,"                                                                                    \
-    " updated_at BIGINT NOT NULL) WITH (fillfactor = 50, " VACUUMED(                                                   \
-        "1000") ");"                                                                                                   \
-                "CREATE TABLE routes(" /* those whose program ran away, by what the program was */                     \
-                " route" BYTES " NOT NULL,"                                                                            \
-                " program_hash" BYTES " NOT NULL,"                                                                     \
-                " reason TEXT NOT NULL,"                                                                               \
-                " at BIGINT NOT NULL,"                                                                                 \
-                " PRIMARY KEY (route, program_hash));"                                                                 \
-                "CREATE TABLE api_keys("                                                                               \
-                " id" BYTES " PRIMARY KEY,"                                                                            \
-                " name TEXT NOT NULL,"                                                                                 \
-                " role BIGINT NOT NULL,"                                                                               \
-                " hash" BYTES " NOT NULL UNIQUE,"                                                                      \
-                " created_at BIGINT NOT NULL,"                                                                         \
-                " revoked_at BIGINT NOT NULL DEFAULT 0);"                                                              \
-                "CREATE TABLE audit("                                                                                  \
-                " seq BIGINT GENERATED BY DEFAULT AS IDENTITY (SEQUENCE NAME audit_seq) PRIMARY KEY,"                  \
-                " at BIGINT NOT NULL,"                                                                                 \
-                " actor TEXT NOT NULL,"                                                                                \
-                " act TEXT NOT NULL,"                                                                                  \
-                " subject" BYTES " NOT NULL,"                                                                          \
-                " detail TEXT NOT NULL);"                                                                              \
-                "CREATE INDEX audit_subject ON audit(subject);"
+    " updated_at BIGINT NOT NULL) WITH " FEW_ROWS                                                                      \
+    "CREATE TABLE routes(" /* those whose program ran away, by what the program was */                                 \
+    " route" BYTES " NOT NULL,"                                                                                        \
+    " program_hash" BYTES " NOT NULL,"                                                                                 \
+    " reason TEXT NOT NULL,"                                                                                           \
+    " at BIGINT NOT NULL,"                                                                                             \
+    " PRIMARY KEY (route, program_hash));"                                                                             \
+    "CREATE TABLE api_keys("                                                                                           \
+    " id" BYTES " PRIMARY KEY,"                                                                                        \
+    " name TEXT NOT NULL,"                                                                                             \
+    " role BIGINT NOT NULL,"                                                                                           \
+    " hash" BYTES " NOT NULL UNIQUE,"                                                                                  \
+    " created_at BIGINT NOT NULL,"                                                                                     \
+    " revoked_at BIGINT NOT NULL DEFAULT 0);"                                                                          \
+    "CREATE TABLE audit("                                                                                              \
+    " seq BIGINT GENERATED BY DEFAULT AS IDENTITY (SEQUENCE NAME audit_seq) PRIMARY KEY,"                              \
+    " at BIGINT NOT NULL,"                                                                                             \
+    " actor TEXT NOT NULL,"                                                                                            \
+    " act TEXT NOT NULL,"                                                                                              \
+    " subject" BYTES " NOT NULL,"                                                                                      \
+    " detail TEXT NOT NULL);"                                                                                          \
+    "CREATE INDEX audit_subject ON audit(subject);"
 
 /* What only processes that share a store need. */
 #define SHARED                                                                                                         \
@@ -154,24 +153,20 @@
     " role TEXT NOT NULL,"                                                                                             \
     " host TEXT NOT NULL,"                                                                                             \
     " started_at BIGINT NOT NULL,"                                                                                     \
-    " seen_at BIGINT NOT NULL) WITH (fillfactor = 50, " VACUUMED(                                                      \
-        "1000") ");"                                                                                                   \
-                "CREATE TABLE limit_uses("                                                                             \
-                " id BIGINT GENERATED BY DEFAULT AS IDENTITY (SEQUENCE NAME limit_uses_seq) PRIMARY KEY,"              \
-                " name" BYTES " NOT NULL,"                                                                             \
-                " at BIGINT NOT NULL,"                                                                                 \
-                " count BIGINT NOT NULL) WITH (fillfactor = 50, " VACUUMED(                                            \
-                    "1000") ");"                                                                                       \
-                            "CREATE INDEX limit_uses_at ON limit_uses(name, at);"                                      \
-                            "CREATE TABLE moves(" /* how far the copying of an embedded store came */                  \
-                            " source" BYTES " NOT NULL,"                                                               \
-                            " part" BYTES " NOT NULL,"                                                                 \
-                            " last_seq BIGINT NOT NULL DEFAULT 0,"                                                     \
-                            " done BIGINT NOT NULL DEFAULT 0,"                                                         \
-                            " PRIMARY KEY (source, part));"                                                            \
-                            "CREATE TABLE schema_steps("                                                               \
-                            " step BIGINT PRIMARY KEY,"                                                                \
-                            " taken_at BIGINT NOT NULL);"
+    " seen_at BIGINT NOT NULL) WITH " FEW_ROWS "CREATE TABLE limit_uses("                                              \
+    " id BIGINT GENERATED BY DEFAULT AS IDENTITY (SEQUENCE NAME limit_uses_seq) PRIMARY KEY,"                          \
+    " name" BYTES " NOT NULL,"                                                                                         \
+    " at BIGINT NOT NULL,"                                                                                             \
+    " count BIGINT NOT NULL) WITH " FEW_ROWS "CREATE INDEX limit_uses_at ON limit_uses(name, at);"                     \
+    "CREATE TABLE moves(" /* how far the copying of an embedded store came */                                          \
+    " source" BYTES " NOT NULL,"                                                                                       \
+    " part" BYTES " NOT NULL,"                                                                                         \
+    " last_seq BIGINT NOT NULL DEFAULT 0,"                                                                             \
+    " done BIGINT NOT NULL DEFAULT 0,"                                                                                 \
+    " PRIMARY KEY (source, part));"                                                                                    \
+    "CREATE TABLE schema_steps("                                                                                       \
+    " step BIGINT PRIMARY KEY,"                                                                                        \
+    " taken_at BIGINT NOT NULL);"
 
 static const char *const steps[] = {
     EVENTS EVENTS_MORE PAYLOAD DELIVERIES OTHERS SHARED,
@@ -270,7 +265,10 @@ static enum err look(struct sql_driver *driver, struct arena *arena, struct stan
 }
 
 static struct str note(int step, int64_t wall_us, struct arena *arena) {
-    return str_fmt(arena, "INSERT INTO schema_steps(step, taken_at) VALUES (%d, %lld)", step, (long long)wall_us);
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, STR("INSERT INTO schema_steps(step, taken_at) VALUES ("));
+    buf_fmt(&buf, "%d, %lld)", step, (long long)wall_us);
+    return buf_str(&buf);
 }
 
 const struct schema schema_postgres = {

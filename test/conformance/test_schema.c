@@ -162,7 +162,7 @@ static void a_takeover_keeps_every_row(void **state) {
     assert_true(str_eq(digest(f, "last_error IS NULL OR last_error NOT LIKE 'taken over%'"), before));
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM marketing_events WHERE status = 'FAILED' AND last_error ="
                                        " 'taken over while it was PROCESSING: the seed''s worker may or may not have"
-                                       " acted; set it to PENDING to run it again'"),
+                                       " acted (outcome unknown); set it to PENDING to run it again'"),
                      5);
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM (SELECT seq, row_number() OVER (ORDER BY created_at) AS n"
                                        " FROM marketing_events) e WHERE seq = n"),
