@@ -453,7 +453,8 @@ SHARED = "version: 1\nstore: postgres://drumbeat:${DB_PASSWORD}@127.0.0.1:1/x\ns
 
 def test_the_server_of_a_shared_store_is_found_by_its_port_and_no_password_is_shown(folder):
     (folder / "drumbeat.yaml").write_text(SHARED)
-    for arguments in (["status"], ["events", "list"], ["keys", "create", "--role", "read"], ["send", "LEAD", "-d", "{}"]):
+    for arguments in (["status"], ["events", "list"], ["keys", "create", "--role", "read"],
+                      ["send", "LEAD", "-d", "{}"]):
         got = command(folder, *arguments, env={"DB_PASSWORD": "canary-5f2a"})
         assert got.code == NO_SERVER and "/drumbeat-8123.sock" in got.err, got
         assert "canary" not in got.err + got.out

@@ -48,7 +48,8 @@ AS_FILE = {
     **dict.fromkeys(["id", "event_id", "batch"], "uuid_send({0})"),
     "payload": "received",
 }
-SLOW = """CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$;
+SLOW = """CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$;
     CREATE TRIGGER nap AFTER UPDATE ON moves FOR EACH STATEMENT EXECUTE FUNCTION nap()"""
 
 
