@@ -136,6 +136,7 @@ static enum err store_runaway(struct turn *turn, const struct plan *plan) {
                                  routes_program_hash(routes, plan->runaway_route, loop->hasher, turn->arena),
                              .reason = plan->error,
                              .at_us = turn->wall_us};
+    loop->peers.tell |= SQL_NEWS_STATE;
     return store_quarantine(loop->options.store, &row, 1);
 }
 

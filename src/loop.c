@@ -84,32 +84,42 @@ static int64_t quiet_for(const struct desk_view *view, int64_t now_us) {
     return view->quiet_until_us > now_us ? view->quiet_until_us - now_us : 0;
 }
 
+/* What a closed breaker counts is each process's own: written by one, it would undo another's opening. */
+static unsigned aspects_to_save(const struct loop *loop, unsigned aspects) {
+    if (aspects & DESK_COUNT && !store_is_shared(loop->options.store)) aspects |= DESK_BREAKER;
+    return aspects & STATE_ALL;
+}
+
 static enum err save_desks(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct desk_change changes[64];
     size_t count;
     while ((count = deliver_changed(loop->deliver, changes, 64)) > 0) {
         struct destination_state states[64];
+        size_t saved = 0;
         for (size_t i = 0; i < count; i++) {
+            unsigned aspects = aspects_to_save(loop, changes[i].aspects);
+            if (!aspects) continue;
             struct desk_view view = deliver_view(loop->deliver, changes[i].desk, turn->now_us);
             const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
-            if (loop->options.share && settings && changes[i].aspects & DESK_QUIET)
+            if (loop->options.share && settings && aspects & DESK_QUIET)
                 share_quiet(loop->options.share, settings->account, quiet_for(&view, turn->now_us));
             log_desk(turn, &view);
-            states[i] = (struct destination_state){.name = view.name,
-                                                   .paused = view.paused,
-                                                   .paused_until_us = view.paused_until_us,
-                                                   .pause_reason = view.pause_reason,
-                                                   .breaker_state = view.breaker.state,
-                                                   .breaker_until_us = view.breaker.until_us,
-                                                   .breaker_failures = breaker_failures(&view.breaker),
-                                                   .breaker_ramp = view.breaker.ramp,
-                                                   .quiet_until_us = view.quiet_until_us,
-                                                   .aspects = changes[i].aspects};
+            states[saved++] = (struct destination_state){.name = view.name,
+                                                         .paused = view.paused,
+                                                         .paused_until_us = view.paused_until_us,
+                                                         .pause_reason = view.pause_reason,
+                                                         .breaker_state = view.breaker.state,
+                                                         .breaker_until_us = view.breaker.until_us,
+                                                         .breaker_failures = breaker_failures(&view.breaker),
+                                                         .breaker_ramp = view.breaker.ramp,
+                                                         .quiet_until_us = view.quiet_until_us,
+                                                         .aspects = aspects};
         }
-        TRY(store_save_destination(loop->options.store, states, count, turn->now_us));
+        if (!saved) continue;
+        TRY(store_save_destination(loop->options.store, states, saved, turn->now_us));
         loop->peers.tell |= SQL_NEWS_STATE;
     }
     return ERR_NONE;
@@ -168,20 +178,28 @@ static void turn_undo(struct turn *turn) {
     quota_end(turn, false);
 }
 
+/* The same turn from its beginning, with what was to be looked at then. */
+static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t chore_us) {
+    struct loop *loop = turn->loop;
+    turn_undo(turn);
+    *turn = (struct turn){.loop = loop,
+                          .arena = turn->arena,
+                          .now_us = turn->now_us,
+                          .wall_us = turn->wall_us,
+                          .visits = turn->visits,
+                          .visit_count = turn->visit_count};
+    for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
+    loop->keys_stale = true;
+    loop->next_scheduled_us = scheduled_us;
+    loop->next_chore_us = chore_us;
+}
+
 /* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
 static enum err turn_try(struct turn *turn) {
+    int64_t scheduled_us = turn->loop->next_scheduled_us, chore_us = turn->loop->next_chore_us;
     enum err err = turn_transaction(turn);
     for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
-        turn_undo(turn);
-        *turn = (struct turn){.loop = turn->loop,
-                              .arena = turn->arena,
-                              .now_us = turn->now_us,
-                              .wall_us = turn->wall_us,
-                              .visits = turn->visits,
-                              .visit_count = turn->visit_count};
-        for (size_t i = 0; i < turn->visit_count; i++)
-            turn->visits[i] = (struct visit){.request = turn->visits[i].request};
-        turn->loop->keys_stale = true;
+        turn_begin_again(turn, scheduled_us, chore_us);
         err = turn_transaction(turn);
     }
     return err;
@@ -221,8 +239,8 @@ static enum err rest(const struct turn *turn) {
 
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
-    bool busy = anything_to_do(&turn);
-    if (!busy && (turn.now_us < loop->store_retry_us || !peers_are_due(loop, turn.now_us))) return rest(&turn);
+    bool busy = anything_to_do(&turn), look = peers_are_due(loop, turn.now_us);
+    if (!busy && (turn.now_us < loop->store_retry_us || !look)) return rest(&turn);
     loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);

@@ -34,6 +34,8 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
         const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
         if (!settings) continue;
         struct desk_view view = loop_desk_view(&states[i], settings, now_us);
+        if (!loop->options.exclusive && view.breaker.state == BREAKER_HALF_OPEN)
+            view.breaker.state = BREAKER_OPEN; /* another process probes */
         deliver_restore(loop->deliver, desk, &view, now_us);
     }
     return ERR_NONE;

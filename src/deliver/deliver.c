@@ -194,10 +194,26 @@ static size_t desk_places(const struct deliver *deliver, const struct desk *desk
     return own < common ? own : common;
 }
 
-/* Whether what the store keeps of a breaker differs. */
-static bool breaker_differs(const struct breaker *a, const struct breaker *b) {
-    return a->state != b->state || a->until_us != b->until_us || a->ramp != b->ramp ||
-           breaker_failures(a) != breaker_failures(b);
+static int64_t later(int64_t a_us, int64_t b_us) {
+    return a_us > b_us ? a_us : b_us;
+}
+
+/* When the desk could send what is due at that moment. Each bound, once met, stays met until something is sent: the
+ * latest of them is the moment. */
+static int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us) {
+    if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
+    int64_t next_us = later(now_us, due_us);
+    if (desk_is_paused(desk, now_us))
+        next_us = later(next_us, desk->now.paused_until_us ? desk->now.paused_until_us : WHEN_NEVER);
+    next_us = later(next_us, desk->now.wait_us);
+    next_us = later(next_us, limiter_next(desk->limiter, now_us));
+    return later(next_us, breaker_next(&desk->now.breaker, &desk->settings->breaker, now_us, desk->now.in_flight));
+}
+
+/* What the store keeps of a breaker and differs. */
+static unsigned breaker_change(const struct breaker *a, const struct breaker *b) {
+    if (a->state != b->state || a->until_us != b->until_us) return DESK_BREAKER;
+    return a->ramp != b->ramp || breaker_failures(a) != breaker_failures(b) ? DESK_COUNT : 0;
 }
 
 size_t deliver_budget(struct deliver *deliver, size_t desk_number, int64_t now_us, size_t want) {
@@ -207,7 +223,7 @@ size_t deliver_budget(struct deliver *deliver, size_t desk_number, int64_t now_u
     size_t room = limiter_room(desk->limiter, now_us, want < places ? want : places);
     const struct breaker before = desk->now.breaker;
     room = breaker_admit(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, desk->now.in_flight, room);
-    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk, DESK_BREAKER);
+    desk_changed(desk, breaker_change(&before, &desk->now.breaker));
     return room;
 }
 
@@ -226,7 +242,7 @@ void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us,
     if (!desk->settings) return;
     const struct breaker before = desk->now.breaker;
     breaker_record(&desk_stage(desk)->breaker, &desk->settings->breaker, now_us, good);
-    if (breaker_differs(&before, &desk->now.breaker)) desk_changed(desk, DESK_BREAKER);
+    desk_changed(desk, breaker_change(&before, &desk->now.breaker));
 }
 
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us) {
@@ -268,9 +284,8 @@ void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us) {
 
 bool deliver_would_probe(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
     const struct desk *desk = desk_at(deliver, desk_number);
-    const struct breaker *breaker = &desk->now.breaker;
-    return desk->settings && desk->settings->breaker.on && breaker->state == BREAKER_OPEN &&
-           breaker->until_us <= now_us;
+    if (!desk->settings || !desk->settings->breaker.on || desk->now.breaker.state != BREAKER_OPEN) return false;
+    return desk_next(deliver, desk, now_us, now_us) <= now_us;
 }
 
 void deliver_put_off(struct deliver *deliver, size_t desk_number, int64_t until_us) {
@@ -350,25 +365,11 @@ bool deliver_is_due(const struct deliver *deliver, size_t desk_number, int64_t n
     return desk->settings && desk->now.next_due_us <= now_us;
 }
 
-static int64_t later(int64_t a_us, int64_t b_us) {
-    return a_us > b_us ? a_us : b_us;
-}
-
-/* Each bound, once met, stays met until something is sent: the latest of them is the moment. */
-static int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us) {
-    if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
-    int64_t next_us = later(now_us, desk->now.next_due_us);
-    if (desk_is_paused(desk, now_us))
-        next_us = later(next_us, desk->now.paused_until_us ? desk->now.paused_until_us : WHEN_NEVER);
-    next_us = later(next_us, desk->now.wait_us);
-    next_us = later(next_us, limiter_next(desk->limiter, now_us));
-    return later(next_us, breaker_next(&desk->now.breaker, &desk->settings->breaker, now_us, desk->now.in_flight));
-}
-
 int64_t deliver_next(const struct deliver *deliver, int64_t now_us) {
     int64_t earliest_us = WHEN_NEVER;
     for (size_t i = 0; i < deliver->desks.count; i++) {
-        int64_t next_us = desk_next(deliver, desk_at(deliver, i), now_us);
+        const struct desk *desk = desk_at(deliver, i);
+        int64_t next_us = desk_next(deliver, desk, now_us, desk->now.next_due_us);
         if (next_us < earliest_us) earliest_us = next_us;
     }
     return earliest_us;
@@ -404,11 +405,13 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
 
 /* ---- what another process wrote ---- */
 
-/* Two closed breakers count their own failures each. One that another process probes is open to us. */
+/* Two closed breakers count their own failures each. One that another process probes is open to us; one that we are to
+ * probe ourselves stays so until the probe is back or, where nothing was there to probe with, another's went wrong. */
 static void adopt_breaker(struct desk *desk, const struct breaker *stored) {
     struct breaker *breaker = &desk_stage(desk)->breaker;
     if (breaker->state == BREAKER_CLOSED && stored->state == BREAKER_CLOSED) return;
-    if (breaker->state == BREAKER_HALF_OPEN && stored->state != BREAKER_CLOSED) return; /* ours is on its way */
+    bool ours = stored->state == BREAKER_HALF_OPEN || (stored->state == BREAKER_OPEN && desk->now.in_flight);
+    if (breaker->state == BREAKER_HALF_OPEN && ours) return;
     *breaker = *stored;
     if (stored->state == BREAKER_HALF_OPEN) breaker->state = BREAKER_OPEN;
 }

@@ -53,7 +53,7 @@ void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
 /* Where processes share the desks' states and limits; staged too. */
 /* Nothing leaves before this moment: the shared limit is spent. Not a lasting state. */
 void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us);
-/* The next send would be the probe of a breaker that was open until now: one process alone may. */
+/* One may leave now, and it would be the probe of a breaker that was open until now: one process alone may. */
 bool deliver_would_probe(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* Another process probes: open until then, or until it says what came of it. */
 void deliver_put_off(struct deliver *deliver, size_t desk, int64_t until_us);
@@ -90,7 +90,12 @@ struct desk_view {
 };
 struct desk_view deliver_view(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* Desks whose lasting state changed since the last call, and what of it, staged ones included; up to max. */
-enum desk_aspect { DESK_PAUSE = 1, DESK_BREAKER = 2, DESK_QUIET = 4 };
+enum desk_aspect {
+    DESK_PAUSE = 1,
+    DESK_BREAKER = 2, /* its state */
+    DESK_QUIET = 4,
+    DESK_COUNT = 8, /* only what a closed breaker counts */
+};
 struct desk_change {
     size_t desk;
     unsigned aspects;
