@@ -9,7 +9,8 @@
 #include "store/shared.h"
 #include "turn.h"
 
-#define CLOSED_US US_PER_S        /* on_failure: closed, until Redis is asked again */
+#define CLOSED_US US_PER_S        /* nothing leaves without Redis: until it is asked again */
+#define AGAIN_US  US_PER_S        /* what another took and did not use comes back in a moment */
 #define JOIN_US   (10 * US_PER_S) /* a new process takes no part before the others know of it */
 
 static struct quota_take *take_of(const struct turn *turn, struct str limit) {
@@ -23,13 +24,24 @@ static void add_take(struct turn *turn, struct quota_take take) {
     turn->takes[turn->take_count++] = take;
 }
 
+/* Not as long as a window: another may give back what it took. */
+static void wait_for_more(struct turn *turn, size_t desk, int64_t wait_us) {
+    deliver_wait(turn->loop->deliver, desk, turn->now_us + (wait_us < AGAIN_US ? wait_us : AGAIN_US));
+}
+
+/* The others share out by a count that this process is not in yet. */
+static bool is_too_new(const struct turn *turn) {
+    const struct peers *peers = &turn->loop->peers;
+    return !peers->first_us || turn->now_us < peers->first_us + JOIN_US;
+}
+
 /* ---- through the store ---- */
 
 static enum err ask_store(struct turn *turn, size_t desk, const struct limit_take *take, size_t *budget) {
     struct limit_taken taken;
     TRY(store_limit_take(turn->loop->options.store, take, &taken));
     if (taken.granted) add_take(turn, (struct quota_take){take->limit, taken.id, taken.granted, 0});
-    if (taken.granted < take->want) deliver_wait(turn->loop->deliver, desk, turn->now_us + taken.wait_us);
+    if (taken.granted < take->want) wait_for_more(turn, desk, taken.wait_us);
     *budget = taken.granted;
     return ERR_NONE;
 }
@@ -60,14 +72,17 @@ static enum err ask_redis(struct turn *turn, size_t desk, const struct limit_tak
     loop->quota.failing = share_take(loop->options.share, &ask, &grant) != ERR_NONE;
     if (!loop->quota.failing) {
         if (grant.granted) add_take(turn, (struct quota_take){take->limit, 0, grant.granted, 0});
-        if (grant.granted < take->want) deliver_wait(loop->deliver, desk, turn->now_us + grant.wait_us);
+        if (grant.granted < take->want) wait_for_more(turn, desk, grant.wait_us);
         if (grant.quiet_us) deliver_quiet(loop->deliver, desk, turn->now_us + grant.quiet_us, turn->now_us);
         *budget = grant.granted;
         return ERR_NONE;
     }
     enum redis_failure policy = loop->options.redis_failure;
-    if (policy == REDIS_CLOSED) deliver_wait(loop->deliver, desk, turn->now_us + CLOSED_US);
-    if (policy == REDIS_CLOSED || (policy == REDIS_FAIL_LOCAL && !loop->quota.apart)) *budget = 0;
+    bool joins =
+        policy == REDIS_FAIL_LOCAL && !loop->quota.apart; /* by the next turn, or when it is not new any more */
+    if (policy == REDIS_CLOSED || (joins && is_too_new(turn)))
+        deliver_wait(loop->deliver, desk, turn->now_us + CLOSED_US);
+    if (policy == REDIS_CLOSED || joins) *budget = 0;
     return ERR_NONE;
 }
 
@@ -155,7 +170,8 @@ static enum err keep_apart(struct turn *turn) {
     if (loop->options.redis_failure != REDIS_FAIL_LOCAL) return ERR_NONE;
     if (quota->failing || lost) {
         quota->apart_until_us = turn->now_us + deliver_longest_window(loop->deliver);
-        return quota->apart ? stay_apart(turn) : go_apart(turn);
+        if (!quota->apart) return is_too_new(turn) ? ERR_NONE : go_apart(turn);
+        return stay_apart(turn);
     }
     if (quota->apart && turn->now_us >= quota->apart_until_us) come_together(loop);
     return quota->apart ? stay_apart(turn) : ERR_NONE;
@@ -171,12 +187,6 @@ enum err quota_begin(struct turn *turn) {
     return loop->options.share ? keep_apart(turn) : ERR_NONE;
 }
 
-/* The others share out by a count that this process is not in yet. */
-static bool is_too_new(const struct turn *turn) {
-    const struct loop *loop = turn->loop;
-    return loop->quota.apart && (!loop->peers.first_us || turn->now_us < loop->peers.first_us + JOIN_US);
-}
-
 enum err quota_ask(struct turn *turn, size_t desk, size_t *budget) {
     struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
@@ -184,9 +194,7 @@ enum err quota_ask(struct turn *turn, size_t desk, size_t *budget) {
         .limit = settings->account, .want = *budget, .hold_us = turn_lease_until(turn, settings) - turn->now_us};
     take.rules = deliver_rules(loop->deliver, desk, &take.rule_count);
     if (loop->options.exclusive || !take.rule_count || !*budget) return ERR_NONE;
-    bool taken = take_of(turn, take.limit) != NULL; /* one desk asks for a limit in a turn, the others in the next */
-    if (is_too_new(turn)) deliver_wait(loop->deliver, desk, turn->now_us + US_PER_S);
-    if (taken || is_too_new(turn)) {
+    if (take_of(turn, take.limit)) { /* one desk asks for a limit in a turn, the others in the next */
         *budget = 0;
         return ERR_NONE;
     }
