@@ -11,6 +11,7 @@
 #include "../unit/top/house_acts.h"
 #include "fixture.h"
 
+#include "share/share.h"
 #include "store/shared.h"
 #include "store/sql.h"
 
@@ -20,6 +21,7 @@ struct fleet;
 struct member {
     struct house house; /* first: what is a house's self is a member's too */
     struct fleet *fleet;
+    struct share *share;         /* NULL = none */
     unsigned news, telling;      /* heard; said in this turn (enum sql_news) */
     int races;                   /* so many commits to come find another process in the way */
     bool raced_late;             /* the next commit happens, and says that it did not */
@@ -33,6 +35,7 @@ struct fleet {
     struct member *members[FLEET_MAX]; /* in the order they came */
     size_t count;
     bool deaf;                /* notifications are lost */
+    bool redis_is_away;       /* those who join share limits through one that never answers */
     struct store *copy;       /* for those who join */
     struct sql_driver beside; /* a session of the test's own */
     struct store *store;      /* over it */

@@ -33,6 +33,15 @@ static inline void fleet_open_store(struct fleet *fleet, struct house *house) {
         fail_msg("%.*s", STR_ARG(problem));
 }
 
+static inline void fleet_open_share(struct member *member) {
+    const struct share_options options = {.url = STR("unix:///nowhere/redis.sock"),
+                                          .deadline_us = US_PER_S,
+                                          .instance = STR("member"),
+                                          .clock = {read_wall, read_now, note_wait, member}};
+    struct str problem = STR_NONE;
+    OK(share_open(&options, &member->fleet->arena, &member->share, &problem));
+}
+
 /* Another process comes. Its first turns, in which it looks around, are done. */
 static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role) {
     static const struct log silent = {.fd = -1, .level = LOG_ERROR};
@@ -45,6 +54,7 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
     house->now_us = house->wall_us = fleet->now_us;
     house->exposed = house->trusted = true;
     load(house, fleet->config);
+    if (fleet->redis_is_away) fleet_open_share(member);
     fleet_open_store(fleet, house);
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
@@ -57,6 +67,8 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
         .seed = fleet->count,
         .slots = 16,
         .role = role,
+        .share = member->share,
+        .redis_failure = REDIS_FAIL_LOCAL,
         .exposed = house->exposed,
         .version = STR("test"),
         .store_text = STR("x"),
@@ -85,6 +97,7 @@ static inline int fleet_teardown(void **state) {
     for (size_t i = 0; i < fleet->count; i++) {
         struct house *house = &fleet->members[i]->house;
         stop(house);
+        if (fleet->members[i]->share) share_close(fleet->members[i]->share);
         setup_free(house->setup);
         jq_close(house->jq);
         arena_free(&house->arena);
