@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/when.h"
 #include "file.h"
@@ -59,9 +60,22 @@ static enum err make_folder(struct str path, struct arena *arena, struct str *re
     return ERR_IO;
 }
 
+/* What was pending in it is delivered from where it is now. */
+static enum err check_not_moved(struct str path, struct arena *arena, struct str *ret_problem) {
+    struct str moved = str_fmt(arena, "%.*s.moved", STR_ARG(path));
+    if (!access(str_dup(arena, path).p, F_OK) || access(moved.p, F_OK)) return ERR_NONE;
+    *ret_problem =
+        str_fmt(arena,
+                "the store %.*s was moved into PostgreSQL (%.*s is what is left of it): set `store:` to where "
+                "it is now, or remove that file to begin anew",
+                STR_ARG(path), STR_ARG(moved));
+    return ERR_STORE_FOREIGN;
+}
+
 enum err place_open(const struct place *place, const struct place_options *options, struct arena *arena,
                     struct sql_driver *ret_driver, struct str *ret_problem) {
     if (place_is_shared(place)) return open_postgres(place, options, arena, ret_driver, ret_problem);
+    TRY(check_not_moved(place->store, arena, ret_problem));
     if (!options->read_only) TRY(make_folder(place->store, arena, ret_problem));
     const struct sqlite_options sqlite = {.path = place->store, .read_only = options->read_only};
     return sqlite_open(&sqlite, arena, ret_driver, ret_problem);

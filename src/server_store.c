@@ -1,10 +1,12 @@
 /* server_store.c - the store of a server: opened where the configuration says,
  * with one clock for all processes that share it. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "server_private.h"
 #include "share/share.h"
+#include "store/move.h"
 #include "store/postgres.h"
 #include "store/shared.h"
 
@@ -37,6 +39,21 @@ static enum err align_clock(struct server *server) {
     return err;
 }
 
+/* The others see it before it looks whether somebody moves a store into this one: whoever moves does the same. */
+static enum err join_company(struct server *server, struct arena *arena, struct str *ret_problem) {
+    char host[65] = "";
+    gethostname(host, sizeof host - 1);
+    store_set_owner(server->store, server->token);
+    TRY(store_begin(server->store));
+    enum err err = store_seen(server->store, loop_role_text(server->role), str_from(host));
+    if (!err) err = store_commit(server->store);
+    if (err) store_rollback(server->store);
+    if (err) *ret_problem = str_fmt(arena, "the store cannot be written: %s", store_trouble(server->store));
+    TRY(err);
+    TRY(align_clock(server));
+    return move_check(server->store, arena, ret_problem);
+}
+
 static void warn_if_deaf(const struct server *server) {
     if (!server->driver.shared || !postgres_is_deaf(&server->driver)) return;
     log_event(&server->options.log, LOG_WARN, server->clock.wall_us(server->clock.self), "no_notifications",
@@ -64,7 +81,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     server->driver_open = true;
     TRY(store_open(&server->driver, server->clock.wall_us(server->clock.self), &server->arena, &server->store,
                    ret_problem));
-    if (server->driver.shared) TRY(align_clock(server));
+    if (server->driver.shared) TRY(join_company(server, arena, ret_problem));
     warn_if_deaf(server);
     return server->driver.shared && server->place.read_dsn.n ? open_copy(server, ret_problem) : ERR_NONE;
 }
