@@ -74,23 +74,28 @@ static inline void meanwhile_nap(void) {
     nanosleep(&nap, NULL);
 }
 
-/* Comes back when the peer stands still behind a lock that the fixture's turn holds. */
+static inline int64_t meanwhile_waiting(struct fixture *fixture, struct sql_driver *looker) {
+    struct sql_result result;
+    OK(looker->script(looker->self,
+                      STR("SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                          " WHERE NOT granted AND datname = current_database()"),
+                      &fixture->arena, &result));
+    return result.rows[0].values[0].number;
+}
+
+/* Comes back when the peer stands still behind a lock of another. */
 static inline void meanwhile_start(struct fixture *fixture, struct meanwhile *it,
                                    enum err (*run)(struct peer *, void *), struct peer *peer, void *with) {
     struct sql_driver looker;
-    struct sql_result result;
     time_t end = time(NULL) + PATIENCE_S;
     fixture->kind->open(fixture, &looker);
+    int64_t before = meanwhile_waiting(fixture, &looker);
     *it = (struct meanwhile){.run = run, .peer = peer, .with = with};
     assert_int_equal(pthread_create(&it->thread, NULL, meanwhile_run, it), 0);
-    do {
-        meanwhile_nap();
-        OK(looker.script(looker.self,
-                         STR("SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-                             " WHERE NOT granted AND datname = current_database()"),
-                         &fixture->arena, &result));
+    while (meanwhile_waiting(fixture, &looker) == before) {
         if (time(NULL) > end) fail_msg("nothing waits");
-    } while (!result.rows[0].values[0].number);
+        meanwhile_nap();
+    }
     looker.close(looker.self);
 }
 
