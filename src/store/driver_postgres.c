@@ -132,7 +132,9 @@ static enum err driver_begin(void *self) {
     if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
     driver->in_turn = true;
     driver->number[0] = 0;
-    return link_send_text(&driver->link, driver->read_only ? "BEGIN READ ONLY" : "BEGIN");
+    /* Whatever is usual in this database: a statement must see what was committed while it waited for a lock. */
+    return link_send_text(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+                                                           : "BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
 /* What became of a transaction whose COMMIT was sent and not answered: what the server says, or, when none says

@@ -325,6 +325,16 @@ static void a_key_that_another_just_used_otherwise_is_a_conflict(void **state) {
     assert_text(result.payload, "{\"of\": \"k\"}");
 }
 
+static void a_database_that_isolates_more_changes_nothing(void **state) {
+    struct fixture *f = *state;
+    char name[32];
+    fixture_database(name);
+    fixture_sql(f, str_fmt(&f->arena, "ALTER DATABASE %s SET default_transaction_isolation = 'serializable'", name).p);
+    struct append_result result = append_beside(f, true, true);
+    fixture_sql(f, str_fmt(&f->arena, "ALTER DATABASE %s RESET default_transaction_isolation", name).p);
+    assert_int_equal(result.verdict, APPEND_DUPLICATE);
+}
+
 static void a_key_that_another_gave_up_is_fresh(void **state) {
     struct fixture *f = *state;
     assert_int_equal(append_beside(f, false, true).verdict, APPEND_FRESH);
@@ -427,6 +437,7 @@ int main(void) {
         ON_POSTGRES(a_key_that_another_just_used_is_a_duplicate),
         ON_POSTGRES(a_key_that_another_just_used_otherwise_is_a_conflict),
         ON_POSTGRES(a_key_that_another_gave_up_is_fresh),
+        ON_POSTGRES(a_database_that_isolates_more_changes_nothing),
         ON_POSTGRES(equal_keys_in_any_order_do_not_deadlock),
         ON_POSTGRES(what_is_being_claimed_is_not_cancelled),
         ON_POSTGRES(what_is_set_back_to_pending_is_not_retired),
