@@ -103,10 +103,12 @@ static void ignore_notice(void *self, const PGresult *result) {
 }
 
 /* What is prepared is planned once, perhaps while the tables are empty: then too it must go by index, row by row, as is
- * right for any number of rows. What is not prepared is planned for what is there. */
+ * right for any number of rows, and start neither a compiler nor other processes for it. What is not prepared is
+ * planned for what is there. */
 static bool keep_to_indexes(struct link *link) {
     PGresult *result = PQexec(link->conn, "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off;"
-                                          "SET enable_mergejoin = off; SET enable_material = off");
+                                          "SET enable_mergejoin = off; SET enable_material = off;"
+                                          "SET max_parallel_workers_per_gather = 0");
     bool is_set = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
     return is_set;
