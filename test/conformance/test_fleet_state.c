@@ -2,7 +2,6 @@
 #include "fleet_acts.h"
 
 #include "base/json.h"
-#include "loop_state.h"
 
 #define FLEET_BREAKER                                                                                                  \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
@@ -102,6 +101,29 @@ static void one_process_probes_and_all_hear_what_came_of_it(void **state) {
     assert_int_equal(b->call_count, 2);
 }
 
+/* Thirty seconds, and all have looked just before. */
+static void pass_until_probe(struct fleet *fleet, struct house *a, struct house *b) {
+    fleet_pass(fleet, 29 * US_PER_S);
+    house_turn(a);
+    house_turn(b);
+    fleet_pass(fleet, US_PER_S);
+}
+
+static void of_two_whose_time_has_come_one_probes(void **state) {
+    struct fleet *fleet = *state;
+    fleet->config = FLEET_BREAKER;
+    struct house *a = fleet_join(fleet, LOOP_ALL), *b = fleet_join(fleet, LOOP_ALL);
+    open_breaker(a, "ab");
+    pass_until_probe(fleet, a, b);
+    fleet->deaf = true;
+    house_turn(b);
+    house_turn(a);
+    assert_int_equal(b->call_count, 1);
+    assert_int_equal(a->call_count, 2);
+    loop_wait(a->loop, WHEN_NEVER);
+    assert_true(a->waited_until_us > fleet->now_us);
+}
+
 static void who_probes_and_dies_is_followed(void **state) {
     struct fleet *fleet = *state;
     fleet->config = FLEET_BREAKER;
@@ -178,10 +200,9 @@ static void who_found_nothing_to_probe_with_hears_of_the_next(void **state) {
     fleet->config = FLEET_BREAKER;
     struct house *a = fleet_join(fleet, LOOP_ALL), *b = fleet_join(fleet, LOOP_ALL);
     open_breaker(a, "ab");
+    pass_until_probe(fleet, a, b);
     fleet_number(fleet, "UPDATE deliveries SET status = 'HELD'");
-    fleet_pass(fleet, 30 * US_PER_S);
     fleet->deaf = true;
-    a->loop->peers.look_us = WHEN_NEVER; /* it has not looked yet */
     house_turn(a);
     assert_int_equal(fleet_number(fleet, "SELECT breaker_state FROM destinations"), BREAKER_HALF_OPEN);
     fleet->deaf = false;
@@ -266,6 +287,7 @@ int main(void) {
         T(a_pause_is_found_by_looking),
         T(when_the_provider_wants_quiet_all_are_quiet),
         T(one_process_probes_and_all_hear_what_came_of_it),
+        T(of_two_whose_time_has_come_one_probes),
         T(who_probes_and_dies_is_followed),
         T(who_comes_while_another_probes_does_not),
         T(who_cannot_send_does_not_take_the_probe),
