@@ -1,6 +1,7 @@
 /* store/driver_postgres.c - see postgres.h: turns on one connection. */
 #include "store/postgres.h"
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "store/postgres_values.h"
 #include "store/postgres_watch.h"
@@ -17,6 +18,7 @@
 struct postgres_driver {
     struct link link;
     const char *dsn;
+    struct str self; /* this connection's notes of commits are under this name */
     int64_t deadline_us;
     bool read_only, connected_once, in_turn;
     struct timespec failed_at; /* the last attempt to connect that failed; 0 = none */
@@ -75,15 +77,16 @@ static enum err send_batch(struct postgres_driver *driver, const struct sql_batc
     return err;
 }
 
-/* The server's number for this transaction: what became of it is asked by that if its COMMIT is not answered. Until it
- * is known it comes along with each answer that is waited for anyway. */
+/* The server's number for this transaction, noted in it: what became of it is asked by that if its COMMIT is not
+ * answered. Until it is known it comes along with each answer that is waited for anyway. */
 static enum err send_number(struct postgres_driver *driver) {
-    const struct sql_batch batch = {.statement = SQL_TURN_NUMBER, .rows = 1};
+    const struct sql_value self = sql_str(driver->self);
+    const struct sql_batch batch = {.statement = SQL_TURN_NUMBER, .params = &self, .columns = 1, .rows = 1};
     return send_batch(driver, &batch);
 }
 
 static void note_number(struct postgres_driver *driver, PGresult *result) {
-    if (result) snprintf(driver->number, sizeof driver->number, "%s", PQgetvalue(result, 0, 0));
+    if (result && PQntuples(result)) snprintf(driver->number, sizeof driver->number, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
 }
 
@@ -137,31 +140,35 @@ static enum err driver_begin(void *self) {
                                                            : "BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
-/* What became of a transaction whose COMMIT was sent and not answered: what the server says, or, when none says
- * anything for long, nothing that can be promised. A number that a server which took over never gave out is one that
- * it lost. */
+/* The one text of a statement's first row, "" when there is none. */
+static enum err ask_text(struct postgres_driver *driver, enum sql_statement which, const struct sql_value *params,
+                         char text[24]) {
+    struct arena arena = ARENA_EMPTY;
+    struct sql_result result;
+    const struct sql_batch batch = {
+        .statement = (int)which, .params = params, .columns = strlen(sql_text(which)->params), .rows = 1};
+    enum err err = driver_run(driver, &batch, &arena, &result);
+    struct str value = !err && result.count ? result.rows[0].values[0].text : STR_NONE;
+    if (!err) snprintf(text, 24, "%.*s", STR_ARG(value));
+    arena_free(&arena);
+    return err;
+}
+
+/* What became of a transaction whose COMMIT was sent and not answered: whether its note is there once it has ended.
+ * Its number alone tells nothing: a server that crashed, or one that took over, may have given it to another. When no
+ * server says anything for long, nothing can be promised. */
 static enum err ask_fate(struct postgres_driver *driver, const char *number) {
     struct timespec began, nap = {.tv_nsec = 100 * 1000000};
+    const struct sql_value params[] = {sql_str(str_from(number)), sql_str(driver->self)};
     clock_gettime(CLOCK_MONOTONIC, &began);
     for (; since_ms(&began) * 1000 < DOUBT_US; nanosleep(&nap, NULL)) {
-        const Oid type = 25;
-        const char *value = number;
-        const int length = (int)strlen(number);
-        const struct link_statement ask = {.text = "SELECT pg_xact_status($1::text::xid8)::text",
-                                           .count = 1,
-                                           .types = &type,
-                                           .values = &value,
-                                           .lengths = &length};
-        PGresult *result = NULL;
+        char status[24] = "", noted[24];
         driver->failed_at = (struct timespec){0};
-        if (connect_again(driver) || link_send(&driver->link, &ask)) continue;
-        enum err err = link_flush(&driver->link, &result);
-        if (err && driver->link.lost) continue;
-        bool committed = !err && !strcmp(PQgetvalue(result, 0, 0), "committed");
-        bool running = !err && !strcmp(PQgetvalue(result, 0, 0), "in progress");
-        PQclear(result);
-        if (running) continue; /* the old connection's end has not been noticed yet */
-        return committed ? ERR_NONE : ERR_STORE_RACED;
+        if (connect_again(driver)) continue;
+        enum err err = ask_text(driver, SQL_TURN_STATUS, params, status); /* fails for a number not given out yet */
+        bool ended = err || strcmp(status, "in progress") != 0; /* else the old connection's end was not noticed yet */
+        if (driver->link.lost || !ended || ask_text(driver, SQL_TURN_NOTED, params, noted)) continue;
+        return noted[0] ? ERR_NONE : ERR_STORE_RACED;
     }
     link_say(&driver->link, "the connection broke in a COMMIT, and no server tells what became of it");
     return ERR_STORE_BUSY;
@@ -169,7 +176,7 @@ static enum err ask_fate(struct postgres_driver *driver, const char *number) {
 
 static enum err read_number(struct postgres_driver *driver) {
     PGresult *result = NULL;
-    if (driver->number[0]) return ERR_NONE;
+    if (driver->number[0] || driver->read_only) return ERR_NONE;
     TRY(send_number(driver));
     TRY(failed(driver, link_flush(&driver->link, &result)));
     note_number(driver, result);
@@ -292,7 +299,10 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
     TRY(check_dsn(options->dsn, arena, ret_problem));
     if (options->listen_dsn.n) TRY(check_dsn(options->listen_dsn, arena, ret_problem));
     struct postgres_driver *driver = arena_new(arena, struct postgres_driver);
+    uint8_t self[8];
     driver->dsn = str_dup(arena, options->dsn).p;
+    hash_random(self, sizeof self);
+    driver->self = hex_encode(arena, self, sizeof self);
     driver->read_only = options->read_only;
     driver->deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
     prepare_texts(driver, arena);

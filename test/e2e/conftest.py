@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
+from fleet import Fleet  # noqa: E402
 from harness import Server  # noqa: E402
 from receiver import Receiver  # noqa: E402
 from services import Databases, PgBouncer, Postgres, Redis  # noqa: E402
@@ -46,6 +47,22 @@ def serve(request, folder):
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def fleets(folder):
+    """fleets(config) has no process yet; all that are started end with the test."""
+    made = []
+
+    def make(config):
+        home = folder / f"fleet{len(made)}"
+        home.mkdir()
+        made.append(Fleet(home, config))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.close()
 
 
 @pytest.fixture(scope="module")
