@@ -134,10 +134,10 @@ class Client(threading.Thread):
 
     def __init__(self, servers, answers, name, events_a_second=0, make=event):
         super().__init__(daemon=True)
-        self.targets, self.answers, self.prefix = itertools.cycle(servers), answers, name
+        self.targets, self.answers, self.prefix = servers, answers, name
         self.pace_s, self.make = 1 / events_a_second if events_a_second else 0, make
         self.stopping, self.connections = threading.Event(), {}
-        self.error = None
+        self.turn, self.error = 0, None
 
     def run(self):
         try:
@@ -157,8 +157,12 @@ class Client(threading.Thread):
     def insist(self, key):
         body = json.dumps(self.make(key))
         self.answers.began(key)
-        while not self.post(next(self.targets), key, body):
+        while not self.post(self.next_target(), key, body):
             time.sleep(0.05)
+
+    def next_target(self):
+        self.turn += 1
+        return self.targets[self.turn % len(self.targets)]
 
     def post(self, server, key, body):
         connection = self.connections.get(server)
@@ -203,6 +207,11 @@ class Load:
     @property
     def count(self):
         return len(self.answers.ids)
+
+    def leave(self, server):
+        """From now on no client posts to it."""
+        for client in self.clients:
+            client.targets = [target for target in client.targets if target is not server]
 
     def more(self, count):
         """Waits until so many more events are stored."""

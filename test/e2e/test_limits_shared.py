@@ -82,7 +82,7 @@ def test_three_processes_keep_one_limit(fleets, database, receiver, redis, by):
 
 
 def test_what_is_left_can_be_read_in_redis(fleets, database, receiver, redis):
-    hook = {"limit": ["100/1h", "60/s"], "account": "x_api"}
+    hook = {"limit": "100/1h", "account": "x_api"}
     fleet = fleets({**config(database, receiver, **hook), "redis": {"url": redis.url, "timeout": "500ms"}})
     servers = fleet.start("all", "all")
     for n in (1, 2):
