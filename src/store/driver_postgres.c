@@ -136,8 +136,8 @@ static enum err driver_begin(void *self) {
     driver->in_turn = true;
     driver->number[0] = 0;
     /* Whatever is usual in this database: a statement must see what was committed while it waited for a lock. */
-    return link_send_text(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-                                                           : "BEGIN ISOLATION LEVEL READ COMMITTED");
+    return link_begin(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+                                                       : "BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
 /* The one text of a statement's first row, "" when there is none. */

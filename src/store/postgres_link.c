@@ -114,6 +114,24 @@ static bool keep_to_indexes(struct link *link) {
     return is_set;
 }
 
+/* A process that stands still in a transaction, or whose machine is gone, must not keep others from their work. Where
+ * somebody has set a bound already, that one holds. */
+#define BOUND_IDLE(local)                                                                                              \
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', " local ")"                                       \
+    " WHERE current_setting('idle_in_transaction_session_timeout') = '0'"
+
+static bool bound_idle(struct link *link) {
+    PGresult *result = PQexec(link->conn, BOUND_IDLE("false"));
+    bool is_set = PQresultStatus(result) == PGRES_TUPLES_OK;
+    PQclear(result);
+    return is_set;
+}
+
+enum err link_begin(struct link *link, const char *text) {
+    TRY(link_send_text(link, text));
+    return link->direct ? ERR_NONE : link_send_text(link, BOUND_IDLE("true"));
+}
+
 static enum err check_server(struct link *link) {
     int version = PQserverVersion(link->conn);
     if (version < POSTGRES_VERSION_MIN) {
@@ -126,7 +144,7 @@ static enum err check_server(struct link *link) {
     /* A pooler names a process of its own making. */
     link->direct = answered && atoi(PQgetvalue(result, 0, 0)) == PQbackendPID(link->conn);
     PQclear(result);
-    answered = answered && (!link->direct || keep_to_indexes(link));
+    answered = answered && (!link->direct || (keep_to_indexes(link) && bound_idle(link)));
     if (!answered) link_say(link, PQerrorMessage(link->conn));
     PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
     return answered && PQenterPipelineMode(link->conn) ? ERR_NONE : ERR_STORE_BUSY;

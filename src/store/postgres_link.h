@@ -39,6 +39,7 @@ void link_close(struct link *link);
 /* Into the pipeline; counts as one answer, two with a preparation. */
 MUST_USE enum err link_send(struct link *link, const struct link_statement *statement);
 MUST_USE enum err link_send_text(struct link *link, const char *text); /* without parameters */
+MUST_USE enum err link_begin(struct link *link, const char *text); /* BEGIN, of a transaction that may not idle long */
 /* Reads everything that waits. *ret_last (may be NULL) is the last statement's result, for PQclear. */
 MUST_USE enum err link_flush(struct link *link, PGresult **ret_last);
 MUST_USE enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last); /* of the last two */
