@@ -51,9 +51,22 @@ class Fleet:
             until(server.ready, lambda: f"the server to be ready:\n{server.text}")
         return servers
 
+    def start_one(self, role="all"):
+        """One more, whose token is known."""
+        before = self.tokens() if self.servers else set()
+        [server] = self.start(role)
+        server.token = self.new_token(before)
+        return server
+
     def again(self, server):
-        """The same one, after its end."""
-        return server.start("--role", server.role)
+        """The same one, after its end: with another token."""
+        before = self.tokens()
+        server.start("--role", server.role)
+        server.token = self.new_token(before)
+
+    def new_token(self, before):
+        [token] = until(lambda: self.tokens() - before, "the server to say that it is there")
+        return token
 
     @property
     def running(self):
@@ -71,10 +84,10 @@ class Fleet:
 
     # the database, as time and SQL users would change and see it
 
-    def expire(self, *owners):
-        """The leases of these processes run out now."""
-        sql(self.url, "UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING' AND lease_owner = ANY(%s)",
-            list(owners))
+    def expire(self, server):
+        """The leases that it holds run out now."""
+        sql(self.url, "UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING' AND lease_owner = %s",
+            server.token)
 
     def tokens(self):
         return {row[0] for row in sql(self.url, "SELECT token FROM instances")}

@@ -1,13 +1,14 @@
 """What is lost when PostgreSQL or processes go: nothing but time."""
+import contextlib
 import itertools
 import os
+import random
 import signal
 
-import pytest
-
-from fleet import Load, config, judge, unknown_outcomes
+from fleet import Load, config, judge, judge_effects, unknown_outcomes
 from harness import event, until
-from services import sql
+from receiver import answer
+from services import connection, sql
 
 RESTARTS = 20
 
@@ -29,3 +30,82 @@ def test_postgres_restarts_again_and_again_under_load(fleets, own_postgres, rece
         fleet.all_run()
         print(load.answers.words, sum(unknown_outcomes(url).values()))
         judge(fleet, load.answers, receiver)
+
+
+# processes
+
+def hang(server):
+    os.kill(server.pid, signal.SIGSTOP)
+
+
+def go_on(server):
+    os.kill(server.pid, signal.SIGCONT)
+
+
+def test_workers_are_killed_and_stopped_under_load(fleets, database, receiver):
+    """In turns, each for longer than its lease: what time would do to a lease is done by SQL."""
+    fleet = fleets(config(database, receiver))
+    ingest, *workers = [fleet.start_one(role) for role in ("ingest", "worker", "worker", "worker")]
+    receiver.script("/hook", answer(delay=0.02))
+    choice = random.Random(7)
+    with Load([ingest], clients=4, events_a_second=100) as load:
+        for trouble in ["kill", "hang"] * 4:
+            worker = choice.choice(workers)
+            load.more(choice.randrange(10, 40))
+            worker.kill() if trouble == "kill" else hang(worker)
+            fleet.expire(worker)
+            load.more(20)
+            fleet.again(worker) if trouble == "kill" else go_on(worker)
+        load.more(20)
+    fleet.all_run()
+    judge(fleet, load.answers, receiver)
+
+
+def rows(url):
+    return sql(url, "SELECT * FROM deliveries ORDER BY seq"), sql(url, "SELECT * FROM attempts ORDER BY delivery_seq, number")
+
+
+def test_a_settle_after_the_lease_changes_nothing(fleets, database, receiver):
+    """A worker stands still with answers on their way to it; another takes over, and then the first goes on."""
+    count = 8
+    fleet = fleets(config(database, receiver, concurrency=str(count)))
+    _, late = fleet.start_one("ingest"), fleet.start_one("worker")
+    receiver.script("/hook", *[answer(201, delay=1)] * count, answer())
+    fleet.servers[0].post([event() for _ in range(count)])
+    until(lambda: len(receiver.of("/hook")) == count, "all to be on their way")
+    hang(late)
+    fleet.expire(late)
+    fleet.start_one("worker")
+    fleet.settled()
+    assert len(receiver.of("/hook")) == 2 * count and sum(unknown_outcomes(database).values()) == count
+    before = rows(database)
+    go_on(late)
+    until(lambda: late.get("/v1/status").json["in_flight"] == 0, "the late ones to be over")
+    assert rows(database) == before
+    judge_effects(database, receiver)
+    fleet.verify()
+
+
+def test_a_process_that_hangs_in_a_transaction_holds_up_nobody(fleets, database, receiver):
+    """It alone may route; the server ends its transaction after a while (30 s, unless somebody says otherwise)."""
+    soon = config(f"{database}?options=-c%20idle_in_transaction_session_timeout%3D2s", receiver)
+    fleet = fleets(soon)
+    fleet.url = database
+    ingest, hung = fleet.start_one("ingest"), fleet.start_one("worker")
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with contextlib.closing(connection(database)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE deliveries IN SHARE MODE")
+        ids = [ingest.send() for _ in range(5)]
+        until(lambda: sql(database, waits) == [(1,)], "the worker to wait in its transaction")
+        hang(hung)
+        other.rollback()
+    fleet.start_one("worker")
+    fleet.settled()
+    assert sorted(request["X-Drumbeat-Event"] for request in receiver.of("/hook")) == sorted(ids)
+    go_on(hung)
+    later = ingest.send()
+    fleet.settled()
+    until(lambda: hung.probe("/readyz") == 200, "it to be back")
+    assert len(receiver.of("/hook")) == 6 and receiver.of("/hook")[-1]["X-Drumbeat-Event"] == later
+    fleet.all_run()
+    fleet.verify()
