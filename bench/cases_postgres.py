@@ -28,6 +28,7 @@ auto_explain.log_buffers = on
 auto_explain.log_format = json
 """
 WORKERS = (1, 2, 4)
+SHOWN = ("per_s", "cpu_us", "postgres_us", "wal_bytes", "commits")
 LOOK_UPS = {  # in the order in which a turn asks; how its text is known
     "next_event": r"SELECT min\(scheduled_at\) FROM marketing_events",
     "due_events": r"FOR UPDATE OF e SKIP LOCKED",
@@ -113,7 +114,7 @@ def check_once(postgres, receiver):
 def walk_with(settings, roles, doors):
     """From the first event posted to the processes numbered `doors` until the last delivery is settled."""
     with Postgres() as postgres, Receiver() as receiver, servers(postgres, roles, hook(receiver)) as processes:
-        connections = 64 // len(doors)
+        connections = 64  # of each door: a process that is added has clients of its own, and turns of the same size
         read_wrk(start_wrk(processes[doors[0]].port, 1, connections))
         processes[0].await_settled(SETTLE_LIMIT_S)
         warm = receiver.count()
@@ -151,14 +152,19 @@ def drain_with(settings, count):
 
 
 def workers(settings):
-    measured = {}
-    for count in WORKERS:
-        for name, found in (("worker", walk_with(settings, ["ingest"] + ["worker"] * count, [0])),
-                            ("all", walk_with(settings, ["all"] * count, range(count))),
-                            ("drain", drain_with(settings, count))):
-            measured |= {f"{name}_{count}_{key}": found[key] for key in ("per_s", "cpu_us", "postgres_us", "wal_bytes")}
-    for name in ("worker", "all", "drain"):
-        measured[f"{name}_ratio"] = measured[f"{name}_2_per_s"] / measured[f"{name}_1_per_s"]
+    """The kinds and numbers take turns, and of each the best counts: others on the machine can only make one slower."""
+    ways = {"worker": lambda count: walk_with(settings, ["ingest"] + ["worker"] * count, [0]),
+            "all": lambda count: walk_with(settings, ["all"] * count, range(count)),
+            "drain": lambda count: drain_with(settings, count)}
+    best = {}
+    for _ in range(settings.rounds):
+        for count in WORKERS:
+            for name, way in ways.items():
+                found = way(count)
+                best[name, count] = max(best.get((name, count), found), found, key=lambda each: each["per_s"])
+    measured = {f"{name}_{count}_{key}": found[key] for (name, count), found in best.items() for key in SHOWN}
+    for name in ways:
+        measured[f"{name}_ratio"] = best[name, 2]["per_s"] / best[name, 1]["per_s"]
     return measured
 
 
