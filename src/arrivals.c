@@ -5,7 +5,7 @@
 #include "store/shared.h"
 #include "turn.h"
 
-#define ROUTE_BUSY_US  (5 * US_PER_MS) /* another process routes: looked at again so soon */
+#define ROUTE_BUSY_US  (10 * US_PER_MS) /* another process routes, and hears of what comes: looked at again so soon */
 #define DUE_EVENTS_MAX 500 /* of one turn: scheduled events that came due, and those found pending at start */
 
 /* ---- serve, intake, append ---- */
