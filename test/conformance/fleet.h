@@ -21,19 +21,23 @@ struct fleet;
 struct member {
     struct house house; /* first: what is a house's self is a member's too */
     struct fleet *fleet;
-    struct share *share;         /* NULL = none */
-    unsigned news, telling;      /* heard; said in this turn (enum sql_news) */
-    int races;                   /* so many commits to come find another process in the way */
-    bool raced_late;             /* the next commit happens, and says that it did not */
-    int64_t stall_us;            /* the next commit takes so long */
-    char called[HOUSE_ROOM + 1]; /* whom it sent, by the one letter of each event's key */
+    struct share *share;            /* NULL = none */
+    unsigned news, telling;         /* heard; said in this turn (enum sql_news) */
+    int races;                      /* so many commits to come find another process in the way */
+    bool raced_late;                /* the next commit happens, and says that it did not */
+    int64_t stall_us;               /* the next commit takes so long */
+    char called[HOUSE_ROOM + 1];    /* whom it sent, by the one letter of each event's key */
+    int64_t started_us[HOUSE_ROOM]; /* each of the house's calls */
 };
 struct fleet {
     struct arena arena;
     const char *config;
     int64_t now_us;
     struct member *members[FLEET_MAX]; /* in the order they came */
-    size_t count;
+    size_t count, joined;
+    /* Looks at each call as it starts. */
+    void (*on_start)(void *self, struct member *member, const struct outgoing *outgoing);
+    void *on_start_self;
     bool deaf;                /* notifications are lost */
     bool redis_is_away;       /* those who join share limits through one that never answers */
     struct store *copy;       /* for those who join */
@@ -66,7 +70,9 @@ static inline enum err fleet_run(void *self, const struct sql_batch *batch, stru
 static inline void fleet_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct member *member = self;
     member->called[member->house.call_count] = outgoing->body.p[6];
+    member->started_us[member->house.call_count] = member->house.now_us;
     start_call(self, tag, outgoing);
+    if (member->fleet->on_start) member->fleet->on_start(member->fleet->on_start_self, member, outgoing);
 }
 
 static inline void fleet_told(struct member *member) {

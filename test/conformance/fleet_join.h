@@ -63,8 +63,8 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
         .store = house->store,
         .copy = fleet->copy,
         .log = &silent,
-        .instance = str_fmt(&fleet->arena, "member-%zu", fleet->count),
-        .seed = fleet->count,
+        .instance = str_fmt(&fleet->arena, "member-%zu", ++fleet->joined),
+        .seed = fleet->joined,
         .slots = 16,
         .role = role,
         .share = member->share,
@@ -92,17 +92,21 @@ static inline int fleet_setup(void **state) {
     return 0;
 }
 
+/* The process ends without a word, and nothing is left of it but its leases. */
+static inline void fleet_remove(struct fleet *fleet, size_t i) {
+    struct member *member = fleet->members[i];
+    stop(&member->house);
+    if (member->share) share_close(member->share);
+    setup_free(member->house.setup);
+    jq_close(member->house.jq);
+    arena_free(&member->house.arena);
+    free(member);
+    fleet->members[i] = fleet->members[--fleet->count];
+}
+
 static inline int fleet_teardown(void **state) {
     struct fleet *fleet = *state;
-    for (size_t i = 0; i < fleet->count; i++) {
-        struct house *house = &fleet->members[i]->house;
-        stop(house);
-        if (fleet->members[i]->share) share_close(fleet->members[i]->share);
-        setup_free(house->setup);
-        jq_close(house->jq);
-        arena_free(&house->arena);
-        free(fleet->members[i]);
-    }
+    while (fleet->count) fleet_remove(fleet, fleet->count - 1);
     store_close(fleet->store);
     fleet->beside.close(fleet->beside.self);
     arena_free(&fleet->arena);
