@@ -23,6 +23,21 @@ static void check_same(struct arena *arena, const struct json *node, struct str 
     json_free(again);
 }
 
+/* Built anew, member by member, it is still the same. */
+static void check_copy(struct arena *arena, const struct json *root) {
+    struct json *copy = json_copy(root), *around = json_object();
+    json_set(around, STR("copy"), copy);
+    assert(str_eq(json_dump(arena, root), json_dump(arena, json_get(around, STR("copy")))));
+    json_free(around);
+}
+
+/* Each member is found under its name. */
+static void check_members(const struct json *root) {
+    struct str name;
+    const struct json *child;
+    for (void *cursor = NULL; (child = json_next(root, &cursor, &name));) assert(json_get(root, name) == child);
+}
+
 static void check_slices(struct arena *arena, const struct json *root, struct str text) {
     struct str name, slice;
     const struct json *child;
@@ -48,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_same(&arena, root, json_dump(&arena, root));
         check_same(&arena, root, json_dump_pretty(&arena, root));
         check_slices(&arena, root, text);
+        check_members(root);
+        check_copy(&arena, root);
         json_point(root, text);
         json_free(root);
     } else

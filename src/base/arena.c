@@ -45,7 +45,7 @@ static struct arena_block *arena_grow(struct arena *arena, size_t size) {
     return block;
 }
 
-static void *arena_take(struct arena *arena, size_t size) {
+void *arena_take(struct arena *arena, size_t size) {
     const size_t align = alignof(max_align_t);
     assert(size <= ALLOC_MAX_BYTES);
     size = size ? (size + align - 1) / align * align : align;

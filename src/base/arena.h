@@ -22,6 +22,8 @@ struct arena {
 
 /* size bytes, zeroed, aligned for any type. size 0 gives a unique pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
+/* Likewise, but with whatever is there: for what is written over at once. */
+void *arena_take(struct arena *arena, size_t size);
 void *arena_copy(struct arena *arena, const void *from, size_t size);
 
 /* Forget everything; keeps the largest block (up to 1 MiB) for the next use. */

@@ -1,141 +1,65 @@
-/* base/json.c - documents as jansson keeps them; see json.h. */
-#include <jansson.h>
-
-/* What base/json.h has under the same name is kept here under another, before that header is read. */
-enum { RAW_OBJECT = JSON_OBJECT, RAW_ARRAY = JSON_ARRAY, RAW_STRING = JSON_STRING, RAW_INTEGER = JSON_INTEGER };
-enum { RAW_REAL = JSON_REAL, RAW_TRUE = JSON_TRUE, RAW_FALSE = JSON_FALSE, RAW_NULL = JSON_NULL };
-
-static json_t *raw_object(void) {
-    return json_object();
-}
-
-static json_t *raw_array(void) {
-    return json_array();
-}
-
-static json_t *raw_integer(json_int_t value) {
-    return json_integer(value);
-}
-
-static json_t *raw_boolean(int value) {
-    return json_boolean(value);
-}
-
-#include "base/arena.h"
-#include "base/json.h"
+/* base/json.c - nodes are looked at and built; see json.h and json_node.h. */
+#include "base/json_node.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static json_t *raw(const struct json *node) {
-    return (json_t *)node;
-}
-
-static const struct json *node_of(const json_t *value) {
-    return (const struct json *)value;
-}
-
-/* A new value; jansson gives NULL only when memory is out, as all that could be wrong was looked at before. */
-static struct json *root_of(json_t *value) {
-    assert(value);
-    return (struct json *)value;
-}
-
-/* Says where the text first goes deeper than allowed, SIZE_MAX when nowhere. Looked for before parsing, because
- * jansson calls itself for each level. */
-static size_t find_too_deep(struct str text, size_t depth) {
-    bool quoted = false;
-    size_t level = 0;
-    for (size_t at = 0; at < text.n; at++) {
-        char c = text.p[at];
-        if (c == '"')
-            quoted = !quoted;
-        else if (quoted)
-            at += c == '\\';
-        else if (c == '{' || c == '[') {
-            if (level++ == depth) return at;
-        } else if (c == '}' || c == ']')
-            level -= level > 0;
-    }
-    return SIZE_MAX;
-}
-
-static void error_at(struct json_error *error, struct str text, size_t offset) {
-    error->offset = offset;
-    error->line = 1;
-    error->column = 1;
-    for (size_t at = 0; at < offset; at++) {
-        bool line_end = text.p[at] == '\n';
-        error->line += line_end;
-        error->column = line_end ? 1 : error->column + 1;
-    }
-}
-
-static void error_from(struct json_error *error, const json_error_t *problem) {
-    snprintf(error->text, sizeof error->text, "%s", problem->text);
-    error->line = problem->line > 0 ? (size_t)problem->line : 1;
-    error->column = problem->column > 0 ? (size_t)problem->column : 1;
-    error->offset = problem->position > 0 ? (size_t)problem->position : 0;
-}
-
-enum err json_parse(struct str text, size_t depth, struct json **ret_root, struct json_error *error) {
-    struct json_error unread;
-    if (!error) error = &unread;
-    size_t deep = find_too_deep(text, depth);
-    if (deep != SIZE_MAX) {
-        error_at(error, text, deep);
-        snprintf(error->text, sizeof error->text, "nested deeper than %zu levels", depth);
-        return ERR_BAD_JSON;
-    }
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
-    const char *bytes = text.n ? text.p : "";
-    json_error_t problem;
-    json_t *value = json_loadb(bytes, text.n, flags, &problem);
-    /* An integer past int64. As all integers are doubles where it matters, reading them as such is no loss. */
-    if (!value && json_error_code(&problem) == json_error_numeric_overflow)
-        value = json_loadb(bytes, text.n, flags | JSON_DECODE_INT_AS_REAL, &problem);
-    if (!value) {
-        error_from(error, &problem);
-        return ERR_BAD_JSON;
-    }
-    *ret_root = (struct json *)value;
-    return ERR_NONE;
-}
-
-void json_free(struct json *root) {
-    json_decref(raw(root));
-}
+/* ---- looking ---- */
 
 enum json_type json_type(const struct json *node) {
-    static const enum json_type types[] = {
-        [RAW_OBJECT] = JSON_OBJECT, [RAW_ARRAY] = JSON_ARRAY, [RAW_STRING] = JSON_STRING, [RAW_INTEGER] = JSON_NUMBER,
-        [RAW_REAL] = JSON_NUMBER,   [RAW_TRUE] = JSON_TRUE,   [RAW_FALSE] = JSON_FALSE,   [RAW_NULL] = JSON_NULL,
-    };
-    return node ? types[json_typeof(raw(node))] : JSON_NULL;
+    return node ? (enum json_type)node->type : JSON_NULL;
+}
+
+int json_name_cmp(struct str a, struct str b) {
+    if (a.n != b.n) return a.n < b.n ? -1 : 1;
+    return a.n ? memcmp(a.p, b.p, a.n) : 0;
+}
+
+static const struct json *find_sorted(const struct json *object, struct str name) {
+    struct json *const *index = object->children.all + object->size;
+    size_t from = 0, to = object->size;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = json_name_cmp(index[middle]->name, name);
+        if (order == 0) return index[middle];
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+/* Where the member is, or the object's size. */
+static size_t find_member(const struct json *object, struct str name) {
+    size_t at = 0;
+    while (at < object->size && !str_eq(object->children.all[at]->name, name)) at++;
+    return at;
 }
 
 const struct json *json_get(const struct json *object, struct str name) {
-    return node_of(json_object_getn(raw(object), name.n ? name.p : "", name.n));
+    if (json_type(object) != JSON_OBJECT) return NULL;
+    if (object->sorted) return find_sorted(object, name);
+    size_t at = find_member(object, name);
+    return at < object->size ? object->children.all[at] : NULL;
 }
 
 const struct json *json_at(const struct json *array, size_t index) {
-    return node_of(json_array_get(raw(array), index));
+    return json_type(array) == JSON_ARRAY && index < array->size ? array->children.all[index] : NULL;
 }
 
 size_t json_size(const struct json *node) {
-    enum json_type type = json_type(node);
-    return type == JSON_OBJECT ? json_object_size(raw(node)) : type == JSON_ARRAY ? json_array_size(raw(node)) : 0;
+    return node ? node->size : 0;
 }
 
 struct str json_text(const struct json *node) {
-    if (json_type(node) != JSON_STRING) return STR_NONE;
-    return (struct str){json_string_value(raw(node)), json_string_length(raw(node))};
+    return json_type(node) == JSON_STRING ? node->text : STR_NONE;
 }
 
 double json_number(const struct json *node, double otherwise) {
-    return json_type(node) == JSON_NUMBER ? json_number_value(raw(node)) : otherwise;
+    return json_type(node) == JSON_NUMBER ? node->number : otherwise;
 }
 
 int64_t json_integer(const struct json *node, int64_t otherwise) {
@@ -148,22 +72,51 @@ bool json_true(const struct json *node) {
     return json_type(node) == JSON_TRUE;
 }
 
+/* The cursor is behind the member that was given last. */
 const struct json *json_next(const struct json *object, void **cursor, struct str *ret_name) {
-    *cursor = *cursor ? json_object_iter_next(raw(object), *cursor) : json_object_iter(raw(object));
-    if (!*cursor) return NULL;
-    *ret_name = (struct str){json_object_iter_key(*cursor), json_object_iter_key_len(*cursor)};
-    return node_of(json_object_iter_value(*cursor));
+    if (json_type(object) != JSON_OBJECT || object->size == 0) return NULL;
+    struct json **at = *cursor ? *cursor : object->children.all;
+    if (at == object->children.all + object->size) return NULL;
+    *cursor = at + 1;
+    *ret_name = (*at)->name;
+    return *at;
+}
+
+/* ---- building ---- */
+
+/* With text_bytes behind it. */
+static struct json *build(enum json_type type, size_t text_bytes) {
+    struct json *node = calloc(1, sizeof *node + text_bytes);
+    assert(node);
+    node->type = (uint8_t)type;
+    node->home = HOME_BUILT;
+    return node;
+}
+
+void json_free(struct json *root) {
+    if (!root) return;
+    assert(root->home != HOME_DOCUMENT); /* it ends with its root */
+    if (root->home == HOME_ROOT) {
+        struct arena arena = ((struct json_document *)root)->arena;
+        arena_free(&arena);
+        return;
+    }
+    bool parent = root->type == JSON_OBJECT || root->type == JSON_ARRAY;
+    for (size_t i = 0; i < root->size; i++) json_free(root->children.all[i]);
+    if (parent) free(root->children.all);
+    free((void *)(uintptr_t)root->name.p);
+    free(root);
 }
 
 struct json *json_object(void) {
-    return root_of(raw_object());
+    return build(JSON_OBJECT, 0);
 }
 
 struct json *json_array(void) {
-    return root_of(raw_array());
+    return build(JSON_ARRAY, 0);
 }
 
-/* The text with each byte that is not UTF-8 as U+FFFD. */
+/* Each byte that is not UTF-8 becomes U+FFFD. */
 static struct str text_mended(struct arena *arena, struct str text) {
     struct buf buf = {.arena = arena};
     for (size_t at = 0; at < text.n;) {
@@ -175,40 +128,85 @@ static struct str text_mended(struct arena *arena, struct str text) {
 }
 
 struct json *json_str(struct str text) {
-    if (!text.n) return root_of(json_stringn("", 0));
-    if (str_is_utf8(text)) return root_of(json_stringn_nocheck(text.p, text.n));
     struct arena arena = ARENA_EMPTY;
-    struct json *string = json_str(text_mended(&arena, text));
+    if (!str_is_utf8(text)) text = text_mended(&arena, text);
+    struct json *node = build(JSON_STRING, text.n + 1);
+    char *copy = (char *)(node + 1);
+    if (text.n) memcpy(copy, text.p, text.n);
+    node->text = (struct str){copy, text.n};
     arena_free(&arena);
-    return string;
+    return node;
 }
 
 struct json *json_num(double value) {
-    return root_of(isfinite(value) ? json_real(value) : json_null());
+    struct json *node = build(isfinite(value) ? JSON_NUMBER : JSON_NULL, 0);
+    node->number = value;
+    return node;
 }
 
 struct json *json_int(int64_t value) {
-    return root_of(raw_integer(value));
+    return json_num((double)value);
 }
 
 struct json *json_bool(bool value) {
-    return root_of(raw_boolean(value));
+    return build(value ? JSON_TRUE : JSON_FALSE, 0);
 }
 
-struct json *json_copy(const struct json *node) {
-    return root_of(node ? json_deep_copy(raw(node)) : json_null());
+static void grow(struct json *parent) {
+    assert(parent->home == HOME_BUILT && parent->size < UINT32_MAX);
+    if (parent->size < parent->children.room) return;
+    parent->children.room = parent->children.room ? 2 * parent->children.room : 4;
+    parent->children.all = realloc(parent->children.all, parent->children.room * sizeof(struct json *));
+    assert(parent->children.all);
 }
 
-void json_set(struct json *object, struct str name, struct json *child) {
+static struct str name_copy(struct str name) {
+    char *copy = malloc(name.n + 1);
+    assert(copy);
+    if (name.n) memcpy(copy, name.p, name.n);
+    copy[name.n] = '\0';
+    return (struct str){copy, name.n};
+}
+
+static void name_set(struct json *child, struct str name) {
+    assert(child->home != HOME_DOCUMENT && !child->name.p);
     struct arena arena = ARENA_EMPTY;
     if (!str_is_utf8(name)) name = text_mended(&arena, name);
-    json_t *value = child ? raw(child) : json_null();
-    int failed = json_object_setn_new_nocheck(raw(object), name.n ? name.p : "", name.n, value);
-    assert(!failed);
+    child->name = child->home == HOME_BUILT ? name_copy(name) : str_dup(&((struct json_document *)child)->arena, name);
     arena_free(&arena);
 }
 
+void json_set(struct json *object, struct str name, struct json *child) {
+    assert(json_type(object) == JSON_OBJECT);
+    if (!child) child = build(JSON_NULL, 0);
+    name_set(child, name);
+    size_t at = find_member(object, child->name);
+    if (at < object->size)
+        json_free(object->children.all[at]);
+    else {
+        grow(object);
+        object->size++;
+    }
+    object->children.all[at] = child;
+}
+
 void json_push(struct json *array, struct json *child) {
-    int failed = json_array_append_new(raw(array), child ? raw(child) : json_null());
-    assert(!failed);
+    assert(json_type(array) == JSON_ARRAY);
+    grow(array);
+    array->children.all[array->size++] = child ? child : build(JSON_NULL, 0);
+}
+
+struct json *json_copy(const struct json *node) {
+    enum json_type type = json_type(node);
+    if (type == JSON_STRING) return json_str(node->text);
+    if (type == JSON_NUMBER) return json_num(node->number);
+    struct json *copy = build(type, 0);
+    for (size_t i = 0; i < json_size(node); i++) {
+        const struct json *child = node->children.all[i];
+        grow(copy);
+        copy->children.all[i] = json_copy(child);
+        if (type == JSON_OBJECT) name_set(copy->children.all[i], child->name);
+        copy->size++;
+    }
+    return copy;
 }

@@ -1,13 +1,14 @@
 /* base/json.h - JSON documents.
  *
- * json.c is the only file that knows jansson. Parsing refuses duplicate names,
- * invalid UTF-8, NUL in names, anything after the value, numbers no double can
- * hold, and depth past the limit. Integers outside +-2^53 are doubles, which is
- * what RFC 8785 says a number is; the stored payload is the text as received.
- * jansson is never given a locale (setlocale is not called anywhere).
- * Ownership: json_parse gives a root that json_free ends; nodes are borrowed
- * from their root. Builders (json_object...) make roots too; json_set and
- * json_push take over the child. NULL children are JSON null.
+ * Parsing refuses duplicate names, invalid UTF-8, NUL in names, halves of
+ * surrogate pairs, anything after the value, numbers no double can hold, and
+ * depth past the limit. A number is a double, as RFC 8785 says, so integers are
+ * exact up to +-2^53; the stored payload is the text as received. The locale is
+ * C (setlocale is not called anywhere).
+ * Ownership: json_parse keeps nothing of the text; it gives a root that
+ * json_free ends, and nodes are borrowed from their root. Builders
+ * (json_object...) make roots too, and what they made may grow: json_set and
+ * json_push take over the child, of either kind. NULL children are JSON null.
  * Sources: RFC 8259, RFC 8785 (canonical form), RFC 6901 (pointer).
  */
 #ifndef BASE_JSON_H
@@ -18,27 +19,12 @@
 
 #define JSON_DEPTH_MAX 64
 
-/* jansson has these names too. Ours are others to compiler and linker, so that neither library nor program can get
- * the wrong one. */
-#define json_type    db_json_type
-#define json_object  db_json_object
-#define json_array   db_json_array
-#define json_true    db_json_true
-#define json_integer db_json_integer
-#define json_copy    db_json_copy
-#define JSON_NULL    DB_JSON_NULL
-#define JSON_FALSE   DB_JSON_FALSE
-#define JSON_TRUE    DB_JSON_TRUE
-#define JSON_STRING  DB_JSON_STRING
-#define JSON_ARRAY   DB_JSON_ARRAY
-#define JSON_OBJECT  DB_JSON_OBJECT
-
-struct json; /* a node; really jansson's */
+struct json; /* a node */
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json_error {
-    char text[160]; /* "unexpected token near '}'" */
-    size_t line, column, offset;
+    char text[160];              /* "unexpected token near '}'" */
+    size_t line, column, offset; /* of the byte that cannot stand there; line and column from 1 */
 };
 
 /* Any value at top level. depth is the largest nesting allowed: 0 scalars alone, 1 flat lists and objects.

@@ -1,7 +1,7 @@
 /* base/json_slice.c - parts of a JSON text as the bytes that were received,
  * for texts that json_parse has accepted. Other texts are safe, and end in
  * false at the latest where they cannot be followed. */
-#include "base/json.h"
+#include "base/json_node.h"
 
 #define NOWHERE SIZE_MAX
 
@@ -69,8 +69,7 @@ static size_t utf8_put(uint32_t code, char ret_bytes[4]) {
     return more + 1;
 }
 
-/* The escape behind the backslash at raw.p[*at] as UTF-8; moves *at behind it; 0 when it is not valid. */
-static size_t read_escape(struct str raw, size_t *at, char ret_bytes[4]) {
+size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]) {
     size_t place = *at + 1;
     if (place >= raw.n) return 0;
     if (raw.p[place] != 'u') {
@@ -82,7 +81,7 @@ static size_t read_escape(struct str raw, size_t *at, char ret_bytes[4]) {
     }
     int32_t unit = read_hex4(raw, place + 1);
     *at += 6;
-    if (unit < 0) return 0;
+    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff)) return 0;
     if (unit >= 0xd800 && unit < 0xdc00) {
         int32_t low = is_at(raw, *at, '\\') && is_at(raw, *at + 1, 'u') ? read_hex4(raw, *at + 2) : -1;
         if (low < 0xdc00 || low > 0xdfff) return 0;
@@ -99,7 +98,7 @@ static bool is_name(struct str raw, struct str name) {
         char bytes[4] = {raw.p[at]};
         size_t length = 1;
         if (raw.p[at] == '\\')
-            length = read_escape(raw, &at, bytes);
+            length = json_escape(raw, &at, bytes);
         else
             at++;
         if (!length || !str_starts(name, (struct str){bytes, length})) return false;

@@ -141,8 +141,9 @@ bool str_to_double(struct str s, double *ret_value) {
 }
 
 struct str str_dup(struct arena *arena, struct str s) {
-    char *copy = arena_alloc(arena, s.n + 1);
+    char *copy = arena_take(arena, s.n + 1);
     if (s.n) memcpy(copy, s.p, s.n);
+    copy[s.n] = '\0';
     return (struct str){copy, s.n};
 }
 

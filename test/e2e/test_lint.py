@@ -17,7 +17,7 @@ room route pure: base
 room store: base world
 room world: base
 room top: *
-library jansson.h: src/base/json.c
+library jq.h: src/base/jq.c
 except own-headers src/loop.c: the turn is where every room meets
 except calls src/base/hash.c getrandom: keys come from here
 """
@@ -35,7 +35,7 @@ CLEAN = {
     "src/base/add.h": ADD_H,
     "src/base/add.c": ADD_C,
     "src/base/hash.c": HASH_C,
-    "src/base/json.c": "#include <jansson.h>\n",
+    "src/base/jq.c": "#include <jq.h>\n",
     **{f"src/base/h{n}.h": "" for n in range(9)},
 }
 
@@ -110,7 +110,7 @@ WRONG = {
     "upward include": ("src/base/a.c", includes("store/b.h"), "src/base/a.c:1: rooms: base must not include store"),
     "include that is nowhere": ("src/base/a.h", includes("nothing.h"), "src/base/a.h:1: rooms:"),
     "unknown room": ("src/attic/a.c", "", "src/attic/a.c:1: rooms: the room 'attic' is not in rooms.txt"),
-    "second user of a library": ("src/store/a.c", "#include <jansson.h>\n", "src/store/a.c:1: libraries: <jansson.h>"),
+    "second user of a library": ("src/store/a.c", "#include <jq.h>\n", "src/store/a.c:1: libraries: <jq.h>"),
     "initialised global": ("src/store/a.c", "\nint a_count = 1;\n", "src/store/a.c:2: globals: 'a_count'"),
     "global of zeros": ("src/store/a.c", "\nint a_count;\n", "src/store/a.c:2: globals: 'a_count'"),
     "static in a function": ("src/store/a.c", "int f(void);\n\nint f(void) {\n    static int count;\n    return count++;\n}\n",

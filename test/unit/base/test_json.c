@@ -82,6 +82,8 @@ static const struct str invalid_texts[] = {
     STR("{}{}"),
     STR("1 2"),
     STR("[1]\0"),
+    STR("0\0"),
+    STR("\0"),
     STR("{\"a\"}"),
     STR("{\"a\":}"),
     STR("{\"a\":1,}"),
@@ -199,13 +201,113 @@ static void an_error_says_where_and_what(void **state) {
     struct json_error error;
     assert_int_equal(json_parse(STR("{\"a\": 1,\n \"b\": }"), 64, &root, &error), ERR_BAD_JSON);
     assert_int_equal(error.line, 2);
-    assert_int_equal(error.offset, 16);
+    assert_int_equal(error.column, 7);
+    assert_int_equal(error.offset, 15);
     assert_non_null(strstr(error.text, "unexpected token"));
     assert_int_equal(json_parse(STR("{\"a\":1,\"a\":2}"), 64, &root, &error), ERR_BAD_JSON);
     assert_non_null(strstr(error.text, "duplicate"));
     assert_int_equal(json_parse(STR("[1e400]"), 64, &root, &error), ERR_BAD_JSON);
     assert_non_null(strstr(error.text, "overflow"));
     assert_null(root);
+}
+
+static void an_error_is_told_where_it_stands(void **state) {
+    (void)state;
+    static const struct {
+        struct str text;
+        size_t line, column;
+        const char *words;
+    } rows[] = {
+        {STR(""), 1, 1, "unexpected token at the end of the text"},
+        {STR("\n[1,\n 2"), 3, 3, "',' or ']' is missing at the end of the text"},
+        {STR("{\"a\":1 \"b\":2}"), 1, 8, "',' or '}' is missing near '\"'"},
+        {STR("{\"a\" 1}"), 1, 6, "':' is missing near '1'"},
+        {STR("{a:1}"), 1, 2, "unexpected token where a name is to be near 'a'"},
+        {STR("[tru]"), 1, 2, "unexpected token near 'tru'"},
+        {STR("[1.]"), 1, 4, "a digit is missing near ']'"},
+        {STR("[1] x"), 1, 5, "unexpected token behind the value near 'x'"},
+        {STR("[\"ab\\x\"]"), 1, 5, "invalid escape near '\\x'"},
+        {STR("[\"a\\n\t\"]"), 1, 6, "invalid byte in a string near byte 0x09"},
+        {STR("[\"abc"), 1, 6, "a string without its closing quote at the end of the text"},
+        {STR("{\"a\\u0000\":1}"), 1, 2, "a name with \\u0000 in it near '\"'"},
+        {STR("{\"b\":1,\n\"a\":2,\"a\":3}"), 2, 7, "duplicate name near '\"'"},
+        {STR("[1e999]"), 1, 2, "number overflow near '1e999'"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct json *root = NULL;
+        struct json_error error;
+        assert_int_equal(json_parse(rows[i].text, 64, &root, &error), ERR_BAD_JSON);
+        assert_string_equal(error.text, rows[i].words);
+        assert_int_equal(error.line, rows[i].line);
+        assert_int_equal(error.column, rows[i].column);
+    }
+}
+
+/* {"m0":0,"m1":1,...}; the last member has the name of the one at `repeated`, if there is one. */
+static struct str many_members(struct arena *arena, size_t count, size_t repeated) {
+    struct buf buf = {.arena = arena};
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(&buf, "%s\"m%zu\":%zu", i ? "," : "{", i + 1 == count && repeated < i ? repeated : i, i);
+    buf_byte(&buf, '}');
+    return buf_str(&buf);
+}
+
+static void an_object_may_have_any_number_of_members(void **state) {
+    (void)state;
+    static const size_t counts[] = {1, 2, 15, 16, 17, 18, 33, 1000};
+    for (size_t c = 0; c < COUNT_OF(counts); c++) {
+        struct arena arena = ARENA_EMPTY;
+        size_t count = counts[c];
+        struct json *root = NULL;
+        struct str name;
+        void *cursor = NULL;
+        assert_int_equal(json_parse(many_members(&arena, count, SIZE_MAX), 1, &root, NULL), ERR_NONE);
+        assert_int_equal(json_size(root), count);
+        for (size_t i = 0; i < count; i++) {
+            const struct json *child = json_get(root, str_fmt(&arena, "m%zu", i));
+            assert_int_equal(json_integer(child, -1), i);
+            assert_ptr_equal(json_next(root, &cursor, &name), child);
+            assert_str(name, str_fmt(&arena, "m%zu", i).p);
+        }
+        assert_null(json_next(root, &cursor, &name));
+        assert_null(json_get(root, STR("m")));
+        assert_null(json_get(root, STR("m1000")));
+        json_free(root);
+        arena_free(&arena);
+    }
+}
+
+static void a_name_is_found_twice_however_many_there_are(void **state) {
+    (void)state;
+    static const size_t counts[] = {2, 16, 17, 18, 300};
+    for (size_t c = 0; c < COUNT_OF(counts); c++)
+        for (size_t repeated = 0; repeated + 1 < counts[c]; repeated += 1 + counts[c] / 20) {
+            struct arena arena = ARENA_EMPTY;
+            struct str text = many_members(&arena, counts[c], repeated);
+            struct json *root = NULL;
+            struct json_error error;
+            assert_int_equal(json_parse(text, 1, &root, &error), ERR_BAD_JSON);
+            assert_string_equal(error.text, "duplicate name near '\"'");
+            assert_int_equal(error.offset, str_find(str_sub(text, error.offset, text.n), ',') == SIZE_MAX
+                                               ? error.offset
+                                               : SIZE_MAX); /* the last of them */
+            arena_free(&arena);
+        }
+}
+
+static void a_document_keeps_nothing_of_its_text(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    char text[] = "{\"name\":\"Ada\",\"\\u00e9\\n\":\"\\ud83d\\ude00 and \\\\ on\",\"e\":\"\"}";
+    struct json *root = parsed(text);
+    memset(text, 'x', sizeof text - 1);
+    assert_str(json_text(json_get(root, STR("name"))), "Ada");
+    assert_string_equal(json_text(json_get(root, STR("\xc3\xa9\n"))).p, "\xf0\x9f\x98\x80 and \\ on");
+    assert_string_equal(json_text(json_get(root, STR("e"))).p, "");
+    assert_str(json_dump(&arena, root),
+               "{\"name\":\"Ada\",\"\xc3\xa9\\n\":\"\xf0\x9f\x98\x80 and \\\\ on\",\"e\":\"\"}");
+    json_free(root);
+    arena_free(&arena);
 }
 
 static void values_are_read(void **state) {
@@ -311,6 +413,24 @@ static void documents_are_built(void **state) {
     arena_free(&arena);
 }
 
+static void what_was_read_may_be_put_into_what_is_built(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct json *root = json_object(), *list = json_array(), *read = parsed("{\"a\":[1]}");
+    json_set(root, STR("read"), read);
+    json_set(root, STR("list"), list);
+    for (int i = 0; i < 20; i++) json_push(list, json_int(i));
+    json_push(list, parsed("\"last\""));
+    json_set(root, STR("read"), parsed("{\"b\":2}"));
+    json_set(root, STR("\0x"), json_bool(true));
+    assert_int_equal(json_size(list), 21);
+    assert_str(json_text(json_at(list, 20)), "last");
+    assert_true(json_true(json_get(root, STR("\0x"))));
+    assert_str(json_dump(&arena, json_get(root, STR("read"))), "{\"b\":2}");
+    json_free(root);
+    arena_free(&arena);
+}
+
 static void invalid_bytes_are_mended_on_the_way_in(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -340,11 +460,16 @@ int main(void) {
         cmocka_unit_test(an_integer_too_large_for_a_double_is_refused),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(an_error_says_where_and_what),
+        cmocka_unit_test(an_error_is_told_where_it_stands),
+        cmocka_unit_test(an_object_may_have_any_number_of_members),
+        cmocka_unit_test(a_name_is_found_twice_however_many_there_are),
+        cmocka_unit_test(a_document_keeps_nothing_of_its_text),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(what_is_absent_has_a_harmless_value),
         cmocka_unit_test(integers_are_bounded_by_int64),
         cmocka_unit_test(an_integer_means_the_same_whatever_stands_beside_it),
         cmocka_unit_test(documents_are_built),
+        cmocka_unit_test(what_was_read_may_be_put_into_what_is_built),
         cmocka_unit_test(invalid_bytes_are_mended_on_the_way_in),
         cmocka_unit_test(a_copy_is_deep),
     };
