@@ -1,4 +1,4 @@
-/* store/driver_sqlite.c - see sqlite.h. The one file that knows SQLite's API.
+/* store/driver_sqlite.c - see sqlite.h. Knows SQLite's API; what it writes its log with is log_file.c.
  *
  * One connection in exclusive locking mode: no second one can checkpoint (releases before 3.51.3 may corrupt a store
  * that two connections checkpoint at once), and there is no shared memory file. Checkpoints run in tidy() alone. After
@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "store/lock.h"
+#include "store/log_file.h"
 #include "store/migrate.h"
 #include "store/sql.h"
 
@@ -35,6 +36,7 @@ static const char *const turn_texts[TURN_STATEMENTS] = {"BEGIN IMMEDIATE", "BEGI
 
 struct sqlite_driver {
     sqlite3 *db;
+    struct log_vfs *log_vfs; /* of a writer */
     struct lock lock;
     sqlite3_stmt *turn[TURN_STATEMENTS];
     sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* prepared at first use, kept */
@@ -306,6 +308,7 @@ static void driver_close(void *self) {
         sqlite3_db_config(driver->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int code = sqlite3_close(driver->db);
     assert(code == SQLITE_OK);
+    log_vfs_free(driver->log_vfs);
     lock_release(&driver->lock);
 }
 
@@ -431,7 +434,9 @@ static enum err open_file(struct sqlite_driver *driver, const struct sqlite_opti
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* refused, without harm, once SQLite is in use */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (!options->read_only && !options->vfs) make_private(options->path, arena);
-    if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags, options->vfs))
+    if (!options->read_only) driver->log_vfs = log_vfs_new(options->vfs);
+    if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags,
+                        driver->log_vfs ? log_vfs_name(driver->log_vfs) : options->vfs))
         return driver_failed(driver);
     return options->read_only ? open_reader(driver, arena, ret_problem)
                               : open_writer(driver, !options->vfs, arena, ret_problem);

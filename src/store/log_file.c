@@ -1,0 +1,170 @@
+/* store/log_file.c - see log_file.h. Of an error while gathered bytes are written the caller hears in the call that
+ * had them written, with the code of a failed write: SQLite rolls back as it would have at the write itself. The bytes
+ * are kept and go first at the next try, because some may be of an earlier commit: where the disk is not trusted to
+ * leave the rest of a sector alone, SQLite fills the sector behind a commit, and syncs only up to there. */
+#include "store/log_file.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATHER_BYTES ((size_t)16 * (4096 + 24)) /* 16 pages with their heads */
+
+struct log_vfs {
+    sqlite3_vfs vfs; /* the base's, but for opening and the name: its functions find in it what they look for */
+    sqlite3_vfs *base;
+    char name[32];
+};
+
+/* The base's file lies behind it. */
+struct log_file {
+    sqlite3_file file;
+    sqlite3_int64 from; /* where the gathered bytes belong */
+    size_t count;
+    unsigned char *bytes;
+};
+
+static sqlite3_file *inner(sqlite3_file *file) {
+    return (sqlite3_file *)((struct log_file *)file + 1);
+}
+
+static sqlite3_int64 log_end(const struct log_file *log) {
+    return log->from + (sqlite3_int64)log->count;
+}
+
+static int write_gathered(sqlite3_file *file) {
+    struct log_file *log = (struct log_file *)file;
+    if (!log->count) return SQLITE_OK;
+    int code = inner(file)->pMethods->xWrite(inner(file), log->bytes, (int)log->count, log->from);
+    if (!code) log->count = 0;
+    return code;
+}
+
+static int log_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at) {
+    struct log_file *log = (struct log_file *)file;
+    size_t size = (size_t)count;
+    if (log->count && (log_end(log) != at || size > GATHER_BYTES - log->count)) {
+        int code = write_gathered(file);
+        if (code) return code;
+    }
+    if (size > GATHER_BYTES) return inner(file)->pMethods->xWrite(inner(file), bytes, count, at);
+    if (!log->count) log->from = at;
+    memcpy(log->bytes + log->count, bytes, size);
+    log->count += size;
+    return SQLITE_OK;
+}
+
+static int log_close(sqlite3_file *file) {
+    free(((struct log_file *)file)->bytes);
+    return inner(file)->pMethods->xClose(inner(file));
+}
+
+/* What lies elsewhere can be read while nothing can be written. */
+static int log_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at) {
+    const struct log_file *log = (struct log_file *)file;
+    bool apart = at + count <= log->from || at >= log_end(log);
+    int code = apart ? SQLITE_OK : write_gathered(file);
+    return code ? code : inner(file)->pMethods->xRead(inner(file), bytes, count, at);
+}
+
+static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    int code = write_gathered(file);
+    return code ? code : inner(file)->pMethods->xTruncate(inner(file), size);
+}
+
+static int log_sync(sqlite3_file *file, int flags) {
+    int code = write_gathered(file);
+    return code ? code : inner(file)->pMethods->xSync(inner(file), flags);
+}
+
+static int log_size(sqlite3_file *file, sqlite3_int64 *ret_size) {
+    const struct log_file *log = (struct log_file *)file;
+    int code = inner(file)->pMethods->xFileSize(inner(file), ret_size);
+    if (!code && log->count && *ret_size < log_end(log)) *ret_size = log_end(log);
+    return code;
+}
+
+static int log_lock(sqlite3_file *file, int level) {
+    return inner(file)->pMethods->xLock(inner(file), level);
+}
+
+static int log_unlock(sqlite3_file *file, int level) {
+    return inner(file)->pMethods->xUnlock(inner(file), level);
+}
+
+static int log_is_reserved(sqlite3_file *file, int *ret_reserved) {
+    return inner(file)->pMethods->xCheckReservedLock(inner(file), ret_reserved);
+}
+
+static int log_control(sqlite3_file *file, int what, void *argument) {
+    return inner(file)->pMethods->xFileControl(inner(file), what, argument);
+}
+
+static int log_sector_bytes(sqlite3_file *file) {
+    return inner(file)->pMethods->xSectorSize(inner(file));
+}
+
+static int log_traits(sqlite3_file *file) {
+    return inner(file)->pMethods->xDeviceCharacteristics(inner(file));
+}
+
+/* Version 1: a log has neither shared memory nor a mapping. */
+static const sqlite3_io_methods log_methods = {
+    .iVersion = 1,
+    .xClose = log_close,
+    .xRead = log_read,
+    .xWrite = log_write,
+    .xTruncate = log_truncate,
+    .xSync = log_sync,
+    .xFileSize = log_size,
+    .xLock = log_lock,
+    .xUnlock = log_unlock,
+    .xCheckReservedLock = log_is_reserved,
+    .xFileControl = log_control,
+    .xSectorSize = log_sector_bytes,
+    .xDeviceCharacteristics = log_traits,
+};
+
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags) {
+    sqlite3_vfs *base = ((struct log_vfs *)vfs)->base;
+    if (!(flags & SQLITE_OPEN_WAL)) return base->xOpen(base, name, file, flags, ret_flags);
+    struct log_file *log = (struct log_file *)file;
+    *log = (struct log_file){0};
+    int code = base->xOpen(base, name, inner(file), flags, ret_flags);
+    if (code) {
+        if (inner(file)->pMethods) inner(file)->pMethods->xClose(inner(file));
+        return code;
+    }
+    log->bytes = malloc(GATHER_BYTES);
+    assert(log->bytes);
+    log->file.pMethods = &log_methods;
+    return SQLITE_OK;
+}
+
+struct log_vfs *log_vfs_new(const char *vfs) {
+    sqlite3_vfs *base = sqlite3_vfs_find(vfs);
+    if (!base) return NULL;
+    struct log_vfs *log_vfs = malloc(sizeof *log_vfs);
+    assert(log_vfs);
+    *log_vfs = (struct log_vfs){.vfs = *base, .base = base};
+    snprintf(log_vfs->name, sizeof log_vfs->name, "log-%p", (void *)log_vfs);
+    log_vfs->vfs.zName = log_vfs->name;
+    log_vfs->vfs.szOsFile += (int)sizeof(struct log_file);
+    log_vfs->vfs.xOpen = vfs_open;
+    int code = sqlite3_vfs_register(&log_vfs->vfs, 0);
+    assert(code == SQLITE_OK);
+    return log_vfs;
+}
+
+const char *log_vfs_name(const struct log_vfs *log_vfs) {
+    return log_vfs->name;
+}
+
+void log_vfs_free(struct log_vfs *log_vfs) {
+    if (!log_vfs) return;
+    sqlite3_vfs_unregister(&log_vfs->vfs);
+    free(log_vfs);
+}
