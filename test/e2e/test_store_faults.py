@@ -142,7 +142,7 @@ def test_an_answer_that_comes_while_the_disk_is_full_is_settled_later_and_not_se
 
 def test_a_read_only_disk_refuses_and_recovers(serve, folder):
     """A file open for writing keeps its mount writable: the calls themselves are refused, as after an ext4 error."""
-    server = serve(wrap=strace(folder, "pwrite64:error=EROFS:when=300..330"))
+    server = serve(wrap=strace(folder, "pwrite64:error=EROFS:when=70..76"))
     ids, got = send_until_refused(server)
     assert is_refused_for_now(got, "E0122")
     until(lambda: server.post(event()).status == 200, "the server to take events again")
