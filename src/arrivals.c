@@ -64,6 +64,7 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
     if (!*ret_ours) {
         loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
+        loop->peers.patient_us = turn->now_us + ROUTE_BUSY_US;
         return ERR_NONE;
     }
     return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,

@@ -259,7 +259,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
         next_us = now_us;
-    if (loop->peers.look_us < next_us) next_us = loop->peers.look_us;
+    if (peers_next(loop) < next_us) next_us = peers_next(loop);
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
         if (due_us < next_us) next_us = due_us;

@@ -30,9 +30,23 @@ void peers_open(struct loop *loop, int64_t now_us) {
                                  .count = 1};
 }
 
+/* Work is nothing to one that only takes events in; and while another process routes, it finds the same. */
+static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
+    const struct peers *peers = &loop->peers;
+    bool deaf = !turn_routes(loop) || now_us < peers->patient_us;
+    return deaf ? peers->news & ~(unsigned)SQL_NEWS_WORK : peers->news;
+}
+
 bool peers_are_due(struct loop *loop, int64_t now_us) {
-    loop->peers.news |= store_news(loop->options.store);
-    return loop->peers.news || loop->peers.look_us <= now_us;
+    struct peers *peers = &loop->peers;
+    peers->news |= store_news(loop->options.store);
+    if (!turn_routes(loop)) peers->news &= ~(unsigned)SQL_NEWS_WORK;
+    return news_to_learn(loop, now_us) || peers->look_us <= now_us;
+}
+
+int64_t peers_next(const struct loop *loop) {
+    const struct peers *peers = &loop->peers;
+    return peers->news && peers->patient_us < peers->look_us ? peers->patient_us : peers->look_us;
 }
 
 /* ---- learning ---- */
@@ -86,15 +100,18 @@ static enum err say_that_we_live(struct turn *turn) {
 enum err peers_learn(struct turn *turn) {
     struct peers *peers = &turn->loop->peers;
     bool look = peers->look_us <= turn->now_us;
-    if (look || peers->news & SQL_NEWS_WORK) TRY(learn_work(turn));
-    if (look || peers->news & SQL_NEWS_STATE) TRY(learn_state(turn));
+    unsigned news = news_to_learn(turn->loop, turn->now_us);
+    peers->kept = peers->news & ~news;
+    if ((look && turn_routes(turn->loop)) || news & SQL_NEWS_WORK) TRY(learn_work(turn));
+    if (look || news & SQL_NEWS_STATE) TRY(learn_state(turn));
     if (look) quota_refresh(turn);
     return look ? say_that_we_live(turn) : ERR_NONE;
 }
 
 void peers_learned(struct turn *turn) {
     struct peers *peers = &turn->loop->peers;
-    peers->news = peers->tell = 0;
+    peers->news &= peers->kept;
+    peers->tell = 0;
     if (peers->look_us > turn->now_us) return;
     peers->look_us = turn->now_us + LOOK_US;
     if (peers->seen_us > turn->now_us) return;

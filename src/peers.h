@@ -18,18 +18,22 @@ struct loop;
 struct turn;
 
 struct peers {
-    unsigned news;    /* heard and not yet learned, enum sql_news */
-    unsigned tell;    /* to be told when the turn that made it commits */
-    int64_t look_us;  /* when to look without having heard; WHEN_NEVER on a store of its own */
-    int64_t seen_us;  /* when to say next that this process lives */
-    int64_t count_us; /* when the count below was read */
-    size_t count;     /* processes that route or deliver, this one too; at least 1 */
-    int64_t first_us; /* when this process was first seen by the others */
+    unsigned news;      /* heard and not yet learned, enum sql_news */
+    unsigned tell;      /* to be told when the turn that made it commits */
+    unsigned kept;      /* of the news, what this turn leaves for later */
+    int64_t patient_us; /* another process routes what was heard of: not learned before this */
+    int64_t look_us;    /* when to look without having heard; WHEN_NEVER on a store of its own */
+    int64_t seen_us;    /* when to say next that this process lives */
+    int64_t count_us;   /* when the count below was read */
+    size_t count;       /* processes that route or deliver, this one too; at least 1 */
+    int64_t first_us;   /* when this process was first seen by the others */
 };
 
 void peers_open(struct loop *loop, int64_t now_us);
 /* News came, or it is time to look. */
 bool peers_are_due(struct loop *loop, int64_t now_us);
+/* When the loop must wake for that. */
+int64_t peers_next(const struct loop *loop);
 /* In the turn's transaction, before anything else. */
 MUST_USE enum err peers_learn(struct turn *turn);
 /* In the turn's transaction, last. */
