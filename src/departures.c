@@ -1,6 +1,7 @@
 /* departures.c - what may leave is claimed, its requests are built, and after
  * the commit they start. */
 #include <assert.h>
+#include <stdlib.h>
 
 #include "deliver/settle.h"
 #include "store/shared.h"
@@ -94,7 +95,14 @@ static bool joins(const struct delivery *a, const struct delivery *b) {
     return uuid_eq(a->batch, b->batch) && str_eq(a->action, b->action) && !a->looking_up && !b->looking_up;
 }
 
+static int by_age(const void *a, const void *b) {
+    const struct delivery *const *left = a, *const *right = b;
+    return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
+}
+
+/* In one order each time: under the key of a frozen set a provider may refuse a request that is not the same. */
 static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk) {
+    qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
         const struct uuid batch = set[0]->id;

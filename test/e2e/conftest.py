@@ -51,13 +51,13 @@ def serve(request, folder):
 
 @pytest.fixture
 def fleets(folder):
-    """fleets(config) has no process yet; all that are started end with the test."""
+    """fleets(config, files) has no process yet; all that are started end with the test."""
     made = []
 
-    def make(config):
+    def make(config, files=None):
         home = folder / f"fleet{len(made)}"
         home.mkdir()
-        made.append(Fleet(home, config))
+        made.append(Fleet(home, config, files))
         return made[-1]
 
     yield make

@@ -30,15 +30,19 @@ def config(url, receiver, **destination):
 
 
 class Fleet:
-    """Servers that share a store. Each has a folder and a port of its own, and the same configuration."""
+    """Servers that share a store. Each has a folder and a port of its own, and the same configuration; `files` lie
+    beside that, texts by path."""
 
-    def __init__(self, folder, config):
-        self.folder, self.url, self.config, self.servers = folder, config["store"], config, []
+    def __init__(self, folder, config, files=None):
+        self.folder, self.url, self.config, self.files, self.servers = folder, config["store"], config, files or {}, []
 
     def launch(self, role="all"):
         """Starts one more and does not wait for it."""
         home = self.folder / str(len(self.servers))
         home.mkdir()
+        for path, text in self.files.items():
+            (home / path).parent.mkdir(exist_ok=True)
+            (home / path).write_text(text)
         server = Server(home, **self.config)
         server.role = role
         self.servers.append(server)

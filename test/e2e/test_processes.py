@@ -6,7 +6,7 @@ import pytest
 
 from fleet import Crowd, Load, config, judge, judge_effects, stored, unknown_outcomes
 from harness import Server, event, until
-from receiver import answer
+from receiver import answer, reset, silence
 from services import sql
 
 KEYS, POSTS = 1000, 100
@@ -100,4 +100,45 @@ def test_order_is_kept_over_processes(fleets, database, receiver):
                    if payload["who"] == f"w{who}"]
         assert list(dict.fromkeys(arrived)) == list(range(each))
         assert arrived == sorted(arrived), "one overtook another that was still tried"
+    fleet.verify()
+
+
+# batches
+
+LETTERS = """
+version: 1
+name: letters
+about: Takes many at once.
+fields: {server: {required: true}}
+actions:
+  post:
+    params: {text: required}
+    request: {url: "${field.server}/one", json: {text: "${.text}"}}
+    idempotency: {header: Idempotency-Key, keep: 24h}
+    batch:
+      max: 10
+      request: {url: "${field.server}/many", headers: {Idempotency-Key: "${key}"}, json: {all: "${items}"}}
+"""
+
+
+def test_a_set_that_left_together_leaves_whole_again(fleets, database, receiver):
+    """Over three workers: its answer is lost, or its process is; under one key the same set goes out each time."""
+    mail = {"type": "letters", "server": receiver.url("/mail").removesuffix("/mail"), "allow_private": "true", "timeout": "2s",
+            "retry": {"max": "20", "base": "20ms", "cap": "100ms"}, "breaker": "off"}
+    step = {"mail.post": {"text": "${.n}", "batch": {"max": "10", "wait": "200ms"}}}
+    fleet = fleets({"store": database, "destinations": {"mail": mail}, "routes": {"all": {"from": "*", "to": [step]}}},
+                   {"connectors/letters.yaml": LETTERS})
+    ingest, *workers = [fleet.start_one(role) for role in ("ingest", "worker", "worker", "worker")]
+    receiver.script("/many", reset(), reset(), answer(503), silence(), silence(), reset(), answer())
+    ingest.post([event(payload={"n": f"text {n}"}) for n in range(40)])
+    until(lambda: len(receiver.of("/many")) >= 4, "some to be on their way")
+    workers[0].kill()
+    fleet.expire(workers[0])
+    fleet.again(workers[0])
+    fleet.settled()
+    sets = collections.defaultdict(set)
+    for request in receiver.of("/many") + receiver.of("/one"):
+        sets[request.key].add(request.body)
+    assert all(len(bodies) == 1 for bodies in sets.values()), "a request changed under its key"
+    assert max(collections.Counter(receiver.keys("/many")).values()) > 1, "none went out again"
     fleet.verify()
