@@ -37,13 +37,20 @@ class Trouble(Exception):
     """Why a service could not be had."""
 
 
+given_ports = set()
+
+
 def free_port():
-    """Below those that the kernel gives to connections: whoever stops gets its port again."""
+    """Below those that the kernel gives to connections: whoever stops gets its port again. None is given twice: who got
+    it may not use it yet."""
     end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(*PORTS) if end >= PORTS[1] else 0
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as sock:
-            return sock.getsockname()[1]
+            port = sock.getsockname()[1]
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
 
 
 def await_true(condition, what):
