@@ -294,7 +294,8 @@ def run_groups(suite, wanted):
 
 def main():
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a shell started in the background
+        signal.signal(number, signal.default_int_handler)
     temporary = tempfile.mkdtemp(prefix="drumbeat-test-")
     os.chmod(temporary, 0o711)  # the user that PostgreSQL runs as finds its way
     tempfile.tempdir = temporary

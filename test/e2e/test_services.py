@@ -139,7 +139,8 @@ def test_redis_answers_forgets_and_comes_back(redis):
 
 
 ALL_THREE = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from services import PgBouncer, Postgres, Redis
 with Postgres() as postgres, PgBouncer(postgres) as pgbouncer, Redis() as redis:
     print(postgres.pid, pgbouncer.pid, redis.pid, flush=True)
