@@ -42,12 +42,12 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
 }
 
 /* Limits hold over a restart: the starts that still count are read back. */
-static enum err restore_sends(struct loop *loop, size_t first_desk, int64_t now_us) {
+enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, struct arena *arena) {
     struct sent *sent;
     size_t count;
     int64_t window_us = deliver_longest_window(loop->deliver);
     if (window_us == 0) return ERR_NONE;
-    TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, &loop->arena, &sent, &count));
+    TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, arena, &sent, &count));
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_desk(loop->deliver, sent[i].destination);
         if (desk != SIZE_MAX && desk >= first_desk)
@@ -82,7 +82,7 @@ static enum err read_memory(struct loop *loop, const struct setup *setup, size_t
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     TRY(store_begin(loop->options.store));
     TRY(restore_desks(loop, first_desk, now_us));
-    TRY(restore_sends(loop, first_desk, now_us));
+    TRY(loop_read_sends(loop, first_desk, now_us, &loop->arena));
     TRY(loop_read_quarantines(loop, setup, &loop->arena));
     TRY(loop_count_open(loop, &loop->arena));
     TRY(key_ring_load(loop->keys, loop->options.store));

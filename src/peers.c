@@ -30,17 +30,17 @@ void peers_open(struct loop *loop, int64_t now_us) {
                                  .count = 1};
 }
 
-/* Work is nothing to one that only takes events in; and while another process routes, it finds the same. */
+/* While another process routes, it finds the same work. */
 static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
     const struct peers *peers = &loop->peers;
-    bool deaf = !turn_routes(loop) || now_us < peers->patient_us;
-    return deaf ? peers->news & ~(unsigned)SQL_NEWS_WORK : peers->news;
+    return now_us < peers->patient_us ? peers->news & ~(unsigned)SQL_NEWS_WORK : peers->news;
 }
 
 bool peers_are_due(struct loop *loop, int64_t now_us) {
     struct peers *peers = &loop->peers;
     peers->news |= store_news(loop->options.store);
-    if (!turn_routes(loop)) peers->news &= ~(unsigned)SQL_NEWS_WORK;
+    if (!turn_routes(loop)) /* work is nothing to one that only takes events in */
+        peers->news &= ~(unsigned)SQL_NEWS_WORK;
     return news_to_learn(loop, now_us) || peers->look_us <= now_us;
 }
 
@@ -88,12 +88,16 @@ static enum err learn_state(struct turn *turn) {
     return key_ring_load(loop->keys, loop->options.store);
 }
 
+enum err peers_show(struct store *store, enum loop_role role) {
+    char host[65] = "";
+    gethostname(host, sizeof host - 1);
+    return store_seen(store, loop_role_text(role), str_from(host));
+}
+
 static enum err say_that_we_live(struct turn *turn) {
     struct loop *loop = turn->loop;
-    char host[65] = "";
     if (turn->now_us < loop->peers.seen_us) return ERR_NONE;
-    gethostname(host, sizeof host - 1);
-    TRY(store_seen(loop->options.store, loop_role_text(loop->options.role), str_from(host)));
+    TRY(peers_show(loop->options.store, loop->options.role));
     return loop_count_open(loop, turn->arena);
 }
 

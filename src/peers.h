@@ -8,13 +8,12 @@
 #ifndef PEERS_H
 #define PEERS_H
 
-#include "base/err.h"
+#include "loop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct loop;
 struct turn;
 
 struct peers {
@@ -30,6 +29,8 @@ struct peers {
 };
 
 void peers_open(struct loop *loop, int64_t now_us);
+/* In a turn's transaction, or a server's before its loop is open: the others see this process on its machine. */
+MUST_USE enum err peers_show(struct store *store, enum loop_role role);
 /* News came, or it is time to look. */
 bool peers_are_due(struct loop *loop, int64_t now_us);
 /* When the loop must wake for that. */

@@ -4,10 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "loop_memory.h"
 #include "share/share.h"
-#include "store/memory.h"
 #include "store/shared.h"
-#include "turn.h"
 
 #define CLOSED_US US_PER_S        /* nothing leaves without Redis: until it is asked again */
 #define AGAIN_US  US_PER_S        /* what another took and did not use comes back in a moment */
@@ -88,26 +87,13 @@ static enum err ask_redis(struct turn *turn, size_t desk, const struct limit_tak
 
 /* ---- apart ---- */
 
-/* All that the store knows of, so that what is left is known, and shared out in equal parts. */
-static enum err tell_history(struct turn *turn) {
-    struct loop *loop = turn->loop;
-    struct sent *sent;
-    size_t count;
-    int64_t window_us = deliver_longest_window(loop->deliver);
-    TRY(store_sends_since(loop->options.store, turn->now_us - window_us, turn->now_us, turn->arena, &sent, &count));
-    for (size_t i = 0; i < count; i++) {
-        size_t desk = deliver_desk(loop->deliver, sent[i].destination);
-        if (desk != SIZE_MAX) deliver_restore_send(loop->deliver, desk, sent[i].started_us, turn->now_us);
-    }
-    return ERR_NONE;
-}
-
+/* What the store knows was sent is counted anew: what is left of it is shared out in equal parts. */
 static enum err go_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
     TRY(peers_count(turn, &quota->parts));
     deliver_part(loop->deliver, quota->parts, true);
-    TRY(tell_history(turn));
+    TRY(loop_read_sends(loop, 0, turn->now_us, turn->arena));
     quota->apart = true;
     return ERR_NONE;
 }

@@ -1,9 +1,9 @@
 /* server_store.c - the store of a server: opened where the configuration says,
  * with one clock for all processes that share it. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/hash.h"
+#include "peers.h"
 #include "server_private.h"
 #include "share/share.h"
 #include "store/move.h"
@@ -41,11 +41,9 @@ static enum err align_clock(struct server *server) {
 
 /* The others see it before it looks whether somebody moves a store into this one: whoever moves does the same. */
 static enum err join_company(struct server *server, struct arena *arena, struct str *ret_problem) {
-    char host[65] = "";
-    gethostname(host, sizeof host - 1);
     store_set_owner(server->store, server->token);
     TRY(store_begin(server->store));
-    enum err err = store_seen(server->store, loop_role_text(server->role), str_from(host));
+    enum err err = peers_show(server->store, server->role);
     if (!err) err = store_commit(server->store);
     if (err) store_rollback(server->store);
     if (err) *ret_problem = str_fmt(arena, "the store cannot be written: %s", store_trouble(server->store));

@@ -20,7 +20,7 @@ struct postgres_driver {
     const char *dsn;
     struct str self; /* this connection's notes of commits are under this name */
     int64_t deadline_us;
-    bool read_only, connected_once, in_turn;
+    bool read_only, in_turn;
     struct timespec failed_at; /* the last attempt to connect that failed; 0 = none */
     struct watch *watch;       /* NULL = nobody listens */
     struct arena encoding;     /* of one statement's parameters */
