@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "file.h"
+#include "os/file.h"
 #include "sim/scenario_player.h"
 
 #define FILE_MAX   ((size_t)65536)

@@ -9,8 +9,8 @@
 #define SIM_WORLD_H
 
 #include "base/when.h"
+#include "engine/turn.h"
 #include "sim/disk.h"
-#include "turn.h"
 
 #define WORLD_START_US   ((int64_t)1795500000 * US_PER_S)
 #define RECEIVERS_MAX    8

@@ -4,7 +4,7 @@
 #ifndef API_API_H
 #define API_API_H
 
-#include "serve.h"
+#include "api/serve.h"
 #include "store/query.h"
 
 serve_handler api_events_post, api_events_list, api_events_show, api_events_cancel;

@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "cli/locate.h"
 #include "cli/offline.h"
-#include "file.h"
 #include "http/client.h"
+#include "os/file.h"
 
 #define ANSWER_MAX_BYTES   ((size_t)256 << 20)
 #define KEY_FILE_MAX_BYTES ((size_t)4096)

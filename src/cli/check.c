@@ -6,9 +6,9 @@
 #include "cli/locate.h"
 #include "cli/show.h"
 #include "config/secret.h"
-#include "file.h"
+#include "os/file.h"
 #include "sandbox/sandbox.h"
-#include "setup.h"
+#include "server/setup.h"
 
 #define JQ_DEADLINE_US  (250 * US_PER_MS)
 #define JQ_MEMORY_BYTES (256 << 20)

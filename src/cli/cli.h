@@ -8,7 +8,7 @@
 #define CLI_CLI_H
 
 #include "base/arena.h"
-#include "server.h"
+#include "server/server.h"
 
 enum exit_code {
     EXIT_DONE = 0,

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
-#include "setup.h"
+#include "server/setup.h"
 
 struct answers {
     struct str destination, url, type, zone, listen;

@@ -3,7 +3,7 @@
 #define CLI_LOCATE_H
 
 #include "cli/command.h"
-#include "place.h"
+#include "server/place.h"
 
 /* -c, $DRUMBEAT_CONFIG, ./drumbeat.yaml, /etc/drumbeat/drumbeat.yaml; STR_NONE when there is none. */
 struct str locate_config(const struct cli *cli);

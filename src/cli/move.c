@@ -16,7 +16,7 @@
 #include "base/when.h"
 #include "cli/locate.h"
 #include "cli/show.h"
-#include "file.h"
+#include "os/file.h"
 #include "store/move.h"
 #include "store/takeover.h"
 

@@ -3,7 +3,7 @@
 #define CLI_OFFLINE_H
 
 #include "cli/ask.h"
-#include "place.h"
+#include "server/place.h"
 
 struct offline_question {
     struct str method, path, body; /* body .p NULL = none */

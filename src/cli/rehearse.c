@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "cli/locate.h"
 #include "config/secret.h"
-#include "file.h"
+#include "os/file.h"
 
 /* ---- secrets ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 #include "cli/command.h"
-#include "setup.h"
+#include "server/setup.h"
 
 struct json;
 

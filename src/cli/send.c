@@ -4,8 +4,8 @@
 #include "base/when.h"
 #include "cli/commands.h"
 #include "cli/show.h"
-#include "file.h"
 #include "model/event.h"
+#include "os/file.h"
 
 #define DATA_MAX_BYTES ((size_t)64 << 20) /* the server's own limits are lower */
 #define POLL_US        (100 * US_PER_MS)

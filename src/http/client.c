@@ -32,7 +32,7 @@
 #include "http/lines.h"
 #include "http/progress.h"
 #include "http/reading.h"
-#include "http/thread.h"
+#include "os/thread.h"
 
 #define OWN_HEADERS_MAX 4
 #define KEPT_S          50L /* a connection idle for longer is not used again: most servers close at 60 s or 75 s */

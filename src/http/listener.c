@@ -25,7 +25,7 @@
 #include "http/peer.h"
 #include "http/refusal.h"
 #include "http/socket.h"
-#include "http/thread.h"
+#include "os/thread.h"
 
 #define PROBES_MAX     4
 #define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */

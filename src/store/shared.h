@@ -46,7 +46,7 @@ MUST_USE enum err store_clock(struct store *store, int64_t *ret_now_us);
 MUST_USE enum err store_probe(struct store *store, struct str destination, int64_t now_us, int64_t until_us,
                               bool *ret_ours);
 
-/* ---- limits, as src/quota.h says ---- */
+/* ---- limits, as engine/quota.h says ---- */
 struct limit_take {
     struct str limit;
     const struct limit_rule *rules;

@@ -1,5 +1,5 @@
 /* test/conformance/fleet.h - several processes on one PostgreSQL, all in this
- * one: each a house (test/unit/top/house.h) with a connection of its own, one
+ * one: each a house (test/unit/engine/house.h) with a connection of its own, one
  * clock for all, a turn at a time in any order. Limits through the store and
  * instances go by the server's clock, so their tests use long windows.
  *
@@ -8,7 +8,7 @@
 #ifndef CONFORMANCE_FLEET_H
 #define CONFORMANCE_FLEET_H
 
-#include "../unit/top/house_acts.h"
+#include "../unit/engine/house_acts.h"
 #include "fixture.h"
 
 #include "share/share.h"

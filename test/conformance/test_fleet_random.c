@@ -2,7 +2,7 @@
  * sent by two at once, orders and limits hold, and in the end everything is settled. */
 #include "fleet_acts.h"
 
-#include "loop_state.h"
+#include "engine/loop_state.h"
 
 #define SEEDS    5
 #define STEPS    250

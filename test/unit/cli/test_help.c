@@ -10,7 +10,7 @@
 #include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/parse.h"
-#include "file.h"
+#include "os/file.h"
 
 static bool hidden(const struct command *command) {
     return command->traits & COMMAND_HIDDEN;

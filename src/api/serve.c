@@ -1,0 +1,142 @@
+#include "api/serve.h"
+
+#include "base/json.h"
+#include "base/when.h"
+
+#define COPY_RETRY_US (30 * US_PER_S)
+
+static void json_reply(struct reply *reply, int status, struct str content_type, struct str body) {
+    *reply = (struct reply){.status = status, .content_type = content_type, .body = body};
+}
+
+void serve_refuse(struct turn *turn, struct visit *visit, const struct refusal *refusal) {
+    json_reply(&visit->reply, err_http(refusal->err), STR("application/problem+json"),
+               problem_json(turn->arena, refusal, visit->request_id));
+    if (visit->reply.status == 503) reply_header(&visit->reply, STR("Retry-After"), STR("1"));
+    if (visit->reply.status == 401) reply_header(&visit->reply, STR("WWW-Authenticate"), STR("Bearer"));
+    if (visit->reply.status == 400) reply_header(&visit->reply, STR("X-Event-Status"), STR("INVALID"));
+    if (refusal->err == ERR_CONFLICT) reply_header(&visit->reply, STR("X-Event-Status"), STR("CONFLICT"));
+}
+
+enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer) {
+    const struct refusal refusal = {err, detail, str_from(pointer)};
+    serve_refuse(call->turn, call->visit, &refusal);
+    return ERR_NONE;
+}
+
+enum err serve_json(struct call *call, int status, struct str body) {
+    json_reply(&call->visit->reply, status, STR("application/json"), body);
+    return ERR_NONE;
+}
+
+bool serve_body(struct call *call, struct json **ret_body) {
+    struct str text = str_trim(call->visit->request->body);
+    struct json *body = NULL;
+    struct json_error error;
+    if (text.n && json_parse(text, JSON_DEPTH_MAX, &body, &error)) {
+        (void)serve_problem(call, ERR_BAD_JSON,
+                            str_fmt(call->arena, "line %zu, column %zu: %s", error.line, error.column, error.text), "");
+        return false;
+    }
+    if (body && json_type(body) != JSON_OBJECT) {
+        json_free(body);
+        (void)serve_problem(call, ERR_BAD_FIELD, STR("the body must be a JSON object"), "");
+        return false;
+    }
+    *ret_body = body;
+    return true;
+}
+
+bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t max, int64_t *ret_value) {
+    struct str text = request_query(call->visit->request, str_from(name), call->arena);
+    int64_t value = fallback;
+    if (text.n && (!str_to_i64(text, &value) || value < 0 || value > max)) {
+        (void)serve_problem(call, ERR_BAD_REQUEST,
+                            str_fmt(call->arena, "'%s' must be a number from 0 to %lld", name, (long long)max), NULL);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
+    struct str text = request_query(call->visit->request, str_from(name), call->arena);
+    int64_t at = 0, span;
+    if (!text.n) {
+        *ret_us = 0;
+        return true;
+    }
+    if (span_parse(text, &span))
+        at = call->turn->wall_us - span;
+    else if (!when_parse(text, &at)) {
+        (void)serve_problem(call, ERR_BAD_REQUEST,
+                            str_fmt(call->arena, "'%s' must be RFC 3339, or a length of time as 2h", name), NULL);
+        return false;
+    }
+    *ret_us = at;
+    return true;
+}
+
+/* "/v1/events/{id}/cancel" against a path; the part that stood for {…} goes to *ret_part. */
+static bool path_matches(struct str pattern, struct str path, struct str *ret_part) {
+    struct str want, have;
+    for (;;) {
+        bool more = str_next(&pattern, '/', &want), also = str_next(&path, '/', &have);
+        if (!more || !also) return more == also;
+        if (want.n && want.p[0] == '{') {
+            if (have.n == 0) return false;
+            *ret_part = have;
+        } else if (!str_eq(want, have)) {
+            return false;
+        }
+    }
+}
+
+/* NULL: no such path (*ret_path_known false) or not with this method. */
+static const struct endpoint *find_endpoint(const struct request *request, struct str *ret_part, bool *ret_path_known) {
+    bool head = str_eq(request->method, STR("HEAD"));
+    for (size_t i = 0; i < endpoint_count; i++) {
+        if (!path_matches(str_from(endpoints[i].path), request->path, ret_part)) continue;
+        *ret_path_known = true;
+        struct str method = str_from(endpoints[i].method);
+        if (str_eq(method, request->method) || (head && str_eq(method, STR("GET")))) return &endpoints[i];
+    }
+    return NULL;
+}
+
+static struct str request_id(struct turn *turn, const struct request *request) {
+    struct str own = request_header(request, STR("X-Request-Id"));
+    if (own.n && own.n <= 64 && event_key_valid(own)) return own;
+    return str_fmt(turn->arena, "%016llx", (unsigned long long)rng_u64(&turn->loop->rng));
+}
+
+/* A copy in trouble is left alone for a while: its answers are waited for. */
+static bool ask_copy(struct call *call, const struct endpoint *endpoint) {
+    struct loop *loop = call->turn->loop;
+    struct store *copy = loop->options.copy, *store = call->store;
+    if (!copy || !endpoint->from_copy || call->turn->now_us < loop->copy_retry_us) return false;
+    call->store = copy;
+    enum err err = store_begin(copy);
+    if (!err) err = endpoint->handler(call);
+    store_rollback(copy);
+    call->store = store;
+    if (!err) return true;
+    loop->copy_retry_us = call->turn->now_us + COPY_RETRY_US;
+    log_event(loop->options.log, LOG_WARN, call->turn->wall_us, "read_copy_failed",
+              LOG_TEXT("trouble", str_from(store_trouble(copy))));
+    return false;
+}
+
+enum err serve_request(struct turn *turn, struct visit *visit) {
+    struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = turn->loop->options.store};
+    visit->request_id = request_id(turn, visit->request);
+    bool path_known = false;
+    const struct endpoint *endpoint = find_endpoint(visit->request, &call.part, &path_known);
+    enum key_role role = endpoint ? endpoint->role : KEY_READ;
+    enum err err = key_ring_check(turn->loop->keys, visit->request, role, turn->loop->hasher, turn->arena, &call.actor);
+    if (err) return serve_problem(&call, err, STR_NONE, NULL);
+    if (!endpoint)
+        return path_known ? serve_problem(&call, ERR_BAD_METHOD, STR_NONE, NULL)
+                          : serve_problem(&call, ERR_NOT_FOUND, STR("no such path"), NULL);
+    return ask_copy(&call, endpoint) ? ERR_NONE : endpoint->handler(&call);
+}

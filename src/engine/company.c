@@ -1,0 +1,177 @@
+/* engine/company.c - see company.h. */
+#include "engine/company.h"
+
+#include "api/serve.h"
+#include "engine/loop_memory.h"
+#include "store/shared.h"
+
+#include <unistd.h>
+
+#define LOOK_US      (2 * US_PER_S)
+#define SEEN_US      (5 * US_PER_S)
+#define LIVING_US    (30 * US_PER_S) /* one not seen for so long is gone */
+#define COUNT_OLD_US (4 * US_PER_S)
+
+static const char *const role_texts[] = {
+    [LOOP_ALL] = "all",
+    [LOOP_INGEST] = "ingest",
+    [LOOP_WORKER] = "worker",
+};
+
+struct str loop_role_text(enum loop_role role) {
+    return str_from(role_texts[role]);
+}
+
+void peers_open(struct loop *loop, int64_t now_us) {
+    bool shared = store_is_shared(loop->options.store);
+    loop->peers = (struct peers){.look_us = shared ? now_us : WHEN_NEVER,
+                                 .seen_us = shared ? now_us : WHEN_NEVER,
+                                 .count_us = -COUNT_OLD_US,
+                                 .count = 1};
+}
+
+/* While another process routes, it finds the same work. */
+static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
+    const struct peers *peers = &loop->peers;
+    return now_us < peers->patient_us ? peers->news & ~(unsigned)SQL_NEWS_WORK : peers->news;
+}
+
+bool peers_are_due(struct loop *loop, int64_t now_us) {
+    struct peers *peers = &loop->peers;
+    peers->news |= store_news(loop->options.store);
+    if (!turn_routes(loop)) /* work is nothing to one that only takes events in */
+        peers->news &= ~(unsigned)SQL_NEWS_WORK;
+    return news_to_learn(loop, now_us) || peers->look_us <= now_us;
+}
+
+int64_t peers_next(const struct loop *loop) {
+    const struct peers *peers = &loop->peers;
+    return peers->news && peers->patient_us < peers->look_us ? peers->patient_us : peers->look_us;
+}
+
+/* ---- learning ---- */
+
+/* What is due may have been made by others, and what was ours to do may be done. */
+static enum err learn_work(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct next_due *next;
+    size_t count;
+    TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
+    TRY(store_next_due_all(loop->options.store, turn->arena, &next, &count));
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_set_due(loop->deliver, i, WHEN_NEVER);
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, next[i].destination);
+        if (desk != SIZE_MAX) deliver_set_due(loop->deliver, desk, next[i].due_us);
+    }
+    return ERR_NONE;
+}
+
+static enum err learn_desks(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct destination_state *states;
+    size_t count;
+    TRY(store_destination_states(loop->options.store, turn->arena, &states, &count));
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, states[i].name);
+        const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
+        if (!settings) continue;
+        struct desk_view view = loop_desk_view(&states[i], settings, turn->now_us);
+        deliver_adopt(loop->deliver, desk, &view, turn->now_us);
+    }
+    return ERR_NONE;
+}
+
+static enum err learn_state(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    TRY(learn_desks(turn));
+    TRY(loop_read_quarantines(loop, loop->in_force.setup, turn->arena));
+    return key_ring_load(loop->keys, loop->options.store);
+}
+
+enum err peers_show(struct store *store, enum loop_role role) {
+    char host[65] = "";
+    gethostname(host, sizeof host - 1);
+    return store_seen(store, loop_role_text(role), str_from(host));
+}
+
+static enum err say_that_we_live(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (turn->now_us < loop->peers.seen_us) return ERR_NONE;
+    TRY(peers_show(loop->options.store, loop->options.role));
+    return loop_count_open(loop, turn->arena);
+}
+
+enum err peers_learn(struct turn *turn) {
+    struct peers *peers = &turn->loop->peers;
+    bool look = peers->look_us <= turn->now_us;
+    unsigned news = news_to_learn(turn->loop, turn->now_us);
+    peers->kept = peers->news & ~news;
+    if ((look && turn_routes(turn->loop)) || news & SQL_NEWS_WORK) TRY(learn_work(turn));
+    if (look || news & SQL_NEWS_STATE) TRY(learn_state(turn));
+    if (look) quota_refresh(turn);
+    return look ? say_that_we_live(turn) : ERR_NONE;
+}
+
+void peers_learned(struct turn *turn) {
+    struct peers *peers = &turn->loop->peers;
+    peers->news &= peers->kept;
+    peers->tell = 0;
+    if (peers->look_us > turn->now_us) return;
+    peers->look_us = turn->now_us + LOOK_US;
+    if (peers->seen_us > turn->now_us) return;
+    peers->seen_us = turn->now_us + SEEN_US;
+    if (!peers->first_us) peers->first_us = turn->now_us;
+}
+
+enum err peers_count(struct turn *turn, size_t *ret_count) {
+    struct loop *loop = turn->loop;
+    struct peers *peers = &loop->peers;
+    if (turn->now_us - peers->count_us >= COUNT_OLD_US) {
+        struct instance *instances;
+        size_t count, others = 0;
+        TRY(store_instances(loop->options.store, LIVING_US, turn->arena, &instances, &count));
+        for (size_t i = 0; i < count; i++)
+            others += !str_eq(instances[i].token, loop->options.instance) && !str_eq(instances[i].role, STR("ingest"));
+        peers->count = others + 1;
+        peers->count_us = turn->now_us;
+    }
+    *ret_count = peers->count;
+    return ERR_NONE;
+}
+
+/* ---- telling ---- */
+
+static bool is_change(const struct request *request) {
+    return !str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"));
+}
+
+/* Work that this turn made or found and leaves to others: what waits for its budget, or what is not its business. */
+static bool leaves_work(const struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    bool made = turn->planned_count > 0;
+    for (size_t i = 0; i < turn->event_count && !made; i++) made = turn->verdicts[i].verdict == APPEND_FRESH;
+    for (size_t i = 0; i < turn->visit_count && !made; i++)
+        made = !turn->visits[i].posted && is_change(turn->visits[i].request);
+    if (!made || loop->options.role == LOOP_INGEST) return made;
+    bool waits = loop->next_scheduled_us <= turn->wall_us;
+    for (size_t i = 0; i < deliver_desks(loop->deliver) && !waits; i++)
+        waits = deliver_is_due(loop->deliver, i, turn->now_us);
+    return waits;
+}
+
+enum err peers_tell(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (!store_is_shared(loop->options.store)) return ERR_NONE;
+    if (leaves_work(turn)) loop->peers.tell |= SQL_NEWS_WORK;
+    if (loop->keys_stale) loop->peers.tell |= SQL_NEWS_STATE;
+    return loop->peers.tell ? store_tell(loop->options.store, loop->peers.tell) : ERR_NONE;
+}
+
+/* A process that cannot say so is missed by its silence. */
+void peers_leave(struct loop *loop) {
+    struct store *store = loop->options.store;
+    if (!store_is_shared(store) || store_begin(store)) return;
+    enum err err = store_gone(store);
+    if (!err) err = store_commit(store);
+    if (err) store_rollback(store);
+}

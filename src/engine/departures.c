@@ -1,0 +1,245 @@
+/* engine/departures.c - what may leave is claimed, its requests are built, and after
+ * the commit they start. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "deliver/settle.h"
+#include "engine/turn.h"
+#include "store/shared.h"
+
+#define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
+#define LEASE_GRACE_US (30 * US_PER_S)
+#define PROBE_LOOK_US  US_PER_S
+
+bool turn_routes(const struct loop *loop) {
+    return loop->options.role != LOOP_INGEST;
+}
+
+bool turn_delivers(const struct loop *loop) {
+    return turn_routes(loop) && !loop->stopping && !loop->options.hold;
+}
+
+bool turn_is_limited(const struct loop *loop, size_t desk) {
+    size_t count;
+    deliver_rules(loop->deliver, desk, &count);
+    return count > 0;
+}
+
+int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings) {
+    return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
+}
+
+static void push(struct turn *turn, struct flight *flight, size_t desk) {
+    if (turn->leaving_count == turn->leaving_room) {
+        size_t room = turn->leaving_room ? 2 * turn->leaving_room : 64;
+        struct departure *leaving = arena_array(turn->arena, struct departure, room);
+        for (size_t i = 0; i < turn->leaving_count; i++) leaving[i] = turn->leaving[i];
+        turn->leaving = leaving;
+        turn->leaving_room = room;
+    }
+    turn->leaving[turn->leaving_count++] = (struct departure){flight, desk};
+}
+
+/* Settles deliveries that do not leave: nothing was sent. */
+static void settle_unsent(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk,
+                          struct str problem) {
+    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
+    struct outcome outcome = {
+        .class = OUTCOME_FAILED, .started_us = turn->now_us, .finished_us = turn->now_us, .error = problem};
+    for (size_t i = 0; i < count; i++) {
+        struct settled settled =
+            settle_outcome(deliveries[i], &outcome, settings, turn->now_us, &turn->loop->rng, turn->arena);
+        turn_settlement(turn, deliveries[i], desk, &outcome, &settled);
+    }
+}
+
+enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk) {
+    struct loop *loop = turn->loop;
+    struct flight *flight = flight_take(loop->flights, deliveries, count);
+    assert(flight); /* the budget counts slots */
+    flight->desk = desk;
+    flight->destination = deliver_settings(loop->deliver, desk);
+    flight->evaluator = *loop->in_force.evaluator;
+    flight->lookup = deliveries[0]->looking_up;
+    const struct call_context context = {.destination = flight->destination,
+                                         .deliveries = flight->deliveries,
+                                         .count = count,
+                                         .now_us = turn->now_us,
+                                         .hasher = loop->hasher,
+                                         .arena = &flight->arena};
+    struct str problem = STR("");
+    enum err err = flight->lookup ? connect_lookup(&context, &flight->outgoing, &problem)
+                                  : connect_request(&context, &flight->outgoing, &problem);
+    metrics_hop(loop->metrics, "connect_request", 1);
+    if (err) {
+        settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
+        flight_release(loop->flights, flight);
+        flight = NULL;
+    }
+    push(turn, flight, desk);
+    return ERR_NONE;
+}
+
+/* Too late to send: hold it and ask. */
+static bool held_late(struct turn *turn, const struct delivery *delivery, size_t desk) {
+    if (!delivery->late_us || delivery->looking_up || turn->now_us <= delivery->late_us) return false;
+    struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true};
+    struct settled held = settled_as(delivery, DELIVERY_HELD);
+    held.last_error =
+        str_fmt(turn->arena, "late: was to leave by %.*s", STR_ARG(when_str(turn->arena, delivery->late_us)));
+    turn_settlement(turn, delivery, desk, &outcome, &held);
+    return true;
+}
+
+static bool joins(const struct delivery *a, const struct delivery *b) {
+    return uuid_eq(a->batch, b->batch) && str_eq(a->action, b->action) && !a->looking_up && !b->looking_up;
+}
+
+static int by_age(const void *a, const void *b) {
+    const struct delivery *const *left = a, *const *right = b;
+    return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
+}
+
+/* In one order each time: under the key of a frozen set a provider may refuse a request that is not the same. */
+static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk) {
+    qsort(set, count, sizeof *set, by_age);
+    if (count > 1 && uuid_is_zero(set[0]->batch)) {
+        int64_t *seqs = arena_array(turn->arena, int64_t, count);
+        const struct uuid batch = set[0]->id;
+        for (size_t i = 0; i < count; i++) {
+            seqs[i] = set[i]->seq;
+            set[i]->batch = batch;
+        }
+        TRY(store_freeze_batch(turn->loop->options.store, seqs, count, batch));
+    }
+    deliver_take(turn->loop->deliver, desk, 1, turn->now_us);
+    return turn_leave(turn, (const struct delivery *const *)set, count, desk);
+}
+
+/* Claimed, but there is no call left for it in this turn: the lease goes back, nothing is spent. */
+static void hand_back(struct turn *turn, const struct delivery *delivery, size_t desk) {
+    struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true, .http_status = delivery->last_status};
+    struct settled back = settled_as(delivery, delivery->looking_up ? DELIVERY_UNKNOWN : DELIVERY_PENDING);
+    back.keep_batch = true;
+    turn_settlement(turn, delivery, desk, &outcome, &back);
+    deliver_due(turn->loop->deliver, desk, delivery->due_us);
+}
+
+/* The rest of the set that begins with ready[i]: deliveries of one action, or of one frozen set. */
+static size_t gather(struct turn *turn, size_t desk, struct delivery **ready, size_t i, size_t count,
+                     struct delivery **ret_set) {
+    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
+    const struct action_traits *traits = destination_action(settings, ready[i]->action);
+    size_t max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 1, n = 1;
+    if (!uuid_is_zero(ready[i]->batch)) max = count;
+    ret_set[0] = ready[i];
+    for (size_t j = i + 1; j < count && n < max; j++)
+        if (ready[j] && joins(ret_set[0], ready[j])) {
+            ret_set[n++] = ready[j];
+            ready[j] = NULL;
+        }
+    return n;
+}
+
+/* Singles leave alone, sets leave together, up to `calls`; what is left over is handed back. */
+static enum err leave_claimed(struct turn *turn, struct delivery *claimed, size_t count, size_t desk, size_t calls) {
+    struct delivery **set = arena_array(turn->arena, struct delivery *, count);
+    struct delivery **ready = arena_array(turn->arena, struct delivery *, count);
+    size_t ready_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!held_late(turn, &claimed[i], desk)) ready[ready_count++] = &claimed[i];
+    for (size_t i = 0; i < ready_count; i++) {
+        if (!ready[i]) continue;
+        if (calls == 0) {
+            hand_back(turn, ready[i], desk);
+            continue;
+        }
+        calls--;
+        size_t n = gather(turn, desk, ready, i, ready_count, set);
+        TRY(leave_set(turn, set, n, desk));
+    }
+    return ERR_NONE;
+}
+
+static size_t calls_to_deliveries(const struct destination_settings *settings, size_t calls) {
+    size_t most = 1;
+    for (size_t i = 0; i < settings->action_count; i++)
+        if ((size_t)settings->actions[i].batch_joined > most) most = (size_t)settings->actions[i].batch_joined;
+    return calls * most;
+}
+
+/* Of several processes one probes; the others hear what came of it. */
+static enum err ask_to_probe(struct turn *turn, size_t desk, const struct destination_settings *settings) {
+    struct loop *loop = turn->loop;
+    bool ours = true;
+    if (!deliver_would_probe(loop->deliver, desk, turn->now_us)) return ERR_NONE;
+    TRY(store_probe(loop->options.store, settings->name, turn->now_us, turn_lease_until(turn, settings), &ours));
+    if (!ours) deliver_put_off(loop->deliver, desk, turn->now_us + PROBE_LOOK_US);
+    return ERR_NONE;
+}
+
+static enum err claim_desk(struct turn *turn, size_t desk) {
+    struct loop *loop = turn->loop;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    if (!settings || !deliver_is_due(loop->deliver, desk, turn->now_us)) return ERR_NONE;
+    TRY(ask_to_probe(turn, desk, settings));
+    size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
+    metrics_hop(loop->metrics, "deliver_budget", 1);
+    TRY(quota_ask(turn, desk, &budget));
+    if (budget == 0) return ERR_NONE;
+    struct claim claim = {.destination = settings->name,
+                          .limit = calls_to_deliveries(settings, budget),
+                          .now_us = turn->now_us,
+                          .lease_until_us = turn_lease_until(turn, settings),
+                          .owner = loop->options.instance};
+    struct delivery *claimed;
+    size_t count;
+    TRY(store_claim(loop->options.store, &claim, turn->arena, &claimed, &count));
+    metrics_hop(loop->metrics, "store_claim", count);
+    TRY(leave_claimed(turn, claimed, count, desk, budget));
+    if (count >= claim.limit) return ERR_NONE; /* more may be due: asked again next turn */
+    TRY(turn_store_settlements(turn));         /* what was handed back is due too */
+    int64_t next_us;
+    TRY(store_next_due(loop->options.store, settings->name, &next_us));
+    deliver_set_due(loop->deliver, desk, next_us);
+    return ERR_NONE;
+}
+
+enum err turn_claim(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (!turn_delivers(loop) || loop->recovering) return ERR_NONE;
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) TRY(claim_desk(turn, deliver_order(loop->deliver, i)));
+    return turn_store_settlements(turn);
+}
+
+/* A process that stood still from its claim until now may have lost it to another. */
+static bool lease_is_over(const struct loop *loop, const struct flight *flight) {
+    return flight->deliveries[0]->lease_until_us <= loop->options.clock.now_us(loop->options.clock.self);
+}
+
+void turn_start(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (turn->leaving_count == 0) return;
+    for (size_t i = 0; i < turn->leaving_count; i++) {
+        struct departure *departure = &turn->leaving[i];
+        if (departure->flight && lease_is_over(loop, departure->flight)) {
+            flight_release(loop->flights, departure->flight);
+            departure->flight = NULL;
+        }
+        if (!departure->flight) {
+            deliver_unsent(loop->deliver, departure->desk);
+            continue;
+        }
+        loop->options.transport.start(loop->options.transport.self, departure->flight->tag,
+                                      &departure->flight->outgoing);
+        quota_left(turn, departure->desk);
+        deliver_started(loop->deliver, departure->desk, 1, loop->options.clock.now_us(loop->options.clock.self));
+    }
+    metrics_hop(loop->metrics, "transport.start", turn->leaving_count);
+}
+
+void turn_drop_leaving(struct turn *turn) {
+    for (size_t i = 0; i < turn->leaving_count; i++)
+        if (turn->leaving[i].flight) flight_release(turn->loop->flights, turn->leaving[i].flight);
+    turn->leaving_count = 0;
+}

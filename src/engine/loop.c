@@ -1,0 +1,277 @@
+#include "engine/loop.h"
+
+#include "api/serve.h"
+#include "engine/turn.h"
+#include "share/share.h"
+#include "store/memory.h"
+#include "store/shared.h"
+
+#define CHORE_BUSY_US  (10 * US_PER_S)
+#define CHORE_IDLE_US  US_PER_HOUR
+#define RETIRE_STEP    200
+#define STORE_RETRY_US US_PER_S
+#define RACES_MAX      4
+#define QUIET_US       US_PER_S /* without work, before the log is emptied into the store */
+
+/* ---- the turn ---- */
+
+static struct turn turn_collect(struct loop *loop) {
+    const struct inlet *inlet = &loop->options.inlet;
+    const struct transport *transport = &loop->options.transport;
+    arena_reset(&loop->arena);
+    struct turn turn = {.loop = loop, .arena = &loop->arena};
+    struct request *requests[TURN_REQUESTS_MAX];
+    turn.visit_count = inlet->collect(inlet->self, requests, TURN_REQUESTS_MAX);
+    turn.visits = arena_array(turn.arena, struct visit, turn.visit_count);
+    for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
+    loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
+                                               TURN_COMPLETIONS_MAX - loop->finished_count);
+    loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
+    turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
+    turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
+    return turn;
+}
+
+static bool desk_waits(const struct loop *loop, int64_t now_us) {
+    if (!turn_delivers(loop)) return false;
+    return deliver_next(loop->deliver, now_us) <= now_us;
+}
+
+static bool anything_to_do(const struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    if (turn->visit_count || loop->finished_count) return true;
+    if (turn->now_us < loop->store_retry_us) return false;
+    return loop->recovering || (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) ||
+           loop->next_chore_us <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
+}
+
+/* Retention in small steps, and leases that ran out. */
+static enum err chores(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (loop->recovering) return turn_settle_past(turn);
+    if (turn->now_us < loop->next_chore_us) return ERR_NONE;
+    size_t removed = 0;
+    int64_t keep_us = loop->in_force.setup->settings->keep_events_us;
+    if (turn_routes(loop)) TRY(turn_settle_past(turn));
+    bool ours = false;
+    if (keep_us) TRY(store_try_task(loop->options.store, TASK_RETIRE, &ours));
+    if (ours) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
+    bool busy = removed == RETIRE_STEP || flights_in_use(loop->flights) > 0 || !loop->options.exclusive;
+    loop->next_chore_us = turn->now_us + (removed == RETIRE_STEP ? US_PER_S : busy ? CHORE_BUSY_US : CHORE_IDLE_US);
+    return ERR_NONE;
+}
+
+/* What an operator wants to know of at once. */
+static void log_desk(const struct turn *turn, const struct desk_view *view) {
+    bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
+    bool counting = view->breaker.consecutive > 0 || view->breaker.ramp > 1;
+    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* no news: a count moved on */
+    log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
+              LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
+              LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", view->pause_reason));
+}
+
+static void log_settlement(const struct turn *turn, const struct settlement *settlement) {
+    if (settlement->status != DELIVERY_FAILED && settlement->status != DELIVERY_HELD) return;
+    log_event(turn->loop->options.log, LOG_WARN, turn->wall_us,
+              settlement->status == DELIVERY_FAILED ? "delivery_failed" : "delivery_held",
+              LOG_TEXT("destination", settlement->destination),
+              LOG_TEXT("event", uuid_str(turn->arena, settlement->event_id)),
+              LOG_NUMBER("http_status", settlement->last_status), LOG_TEXT("error", settlement->last_error));
+}
+
+static int64_t quiet_for(const struct desk_view *view, int64_t now_us) {
+    return view->quiet_until_us > now_us ? view->quiet_until_us - now_us : 0;
+}
+
+/* What a closed breaker counts is each process's own: written by one, it would undo another's opening. */
+static unsigned aspects_to_save(const struct loop *loop, unsigned aspects) {
+    if (aspects & DESK_COUNT && !store_is_shared(loop->options.store)) aspects |= DESK_BREAKER;
+    return aspects & STATE_ALL;
+}
+
+static enum err save_desks(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct desk_change changes[64];
+    size_t count;
+    while ((count = deliver_changed(loop->deliver, changes, 64)) > 0) {
+        struct destination_state states[64];
+        size_t saved = 0;
+        for (size_t i = 0; i < count; i++) {
+            unsigned aspects = aspects_to_save(loop, changes[i].aspects);
+            if (!aspects) continue;
+            struct desk_view view = deliver_view(loop->deliver, changes[i].desk, turn->now_us);
+            const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
+            if (settings && view.breaker.state == BREAKER_HALF_OPEN)
+                view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
+            if (loop->options.share && settings && aspects & DESK_QUIET)
+                share_quiet(loop->options.share, settings->account, quiet_for(&view, turn->now_us));
+            log_desk(turn, &view);
+            states[saved++] = (struct destination_state){.name = view.name,
+                                                         .paused = view.paused,
+                                                         .paused_until_us = view.paused_until_us,
+                                                         .pause_reason = view.pause_reason,
+                                                         .breaker_state = view.breaker.state,
+                                                         .breaker_until_us = view.breaker.until_us,
+                                                         .breaker_failures = breaker_failures(&view.breaker),
+                                                         .breaker_ramp = view.breaker.ramp,
+                                                         .quiet_until_us = view.quiet_until_us,
+                                                         .aspects = aspects};
+        }
+        if (!saved) continue;
+        TRY(store_save_destination(loop->options.store, states, saved, turn->now_us));
+        loop->peers.tell |= SQL_NEWS_STATE;
+    }
+    return ERR_NONE;
+}
+
+/* The line. */
+static enum err turn_transaction(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    TRY(store_begin(loop->options.store));
+    TRY(peers_learn(turn));
+    TRY(quota_begin(turn));
+    if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
+    loop->keys_stale = false;
+    TRY(turn_settle_finished(turn));
+    TRY(turn_serve(turn));
+    TRY(turn_append(turn));
+    TRY(turn_route(turn));
+    TRY(turn_claim(turn));
+    TRY(chores(turn));
+    TRY(save_desks(turn));
+    TRY(peers_tell(turn));
+    return store_commit(loop->options.store);
+}
+
+/* Memory follows disk. */
+static void turn_apply(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    deliver_commit(loop->deliver);
+    peers_learned(turn);
+    loop->open_deliveries += turn->open_change;
+    loop->trouble = ERR_NONE;
+    if (turn->recovered) loop->recovering = false;
+    turn_quarantine(turn);
+    for (size_t i = 0; i < turn->settlement_count; i++) {
+        const struct settle_note *note = &turn->notes[i];
+        const struct settlement *settlement = &turn->settlements[i];
+        if (!note->applied) continue;
+        log_settlement(turn, settlement);
+        if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
+        if (!delivery_is_final(settlement->status)) continue;
+        metrics_settled(loop->metrics, settlement->destination, str_from(delivery_status_text(settlement->status)));
+        if (settlement->status == DELIVERY_COMPLETED && note->stored_us)
+            metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us);
+    }
+    turn_release_finished(turn);
+    turn_reply(turn);
+    turn_start(turn);
+    quota_end(turn, true);
+}
+
+/* As if the turn had not begun: what it staged, claimed and was about to send. */
+static void turn_undo(struct turn *turn) {
+    store_rollback(turn->loop->options.store);
+    deliver_rollback(turn->loop->deliver);
+    turn_drop_leaving(turn);
+    quota_end(turn, false);
+}
+
+/* The same turn from its beginning, with what was to be looked at then. */
+static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t chore_us) {
+    struct loop *loop = turn->loop;
+    turn_undo(turn);
+    *turn = (struct turn){.loop = loop,
+                          .arena = turn->arena,
+                          .now_us = turn->now_us,
+                          .wall_us = turn->wall_us,
+                          .visits = turn->visits,
+                          .visit_count = turn->visit_count};
+    for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
+    loop->keys_stale = true;
+    loop->next_scheduled_us = scheduled_us;
+    loop->next_chore_us = chore_us;
+}
+
+/* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
+static enum err turn_try(struct turn *turn) {
+    int64_t scheduled_us = turn->loop->next_scheduled_us, chore_us = turn->loop->next_chore_us;
+    enum err err = turn_transaction(turn);
+    for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
+        turn_begin_again(turn, scheduled_us, chore_us);
+        err = turn_transaction(turn);
+    }
+    return err;
+}
+
+/* The turn never happened: callers hear so, finished sends are offered again, everything is looked at anew. */
+static enum err turn_drop(struct turn *turn, enum err err) {
+    struct loop *loop = turn->loop;
+    turn_undo(turn);
+    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
+    loop->next_scheduled_us = turn->wall_us;
+    loop->next_chore_us = turn->now_us;
+    loop->store_retry_us = turn->now_us + STORE_RETRY_US;
+    loop->keys_stale = true;
+    if (loop->trouble != err)
+        log_event(loop->options.log, LOG_ERROR, turn->wall_us, "turn_dropped",
+                  LOG_TEXT("code", str_from(err_code(err))),
+                  LOG_TEXT("trouble", str_from(store_trouble(loop->options.store))));
+    loop->trouble = err;
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+}
+
+/* A checkpoint that finds no space is tried again later: what was committed is safe in the log. */
+static enum err tidy(struct loop *loop, bool idle) {
+    enum err err = store_tidy(loop->options.store, idle);
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+}
+
+/* Emptying the log costs several syncs and lets the next commits grow it anew: not between two events of a stream. */
+static enum err rest(const struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool quiet = flights_in_use(loop->flights) == 0 && turn->now_us >= loop->quiet_us;
+    if (quiet) loop->quiet_us = WHEN_NEVER;
+    return tidy(loop, quiet);
+}
+
+enum err loop_turn(struct loop *loop) {
+    struct turn turn = turn_collect(loop);
+    bool busy = anything_to_do(&turn), look = peers_are_due(loop, turn.now_us);
+    if (!busy && (turn.now_us < loop->store_retry_us || !look)) return rest(&turn);
+    loop->turns += busy;
+    loop->quiet_us = turn.now_us + QUIET_US;
+    deliver_next_turn(loop->deliver);
+    enum err err = turn_try(&turn);
+    if (err) return turn_drop(&turn, err);
+    turn_apply(&turn);
+    int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
+    metrics_turn_seconds(loop->metrics, took_us);
+    return tidy(loop, false);
+}
+
+void loop_wait(struct loop *loop, int64_t until_us) {
+    const struct clock *clock = &loop->options.clock;
+    int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
+    int64_t next_us = loop->next_chore_us;
+    if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
+    if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
+        next_us = now_us;
+    if (peers_next(loop) < next_us) next_us = peers_next(loop);
+    if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
+        int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
+        if (due_us < next_us) next_us = due_us;
+    }
+    if (turn_delivers(loop)) {
+        int64_t desk_us = deliver_next(loop->deliver, now_us);
+        if (desk_us < next_us) next_us = desk_us;
+    }
+    if (next_us < loop->store_retry_us) next_us = loop->store_retry_us;
+    clock->wait(clock->self, next_us < until_us ? next_us : until_us);
+}
+
+uint64_t loop_turns(const struct loop *loop) {
+    return loop->turns;
+}

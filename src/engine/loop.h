@@ -1,0 +1,90 @@
+/* engine/loop.h - the line, turn after turn.
+ *
+ * One turn is one transaction: collect, settle, append, route, plan, claim,
+ * commit, reply, start. The loop owns what a turn may change in memory (desks,
+ * flights, metrics) and is given the world, the store and a setup. It holds no
+ * rule: those are in the pure rooms. Thread: one.
+ */
+#ifndef ENGINE_LOOP_H
+#define ENGINE_LOOP_H
+
+#include "deliver/deliver.h"
+#include "engine/flight.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "server/setup.h"
+#include "store/store.h"
+#include "world.h"
+
+#define TURN_REQUESTS_MAX    512
+#define TURN_COMPLETIONS_MAX 512
+
+/* What a process does on a store that it shares: all; take events in and store them; route and deliver. */
+enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
+struct str loop_role_text(enum loop_role role);
+
+struct share;
+struct loop_options {
+    struct clock clock;
+    struct inlet inlet;
+    struct transport transport;
+    struct store *store; /* open; the caller's */
+    struct store *copy;  /* a replica, for lists; NULL = none. The caller's */
+    const struct log *log;
+    struct str instance; /* this process's token: the owner of its leases */
+    uint64_t seed;
+    size_t slots; /* sends in flight in all */
+    enum loop_role role;
+    struct share *share; /* limits in Redis; NULL = none. The caller's */
+    enum redis_failure redis_failure;
+    bool exclusive; /* nobody else works on this store: leases of others are the past's */
+    bool exposed;   /* others can reach the listener: without a key nobody is let in */
+    bool hold;      /* accept and store, deliver nothing */
+    /* POST /v1/config/apply: reads the configuration anew and, unless dry, has it put in force after this turn. The
+     * answer is JSON; false = it is not valid. NULL where there is no file (simulator). */
+    bool (*reload)(void *self, bool dry, struct arena *arena, struct str *ret_json);
+    void *reload_self;
+    struct str version, store_text; /* for GET /v1/status */
+};
+
+struct loop;
+struct key_ring;
+
+/* Reads the store's memory (pauses, breakers, recent sends, quarantines). The setup and the evaluator stay the caller's
+ * until loop_apply replaces them. *ret_problem is a sentence. */
+MUST_USE enum err loop_open(const struct loop_options *options, const struct setup *setup,
+                            const struct evaluator *evaluator, struct loop **ret_loop, struct str *ret_problem);
+void loop_leave(struct loop *loop);   /* a clean end: the others need not wait for it to be missed */
+void loop_release(struct loop *loop); /* before the transport closes: what it gave and no commit took goes back to it */
+void loop_close(struct loop *loop);
+
+/* One turn. ERR_NONE also when the turn had to be dropped for a passing reason (callers got 503); a FATAL error ends
+ * the process. */
+MUST_USE enum err loop_turn(struct loop *loop);
+uint64_t loop_turns(const struct loop *loop); /* turns that had something to do, since the start */
+/* Sleeps until something is due or comes; until_us bounds it. */
+void loop_wait(struct loop *loop, int64_t until_us);
+
+/* A new configuration is in force from the next turn on; desks keep their state by name. Flights under way still use
+ * the old setup: loop_setup_in_use says whether. */
+MUST_USE enum err loop_apply(struct loop *loop, const struct setup *setup, const struct evaluator *evaluator);
+bool loop_setup_in_use(const struct loop *loop, const struct setup *setup);
+
+/* From now on: no claims, no new events (503 STOPPING); what flies is settled. */
+void loop_stop(struct loop *loop);
+size_t loop_in_flight(const struct loop *loop);
+/* Ends what still flies: the transport gives each back as cancelled, the next turns settle them as unknown. */
+void loop_cancel(struct loop *loop);
+
+/* What the outside may look at between turns: its own values, and a metrics text. */
+struct loop_view {
+    bool ready; /* the store takes writes */
+    enum err trouble;
+    int64_t open_deliveries;
+    bool recovering, stopping;
+};
+struct loop_view loop_view(const struct loop *loop);
+struct str loop_metrics(struct loop *loop, struct arena *arena);
+void loop_config_failed(struct loop *loop, bool failed); /* the last reload, for metrics */
+
+#endif

@@ -1,0 +1,46 @@
+/* engine/loop_state.h - what lives from turn to turn. Private to the loop's own files and
+ * to the handlers of serve. */
+#ifndef ENGINE_LOOP_STATE_H
+#define ENGINE_LOOP_STATE_H
+
+#include "engine/company.h"
+#include "engine/loop.h"
+#include "engine/quota.h"
+
+struct setup_ref {
+    const struct setup *setup;
+    const struct evaluator *evaluator;
+};
+
+struct loop {
+    struct loop_options options;
+    struct setup_ref in_force;
+    struct deliver *deliver;
+    struct flights *flights;
+    struct metrics *metrics;
+    struct hasher *hasher;
+    struct rng rng;
+    struct uuid last_id;
+    struct key_ring *keys;
+    struct peers peers;
+    struct quota quota;
+    bool keys_stale;             /* read them anew before the next request */
+    struct arena arena;          /* the turn's */
+    struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
+    size_t finished_count;
+    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    int64_t next_chore_us;     /* retention, leases: the loop's clock */
+    int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
+    int64_t store_retry_us;    /* after a failing turn: no claims before this */
+    int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
+    bool recovering;           /* leases of the past are still being settled */
+    bool stopping, config_ok;
+    int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    bool more;                                          /* the last turn could not take all that waited */
+    uint64_t turns;                                     /* that had something to do */
+    enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
+    int64_t started_us;
+    int64_t copy_retry_us; /* the replica failed: not asked before this */
+};
+
+#endif

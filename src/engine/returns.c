@@ -1,0 +1,180 @@
+/* engine/returns.c - finished sends become outcomes, outcomes become settlements. */
+#include <assert.h>
+
+#include "deliver/settle.h"
+#include "engine/turn.h"
+
+#define PAST_MAX 500
+
+static void grow(struct turn *turn) {
+    if (turn->settlement_count < turn->settlement_room) return;
+    size_t room = turn->settlement_room ? 2 * turn->settlement_room : 64;
+    struct settlement *settlements = arena_array(turn->arena, struct settlement, room);
+    struct settle_note *notes = arena_array(turn->arena, struct settle_note, room);
+    for (size_t i = 0; i < turn->settlement_count; i++) {
+        settlements[i] = turn->settlements[i];
+        notes[i] = turn->notes[i];
+    }
+    turn->settlements = settlements;
+    turn->notes = notes;
+    turn->settlement_room = room;
+}
+
+static struct attempt attempt_of(const struct outcome *outcome) {
+    return (struct attempt){.started_us = outcome->started_us,
+                            .finished_us = outcome->finished_us,
+                            .outcome = str_from(outcome_text(outcome->class)),
+                            .http_status = outcome->http_status,
+                            .error = outcome->error,
+                            .answer = str_sub(outcome->answer, 0, DELIVERY_ANSWER_MAX)};
+}
+
+void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
+                     const struct settled *settled) {
+    grow(turn);
+    /* The next of its order key may go now. */
+    if (desk != SIZE_MAX && delivery->order_key.n && delivery_is_final(settled->status))
+        deliver_due(turn->loop->deliver, desk, turn->now_us);
+    turn->notes[turn->settlement_count] =
+        (struct settle_note){.desk = desk,
+                             .class = outcome->class,
+                             .attempted = !outcome->unsent,
+                             .stored_us = delivery->event ? delivery->event->created_us : 0};
+    turn->settlements[turn->settlement_count++] = (struct settlement){
+        .seq = delivery->seq,
+        .event_id = delivery->event_id,
+        .lease_epoch = delivery->lease_epoch,
+        .destination = delivery->destination,
+        .order_key = delivery->order_key,
+        .status = settled->status,
+        .due_us = settled->due_us,
+        .retry_count = settled->retry_count,
+        .first_sent_us = settled->first_sent_us,
+        .last_status = outcome->http_status,
+        .last_error = settled->last_error,
+        .remote_id = outcome->remote_id,
+        .in_doubt = settled->in_doubt,
+        .keep_batch = settled->keep_batch,
+        .has_attempt = !outcome->unsent,
+        .attempt = attempt_of(outcome),
+    };
+}
+
+/* The destination's memory of one call: its limiter, breaker and pause. Staged until the commit. Any item of a batch
+ * may pause the account; for the rest the first one speaks. */
+static void learn(struct turn *turn, size_t desk, const struct outcome *outcome, const struct settled *settled,
+                  bool speaks_for_the_call) {
+    struct deliver *deliver = turn->loop->deliver;
+    if (desk == SIZE_MAX) return;
+    if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
+    if (!speaks_for_the_call) return;
+    if (settled->counts_as_trouble || settled->counts_as_good)
+        deliver_record(deliver, desk, turn->now_us, settled->counts_as_good);
+    if (outcome->quiet_until_us) deliver_quiet(deliver, desk, outcome->quiet_until_us, turn->now_us);
+}
+
+/* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. Doubt keeps its
+ * set: the provider may know the set's key. */
+static void settle_one(struct turn *turn, const struct delivery *delivery, const struct destination_settings *settings,
+                       size_t desk, const struct outcome *outcome, bool speaks_for_the_call, bool in_step) {
+    struct loop *loop = turn->loop;
+    struct settled settled = settle_outcome(delivery, outcome, settings, turn->now_us, &loop->rng, turn->arena);
+    settled.keep_batch = settled.keep_batch && (in_step || outcome->class == OUTCOME_UNKNOWN);
+    turn_settlement(turn, delivery, desk, outcome, &settled);
+    learn(turn, desk, outcome, &settled, speaks_for_the_call);
+    if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
+}
+
+static bool same_class(const struct outcome *outcomes, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (outcomes[i].class != outcomes[0].class) return false;
+    return true;
+}
+
+static void settle_flight(struct turn *turn, const struct completion *completion) {
+    struct loop *loop = turn->loop;
+    const struct flight *flight = flight_find(loop->flights, completion->tag);
+    if (!flight) return;
+    const struct call_context context = {.destination = flight->destination,
+                                         .deliveries = flight->deliveries,
+                                         .count = flight->count,
+                                         .now_us = turn->now_us,
+                                         .hasher = loop->hasher,
+                                         .arena = turn->arena};
+    struct outcome *outcomes = arena_array(turn->arena, struct outcome, flight->count);
+    if (flight->lookup)
+        connect_lookup_answer(&context, &completion->answer, &flight->evaluator, outcomes);
+    else
+        connect_answer(&context, &completion->answer, &flight->evaluator, outcomes);
+    bool in_step = same_class(outcomes, flight->count);
+    for (size_t i = 0; i < flight->count; i++)
+        settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
+}
+
+enum err turn_settle_finished(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    for (size_t i = 0; i < loop->finished_count; i++) settle_flight(turn, &loop->finished[i]);
+    metrics_hop(loop->metrics, "settle_outcome", turn->settlement_count);
+    return turn_store_settlements(turn);
+}
+
+/* A claim whose process is gone: bytes may have been sent, at the earliest when it was claimed. */
+static void settle_lost(struct turn *turn, struct delivery *delivery) {
+    struct loop *loop = turn->loop;
+    if (!delivery->first_sent_us) delivery->first_sent_us = delivery->updated_us;
+    struct outcome outcome = {.class = OUTCOME_UNKNOWN,
+                              .started_us = turn->now_us,
+                              .finished_us = turn->now_us,
+                              .error = STR("the process ended before an answer was read")};
+    size_t desk = deliver_desk(loop->deliver, delivery->destination);
+    const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
+    if (settings) {
+        settle_one(turn, delivery, settings, desk, &outcome, false, true);
+        return;
+    }
+    struct settled held = settled_as(delivery, DELIVERY_HELD);
+    held.due_us = turn->now_us;
+    held.in_doubt = true;
+    held.last_error = STR("unknown outcome, and the destination is no longer configured");
+    turn_settlement(turn, delivery, SIZE_MAX, &outcome, &held);
+}
+
+enum err turn_settle_past(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct delivery *lost;
+    size_t count;
+    bool others_too = loop->recovering && loop->options.exclusive;
+    TRY(store_expired(loop->options.store, turn->now_us, loop->options.instance, others_too, PAST_MAX, turn->arena,
+                      &lost, &count));
+    /* A process that was stopped for long finds leases of its own that ran out: what still flies will answer. */
+    for (size_t i = 0; i < count; i++)
+        if (!flights_carry(loop->flights, lost[i].seq, lost[i].lease_epoch)) settle_lost(turn, &lost[i]);
+    turn->recovered = count < PAST_MAX;
+    return turn_store_settlements(turn);
+}
+
+enum err turn_store_settlements(struct turn *turn) {
+    size_t from = turn->settlement_written, count = turn->settlement_count - from;
+    if (count == 0) return ERR_NONE;
+    bool *applied = arena_array(turn->arena, bool, count);
+    TRY(store_settle(turn->loop->options.store, turn->settlements + from, count, turn->now_us, turn->arena, applied));
+    for (size_t i = 0; i < count; i++) {
+        turn->notes[from + i].applied = applied[i];
+        if (applied[i] && delivery_is_final(turn->settlements[from + i].status)) turn->open_change--;
+    }
+    turn->settlement_written = turn->settlement_count;
+    metrics_hop(turn->loop->metrics, "store_settle", count);
+    return ERR_NONE;
+}
+
+void turn_release_finished(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    for (size_t i = 0; i < loop->finished_count; i++) {
+        struct flight *flight = flight_find(loop->flights, loop->finished[i].tag);
+        loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
+        if (!flight) continue;
+        deliver_ended(loop->deliver, flight->desk);
+        flight_release(loop->flights, flight);
+    }
+    loop->finished_count = 0;
+}

@@ -1,0 +1,92 @@
+/* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
+ * read after n. Private to the loop's own files (loop arrivals departures
+ * returns peers quota) and to the handlers of serve. */
+#ifndef ENGINE_TURN_H
+#define ENGINE_TURN_H
+
+#include "base/when.h"
+#include "engine/loop_state.h"
+#include "ingest/intake.h"
+
+struct settled;
+
+/* One request's place in the turn. */
+struct visit {
+    struct request *request;
+    struct reply reply;
+    bool posted; /* POST /v1/events that was taken in: the reply waits for the verdicts */
+    struct intake intake;
+    size_t first_event; /* of its valid items in turn.events */
+    struct str request_id;
+};
+
+struct turn {
+    struct loop *loop;
+    struct arena *arena;
+    int64_t now_us, wall_us;
+    struct visit *visits;
+    size_t visit_count;
+    struct event *events;
+    struct append_result *verdicts;
+    size_t event_count, event_room;
+    /* route and plan */
+    struct event *due;
+    size_t due_count;
+    struct plan *plans;
+    struct delivery *planned;
+    size_t planned_count;
+    struct quota_take *takes; /* from shared limits, by the limit's name */
+    size_t take_count;
+    struct departure *leaving;
+    size_t leaving_count, leaving_room;
+    /* settlements of this turn, in the order made */
+    struct settlement *settlements;
+    struct settle_note *notes; /* what memory learns from each when it was applied */
+    size_t settlement_count, settlement_written, settlement_room;
+    struct routed *routed;
+    size_t routed_count;
+    bool recovered;      /* no lease of the past is left */
+    int64_t open_change; /* deliveries made minus deliveries that became final */
+};
+
+/* A slot taken by this turn. flight NULL: its request could not be built, the slot is given back after the commit. */
+struct departure {
+    struct flight *flight;
+    size_t desk;
+};
+
+/* What memory learns from a settlement once it is applied and committed. */
+struct settle_note {
+    size_t desk;
+    enum outcome_class class;
+    bool attempted, applied;
+    int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
+};
+
+/* arrivals.c: serve, intake, append, route, plan */
+MUST_USE enum err turn_serve(struct turn *turn);
+MUST_USE enum err turn_append(struct turn *turn);
+MUST_USE enum err turn_route(struct turn *turn);
+void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
+void turn_reply(struct turn *turn);
+void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
+/* departures.c: budget, claim, request, start */
+bool turn_routes(const struct loop *loop); /* by its role */
+bool turn_delivers(const struct loop *loop);
+bool turn_is_limited(const struct loop *loop, size_t desk);
+MUST_USE enum err turn_claim(struct turn *turn);
+MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
+void turn_start(struct turn *turn);
+void turn_drop_leaving(struct turn *turn);
+/* A destination's lease: longer than any call of its may take. */
+int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings);
+/* returns.c: outcomes, settle */
+MUST_USE enum err turn_settle_finished(struct turn *turn);
+MUST_USE enum err turn_settle_past(struct turn *turn);
+void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
+                     const struct settled *settled);
+/* Writes the settlements made so far and not yet written. */
+MUST_USE enum err turn_store_settlements(struct turn *turn);
+void turn_release_finished(struct turn *turn);
+
+#endif

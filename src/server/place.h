@@ -1,0 +1,35 @@
+/* server/place.h - where the store is and how it is opened there: a file of SQLite's,
+ * or a database on a PostgreSQL server. Used by the server, and by commands
+ * that open the store themselves. */
+#ifndef SERVER_PLACE_H
+#define SERVER_PLACE_H
+
+#include "model/settings.h"
+#include "world.h"
+
+struct place {
+    struct str store; /* a path or a PostgreSQL address: DB_DSN, else the configuration */
+    struct str listen_dsn, read_dsn;
+    struct str socket; /* where the CLI finds the server */
+};
+
+/* file: the configuration's; the socket of a server on PostgreSQL is beside it. */
+struct place place_of(const struct settings *settings, struct str file, struct arena *arena);
+/* A file, whatever the configuration and the environment say. */
+struct place place_at(struct str path, struct arena *arena);
+bool place_is_shared(const struct place *place);
+/* For people: without user and password. */
+struct str place_name(const struct place *place, struct arena *arena);
+
+struct place_options {
+    bool read_only;                /* changes nothing */
+    bool copy;                     /* the replica of PostgreSQL; connects when it is first asked */
+    struct str token;              /* this process's */
+    void (*wake)(void *wake_self); /* on PostgreSQL: there is news. NULL = nobody listens */
+    void *wake_self;
+};
+/* Makes the folder of a file that is to be made. CONFIG, IO, STORE_*: a sentence in *ret_problem. */
+MUST_USE enum err place_open(const struct place *place, const struct place_options *options, struct arena *arena,
+                             struct sql_driver *ret_driver, struct str *ret_problem);
+
+#endif

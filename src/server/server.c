@@ -1,0 +1,254 @@
+#include "server/server.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/when.h"
+#include "http/client.h"
+#include "http/listener.h"
+#include "sandbox/sandbox.h"
+#include "server/server_private.h"
+
+#define SLOTS             1024            /* sends in flight in all */
+#define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
+#define PUBLISH_US        US_PER_S
+#define SETTLE_DOWN_US    (60 * US_PER_S) /* the seed's gauges look back one minute */
+#define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
+#define CONNECTIONS_KEPT  256
+
+/* ---- open ---- */
+
+static enum err open_listener(struct server *server, struct arena *arena, struct str *ret_problem) {
+    const struct server_settings *settings = &server->setup->settings->server;
+    struct listener_options options = {.host = settings->listen_host,
+                                       .port = settings->listen_port,
+                                       .socket_path = server->place.socket,
+                                       .max_body_bytes = settings->max_body_bytes,
+                                       .max_header_bytes = 16384,
+                                       .header_timeout_us = settings->header_timeout_us,
+                                       .body_timeout_us = settings->body_timeout_us,
+                                       .idle_timeout_us = settings->idle_timeout_us,
+                                       .stall_us = STALL_US,
+                                       .connections = settings->connections,
+                                       .connections_per_address = settings->connections_per_address,
+                                       .queue_max = 4096};
+    if (server->options.listen.n) {
+        size_t colon = server->options.listen.n;
+        while (colon > 0 && server->options.listen.p[colon - 1] != ':') colon--;
+        uint64_t port;
+        if (colon == 0 || !str_to_u64(str_sub(server->options.listen, colon, SIZE_MAX), &port) || port > 65535) {
+            *ret_problem = STR("--listen takes host:port, as 127.0.0.1:8120");
+            return ERR_CONFIG;
+        }
+        options.host = str_sub(server->options.listen, 0, colon - 1);
+        if (str_starts(options.host, STR("[")) && str_ends(options.host, STR("]")))
+            options.host = str_sub(options.host, 1, options.host.n - 2);
+        options.port = (uint16_t)port;
+    }
+    server->listen_host = options.host;
+    return listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem);
+}
+
+enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
+                             struct str *ret_problem) {
+    const struct sandbox_options options = {
+        .executable = STR("/proc/self/exe"), .deadline_us = 250 * US_PER_MS, .memory_bytes = 256 << 20};
+    *ret_sandbox = NULL;
+    if (setup->program.n == 0) return ERR_NONE;
+    enum err err = sandbox_open(&options, setup->program, arena, ret_sandbox, ret_problem);
+    if (err != ERR_JQ_COMPILE) return err;
+    struct findings findings = {.arena = arena};
+    setup_blame(setup, &findings);
+    if (findings.errors) *ret_problem = findings_text(arena, &findings);
+    return ERR_CONFIG;
+}
+
+/* By address, not by how it is written: 127.example.com is a name like any other. */
+static bool is_exposed(struct str host, struct arena *arena) {
+    struct in_addr v4;
+    struct in6_addr v6;
+    const char *text = str_dup(arena, host).p;
+    if (str_eq(host, STR("localhost"))) return false;
+    if (inet_pton(AF_INET, text, &v4) == 1) return ntohl(v4.s_addr) >> 24 != 127;
+    return inet_pton(AF_INET6, text, &v6) != 1 || !IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* Keys are a must where others can reach the door. */
+static enum err check_exposure(struct server *server, struct arena *arena, struct str *ret_problem) {
+    struct str host = server->listen_host;
+    server->exposed = is_exposed(host, arena);
+    if (!server->exposed) return ERR_NONE;
+    struct api_key *keys;
+    size_t count, valid = 0;
+    TRY(store_begin(server->store));
+    enum err err = store_key_list(server->store, arena, &keys, &count);
+    store_rollback(server->store);
+    TRY(err);
+    for (size_t i = 0; i < count; i++) valid += keys[i].revoked_us == 0;
+    if (valid) return ERR_NONE;
+    *ret_problem = str_fmt(arena,
+                           "server.listen is %.*s, which others can reach, and there is no API key: run `drumbeat keys "
+                           "create --role ingest` first, or listen on 127.0.0.1",
+                           STR_ARG(host));
+    return ERR_CONFIG;
+}
+
+static enum err open_loop(struct server *server, struct str *ret_problem) {
+    uint64_t seed;
+    hash_random(&seed, sizeof seed);
+    const struct loop_options options = {.clock = server->clock,
+                                         .inlet = listener_inlet(server->listener),
+                                         .transport = client_transport(server->client),
+                                         .store = server->store,
+                                         .copy = server->copy,
+                                         .log = &server->options.log,
+                                         .instance = server->token,
+                                         .seed = seed,
+                                         .slots = SLOTS,
+                                         .role = server->role,
+                                         .share = server->share,
+                                         .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
+                                         .exclusive = !server->driver.shared,
+                                         .exposed = server->exposed,
+                                         .hold = server->options.hold,
+                                         .reload = server->options.config_text.p ? NULL : server_reload,
+                                         .reload_self = server,
+                                         .version = STR(DRUMBEAT_VERSION),
+                                         .store_text = server->store_name};
+    return loop_open(&options, server->setup, &server->evaluator, &server->loop, ret_problem);
+}
+
+static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {
+    TRY(server_load(server, arena, &server->setup, ret_problem));
+    TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
+    if (server->sandbox) server->evaluator = sandbox_evaluator(server->sandbox);
+    TRY(server_open_store(server, arena, ret_problem));
+    TRY(server_open_share(server, arena, ret_problem));
+    TRY(open_listener(server, arena, ret_problem));
+    TRY(check_exposure(server, arena, ret_problem));
+    const struct client_options client = {.user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
+                                          .ca_file = str_from(getenv("SSL_CERT_FILE")),
+                                          .connections_max = CONNECTIONS_KEPT};
+    TRY(client_open(&client, &server->clock, server->wake, &server->client));
+    return open_loop(server, ret_problem);
+}
+
+enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
+                     struct str *ret_problem) {
+    struct server *server = calloc(1, sizeof *server);
+    assert(server);
+    server->options = *options;
+    server->wake = wake_new();
+    server->clock = wake_clock(server->wake);
+    int64_t began_us = server->clock.now_us(server->clock.self);
+    *ret_problem = STR("");
+    enum err err = open_parts(server, arena, ret_problem);
+    if (err) {
+        if (!ret_problem->n) *ret_problem = str_from(err_text(err));
+        *ret_problem = str_dup(arena, *ret_problem);
+        server_close(server);
+        return err;
+    }
+    if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
+    server_publish(server, true);
+    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
+    *ret_server = server;
+    return ERR_NONE;
+}
+
+/* ---- run ---- */
+
+uint16_t server_port(const struct server *server) {
+    return listener_port(server->listener);
+}
+
+struct loop *server_loop(struct server *server) {
+    return server->loop;
+}
+
+/* The texts that the listener's own thread answers: at most one a second while busy, once more when a minute is over.
+ */
+void server_publish(struct server *server, bool at_once) {
+    int64_t now_us = server->clock.now_us(server->clock.self);
+    if (!at_once && now_us < server->publish_us) return;
+    struct arena arena = ARENA_EMPTY;
+    struct loop_view view = loop_view(server->loop);
+    bool ready = view.ready && !view.stopping;
+    struct str body = ready ? STR("{\"ready\":true}\n")
+                            : str_fmt(&arena, "{\"ready\":false,\"code\":\"%s\"}\n",
+                                      err_code(view.stopping ? ERR_STOPPING : view.trouble));
+    listener_publish(server->listener, STR("/healthz"), 200, STR("application/json"), STR("{\"alive\":true}\n"));
+    listener_publish(server->listener, STR("/readyz"), ready ? 200 : 503, STR("application/json"), body);
+    listener_publish(server->listener, STR("/metrics"), 200, STR("text/plain; version=0.0.4"),
+                     loop_metrics(server->loop, &arena));
+    arena_free(&arena);
+    /* Busy: again in a second. Just gone quiet: once more when a minute is over. Quiet since: not before the next turn.
+     */
+    server->publish_us = server->was_busy   ? now_us + PUBLISH_US
+                         : server->settling ? now_us + SETTLE_DOWN_US
+                                            : WHEN_NEVER;
+    server->settling = server->was_busy;
+    server->was_busy = false;
+}
+
+/* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
+static bool stop_is_complete(struct server *server) {
+    const struct signals *signals = server->options.signals;
+    int64_t now_us = server->clock.now_us(server->clock.self);
+    if (!signals || !signals->stop) return false;
+    if (!server->stop_by_us) {
+        server->stop_by_us = now_us + server->setup->settings->server.stop_timeout_us;
+        listener_quiesce(server->listener);
+        loop_stop(server->loop);
+        server_publish(server, true);
+    }
+    if (!server->cancelled && (signals->stop > 1 || now_us >= server->stop_by_us)) {
+        server->cancelled = true;
+        server->stop_by_us = now_us + STOP_CANCELLED_US;
+        loop_cancel(server->loop);
+    }
+    bool stuck = server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: its leases will tell */
+    return stuck || loop_in_flight(server->loop) == 0;
+}
+
+enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
+    struct signals *signals = server->options.signals;
+    if (signals && signals->reload) {
+        signals->reload = 0;
+        server_reload_by_signal(server);
+    }
+    TRY(loop_turn(server->loop));
+    TRY(server_swap(server));
+    if (loop_turns(server->loop) != server->turns) {
+        server->turns = loop_turns(server->loop);
+        server->was_busy = true;
+        if (server->publish_us > PUBLISH_US + server->clock.now_us(server->clock.self)) server->publish_us = 0;
+    }
+    *ret_done = stop_is_complete(server);
+    if (*ret_done) return ERR_NONE;
+    server_publish(server, false);
+    int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
+    if (server->publish_us < until_us) until_us = server->publish_us;
+    if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;
+    loop_wait(server->loop, until_us);
+    return ERR_NONE;
+}
+
+void server_close(struct server *server) {
+    if (server->options.signals) server->options.signals->wake_fd = -1;
+    if (server->listener) listener_close(server->listener);
+    if (server->loop) loop_release(server->loop);
+    if (server->client) client_close(server->client);
+    if (server->store && server->loop) loop_leave(server->loop);
+    if (server->store && server->loop) (void)!!store_tidy(server->store, true);
+    if (server->loop) loop_close(server->loop);
+    server_close_store(server);
+    if (server->sandbox) sandbox_close(server->sandbox);
+    server_forget_setups(server);
+    setup_free(server->setup);
+    wake_free(server->wake);
+    arena_free(&server->arena);
+    free(server);
+}

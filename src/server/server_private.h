@@ -1,0 +1,76 @@
+/* server/server_private.h - what server.c and server_setup.c share. */
+#ifndef SERVER_SERVER_PRIVATE_H
+#define SERVER_SERVER_PRIVATE_H
+
+#include "http/wake.h"
+#include "os/file.h"
+#include "server/place.h"
+#include "server/server.h"
+#include "store/admin.h"
+
+struct client;
+struct listener;
+struct sandbox;
+
+#define RETIRED_MAX 8
+
+/* A setup that is no longer in force but whose sends still fly. */
+struct retired {
+    struct setup *setup;
+    struct sandbox *sandbox;
+};
+
+struct server {
+    struct server_options options;
+    struct arena arena;
+    struct wake *wake;
+    struct clock clock;
+    struct setup *setup;
+    struct sandbox *sandbox;
+    struct evaluator evaluator;
+    struct sql_driver driver;
+    bool driver_open;
+    struct place place;
+    struct str token; /* this process's, new at each start */
+    struct str store_name, listen_host;
+    enum loop_role role;
+    bool exposed; /* others than this machine can reach it */
+    struct store *store;
+    struct sql_driver copy_driver;
+    struct store *copy;  /* a replica, for lists; NULL = none */
+    struct share *share; /* limits in Redis; NULL = none */
+    struct listener *listener;
+    struct client *client;
+    struct loop *loop;
+    /* the next setup, put in force between turns */
+    struct setup *staged;
+    struct sandbox *staged_sandbox;
+    struct retired retired[RETIRED_MAX];
+    size_t retired_count;
+    /* publishing */
+    int64_t publish_us;
+    uint64_t turns;
+    bool was_busy, settling;
+    /* stopping */
+    int64_t stop_by_us;
+    bool cancelled;
+};
+
+/* server_setup.c */
+MUST_USE enum err server_load(struct server *server, struct arena *arena, struct setup **ret_setup,
+                              struct str *ret_problem);
+bool server_reload(void *self, bool dry, struct arena *arena, struct str *ret_json);
+void server_reload_by_signal(struct server *server);
+MUST_USE enum err server_swap(struct server *server);
+void server_forget_setups(struct server *server);
+void server_banner(struct server *server, int64_t took_us);
+/* server_store.c */
+MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
+MUST_USE enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem);
+void server_close_store(struct server *server);
+/* server.c */
+MUST_USE enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
+                                      struct str *ret_problem);
+void server_publish(struct server *server, bool at_once);
+
+#endif

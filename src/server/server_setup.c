@@ -1,0 +1,159 @@
+/* server/server_setup.c - configurations of a running server: read, staged, put in
+ * force between turns, forgotten when their last send has come back. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/when.h"
+#include "config/secret.h"
+#include "http/listener.h"
+#include "sandbox/sandbox.h"
+#include "server/server_private.h"
+
+static enum err read_config(struct server *server, struct arena *arena, struct setup_input *input,
+                            struct str *ret_problem) {
+    *input = (struct setup_input){.file = server->options.config_file,
+                                  .text = server->options.config_text,
+                                  .connector_text = server->options.connector_text};
+    struct str folder = file_folder(input->file, arena);
+    input->connectors_folder = str_fmt(arena, "%.*s/connectors", STR_ARG(folder));
+    struct secret_source *secrets = arena_new(arena, struct secret_source);
+    *secrets = server->options.secrets ? *server->options.secrets : secret_source_real(arena, folder);
+    input->secrets = secrets;
+    if (input->text.p) return ERR_NONE;
+    return file_read(input->file, CONFIG_TEXT_MAX, arena, &input->text, ret_problem);
+}
+
+enum err server_load(struct server *server, struct arena *arena, struct setup **ret_setup, struct str *ret_problem) {
+    struct setup_input input;
+    struct findings findings = {.arena = arena};
+    TRY(read_config(server, arena, &input, ret_problem));
+    struct setup *setup = setup_load(&input, &findings);
+    if (!setup) {
+        *ret_problem = findings_text(arena, &findings);
+        return ERR_CONFIG;
+    }
+    *ret_setup = setup;
+    return ERR_NONE;
+}
+
+static bool say(struct arena *arena, struct str problem, struct str *ret_json) {
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, STR("{\"valid\":false,\"problem\":"));
+    json_quote(&buf, problem);
+    buf_byte(&buf, '}');
+    *ret_json = buf_str(&buf);
+    return false;
+}
+
+static struct str changes_json(struct arena *arena, const struct change *change, bool dry) {
+    struct buf buf = {.arena = arena};
+    buf_fmt(&buf, "{\"valid\":true,\"applied\":%s,\"changes\":[", dry ? "false" : "true");
+    for (const char *comma = ""; change; change = change->next, comma = ",") {
+        buf_fmt(&buf, "%s{\"text\":", comma);
+        json_quote(&buf, change->text);
+        buf_fmt(&buf, ",\"needs_restart\":%s}", change->needs_restart ? "true" : "false");
+    }
+    buf_add(&buf, STR("]}"));
+    return buf_str(&buf);
+}
+
+static void drop_staged(struct server *server) {
+    if (server->staged_sandbox) sandbox_close(server->staged_sandbox);
+    setup_free(server->staged);
+    server->staged = NULL;
+    server->staged_sandbox = NULL;
+}
+
+bool server_reload(void *self, bool dry, struct arena *arena, struct str *ret_json) {
+    struct server *server = self;
+    struct setup *setup = NULL;
+    struct sandbox *sandbox = NULL;
+    struct str problem = STR("");
+    if (server->retired_count == RETIRED_MAX)
+        return say(arena, STR("sends of earlier configurations are still on their way: try again soon"), ret_json);
+    enum err err = server_load(server, arena, &setup, &problem);
+    if (!err) err = server_start_engine(setup, arena, &sandbox, &problem);
+    if (err) {
+        setup_free(setup);
+        if (!dry) loop_config_failed(server->loop, true);
+        return say(arena, problem, ret_json);
+    }
+    *ret_json = changes_json(arena, config_diff(arena, server->setup->settings, setup->settings), dry);
+    drop_staged(server);
+    server->staged = setup;
+    server->staged_sandbox = sandbox;
+    if (dry) drop_staged(server);
+    return true;
+}
+
+void server_reload_by_signal(struct server *server) {
+    struct arena arena = ARENA_EMPTY;
+    struct str answer;
+    int64_t wall_us = server->clock.wall_us(server->clock.self);
+    if (server->options.config_text.p) return;
+    bool valid = server_reload(server, false, &arena, &answer);
+    log_event(&server->options.log, valid ? LOG_INFO : LOG_ERROR, wall_us, valid ? "config_reloaded" : "config_refused",
+              LOG_TEXT("answer", answer));
+    arena_free(&arena);
+}
+
+static void forget_unused(struct server *server) {
+    size_t kept = 0;
+    for (size_t i = 0; i < server->retired_count; i++) {
+        struct retired *retired = &server->retired[i];
+        if (loop_setup_in_use(server->loop, retired->setup)) {
+            server->retired[kept++] = *retired;
+            continue;
+        }
+        if (retired->sandbox) sandbox_close(retired->sandbox);
+        setup_free(retired->setup);
+    }
+    server->retired_count = kept;
+}
+
+enum err server_swap(struct server *server) {
+    if (server->retired_count) forget_unused(server);
+    if (!server->staged) return ERR_NONE;
+    server->retired[server->retired_count++] = (struct retired){server->setup, server->sandbox};
+    server->setup = server->staged;
+    server->sandbox = server->staged_sandbox;
+    server->staged = NULL;
+    server->staged_sandbox = NULL;
+    server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
+    loop_config_failed(server->loop, false);
+    return loop_apply(server->loop, server->setup, &server->evaluator);
+}
+
+void server_forget_setups(struct server *server) {
+    drop_staged(server);
+    for (size_t i = 0; i < server->retired_count; i++) {
+        if (server->retired[i].sandbox) sandbox_close(server->retired[i].sandbox);
+        setup_free(server->retired[i].setup);
+    }
+    server->retired_count = 0;
+}
+
+void server_banner(struct server *server, int64_t took_us) {
+    const struct settings *settings = server->setup->settings;
+    struct loop_view view = loop_view(server->loop);
+    unsigned port = listener_port(server->listener);
+    if (!server->options.banner) {
+        log_event(&server->options.log, LOG_INFO, server->clock.wall_us(server->clock.self), "ready",
+                  LOG_TEXT("version", STR(DRUMBEAT_VERSION)), LOG_TEXT("listen", server->listen_host),
+                  LOG_NUMBER("port", port), LOG_TEXT("store", server->store_name),
+                  LOG_NUMBER("waiting", view.open_deliveries), LOG_NUMBER("ready_ms", took_us / US_PER_MS));
+        return;
+    }
+    fprintf(stderr, "drumbeat " DRUMBEAT_VERSION "   config %.*s  (%zu destinations, %zu routes)\n",
+            STR_ARG(settings->file), settings->destination_count, settings->route_count);
+    fprintf(stderr, "  Ready in %lld ms\n", (long long)(took_us / US_PER_MS));
+    fprintf(stderr, "  Events    http://%.*s:%u/v1/events\n", STR_ARG(server->listen_host), port);
+    fprintf(stderr, "  Store     %.*s  %s\n", STR_ARG(server->store_name),
+            server->driver.shared ? "PostgreSQL" : "SQLite, durable (fsync on every commit)");
+    if (server->driver.shared) fprintf(stderr, "  Role      %.*s\n", STR_ARG(loop_role_text(server->role)));
+    fprintf(stderr, "  Metrics   http://%.*s:%u/metrics  ·  Health /healthz /readyz\n", STR_ARG(server->listen_host),
+            port);
+    fprintf(stderr, "  Waiting   %lld deliveries%s\n", (long long)view.open_deliveries,
+            server->options.hold ? "  ·  held: nothing is delivered" : "");
+}

@@ -1,0 +1,107 @@
+#include "server/setup.h"
+
+#include <stdlib.h>
+
+#include "base/assets.h"
+#include "os/file.h"
+
+#define CONNECTOR_TEXT_MAX ((size_t)262144)
+
+static void add_builtin(struct connectors *connectors, struct arena *arena, struct findings *findings) {
+    for (size_t i = 0; i < builtin_connector_count; i++) {
+        const struct builtin_connector *builtin = &builtin_connectors[i];
+        struct str text = {builtin->start, (size_t)(builtin->end - builtin->start)};
+        struct str file = str_fmt(arena, "connectors/%s.yaml", builtin->name);
+        const struct tree *document = config_parse(arena, file, text, findings);
+        if (document) connectors_add(connectors, document, findings);
+    }
+}
+
+static void add_own(struct connectors *connectors, struct str folder, struct arena *arena, struct findings *findings) {
+    struct str *names;
+    size_t count = folder.n ? file_list(folder, STR(".yaml"), arena, &names) : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct str path = str_fmt(arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names[i])), text, problem;
+        if (file_read(path, CONNECTOR_TEXT_MAX, arena, &text, &problem)) {
+            finding_add(findings, path, (struct tree_mark){1, 1}, "E0201", "%.*s", STR_ARG(problem));
+            continue;
+        }
+        const struct tree *document = config_parse(arena, path, text, findings);
+        if (document) connectors_add(connectors, document, findings);
+    }
+}
+
+static struct connectors *load_connectors(struct arena *arena, struct jq_source *source, struct str folder,
+                                          struct findings *findings) {
+    struct connectors *connectors = connectors_new(arena, source);
+    add_builtin(connectors, arena, findings);
+    add_own(connectors, folder, arena, findings);
+    return connectors;
+}
+
+const struct catalog *setup_catalog(struct arena *arena, struct str connectors_folder, struct findings *findings) {
+    struct jq_source *source = arena_new(arena, struct jq_source);
+    source->arena = arena;
+    return connectors_catalog(load_connectors(arena, source, connectors_folder, findings));
+}
+
+/* Deliveries are joined where a route asks for it and the connector can. */
+static void join_batches(struct settings *settings) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].step_count; j++) {
+            const struct route_step *step = &settings->routes[i].steps[j];
+            struct destination_settings *destination = &settings->destinations[step->destination];
+            for (size_t k = 0; k < destination->action_count; k++) {
+                struct action_traits *action = &destination->actions[k];
+                if (!str_eq(action->name, step->action)) continue;
+                int32_t joined = step->batch_max < action->batch_max ? step->batch_max : action->batch_max;
+                if (joined > action->batch_joined) action->batch_joined = joined;
+            }
+        }
+}
+
+static bool fill(struct setup *setup, const struct setup_input *input, struct findings *findings) {
+    struct arena *arena = &setup->arena;
+    struct str file = str_dup(arena, input->file);
+    setup->text = str_dup(arena, input->text);
+    setup->source.arena = arena;
+    setup->connectors = load_connectors(arena, &setup->source, input->connectors_folder, findings);
+    if (input->connector_text.n) {
+        struct str text = str_dup(arena, input->connector_text);
+        const struct tree *document = config_parse(arena, STR("connector"), text, findings);
+        if (document) connectors_add(setup->connectors, document, findings);
+    }
+    const struct tree *tree = config_parse(arena, file, setup->text, findings);
+    if (!tree) return false;
+    setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);
+    if (findings->errors) { /* nothing will run, but every mistake is to be named, jq's too */
+        if (!routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes))
+            routes_blame(setup->routes, findings);
+        return false;
+    }
+    connectors_bind(setup->connectors, setup->settings, findings);
+    join_batches(setup->settings);
+    if (routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes)) return false;
+    if (setup->source.count > 0) setup->program = jq_program(&setup->source, arena);
+    return findings->errors == 0;
+}
+
+struct setup *setup_load(const struct setup_input *input, struct findings *findings) {
+    struct setup *setup = calloc(1, sizeof *setup);
+    if (!setup) abort();
+    if (fill(setup, input, findings)) return setup;
+    setup_free(setup);
+    return NULL;
+}
+
+void setup_blame(const struct setup *setup, struct findings *findings) {
+    routes_blame(setup->routes, findings);
+    connectors_blame(setup->connectors, findings);
+}
+
+void setup_free(struct setup *setup) {
+    if (!setup) return;
+    struct arena arena = setup->arena;
+    free(setup);
+    arena_free(&arena);
+}

@@ -1,0 +1,117 @@
+/* test/unit/engine/house_start.h - a house is opened, changed, left. */
+#ifndef ENGINE_HOUSE_START_H
+#define ENGINE_HOUSE_START_H
+
+#include "house_seams.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/sqlite.h"
+
+static inline bool find_secret(void *self, struct str name, struct arena *arena, struct str *ret_value,
+                               struct str *ret_note) {
+    (void)self;
+    *ret_value = str_fmt(arena, "secret-%.*s", STR_ARG(name));
+    *ret_note = STR("");
+    return true;
+}
+
+static inline void load(struct house *house, const char *config) {
+    const struct secret_source secrets = {find_secret, NULL};
+    struct findings findings = {.arena = &house->arena};
+    const struct setup_input input = {.file = STR("test.yaml"), .text = str_from(config), .secrets = &secrets};
+    struct str problem = STR_NONE;
+    house->setup = setup_load(&input, &findings);
+    if (!house->setup) fail_msg("%.*s", STR_ARG(findings_text(&house->arena, &findings)));
+    house->jq = NULL;
+    house->evaluator = (struct evaluator){0};
+    if (!house->setup->program.n) return;
+    OK(jq_open(house->setup->program, &house->jq, &house->arena, &problem));
+    house->evaluator = (struct evaluator){run_calls, house->jq};
+}
+
+static inline void start(struct house *house) {
+    static const struct log silent = {.fd = -1, .level = LOG_ERROR};
+    struct str problem = STR_NONE;
+    const struct sqlite_options sqlite = {.path = str_fmt(&house->arena, "%s/s.db", house->folder)};
+    OK(sqlite_open(&sqlite, &house->arena, &house->real, &problem));
+    house->driver = (struct sql_driver){.begin = begin_turn,
+                                        .run = run_batch,
+                                        .commit = commit_turn,
+                                        .rollback = roll_back,
+                                        .script = run_script,
+                                        .tidy = tidy_up,
+                                        .trouble = trouble,
+                                        .self = house};
+    OK(store_open(&house->driver, house->wall_us, &house->arena, &house->store, &problem));
+    const struct loop_options options = {
+        .clock = {read_wall, read_now, note_wait, house},
+        .inlet = {collect_requests, take_reply, house},
+        .transport = {start_call, collect_done, release_done, cancel_call, house},
+        .store = house->store,
+        .log = &silent,
+        .instance = str_fmt(&house->arena, "start-%d", ++house->starts),
+        .seed = 1,
+        .slots = 16,
+        .exclusive = true,
+        .exposed = house->exposed,
+        .version = STR("test"),
+        .store_text = STR("s.db"),
+    };
+    OK(loop_open(&options, house->setup, &house->evaluator, &house->loop, &problem));
+}
+
+static inline void stop(struct house *house) {
+    if (!house->loop) return;
+    loop_close(house->loop);
+    store_close(house->store);
+    house->real.close(house->real.self);
+    house->loop = NULL;
+}
+
+static inline int house_setup(void **state) {
+    struct house *house = calloc(1, sizeof *house);
+    house->now_us = house->wall_us = T0;
+    snprintf(house->folder, sizeof house->folder, "%s/drumbeat-house-XXXXXX", P_tmpdir);
+    assert_non_null(mkdtemp(house->folder));
+    *state = house;
+    return 0;
+}
+
+static inline int house_teardown(void **state) {
+    struct house *house = *state;
+    stop(house);
+    setup_free(house->setup);
+    setup_free(house->old_setup);
+    jq_close(house->jq);
+    jq_close(house->old_jq);
+    DIR *folder = opendir(house->folder);
+    for (struct dirent *entry; (entry = readdir(folder));) unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    rmdir(house->folder);
+    arena_free(&house->arena);
+    free(house);
+    return 0;
+}
+
+static inline void house_open(struct house *house, const char *config) {
+    load(house, config);
+    start(house);
+    OK(loop_turn(house->loop)); /* the past is settled */
+    OK(loop_turn(house->loop)); /* the first chores are done */
+}
+
+/* A reload. */
+static inline void house_configure(struct house *house, const char *config) {
+    assert_null(house->old_setup);
+    house->old_setup = house->setup;
+    house->old_jq = house->jq;
+    load(house, config);
+    OK(loop_apply(house->loop, house->setup, &house->evaluator));
+}
+
+#endif
