@@ -74,7 +74,8 @@ bool plant_apply(struct plant *plant, struct str config, struct str connector) {
     plant->old_setup = plant->setup; /* what flies still points at it */
     plant->setup = setup;
     if (!start_engine(plant)) return false;
-    return !plant->loop || !loop_apply(plant->loop, setup, &plant->evaluator);
+    return !plant->loop ||
+           !loop_apply(plant->loop, (struct in_force){setup->settings, setup->routes, &plant->evaluator});
 }
 
 static enum err open_all(struct plant *plant) {
@@ -97,7 +98,8 @@ static enum err open_all(struct plant *plant) {
                                          .exclusive = true,
                                          .version = STR("simulated"),
                                          .store_text = STR("simulated")};
-    return loop_open(&options, plant->setup, &plant->evaluator, &plant->loop, &plant->problem);
+    return loop_open(&options, (struct in_force){plant->setup->settings, plant->setup->routes, &plant->evaluator},
+                     &plant->loop, &plant->problem);
 }
 
 static void drop_all(struct plant *plant) {

@@ -3,6 +3,7 @@
 #ifndef SIM_PLANT_H
 #define SIM_PLANT_H
 
+#include "server/setup.h"
 #include "sim/world.h"
 
 /* A configuration with its engine, read once and run many times. Zeros = none yet. */

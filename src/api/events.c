@@ -4,7 +4,7 @@
 /* Takes the request in; the reply is made after the verdicts (arrivals.c). */
 enum err api_events_post(struct call *call) {
     struct loop *loop = call->turn->loop;
-    const struct settings *settings = loop->in_force.setup->settings;
+    const struct settings *settings = loop->in_force.settings;
     if (loop->stopping) return serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
     if (loop->options.role == LOOP_WORKER)
         return serve_problem(call, ERR_NOT_HERE,

@@ -60,7 +60,7 @@ static enum err encode_company(struct call *call, struct buf *buf) {
 
 enum err api_status(struct call *call) {
     struct loop *loop = call->turn->loop;
-    const struct settings *settings = loop->in_force.setup->settings;
+    const struct settings *settings = loop->in_force.settings;
     struct destination_counts *counts;
     size_t count;
     int64_t oldest_us;
@@ -86,11 +86,11 @@ enum err api_status(struct call *call) {
 }
 
 enum err api_routes_list(struct call *call) {
-    const struct setup *setup = call->turn->loop->in_force.setup;
+    const struct in_force *in_force = &call->turn->loop->in_force;
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
-    for (size_t i = 0; i < setup->settings->route_count; i++) {
-        const struct route_settings *route = &setup->settings->routes[i];
+    for (size_t i = 0; i < in_force->settings->route_count; i++) {
+        const struct route_settings *route = &in_force->settings->routes[i];
         buf_add(&buf, i ? STR(",{\"name\":") : STR("{\"name\":"));
         json_quote(&buf, route->name);
         buf_add(&buf, STR(",\"from\":["));
@@ -104,12 +104,12 @@ enum err api_routes_list(struct call *call) {
         buf_add(&buf, STR(",\"to\":["));
         for (size_t j = 0; j < route->step_count; j++) {
             const struct route_step *step = &route->steps[j];
-            struct str name = setup->settings->destinations[step->destination].name;
+            struct str name = in_force->settings->destinations[step->destination].name;
             if (j) buf_byte(&buf, ',');
             json_quote(&buf,
                        step->action.n ? str_fmt(call->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(step->action)) : name);
         }
-        buf_fmt(&buf, "],\"quarantined\":%s}", routes_is_quarantined(setup->routes, route->name) ? "true" : "false");
+        buf_fmt(&buf, "],\"quarantined\":%s}", routes_is_quarantined(in_force->routes, route->name) ? "true" : "false");
     }
     return reply_list(call, &buf, 0);
 }

@@ -64,7 +64,7 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
     if (!*ret_ours) {
         loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
-        loop->peers.patient_us = turn->now_us + ROUTE_BUSY_US;
+        loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
         return ERR_NONE;
     }
     return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
@@ -75,7 +75,7 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
  * fresh ones take their place behind what is stored. */
 static enum err gather_due(struct turn *turn) {
     struct loop *loop = turn->loop;
-    bool in_line = turn->event_count && !loop->options.exclusive && keeps_orders(loop->in_force.setup->settings);
+    bool in_line = turn->event_count && !loop->options.exclusive && keeps_orders(loop->in_force.settings);
     bool ours = false;
     if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
     if (ours || in_line) return ERR_NONE;
@@ -131,18 +131,18 @@ static struct routed routed_of(const struct event *event, const struct plan *pla
 
 static enum err store_runaway(struct turn *turn, const struct plan *plan) {
     struct loop *loop = turn->loop;
-    const struct routes *routes = loop->in_force.setup->routes;
+    const struct routes *routes = loop->in_force.routes;
     struct quarantine row = {.route = plan->runaway_route,
                              .program_hash =
                                  routes_program_hash(routes, plan->runaway_route, loop->hasher, turn->arena),
                              .reason = plan->error,
                              .at_us = turn->wall_us};
-    loop->peers.tell |= SQL_NEWS_STATE;
+    loop->company.tell |= SQL_NEWS_STATE;
     return store_quarantine(loop->options.store, &row, 1);
 }
 
 void turn_quarantine(struct turn *turn) {
-    struct routes *routes = turn->loop->in_force.setup->routes;
+    struct routes *routes = turn->loop->in_force.routes;
     for (size_t i = 0; i < turn->due_count; i++) {
         const struct plan *plan = &turn->plans[i];
         if (!plan->runaway_route.n || routes_is_quarantined(routes, plan->runaway_route)) continue;
@@ -194,7 +194,7 @@ enum err turn_route(struct turn *turn) {
     TRY(gather_due(turn));
     if (turn->due_count) {
         turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
-        route_events(loop->in_force.setup->routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
+        route_events(loop->in_force.routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
                      loop->in_force.evaluator, turn->arena, turn->plans);
         metrics_hop(loop->metrics, "route_event", turn->due_count);
         size_t *desks;

@@ -22,31 +22,31 @@ struct str loop_role_text(enum loop_role role) {
     return str_from(role_texts[role]);
 }
 
-void peers_open(struct loop *loop, int64_t now_us) {
+void company_open(struct loop *loop, int64_t now_us) {
     bool shared = store_is_shared(loop->options.store);
-    loop->peers = (struct peers){.look_us = shared ? now_us : WHEN_NEVER,
-                                 .seen_us = shared ? now_us : WHEN_NEVER,
-                                 .count_us = -COUNT_OLD_US,
-                                 .count = 1};
+    loop->company = (struct company){.look_us = shared ? now_us : WHEN_NEVER,
+                                     .seen_us = shared ? now_us : WHEN_NEVER,
+                                     .count_us = -COUNT_OLD_US,
+                                     .count = 1};
 }
 
 /* While another process routes, it finds the same work. */
 static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
-    const struct peers *peers = &loop->peers;
-    return now_us < peers->patient_us ? peers->news & ~(unsigned)SQL_NEWS_WORK : peers->news;
+    const struct company *company = &loop->company;
+    return now_us < company->patient_us ? company->news & ~(unsigned)SQL_NEWS_WORK : company->news;
 }
 
-bool peers_are_due(struct loop *loop, int64_t now_us) {
-    struct peers *peers = &loop->peers;
-    peers->news |= store_news(loop->options.store);
+bool company_are_due(struct loop *loop, int64_t now_us) {
+    struct company *company = &loop->company;
+    company->news |= store_news(loop->options.store);
     if (!turn_routes(loop)) /* work is nothing to one that only takes events in */
-        peers->news &= ~(unsigned)SQL_NEWS_WORK;
-    return news_to_learn(loop, now_us) || peers->look_us <= now_us;
+        company->news &= ~(unsigned)SQL_NEWS_WORK;
+    return news_to_learn(loop, now_us) || company->look_us <= now_us;
 }
 
-int64_t peers_next(const struct loop *loop) {
-    const struct peers *peers = &loop->peers;
-    return peers->news && peers->patient_us < peers->look_us ? peers->patient_us : peers->look_us;
+int64_t company_next(const struct loop *loop) {
+    const struct company *company = &loop->company;
+    return company->news && company->patient_us < company->look_us ? company->patient_us : company->look_us;
 }
 
 /* ---- learning ---- */
@@ -84,11 +84,11 @@ static enum err learn_desks(struct turn *turn) {
 static enum err learn_state(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(learn_desks(turn));
-    TRY(loop_read_quarantines(loop, loop->in_force.setup, turn->arena));
+    TRY(loop_read_quarantines(loop, loop->in_force.routes, turn->arena));
     return key_ring_load(loop->keys, loop->options.store);
 }
 
-enum err peers_show(struct store *store, enum loop_role role) {
+enum err company_show(struct store *store, enum loop_role role) {
     char host[65] = "";
     gethostname(host, sizeof host - 1);
     return store_seen(store, loop_role_text(role), str_from(host));
@@ -96,46 +96,46 @@ enum err peers_show(struct store *store, enum loop_role role) {
 
 static enum err say_that_we_live(struct turn *turn) {
     struct loop *loop = turn->loop;
-    if (turn->now_us < loop->peers.seen_us) return ERR_NONE;
-    TRY(peers_show(loop->options.store, loop->options.role));
+    if (turn->now_us < loop->company.seen_us) return ERR_NONE;
+    TRY(company_show(loop->options.store, loop->options.role));
     return loop_count_open(loop, turn->arena);
 }
 
-enum err peers_learn(struct turn *turn) {
-    struct peers *peers = &turn->loop->peers;
-    bool look = peers->look_us <= turn->now_us;
+enum err company_learn(struct turn *turn) {
+    struct company *company = &turn->loop->company;
+    bool look = company->look_us <= turn->now_us;
     unsigned news = news_to_learn(turn->loop, turn->now_us);
-    peers->kept = peers->news & ~news;
+    company->kept = company->news & ~news;
     if ((look && turn_routes(turn->loop)) || news & SQL_NEWS_WORK) TRY(learn_work(turn));
     if (look || news & SQL_NEWS_STATE) TRY(learn_state(turn));
     if (look) quota_refresh(turn);
     return look ? say_that_we_live(turn) : ERR_NONE;
 }
 
-void peers_learned(struct turn *turn) {
-    struct peers *peers = &turn->loop->peers;
-    peers->news &= peers->kept;
-    peers->tell = 0;
-    if (peers->look_us > turn->now_us) return;
-    peers->look_us = turn->now_us + LOOK_US;
-    if (peers->seen_us > turn->now_us) return;
-    peers->seen_us = turn->now_us + SEEN_US;
-    if (!peers->first_us) peers->first_us = turn->now_us;
+void company_learned(struct turn *turn) {
+    struct company *company = &turn->loop->company;
+    company->news &= company->kept;
+    company->tell = 0;
+    if (company->look_us > turn->now_us) return;
+    company->look_us = turn->now_us + LOOK_US;
+    if (company->seen_us > turn->now_us) return;
+    company->seen_us = turn->now_us + SEEN_US;
+    if (!company->first_us) company->first_us = turn->now_us;
 }
 
-enum err peers_count(struct turn *turn, size_t *ret_count) {
+enum err company_count(struct turn *turn, size_t *ret_count) {
     struct loop *loop = turn->loop;
-    struct peers *peers = &loop->peers;
-    if (turn->now_us - peers->count_us >= COUNT_OLD_US) {
+    struct company *company = &loop->company;
+    if (turn->now_us - company->count_us >= COUNT_OLD_US) {
         struct instance *instances;
         size_t count, others = 0;
         TRY(store_instances(loop->options.store, LIVING_US, turn->arena, &instances, &count));
         for (size_t i = 0; i < count; i++)
             others += !str_eq(instances[i].token, loop->options.instance) && !str_eq(instances[i].role, STR("ingest"));
-        peers->count = others + 1;
-        peers->count_us = turn->now_us;
+        company->count = others + 1;
+        company->count_us = turn->now_us;
     }
-    *ret_count = peers->count;
+    *ret_count = company->count;
     return ERR_NONE;
 }
 
@@ -159,16 +159,16 @@ static bool leaves_work(const struct turn *turn) {
     return waits;
 }
 
-enum err peers_tell(struct turn *turn) {
+enum err company_tell(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!store_is_shared(loop->options.store)) return ERR_NONE;
-    if (leaves_work(turn)) loop->peers.tell |= SQL_NEWS_WORK;
-    if (loop->keys_stale) loop->peers.tell |= SQL_NEWS_STATE;
-    return loop->peers.tell ? store_tell(loop->options.store, loop->peers.tell) : ERR_NONE;
+    if (leaves_work(turn)) loop->company.tell |= SQL_NEWS_WORK;
+    if (loop->keys_stale) loop->company.tell |= SQL_NEWS_STATE;
+    return loop->company.tell ? store_tell(loop->options.store, loop->company.tell) : ERR_NONE;
 }
 
 /* A process that cannot say so is missed by its silence. */
-void peers_leave(struct loop *loop) {
+void company_leave(struct loop *loop) {
     struct store *store = loop->options.store;
     if (!store_is_shared(store) || store_begin(store)) return;
     enum err err = store_gone(store);

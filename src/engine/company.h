@@ -1,6 +1,6 @@
 /* engine/company.h - what a turn does because other processes work on the same store: it
  * learns what they made and changed, and tells them what it did. On a store of
- * its own a process has no peers, and all of this does nothing.
+ * its own a process is alone, and all of this does nothing.
  *
  * What is new comes by notification, and is looked for every two seconds
  * besides: a notification may be lost. Private to the loop's own files.
@@ -16,7 +16,7 @@
 
 struct turn;
 
-struct peers {
+struct company {
     unsigned news;      /* heard and not yet learned, enum sql_news */
     unsigned tell;      /* to be told when the turn that made it commits */
     unsigned kept;      /* of the news, what this turn leaves for later */
@@ -28,22 +28,22 @@ struct peers {
     int64_t first_us;   /* when this process was first seen by the others */
 };
 
-void peers_open(struct loop *loop, int64_t now_us);
+void company_open(struct loop *loop, int64_t now_us);
 /* In a turn's transaction, or a server's before its loop is open: the others see this process on its machine. */
-MUST_USE enum err peers_show(struct store *store, enum loop_role role);
+MUST_USE enum err company_show(struct store *store, enum loop_role role);
 /* News came, or it is time to look. */
-bool peers_are_due(struct loop *loop, int64_t now_us);
+bool company_are_due(struct loop *loop, int64_t now_us);
 /* When the loop must wake for that. */
-int64_t peers_next(const struct loop *loop);
+int64_t company_next(const struct loop *loop);
 /* In the turn's transaction, before anything else. */
-MUST_USE enum err peers_learn(struct turn *turn);
+MUST_USE enum err company_learn(struct turn *turn);
 /* In the turn's transaction, last. */
-MUST_USE enum err peers_tell(struct turn *turn);
+MUST_USE enum err company_tell(struct turn *turn);
 /* Of a turn that committed; one that did not learns it again. */
-void peers_learned(struct turn *turn);
+void company_learned(struct turn *turn);
 /* How many processes share what one alone may do. Read anew when what is known is older than a few seconds. */
-MUST_USE enum err peers_count(struct turn *turn, size_t *ret_count);
+MUST_USE enum err company_count(struct turn *turn, size_t *ret_count);
 /* Before a clean end. */
-void peers_leave(struct loop *loop);
+void company_leave(struct loop *loop);
 
 #endif

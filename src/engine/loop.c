@@ -51,7 +51,7 @@ static enum err chores(struct turn *turn) {
     if (loop->recovering) return turn_settle_past(turn);
     if (turn->now_us < loop->next_chore_us) return ERR_NONE;
     size_t removed = 0;
-    int64_t keep_us = loop->in_force.setup->settings->keep_events_us;
+    int64_t keep_us = loop->in_force.settings->keep_events_us;
     if (turn_routes(loop)) TRY(turn_settle_past(turn));
     bool ours = false;
     if (keep_us) TRY(store_try_task(loop->options.store, TASK_RETIRE, &ours));
@@ -120,7 +120,7 @@ static enum err save_desks(struct turn *turn) {
         }
         if (!saved) continue;
         TRY(store_save_destination(loop->options.store, states, saved, turn->now_us));
-        loop->peers.tell |= SQL_NEWS_STATE;
+        loop->company.tell |= SQL_NEWS_STATE;
     }
     return ERR_NONE;
 }
@@ -129,7 +129,7 @@ static enum err save_desks(struct turn *turn) {
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
-    TRY(peers_learn(turn));
+    TRY(company_learn(turn));
     TRY(quota_begin(turn));
     if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
     loop->keys_stale = false;
@@ -140,7 +140,7 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(turn_claim(turn));
     TRY(chores(turn));
     TRY(save_desks(turn));
-    TRY(peers_tell(turn));
+    TRY(company_tell(turn));
     return store_commit(loop->options.store);
 }
 
@@ -148,7 +148,7 @@ static enum err turn_transaction(struct turn *turn) {
 static void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
-    peers_learned(turn);
+    company_learned(turn);
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
     if (turn->recovered) loop->recovering = false;
@@ -239,7 +239,7 @@ static enum err rest(const struct turn *turn) {
 
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
-    bool busy = anything_to_do(&turn), look = peers_are_due(loop, turn.now_us);
+    bool busy = anything_to_do(&turn), look = company_are_due(loop, turn.now_us);
     if (!busy && (turn.now_us < loop->store_retry_us || !look)) return rest(&turn);
     loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
@@ -259,7 +259,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
         next_us = now_us;
-    if (peers_next(loop) < next_us) next_us = peers_next(loop);
+    if (company_next(loop) < next_us) next_us = company_next(loop);
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
         if (due_us < next_us) next_us = due_us;

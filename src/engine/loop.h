@@ -2,7 +2,7 @@
  *
  * One turn is one transaction: collect, settle, append, route, plan, claim,
  * commit, reply, start. The loop owns what a turn may change in memory (desks,
- * flights, metrics) and is given the world, the store and a setup. It holds no
+ * flights, metrics) and is given the world, the store and what the configuration in force came to. It holds no
  * rule: those are in the pure rooms. Thread: one.
  */
 #ifndef ENGINE_LOOP_H
@@ -12,7 +12,7 @@
 #include "engine/flight.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
-#include "server/setup.h"
+#include "route/route.h"
 #include "store/store.h"
 #include "world.h"
 
@@ -50,10 +50,17 @@ struct loop_options {
 struct loop;
 struct key_ring;
 
-/* Reads the store's memory (pauses, breakers, recent sends, quarantines). The setup and the evaluator stay the caller's
- * until loop_apply replaces them. *ret_problem is a sentence. */
-MUST_USE enum err loop_open(const struct loop_options *options, const struct setup *setup,
-                            const struct evaluator *evaluator, struct loop **ret_loop, struct str *ret_problem);
+/* What a configuration comes to, for the loop. All of it stays the caller's, and must stay as it is until loop_apply
+ * put another in force and loop_uses says that no send of it is still on its way. */
+struct in_force {
+    const struct settings *settings;
+    struct routes *routes;
+    const struct evaluator *evaluator;
+};
+
+/* Reads the store's memory (pauses, breakers, recent sends, quarantines). *ret_problem is a sentence. */
+MUST_USE enum err loop_open(const struct loop_options *options, struct in_force in_force, struct loop **ret_loop,
+                            struct str *ret_problem);
 void loop_leave(struct loop *loop);   /* a clean end: the others need not wait for it to be missed */
 void loop_release(struct loop *loop); /* before the transport closes: what it gave and no commit took goes back to it */
 void loop_close(struct loop *loop);
@@ -65,10 +72,10 @@ uint64_t loop_turns(const struct loop *loop); /* turns that had something to do,
 /* Sleeps until something is due or comes; until_us bounds it. */
 void loop_wait(struct loop *loop, int64_t until_us);
 
-/* A new configuration is in force from the next turn on; desks keep their state by name. Flights under way still use
- * the old setup: loop_setup_in_use says whether. */
-MUST_USE enum err loop_apply(struct loop *loop, const struct setup *setup, const struct evaluator *evaluator);
-bool loop_setup_in_use(const struct loop *loop, const struct setup *setup);
+/* A new configuration is in force from the next turn on; desks keep their state by name. Sends under way still use
+ * the old one: loop_uses says whether. */
+MUST_USE enum err loop_apply(struct loop *loop, struct in_force in_force);
+bool loop_uses(const struct loop *loop, const struct settings *settings);
 
 /* From now on: no claims, no new events (503 STOPPING); what flies is settled. */
 void loop_stop(struct loop *loop);

@@ -56,13 +56,13 @@ enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, s
     return ERR_NONE;
 }
 
-enum err loop_read_quarantines(struct loop *loop, const struct setup *setup, struct arena *arena) {
+enum err loop_read_quarantines(struct loop *loop, struct routes *routes, struct arena *arena) {
     struct quarantine *rows;
     size_t count;
     TRY(store_quarantines(loop->options.store, arena, &rows, &count));
     for (size_t i = 0; i < count; i++) {
-        struct str hash = routes_program_hash(setup->routes, rows[i].route, loop->hasher, arena);
-        if (str_eq(hash, rows[i].program_hash)) routes_quarantine(setup->routes, rows[i].route);
+        struct str hash = routes_program_hash(routes, rows[i].route, loop->hasher, arena);
+        if (str_eq(hash, rows[i].program_hash)) routes_quarantine(routes, rows[i].route);
     }
     return ERR_NONE;
 }
@@ -78,24 +78,24 @@ enum err loop_count_open(struct loop *loop, struct arena *arena) {
     return ERR_NONE;
 }
 
-static enum err read_memory(struct loop *loop, const struct setup *setup, size_t first_desk) {
+static enum err read_memory(struct loop *loop, size_t first_desk) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     TRY(store_begin(loop->options.store));
     TRY(restore_desks(loop, first_desk, now_us));
     TRY(loop_read_sends(loop, first_desk, now_us, &loop->arena));
-    TRY(loop_read_quarantines(loop, setup, &loop->arena));
+    TRY(loop_read_quarantines(loop, loop->in_force.routes, &loop->arena));
     TRY(loop_count_open(loop, &loop->arena));
     TRY(key_ring_load(loop->keys, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     return store_commit(loop->options.store);
 }
 
-enum err loop_open(const struct loop_options *options, const struct setup *setup, const struct evaluator *evaluator,
-                   struct loop **ret_loop, struct str *ret_problem) {
+enum err loop_open(const struct loop_options *options, struct in_force in_force, struct loop **ret_loop,
+                   struct str *ret_problem) {
     struct loop *loop = calloc(1, sizeof *loop);
     assert(loop);
     loop->options = *options;
-    loop->in_force = (struct setup_ref){setup, evaluator};
+    loop->in_force = in_force;
     loop->deliver = deliver_new(options->slots);
     loop->flights = flights_new(options->slots);
     loop->metrics = metrics_new();
@@ -104,13 +104,13 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     assert(loop->finished);
     loop->recovering = options->role != LOOP_INGEST;
-    peers_open(loop, options->clock.now_us(options->clock.self));
+    company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
     store_set_owner(options->store, options->instance);
-    deliver_configure(loop->deliver, setup->settings);
-    enum err err = read_memory(loop, setup, 0);
+    deliver_configure(loop->deliver, in_force.settings);
+    enum err err = read_memory(loop, 0);
     if (err) {
         store_rollback(options->store);
         *ret_problem = str_from(store_trouble(options->store));
@@ -122,7 +122,7 @@ enum err loop_open(const struct loop_options *options, const struct setup *setup
 }
 
 void loop_leave(struct loop *loop) {
-    peers_leave(loop);
+    company_leave(loop);
 }
 
 void loop_release(struct loop *loop) {
@@ -144,34 +144,34 @@ void loop_close(struct loop *loop) {
     free(loop);
 }
 
-enum err loop_apply(struct loop *loop, const struct setup *setup, const struct evaluator *evaluator) {
+enum err loop_apply(struct loop *loop, struct in_force in_force) {
     arena_reset(&loop->arena);
     size_t desks = deliver_desks(loop->deliver);
-    deliver_configure(loop->deliver, setup->settings);
-    loop->in_force = (struct setup_ref){setup, evaluator};
-    enum err err = read_memory(loop, setup, desks);
+    deliver_configure(loop->deliver, in_force.settings);
+    loop->in_force = in_force;
+    enum err err = read_memory(loop, desks);
     if (!err) return ERR_NONE;
     store_rollback(loop->options.store);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE; /* the new desks begin without a past */
 }
 
-struct setup_search {
-    const struct setup *setup;
+struct use {
+    const struct settings *settings;
     bool found;
 };
 
-static void look_for_setup(void *self, struct flight *flight) {
-    struct setup_search *search = self;
-    const struct settings *settings = search->setup->settings;
+static void look_for_use(void *self, struct flight *flight) {
+    struct use *use = self;
+    const struct settings *settings = use->settings;
     if (flight->destination >= settings->destinations &&
         flight->destination < settings->destinations + settings->destination_count)
-        search->found = true;
+        use->found = true;
 }
 
-bool loop_setup_in_use(const struct loop *loop, const struct setup *setup) {
-    struct setup_search search = {setup, loop->in_force.setup == setup};
-    flights_each(loop->flights, look_for_setup, &search);
-    return search.found;
+bool loop_uses(const struct loop *loop, const struct settings *settings) {
+    struct use use = {settings, loop->in_force.settings == settings};
+    flights_each(loop->flights, look_for_use, &use);
+    return use.found;
 }
 
 void loop_stop(struct loop *loop) {

@@ -7,14 +7,9 @@
 #include "engine/loop.h"
 #include "engine/quota.h"
 
-struct setup_ref {
-    const struct setup *setup;
-    const struct evaluator *evaluator;
-};
-
 struct loop {
     struct loop_options options;
-    struct setup_ref in_force;
+    struct in_force in_force;
     struct deliver *deliver;
     struct flights *flights;
     struct metrics *metrics;
@@ -22,7 +17,7 @@ struct loop {
     struct rng rng;
     struct uuid last_id;
     struct key_ring *keys;
-    struct peers peers;
+    struct company company;
     struct quota quota;
     bool keys_stale;             /* read them anew before the next request */
     struct arena arena;          /* the turn's */

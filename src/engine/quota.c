@@ -30,8 +30,8 @@ static void wait_for_more(struct turn *turn, size_t desk, int64_t wait_us) {
 
 /* The others share out by a count that this process is not in yet. */
 static bool is_too_new(const struct turn *turn) {
-    const struct peers *peers = &turn->loop->peers;
-    return !peers->first_us || turn->now_us < peers->first_us + JOIN_US;
+    const struct company *company = &turn->loop->company;
+    return !company->first_us || turn->now_us < company->first_us + JOIN_US;
 }
 
 /* ---- through the store ---- */
@@ -91,7 +91,7 @@ static enum err ask_redis(struct turn *turn, size_t desk, const struct limit_tak
 static enum err go_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
-    TRY(peers_count(turn, &quota->parts));
+    TRY(company_count(turn, &quota->parts));
     deliver_part(loop->deliver, quota->parts, true);
     TRY(loop_read_sends(loop, 0, turn->now_us, turn->arena));
     quota->apart = true;
@@ -102,7 +102,7 @@ static enum err stay_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
     size_t count;
-    TRY(peers_count(turn, &count));
+    TRY(company_count(turn, &count));
     if (count > quota->parts) deliver_part(loop->deliver, count, false);
     if (count > quota->parts) quota->parts = count;
     return ERR_NONE;

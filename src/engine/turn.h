@@ -1,6 +1,6 @@
 /* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
  * read after n. Private to the loop's own files (loop arrivals departures
- * returns peers quota) and to the handlers of serve. */
+ * returns company quota) and to the handlers of serve. */
 #ifndef ENGINE_TURN_H
 #define ENGINE_TURN_H
 

@@ -117,7 +117,8 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .reload_self = server,
                                          .version = STR(DRUMBEAT_VERSION),
                                          .store_text = server->store_name};
-    return loop_open(&options, server->setup, &server->evaluator, &server->loop, ret_problem);
+    return loop_open(&options, (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator},
+                     &server->loop, ret_problem);
 }
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {

@@ -102,7 +102,7 @@ static void forget_unused(struct server *server) {
     size_t kept = 0;
     for (size_t i = 0; i < server->retired_count; i++) {
         struct retired *retired = &server->retired[i];
-        if (loop_setup_in_use(server->loop, retired->setup)) {
+        if (loop_uses(server->loop, retired->setup->settings)) {
             server->retired[kept++] = *retired;
             continue;
         }
@@ -122,7 +122,8 @@ enum err server_swap(struct server *server) {
     server->staged_sandbox = NULL;
     server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
     loop_config_failed(server->loop, false);
-    return loop_apply(server->loop, server->setup, &server->evaluator);
+    return loop_apply(server->loop,
+                      (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator});
 }
 
 void server_forget_setups(struct server *server) {

@@ -43,7 +43,7 @@ static enum err align_clock(struct server *server) {
 static enum err join_company(struct server *server, struct arena *arena, struct str *ret_problem) {
     store_set_owner(server->store, server->token);
     TRY(store_begin(server->store));
-    enum err err = peers_show(server->store, server->role);
+    enum err err = company_show(server->store, server->role);
     if (!err) err = store_commit(server->store);
     if (err) store_rollback(server->store);
     if (err) *ret_problem = str_fmt(arena, "the store cannot be written: %s", store_trouble(server->store));

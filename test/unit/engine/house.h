@@ -14,6 +14,7 @@
 
 #include "base/when.h"
 #include "engine/loop.h"
+#include "server/setup.h"
 #include "store/query.h"
 
 #define T0         ((int64_t)1764000000000000)

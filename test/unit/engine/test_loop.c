@@ -62,12 +62,12 @@ static void an_answer_is_read_by_the_setup_that_made_the_call(void **state) {
     house_post(house, "a");
     assert_int_equal(house->call_count, 1);
     house_configure(house, HOUSE_CONNECTORLESS);
-    assert_true(loop_setup_in_use(house->loop, house->old_setup));
+    assert_true(loop_uses(house->loop, house->old_setup->settings));
     house->evaluator = (struct evaluator){0}; /* the new one cannot read it */
     house_answer(house, 0, 200, "ok");
     house_turn(house);
     assert_status(house, COMPLETED);
-    assert_false(loop_setup_in_use(house->loop, house->old_setup));
+    assert_false(loop_uses(house->loop, house->old_setup->settings));
 }
 
 static void a_delivery_waits_while_its_destination_is_gone_and_comes_back(void **state) {
