@@ -86,6 +86,8 @@ static enum err open_all(struct plant *plant) {
     plant->driver_open = true;
     TRY(store_open(&plant->driver, world->now_us + world->wall_offset_us, &plant->arena, &plant->store,
                    &plant->problem));
+    const struct api_options api = {.log = &silent};
+    plant->api = api_new(&api);
     const struct loop_options options = {.clock = world_clock(world),
                                          .inlet = world_inlet(world),
                                          .transport = world_transport(world),
@@ -96,6 +98,7 @@ static enum err open_all(struct plant *plant) {
                                          .seed = rng_u64(&world->rng),
                                          .slots = 256,
                                          .exclusive = true,
+                                         .service = api_service(plant->api),
                                          .version = STR("simulated"),
                                          .store_text = STR("simulated")};
     return loop_open(&options, (struct in_force){plant->setup->settings, plant->setup->routes, &plant->evaluator},
@@ -104,6 +107,8 @@ static enum err open_all(struct plant *plant) {
 
 static void drop_all(struct plant *plant) {
     if (plant->loop) loop_close(plant->loop);
+    if (plant->api) api_free(plant->api);
+    plant->api = NULL;
     if (plant->store) store_close(plant->store);
     if (plant->driver_open) plant->driver.close(plant->driver.self);
     plant->loop = NULL;

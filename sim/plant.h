@@ -3,6 +3,7 @@
 #ifndef SIM_PLANT_H
 #define SIM_PLANT_H
 
+#include "api/api.h"
 #include "server/setup.h"
 #include "sim/world.h"
 
@@ -22,6 +23,7 @@ struct plant {
     struct sql_driver driver;
     bool driver_open;
     struct store *store;
+    struct api *api;
     struct loop *loop;
     uint64_t starts, deaths;
     enum err refused; /* it would not start any more */

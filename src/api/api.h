@@ -1,39 +1,23 @@
-/* api/api.h - the handlers behind the paths of serve.h's table, one file a
- * noun, and the JSON forms they share. The console, the CLI and scripts see
- * the same answers. */
+/* api/api.h - the service behind the door: from a request's path to its handler,
+ * and who may ask. The server gives it to the loop; the CLI asks it without a
+ * server. It owns the API keys in force and knows the replica for lists.
+ * Thread: the loop's.
+ */
 #ifndef API_API_H
 #define API_API_H
 
-#include "api/serve.h"
-#include "store/query.h"
+#include "engine/call.h"
+#include "observe/log.h"
 
-serve_handler api_events_post, api_events_list, api_events_show, api_events_cancel;
-serve_handler api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
-    api_deliveries_resolve;
-serve_handler api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
-serve_handler api_routes_list;
-serve_handler api_keys_list, api_keys_create, api_keys_revoke;
-serve_handler api_status, api_verify, api_config_apply, api_audit, api_openapi;
-
-/* ---- encode.c ---- */
-void encode_event(struct buf *buf, const struct event *event,
-                  bool whole); /* without its closing brace, so that more may follow */
-void encode_delivery(struct buf *buf, const struct delivery *delivery); /* likewise */
-void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count);
-void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…" or null when 0 */
-void encode_text(struct buf *buf, const char *name, struct str text);
-/* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
-enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
-/* limit and cursor of a list, and the moments it lies between (0 = open). */
-struct page {
-    size_t limit;
-    int64_t cursor;
-    int64_t since_us, until_us;
+struct api_options {
+    struct store *copy; /* a replica, for lists; NULL = none. The caller's */
+    const struct log *log;
+    bool exposed; /* others can reach the listener: without a key nobody is let in */
 };
-bool read_page(struct call *call, struct page *ret_page);   /* false: refused */
-bool read_window(struct call *call, struct page *ret_page); /* since and until too */
-/* The path's id, whole or a unique prefix; false: refused. by_prefix is one of query.h's. */
-bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
-             struct uuid *ret_id, enum err *ret_err);
+
+struct api;
+struct api *api_new(const struct api_options *options);
+void api_free(struct api *api); /* after the loop that it serves was closed */
+struct service api_service(struct api *api);
 
 #endif

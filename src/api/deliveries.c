@@ -1,8 +1,8 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/json.h"
 
 static bool read_query(struct call *call, struct delivery_query *query) {
-    const struct request *request = call->visit->request;
+    const struct request *request = call->request;
     struct str status = request_query(request, STR("status"), call->arena);
     struct str event = request_query(request, STR("event_id"), call->arena);
     enum delivery_status parsed;
@@ -71,25 +71,24 @@ enum err api_deliveries_show(struct call *call) {
 }
 
 static enum err act_on(struct call *call, enum delivery_act act, struct str note) {
-    struct loop *loop = call->turn->loop;
     struct uuid id;
     struct delivery after;
     enum err err;
     if (!read_id(call, store_delivery_by_prefix, &id, &err)) return err;
-    err = store_delivery_act(call->store, id, act, call->actor, note, call->turn->now_us, loop->hasher, call->arena,
-                             &after);
+    err = store_delivery_act(call->store, id, act, call->actor, note, call->now_us, call->hasher, call->arena, &after);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such delivery"), NULL);
     if (err == ERR_NOT_NOW)
         return serve_problem(call, err, STR("the delivery's status does not allow this (one in flight never does)"),
                              NULL);
     TRY(err);
     if (delivery_is_final(after.status))
-        call->turn->open_change--;
+        call->open_change--;
     else if (!uuid_eq(after.id, id))
-        call->turn->open_change++; /* a new run of a failed one */
-    size_t desk = deliver_desk(loop->deliver, after.destination);
+        call->open_change++; /* a new run of a failed one */
+    size_t desk = deliver_desk(call->desks, after.destination);
     if (desk != SIZE_MAX) /* it, or the next of its order key */
-        deliver_due(loop->deliver, desk, after.status == DELIVERY_PENDING ? after.due_us : call->turn->now_us);
+        deliver_due(call->desks, desk, after.status == DELIVERY_PENDING ? after.due_us : call->now_us);
+    call->wishes |= WISH_WORK;
     return reply_delivery(call, &after);
 }
 

@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
 
@@ -23,9 +23,8 @@ static void encode_counts(struct buf *buf, const struct destination_counts *coun
 
 static void encode_desk(struct call *call, struct buf *buf, size_t desk, const struct destination_counts *counts,
                         size_t count) {
-    const struct deliver *deliver = call->turn->loop->deliver;
-    const struct destination_settings *settings = deliver_settings(deliver, desk);
-    struct desk_view view = deliver_view(deliver, desk, call->turn->now_us);
+    const struct destination_settings *settings = deliver_settings(call->desks, desk);
+    struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     buf_add(buf, STR("{\"name\":"));
     json_quote(buf, settings->name);
     encode_text(buf, "type", settings->type);
@@ -38,7 +37,7 @@ static void encode_desk(struct call *call, struct buf *buf, size_t desk, const s
     buf_fmt(buf, ",\"in_flight\":%zu,\"concurrency\":%d", view.in_flight, settings->concurrency);
     buf_fmt(buf, ",\"breaker\":\"%s\"", breaker_text(view.breaker.state));
     encode_time(buf, "breaker_until", view.breaker.state == BREAKER_OPEN ? view.breaker.until_us : 0);
-    encode_time(buf, "quiet_until", view.quiet_until_us > call->turn->now_us ? view.quiet_until_us : 0);
+    encode_time(buf, "quiet_until", view.quiet_until_us > call->now_us ? view.quiet_until_us : 0);
     buf_fmt(buf, ",\"paused\":%s", view.paused ? "true" : "false");
     encode_time(buf, "paused_until", view.paused_until_us);
     encode_text(buf, "pause_reason", view.pause_reason);
@@ -47,15 +46,14 @@ static void encode_desk(struct call *call, struct buf *buf, size_t desk, const s
 }
 
 enum err api_destinations_list(struct call *call) {
-    struct deliver *deliver = call->turn->loop->deliver;
     struct destination_counts *counts;
     size_t count;
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
     bool first = true;
-    for (size_t i = 0; i < deliver_desks(deliver); i++) {
-        if (!deliver_settings(deliver, i)) continue;
+    for (size_t i = 0; i < deliver_desks(call->desks); i++) {
+        if (!deliver_settings(call->desks, i)) continue;
         if (!first) buf_byte(&buf, ',');
         encode_desk(call, &buf, i, counts, count);
         first = false;
@@ -64,9 +62,8 @@ enum err api_destinations_list(struct call *call) {
 }
 
 static bool find_desk(struct call *call, size_t *ret_desk) {
-    struct deliver *deliver = call->turn->loop->deliver;
-    size_t desk = deliver_desk(deliver, call->part);
-    if (desk == SIZE_MAX || !deliver_settings(deliver, desk)) {
+    size_t desk = deliver_desk(call->desks, call->part);
+    if (desk == SIZE_MAX || !deliver_settings(call->desks, desk)) {
         (void)serve_problem(call, ERR_NOT_FOUND,
                             str_fmt(call->arena, "no destination is named '%.*s'", STR_ARG(call->part)), NULL);
         return false;
@@ -100,17 +97,18 @@ enum err api_destinations_pause(struct call *call) {
     int64_t span_us = 0;
     if (span.n && (!span_parse(span, &span_us) || span_us <= 0))
         return serve_problem(call, ERR_BAD_FIELD, STR("'for' is a length of time, as 30m or 6h"), "/for");
-    int64_t until_us = span_us ? call->turn->now_us + span_us : 0;
-    deliver_pause(call->turn->loop->deliver, desk, until_us, reason.n ? reason : STR("by hand"));
-    TRY(store_audit(call->store, call->actor, STR("destination.pause"), call->part, reason, call->turn->now_us));
+    int64_t until_us = span_us ? call->now_us + span_us : 0;
+    deliver_pause(call->desks, desk, until_us, reason.n ? reason : STR("by hand"));
+    TRY(store_audit(call->store, call->actor, STR("destination.pause"), call->part, reason, call->now_us));
     return reply_desk(call, desk);
 }
 
 enum err api_destinations_resume(struct call *call) {
     size_t desk;
     if (!find_desk(call, &desk)) return ERR_NONE;
-    deliver_resume(call->turn->loop->deliver, desk);
-    deliver_due(call->turn->loop->deliver, desk, call->turn->now_us);
-    TRY(store_audit(call->store, call->actor, STR("destination.resume"), call->part, STR(""), call->turn->now_us));
+    deliver_resume(call->desks, desk);
+    call->wishes |= WISH_WORK;
+    deliver_due(call->desks, desk, call->now_us);
+    TRY(store_audit(call->store, call->actor, STR("destination.resume"), call->part, STR(""), call->now_us));
     return reply_desk(call, desk);
 }

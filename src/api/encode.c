@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
 
@@ -88,7 +88,7 @@ void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t cou
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq) {
     if (more_seq) {
         buf_fmt(buf, "],\"next\":\"%lld\"}", (long long)more_seq);
-        const struct request *request = call->visit->request;
+        const struct request *request = call->request;
         struct buf link = {.arena = call->arena};
         buf_fmt(&link, "<%.*s?cursor=%lld", STR_ARG(request->path), (long long)more_seq);
         struct str rest = request->query, pair;
@@ -96,7 +96,7 @@ enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq) {
             if (!str_starts(pair, STR("cursor="))) buf_fmt(&link, "&%.*s", STR_ARG(pair));
         buf_add(&link, STR(">; rel=\"next\""));
         enum err err = serve_json(call, 200, buf_str(buf));
-        reply_header(&call->visit->reply, STR("Link"), buf_str(&link));
+        reply_header(&call->reply, STR("Link"), buf_str(&link));
         return err;
     }
     buf_add(buf, STR("],\"next\":null}"));

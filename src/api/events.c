@@ -1,38 +1,150 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/json.h"
 
-/* Takes the request in; the reply is made after the verdicts (arrivals.c). */
-enum err api_events_post(struct call *call) {
-    struct loop *loop = call->turn->loop;
-    const struct settings *settings = loop->in_force.settings;
-    if (loop->stopping) return serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
-    if (loop->options.role == LOOP_WORKER)
+/* ---- POST /v1/events ---- */
+
+static const enum metric_event verdict_counters[] = {
+    [APPEND_FRESH] = METRIC_ACCEPTED, [APPEND_DUPLICATE] = METRIC_DUPLICATE, [APPEND_CONFLICT] = METRIC_CONFLICT};
+
+/* Why no event can be taken in at all, whatever the request says. */
+static enum err refuse_all(struct call *call, bool *ret_refused) {
+    const struct standing *standing = call->standing;
+    int32_t queue_max = standing->settings->server.queue_max;
+    *ret_refused = true;
+    if (standing->stopping) return serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
+    if (!standing->takes_events)
         return serve_problem(call, ERR_NOT_HERE,
                              STR("this process is a worker: post to one that runs as ingest or all"), NULL);
-    if (settings->server.queue_max && loop->open_deliveries >= settings->server.queue_max) {
-        metrics_event(loop->metrics, METRIC_REFUSED, 1);
-        return serve_problem(
-            call, ERR_FULL,
-            str_fmt(call->arena, "%lld deliveries wait (server.queue)", (long long)loop->open_deliveries), NULL);
+    if (queue_max && standing->open_deliveries >= queue_max) {
+        metrics_event(call->metrics, METRIC_REFUSED, 1);
+        struct str detail =
+            str_fmt(call->arena, "%lld deliveries wait (server.queue)", (long long)standing->open_deliveries);
+        return serve_problem(call, ERR_FULL, detail, NULL);
     }
-    const struct intake_context context = {.settings = settings,
-                                           .wall_us = call->turn->wall_us,
-                                           .hasher = loop->hasher,
-                                           .rng = &loop->rng,
-                                           .last_id = &loop->last_id,
-                                           .arena = call->arena};
-    struct refusal refusal = {0};
-    if (intake_request(&context, call->visit->request, &call->visit->intake, &refusal)) {
-        metrics_event(loop->metrics, METRIC_INVALID, 1);
-        serve_refuse(call->turn, call->visit, &refusal);
-        return ERR_NONE;
-    }
-    call->visit->posted = true;
+    *ret_refused = false;
     return ERR_NONE;
 }
 
+/* Leaves the valid items as events; the reply waits for the verdicts on them. */
+enum err api_events_post(struct call *call) {
+    bool refused;
+    enum err err = refuse_all(call, &refused);
+    if (refused) return err;
+    const struct intake_context context = {.settings = call->standing->settings,
+                                           .wall_us = call->wall_us,
+                                           .hasher = call->hasher,
+                                           .rng = call->rng,
+                                           .last_id = call->last_id,
+                                           .arena = call->arena};
+    struct intake *intake = arena_new(call->arena, struct intake);
+    struct refusal refusal = {0};
+    if (intake_request(&context, call->request, intake, &refusal)) {
+        metrics_event(call->metrics, METRIC_INVALID, 1);
+        serve_refuse(call, &refusal);
+        return ERR_NONE;
+    }
+    call->own = intake;
+    call->events = arena_array(call->arena, struct event, intake->count);
+    for (size_t i = 0; i < intake->count; i++)
+        if (intake->items[i].valid) call->events[call->event_count++] = intake->items[i].event;
+    return ERR_NONE;
+}
+
+/* The id that this key names: the one made now, or the first one's. */
+static struct uuid id_in_force(const struct call *call, size_t event) {
+    const struct append_result *verdict = &call->verdicts[event];
+    return verdict->verdict == APPEND_FRESH ? call->events[event].id : verdict->event_id;
+}
+
+/* Points at the first place where the new payload differs from the stored one. */
+static struct refusal conflict(const struct call *call, size_t event) {
+    struct json *stored, *posted;
+    struct json_error error;
+    struct str pointer = STR("/payload");
+    if (!json_parse(call->verdicts[event].payload, JSON_DEPTH_MAX, &stored, &error)) {
+        if (!json_parse(call->events[event].payload, JSON_DEPTH_MAX, &posted, &error)) {
+            struct str at = json_first_difference(call->arena, stored, posted);
+            pointer = str_fmt(call->arena, "/payload%.*s", STR_ARG(at));
+            json_free(posted);
+        }
+        json_free(stored);
+    }
+    struct str first = uuid_str(call->arena, call->verdicts[event].event_id);
+    return (struct refusal){ERR_CONFLICT,
+                            str_fmt(call->arena, "this key names event %.*s, whose payload differs", STR_ARG(first)),
+                            pointer};
+}
+
+static void answer_one(struct call *call, const struct intake_item *item) {
+    struct refusal refusal = item->refusal;
+    if (item->valid && call->verdicts[0].verdict == APPEND_CONFLICT) refusal = conflict(call, 0);
+    if (refusal.err) {
+        serve_refuse(call, &refusal);
+        return;
+    }
+    bool fresh = call->verdicts[0].verdict == APPEND_FRESH;
+    char id[UUID_TEXT_LENGTH + 1];
+    uuid_format(id_in_force(call, 0), id);
+    const char *form = fresh ? "{\"success\":true,\"eventId\":\"%s\"}"
+                             : "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"}";
+    (void)serve_json(call, 200, str_fmt(call->arena, form, id));
+    reply_header(&call->reply, STR("X-Event-Status"), fresh ? STR("ACCEPTED") : STR("DUPLICATE"));
+}
+
+static void add_item(const struct call *call, struct buf *body, size_t index, const struct intake_item *item,
+                     size_t event) {
+    static const char *const words[] = {
+        [APPEND_FRESH] = "ACCEPTED", [APPEND_DUPLICATE] = "DUPLICATE", [APPEND_CONFLICT] = "CONFLICT"};
+    struct refusal refusal = item->refusal;
+    const char *word = "INVALID";
+    if (item->valid) {
+        word = words[call->verdicts[event].verdict];
+        if (call->verdicts[event].verdict == APPEND_CONFLICT) refusal = conflict(call, event);
+    }
+    buf_fmt(body, "%s{\"index\":%zu,\"status\":\"%s\"", index ? "," : "", index, word);
+    if (item->valid) {
+        char id[UUID_TEXT_LENGTH + 1];
+        uuid_format(id_in_force(call, event), id);
+        buf_fmt(body, ",\"eventId\":\"%s\"", id);
+    }
+    if (refusal.err) {
+        buf_fmt(body, ",\"code\":\"%s\",\"error\":", err_code(refusal.err));
+        json_quote(body, refusal.detail);
+        buf_add(body, STR(",\"pointer\":"));
+        json_quote(body, refusal.pointer);
+    }
+    buf_byte(body, '}');
+}
+
+static void answer_batch(struct call *call, const struct intake *intake) {
+    struct buf body = {.arena = call->arena};
+    size_t event = 0;
+    buf_byte(&body, '[');
+    for (size_t i = 0; i < intake->count; i++) {
+        add_item(call, &body, i, &intake->items[i], event);
+        event += intake->items[i].valid;
+    }
+    buf_byte(&body, ']');
+    (void)serve_json(call, 200, buf_str(&body));
+}
+
+void api_events_answer(struct call *call) {
+    const struct intake *intake = call->own;
+    for (size_t i = 0; i < call->event_count; i++)
+        metrics_event(call->metrics, verdict_counters[call->verdicts[i].verdict], 1);
+    if (intake->count > call->event_count)
+        metrics_event(call->metrics, METRIC_INVALID, intake->count - call->event_count);
+    metrics_ingest_seconds(call->metrics, call->now_us - call->request->arrived_us);
+    if (intake->batch)
+        answer_batch(call, intake);
+    else
+        answer_one(call, &intake->items[0]);
+}
+
+/* ---- lists and single ones ---- */
+
 static bool read_query(struct call *call, struct event_query *query) {
-    const struct request *request = call->visit->request;
+    const struct request *request = call->request;
     struct str status = request_query(request, STR("status"), call->arena);
     enum event_status parsed;
     struct page page;
@@ -110,14 +222,14 @@ enum err api_events_cancel(struct call *call) {
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
     struct event event;
     err = store_event_get(call->store, id, call->arena, &event);
-    if (!err) err = store_event_cancel(call->store, id, call->actor, call->turn->now_us, call->arena, &cancelled);
+    if (!err) err = store_event_cancel(call->store, id, call->actor, call->now_us, call->arena, &cancelled);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
     if (err == ERR_NOT_NOW) return serve_problem(call, err, STR("nothing of this event is still open"), NULL);
     TRY(err);
-    call->turn->open_change -= (int64_t)cancelled - (event.status == EVENT_PENDING); /* the event is among them */
-    struct deliver *deliver = call->turn->loop->deliver;
-    for (size_t i = 0; i < deliver_desks(deliver); i++) /* the next of their order keys may go now */
-        deliver_due(deliver, i, call->turn->now_us);
+    call->open_change -= (int64_t)cancelled - (event.status == EVENT_PENDING); /* the event is among them */
+    for (size_t i = 0; i < deliver_desks(call->desks); i++) /* the next of their order keys may go now */
+        deliver_due(call->desks, i, call->now_us);
+    call->wishes |= WISH_WORK;
     char text[UUID_TEXT_LENGTH + 1];
     uuid_format(id, text);
     return serve_json(call, 200, str_fmt(call->arena, "{\"id\":\"%s\",\"cancelled\":%zu}", text, cancelled));

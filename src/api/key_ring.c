@@ -1,9 +1,6 @@
-/* api/key_ring.c - the API keys in force. The hash of the text sent is compared
- * with every key's, each in constant time. */
-#include <stdlib.h>
+#include "api/key_ring.h"
 
-#include "api/serve.h"
-#include "base/hash.h"
+#include <stdlib.h>
 
 struct key_ring {
     struct arena arena;

@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -32,7 +32,7 @@ enum err api_keys_create(struct call *call) {
     struct str role_text = str_dup(call->arena, json_text(json_get(body, STR("role"))));
     struct str name = str_dup(call->arena, json_text(json_get(body, STR("name"))));
     json_free(body);
-    struct api_key key = {.name = name, .created_us = call->turn->wall_us};
+    struct api_key key = {.name = name, .created_us = call->wall_us};
     if (!key_role_parse(role_text, &key.role))
         return serve_problem(call, ERR_BAD_FIELD, STR("'role' must be ingest, read, operate or owner"), "/role");
     if (name.n && !event_source_valid(name))
@@ -41,11 +41,11 @@ enum err api_keys_create(struct call *call) {
     hash_random(bytes, sizeof bytes);
     struct str secret = hex_encode(call->arena, bytes, sizeof bytes);
     struct str text = str_fmt(call->arena, "db_%s_%.*s", key_role_text(key.role), STR_ARG(secret));
-    hash_sha256(call->turn->loop->hasher, text, digest);
+    hash_sha256(call->hasher, text, digest);
     key.id = str_sub(secret, 0, 8);
     key.hash = hex_encode(call->arena, digest, sizeof digest);
     TRY(store_key_add(call->store, &key, call->actor));
-    call->turn->loop->keys_stale = true;
+    call->wishes |= WISH_KEYS;
     struct buf buf = {.arena = call->arena};
     encode_key(&buf, &key);
     encode_text(&buf, "key", text);
@@ -54,10 +54,10 @@ enum err api_keys_create(struct call *call) {
 }
 
 enum err api_keys_revoke(struct call *call) {
-    enum err err = store_key_revoke(call->store, call->part, call->actor, call->turn->wall_us);
+    enum err err = store_key_revoke(call->store, call->part, call->actor, call->wall_us);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such key"), NULL);
     TRY(err);
-    call->turn->loop->keys_stale = true;
+    call->wishes |= WISH_KEYS;
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"id\":"));
     json_quote(&buf, call->part);

@@ -1,36 +1,53 @@
+/* api/serve.c - which handler answers, who may ask, and what handlers say in one voice. */
 #include "api/serve.h"
+
+#include <stdlib.h>
 
 #include "base/json.h"
 #include "base/when.h"
 
 #define COPY_RETRY_US (30 * US_PER_S)
 
+struct api {
+    struct api_options options;
+    struct key_ring *keys;
+    int64_t copy_retry_us; /* the replica failed: it is not asked before this */
+};
+
+/* ---- for handlers ---- */
+
+size_t serve_key_count(const struct call *call) {
+    const struct api *api = call->service;
+    return key_ring_count(api->keys);
+}
+
 static void json_reply(struct reply *reply, int status, struct str content_type, struct str body) {
     *reply = (struct reply){.status = status, .content_type = content_type, .body = body};
 }
 
-void serve_refuse(struct turn *turn, struct visit *visit, const struct refusal *refusal) {
-    json_reply(&visit->reply, err_http(refusal->err), STR("application/problem+json"),
-               problem_json(turn->arena, refusal, visit->request_id));
-    if (visit->reply.status == 503) reply_header(&visit->reply, STR("Retry-After"), STR("1"));
-    if (visit->reply.status == 401) reply_header(&visit->reply, STR("WWW-Authenticate"), STR("Bearer"));
-    if (visit->reply.status == 400) reply_header(&visit->reply, STR("X-Event-Status"), STR("INVALID"));
-    if (refusal->err == ERR_CONFLICT) reply_header(&visit->reply, STR("X-Event-Status"), STR("CONFLICT"));
+void serve_refuse(struct call *call, const struct refusal *refusal) {
+    struct reply *reply = &call->reply;
+    json_reply(reply, err_http(refusal->err), STR("application/problem+json"),
+               problem_json(call->arena, refusal, call->request_id));
+    if (reply->status == 503) reply_header(reply, STR("Retry-After"), STR("1"));
+    if (reply->status == 401) reply_header(reply, STR("WWW-Authenticate"), STR("Bearer"));
+    if (reply->status == 400) reply_header(reply, STR("X-Event-Status"), STR("INVALID"));
+    if (refusal->err == ERR_CONFLICT) reply_header(reply, STR("X-Event-Status"), STR("CONFLICT"));
 }
 
 enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer) {
     const struct refusal refusal = {err, detail, str_from(pointer)};
-    serve_refuse(call->turn, call->visit, &refusal);
+    serve_refuse(call, &refusal);
     return ERR_NONE;
 }
 
 enum err serve_json(struct call *call, int status, struct str body) {
-    json_reply(&call->visit->reply, status, STR("application/json"), body);
+    json_reply(&call->reply, status, STR("application/json"), body);
     return ERR_NONE;
 }
 
 bool serve_body(struct call *call, struct json **ret_body) {
-    struct str text = str_trim(call->visit->request->body);
+    struct str text = str_trim(call->request->body);
     struct json *body = NULL;
     struct json_error error;
     if (text.n && json_parse(text, JSON_DEPTH_MAX, &body, &error)) {
@@ -48,7 +65,7 @@ bool serve_body(struct call *call, struct json **ret_body) {
 }
 
 bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t max, int64_t *ret_value) {
-    struct str text = request_query(call->visit->request, str_from(name), call->arena);
+    struct str text = request_query(call->request, str_from(name), call->arena);
     int64_t value = fallback;
     if (text.n && (!str_to_i64(text, &value) || value < 0 || value > max)) {
         (void)serve_problem(call, ERR_BAD_REQUEST,
@@ -60,14 +77,14 @@ bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t
 }
 
 bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
-    struct str text = request_query(call->visit->request, str_from(name), call->arena);
+    struct str text = request_query(call->request, str_from(name), call->arena);
     int64_t at = 0, span;
     if (!text.n) {
         *ret_us = 0;
         return true;
     }
     if (span_parse(text, &span))
-        at = call->turn->wall_us - span;
+        at = call->wall_us - span;
     else if (!when_parse(text, &at)) {
         (void)serve_problem(call, ERR_BAD_REQUEST,
                             str_fmt(call->arena, "'%s' must be RFC 3339, or a length of time as 2h", name), NULL);
@@ -104,39 +121,71 @@ static const struct endpoint *find_endpoint(const struct request *request, struc
     return NULL;
 }
 
-static struct str request_id(struct turn *turn, const struct request *request) {
-    struct str own = request_header(request, STR("X-Request-Id"));
+/* ---- from the path to the handler ---- */
+
+static struct str request_id(struct call *call) {
+    struct str own = request_header(call->request, STR("X-Request-Id"));
     if (own.n && own.n <= 64 && event_key_valid(own)) return own;
-    return str_fmt(turn->arena, "%016llx", (unsigned long long)rng_u64(&turn->loop->rng));
+    return str_fmt(call->arena, "%016llx", (unsigned long long)rng_u64(call->rng));
 }
 
-/* A copy in trouble is left alone for a while: its answers are waited for. */
-static bool ask_copy(struct call *call, const struct endpoint *endpoint) {
-    struct loop *loop = call->turn->loop;
-    struct store *copy = loop->options.copy, *store = call->store;
-    if (!copy || !endpoint->from_copy || call->turn->now_us < loop->copy_retry_us) return false;
+/* False: the replica cannot answer this, or is in trouble; the store does. One in trouble is left alone for a while,
+ * because each try is waited for. */
+static bool take_from_copy(struct api *api, struct call *call, const struct endpoint *endpoint) {
+    struct store *copy = api->options.copy, *store = call->store;
+    if (!copy || !endpoint->from_copy || call->now_us < api->copy_retry_us) return false;
     call->store = copy;
     enum err err = store_begin(copy);
-    if (!err) err = endpoint->handler(call);
+    if (!err) err = endpoint->take(call);
     store_rollback(copy);
     call->store = store;
     if (!err) return true;
-    loop->copy_retry_us = call->turn->now_us + COPY_RETRY_US;
-    log_event(loop->options.log, LOG_WARN, call->turn->wall_us, "read_copy_failed",
+    api->copy_retry_us = call->now_us + COPY_RETRY_US;
+    log_event(api->options.log, LOG_WARN, call->wall_us, "read_copy_failed",
               LOG_TEXT("trouble", str_from(store_trouble(copy))));
     return false;
 }
 
-enum err serve_request(struct turn *turn, struct visit *visit) {
-    struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = turn->loop->options.store};
-    visit->request_id = request_id(turn, visit->request);
+static enum err serve_request(void *self, struct call *call) {
+    struct api *api = self;
     bool path_known = false;
-    const struct endpoint *endpoint = find_endpoint(visit->request, &call.part, &path_known);
+    call->request_id = request_id(call);
+    const struct endpoint *endpoint = find_endpoint(call->request, &call->part, &path_known);
     enum key_role role = endpoint ? endpoint->role : KEY_READ;
-    enum err err = key_ring_check(turn->loop->keys, visit->request, role, turn->loop->hasher, turn->arena, &call.actor);
-    if (err) return serve_problem(&call, err, STR_NONE, NULL);
+    enum err err = key_ring_check(api->keys, call->request, role, call->hasher, call->arena, &call->actor);
+    if (err) return serve_problem(call, err, STR_NONE, NULL);
     if (!endpoint)
-        return path_known ? serve_problem(&call, ERR_BAD_METHOD, STR_NONE, NULL)
-                          : serve_problem(&call, ERR_NOT_FOUND, STR("no such path"), NULL);
-    return ask_copy(&call, endpoint) ? ERR_NONE : endpoint->handler(&call);
+        return path_known ? serve_problem(call, ERR_BAD_METHOD, STR_NONE, NULL)
+                          : serve_problem(call, ERR_NOT_FOUND, STR("no such path"), NULL);
+    call->answer = endpoint->answer;
+    return take_from_copy(api, call, endpoint) ? ERR_NONE : endpoint->take(call);
+}
+
+static void refuse(void *self, struct call *call, enum err err) {
+    (void)self;
+    if (!call->request_id.n) call->request_id = request_id(call); /* the turn ended before it was taken */
+    (void)serve_problem(call, err, STR_NONE, NULL);
+}
+
+static enum err learn(void *self, struct store *store) {
+    return key_ring_load(((struct api *)self)->keys, store);
+}
+
+/* ---- the service ---- */
+
+struct api *api_new(const struct api_options *options) {
+    struct api *api = calloc(1, sizeof *api);
+    if (!api) abort();
+    api->options = *options;
+    api->keys = key_ring_new(options->exposed);
+    return api;
+}
+
+void api_free(struct api *api) {
+    key_ring_free(api->keys);
+    free(api);
+}
+
+struct service api_service(struct api *api) {
+    return (struct service){learn, serve_request, refuse, api};
 }

@@ -1,43 +1,32 @@
-/* api/serve.h - from a request's path to its handler, and who may ask.
- *
- * Handlers run inside the turn's transaction and fill the visit's reply from
- * the turn's arena. POST /v1/events is only taken in: its reply waits for the
- * verdicts. Mutations are durable when the turn commits, which is before any
- * reply is sent.
- */
+/* api/serve.h - THE table of paths, and what every handler needs: refusals,
+ * bodies, query parameters. Private to api/. */
 #ifndef API_SERVE_H
 #define API_SERVE_H
 
-#include "engine/turn.h"
-#include "store/admin.h"
+#include "api/api.h"
+#include "api/key_ring.h"
+#include "ingest/intake.h"
 
-struct call {
-    struct turn *turn;
-    struct visit *visit;
-    struct arena *arena;
-    struct store *store;
-    struct str part;  /* what stood for {…} in the path, as sent: ids and names need no encoding */
-    struct str actor; /* "unix", or the key's id; for audit rows */
-};
-
-/* A handler's own refusal: fills the reply and gives ERR_NONE back. Only store trouble is handed up: it drops the turn.
- */
-typedef enum err serve_handler(struct call *call);
+/* The first phase of a handler (engine/call.h). A refusal of its own is a reply, and ERR_NONE goes back. */
+typedef enum err serve_take(struct call *call);
+/* The second, for those whose reply waits for the verdicts. */
+typedef void serve_answer(struct call *call);
 
 struct endpoint {
     const char *method, *path; /* "/v1/events/{id}", "/v1/events/{id}/cancel" */
     enum key_role role;        /* the least role that may */
     bool from_copy;            /* may be answered from a replica, which may be behind */
-    serve_handler *handler;
-    const char *summary; /* one line, for openapi and the README */
+    serve_take *take;
+    serve_answer *answer; /* NULL: take makes every reply */
+    const char *summary;  /* one line, for openapi and the README */
 };
 extern const struct endpoint endpoints[];
 extern const size_t endpoint_count;
 
-MUST_USE enum err serve_request(struct turn *turn, struct visit *visit);
+size_t serve_key_count(const struct call *call); /* API keys in force */
+
 /* problem+json with X-Event-Status where the contract names one, Retry-After on 503. */
-void serve_refuse(struct turn *turn, struct visit *visit, const struct refusal *refusal);
-/* For handlers. */
+void serve_refuse(struct call *call, const struct refusal *refusal);
 enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer);
 enum err serve_json(struct call *call, int status, struct str body);
 /* The request's body as a JSON object (NULL = empty body); a refusal was made when false. */
@@ -47,16 +36,5 @@ bool serve_body(struct call *call, struct json **ret_body);
 bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t max, int64_t *ret_value);
 /* A query parameter as an instant (RFC 3339, or a length of time before now); 0 when absent. */
 bool serve_instant(struct call *call, const char *name, int64_t *ret_us);
-
-/* ---- who may ask ---- */
-/* exposed: others can reach the door, so that nobody is let in without a key, also when there is none. */
-struct key_ring *key_ring_new(bool exposed);
-void key_ring_free(struct key_ring *ring);
-/* Reads the keys anew: at start and after each change. */
-MUST_USE enum err key_ring_load(struct key_ring *ring, struct store *store);
-size_t key_ring_count(const struct key_ring *ring);
-/* ERR_NONE and the actor, UNAUTHORIZED or FORBIDDEN. */
-MUST_USE enum err key_ring_check(const struct key_ring *ring, const struct request *request, enum key_role role,
-                                 struct hasher *hasher, struct arena *arena, struct str *ret_actor);
 
 #endif

@@ -1,4 +1,4 @@
-#include "api/api.h"
+#include "api/handlers.h"
 #include "base/assets.h"
 #include "base/json.h"
 #include "base/when.h"
@@ -16,12 +16,11 @@ static void encode_totals(struct buf *buf, const struct destination_counts *coun
 }
 
 static void encode_troubled(struct call *call, struct buf *buf) {
-    const struct deliver *deliver = call->turn->loop->deliver;
     bool first = true;
     buf_add(buf, STR(",\"troubled\":["));
-    for (size_t i = 0; i < deliver_desks(deliver); i++) {
-        if (!deliver_settings(deliver, i)) continue;
-        struct desk_view view = deliver_view(deliver, i, call->turn->now_us);
+    for (size_t i = 0; i < deliver_desks(call->desks); i++) {
+        if (!deliver_settings(call->desks, i)) continue;
+        struct desk_view view = deliver_view(call->desks, i, call->now_us);
         if (!view.paused && view.breaker.state == BREAKER_CLOSED) continue;
         buf_add(buf, first ? STR("{\"name\":") : STR(",{\"name\":"));
         json_quote(buf, view.name);
@@ -36,13 +35,11 @@ static void encode_troubled(struct call *call, struct buf *buf) {
 
 /* Who else works on the store, and how limits are shared. */
 static enum err encode_company(struct call *call, struct buf *buf) {
-    const struct loop *loop = call->turn->loop;
+    const struct standing *standing = call->standing;
     struct instance *instances;
     size_t count;
-    bool up;
-    const char *way = quota_way(loop, &up);
     TRY(store_instances(call->store, INSTANCES_US, call->arena, &instances, &count));
-    encode_text(buf, "role", loop_role_text(loop->options.role));
+    encode_text(buf, "role", standing->role);
     buf_add(buf, STR(",\"instances\":["));
     for (size_t i = 0; i < count; i++) {
         buf_add(buf, i ? STR(",{\"token\":") : STR("{\"token\":"));
@@ -53,71 +50,48 @@ static enum err encode_company(struct call *call, struct buf *buf) {
         encode_time(buf, "seen_at", instances[i].seen_us);
         buf_byte(buf, '}');
     }
-    buf_fmt(buf, "],\"limits\":{\"shared_by\":\"%s\",\"up\":%s,\"parts\":%zu}", way, up ? "true" : "false",
-            loop->quota.apart ? loop->quota.parts : (size_t)1);
+    buf_fmt(buf, "],\"limits\":{\"shared_by\":\"%s\",\"up\":%s,\"parts\":%zu}", standing->limits_way,
+            standing->limits_up ? "true" : "false", standing->limit_parts);
     return ERR_NONE;
 }
 
+/* What only a server that runs can say. */
+static enum err encode_server(struct call *call, struct buf *buf) {
+    const struct standing *standing = call->standing;
+    const struct settings *settings = standing->settings;
+    encode_text(buf, "config", settings->file);
+    buf_fmt(buf, ",\"uptime_seconds\":%lld", (long long)((call->now_us - standing->started_us) / US_PER_S));
+    buf_fmt(buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", standing->hold ? "true" : "false",
+            standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
+    buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
+            settings->route_count, serve_key_count(call), standing->in_flight);
+    encode_troubled(call, buf);
+    return encode_company(call, buf);
+}
+
 enum err api_status(struct call *call) {
-    struct loop *loop = call->turn->loop;
-    const struct settings *settings = loop->in_force.settings;
     struct destination_counts *counts;
     size_t count;
     int64_t oldest_us;
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
     TRY(store_oldest_due(call->store, &oldest_us));
+    int64_t lag_us = oldest_us < call->now_us ? call->now_us - oldest_us : 0;
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"version\":"));
-    json_quote(&buf, loop->options.version);
-    encode_text(&buf, "store", loop->options.store_text);
-    encode_text(&buf, "config", settings->file);
-    int64_t lag_us = oldest_us < call->turn->now_us ? call->turn->now_us - oldest_us : 0;
-    buf_fmt(&buf, ",\"uptime_seconds\":%lld,\"lag_seconds\":%lld",
-            (long long)((call->turn->now_us - loop->started_us) / US_PER_S), (long long)(lag_us / US_PER_S));
-    buf_fmt(&buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", loop->options.hold ? "true" : "false",
-            loop->stopping ? "true" : "false", loop->config_ok ? "true" : "false");
-    buf_fmt(&buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
-            settings->route_count, key_ring_count(loop->keys), flights_in_use(loop->flights));
+    json_quote(&buf, call->standing->version);
+    if (!call->standing->running) buf_add(&buf, STR(",\"running\":false"));
+    encode_text(&buf, "store", call->standing->store);
+    buf_fmt(&buf, ",\"lag_seconds\":%lld", (long long)(lag_us / US_PER_S));
     encode_totals(&buf, counts, count);
-    encode_troubled(call, &buf);
-    TRY(encode_company(call, &buf));
+    if (call->standing->running) TRY(encode_server(call, &buf));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }
 
-enum err api_routes_list(struct call *call) {
-    const struct in_force *in_force = &call->turn->loop->in_force;
-    struct buf buf = {.arena = call->arena};
-    buf_add(&buf, STR("{\"items\":["));
-    for (size_t i = 0; i < in_force->settings->route_count; i++) {
-        const struct route_settings *route = &in_force->settings->routes[i];
-        buf_add(&buf, i ? STR(",{\"name\":") : STR("{\"name\":"));
-        json_quote(&buf, route->name);
-        buf_add(&buf, STR(",\"from\":["));
-        for (size_t j = 0; j < route->from_count; j++) {
-            if (j) buf_byte(&buf, ',');
-            json_quote(&buf, route->from[j]);
-        }
-        buf_byte(&buf, ']');
-        encode_text(&buf, "source", route->source);
-        encode_text(&buf, "when", route->when);
-        buf_add(&buf, STR(",\"to\":["));
-        for (size_t j = 0; j < route->step_count; j++) {
-            const struct route_step *step = &route->steps[j];
-            struct str name = in_force->settings->destinations[step->destination].name;
-            if (j) buf_byte(&buf, ',');
-            json_quote(&buf,
-                       step->action.n ? str_fmt(call->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(step->action)) : name);
-        }
-        buf_fmt(&buf, "],\"quarantined\":%s}", routes_is_quarantined(in_force->routes, route->name) ? "true" : "false");
-    }
-    return reply_list(call, &buf, 0);
-}
-
 enum err api_verify(struct call *call) {
-    bool deep = str_eq(request_query(call->visit->request, STR("deep"), call->arena), STR("true"));
+    bool deep = str_eq(request_query(call->request, STR("deep"), call->arena), STR("true"));
     struct verification found;
-    TRY(store_verify(call->store, deep, call->turn->loop->hasher, call->arena, &found));
+    TRY(store_verify(call->store, deep, call->hasher, call->arena, &found));
     struct buf buf = {.arena = call->arena};
     buf_fmt(
         &buf,
@@ -152,21 +126,6 @@ enum err api_audit(struct call *call) {
         buf_byte(&buf, '}');
     }
     return reply_list(call, &buf, 0);
-}
-
-/* {"dry":true} only says what would change. */
-enum err api_config_apply(struct call *call) {
-    const struct loop_options *options = &call->turn->loop->options;
-    struct json *body;
-    if (!serve_body(call, &body)) return ERR_NONE;
-    bool dry = json_true(json_get(body, STR("dry")));
-    json_free(body);
-    if (!options->reload) return serve_problem(call, ERR_NOT_NOW, STR("this server has no configuration file"), NULL);
-    struct str answer;
-    bool valid = options->reload(options->reload_self, dry, call->arena, &answer);
-    if (valid && !dry)
-        TRY(store_audit(call->store, call->actor, STR("config.apply"), STR(""), STR(""), call->turn->now_us));
-    return serve_json(call, valid ? 200 : 422, answer);
 }
 
 enum err api_openapi(struct call *call) {

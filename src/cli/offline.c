@@ -1,4 +1,3 @@
-/* cli/offline.c - a turn of its own for one request: the same handlers, so the same answers. */
 #include "cli/offline.h"
 
 #include <sys/stat.h>
@@ -81,82 +80,64 @@ static void close_offline(struct offline *offline) {
 
 /* ---- answers ---- */
 
-/* GET /v1/status without a server: what the store alone can say. */
-static enum err answer_status(struct call *call, struct str path) {
-    struct destination_counts *counts;
-    size_t count;
-    int64_t oldest_us, totals[DELIVERY_STATUS_COUNT] = {0};
-    TRY(store_counts(call->store, false, call->arena, &counts, &count));
-    TRY(store_oldest_due(call->store, &oldest_us));
-    for (size_t i = 0; i < count; i++)
-        for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) totals[j] += counts[i].by_status[j];
-    int64_t lag_us = oldest_us < call->turn->now_us ? call->turn->now_us - oldest_us : 0;
-    struct buf buf = {.arena = call->arena};
-    buf_add(&buf, STR("{\"version\":\"" DRUMBEAT_VERSION "\",\"running\":false"));
-    encode_text(&buf, "store", path);
-    buf_fmt(&buf, ",\"lag_seconds\":%lld", (long long)(lag_us / US_PER_S));
-    static const struct {
-        const char *name;
-        enum delivery_status status;
-    } shown[] = {{"pending", DELIVERY_PENDING},
-                 {"processing", DELIVERY_PROCESSING},
-                 {"unknown", DELIVERY_UNKNOWN},
-                 {"held", DELIVERY_HELD},
-                 {"failed", DELIVERY_FAILED}};
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        buf_fmt(&buf, ",\"%s\":%lld", shown[i].name, (long long)totals[shown[i].status]);
-    buf_byte(&buf, '}');
-    return serve_json(call, 200, buf_str(&buf));
-}
-
-static enum err answer(struct offline *offline, struct turn *turn, struct visit *visit) {
-    struct call call = {.turn = turn, .visit = visit, .arena = turn->arena, .store = offline->store};
-    if (!str_eq(visit->request->path, STR("/v1/status"))) return serve_request(turn, visit);
-    return answer_status(&call, place_name(offline->place, turn->arena));
-}
-
-/* Reads too: what they see belongs together. */
-static enum err answer_in_transaction(struct offline *offline, struct turn *turn, struct visit *visit) {
+/* Reads stand in a transaction too: what they see belongs together. */
+static enum err take_in_transaction(const struct offline *offline, const struct service *service, struct call *call) {
     TRY(store_begin(offline->store));
-    enum err err = answer(offline, turn, visit);
+    enum err err = service->take(service->self, call);
     if (!err && offline->changes) err = store_commit(offline->store);
     if (err || !offline->changes) store_rollback(offline->store);
     return err;
 }
 
-static enum err answer_question(struct cli *cli, struct offline *offline, const struct offline_question *question,
-                                struct visit *visit) {
-    size_t mark = str_find(question->path, '?');
-    struct request request = {.method = question->method,
-                              .path = str_sub(question->path, 0, mark),
-                              .query = mark == SIZE_MAX ? STR("") : str_sub(question->path, mark + 1, question->path.n),
-                              .body = question->body,
-                              .peer = STR("unix"),
-                              .trusted = true};
-    struct loop *loop = arena_new(cli->arena, struct loop);
-    loop->options.store = offline->store;
-    loop->hasher = hasher_new();
-    struct turn turn = {.loop = loop, .arena = cli->arena, .now_us = cli_wall_us(), .wall_us = cli_wall_us()};
-    rng_seed(&loop->rng, (uint64_t)turn.now_us);
-    visit->request = &request;
-    enum err err = answer_in_transaction(offline, &turn, visit);
-    visit->request = NULL;
-    hasher_free(loop->hasher);
+/* The same struct as a turn of a server fills, with no desk on the board and nothing that runs. */
+static enum err answer_question(struct cli *cli, const struct offline *offline, const struct request *request,
+                                struct reply *ret_reply) {
+    const struct log silent = {.fd = -1};
+    const struct api_options options = {.log = &silent};
+    const struct standing standing = {.version = STR(DRUMBEAT_VERSION),
+                                      .store = place_name(offline->place, cli->arena)};
+    struct api *api = api_new(&options);
+    const struct service service = api_service(api);
+    struct rng rng;
+    rng_seed(&rng, (uint64_t)cli_wall_us());
+    struct call call = {.request = request,
+                        .now_us = cli_wall_us(),
+                        .wall_us = cli_wall_us(),
+                        .service = service.self,
+                        .arena = cli->arena,
+                        .store = offline->store,
+                        .desks = deliver_new(1),
+                        .hasher = hasher_new(),
+                        .rng = &rng,
+                        .standing = &standing};
+    enum err err = take_in_transaction(offline, &service, &call);
+    *ret_reply = call.reply;
+    deliver_free(call.desks);
+    hasher_free(call.hasher);
+    api_free(api);
     return err;
 }
 
 int offline_ask(struct cli *cli, const struct offline_question *question, const struct place *place,
                 struct asked *ret_asked) {
     struct offline offline = {.place = place, .changes = find_ability(question->method, question->path)->changes};
-    struct visit visit = {0};
     int code = open_offline(cli, &offline);
     if (code) return code;
-    enum err err = answer_question(cli, &offline, question, &visit);
+    size_t mark = str_find(question->path, '?');
+    const struct request request = {.method = question->method,
+                                    .path = str_sub(question->path, 0, mark),
+                                    .query = mark == SIZE_MAX ? STR("")
+                                                              : str_sub(question->path, mark + 1, question->path.n),
+                                    .body = question->body,
+                                    .peer = STR("unix"),
+                                    .trusted = true};
+    struct reply reply = {0};
+    enum err err = answer_question(cli, &offline, &request, &reply);
     struct str said = str_dup(cli->arena, str_from(store_trouble(offline.store)));
     close_offline(&offline);
     if (err)
         return cli_fail(cli, EXIT_FAILED, "error %s: the store cannot be read: %s%s%.*s", err_code(err), err_text(err),
                         said.n ? ": " : "", STR_ARG(said));
-    *ret_asked = (struct asked){.status = visit.reply.status, .body = visit.reply.body, .offline = true};
+    *ret_asked = (struct asked){.status = reply.status, .body = reply.body, .offline = true};
     return EXIT_DONE;
 }

@@ -1,6 +1,4 @@
-/* engine/arrivals.c - requests become events, events become deliveries. */
-#include "api/serve.h"
-#include "base/json.h"
+/* engine/arrivals.c - calls become events, events become deliveries. */
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
@@ -8,19 +6,56 @@
 #define ROUTE_BUSY_US  (10 * US_PER_MS) /* another process routes, and hears of what comes: looked at again so soon */
 #define DUE_EVENTS_MAX 500 /* of one turn: scheduled events that came due, and those found pending at start */
 
-/* ---- serve, intake, append ---- */
+/* ---- take, append ---- */
 
-static size_t valid_items(const struct intake *intake) {
-    size_t count = 0;
-    for (size_t i = 0; i < intake->count; i++) count += intake->items[i].valid;
-    return count;
+static struct standing standing_of(const struct loop *loop) {
+    bool limits_up;
+    const char *limits_way = quota_way(loop, &limits_up);
+    return (struct standing){.running = true,
+                             .version = loop->options.version,
+                             .store = loop->options.store_text,
+                             .role = loop_role_text(loop->options.role),
+                             .takes_events = loop->options.role != LOOP_WORKER,
+                             .hold = loop->options.hold,
+                             .stopping = loop->stopping,
+                             .config_ok = loop->config_ok,
+                             .started_us = loop->started_us,
+                             .open_deliveries = loop->open_deliveries,
+                             .in_flight = flights_in_use(loop->flights),
+                             .limits_way = limits_way,
+                             .limits_up = limits_up,
+                             .limit_parts = loop->quota.apart ? loop->quota.parts : 1,
+                             .settings = loop->in_force.settings,
+                             .routes = loop->in_force.routes};
 }
 
-enum err turn_serve(struct turn *turn) {
+static struct call call_of(struct turn *turn, const struct request *request) {
+    struct loop *loop = turn->loop;
+    return (struct call){.request = request,
+                         .now_us = turn->now_us,
+                         .wall_us = turn->wall_us,
+                         .service = loop->options.service.self,
+                         .arena = turn->arena,
+                         .store = loop->options.store,
+                         .desks = loop->deliver,
+                         .metrics = loop->metrics,
+                         .hasher = loop->hasher,
+                         .rng = &loop->rng,
+                         .last_id = &loop->last_id,
+                         .standing = &turn->standing,
+                         .reload = loop->options.reload};
+}
+
+enum err turn_take(struct turn *turn) {
+    const struct service *service = &turn->loop->options.service;
+    if (turn->visit_count) turn->standing = standing_of(turn->loop);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
-        TRY(serve_request(turn, visit));
-        if (visit->posted) turn->event_room += valid_items(&visit->intake);
+        visit->call = call_of(turn, visit->request);
+        TRY(service->take(service->self, &visit->call));
+        turn->event_room += visit->call.event_count;
+        turn->wishes |= visit->call.wishes;
+        turn->open_change += visit->call.open_change;
     }
     metrics_hop(turn->loop->metrics, "serve_request", turn->visit_count);
     return ERR_NONE;
@@ -31,10 +66,8 @@ static void gather_events(struct turn *turn) {
     turn->verdicts = arena_array(turn->arena, struct append_result, turn->event_room);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
-        if (!visit->posted) continue;
         visit->first_event = turn->event_count;
-        for (size_t j = 0; j < visit->intake.count; j++)
-            if (visit->intake.items[j].valid) turn->events[turn->event_count++] = visit->intake.items[j].event;
+        for (size_t j = 0; j < visit->call.event_count; j++) turn->events[turn->event_count++] = visit->call.events[j];
     }
 }
 
@@ -206,115 +239,22 @@ enum err turn_route(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* ---- reply ---- */
+/* ---- wishes, reply ---- */
 
-static void accept_one(struct turn *turn, struct visit *visit) {
-    const struct append_result *verdict = &turn->verdicts[visit->first_event];
-    struct reply *reply = &visit->reply;
-    char id[UUID_TEXT_LENGTH + 1];
-    uuid_format(verdict->verdict == APPEND_FRESH ? turn->events[visit->first_event].id : verdict->event_id, id);
-    reply->status = 200;
-    reply->content_type = STR("application/json");
-    if (verdict->verdict == APPEND_FRESH) {
-        reply_header(reply, STR("X-Event-Status"), STR("ACCEPTED"));
-        reply->body = str_fmt(turn->arena, "{\"success\":true,\"eventId\":\"%s\"}", id);
-    } else {
-        reply_header(reply, STR("X-Event-Status"), STR("DUPLICATE"));
-        reply->body = str_fmt(turn->arena, "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"}", id);
-    }
-}
-
-/* Points at the first place where the new payload differs from the stored one. */
-static struct refusal conflict(struct turn *turn, size_t event) {
-    struct json *stored, *posted;
-    struct json_error error;
-    struct str pointer = STR("/payload");
-    if (!json_parse(turn->verdicts[event].payload, JSON_DEPTH_MAX, &stored, &error)) {
-        if (!json_parse(turn->events[event].payload, JSON_DEPTH_MAX, &posted, &error)) {
-            struct str at = json_first_difference(turn->arena, stored, posted);
-            pointer = str_fmt(turn->arena, "/payload%.*s", STR_ARG(at));
-            json_free(posted);
-        }
-        json_free(stored);
-    }
-    struct str first = uuid_str(turn->arena, turn->verdicts[event].event_id);
-    return (struct refusal){ERR_CONFLICT,
-                            str_fmt(turn->arena, "this key names event %.*s, whose payload differs", STR_ARG(first)),
-                            pointer};
-}
-
-static void add_item(struct turn *turn, struct buf *body, size_t index, const struct intake_item *item, size_t event) {
-    static const char *const words[] = {
-        [APPEND_FRESH] = "ACCEPTED", [APPEND_DUPLICATE] = "DUPLICATE", [APPEND_CONFLICT] = "CONFLICT"};
-    struct refusal refusal = item->refusal;
-    const char *word = "INVALID";
-    if (item->valid) {
-        word = words[turn->verdicts[event].verdict];
-        if (turn->verdicts[event].verdict == APPEND_CONFLICT) refusal = conflict(turn, event);
-    }
-    buf_fmt(body, "%s{\"index\":%zu,\"status\":\"%s\"", index ? "," : "", index, word);
-    if (item->valid) {
-        char id[UUID_TEXT_LENGTH + 1];
-        bool fresh = turn->verdicts[event].verdict == APPEND_FRESH;
-        uuid_format(fresh ? turn->events[event].id : turn->verdicts[event].event_id, id);
-        buf_fmt(body, ",\"eventId\":\"%s\"", id);
-    }
-    if (refusal.err) {
-        buf_fmt(body, ",\"code\":\"%s\",\"error\":", err_code(refusal.err));
-        json_quote(body, refusal.detail);
-        buf_add(body, STR(",\"pointer\":"));
-        json_quote(body, refusal.pointer);
-    }
-    buf_byte(body, '}');
-}
-
-static void accept_batch(struct turn *turn, struct visit *visit) {
-    struct buf body = {.arena = turn->arena};
-    size_t event = visit->first_event;
-    buf_byte(&body, '[');
-    for (size_t i = 0; i < visit->intake.count; i++) {
-        const struct intake_item *item = &visit->intake.items[i];
-        add_item(turn, &body, i, item, event);
-        event += item->valid;
-    }
-    buf_byte(&body, ']');
-    visit->reply.status = 200;
-    visit->reply.content_type = STR("application/json");
-    visit->reply.body = buf_str(&body);
-}
-
-static void count_verdicts(const struct turn *turn, const struct visit *visit) {
-    static const enum metric_event kinds[] = {
-        [APPEND_FRESH] = METRIC_ACCEPTED, [APPEND_DUPLICATE] = METRIC_DUPLICATE, [APPEND_CONFLICT] = METRIC_CONFLICT};
-    size_t event = visit->first_event;
-    for (size_t i = 0; i < visit->intake.count; i++)
-        if (visit->intake.items[i].valid)
-            metrics_event(turn->loop->metrics, kinds[turn->verdicts[event++].verdict], 1);
-        else
-            metrics_event(turn->loop->metrics, METRIC_INVALID, 1);
-}
-
-static void answer_posted(struct turn *turn, struct visit *visit) {
-    count_verdicts(turn, visit);
-    metrics_ingest_seconds(turn->loop->metrics, turn->now_us - visit->request->arrived_us);
-    if (visit->intake.batch) {
-        accept_batch(turn, visit);
-        return;
-    }
-    const struct intake_item *item = &visit->intake.items[0];
-    struct refusal refusal = item->refusal;
-    if (item->valid && turn->verdicts[visit->first_event].verdict == APPEND_CONFLICT)
-        refusal = conflict(turn, visit->first_event);
-    if (refusal.err)
-        serve_refuse(turn, visit, &refusal);
-    else
-        accept_one(turn, visit);
+void turn_grant(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (turn->wishes & WISH_KEYS) loop->service_stale = true;
+    if (turn->wishes & WISH_CONFIG) loop->options.reload->adopt(loop->options.reload->self);
 }
 
 static void serve_reply(struct turn *turn, struct visit *visit) {
     const struct inlet *inlet = &turn->loop->options.inlet;
-    if (visit->posted) answer_posted(turn, visit);
-    inlet->reply(inlet->self, visit->request, &visit->reply);
+    struct call *call = &visit->call;
+    if (!call->reply.status) {
+        call->verdicts = turn->verdicts + visit->first_event;
+        call->answer(call);
+    }
+    inlet->reply(inlet->self, visit->request, &call->reply);
 }
 
 void turn_reply(struct turn *turn) {
@@ -322,13 +262,15 @@ void turn_reply(struct turn *turn) {
     metrics_hop(turn->loop->metrics, "serve_reply", turn->visit_count);
 }
 
+/* A turn may be dropped before each of its requests was taken: each gets a call here. */
 void turn_refuse(struct turn *turn, enum err err) {
-    const struct inlet *inlet = &turn->loop->options.inlet;
-    const struct refusal refusal = {err, STR_NONE, STR_NONE};
+    struct loop *loop = turn->loop;
+    if (loop->options.reload) loop->options.reload->forget(loop->options.reload->self);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
-        visit->reply = (struct reply){0};
-        serve_refuse(turn, visit, &refusal);
-        inlet->reply(inlet->self, visit->request, &visit->reply);
+        struct call call = call_of(turn, visit->request);
+        call.request_id = visit->call.request_id;
+        loop->options.service.refuse(loop->options.service.self, &call, err);
+        loop->options.inlet.reply(loop->options.inlet.self, visit->request, &call.reply);
     }
 }

@@ -1,7 +1,6 @@
 /* engine/company.c - see company.h. */
 #include "engine/company.h"
 
-#include "api/serve.h"
 #include "engine/loop_memory.h"
 #include "store/shared.h"
 
@@ -85,7 +84,7 @@ static enum err learn_state(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(learn_desks(turn));
     TRY(loop_read_quarantines(loop, loop->in_force.routes, turn->arena));
-    return key_ring_load(loop->keys, loop->options.store);
+    return loop->options.service.learn(loop->options.service.self, loop->options.store);
 }
 
 enum err company_show(struct store *store, enum loop_role role) {
@@ -141,17 +140,11 @@ enum err company_count(struct turn *turn, size_t *ret_count) {
 
 /* ---- telling ---- */
 
-static bool is_change(const struct request *request) {
-    return !str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"));
-}
-
 /* Work that this turn made or found and leaves to others: what waits for its budget, or what is not its business. */
 static bool leaves_work(const struct turn *turn) {
     const struct loop *loop = turn->loop;
-    bool made = turn->planned_count > 0;
+    bool made = turn->planned_count > 0 || turn->wishes & WISH_WORK;
     for (size_t i = 0; i < turn->event_count && !made; i++) made = turn->verdicts[i].verdict == APPEND_FRESH;
-    for (size_t i = 0; i < turn->visit_count && !made; i++)
-        made = !turn->visits[i].posted && is_change(turn->visits[i].request);
     if (!made || loop->options.role == LOOP_INGEST) return made;
     bool waits = loop->next_scheduled_us <= turn->wall_us;
     for (size_t i = 0; i < deliver_desks(loop->deliver) && !waits; i++)
@@ -163,7 +156,7 @@ enum err company_tell(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!store_is_shared(loop->options.store)) return ERR_NONE;
     if (leaves_work(turn)) loop->company.tell |= SQL_NEWS_WORK;
-    if (loop->keys_stale) loop->company.tell |= SQL_NEWS_STATE;
+    if (turn->wishes & WISH_KEYS) loop->company.tell |= SQL_NEWS_STATE;
     return loop->company.tell ? store_tell(loop->options.store, loop->company.tell) : ERR_NONE;
 }
 

@@ -1,6 +1,5 @@
 #include "engine/loop.h"
 
-#include "api/serve.h"
 #include "engine/turn.h"
 #include "share/share.h"
 #include "store/memory.h"
@@ -131,10 +130,10 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(store_begin(loop->options.store));
     TRY(company_learn(turn));
     TRY(quota_begin(turn));
-    if (loop->keys_stale) TRY(key_ring_load(loop->keys, loop->options.store));
-    loop->keys_stale = false;
+    if (loop->service_stale) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
+    loop->service_stale = false;
     TRY(turn_settle_finished(turn));
-    TRY(turn_serve(turn));
+    TRY(turn_take(turn));
     TRY(turn_append(turn));
     TRY(turn_route(turn));
     TRY(turn_claim(turn));
@@ -165,6 +164,7 @@ static void turn_apply(struct turn *turn) {
             metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us);
     }
     turn_release_finished(turn);
+    turn_grant(turn);
     turn_reply(turn);
     turn_start(turn);
     quota_end(turn, true);
@@ -189,7 +189,7 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t ch
                           .visits = turn->visits,
                           .visit_count = turn->visit_count};
     for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
-    loop->keys_stale = true;
+    loop->service_stale = true;
     loop->next_scheduled_us = scheduled_us;
     loop->next_chore_us = chore_us;
 }
@@ -214,7 +214,7 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     loop->next_scheduled_us = turn->wall_us;
     loop->next_chore_us = turn->now_us;
     loop->store_retry_us = turn->now_us + STORE_RETRY_US;
-    loop->keys_stale = true;
+    loop->service_stale = true;
     if (loop->trouble != err)
         log_event(loop->options.log, LOG_ERROR, turn->wall_us, "turn_dropped",
                   LOG_TEXT("code", str_from(err_code(err))),

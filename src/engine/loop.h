@@ -9,6 +9,7 @@
 #define ENGINE_LOOP_H
 
 #include "deliver/deliver.h"
+#include "engine/call.h"
 #include "engine/flight.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
@@ -29,7 +30,6 @@ struct loop_options {
     struct inlet inlet;
     struct transport transport;
     struct store *store; /* open; the caller's */
-    struct store *copy;  /* a replica, for lists; NULL = none. The caller's */
     const struct log *log;
     struct str instance; /* this process's token: the owner of its leases */
     uint64_t seed;
@@ -37,18 +37,14 @@ struct loop_options {
     enum loop_role role;
     struct share *share; /* limits in Redis; NULL = none. The caller's */
     enum redis_failure redis_failure;
-    bool exclusive; /* nobody else works on this store: leases of others are the past's */
-    bool exposed;   /* others can reach the listener: without a key nobody is let in */
-    bool hold;      /* accept and store, deliver nothing */
-    /* POST /v1/config/apply: reads the configuration anew and, unless dry, has it put in force after this turn. The
-     * answer is JSON; false = it is not valid. NULL where there is no file (simulator). */
-    bool (*reload)(void *self, bool dry, struct arena *arena, struct str *ret_json);
-    void *reload_self;
-    struct str version, store_text; /* for GET /v1/status */
+    bool exclusive;                 /* nobody else works on this store: leases of others are the past's */
+    bool hold;                      /* accept and store, deliver nothing */
+    struct service service;         /* answers requests */
+    const struct reload *reload;    /* NULL where there is no file to read */
+    struct str version, store_text; /* for those who ask how this process stands */
 };
 
 struct loop;
-struct key_ring;
 
 /* What a configuration comes to, for the loop. All of it stays the caller's, and must stay as it is until loop_apply
  * put another in force and loop_uses says that no send of it is still on its way. */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/serve.h"
 #include "base/hash.h"
 #include "engine/loop_memory.h"
 #include "store/query.h"
@@ -85,7 +84,7 @@ static enum err read_memory(struct loop *loop, size_t first_desk) {
     TRY(loop_read_sends(loop, first_desk, now_us, &loop->arena));
     TRY(loop_read_quarantines(loop, loop->in_force.routes, &loop->arena));
     TRY(loop_count_open(loop, &loop->arena));
-    TRY(key_ring_load(loop->keys, loop->options.store));
+    TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     return store_commit(loop->options.store);
 }
@@ -100,7 +99,6 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->flights = flights_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
-    loop->keys = key_ring_new(options->exposed);
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     assert(loop->finished);
     loop->recovering = options->role != LOOP_INGEST;
@@ -137,7 +135,6 @@ void loop_close(struct loop *loop) {
     flights_free(loop->flights);
     metrics_free(loop->metrics);
     hasher_free(loop->hasher);
-    key_ring_free(loop->keys);
     quota_close(loop);
     arena_free(&loop->arena);
     free(loop->finished);

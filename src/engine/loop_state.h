@@ -1,5 +1,4 @@
-/* engine/loop_state.h - what lives from turn to turn. Private to the loop's own files and
- * to the handlers of serve. */
+/* engine/loop_state.h - what lives from turn to turn. Private to the loop's own files. */
 #ifndef ENGINE_LOOP_STATE_H
 #define ENGINE_LOOP_STATE_H
 
@@ -16,10 +15,9 @@ struct loop {
     struct hasher *hasher;
     struct rng rng;
     struct uuid last_id;
-    struct key_ring *keys;
     struct company company;
     struct quota quota;
-    bool keys_stale;             /* read them anew before the next request */
+    bool service_stale;          /* it reads the store anew before the next request */
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
@@ -35,7 +33,6 @@ struct loop {
     uint64_t turns;                                     /* that had something to do */
     enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
     int64_t started_us;
-    int64_t copy_retry_us; /* the replica failed: not asked before this */
 };
 
 #endif

@@ -1,23 +1,20 @@
 /* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
  * read after n. Private to the loop's own files (loop arrivals departures
- * returns company quota) and to the handlers of serve. */
+ * returns company quota). */
 #ifndef ENGINE_TURN_H
 #define ENGINE_TURN_H
 
 #include "base/when.h"
+#include "engine/call.h"
 #include "engine/loop_state.h"
-#include "ingest/intake.h"
 
 struct settled;
 
 /* One request's place in the turn. */
 struct visit {
-    struct request *request;
-    struct reply reply;
-    bool posted; /* POST /v1/events that was taken in: the reply waits for the verdicts */
-    struct intake intake;
-    size_t first_event; /* of its valid items in turn.events */
-    struct str request_id;
+    struct request *request; /* the inlet's, until it was replied to */
+    struct call call;
+    size_t first_event; /* of what the call left, in turn.events */
 };
 
 struct turn {
@@ -26,6 +23,8 @@ struct turn {
     int64_t now_us, wall_us;
     struct visit *visits;
     size_t visit_count;
+    struct standing standing; /* as the turn began, for its calls */
+    unsigned wishes;          /* of all calls: enum wish */
     struct event *events;
     struct append_result *verdicts;
     size_t event_count, event_room;
@@ -63,11 +62,12 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
-/* arrivals.c: serve, intake, append, route, plan */
-MUST_USE enum err turn_serve(struct turn *turn);
+/* arrivals.c: take, append, route, plan, reply */
+MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
 MUST_USE enum err turn_route(struct turn *turn);
 void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
+void turn_grant(struct turn *turn);      /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
 void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
 /* departures.c: budget, claim, request, start */

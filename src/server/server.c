@@ -98,11 +98,13 @@ static enum err check_exposure(struct server *server, struct arena *arena, struc
 static enum err open_loop(struct server *server, struct str *ret_problem) {
     uint64_t seed;
     hash_random(&seed, sizeof seed);
+    const struct api_options api = {.copy = server->copy, .log = &server->options.log, .exposed = server->exposed};
+    server->api = api_new(&api);
+    server->reload = server_reload(server);
     const struct loop_options options = {.clock = server->clock,
                                          .inlet = listener_inlet(server->listener),
                                          .transport = client_transport(server->client),
                                          .store = server->store,
-                                         .copy = server->copy,
                                          .log = &server->options.log,
                                          .instance = server->token,
                                          .seed = seed,
@@ -111,10 +113,9 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .share = server->share,
                                          .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
                                          .exclusive = !server->driver.shared,
-                                         .exposed = server->exposed,
                                          .hold = server->options.hold,
-                                         .reload = server->options.config_text.p ? NULL : server_reload,
-                                         .reload_self = server,
+                                         .service = api_service(server->api),
+                                         .reload = server->options.config_text.p ? NULL : &server->reload,
                                          .version = STR(DRUMBEAT_VERSION),
                                          .store_text = server->store_name};
     return loop_open(&options, (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator},
@@ -245,6 +246,7 @@ void server_close(struct server *server) {
     if (server->store && server->loop) loop_leave(server->loop);
     if (server->store && server->loop) (void)!!store_tidy(server->store, true);
     if (server->loop) loop_close(server->loop);
+    if (server->api) api_free(server->api);
     server_close_store(server);
     if (server->sandbox) sandbox_close(server->sandbox);
     server_forget_setups(server);

@@ -2,6 +2,7 @@
 #ifndef SERVER_SERVER_PRIVATE_H
 #define SERVER_SERVER_PRIVATE_H
 
+#include "api/api.h"
 #include "http/wake.h"
 #include "os/file.h"
 #include "server/place.h"
@@ -42,9 +43,12 @@ struct server {
     struct listener *listener;
     struct client *client;
     struct loop *loop;
-    /* the next setup, put in force between turns */
+    struct api *api;
+    struct reload reload;
+    /* the next setup: prepared, and once it is adopted put in force between turns */
     struct setup *staged;
     struct sandbox *staged_sandbox;
+    bool adopted;
     struct retired retired[RETIRED_MAX];
     size_t retired_count;
     /* publishing */
@@ -59,7 +63,7 @@ struct server {
 /* server_setup.c */
 MUST_USE enum err server_load(struct server *server, struct arena *arena, struct setup **ret_setup,
                               struct str *ret_problem);
-bool server_reload(void *self, bool dry, struct arena *arena, struct str *ret_json);
+struct reload server_reload(struct server *server);
 void server_reload_by_signal(struct server *server);
 MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);

@@ -63,9 +63,10 @@ static void drop_staged(struct server *server) {
     setup_free(server->staged);
     server->staged = NULL;
     server->staged_sandbox = NULL;
+    server->adopted = false;
 }
 
-bool server_reload(void *self, bool dry, struct arena *arena, struct str *ret_json) {
+static bool prepare(void *self, bool dry, struct arena *arena, struct str *ret_json) {
     struct server *server = self;
     struct setup *setup = NULL;
     struct sandbox *sandbox = NULL;
@@ -87,12 +88,27 @@ bool server_reload(void *self, bool dry, struct arena *arena, struct str *ret_js
     return true;
 }
 
+static void adopt(void *self) {
+    struct server *server = self;
+    server->adopted = server->staged != NULL;
+}
+
+static void forget(void *self) {
+    struct server *server = self;
+    if (!server->adopted) drop_staged(server);
+}
+
+struct reload server_reload(struct server *server) {
+    return (struct reload){prepare, adopt, forget, server};
+}
+
 void server_reload_by_signal(struct server *server) {
     struct arena arena = ARENA_EMPTY;
     struct str answer;
     int64_t wall_us = server->clock.wall_us(server->clock.self);
     if (server->options.config_text.p) return;
-    bool valid = server_reload(server, false, &arena, &answer);
+    bool valid = prepare(server, false, &arena, &answer);
+    if (valid) adopt(server);
     log_event(&server->options.log, valid ? LOG_INFO : LOG_ERROR, wall_us, valid ? "config_reloaded" : "config_refused",
               LOG_TEXT("answer", answer));
     arena_free(&arena);
@@ -114,12 +130,13 @@ static void forget_unused(struct server *server) {
 
 enum err server_swap(struct server *server) {
     if (server->retired_count) forget_unused(server);
-    if (!server->staged) return ERR_NONE;
+    if (!server->adopted) return ERR_NONE;
     server->retired[server->retired_count++] = (struct retired){server->setup, server->sandbox};
     server->setup = server->staged;
     server->sandbox = server->staged_sandbox;
     server->staged = NULL;
     server->staged_sandbox = NULL;
+    server->adopted = false;
     server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
     loop_config_failed(server->loop, false);
     return loop_apply(server->loop,

@@ -56,12 +56,13 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
     load(house, fleet->config);
     if (fleet->redis_is_away) fleet_open_share(member);
     fleet_open_store(fleet, house);
+    const struct api_options api = {.copy = fleet->copy, .log = &silent, .exposed = house->exposed};
+    house->api = api_new(&api);
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
         .inlet = {collect_requests, take_reply, house},
         .transport = {fleet_start, collect_done, release_done, cancel_call, house},
         .store = house->store,
-        .copy = fleet->copy,
         .log = &silent,
         .instance = str_fmt(&fleet->arena, "member-%zu", ++fleet->joined),
         .seed = fleet->joined,
@@ -69,7 +70,7 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
         .role = role,
         .share = member->share,
         .redis_failure = REDIS_FAIL_LOCAL,
-        .exposed = house->exposed,
+        .service = api_service(house->api),
         .version = STR("test"),
         .store_text = STR("x"),
     };

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "api/api.h"
 #include "base/when.h"
 #include "engine/loop.h"
 #include "server/setup.h"
@@ -41,6 +42,7 @@ struct house {
     /* store */
     struct sql_driver real, driver;
     struct store *store;
+    int commit_races;                   /* so many commits are raced by another process */
     enum err commit_fails, begin_fails; /* what the next ones come to; NONE = they work */
     /* requests */
     struct request requests[HOUSE_ROOM];
@@ -56,8 +58,11 @@ struct house {
     struct setup *setup, *old_setup;
     struct jq *jq, *old_jq;
     struct evaluator evaluator;
+    struct api *api;
     struct loop *loop;
     int starts;
+    struct reload reload; /* .self NULL = there is no file to read */
+    int prepared, adopted, forgotten;
     bool exposed, trusted; /* the door can be reached by others; requests come over the unix socket */
     bool endless;          /* the last request is there again and again, as many times as a turn takes */
 };

@@ -73,6 +73,10 @@ static inline enum err begin_turn(void *self) {
 
 static inline enum err commit_turn(void *self) {
     struct house *house = self;
+    if (house->commit_races > 0) {
+        house->commit_races--;
+        return ERR_STORE_RACED;
+    }
     return house->commit_fails ? house->commit_fails : house->real.commit(house->real.self);
 }
 

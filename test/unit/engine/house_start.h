@@ -3,14 +3,13 @@
 #define ENGINE_HOUSE_START_H
 
 #include "house_seams.h"
+#include "store/sqlite.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "store/sqlite.h"
 
 static inline bool find_secret(void *self, struct str name, struct arena *arena, struct str *ret_value,
                                struct str *ret_note) {
@@ -48,6 +47,7 @@ static inline void start(struct house *house) {
                                         .trouble = trouble,
                                         .self = house};
     OK(store_open(&house->driver, house->wall_us, &house->arena, &house->store, &problem));
+    house->api = api_new(&(struct api_options){.log = &silent, .exposed = house->exposed});
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
         .inlet = {collect_requests, take_reply, house},
@@ -58,7 +58,8 @@ static inline void start(struct house *house) {
         .seed = 1,
         .slots = 16,
         .exclusive = true,
-        .exposed = house->exposed,
+        .service = api_service(house->api),
+        .reload = house->reload.self ? &house->reload : NULL,
         .version = STR("test"),
         .store_text = STR("s.db"),
     };
@@ -69,6 +70,7 @@ static inline void start(struct house *house) {
 static inline void stop(struct house *house) {
     if (!house->loop) return;
     loop_close(house->loop);
+    api_free(house->api);
     store_close(house->store);
     house->real.close(house->real.self);
     house->loop = NULL;

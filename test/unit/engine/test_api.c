@@ -1,5 +1,5 @@
 /* Handlers in whole turns: who may ask, acts of operators, the counter of what is open. */
-#include "house_acts.h"
+#include "house_file.h"
 
 #define HOUSE_HOLD                                                                                                     \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
@@ -107,6 +107,39 @@ static void paths_and_methods_that_are_none_are_refused(void **state) {
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
+static void a_configuration_comes_into_force_with_its_turn(void **state) {
+    struct house *house = *state;
+    house_open_with_file(house, HOUSE_PLAIN);
+    assert_int_equal(house_get(house, "POST", "/v1/config/apply", "{\"dry\":true}").status, 200);
+    assert_int_equal(house->adopted, 0);
+    assert_int_equal(house_get(house, "POST", "/v1/config/apply", "").status, 200);
+    assert_int_equal(house->prepared, 1);
+    assert_int_equal(house->adopted, 1);
+}
+
+static void of_a_turn_that_is_dropped_no_configuration_stays(void **state) {
+    struct house *house = *state;
+    house_open_with_file(house, HOUSE_PLAIN);
+    house->commit_fails = ERR_STORE_FULL;
+    assert_int_equal(house_get(house, "POST", "/v1/config/apply", "").status, 503);
+    assert_int_equal(house->prepared, 1);
+    assert_int_equal(house->adopted, 0);
+    assert_int_equal(house->forgotten, 1);
+    house->commit_fails = ERR_NONE;
+    house_pass(house, 2 * US_PER_S);
+    house_turn(house);
+    assert_int_equal(house->adopted, 0);
+}
+
+static void a_turn_that_was_raced_prepares_its_configuration_anew(void **state) {
+    struct house *house = *state;
+    house_open_with_file(house, HOUSE_PLAIN);
+    house->commit_races = 1;
+    assert_int_equal(house_get(house, "POST", "/v1/config/apply", "").status, 200);
+    assert_int_equal(house->prepared, 2);
+    assert_int_equal(house->adopted, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(an_event_that_waits_is_no_delivery_less_when_it_is_cancelled),
@@ -117,6 +150,9 @@ int main(void) {
         T(a_pause_that_was_not_stored_is_none),
         T(nobody_without_a_key_is_let_in_from_outside),
         T(paths_and_methods_that_are_none_are_refused),
+        T(a_configuration_comes_into_force_with_its_turn),
+        T(of_a_turn_that_is_dropped_no_configuration_stays),
+        T(a_turn_that_was_raced_prepares_its_configuration_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

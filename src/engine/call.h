@@ -1,0 +1,96 @@
+/* engine/call.h - one request in the turn that answers it, as its handler sees it.
+ *
+ * A handler has two phases. `take` runs inside the turn's transaction: it reads the request, asks and changes the
+ * store, stages what desks shall do, and leaves events to be appended and wishes that come true after the commit.
+ * `answer` runs after the commit, where take made no reply, and knows the verdicts on those events. No reply leaves
+ * before the commit. A turn that is dropped never happened: what was staged is undone, wishes are forgotten, and the
+ * caller hears 503. A turn that another process raced is done again: take runs anew, from the request alone.
+ *
+ * A handler has what stands here and nothing else of the engine. Who answers without a server (cli/offline.c) fills
+ * the same struct. Thread: the loop's. Texts live in the call's arena, until the reply was sent.
+ */
+#ifndef ENGINE_CALL_H
+#define ENGINE_CALL_H
+
+#include "base/id.h"
+#include "base/rng.h"
+#include "deliver/deliver.h"
+#include "model/event.h"
+#include "model/request.h"
+#include "observe/metrics.h"
+#include "route/route.h"
+#include "store/store.h"
+
+/* Of the process that answers. Without a server only the texts are set, and running is false. */
+struct standing {
+    bool running;
+    struct str version, store;       /* the store's name, without a password */
+    struct str role;                 /* all, ingest, worker */
+    bool takes_events;               /* by its role */
+    bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
+    int64_t started_us;              /* the loop's clock */
+    int64_t open_deliveries;         /* as far as this process knows */
+    size_t in_flight;                /* sends on their way */
+    const char *limits_way;          /* how limits are shared: none, store, redis */
+    bool limits_up;                  /* the last try to ask worked */
+    size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */
+    const struct settings *settings; /* in force; NULL without a server */
+    const struct routes *routes;
+};
+
+/* Puts another configuration in force. NULL in a call: there is no file to read. */
+struct reload {
+    /* Reads and checks it. Unless dry, a valid one is kept until adopt or forget. The JSON says what would change or
+     * what is wrong; false: it is not valid. */
+    bool (*prepare)(void *self, bool dry, struct arena *arena, struct str *ret_json);
+    void (*adopt)(void *self);  /* what was prepared is in force from the next turn on */
+    void (*forget)(void *self); /* what was prepared and not adopted, if anything */
+    void *self;
+};
+
+/* What shall be once the turn is committed. */
+enum wish {
+    WISH_CONFIG = 1, /* what reload.prepare kept is adopted */
+    WISH_KEYS = 2,   /* API keys changed: they are read anew, here and in other processes */
+    WISH_WORK = 4,   /* deliveries may leave that could not before: other processes are told */
+};
+
+struct call {
+    const struct request *request;
+    struct str request_id;
+    struct str part;  /* what stood for {…} in the path, as sent: ids and names need no encoding */
+    struct str actor; /* "unix", "loopback" or the key's id; for audit rows */
+    int64_t now_us, wall_us;
+    /* what a handler may use */
+    void *service; /* the service's own */
+    struct arena *arena;
+    struct store *store;   /* a replica's, where the endpoint allows it */
+    struct deliver *desks; /* staged until the commit */
+    struct metrics *metrics;
+    struct hasher *hasher;
+    struct rng *rng;
+    struct uuid *last_id; /* of the event made last */
+    const struct standing *standing;
+    const struct reload *reload;
+    /* what take leaves */
+    struct reply reply;   /* status 0 = answer makes it */
+    struct event *events; /* to be appended in this order */
+    size_t event_count;
+    unsigned wishes;     /* enum wish */
+    int64_t open_change; /* deliveries opened minus deliveries that became final */
+    void *own;           /* the handler's, from take to answer */
+    /* for answer */
+    const struct append_result *verdicts; /* one for each event */
+    void (*answer)(struct call *call);
+};
+
+/* From a request's path to its handler. take gives only the store's trouble back: it drops the turn. */
+struct service {
+    /* Reads what the service keeps of the store's; in a transaction, at start and after each change. */
+    MUST_USE enum err (*learn)(void *self, struct store *store);
+    MUST_USE enum err (*take)(void *self, struct call *call);
+    void (*refuse)(void *self, struct call *call, enum err err); /* the reply of a turn that was dropped */
+    void *self;
+};
+
+#endif
