@@ -21,15 +21,15 @@ static struct str socket_of(struct str store, const struct settings *settings, s
 
 struct place place_of(const struct settings *settings, struct str file, struct arena *arena) {
     const char *dsn = getenv("DB_DSN");
-    struct place place = {.store = dsn && *dsn ? str_from(dsn) : settings->store,
-                          .listen_dsn = settings->postgres.listen_dsn,
-                          .read_dsn = settings->postgres.read_dsn};
+    struct place place = {.store = str_dup(arena, dsn && *dsn ? str_from(dsn) : settings->store),
+                          .listen_dsn = str_dup(arena, settings->postgres.listen_dsn),
+                          .read_dsn = str_dup(arena, settings->postgres.read_dsn)};
     place.socket = socket_of(place.store, settings, file, arena);
     return place;
 }
 
 struct place place_at(struct str path, struct arena *arena) {
-    return (struct place){.store = path, .socket = str_fmt(arena, "%.*s.sock", STR_ARG(path))};
+    return (struct place){.store = str_dup(arena, path), .socket = str_fmt(arena, "%.*s.sock", STR_ARG(path))};
 }
 
 bool place_is_shared(const struct place *place) {

@@ -47,7 +47,7 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
             options.host = str_sub(options.host, 1, options.host.n - 2);
         options.port = (uint16_t)port;
     }
-    server->listen_host = options.host;
+    server->listen_host = str_dup(&server->arena, options.host);
     return listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem);
 }
 
