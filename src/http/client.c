@@ -204,6 +204,7 @@ static void call_set(struct call *call) {
     arena_reset(&call->texts);
     call->progress.began = call->progress.sent_again = call->progress.answered = false;
     call->progress.refused = call->progress.tried = call->stray = false;
+    call->progress.foreign = outgoing->scheme != OUTGOING_HTTP;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -283,8 +284,10 @@ static void begin(struct client *client, struct call *call) {
     call_set(call);
     call->running = true;
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
-    CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
-    if (added != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
+    if (call->progress.foreign)
+        finish(client, call, CURLE_UNSUPPORTED_PROTOCOL);
+    else if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
+        finish(client, call, CURLE_FAILED_INIT);
 }
 
 static void end_cancelled(struct client *client, bool all) {

@@ -16,6 +16,7 @@ enum exchange_end progress_end(const struct progress *progress, enum complaint c
 
 const char *progress_words(const struct progress *progress) {
     if (progress->answered) return "";
+    if (progress->foreign) return "this client speaks http and https only";
     if (progress->refused && !progress->tried) return "the address is not public";
     if (progress->sent_again) return "the kept connection ended before an answer came";
     return atomic_load(&progress->cancelled) ? "stopped by this server" : NULL;

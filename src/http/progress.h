@@ -11,6 +11,7 @@
 #include "model/exchange.h"
 
 struct progress {
+    bool foreign;          /* its scheme is none of this client's: it was not even begun */
     bool began;            /* the request began to leave */
     bool sent_again;       /* it would have left a second time and was stopped */
     bool refused, tried;   /* an address was refused; one was tried */

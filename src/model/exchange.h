@@ -1,5 +1,6 @@
-/* model/exchange.h - an HTTP call outward, as values: what is sent and what
- * came back. Made by connect, carried by a transport, read by connect. */
+/* model/exchange.h - a call outward, as values: what is sent and what came back.
+ * Made by connect or by the owner of an errand, carried by a transport, read by
+ * whoever made it. */
 #ifndef MODEL_EXCHANGE_H
 #define MODEL_EXCHANGE_H
 
@@ -12,8 +13,12 @@ struct header {
     struct str name, value;
 };
 
+/* What the far end speaks. A transport that does not speak it sends nothing and answers REFUSED, with words. */
+enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
+
 /* Must stay as it is until the completion was released. */
 struct outgoing {
+    enum outgoing_scheme scheme;
     struct str method, url;
     struct header headers[EXCHANGE_HEADERS_MAX];
     size_t header_count;
@@ -26,7 +31,7 @@ struct outgoing {
 /* X(NAME, text): how far an exchange came. */
 #define EXCHANGE_LIST(X)                                                                                               \
     X(ANSWERED, "answered")            /* full status line and headers were read */                                    \
-    X(REFUSED, "address refused")      /* the address is private and not allowed */                                    \
+    X(REFUSED, "address refused")      /* a private address, or a scheme that is not spoken: nothing was sent */       \
     X(NO_CONNECT, "no connection")     /* DNS, connect, proxy: nothing was sent */                                     \
     X(NO_TRUST, "certificate refused") /* TLS handshake or verification: nothing sent */                               \
     X(CUT, "no complete answer")       /* the request began to leave, then trouble */                                  \
