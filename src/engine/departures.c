@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "connect/connect.h"
 #include "deliver/settle.h"
+#include "engine/flight.h"
 #include "engine/turn.h"
 #include "store/shared.h"
 
@@ -29,7 +31,7 @@ int64_t turn_lease_until(const struct turn *turn, const struct destination_setti
     return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
 }
 
-static void push(struct turn *turn, struct flight *flight, size_t desk) {
+static void push(struct turn *turn, struct errand *errand, size_t desk) {
     if (turn->leaving_count == turn->leaving_room) {
         size_t room = turn->leaving_room ? 2 * turn->leaving_room : 64;
         struct departure *leaving = arena_array(turn->arena, struct departure, room);
@@ -37,7 +39,7 @@ static void push(struct turn *turn, struct flight *flight, size_t desk) {
         turn->leaving = leaving;
         turn->leaving_room = room;
     }
-    turn->leaving[turn->leaving_count++] = (struct departure){flight, desk};
+    turn->leaving[turn->leaving_count++] = (struct departure){errand, desk};
 }
 
 /* Settles deliveries that do not leave: nothing was sent. */
@@ -53,30 +55,37 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
     }
 }
 
+static enum err (*const requests[ERRAND_KINDS])(const struct call_context *context, struct outgoing *ret_outgoing,
+                                                struct str *ret_problem) = {
+    [ERRAND_DELIVERY] = connect_request,
+    [ERRAND_LOOKUP] = connect_lookup,
+};
+
 enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk) {
     struct loop *loop = turn->loop;
-    struct flight *flight = flight_take(loop->flights, deliveries, count);
-    assert(flight); /* the budget counts slots */
+    enum errand_kind kind = deliveries[0]->looking_up ? ERRAND_LOOKUP : ERRAND_DELIVERY;
+    struct errand *errand = flight_take(loop->errands, kind, deliveries, count);
+    assert(errand); /* the budget counts slots */
+    struct flight *flight = flight_of(errand);
     flight->desk = desk;
     flight->destination = deliver_settings(loop->deliver, desk);
     flight->evaluator = *loop->in_force.evaluator;
-    flight->lookup = deliveries[0]->looking_up;
+    errand->settings = loop->in_force.settings;
     const struct call_context context = {.destination = flight->destination,
                                          .deliveries = flight->deliveries,
                                          .count = count,
                                          .now_us = turn->now_us,
                                          .hasher = loop->hasher,
-                                         .arena = &flight->arena};
+                                         .arena = &errand->arena};
     struct str problem = STR("");
-    enum err err = flight->lookup ? connect_lookup(&context, &flight->outgoing, &problem)
-                                  : connect_request(&context, &flight->outgoing, &problem);
+    enum err err = requests[kind](&context, &errand->outgoing, &problem);
     metrics_hop(loop->metrics, "connect_request", 1);
     if (err) {
         settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
-        flight_release(loop->flights, flight);
-        flight = NULL;
+        errand_release(loop->errands, errand);
+        errand = NULL;
     }
-    push(turn, flight, desk);
+    push(turn, errand, desk);
     return ERR_NONE;
 }
 
@@ -213,33 +222,33 @@ enum err turn_claim(struct turn *turn) {
 }
 
 /* A process that stood still from its claim until now may have lost it to another. */
-static bool lease_is_over(const struct loop *loop, const struct flight *flight) {
-    return flight->deliveries[0]->lease_until_us <= loop->options.clock.now_us(loop->options.clock.self);
+static bool lease_is_over(const struct loop *loop, const struct errand *errand) {
+    return flight_of(errand)->deliveries[0]->lease_until_us <= loop->options.clock.now_us(loop->options.clock.self);
 }
 
 void turn_start(struct turn *turn) {
     struct loop *loop = turn->loop;
-    if (turn->leaving_count == 0) return;
     for (size_t i = 0; i < turn->leaving_count; i++) {
         struct departure *departure = &turn->leaving[i];
-        if (departure->flight && lease_is_over(loop, departure->flight)) {
-            flight_release(loop->flights, departure->flight);
-            departure->flight = NULL;
+        if (departure->errand && lease_is_over(loop, departure->errand)) {
+            errand_release(loop->errands, departure->errand);
+            departure->errand = NULL;
         }
-        if (!departure->flight) {
+        if (!departure->errand) {
             deliver_unsent(loop->deliver, departure->desk);
             continue;
         }
-        loop->options.transport.start(loop->options.transport.self, departure->flight->tag,
-                                      &departure->flight->outgoing);
+        errand_leave(loop, departure->errand);
         quota_left(turn, departure->desk);
         deliver_started(loop->deliver, departure->desk, 1, loop->options.clock.now_us(loop->options.clock.self));
     }
-    metrics_hop(loop->metrics, "transport.start", turn->leaving_count);
+    if (turn->leaving_count) metrics_hop(loop->metrics, "transport.start", turn->leaving_count);
+    errands_commit(turn);
 }
 
 void turn_drop_leaving(struct turn *turn) {
     for (size_t i = 0; i < turn->leaving_count; i++)
-        if (turn->leaving[i].flight) flight_release(turn->loop->flights, turn->leaving[i].flight);
+        if (turn->leaving[i].errand) errand_release(turn->loop->errands, turn->leaving[i].errand);
     turn->leaving_count = 0;
+    errands_rollback(turn);
 }

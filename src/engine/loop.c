@@ -55,7 +55,8 @@ static enum err chores(struct turn *turn) {
     bool ours = false;
     if (keep_us) TRY(store_try_task(loop->options.store, TASK_RETIRE, &ours));
     if (ours) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
-    bool busy = removed == RETIRE_STEP || flights_in_use(loop->flights) > 0 || !loop->options.exclusive;
+    bool busy =
+        removed == RETIRE_STEP || errands_in_use(loop->errands, ERRAND_OF_DESKS) > 0 || !loop->options.exclusive;
     loop->next_chore_us = turn->now_us + (removed == RETIRE_STEP ? US_PER_S : busy ? CHORE_BUSY_US : CHORE_IDLE_US);
     return ERR_NONE;
 }
@@ -232,13 +233,14 @@ static enum err tidy(struct loop *loop, bool idle) {
 /* Emptying the log costs several syncs and lets the next commits grow it anew: not between two events of a stream. */
 static enum err rest(const struct turn *turn) {
     struct loop *loop = turn->loop;
-    bool quiet = flights_in_use(loop->flights) == 0 && turn->now_us >= loop->quiet_us;
+    bool quiet = errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && turn->now_us >= loop->quiet_us;
     if (quiet) loop->quiet_us = WHEN_NEVER;
     return tidy(loop, quiet);
 }
 
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
+    errands_end_overdue(&turn);
     bool busy = anything_to_do(&turn), look = company_are_due(loop, turn.now_us);
     if (!busy && (turn.now_us < loop->store_retry_us || !look)) return rest(&turn);
     loop->turns += busy;
@@ -256,7 +258,8 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     const struct clock *clock = &loop->options.clock;
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = loop->next_chore_us;
-    if (flights_in_use(loop->flights) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
+    if (errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
+    if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);
     if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
         next_us = now_us;
     if (company_next(loop) < next_us) next_us = company_next(loop);

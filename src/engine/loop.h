@@ -10,7 +10,6 @@
 
 #include "deliver/deliver.h"
 #include "engine/call.h"
-#include "engine/flight.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "route/route.h"

@@ -96,7 +96,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->options = *options;
     loop->in_force = in_force;
     loop->deliver = deliver_new(options->slots);
-    loop->flights = flights_new(options->slots);
+    loop->errands = errands_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
@@ -132,7 +132,7 @@ void loop_release(struct loop *loop) {
 void loop_close(struct loop *loop) {
     loop_release(loop);
     deliver_free(loop->deliver);
-    flights_free(loop->flights);
+    errands_free(loop->errands);
     metrics_free(loop->metrics);
     hasher_free(loop->hasher);
     quota_close(loop);
@@ -152,23 +152,8 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE; /* the new desks begin without a past */
 }
 
-struct use {
-    const struct settings *settings;
-    bool found;
-};
-
-static void look_for_use(void *self, struct flight *flight) {
-    struct use *use = self;
-    const struct settings *settings = use->settings;
-    if (flight->destination >= settings->destinations &&
-        flight->destination < settings->destinations + settings->destination_count)
-        use->found = true;
-}
-
 bool loop_uses(const struct loop *loop, const struct settings *settings) {
-    struct use use = {settings, loop->in_force.settings == settings};
-    flights_each(loop->flights, look_for_use, &use);
-    return use.found;
+    return loop->in_force.settings == settings || errands_use(loop->errands, settings);
 }
 
 void loop_stop(struct loop *loop) {
@@ -176,16 +161,11 @@ void loop_stop(struct loop *loop) {
 }
 
 size_t loop_in_flight(const struct loop *loop) {
-    return flights_in_use(loop->flights);
-}
-
-static void cancel_flight(void *self, struct flight *flight) {
-    const struct loop *loop = self;
-    loop->options.transport.cancel(loop->options.transport.self, flight->tag);
+    return errands_in_use(loop->errands, ERRAND_OF_DESKS) + errands_in_use(loop->errands, ERRAND_RESERVE);
 }
 
 void loop_cancel(struct loop *loop) {
-    flights_each(loop->flights, cancel_flight, loop);
+    errands_end_all(loop);
 }
 
 struct loop_view loop_view(const struct loop *loop) {

@@ -3,6 +3,7 @@
 #define ENGINE_LOOP_STATE_H
 
 #include "engine/company.h"
+#include "engine/errand.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
 
@@ -10,7 +11,7 @@ struct loop {
     struct loop_options options;
     struct in_force in_force;
     struct deliver *deliver;
-    struct flights *flights;
+    struct errands *errands;
     struct metrics *metrics;
     struct hasher *hasher;
     struct rng rng;

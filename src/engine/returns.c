@@ -1,7 +1,9 @@
 /* engine/returns.c - finished sends become outcomes, outcomes become settlements. */
 #include <assert.h>
 
+#include "connect/connect.h"
 #include "deliver/settle.h"
+#include "engine/flight.h"
 #include "engine/turn.h"
 
 #define PAST_MAX 500
@@ -85,35 +87,61 @@ static void settle_one(struct turn *turn, const struct delivery *delivery, const
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
-static bool same_class(const struct outcome *outcomes, size_t count) {
-    for (size_t i = 1; i < count; i++)
-        if (outcomes[i].class != outcomes[0].class) return false;
-    return true;
-}
-
-static void settle_flight(struct turn *turn, const struct completion *completion) {
-    struct loop *loop = turn->loop;
-    const struct flight *flight = flight_find(loop->flights, completion->tag);
-    if (!flight) return;
+/* The outcomes of a flight's deliveries, as `read` finds them in the answer, become settlements; they are written with
+ * all others of the turn. */
+static enum err settle_flight(struct turn *turn, const struct flight *flight, const struct answer *answer,
+                              void (*read)(const struct call_context *, const struct answer *, const struct evaluator *,
+                                           struct outcome *)) {
     const struct call_context context = {.destination = flight->destination,
                                          .deliveries = flight->deliveries,
                                          .count = flight->count,
                                          .now_us = turn->now_us,
-                                         .hasher = loop->hasher,
+                                         .hasher = turn->loop->hasher,
                                          .arena = turn->arena};
     struct outcome *outcomes = arena_array(turn->arena, struct outcome, flight->count);
-    if (flight->lookup)
-        connect_lookup_answer(&context, &completion->answer, &flight->evaluator, outcomes);
-    else
-        connect_answer(&context, &completion->answer, &flight->evaluator, outcomes);
-    bool in_step = same_class(outcomes, flight->count);
+    bool in_step = true;
+    read(&context, answer, &flight->evaluator, outcomes);
+    for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
+    return ERR_NONE;
+}
+
+static enum err settle_delivery(struct turn *turn, const struct errand *errand, const struct answer *answer) {
+    return settle_flight(turn, flight_of(errand), answer, connect_answer);
+}
+
+static enum err settle_lookup(struct turn *turn, const struct errand *errand, const struct answer *answer) {
+    return settle_flight(turn, flight_of(errand), answer, connect_lookup_answer);
+}
+
+static void flight_ended(struct turn *turn, const struct errand *errand) {
+    deliver_ended(turn->loop->deliver, flight_of(errand)->desk);
+}
+
+const struct errand_owner errand_owners[ERRAND_KINDS] = {
+    [ERRAND_DELIVERY] = {"delivery", ERRAND_OF_DESKS, 0, settle_delivery, flight_ended},
+    [ERRAND_LOOKUP] = {"lookup", ERRAND_OF_DESKS, 0, settle_lookup, flight_ended},
+};
+
+/* Whoever owns the errand reads the answer. One that was ended because its deadline had come timed out. */
+static enum err settle_errand(struct turn *turn, const struct completion *completion) {
+    const struct errand *errand = errand_find(turn->loop->errands, completion->tag);
+    const struct answer *answer = &completion->answer;
+    if (!errand) return ERR_NONE;
+    if (errand->state == ERRAND_OVERDUE && answer->end == EXCHANGE_CANCELLED) {
+        struct answer *late = arena_copy(turn->arena, answer, sizeof *answer);
+        late->end = EXCHANGE_TIMED_OUT;
+        answer = late;
+    }
+    enum err err = errand->owner->settle(turn, errand, answer);
+    assert(!err || err_http(err) == 503); /* any other would drop every turn from now on */
+    return err;
 }
 
 enum err turn_settle_finished(struct turn *turn) {
     struct loop *loop = turn->loop;
-    for (size_t i = 0; i < loop->finished_count; i++) settle_flight(turn, &loop->finished[i]);
+    for (size_t i = 0; i < loop->finished_count; i++) TRY(settle_errand(turn, &loop->finished[i]));
     metrics_hop(loop->metrics, "settle_outcome", turn->settlement_count);
     return turn_store_settlements(turn);
 }
@@ -148,7 +176,7 @@ enum err turn_settle_past(struct turn *turn) {
                       &lost, &count));
     /* A process that was stopped for long finds leases of its own that ran out: what still flies will answer. */
     for (size_t i = 0; i < count; i++)
-        if (!flights_carry(loop->flights, lost[i].seq, lost[i].lease_epoch)) settle_lost(turn, &lost[i]);
+        if (!flights_carry(loop->errands, lost[i].seq, lost[i].lease_epoch)) settle_lost(turn, &lost[i]);
     turn->recovered = count < PAST_MAX;
     return turn_store_settlements(turn);
 }
@@ -170,11 +198,11 @@ enum err turn_store_settlements(struct turn *turn) {
 void turn_release_finished(struct turn *turn) {
     struct loop *loop = turn->loop;
     for (size_t i = 0; i < loop->finished_count; i++) {
-        struct flight *flight = flight_find(loop->flights, loop->finished[i].tag);
+        struct errand *errand = errand_find(loop->errands, loop->finished[i].tag);
         loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
-        if (!flight) continue;
-        deliver_ended(loop->deliver, flight->desk);
-        flight_release(loop->flights, flight);
+        if (!errand) continue;
+        if (errand->owner->settled) errand->owner->settled(turn, errand);
+        errand_release(loop->errands, errand);
     }
     loop->finished_count = 0;
 }

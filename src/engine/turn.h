@@ -48,9 +48,10 @@ struct turn {
     int64_t open_change; /* deliveries made minus deliveries that became final */
 };
 
-/* A slot taken by this turn. flight NULL: its request could not be built, the slot is given back after the commit. */
+/* A send taken from a desk's budget by this turn. errand NULL: its request could not be built, the budget gets it back
+ * after the commit. */
 struct departure {
-    struct flight *flight;
+    struct errand *errand;
     size_t desk;
 };
 
@@ -80,7 +81,7 @@ void turn_start(struct turn *turn);
 void turn_drop_leaving(struct turn *turn);
 /* A destination's lease: longer than any call of its may take. */
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings);
-/* returns.c: outcomes, settle */
+/* returns.c: settles of errands, outcomes */
 MUST_USE enum err turn_settle_finished(struct turn *turn);
 MUST_USE enum err turn_settle_past(struct turn *turn);
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
