@@ -1,5 +1,33 @@
-/* engine/departures.c - what may leave is claimed, its requests are built, and after
- * the commit they start. */
+/* engine/departures.c - the way out: deliveries that may leave are claimed, their requests are built, and after the
+ * commit they start.
+ *
+ * WHAT. For each desk that has something due: how many may leave, which they are, one request for each call, and, once
+ * the turn has committed, the start of that call.
+ *
+ * PROMISE. Nothing leaves that is not leased to this process, durably and for longer than the call may take; a desk
+ * never has more on its way than its limits, its breaker and its concurrency allow; deliveries of a frozen
+ * set always leave together, in one order.
+ *
+ * WHY IT HOLDS.
+ * 1. deliver_budget is asked before store_claim, and no more is claimed than the budget's calls can carry. What was
+ *    claimed in vain is handed back in the same turn.
+ * 2. A claim is a lease that ends LEASE_GRACE_US after the destination's timeout. A process that stood still between
+ *    claim and start looks at the lease once more before it starts, and does not start what another may have claimed.
+ * 3. A request is built inside the transaction, so that one which cannot be built is settled in it. Its errand is only
+ *    staged: turn_start hands it to the transport after the commit, and turn_drop_leaving takes it back.
+ * 4. A set of several deliveries is frozen in the store (store_freeze_batch) before it leaves for the first
+ *    time, and is sorted by age each time: under the key of a set a provider may refuse a request that is not the same.
+ * 5. Each delivery that leaves takes a slot of the desks' lot (errand.h). The budget counts these slots, so there is
+ *    always one; what else the server sends has slots of its own.
+ *
+ * WHAT BREAKS IT. A transport that goes on longer than the timeout it was given and the grace together.
+ *
+ * HOW TO SEE IT. The hops deliver_budget, store_claim, connect_request and transport.start in drumbeat_hops_total;
+ * in_flight of GET /v1/destinations.
+ *
+ * TESTED BY. test/unit/engine/test_loop.c, the scenarios batch*, limit*, breaker*, order*, late*, and the invariants
+ * I7, I10, I11 and I13 of every simulated seed (docs/simulation.md).
+ */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -31,6 +59,7 @@ int64_t turn_lease_until(const struct turn *turn, const struct destination_setti
     return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
 }
 
+/* Both outcomes of a send that was taken from the desk's budget are noted: turn_start tells the desk which it was. */
 static void push(struct turn *turn, struct errand *errand, size_t desk) {
     if (turn->leaving_count == turn->leaving_room) {
         size_t room = turn->leaving_room ? 2 * turn->leaving_room : 64;
@@ -42,7 +71,7 @@ static void push(struct turn *turn, struct errand *errand, size_t desk) {
     turn->leaving[turn->leaving_count++] = (struct departure){errand, desk};
 }
 
-/* Settles deliveries that do not leave: nothing was sent. */
+/* Settles deliveries whose request cannot be built. Nothing of them was sent, so there is no doubt about them. */
 static void settle_unsent(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk,
                           struct str problem) {
     const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
@@ -55,6 +84,7 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
     }
 }
 
+/* What each kind of flight sends. */
 static enum err (*const requests[ERRAND_KINDS])(const struct call_context *context, struct outgoing *ret_outgoing,
                                                 struct str *ret_problem) = {
     [ERRAND_DELIVERY] = connect_request,
@@ -89,7 +119,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     return ERR_NONE;
 }
 
-/* Too late to send: hold it and ask. */
+/* A delivery that its route calls late is not sent any more: it is held until a person decides. */
 static bool held_late(struct turn *turn, const struct delivery *delivery, size_t desk) {
     if (!delivery->late_us || delivery->looking_up || turn->now_us <= delivery->late_us) return false;
     struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true};
@@ -100,16 +130,12 @@ static bool held_late(struct turn *turn, const struct delivery *delivery, size_t
     return true;
 }
 
-static bool joins(const struct delivery *a, const struct delivery *b) {
-    return uuid_eq(a->batch, b->batch) && str_eq(a->action, b->action) && !a->looking_up && !b->looking_up;
-}
-
 static int by_age(const void *a, const void *b) {
     const struct delivery *const *left = a, *const *right = b;
     return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
 }
 
-/* In one order each time: under the key of a frozen set a provider may refuse a request that is not the same. */
+/* A set that leaves for the first time is frozen under the id of its oldest delivery. */
 static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk) {
     qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
@@ -125,7 +151,8 @@ static enum err leave_set(struct turn *turn, struct delivery **set, size_t count
     return turn_leave(turn, (const struct delivery *const *)set, count, desk);
 }
 
-/* Claimed, but there is no call left for it in this turn: the lease goes back, nothing is spent. */
+/* Gives back the lease of a delivery that was claimed while no call was left for it in this turn. It has spent neither
+ * an attempt nor a place of its limit, and a frozen set stays frozen. */
 static void hand_back(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct outcome outcome = {.class = OUTCOME_RETRY, .unsent = true, .http_status = delivery->last_status};
     struct settled back = settled_as(delivery, delivery->looking_up ? DELIVERY_UNKNOWN : DELIVERY_PENDING);
@@ -134,23 +161,29 @@ static void hand_back(struct turn *turn, const struct delivery *delivery, size_t
     deliver_due(turn->loop->deliver, desk, delivery->due_us);
 }
 
-/* The rest of the set that begins with ready[i]: deliveries of one action, or of one frozen set. */
+/* Finds the set that begins with ready[i] and takes its members out of ready. Deliveries of no frozen set are
+ * joined by action, up to what the action takes in one call; a frozen set is taken whole, however large it is; a lookup
+ * is always alone. */
 static size_t gather(struct turn *turn, size_t desk, struct delivery **ready, size_t i, size_t count,
                      struct delivery **ret_set) {
     const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, ready[i]->action);
+    const struct delivery *first = ready[i];
     size_t max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 1, n = 1;
-    if (!uuid_is_zero(ready[i]->batch)) max = count;
+    if (!uuid_is_zero(first->batch)) max = count;
+    if (first->looking_up) max = 1;
     ret_set[0] = ready[i];
-    for (size_t j = i + 1; j < count && n < max; j++)
-        if (ready[j] && joins(ret_set[0], ready[j])) {
-            ret_set[n++] = ready[j];
-            ready[j] = NULL;
-        }
+    for (size_t j = i + 1; j < count && n < max; j++) {
+        if (!ready[j] || ready[j]->looking_up) continue;
+        if (!uuid_eq(ready[j]->batch, first->batch) || !str_eq(ready[j]->action, first->action)) continue;
+        ret_set[n++] = ready[j];
+        ready[j] = NULL;
+    }
     return n;
 }
 
-/* Singles leave alone, sets leave together, up to `calls`; what is left over is handed back. */
+/* Lets what was claimed leave in at most `calls` calls, each of one delivery or one set. More may have been claimed,
+ * because only the deliveries themselves say which of them join; what no call is left for is handed back. */
 static enum err leave_claimed(struct turn *turn, struct delivery *claimed, size_t count, size_t desk, size_t calls) {
     struct delivery **set = arena_array(turn->arena, struct delivery *, count);
     struct delivery **ready = arena_array(turn->arena, struct delivery *, count);
@@ -170,6 +203,7 @@ static enum err leave_claimed(struct turn *turn, struct delivery *claimed, size_
     return ERR_NONE;
 }
 
+/* How many deliveries so many calls can carry at most. */
 static size_t calls_to_deliveries(const struct destination_settings *settings, size_t calls) {
     size_t most = 1;
     for (size_t i = 0; i < settings->action_count; i++)
@@ -177,7 +211,8 @@ static size_t calls_to_deliveries(const struct destination_settings *settings, s
     return calls * most;
 }
 
-/* Of several processes one probes; the others hear what came of it. */
+/* Of several processes that share the store only one may send the first delivery after a breaker was open. Those that
+ * may not look again a little later, and hear from the store what came of the probe. */
 static enum err ask_to_probe(struct turn *turn, size_t desk, const struct destination_settings *settings) {
     struct loop *loop = turn->loop;
     bool ours = true;
@@ -221,26 +256,25 @@ enum err turn_claim(struct turn *turn) {
     return turn_store_settlements(turn);
 }
 
-/* A process that stood still from its claim until now may have lost it to another. */
-static bool lease_is_over(const struct loop *loop, const struct errand *errand) {
-    return flight_of(errand)->deliveries[0]->lease_until_us <= loop->options.clock.now_us(loop->options.clock.self);
-}
-
+/* A process that stood still from its claim until now may have lost it to another one, so the lease is looked at once
+ * more. The desk counts a send from the moment after its start: a limit's window may only be judged too long. */
 void turn_start(struct turn *turn) {
     struct loop *loop = turn->loop;
+    const struct clock *clock = &loop->options.clock;
     for (size_t i = 0; i < turn->leaving_count; i++) {
         struct departure *departure = &turn->leaving[i];
-        if (departure->errand && lease_is_over(loop, departure->errand)) {
-            errand_release(loop->errands, departure->errand);
-            departure->errand = NULL;
+        struct errand *errand = departure->errand;
+        if (errand && flight_of(errand)->deliveries[0]->lease_until_us <= clock->now_us(clock->self)) {
+            errand_release(loop->errands, errand);
+            errand = NULL;
         }
-        if (!departure->errand) {
+        if (!errand) {
             deliver_unsent(loop->deliver, departure->desk);
             continue;
         }
-        errand_leave(loop, departure->errand);
+        errand_leave(loop, errand);
         quota_left(turn, departure->desk);
-        deliver_started(loop->deliver, departure->desk, 1, loop->options.clock.now_us(loop->options.clock.self));
+        deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
     }
     if (turn->leaving_count) metrics_hop(loop->metrics, "transport.start", turn->leaving_count);
     errands_commit(turn);

@@ -1,4 +1,29 @@
-/* engine/returns.c - finished sends become outcomes, outcomes become settlements. */
+/* engine/returns.c - the way back: whoever owns an errand settles it, and what came of deliveries becomes settlements.
+ *
+ * WHAT. Every completion is given to the owner of its errand. The owner of a delivery and the owner of a lookup read
+ * the answer, decide what the delivery comes to (settle_outcome), and leave a settlement and a note of what memory
+ * learns.
+ *
+ * PROMISE. Every errand that left is settled by exactly one turn that committed, whatever its kind; memory learns only
+ * what is durable; a claim whose process died is settled as unknown, never as not sent.
+ *
+ * WHY IT HOLDS.
+ * 1. Completions stay in loop->finished until a turn committed (turn_release_finished). A turn that was dropped leaves
+ *    them there, and the next one settles them again from the same answers.
+ * 2. Settlements are written together, once the turn has them all, and each is fenced by its lease's epoch: a claim
+ * that another process took over meanwhile is not touched, and its note is not applied.
+ * 3. What desks learn is staged in deliver until deliver_commit. What the owner of another errand learns is its own to
+ *    stage; it is told by `settled`, after the commit.
+ * 4. A lease that ran out is only settled here when no flight of this process carries it: what still flies will answer.
+ *
+ * WHAT BREAKS IT. An owner whose settle fails for another reason than the store: the turn would be dropped for ever.
+ * Such an error ends the process (an assertion) instead, and with it the errand.
+ *
+ * HOW TO SEE IT. The hops settle_outcome and store_settle in drumbeat_hops_total, drumbeat_attempts_total, the log's
+ * delivery_failed and delivery_held.
+ *
+ * TESTED BY. test/unit/engine/test_returns.c, test/unit/engine/test_errand.c, the scenarios crash*, unknown*, lookup*.
+ */
 #include <assert.h>
 
 #include "connect/connect.h"
@@ -22,19 +47,10 @@ static void grow(struct turn *turn) {
     turn->settlement_room = room;
 }
 
-static struct attempt attempt_of(const struct outcome *outcome) {
-    return (struct attempt){.started_us = outcome->started_us,
-                            .finished_us = outcome->finished_us,
-                            .outcome = str_from(outcome_text(outcome->class)),
-                            .http_status = outcome->http_status,
-                            .error = outcome->error,
-                            .answer = str_sub(outcome->answer, 0, DELIVERY_ANSWER_MAX)};
-}
-
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled) {
     grow(turn);
-    /* The next of its order key may go now. */
+    /* A delivery that is over makes way for the next one of its order key. */
     if (desk != SIZE_MAX && delivery->order_key.n && delivery_is_final(settled->status))
         deliver_due(turn->loop->deliver, desk, turn->now_us);
     turn->notes[turn->settlement_count] =
@@ -58,12 +74,18 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         .in_doubt = settled->in_doubt,
         .keep_batch = settled->keep_batch,
         .has_attempt = !outcome->unsent,
-        .attempt = attempt_of(outcome),
+        .attempt = {.started_us = outcome->started_us,
+                    .finished_us = outcome->finished_us,
+                    .outcome = str_from(outcome_text(outcome->class)),
+                    .http_status = outcome->http_status,
+                    .error = outcome->error,
+                    .answer = str_sub(outcome->answer, 0, DELIVERY_ANSWER_MAX)},
     };
 }
 
-/* The destination's memory of one call: its limiter, breaker and pause. Staged until the commit. Any item of a batch
- * may pause the account; for the rest the first one speaks. */
+/* What the destination's desk learns from one call: breaker, pause and quiet spell, staged until the commit. Any item
+ * of a batch may pause the account; for everything else the first item speaks for the call, or a batch would count
+ * n-fold. */
 static void learn(struct turn *turn, size_t desk, const struct outcome *outcome, const struct settled *settled,
                   bool speaks_for_the_call) {
     struct deliver *deliver = turn->loop->deliver;
@@ -75,8 +97,8 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
     if (outcome->quiet_until_us) deliver_quiet(deliver, desk, outcome->quiet_until_us, turn->now_us);
 }
 
-/* in_step: all items of the call came to the same; else each goes on alone, and a frozen set thaws. Doubt keeps its
- * set: the provider may know the set's key. */
+/* in_step says that all items of the call came to the same class. If they did not, each goes on alone and a frozen set
+ * thaws, except where an item is in doubt: the provider may know the set's key. */
 static void settle_one(struct turn *turn, const struct delivery *delivery, const struct destination_settings *settings,
                        size_t desk, const struct outcome *outcome, bool speaks_for_the_call, bool in_step) {
     struct loop *loop = turn->loop;
@@ -146,7 +168,8 @@ enum err turn_settle_finished(struct turn *turn) {
     return turn_store_settlements(turn);
 }
 
-/* A claim whose process is gone: bytes may have been sent, at the earliest when it was claimed. */
+/* Settles a claim whose process is gone. Bytes may have been sent, at the earliest when it was claimed, so its outcome
+ * is unknown; where its destination is no longer configured, only a person can find out. */
 static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct loop *loop = turn->loop;
     if (!delivery->first_sent_us) delivery->first_sent_us = delivery->updated_us;
