@@ -106,6 +106,7 @@ struct errand *errand_find(const struct errands *errands, uint64_t tag) {
 
 struct errand *errand_next(const struct errands *errands, enum errand_lot lot, const struct errand *last) {
     const struct lot *one = &errands->lots[lot];
+    if (one->in_use == 0) return NULL; /* the reserve, in nearly every turn */
     struct errand *errand = last ? errands->all + (last - errands->all) + 1 : errands->all + one->first;
     for (; errand < errands->all + one->first + one->slots; errand++)
         if (errand->state != ERRAND_FREE) return errand;
@@ -214,7 +215,6 @@ void errands_end_overdue(const struct turn *turn) {
 
 int64_t errands_next_deadline(const struct errands *errands) {
     int64_t next_us = WHEN_NEVER;
-    if (errands->lots[ERRAND_RESERVE].in_use == 0) return next_us; /* nearly always */
     const struct errand *errand = NULL;
     while ((errand = errand_next(errands, ERRAND_RESERVE, errand)))
         if (errand->state == ERRAND_UNDER_WAY && errand->deadline_us < next_us) next_us = errand->deadline_us;
