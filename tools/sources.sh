@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lists the files of one kind, so that adding a file needs no edit of the build.
-#   tools/sources.sh core|sim|tests|fuzz|bench|embed|all
+#   tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|all
 set -euo pipefail
 shopt -s nullglob globstar
 export LC_ALL=C
@@ -21,13 +21,14 @@ tests) print_files test/unit/*/test_*.c test/conformance/test_*.c ;;
 fuzz) print_files fuzz/fuzz_*.c ;;
 bench) print_files bench/bench_*.c ;;
 embed) print_files connectors/*.yaml docs/openapi.json src/*/*.lua assets/** ;;
+papers) print_files src/store/sql/*.sql src/store/tables.def src/store/*.[ch] ;;
 all)
-    for kind in core sim tests fuzz bench embed; do
+    for kind in core sim tests fuzz bench embed papers; do
         "$BASH" tools/sources.sh "$kind"
     done
     ;;
 *)
-    echo "usage: tools/sources.sh core|sim|tests|fuzz|bench|embed|all" >&2
+    echo "usage: tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|all" >&2
     exit 2
     ;;
 esac

@@ -24,8 +24,7 @@ struct postgres_driver {
     struct timespec failed_at; /* the last attempt to connect that failed; 0 = none */
     struct watch *watch;       /* NULL = nobody listens */
     struct arena encoding;     /* of one statement's parameters */
-    struct postgres_text texts[SQL_STATEMENT_COUNT];
-    const char *names[SQL_STATEMENT_COUNT];
+    struct postgres_types types[SQL_STATEMENT_COUNT];
     bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
     bool confused;                      /* a pipeline failed: which of them the server took is not known */
     char number[24];                    /* the server's for this transaction; "" while it has written nothing */
@@ -59,16 +58,17 @@ static enum err failed(struct postgres_driver *driver, enum err err) {
 
 static enum err send_batch(struct postgres_driver *driver, const struct sql_batch *batch) {
     int which = batch->statement;
-    const struct postgres_text *text = &driver->texts[which];
+    const struct sql_text *text = sql_text((enum sql_statement)which);
+    const struct postgres_types *types = &driver->types[which];
     struct postgres_params params;
-    postgres_encode(sql_text((enum sql_statement)which), text, batch, &driver->encoding, &params);
-    struct link_statement statement = {.text = text->text,
-                                       .count = text->count,
-                                       .types = text->types,
+    postgres_encode(text, batch, &driver->encoding, &params);
+    struct link_statement statement = {.text = text->postgres,
+                                       .count = types->count,
+                                       .types = types->oids,
                                        .values = params.values,
                                        .lengths = params.lengths};
     if (driver->link.direct) {
-        statement.name = driver->names[which];
+        statement.name = text->name; /* on the server, in pg_prepared_statements */
         statement.prepare = !driver->prepared[which];
         driver->prepared[which] = true;
     }
@@ -111,7 +111,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     TRY(send_batch(driver, batch));
     if (!ret_result) return ERR_NONE;
     TRY(read_answer(driver, &result));
-    enum err err = postgres_decode(statement, &driver->texts[batch->statement], result, arena, ret_result);
+    enum err err = postgres_decode(statement, result, arena, ret_result);
     if (err) snprintf(driver->link.trouble, sizeof driver->link.trouble, "%s gave other columns", statement->name);
     PQclear(result);
     return err;
@@ -276,13 +276,6 @@ static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_p
     return ERR_NONE;
 }
 
-static void prepare_texts(struct postgres_driver *driver, struct arena *arena) {
-    for (int i = 0; i < SQL_STATEMENT_COUNT; i++) {
-        driver->texts[i] = postgres_text(sql_text((enum sql_statement)i), arena);
-        driver->names[i] = sql_text((enum sql_statement)i)->name; /* on the server, in pg_prepared_statements */
-    }
-}
-
 static void start_listening(struct postgres_driver *driver, const struct postgres_options *options,
                             struct arena *arena) {
     if (!options->wake || (!driver->link.direct && !options->listen_dsn.n)) return;
@@ -305,7 +298,7 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
     driver->self = hex_encode(arena, self, sizeof self);
     driver->read_only = options->read_only;
     driver->deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
-    prepare_texts(driver, arena);
+    for (int i = 0; i < SQL_STATEMENT_COUNT; i++) driver->types[i] = postgres_types(sql_text((enum sql_statement)i));
     if (!options->later && connect_again(driver)) {
         struct str name = postgres_name(options->dsn, arena);
         *ret_problem = str_fmt(arena, "cannot use the store %.*s: %s", STR_ARG(name), driver->link.trouble);

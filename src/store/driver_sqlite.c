@@ -173,7 +173,7 @@ static void keep_row(struct rows *rows, size_t input, const struct sql_value *va
     rows->rows[rows->count++] = (struct sql_row){input, values};
 }
 
-/* Results "+" of sql.def. */
+/* Results "+" of store/sql.h. */
 static void keep_change(struct rows *rows, size_t input, int64_t seq) {
     struct sql_value *value = arena_new(rows->arena, struct sql_value);
     *value = sql_int(seq);

@@ -4,6 +4,73 @@
 #include "base/str.h"
 #include "store/takeover.h"
 
+/* Whose the tables are that were found. */
+enum tables { TABLES_OURS, TABLES_SEED, TABLES_FOREIGN };
+struct standing {
+    int64_t version; /* the last step taken; 0 = none */
+    enum tables tables;
+};
+struct schema {
+    const char *const *steps;
+    int count;
+    const char *lock; /* comes first, and keeps other processes out until the end; "" where there are none */
+    enum err (*look)(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing);
+    struct str (*note)(int step, int64_t wall_us, struct arena *arena); /* that a step was taken */
+};
+
+/* ---- the embedded store ---- */
+
+static enum err look_sqlite(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing) {
+    struct sql_result result;
+    TRY(driver->script(driver->self, STR("PRAGMA user_version;"), arena, &result));
+    *ret_standing = (struct standing){.version = result.count ? result.rows[0].values[0].number : 0};
+    return ERR_NONE;
+}
+
+static struct str note_sqlite(int step, int64_t wall_us, struct arena *arena) {
+    return str_fmt(arena,
+                   "INSERT INTO schema_steps(step, taken_at) VALUES (%d, %lld);"
+                   "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                   step, (long long)wall_us, STORE_APPLICATION_ID, step);
+}
+
+/* ---- PostgreSQL ---- */
+
+/* Of the table that programs of the seed's kind make. */
+#define SEED_COLUMNS 12
+
+static enum err look_postgres(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing) {
+    struct standing standing = {.tables = TABLES_OURS};
+    struct sql_result result;
+    TRY(driver->script(driver->self, str_from(schema_postgres_standing), arena, &result));
+    const struct sql_value *found = result.rows[0].values; /* as the script says */
+    if (found[0].number) {
+        TRY(driver->script(driver->self, STR("SELECT coalesce(max(step), 0) FROM schema_steps"), arena, &result));
+        standing.version = result.rows[0].values[0].number;
+    } else if (found[2].number) {
+        bool is_seed = found[1].number == SEED_COLUMNS && found[3].number == 0;
+        standing.tables = is_seed ? TABLES_SEED : TABLES_FOREIGN;
+    }
+    *ret_standing = standing;
+    return ERR_NONE;
+}
+
+static struct str note_postgres(int step, int64_t wall_us, struct arena *arena) {
+    return str_fmt(arena, "INSERT INTO schema_steps(step, taken_at) VALUES (%d, %lld)", step, (long long)wall_us);
+}
+
+/* ---- by steps ---- */
+
+static const struct schema schemas[] = {
+    [SQL_SQLITE] = {schema_sqlite_steps, SCHEMA_SQLITE_STEPS, "", look_sqlite, note_sqlite},
+    [SQL_POSTGRES] = {schema_postgres_steps, SCHEMA_POSTGRES_STEPS, "SELECT pg_advisory_xact_lock(1685220705)",
+                      look_postgres, note_postgres},
+};
+
+static const struct schema *schema_of(enum sql_dialect dialect) {
+    return &schemas[dialect];
+}
+
 struct migration {
     struct sql_driver *driver;
     const struct schema *schema;
@@ -11,10 +78,6 @@ struct migration {
     int64_t wall_us;
     struct str problem; /* STR_NONE: what the database said */
 };
-
-static const struct schema *schema_of(enum sql_dialect dialect) {
-    return dialect == SQL_POSTGRES ? &schema_postgres : &schema_sqlite;
-}
 
 int migrate_version(enum sql_dialect dialect) {
     return schema_of(dialect)->count;

@@ -1,30 +1,20 @@
 /* store/migrate.h - the schema, by numbered steps, a list of them for each
- * dialect. Private to this room. */
+ * dialect (sql/schema.DIALECT.sql). Private to this room. */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
 #include "base/arena.h"
+#include "sql_statements.h"
 #include "world.h"
 
 /* "drmb", in the header of every SQLite file of ours. */
 #define STORE_APPLICATION_ID 0x64726d62
 
-/* Whose the tables are that were found. */
-enum tables { TABLES_OURS, TABLES_SEED, TABLES_FOREIGN };
-struct standing {
-    int64_t version; /* the last step taken; 0 = none */
-    enum tables tables;
-};
-struct schema {
-    const char *const *steps;
-    int count;
-    const char *lock; /* comes first, and keeps other processes out until the end; "" where there are none */
-    enum err (*look)(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing);
-    struct str (*note)(int step, int64_t wall_us, struct arena *arena); /* that a step was taken */
-};
-extern const struct schema schema_sqlite, schema_postgres;
-/* In place of the first step, where the seed's table is. */
+/* The steps, and the text that takes the place of the first one where the seed's table is; from sql/schema.*.sql. */
+extern const char *const schema_sqlite_steps[SCHEMA_SQLITE_STEPS], *const schema_postgres_steps[SCHEMA_POSTGRES_STEPS];
 extern const char schema_postgres_adoption[];
+/* Asks what is there already. */
+extern const char schema_postgres_standing[];
 
 /* What this program writes: the number of its last step. */
 int migrate_version(enum sql_dialect dialect);

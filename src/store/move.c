@@ -5,6 +5,7 @@
 #include "base/when.h"
 #include "store/row.h"
 #include "store/shared.h"
+#include "store/table.h"
 
 #include <string.h>
 
@@ -13,82 +14,75 @@
 #define READ_ROWS   ((size_t)100)   /* at a time: a batch ends soon after it has its bytes */
 #define SERVER_US   (30 * US_PER_S) /* a server that was seen so lately may still run */
 
-/* How far a table was copied: the seq of its last row; that and the row's number under it; how many rows. */
-enum reach_kind { REACH_SEQ, REACH_PAIR, REACH_COUNT };
+/* How far a table was copied: the number of its last row; that and the second number under it; how many rows. */
 struct reach {
-    int64_t after, within; /* within: of REACH_PAIR */
+    int64_t after, within; /* within: of MOVED_BY_PAIR */
 };
-
-/* An event is there before its deliveries. MOVE_COUNTS has the same order. */
-static const struct part {
-    const char *table;
-    enum sql_statement read, write;
-    enum reach_kind kind;
-} parts[] = {
-    {"marketing_events", SQL_MOVE_EVENTS, SQL_MOVED_EVENTS, REACH_SEQ},
-    {"deliveries", SQL_MOVE_DELIVERIES, SQL_MOVED_DELIVERIES, REACH_SEQ},
-    {"attempts", SQL_MOVE_ATTEMPTS, SQL_MOVED_ATTEMPTS, REACH_PAIR},
-    {"destinations", SQL_MOVE_DESTINATIONS, SQL_MOVED_DESTINATIONS, REACH_COUNT},
-    {"routes", SQL_MOVE_ROUTES, SQL_MOVED_ROUTES, REACH_COUNT},
-    {"api_keys", SQL_MOVE_KEYS, SQL_MOVED_KEYS, REACH_COUNT},
-    {"audit", SQL_MOVE_AUDIT, SQL_MOVED_AUDIT, REACH_SEQ},
-};
-#define PARTS (sizeof parts / sizeof *parts)
-enum { EVENTS, DELIVERIES, ATTEMPTS, AUDIT = PARTS - 1 };
 
 struct move {
     struct store *from, *to;
     struct arena *arena; /* the caller's, for texts */
     struct arena batch;
-    struct str source; /* MOVE_SOURCE */
-    struct reach reached[PARTS];
-    struct move_table tables[PARTS];
+    struct str source;                   /* which store this is, and how it stands */
+    struct reach reached[TABLE_COUNT];   /* in the order of tables.def, which has an event before its deliveries */
+    struct move_table told[TABLE_COUNT]; /* of those that are moved, one behind the other */
+    size_t moved[TABLE_COUNT];           /* their places in tables.def */
+    size_t count;
     size_t part; /* the one that is copied now */
     bool begun, finished;
 };
 
 /* ---- looking ---- */
 
-static enum err read_counts(struct store *store, const struct reach *upto, struct arena *arena,
-                            int64_t ret_counts[PARTS]) {
-    const struct sql_value params[] = {sql_int(upto[EVENTS].after), sql_int(upto[DELIVERIES].after),
-                                       sql_int(upto[ATTEMPTS].after), sql_int(upto[AUDIT].after)};
+static enum err read_number(struct store *store, enum sql_statement statement, int64_t param, struct arena *arena,
+                            int64_t *ret_number) {
+    const struct sql_value value = sql_int(param);
     struct sql_result result;
-    TRY(store_run(store, SQL_MOVE_COUNTS, params, 1, arena, &result));
-    for (size_t i = 0; i < PARTS; i++) ret_counts[i] = result.rows[0].values[i].number;
+    TRY(store_run(store, statement, &value, 1, arena, &result));
+    *ret_number = result.rows[0].values[0].number;
     return ERR_NONE;
 }
 
-static enum err read_all_counts(struct store *store, struct arena *arena, int64_t ret_counts[PARTS]) {
-    struct reach all[PARTS];
-    for (size_t i = 0; i < PARTS; i++) all[i] = (struct reach){.after = INT64_MAX};
-    return read_counts(store, all, arena, ret_counts);
+/* Rows up to a number; all of them in a table that has none to go by. */
+static enum err count_rows(struct move *move, struct store *store, size_t part, int64_t upto, int64_t *ret_rows) {
+    return read_number(store, tables[move->moved[part]].count, upto, &move->batch, ret_rows);
+}
+
+static enum err read_stamp(struct move *move, enum sql_statement statement, struct buf *stamp) {
+    struct sql_result result;
+    TRY(store_run(move->from, statement, NULL, 1, &move->batch, &result));
+    buf_fmt(stamp, "%s%.*s", stamp->n ? " " : "", STR_ARG(result.rows[0].values[0].text));
+    return ERR_NONE;
 }
 
 static enum err read_source(struct move *move) {
-    int64_t rows[PARTS];
-    struct sql_result result;
-    TRY(store_run(move->from, SQL_MOVE_SOURCE, NULL, 1, move->arena, &result));
-    TRY(read_all_counts(move->from, &move->batch, rows));
-    move->source = result.rows[0].values[0].text;
-    for (size_t i = 0; i < PARTS; i++) move->tables[i] = (struct move_table){parts[i].table, rows[i], 0};
+    struct buf stamp = {.arena = move->arena};
+    TRY(read_stamp(move, SQL_MOVE_MADE, &stamp));
+    for (size_t i = 0; i < move->count; i++) {
+        const struct table *table = &tables[move->moved[i]];
+        move->told[i].name = table->name;
+        TRY(count_rows(move, move->from, i, INT64_MAX, &move->told[i].rows));
+        if (table->stamp != SQL_NONE) TRY(read_stamp(move, table->stamp, &stamp));
+    }
+    move->source = buf_str(&stamp);
     return ERR_NONE;
 }
 
-static void take_reach(struct move *move, struct str table, int64_t after) {
-    for (size_t i = 0; i < PARTS; i++)
-        if (str_eq(str_from(parts[i].table), table)) move->reached[i] = (struct reach){after, 0};
+static void take_reach(struct move *move, struct str name, int64_t after) {
+    for (size_t i = 0; i < move->count; i++)
+        if (str_eq(str_from(move->told[i].name), name)) move->reached[i] = (struct reach){after, 0};
 }
 
-/* Attempts are numbered from 1, so (seq, 0) is before the last delivery's: they are copied once more. */
+/* The second number of a pair counts from 1, so (number, 0) is before all rows of that number: they are copied once
+ * more, and do not count as copied. */
 static enum err read_copied(struct move *move) {
-    struct reach upto[PARTS];
-    int64_t copied[PARTS];
-    memcpy(upto, move->reached, sizeof upto);
-    if (upto[ATTEMPTS].after) upto[ATTEMPTS].after--;
-    TRY(read_counts(move->from, upto, &move->batch, copied));
-    for (size_t i = 0; i < PARTS; i++)
-        move->tables[i].copied = parts[i].kind == REACH_COUNT ? move->reached[i].after : copied[i];
+    for (size_t i = 0; i < move->count; i++) {
+        enum table_move how = tables[move->moved[i]].moved;
+        int64_t upto = move->reached[i].after;
+        move->told[i].copied = upto;
+        if (how == MOVED_BY_PAIR && upto) upto--;
+        if (how != MOVED_WHOLE) TRY(count_rows(move, move->from, i, upto, &move->told[i].copied));
+    }
     return ERR_NONE;
 }
 
@@ -115,11 +109,12 @@ static enum err read_state(struct move *move, struct str *ret_problem) {
 }
 
 static enum err check_empty(struct move *move, struct str *ret_problem) {
-    int64_t rows[PARTS];
     struct buf list = {.arena = move->arena};
-    TRY(read_all_counts(move->to, &move->batch, rows));
-    for (size_t i = 0; i < PARTS; i++)
-        if (rows[i]) buf_fmt(&list, "%s%lld in %s", list.n ? ", " : "", (long long)rows[i], parts[i].table);
+    for (size_t i = 0; i < move->count; i++) {
+        int64_t rows;
+        TRY(count_rows(move, move->to, i, INT64_MAX, &rows));
+        if (rows) buf_fmt(&list, "%s%lld in %s", list.n ? ", " : "", (long long)rows, move->told[i].name);
+    }
     if (!list.n) return ERR_NONE;
     struct str listed = buf_str(&list);
     *ret_problem = str_fmt(move->arena,
@@ -140,6 +135,8 @@ enum err move_open(struct store *from, struct store *to, struct arena *arena, st
                    struct str *ret_problem) {
     struct move *move = arena_new(arena, struct move);
     *move = (struct move){.from = from, .to = to, .arena = arena};
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (tables[i].moved) move->moved[move->count++] = i;
     TRY(store_begin(from));
     enum err err = to ? store_begin(to) : ERR_NONE;
     if (!err) err = look_at_both(move, ret_problem);
@@ -166,8 +163,8 @@ bool move_was_finished(const struct move *move) {
 }
 
 const struct move_table *move_tables(const struct move *move, size_t *ret_count) {
-    *ret_count = PARTS;
-    return move->tables;
+    *ret_count = move->count;
+    return move->told;
 }
 
 enum err move_check(struct store *store, struct arena *arena, struct str *ret_problem) {
@@ -191,24 +188,32 @@ static enum err end_turn(struct move *move, enum err err) {
     return err;
 }
 
-/* Of two that begin at once the second waits here for the first one's commit, and sees it. What other programs write
- * from now on comes behind what is copied. */
+/* What other programs write from now on comes behind what is copied. */
+static enum err set_sequences(struct move *move) {
+    for (size_t i = 0; i < move->count; i++) {
+        const struct table *table = &tables[move->moved[i]];
+        int64_t last;
+        if (table->sequence == SQL_NONE) continue;
+        TRY(read_number(move->from, table->last, 0, &move->batch, &last));
+        TRY(read_number(move->to, table->sequence, last, &move->batch, &last));
+    }
+    return ERR_NONE;
+}
+
+/* Of two that begin at once the second waits at the lock for the first one's commit, and then sees it. */
 static enum err note_begin(struct move *move, struct str *ret_problem) {
-    struct sql_value params[PARTS * 3], lasts[3];
-    struct sql_result result;
+    struct sql_value params[TABLE_COUNT * 3];
     TRY(store_run(move->to, SQL_MOVE_LOCK, NULL, 1, &move->batch, NULL));
     TRY(read_state(move, ret_problem));
     if (move->begun) return ERR_NONE;
     TRY(check_empty(move, ret_problem));
-    TRY(store_run(move->from, SQL_MOVE_LAST, NULL, 1, &move->batch, &result));
-    for (size_t i = 0; i < 3; i++) lasts[i] = result.rows[0].values[i];
-    TRY(store_run(move->to, SQL_MOVE_SEQUENCES, lasts, 1, &move->batch, NULL));
-    for (size_t i = 0; i < PARTS; i++) {
+    TRY(set_sequences(move));
+    for (size_t i = 0; i < move->count; i++) {
         params[i * 3] = sql_str(move->source);
-        params[i * 3 + 1] = sql_str(str_from(parts[i].table));
+        params[i * 3 + 1] = sql_str(str_from(move->told[i].name));
         params[i * 3 + 2] = sql_int(0);
     }
-    return store_run(move->to, SQL_MOVE_SAVE, params, PARTS, &move->batch, NULL);
+    return store_run(move->to, SQL_MOVE_SAVE, params, move->count, &move->batch, NULL);
 }
 
 /* A server that starts is seen first and looks for moves then; we are noted first and look for servers then. So one of
@@ -231,7 +236,7 @@ enum err move_begin(struct move *move, struct str *ret_problem) {
     bool fresh = true;
     TRY(store_begin(move->to));
     TRY(end_turn(move, note_begin(move, ret_problem)));
-    for (size_t i = 0; i < PARTS; i++) fresh = fresh && !move->reached[i].after;
+    for (size_t i = 0; i < move->count; i++) fresh = fresh && !move->reached[i].after;
     TRY(store_begin(move->to));
     enum err found = look_for_servers(move, fresh, ret_problem);
     TRY(end_turn(move, found == ERR_NOT_NOW ? ERR_NONE : found));
@@ -246,12 +251,12 @@ struct batch {
     struct reach reached; /* behind its last row */
 };
 
-static void advance(const struct part *part, const struct sql_result *read, struct reach *reached) {
+static void advance(const struct table *table, const struct sql_result *read, struct reach *reached) {
     const struct sql_value *last = read->count ? read->rows[read->count - 1].values : NULL;
-    if (part->kind == REACH_COUNT)
+    if (table->moved == MOVED_WHOLE)
         reached->after += (int64_t)read->count;
     else if (last)
-        *reached = (struct reach){last[0].number, part->kind == REACH_PAIR ? last[1].number : 0};
+        *reached = (struct reach){last[0].number, table->moved == MOVED_BY_PAIR ? last[1].number : 0};
 }
 
 static void add_rows(struct batch *batch, const struct sql_result *read) {
@@ -265,16 +270,16 @@ static void add_rows(struct batch *batch, const struct sql_result *read) {
 
 /* Nothing else writes the source: what is read needs no turn of its own. */
 static enum err read_batch(struct move *move, struct batch *ret_batch) {
-    const struct part *part = &parts[move->part];
-    struct batch batch = {.columns = strlen(sql_text(part->write)->params), .reached = move->reached[move->part]};
+    const struct table *table = &tables[move->moved[move->part]];
+    struct batch batch = {.columns = strlen(sql_text(table->write)->params), .reached = move->reached[move->part]};
     batch.params = arena_array(&move->batch, struct sql_value, BATCH_ROWS * batch.columns);
     for (bool more = true; more && batch.rows < BATCH_ROWS && batch.bytes < BATCH_BYTES;) {
         const struct sql_value from[] = {sql_int(batch.reached.after), sql_int(batch.reached.within),
                                          sql_int((int64_t)READ_ROWS)};
         struct sql_result read;
-        TRY(store_run(move->from, part->read, from, 1, &move->batch, &read));
+        TRY(store_run(move->from, table->read, from, 1, &move->batch, &read));
         add_rows(&batch, &read);
-        advance(part, &read, &batch.reached);
+        advance(table, &read, &batch.reached);
         more = read.count == READ_ROWS;
     }
     *ret_batch = batch;
@@ -282,10 +287,10 @@ static enum err read_batch(struct move *move, struct batch *ret_batch) {
 }
 
 static enum err write_batch(struct move *move, const struct batch *batch) {
-    const struct part *part = &parts[move->part];
-    const struct sql_value save[] = {sql_str(move->source), sql_str(str_from(part->table)),
+    const struct table *table = &tables[move->moved[move->part]];
+    const struct sql_value save[] = {sql_str(move->source), sql_str(str_from(table->name)),
                                      sql_int(batch->reached.after)};
-    TRY(store_run(move->to, part->write, batch->params, batch->rows, &move->batch, NULL));
+    TRY(store_run(move->to, table->write, batch->params, batch->rows, &move->batch, NULL));
     return store_run(move->to, SQL_MOVE_SAVE, save, 1, &move->batch, NULL);
 }
 
@@ -297,40 +302,37 @@ enum err move_step(struct move *move, bool *ret_more) {
     TRY(end_turn(move, err));
     if (batch.rows) {
         move->reached[move->part] = batch.reached;
-        move->tables[move->part].copied += (int64_t)batch.rows;
+        move->told[move->part].copied += (int64_t)batch.rows;
     } else {
         move->part++;
     }
-    *ret_more = move->part < PARTS;
+    *ret_more = move->part < move->count;
     return ERR_NONE;
 }
 
 /* ---- ending ---- */
 
-/* Programs of the seed's kind may write events while they are moved: those have later seqs and do not count. */
-static enum err read_target_counts(struct move *move, int64_t ret_counts[PARTS]) {
-    struct sql_result result;
-    struct reach upto[PARTS] = {0};
-    TRY(store_run(move->from, SQL_MOVE_LAST, NULL, 1, &move->batch, &result));
-    const struct sql_value *lasts = result.rows[0].values; /* of events, deliveries, audit */
-    upto[EVENTS].after = lasts[0].number;
-    upto[DELIVERIES].after = upto[ATTEMPTS].after = lasts[1].number;
-    upto[AUDIT].after = lasts[2].number;
-    return read_counts(move->to, upto, &move->batch, ret_counts);
+/* Programs of the seed's kind may write events while they are moved: those have later numbers and do not count. */
+static enum err compare_table(struct move *move, size_t part, struct buf *list) {
+    const struct table *table = &tables[move->moved[part]];
+    const struct move_table *told = &move->told[part];
+    int64_t last = 0, there;
+    if (table->last != SQL_NONE) TRY(read_number(move->from, table->last, 0, &move->batch, &last));
+    TRY(count_rows(move, move->to, part, last, &there));
+    if (there != told->rows)
+        buf_fmt(list, "%s%s has %lld rows and should have %lld", list->n ? "; " : "", told->name, (long long)there,
+                (long long)told->rows);
+    return ERR_NONE;
 }
 
 enum err move_compare(struct move *move, struct str *ret_problem) {
-    int64_t there[PARTS];
     struct buf list = {.arena = move->arena};
+    enum err err = ERR_NONE;
     TRY(store_begin(move->to));
-    enum err err = read_target_counts(move, there);
+    for (size_t i = 0; !err && i < move->count; i++) err = compare_table(move, i, &list);
     store_rollback(move->to);
     arena_reset(&move->batch);
     TRY(err);
-    for (size_t i = 0; i < PARTS; i++)
-        if (there[i] != move->tables[i].rows)
-            buf_fmt(&list, "%s%s has %lld rows and should have %lld", list.n ? "; " : "", parts[i].table,
-                    (long long)there[i], (long long)move->tables[i].rows);
     if (!list.n) return ERR_NONE;
     *ret_problem = buf_str(&list);
     return ERR_NOT_NOW;
@@ -348,7 +350,9 @@ enum err move_settle_source(struct move *move) {
 enum err move_finish(struct move *move) {
     const struct sql_value source = sql_str(move->source);
     TRY(store_begin(move->to));
-    enum err err = store_run(move->to, SQL_MOVE_ANALYZE, NULL, 1, &move->batch, NULL);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; !err && i < move->count; i++)
+        err = store_run(move->to, tables[move->moved[i]].analyze, NULL, 1, &move->batch, NULL);
     if (!err) err = store_run(move->to, SQL_MOVE_DONE, &source, 1, &move->batch, NULL);
     TRY(end_turn(move, err));
     move->finished = true;

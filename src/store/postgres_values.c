@@ -18,50 +18,29 @@
 /* Oids from src/include/catalog/pg_type.dat; they are fixed. */
 static const struct kind {
     char letter;
-    const char *array_type;
     Oid oid, array_oid;
 } kinds[] = {
-    {'i', "int8[]", 20, 1016},
-    {'t', "text[]", 25, 1009},
-    {'b', "uuid[]", 2950, 2951},
-    {'w', "timestamptz[]", 1184, 1185},
+    {'i', 20, 1016},
+    {'t', 25, 1009},
+    {'b', 2950, 2951},
+    {'w', 1184, 1185},
 };
 
 static const struct kind *kind_of(char letter) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].letter == letter) return &kinds[i];
-    assert(!"a kind of sql.def");
+    assert(!"a kind of tools/sql.py");
     return NULL;
 }
 
-/* ---- texts ---- */
-
-static void add_rows_of_parameters(struct buf *buf, const char *params) {
-    buf_add(buf, STR("unnest("));
-    for (size_t i = 0; params[i]; i++) buf_fmt(buf, "%s$%zu::%s", i ? ", " : "", i + 1, kind_of(params[i])->array_type);
-    buf_add(buf, STR(") WITH ORDINALITY AS p("));
-    for (size_t i = 0; params[i]; i++) buf_fmt(buf, "p%zu, ", i + 1);
-    buf_add(buf, STR("n)"));
-}
-
-struct postgres_text postgres_text(const struct sql_text *statement, struct arena *arena) {
-    struct postgres_text text = {.batched = strstr(statement->postgres, "{p}") != NULL};
-    struct buf buf = {.arena = arena};
-    for (const char *at = statement->postgres; *at; at++) {
-        if (strncmp(at, "{p}", 3)) {
-            buf_byte(&buf, *at);
-            continue;
-        }
-        add_rows_of_parameters(&buf, statement->params);
-        at += 2;
+struct postgres_types postgres_types(const struct sql_text *statement) {
+    struct postgres_types types = {0};
+    for (; statement->params[types.count]; types.count++) {
+        const struct kind *kind = kind_of(statement->params[types.count]);
+        assert(types.count < LINK_PARAMS_MAX);
+        types.oids[types.count] = statement->batched ? kind->array_oid : kind->oid;
     }
-    text.text = buf_str(&buf).p;
-    for (; statement->params[text.count]; text.count++) {
-        const struct kind *kind = kind_of(statement->params[text.count]);
-        assert(text.count < LINK_PARAMS_MAX);
-        text.types[text.count] = text.batched ? kind->array_oid : kind->oid;
-    }
-    return text;
+    return types;
 }
 
 /* ---- parameters ---- */
@@ -146,11 +125,11 @@ static void encode_single(const struct sql_batch *batch, size_t column, char let
     params->lengths[column] = (int)bytes.n;
 }
 
-void postgres_encode(const struct sql_text *statement, const struct postgres_text *text, const struct sql_batch *batch,
-                     struct arena *arena, struct postgres_params *ret_params) {
-    assert(batch->columns == (size_t)text->count && (text->batched || batch->rows == 1));
+void postgres_encode(const struct sql_text *statement, const struct sql_batch *batch, struct arena *arena,
+                     struct postgres_params *ret_params) {
+    assert(batch->columns == strlen(statement->params) && (statement->batched || batch->rows == 1));
     for (size_t i = 0; i < batch->columns; i++)
-        if (text->batched)
+        if (statement->batched)
             encode_array(batch, i, statement->params[i], arena, ret_params);
         else
             encode_single(batch, i, statement->params[i], arena, ret_params);
@@ -195,11 +174,11 @@ static bool columns_fit(const PGresult *result, int first, const char *letters) 
     return true;
 }
 
-enum err postgres_decode(const struct sql_text *statement, const struct postgres_text *text, const PGresult *result,
-                         struct arena *arena, struct sql_result *ret_result) {
+enum err postgres_decode(const struct sql_text *statement, const PGresult *result, struct arena *arena,
+                         struct sql_result *ret_result) {
     bool tells_changes = statement->results[0] == '+';
     const char *letters = tells_changes ? "i" : statement->results, *changed = PQcmdTuples((PGresult *)result);
-    int count = PQntuples(result), first = text->batched || tells_changes;
+    int count = PQntuples(result), first = statement->batched || tells_changes;
     struct sql_result rows = {.columns = strlen(letters)};
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         if (!columns_fit(result, first, letters)) return ERR_INTERNAL;

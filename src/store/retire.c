@@ -1,5 +1,6 @@
 /* store/retire.c - what is over and old goes, in small steps between the turns' work. */
 #include "store/row.h"
+#include "store/table.h"
 
 /* A call looks at no more than this many events for each that it may remove. */
 #define LOOK_FACTOR ((size_t)8)
@@ -30,10 +31,12 @@ static enum err look_at(struct store *store, int64_t before_us, size_t rows, siz
     return ERR_NONE;
 }
 
+/* What hangs on a row goes before the row: tables.def has parents first, so it is gone through from its end. */
 static enum err remove_events(struct store *store, const struct look *look) {
-    TRY(store_run(store, SQL_RETIRE_ATTEMPTS, look->gone, look->gone_count, &store->scratch, NULL));
-    TRY(store_run(store, SQL_RETIRE_DELIVERIES, look->gone, look->gone_count, &store->scratch, NULL));
-    return store_run(store, SQL_RETIRE_EVENT, look->gone, look->gone_count, &store->scratch, NULL);
+    for (size_t i = TABLE_COUNT; i-- > 0;)
+        if (tables[i].retire != SQL_NONE)
+            TRY(store_run(store, tables[i].retire, look->gone, look->gone_count, &store->scratch, NULL));
+    return ERR_NONE;
 }
 
 /* Seqs follow the time of creation closely, not exactly: the walk ends at a whole window without an old event, and the

@@ -21,8 +21,6 @@ MUST_USE enum err store_run(struct store *store, enum sql_statement statement, c
 MUST_USE enum err store_ask(struct store *store, enum sql_statement statement, const struct sql_value *params,
                             int64_t otherwise, int64_t *ret_number);
 
-#define ROW_EVENT_COLUMNS    14
-#define ROW_DELIVERY_COLUMNS 26
 /* Texts stay where the row has them. STORE_CORRUPT: a status that is no word of ours, which the schema's checks refuse
  * but a flipped bit does not ask. */
 MUST_USE enum err row_event(const struct sql_value *values, struct event *ret_event);

@@ -1,24 +1,12 @@
 /* store/sql.c - see sql.h. */
 #include "store/sql.h"
 
-#include "store/sql_words.h"
-
 #include <assert.h>
 #include <string.h>
 
-static const struct sql_text texts[SQL_STATEMENT_COUNT] = {
-#define X(name, ...) [SQL_##name] = {#name, __VA_ARGS__},
-#include "store/sql.def"
-
-#include "store/sql_ask.def"
-
-#include "store/sql_move.def"
-#undef X
-};
-
 const struct sql_text *sql_text(enum sql_statement statement) {
     assert(statement < SQL_STATEMENT_COUNT);
-    return &texts[statement];
+    return &sql_texts[statement];
 }
 
 struct sql_value sql_int(int64_t number) {

@@ -1,26 +1,15 @@
-/* store/verify.c - whether the store keeps its promises: invariants by SQL, and deeper, what every row says of itself.
- */
+/* store/verify.c - whether the store keeps its promises: invariants by SQL, as tables.def names them, and deeper, what
+ * every row says of itself. */
 #include "store/admin.h"
 
 #include "base/hash.h"
 #include "base/json.h"
 #include "store/row.h"
+#include "store/table.h"
 
 #define VIOLATIONS_KEPT ((size_t)100)
 #define FOUND_MAX       1000 /* counted per rule */
 #define WINDOW_ROWS     256
-
-static const struct rule {
-    enum sql_statement statement;
-    const char *name, *subject;
-} rules[] = {
-    {SQL_VERIFY_EVENTS, "I4 events", "event"},
-    {SQL_VERIFY_FANOUT, "I5 fan-out", "delivery"},
-    {SQL_VERIFY_DELIVERIES, "I6 deliveries", "delivery"},
-    {SQL_VERIFY_ORDER, "I14 order", "delivery"},
-    {SQL_VERIFY_ATTEMPTS, "I8 no false success", "delivery"},
-    {SQL_VERIFY_STRAYS, "I9 attempts", "delivery"},
-};
 
 struct verifier {
     struct store *store;
@@ -39,14 +28,14 @@ static void add_violation(struct verifier *verifier, const char *rule, struct st
     verifier->end = &violation->next;
 }
 
-static void blame(struct verifier *verifier, const struct rule *rule, struct uuid id, struct str what) {
+static void blame(struct verifier *verifier, const struct table_rule *rule, struct uuid id, struct str what) {
     struct str name = uuid_is_zero(id) ? STR_NONE : uuid_str(verifier->arena, id);
     add_violation(
         verifier, rule->name,
         str_fmt(verifier->arena, "%s %.*s%s%.*s", rule->subject, STR_ARG(name), name.n ? " " : "", STR_ARG(what)));
 }
 
-static enum err check_rule(struct verifier *verifier, const struct rule *rule) {
+static enum err check_rule(struct verifier *verifier, const struct table_rule *rule) {
     const struct sql_value limit = sql_int(FOUND_MAX);
     struct sql_result result;
     TRY(store_run(verifier->store, rule->statement, &limit, 1, verifier->window, &result));
@@ -81,7 +70,7 @@ static enum err check_integrity(struct verifier *verifier) {
 }
 
 static void check_payload(struct verifier *verifier, const struct sql_value *row) {
-    static const struct rule rule = {SQL_VERIFY_PAYLOADS, "I1 payload", "event"};
+    static const struct table_rule rule = {SQL_VERIFY_PAYLOADS, "I1 payload", "event"};
     struct uuid id = sql_to_uuid(&row[1]);
     struct arena canonical = ARENA_EMPTY;
     struct buf buf = {.arena = &canonical};
@@ -101,7 +90,7 @@ static void check_payload(struct verifier *verifier, const struct sql_value *row
 }
 
 static void check_id(struct verifier *verifier, const struct sql_value *row) {
-    static const struct rule rule = {SQL_VERIFY_IDS, "I7 one effect", "delivery"};
+    static const struct table_rule rule = {SQL_VERIFY_IDS, "I7 one effect", "delivery"};
     struct uuid id = sql_to_uuid(&row[1]), derived = delivery_derive_id(verifier->hasher, row[2].text, row[3].text,
                                                                         row[4].text, sql_to_i32(&row[5]));
     if (!uuid_eq(id, derived)) blame(verifier, &rule, id, STR("has another id than its event and destination give"));
@@ -130,7 +119,7 @@ static enum err check_deep(struct verifier *verifier) {
 
 static enum err check_all(struct verifier *verifier, bool deep) {
     TRY(count_rows(verifier));
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) TRY(check_rule(verifier, &rules[i]));
+    for (size_t i = 0; i < TABLE_RULE_COUNT; i++) TRY(check_rule(verifier, &table_rules[i]));
     return deep ? check_deep(verifier) : ERR_NONE;
 }
 

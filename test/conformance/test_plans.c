@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "store/postgres_values.h"
+#include "store/sql.h"
 
 /* What is prepared is planned once: here on empty tables, where PostgreSQL would rather read them whole, and kept for
  * whatever parameters come. No history may cost a turn anything. */
@@ -75,17 +75,17 @@ static const char *type_of(char letter) {
 /* A line a row; nothing for what has no plan. */
 static struct sql_result plan_of(struct fixture *f, enum sql_statement statement) {
     const struct sql_text *text = sql_text(statement);
-    struct postgres_text said = postgres_text(text, &f->arena);
+    size_t count = strlen(text->params);
     struct buf script = {.arena = &f->arena}, nulls = {.arena = &f->arena};
     struct sql_result plan = {0};
-    if (!*said.text || !strncmp(text->name, "MOVE", 4)) return plan; /* a move is of all there is */
+    if (!*text->postgres || !strncmp(text->name, "move", 4)) return plan; /* a move is of all there is */
     buf_fmt(&script, "PREPARE kept");
-    for (int i = 0; i < said.count; i++) {
-        buf_fmt(&script, "%s%s%s", i ? ", " : "(", type_of(text->params[i]), said.batched ? "[]" : "");
+    for (int i = 0; i < (int)count; i++) {
+        buf_fmt(&script, "%s%s%s", i ? ", " : "(", type_of(text->params[i]), text->batched ? "[]" : "");
         buf_fmt(&nulls, "%sNULL", i ? ", " : "(");
     }
-    buf_fmt(&script, "%s AS %s; EXPLAIN EXECUTE kept%.*s%s", said.count ? ")" : "", said.text, STR_ARG(buf_str(&nulls)),
-            said.count ? ")" : "");
+    buf_fmt(&script, "%s AS %s; EXPLAIN EXECUTE kept%.*s%s", count ? ")" : "", text->postgres, STR_ARG(buf_str(&nulls)),
+            count ? ")" : "");
     if (f->driver.script(f->driver.self, buf_str(&script), &f->arena, &plan))
         fail_msg("%s: %s", text->name, f->driver.trouble(f->driver.self));
     OK(f->driver.script(f->driver.self, STR("DEALLOCATE kept"), &f->arena, NULL));

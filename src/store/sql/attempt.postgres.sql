@@ -1,0 +1,23 @@
+-- store/sql/attempt.postgres.sql - what was tried.
+
+-- name: attempt_add (delivery int, number int, started int, finished int, outcome text, http_status int, error text,
+--     answer text)
+-- Comes after the settle, which counted the attempt: number 0 stands for the count that the delivery has now.
+INSERT INTO attempts(delivery_seq, number, started, finished, outcome, http_status, error, answer)
+SELECT p1, CASE p2 WHEN 0 THEN (SELECT attempts FROM deliveries WHERE seq = p1) ELSE p2 END, p3, p4, p5, p6, p7, p8
+FROM {p};
+
+-- name: attempt_sends (since int) -> destination text, started int
+-- What was sent since then, for limits that a restart must not forget.
+SELECT d.destination, a.started
+FROM attempts a
+JOIN deliveries d ON d.seq = a.delivery_seq
+WHERE a.started > $1
+ORDER BY a.started;
+
+-- name: attempt_list (delivery int) -> number int, started int, finished int, outcome text, http_status int, error
+--     text, answer text
+SELECT number, started, finished, outcome, http_status, error, answer
+FROM attempts
+WHERE delivery_seq = $1
+ORDER BY number;

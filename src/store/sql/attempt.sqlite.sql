@@ -1,0 +1,25 @@
+-- store/sql/attempt.sqlite.sql - what was tried.
+
+-- name: attempt_add (delivery int, number int, started int, finished int, outcome text, http_status int, error text,
+--     answer text)
+-- Comes after the settle, which counted the attempt: number 0 stands for the count that the delivery has now.
+INSERT INTO attempts(delivery_seq, number, started, finished, outcome, http_status, error, answer)
+VALUES (
+    ?1, CASE ?2 WHEN 0 THEN (SELECT attempts FROM deliveries WHERE seq = ?1) ELSE ?2 END, ?3, ?4, ?5, ?6, ?7, ?8
+);
+
+-- name: attempt_sends (since int) -> destination text, started int
+-- What was sent since then, for limits that a restart must not forget. The cross join keeps the planner from starting
+-- at the deliveries.
+SELECT d.destination, a.started
+FROM attempts a
+CROSS JOIN deliveries d ON d.seq = a.delivery_seq
+WHERE a.started > ?1
+ORDER BY a.started;
+
+-- name: attempt_list (delivery int) -> number int, started int, finished int, outcome text, http_status int, error
+--     text, answer text
+SELECT number, started, finished, outcome, http_status, error, answer
+FROM attempts
+WHERE delivery_seq = ?1
+ORDER BY number;

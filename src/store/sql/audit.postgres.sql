@@ -1,0 +1,8 @@
+-- store/sql/audit.postgres.sql - who did what.
+
+-- name: audit_add (at int, actor text, act text, subject text, detail text)
+INSERT INTO audit(at, actor, act, subject, detail) VALUES ($1, $2, $3, $4, $5);
+
+-- name: audit_list (most int) -> seq int, at int, actor text, act text, subject text, detail text
+-- Newest first.
+SELECT seq, at, actor, act, subject, detail FROM audit ORDER BY seq DESC LIMIT $1;

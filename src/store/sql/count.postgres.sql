@@ -1,0 +1,42 @@
+-- store/sql/count.postgres.sql - how much there is of what.
+
+-- name: count_claimable () -> destination text, pending int, processing int, unknown int, held int
+-- Each of the next four statements counts one kind of open work, over the partial index that has it, and has the same
+-- columns as the others.
+SELECT destination, count(*) FILTER (WHERE status = 'PENDING'), 0::int8, count(*) FILTER (WHERE status = 'UNKNOWN'),
+    0::int8
+FROM deliveries
+WHERE {claimable}
+GROUP BY destination;
+
+-- name: count_blocked () -> destination text, pending int, processing int, unknown int, held int
+SELECT destination, count(*) FILTER (WHERE status = 'PENDING'), 0::int8, count(*) FILTER (WHERE status = 'UNKNOWN'),
+    count(*) FILTER (WHERE status = 'HELD')
+FROM deliveries
+WHERE blocked = 1
+GROUP BY destination;
+
+-- name: count_processing () -> destination text, pending int, processing int, unknown int, held int
+SELECT destination, 0::int8, count(*), 0::int8, 0::int8
+FROM deliveries
+WHERE status = 'PROCESSING'
+GROUP BY destination;
+
+-- name: count_held () -> destination text, pending int, processing int, unknown int, held int
+SELECT destination, 0::int8, 0::int8, 0::int8, count(*)
+FROM deliveries
+WHERE status = 'HELD' AND blocked = 0
+GROUP BY destination;
+
+-- name: count_failed () -> destination text, failed int
+SELECT destination, count(*) FROM deliveries WHERE status = 'FAILED' GROUP BY destination;
+
+-- name: count_final () -> destination text, completed int, skipped int
+-- Reads the whole table: only who asks for all pays for it.
+SELECT destination, count(*) FILTER (WHERE status = 'COMPLETED'), count(*) FILTER (WHERE status = 'SKIPPED')
+FROM deliveries
+GROUP BY destination;
+
+-- name: count_rows () -> events int, deliveries int, attempts int
+-- Reads whole tables, for a report that was asked for by name.
+SELECT (SELECT count(*) FROM marketing_events), (SELECT count(*) FROM deliveries), (SELECT count(*) FROM attempts);

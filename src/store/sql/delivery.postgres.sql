@@ -1,0 +1,250 @@
+-- store/sql/delivery.postgres.sql - what an event owes, from its plan to its end, and lists of it.
+
+-- name: delivery_plan (id id, event id, destination text, action text, route text, step text, run int, status text,
+--     retries int, due int, first_due int, late int, first_sent int, lease_until int, lease_owner text,
+--     lease_epoch int, params text, order_key text, error text, created int, updated int) -> changed
+-- Stores the deliveries that routing planned, and tells the seq of each. Some are already claimed, because they leave
+-- in this turn. The seqs are drawn first and in the order of the input: an order key's deliveries are kept in the
+-- order of seqs.
+WITH given AS MATERIALIZED (SELECT *, nextval('deliveries_seq') AS seq FROM {p}),
+    made AS (
+        INSERT INTO deliveries(
+            seq, id, event_id, destination, action, route, step, run, status, retry_count, due, first_due, late,
+                first_sent, lease_until, lease_owner, lease_epoch, params, order_key, last_error, created_at,
+                updated_at
+        )
+        SELECT seq, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p21
+        FROM given
+    )
+SELECT n, seq
+FROM given
+ORDER BY n;
+
+-- name: delivery_block (seq int, destination text, order_key text) -> changed
+-- A delivery that stands behind an earlier open one of its order key waits, and holds no lease.
+WITH made AS (
+    UPDATE deliveries d
+    SET blocked = 1, status = CASE d.status WHEN 'PROCESSING' THEN 'PENDING' ELSE d.status END, lease_until = 0,
+        lease_owner = NULL
+    FROM {p}
+    WHERE d.seq = p1
+        AND EXISTS (
+            SELECT 1
+            FROM deliveries o
+            WHERE o.destination = p2 AND o.order_key = p3 AND o.order_key IS NOT NULL AND {o.open} AND o.seq < p1
+        )
+    RETURNING n, d.seq
+)
+SELECT n, seq
+FROM made
+ORDER BY n;
+
+-- name: delivery_due (destination text, now int, most int) -> delivery, event
+-- What a desk may claim now, oldest first. A delivery whose event is gone is not found here. Other processes claim
+-- too, so rows that one of them holds are skipped, and of a frozen set only the process that gets the set's lock
+-- takes any. The inner limit keeps the planner to the index: it takes a limit that is a parameter for large, and
+-- would sort all that waits.
+SELECT *
+FROM (
+    SELECT {delivery_columns}, {event_columns}
+    FROM deliveries d
+    JOIN marketing_events e ON e.id = d.event_id
+    WHERE d.destination = $1 AND {d.claimable} AND d.due <= $2
+        AND (d.batch IS NULL OR pg_try_advisory_xact_lock(hashtextextended(d.batch::text, 1)))
+    ORDER BY d.due, d.status, d.seq
+    LIMIT {claim_bound}
+    FOR UPDATE OF d SKIP LOCKED
+) due
+LIMIT $3;
+
+-- name: delivery_of_batch (batch id) -> delivery, event
+-- The rest of a frozen set: the provider knows all of it by one key, so it leaves whole. The rows are locked here
+-- without skipping. The lock on the set, taken by delivery_due, keeps other claims away, and an operator's act is
+-- over soon. The zero hides the column from the index of what is due.
+SELECT n, {delivery_columns}, {event_columns}
+FROM {p}
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM deliveries o
+    WHERE o.batch = p1 AND o.batch IS NOT NULL AND {o.open} AND (o.status = 'PENDING' OR o.status = 'UNKNOWN')
+        AND o.blocked + 0 = 0
+    ORDER BY o.seq
+    FOR UPDATE
+) d
+JOIN marketing_events e ON e.id = d.event_id
+ORDER BY n, d.seq;
+
+-- name: delivery_claim (seq int, until int, owner text, now int)
+-- Takes the lease. The epoch that rises here is the fence that a late worker's settle runs into.
+UPDATE deliveries
+SET looking_up = (status = 'UNKNOWN')::int, status = 'PROCESSING', lease_until = p2, lease_owner = p3,
+    lease_epoch = lease_epoch + 1, updated_at = p4
+FROM {p}
+WHERE seq = p1;
+
+-- name: delivery_next (destination text) -> due int
+-- When a destination has its next claimable delivery.
+SELECT min(due) FROM deliveries WHERE destination = $1 AND {claimable};
+
+-- name: delivery_next_all () -> destination text, due int
+-- The earliest due of each destination that has something to claim.
+{claimable_destinations} SELECT name, ({earliest_due}) FROM found WHERE name IS NOT NULL;
+
+-- name: delivery_expired (now int, most int) -> delivery, event
+-- Claims whose lease ran out: their process died, or hangs. Each is settled by one process alone, so rows that
+-- another one holds are skipped.
+SELECT *
+FROM (
+    SELECT {delivery_columns}, {event_columns}
+    FROM deliveries d
+    JOIN marketing_events e ON e.id = d.event_id
+    WHERE d.status = 'PROCESSING' AND d.lease_until <= $1
+    ORDER BY d.lease_until, d.seq
+    LIMIT {claim_bound}
+    FOR UPDATE OF d SKIP LOCKED
+) expired
+LIMIT $2;
+
+-- name: delivery_left (now int, owner text, most int) -> delivery, event
+-- At start only: what another owner left behind, whether its lease ran out or not.
+SELECT *
+FROM (
+    SELECT {delivery_columns}, {event_columns}
+    FROM deliveries d
+    JOIN marketing_events e ON e.id = d.event_id
+    WHERE d.status = 'PROCESSING' AND (d.lease_until <= $1 OR d.lease_owner IS DISTINCT FROM $2)
+    ORDER BY d.lease_until, d.seq
+    LIMIT {claim_bound}
+    FOR UPDATE OF d SKIP LOCKED
+) lost
+LIMIT $3;
+
+-- name: delivery_freeze (seq int, batch id)
+-- The claimed rows of one call become a set that is only ever sent again as a whole. The empty text hides the status
+-- from the partial indexes: the row is found by its seq.
+UPDATE deliveries SET batch = p2 FROM {p} WHERE seq = p1 AND status || '' = 'PROCESSING';
+
+-- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
+--     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
+-- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
+-- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
+-- the row has. One batch may hold two settlements of one lease: the first one counts, as it does where they are run
+-- one by one. The empty text hides the status from the partial indexes: the row is found by its seq.
+WITH made AS (
+    UPDATE deliveries d
+    SET status = p3, due = p4, retry_count = p5, first_sent = coalesce(nullif(p6, 0), d.first_sent), in_doubt = p14,
+        last_status = CASE WHEN p12 <> 0 THEN p7 ELSE coalesce(nullif(p7, 0), d.last_status) END, last_error = CASE
+        WHEN p12 <> 0 THEN p8 ELSE coalesce(p8, d.last_error) END, remote_id = coalesce(p9, d.remote_id),
+        batch = CASE WHEN p10 <> 0 THEN d.batch END, updated_at = p11, attempts = greatest(d.attempts + p12, p13),
+        looking_up = 0, lease_until = 0, lease_owner = NULL
+    FROM (SELECT DISTINCT ON (p1, p2) * FROM {p} ORDER BY p1, p2, n) first
+    WHERE d.seq = p1 AND d.lease_epoch = p2 AND d.status || '' = 'PROCESSING'
+    RETURNING n, d.seq
+)
+SELECT n, seq
+FROM made
+ORDER BY n;
+
+-- name: delivery_unblock (destination text, order_key text)
+-- The next open delivery of an order key may go. Two deliveries of one key may end in one batch; the key is looked at
+-- once.
+UPDATE deliveries d
+SET blocked = 0
+FROM (SELECT DISTINCT p1, p2 FROM {p}) ended
+CROSS JOIN LATERAL (
+    SELECT o.seq
+    FROM deliveries o
+    WHERE o.destination = p1 AND o.order_key = p2 AND o.order_key IS NOT NULL AND {o.open}
+    ORDER BY o.seq
+    LIMIT 1
+) next
+WHERE d.seq = next.seq AND d.blocked <> 0;
+
+-- name: delivery_flying () -> destination text
+-- What is under way, oldest claim first.
+SELECT destination FROM deliveries WHERE status = 'PROCESSING' ORDER BY lease_until;
+
+-- name: delivery_list (low int, high int, status text, destination text, event id, since int, until int, most int)
+--     -> delivery
+-- A list looks at the seqs in [low, high), newest first. A filter that is NULL lets everything through.
+SELECT {delivery_columns} FROM deliveries d WHERE {delivery_filter};
+
+-- name: delivery_list_held (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the index of what is held.
+SELECT {delivery_columns} FROM deliveries d WHERE d.status = 'HELD' AND {delivery_filter};
+
+-- name: delivery_list_failed (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the index of what failed.
+SELECT {delivery_columns}
+FROM deliveries d
+WHERE d.status = 'FAILED' AND {delivery_filter};
+
+-- name: delivery_list_processing (low int, high int, status text, destination text, event id, since int, until int,
+--     most int) -> delivery
+-- As delivery_list, over the index of leases: few are under way, however long the history is. With a zero added to
+-- the seq, the planner cannot walk the primary key, which would come sorted.
+SELECT {delivery_columns}
+FROM deliveries d
+WHERE d.status = 'PROCESSING' AND {delivery_filter_apart};
+
+-- name: delivery_list_event (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the deliveries of one event. With a zero added to the seq, the planner cannot walk the
+-- primary key, which would come sorted.
+SELECT {delivery_columns}
+FROM deliveries d
+WHERE d.event_id = $5 AND {delivery_filter_apart};
+
+-- name: delivery_last () -> seq int
+SELECT max(seq) FROM deliveries;
+
+-- name: delivery_made (from int) -> created int
+-- When the first delivery from a seq on was made, as event_made.
+SELECT created_at FROM deliveries WHERE seq >= $1 ORDER BY seq LIMIT 1;
+
+-- name: delivery_get (id id) -> delivery
+SELECT {delivery_columns} FROM deliveries d WHERE d.id = $1;
+
+-- name: delivery_by_prefix (low id, high id) -> id id
+-- Two rows are enough to know that a prefix is not unique.
+SELECT id FROM deliveries WHERE id BETWEEN $1 AND $2 LIMIT 2;
+
+-- name: delivery_oldest () -> due int
+-- The earliest due of all, over all destinations: the lag of the store.
+{claimable_destinations} SELECT min(({earliest_due})) FROM found;
+
+-- name: delivery_lock (id id)
+-- What an operator looks at before an act stays so until the act's end.
+-- only here: one process has no others to lock out.
+SELECT 1 FROM deliveries WHERE id = $1 FOR UPDATE;
+
+-- name: delivery_act (id id, status text, error text, now int)
+-- An operator ends a delivery, or lets it wait again: it is out of its order and out of its frozen set.
+UPDATE deliveries
+SET status = p2, last_error = p3, blocked = 0, batch = NULL, updated_at = p4
+FROM {p}
+WHERE id = p1;
+
+-- name: delivery_retry (id id, now int, keep_batch int)
+-- A fresh start by a person's word: due now, no moment at which it is too late, its retries given back.
+UPDATE deliveries
+SET status = 'PENDING', due = $2, first_due = $2, late = 0, retry_count = 0, batch = CASE
+    WHEN $3 <> 0 THEN batch END, updated_at = $2
+WHERE id = $1;
+
+-- name: delivery_replaced (event id, destination text, step text, run int) -> replaced int
+-- Whether a later run has taken the place of this delivery.
+SELECT (
+    EXISTS (SELECT 1 FROM deliveries WHERE event_id = $1 AND destination = $2 AND step = $3 AND run > $4)
+)::int::int8;
+
+-- name: delivery_waiting (event id) -> id id, destination text, order_key text
+-- Those of an event that nobody is sending right now. They are locked in the order of seq until the act is over. The
+-- zero keeps the planner from walking the primary key.
+SELECT id, destination, order_key
+FROM deliveries
+WHERE event_id = $1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')
+ORDER BY seq + 0
+FOR UPDATE;

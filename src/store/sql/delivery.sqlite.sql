@@ -1,0 +1,179 @@
+-- store/sql/delivery.sqlite.sql - what an event owes, from its plan to its end, and lists of it.
+
+-- name: delivery_plan (id id, event id, destination text, action text, route text, step text, run int, status text,
+--     retries int, due int, first_due int, late int, first_sent int, lease_until int, lease_owner text,
+--     lease_epoch int, params text, order_key text, error text, created int, updated int) -> changed
+-- Stores the deliveries that routing planned, and tells the seq of each. Some are already claimed, because they leave
+-- in this turn.
+INSERT INTO deliveries(
+    id, event_id, destination, action, route, step, run, status, retry_count, due, first_due, late, first_sent,
+        lease_until, lease_owner, lease_epoch, params, order_key, last_error, created_at, updated_at
+)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21);
+
+-- name: delivery_block (seq int, destination text, order_key text) -> changed
+-- A delivery that stands behind an earlier open one of its order key waits, and holds no lease.
+UPDATE deliveries
+SET blocked = 1, status = CASE status WHEN 'PROCESSING' THEN 'PENDING' ELSE status END, lease_until = 0,
+    lease_owner = NULL
+WHERE seq = ?1
+    AND EXISTS (
+        SELECT 1
+        FROM deliveries p
+        WHERE p.destination = ?2 AND p.order_key = ?3 AND p.order_key IS NOT NULL AND {p.open} AND p.seq < ?1
+    );
+
+-- name: delivery_due (destination text, now int, most int) -> delivery, event
+-- What a desk may claim now, oldest first. A delivery whose event is gone is not found here. The cross join keeps the
+-- planner from starting at the events.
+SELECT {delivery_columns}, {event_columns}
+FROM deliveries d
+CROSS JOIN marketing_events e ON e.id = d.event_id
+WHERE d.destination = ?1 AND {d.claimable} AND d.due <= ?2
+ORDER BY d.due, d.status, d.seq
+LIMIT ?3;
+
+-- name: delivery_of_batch (batch id) -> delivery, event
+-- The rest of a frozen set: the provider knows all of it by one key, so it leaves whole.
+SELECT {delivery_columns}, {event_columns}
+FROM deliveries d
+CROSS JOIN marketing_events e ON e.id = d.event_id
+WHERE d.batch = ?1 AND d.batch IS NOT NULL AND {d.open} AND {d.claimable}
+ORDER BY d.seq;
+
+-- name: delivery_claim (seq int, until int, owner text, now int)
+-- Takes the lease. The epoch that rises here is the fence that a late worker's settle runs into.
+UPDATE deliveries
+SET looking_up = (status = 'UNKNOWN'), status = 'PROCESSING', lease_until = ?2, lease_owner = ?3,
+    lease_epoch = lease_epoch + 1, updated_at = ?4
+WHERE seq = ?1;
+
+-- name: delivery_next (destination text) -> due int
+-- When a destination has its next claimable delivery.
+SELECT min(due) FROM deliveries WHERE destination = ?1 AND {claimable};
+
+-- name: delivery_next_all () -> destination text, due int
+-- The earliest due of each destination that has something to claim.
+{claimable_destinations} SELECT name, ({earliest_due}) FROM found WHERE name IS NOT NULL;
+
+-- name: delivery_expired (now int, most int) -> delivery, event
+-- Claims whose lease ran out: their process died, or hangs.
+SELECT {delivery_columns}, {event_columns}
+FROM deliveries d
+CROSS JOIN marketing_events e ON e.id = d.event_id
+WHERE d.status = 'PROCESSING' AND d.lease_until <= ?1
+ORDER BY d.lease_until, d.seq
+LIMIT ?2;
+
+-- name: delivery_left (now int, owner text, most int) -> delivery, event
+-- At start only: what another owner left behind, whether its lease ran out or not.
+SELECT {delivery_columns}, {event_columns}
+FROM deliveries d
+CROSS JOIN marketing_events e ON e.id = d.event_id
+WHERE d.status = 'PROCESSING' AND (d.lease_until <= ?1 OR d.lease_owner IS NOT ?2)
+ORDER BY d.lease_until, d.seq
+LIMIT ?3;
+
+-- name: delivery_freeze (seq int, batch id)
+-- The claimed rows of one call become a set that is only ever sent again as a whole.
+UPDATE deliveries SET batch = ?2 WHERE seq = ?1 AND status = 'PROCESSING';
+
+-- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
+--     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
+-- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
+-- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
+-- the row has.
+UPDATE deliveries
+SET status = ?3, due = ?4, retry_count = ?5, first_sent = coalesce(nullif(?6, 0), first_sent), in_doubt = ?14,
+    last_status = CASE WHEN ?12 THEN ?7 ELSE coalesce(nullif(?7, 0), last_status) END, last_error = CASE
+    WHEN ?12 THEN ?8 ELSE coalesce(?8, last_error) END, remote_id = coalesce(?9, remote_id), batch = CASE
+    WHEN ?10 THEN batch END, updated_at = ?11, attempts = max(attempts + ?12, ?13), looking_up = 0, lease_until = 0,
+    lease_owner = NULL
+WHERE seq = ?1 AND lease_epoch = ?2 AND status = 'PROCESSING';
+
+-- name: delivery_unblock (destination text, order_key text)
+-- The next open delivery of an order key may go.
+UPDATE deliveries
+SET blocked = 0
+WHERE blocked = 1
+    AND seq = (
+        SELECT min(seq)
+        FROM deliveries
+        WHERE destination = ?1 AND order_key = ?2 AND order_key IS NOT NULL AND {open}
+    );
+
+-- name: delivery_flying () -> destination text
+-- What is under way, oldest claim first.
+SELECT destination FROM deliveries WHERE status = 'PROCESSING' ORDER BY lease_until;
+
+-- name: delivery_list (low int, high int, status text, destination text, event id, since int, until int, most int)
+--     -> delivery
+-- A list looks at the seqs in [low, high), newest first. A filter that is NULL lets everything through.
+SELECT {delivery_columns} FROM deliveries d WHERE {delivery_filter};
+
+-- name: delivery_list_held (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the index of what is held.
+SELECT {delivery_columns} FROM deliveries d WHERE d.status = 'HELD' AND {delivery_filter};
+
+-- name: delivery_list_failed (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the index of what failed.
+SELECT {delivery_columns}
+FROM deliveries d
+WHERE d.status = 'FAILED' AND {delivery_filter};
+
+-- name: delivery_list_processing (low int, high int, status text, destination text, event id, since int, until int,
+--     most int) -> delivery
+-- As delivery_list, over the index of leases: few are under way, however long the history is. Without the word
+-- INDEXED BY the planner would rather walk the seqs, which come sorted.
+SELECT {delivery_columns}
+FROM deliveries d INDEXED BY deliveries_lease
+WHERE d.status = 'PROCESSING' AND {delivery_filter};
+
+-- name: delivery_list_event (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery
+-- As delivery_list, over the deliveries of one event.
+SELECT {delivery_columns} FROM deliveries d WHERE d.event_id = ?5 AND {delivery_filter};
+
+-- name: delivery_last () -> seq int
+SELECT max(seq) FROM deliveries;
+
+-- name: delivery_made (from int) -> created int
+-- When the first delivery from a seq on was made, as event_made.
+SELECT created_at FROM deliveries WHERE seq >= ?1 ORDER BY seq LIMIT 1;
+
+-- name: delivery_get (id id) -> delivery
+SELECT {delivery_columns} FROM deliveries d WHERE d.id = ?1;
+
+-- name: delivery_by_prefix (low id, high id) -> id id
+-- Two rows are enough to know that a prefix is not unique.
+SELECT id FROM deliveries WHERE id BETWEEN ?1 AND ?2 LIMIT 2;
+
+-- name: delivery_oldest () -> due int
+-- The earliest due of all, over all destinations: the lag of the store.
+{claimable_destinations} SELECT min(({earliest_due})) FROM found;
+
+-- name: delivery_act (id id, status text, error text, now int)
+-- An operator ends a delivery, or lets it wait again: it is out of its order and out of its frozen set.
+UPDATE deliveries
+SET status = ?2, last_error = ?3, blocked = 0, batch = NULL, updated_at = ?4
+WHERE id = ?1;
+
+-- name: delivery_retry (id id, now int, keep_batch int)
+-- A fresh start by a person's word: due now, no moment at which it is too late, its retries given back.
+UPDATE deliveries
+SET status = 'PENDING', due = ?2, first_due = ?2, late = 0, retry_count = 0, batch = CASE WHEN ?3 THEN batch END,
+    updated_at = ?2
+WHERE id = ?1;
+
+-- name: delivery_replaced (event id, destination text, step text, run int) -> replaced int
+-- Whether a later run has taken the place of this delivery.
+SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run > ?4);
+
+-- name: delivery_waiting (event id) -> id id, destination text, order_key text
+-- Those of an event that nobody is sending right now.
+SELECT id, destination, order_key
+FROM deliveries
+WHERE event_id = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')
+ORDER BY seq;

@@ -1,0 +1,121 @@
+-- store/sql/schema.sqlite.sql - the tables of the embedded store, by numbered steps. A step that was released is never
+-- edited: a store out there has taken it. The steps run in order, in one transaction with the note that they ran.
+--
+-- Every index costs each insert. A partial index exists where a hot statement or a list of open work needs it. It holds
+-- open rows only, so that a history of millions costs a claim nothing.
+
+-- step: 1
+CREATE TABLE marketing_events(
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    idempotency_key TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'PENDING' CHECK (status = 'PENDING' OR status = 'PROCESSING'
+        OR status = 'COMPLETED' OR status = 'FAILED'),
+    run INTEGER NOT NULL DEFAULT -1, -- the last run of it or of one of its deliveries; -1 = none
+    routed_run INTEGER NOT NULL DEFAULT 0, -- the run of its last routing
+    retry_count INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    scheduled_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    payload TEXT NOT NULL) STRICT;
+CREATE INDEX marketing_events_scheduled ON marketing_events(scheduled_at) WHERE status = 'PENDING';
+CREATE INDEX marketing_events_failed ON marketing_events(status) WHERE status = 'FAILED';
+
+CREATE TABLE deliveries(
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    event_id BLOB NOT NULL,
+    destination TEXT NOT NULL,
+    step TEXT NOT NULL,
+    run INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    route TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status = 'PENDING' OR status = 'PROCESSING' OR status = 'COMPLETED'
+        OR status = 'FAILED' OR status = 'UNKNOWN' OR status = 'HELD' OR status = 'SKIPPED'),
+    blocked INTEGER NOT NULL DEFAULT 0, -- an earlier one of its order key is open
+    retry_count INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due INTEGER NOT NULL,
+    first_due INTEGER NOT NULL,
+    late INTEGER NOT NULL DEFAULT 0,
+    first_sent INTEGER NOT NULL DEFAULT 0,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    lease_owner TEXT,
+    lease_epoch INTEGER NOT NULL DEFAULT 0,
+    looking_up INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0,
+    last_status INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    remote_id TEXT,
+    batch BLOB,
+    order_key TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    params TEXT,
+    UNIQUE (event_id, destination, step, run)) STRICT;
+CREATE INDEX deliveries_due ON deliveries(destination, blocked, due, status)
+    WHERE (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0;
+CREATE INDEX deliveries_lease ON deliveries(lease_until) WHERE status = 'PROCESSING';
+CREATE INDEX deliveries_order ON deliveries(destination, order_key)
+    WHERE order_key IS NOT NULL AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN'
+        OR status = 'HELD');
+CREATE INDEX deliveries_blocked ON deliveries(blocked, destination, status) WHERE blocked = 1;
+CREATE INDEX deliveries_stopped ON deliveries(status) WHERE status = 'HELD' OR status = 'FAILED';
+CREATE INDEX deliveries_batch ON deliveries(batch)
+    WHERE batch IS NOT NULL AND (status = 'PENDING' OR status = 'PROCESSING' OR status = 'UNKNOWN' OR status = 'HELD');
+
+CREATE TABLE attempts(
+    delivery_seq INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    http_status INTEGER NOT NULL,
+    error TEXT,
+    answer TEXT,
+    PRIMARY KEY (delivery_seq, number)) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_started ON attempts(started);
+
+CREATE TABLE destinations(
+    name TEXT NOT NULL PRIMARY KEY,
+    paused INTEGER NOT NULL,
+    paused_until INTEGER NOT NULL,
+    pause_reason TEXT,
+    breaker_state INTEGER NOT NULL,
+    breaker_until INTEGER NOT NULL,
+    breaker_failures INTEGER NOT NULL,
+    breaker_ramp INTEGER NOT NULL,
+    quiet_until INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL) STRICT;
+
+CREATE TABLE routes( -- those whose program ran away, by what the program was
+    route TEXT NOT NULL,
+    program_hash TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (route, program_hash)) STRICT;
+
+CREATE TABLE api_keys(
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    role INTEGER NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE TABLE audit(
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    act TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL) STRICT;
+CREATE INDEX audit_subject ON audit(subject);
+
+CREATE TABLE schema_steps(
+    step INTEGER PRIMARY KEY,
+    taken_at INTEGER NOT NULL) STRICT;

@@ -1,0 +1,53 @@
+-- store/sql/state.postgres.sql - what memory is rebuilt from: destinations and routes.
+
+-- name: destination_list () -> name text, paused int, paused_until int, pause_reason text, breaker_state int,
+--     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int
+SELECT name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
+    quiet_until
+FROM destinations
+ORDER BY name;
+
+-- name: destination_save (name text, paused int, paused_until int, pause_reason text, breaker_state int,
+--     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int, now int, with_pause int,
+--     with_breaker int, with_quiet int)
+-- Parameters 11, 12 and 13 say whether the pause, the breaker and the quiet spell are written. The rest stays as it
+-- is: another process may have written it since. ON CONFLICT sees the new row as it would be inserted, but not the
+-- three parameters that are no columns. They are found again in the rows that were given, by the destination's name.
+WITH given AS MATERIALIZED (SELECT * FROM {p})
+INSERT INTO destinations AS d (
+    name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
+        quiet_until, updated_at
+)
+SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10
+FROM given
+ORDER BY p1
+ON CONFLICT (name) DO UPDATE SET (paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp, quiet_until, updated_at) = (
+    SELECT CASE WHEN p11 <> 0 THEN p2 ELSE d.paused END, CASE WHEN p11 <> 0 THEN p3 ELSE d.paused_until END, CASE
+        WHEN p11 <> 0 THEN p4 ELSE d.pause_reason END, CASE WHEN p12 <> 0 THEN p5 ELSE d.breaker_state END, CASE
+        WHEN p12 <> 0 THEN p6 ELSE d.breaker_until END, CASE WHEN p12 <> 0 THEN p7 ELSE d.breaker_failures END, CASE
+        WHEN p12 <> 0 THEN p8 ELSE d.breaker_ramp END, CASE WHEN p13 <> 0 THEN p9 ELSE d.quiet_until END, p10
+    FROM given
+    WHERE p1 = excluded.name
+);
+
+-- name: destination_probe (name text, now int, until int) -> changed
+-- One process alone probes a destination whose breaker was open (1) until now. Until the moment in the third
+-- parameter the others see the breaker half-open (2).
+-- only here: one process has nobody to share the right with.
+UPDATE destinations
+SET breaker_state = 2, breaker_until = p3, updated_at = p2
+FROM {p}
+WHERE name = p1 AND ((breaker_state = 1 OR breaker_state = 2) AND breaker_until <= p2)
+RETURNING n, 0::int8;
+
+-- name: quarantine_list () -> route text, program text, reason text, at int
+SELECT route, program_hash, reason, at FROM routes ORDER BY route, program_hash;
+
+-- name: quarantine_add (route text, program text, reason text, at int)
+-- A route's program that ran away is not started again until it changes. One statement cannot update a row twice, so
+-- of several rows for one program only the last is taken.
+INSERT INTO routes(route, program_hash, reason, at)
+SELECT DISTINCT ON (p1, p2) p1, p2, p3, p4
+FROM {p}
+ORDER BY p1, p2, n DESC
+ON CONFLICT (route, program_hash) DO UPDATE SET reason = excluded.reason, at = excluded.at;
