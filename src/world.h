@@ -56,7 +56,7 @@ struct sql_value {
     int64_t number;
     struct str text; /* TEXT and BLOB; borrowed by run(), in its arena in results */
 };
-/* One statement of store/sql.def over a batch of parameter rows. */
+/* One statement of the store over a batch of parameter rows. */
 struct sql_batch {
     int statement;
     const struct sql_value *params; /* row after row */
@@ -82,7 +82,7 @@ struct sql_driver {
                              struct sql_result *ret_result);
     MUST_USE enum err (*commit)(void *self); /* durable when it returns ERR_NONE; FATAL errors end the process */
     void (*rollback)(void *self);
-    /* Text outside sql.def: migrations, pragmas, integrity checks. Rows as in run. */
+    /* Text outside the papers: migrations, pragmas, integrity checks. Rows as in run. */
     MUST_USE enum err (*script)(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result);
     /* Housekeeping between turns (checkpoint); idle says that nothing waits. Never inside a transaction. */
     MUST_USE enum err (*tidy)(void *self, bool idle);

@@ -92,18 +92,29 @@ def users(name, commands):
                 yield source
 
 
+def write_statements(build, papers, folder):
+    """The statements' texts in C, from the patched copies of their papers."""
+    outputs = [os.path.join(folder, os.path.relpath(build.folder), f"sql_statements.{end}") for end in "hc"]
+    copies = [os.path.join(folder, paper) for paper in sorted(papers)]
+    call([sys.executable, "tools/sql.py", "build", *outputs, *copies, "src/store/tables.def",
+          *glob.glob("src/store/*.[ch]")], ".")
+
+
 def plant(build, patch, folder):
     """Builds simulate with the bug in it."""
     with open(patch, encoding="utf-8") as file:
         text = file.read()
     touched = TOUCHED.findall(text)
-    sources = set()
+    papers = glob.glob("src/store/sql/*.sql") if any(name.endswith(".sql") for name in touched) else []
+    sources = {os.path.relpath(os.path.join(build.folder, "sql_statements.c"))} if papers else set()
     for name in touched:
         sources.update([name] if name.endswith(".c") else users(name, build.commands))
-    for name in {*touched, *sources}:
+    for name in {*touched, *sources, *papers}:
         os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
         shutil.copy(name, os.path.join(folder, name))
     call(["patch", "-p1", "--no-backup-if-mismatch", "-i", os.path.abspath(patch)], folder)
+    if papers:
+        write_statements(build, papers, folder)
     program = os.path.join(folder, "simulate")
     with build.kept():
         build.link_over([build.compile(source, folder, folder) for source in sorted(sources)], program)

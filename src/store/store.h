@@ -3,7 +3,7 @@
  * Owns the tables marketing_events, deliveries, attempts, destinations,
  * routes, api_keys, audit. Every verb of a turn runs between store_begin and
  * store_commit, takes a batch, and costs one driver call per statement. Only
- * statement text (sql.def) differs per dialect. Nothing here reads a clock.
+ * statement text (store/sql) differs per dialect. Nothing here reads a clock.
  * Results are in the arena given. Errors: RETRY class (STORE_FULL,
  * STORE_BUSY) leaves the store usable after store_rollback; FATAL means that
  * nothing in memory is trusted: stop, exit, recover on restart.

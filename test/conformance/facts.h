@@ -58,7 +58,7 @@ static inline void fixture_routed(struct fixture *fixture, const struct event *e
     OK(store_routed(fixture->store, &routed, 1, T0));
 }
 
-/* Text outside sql.def, for damage and for questions no verb asks. */
+/* Text outside the papers, for damage and for questions no verb asks. */
 static inline struct sql_result fixture_sql(struct fixture *fixture, const char *sql) {
     struct sql_result result;
     if (fixture->driver.script(fixture->driver.self, str_from(sql), &fixture->arena, &result))

@@ -191,6 +191,21 @@ CREATE TABLE schema_steps(
 {others}
 {shared}
 
+-- step: 2
+-- Rules across the columns of a delivery: exactly what is PROCESSING has a lease, and only what waits and has an order
+-- key waits for its order. A row that breaks a rule is mended first: a claim without a lease has run out, which settles
+-- it as unknown. The server reads the table once to see that the rules hold.
+LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE;
+UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING' AND lease_until <= 0;
+UPDATE deliveries SET lease_until = 0, lease_owner = NULL WHERE status <> 'PROCESSING' AND lease_until > 0;
+UPDATE deliveries
+SET blocked = 0
+WHERE blocked <> 0 AND NOT (order_key IS NOT NULL AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD'));
+ALTER TABLE deliveries
+    ADD CONSTRAINT deliveries_lease_check CHECK ((status = 'PROCESSING') = (lease_until > 0)),
+    ADD CONSTRAINT deliveries_blocked_check CHECK (blocked = 0 OR (order_key IS NOT NULL
+        AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')));
+
 -- fragment: widen
 -- Types are limited to no list, texts get room, and what ON CONFLICT needs is there, whatever the names of what is
 -- there are.

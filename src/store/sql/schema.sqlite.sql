@@ -119,3 +119,29 @@ CREATE INDEX audit_subject ON audit(subject);
 CREATE TABLE schema_steps(
     step INTEGER PRIMARY KEY,
     taken_at INTEGER NOT NULL) STRICT;
+
+-- step: 2
+-- Rules across the columns of a delivery: exactly what is PROCESSING has a lease, and only what waits and has an order
+-- key waits for its order. A row that breaks a rule is mended first: a claim without a lease has run out, which settles
+-- it as unknown.
+--
+-- SQLite adds a CHECK by making the table anew, which reads and writes every delivery and every entry of its indexes:
+-- minutes for a million of them, while nobody is served. But a CHECK is nothing more than a part of the table's text. So
+-- the text is replaced, as SQLite's documentation says for changes that no row has a part in (lang_altertable, 7); the
+-- rows are looked at by the three updates. The table that comes and goes raises the schema's number, by which a
+-- connection knows that it must read the texts again.
+UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING' AND lease_until <= 0;
+UPDATE deliveries SET lease_until = 0, lease_owner = NULL WHERE status <> 'PROCESSING' AND lease_until > 0;
+UPDATE deliveries
+SET blocked = 0
+WHERE blocked <> 0 AND NOT (order_key IS NOT NULL AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD'));
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema
+SET sql = replace(sql, 'UNIQUE (event_id, destination, step, run))', 'UNIQUE (event_id, destination, step, run),'
+    || ' CONSTRAINT deliveries_lease_check CHECK ((status = ''PROCESSING'') = (lease_until > 0)),'
+    || ' CONSTRAINT deliveries_blocked_check CHECK (blocked = 0 OR (order_key IS NOT NULL AND'
+    || ' (status = ''PENDING'' OR status = ''UNKNOWN'' OR status = ''HELD''))))')
+WHERE type = 'table' AND name = 'deliveries';
+CREATE TABLE schema_text_changed(step INTEGER) STRICT;
+DROP TABLE schema_text_changed;
+PRAGMA writable_schema = RESET;

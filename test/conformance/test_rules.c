@@ -1,0 +1,177 @@
+/* tables.def against the tables, and the rules across the columns of a delivery. */
+#include "work.h"
+
+#include "store/migrate.h"
+#include "store/table.h"
+
+/* ---- tables.def ---- */
+
+static struct sql_result columns_of(struct fixture *f, const char *table) {
+    return fixture_sql(f, str_fmt(&f->arena,
+                                  fixture_on_postgres(f)
+                                      ? "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid ="
+                                        " to_regclass('%s') AND attnum > 0 AND NOT attisdropped"
+                                      : "SELECT name, type FROM pragma_table_info('%s')",
+                                  table)
+                              .p);
+}
+
+/* The kind of a column's type; a UUID is a BLOB in SQLite, and a moment of any table a number. */
+static bool is_kind(struct str type, char kind) {
+    static const struct {
+        char kind;
+        const char *type;
+    } types[] = {
+        {'i', "INTEGER"},
+        {'w', "INTEGER"},
+        {'t', "TEXT"},
+        {'b', "BLOB"},
+        {'i', "bigint"},
+        {'i', "integer"},
+        {'t', "text"},
+        {'t', "character varying"},
+        {'t', "jsonb"},
+        {'b', "uuid"},
+        {'w', "timestamp with time zone"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].kind == kind && str_eq(type, str_from(types[i].type))) return true;
+    return false;
+}
+
+static int place_of(const char *columns, struct str name) {
+    int place = 0;
+    for (const char *at = columns; at; at = strchr(at, ' '), at = at ? at + 1 : NULL, place++)
+        if (str_eq((struct str){at, strcspn(at, " ")}, name)) return place;
+    return -1;
+}
+
+static void every_table_is_as_its_row_says(void **state) {
+    struct fixture *f = *state;
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        const struct table *table = &tables[i];
+        size_t wanted = fixture_on_postgres(f) ? strlen(table->kinds) : (size_t)table->embedded_count;
+        struct sql_result found = columns_of(f, table->name);
+        if (found.count != wanted) fail_msg("%s has %zu columns, not %zu", table->name, found.count, wanted);
+        for (size_t j = 0; j < found.count; j++) {
+            const struct sql_value *row = found.rows[j].values;
+            int place = place_of(table->columns, row[0].text);
+            if (place < 0 || !is_kind(row[1].text, table->kinds[place]))
+                fail_msg("%s.%.*s is %.*s", table->name, STR_ARG(row[0].text), STR_ARG(row[1].text));
+        }
+    }
+}
+
+static void every_table_has_a_row(void **state) {
+    struct fixture *f = *state;
+    size_t wanted = 0;
+    for (size_t i = 0; i < TABLE_COUNT; i++) wanted += fixture_on_postgres(f) || tables[i].embedded_count;
+    int64_t count = fixture_number(f, fixture_on_postgres(f)
+                                          ? "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace ="
+                                            " 'store'::regnamespace"
+                                          : "SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+    assert_int_equal(count, wanted);
+}
+
+/* ---- rules ---- */
+
+static const char *const breaches[] = {
+    "UPDATE deliveries SET lease_until = 0 WHERE status = 'PROCESSING'",
+    "UPDATE deliveries SET status = 'PENDING' WHERE status = 'PROCESSING'",
+    "UPDATE deliveries SET lease_until = 7 WHERE status = 'COMPLETED'",
+    "UPDATE deliveries SET status = 'PROCESSING' WHERE status = 'COMPLETED'",
+    "UPDATE deliveries SET blocked = 1 WHERE status = 'COMPLETED'",
+    "UPDATE deliveries SET blocked = 1 WHERE status = 'PROCESSING'",
+    "UPDATE deliveries SET order_key = NULL WHERE blocked = 1",
+    "UPDATE deliveries SET status = 'COMPLETED' WHERE blocked = 1",
+};
+
+static void fill(struct fixture *f) {
+    fixture_begin(f);
+    struct delivery done = fixture_deliver(f, "done", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &done, DELIVERY_COMPLETED, "done");
+    fixture_deliver(f, "flying", "crm", DELIVERY_PROCESSING);
+    for (int i = 0; i < 2; i++) {
+        struct event *event = arena_new(&f->arena, struct event);
+        *event = fixture_append(f, i ? "second" : "first", T0);
+        struct delivery delivery = fixture_delivery(f, event, "mail", DELIVERY_PENDING);
+        delivery.order_key = STR("ada");
+        fixture_plan_one(f, &delivery);
+        fixture_routed(f, event, EVENT_PROCESSING, "");
+    }
+    fixture_commit(f);
+}
+
+static void a_write_that_breaks_a_rule_is_refused(void **state) {
+    struct fixture *f = *state;
+    fill(f);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries WHERE blocked = 1"), 1);
+    for (size_t i = 0; i < sizeof breaches / sizeof *breaches; i++) {
+        struct sql_result result;
+        if (!f->driver.script(f->driver.self, str_from(breaches[i]), &f->arena, &result))
+            fail_msg("it was done: %s", breaches[i]);
+        assert_non_null(strstr(f->driver.trouble(f->driver.self), "deliveries_"));
+    }
+}
+
+/* A store as it was before the rules, with rows that break them: nobody kept a person's SQL from that. */
+static struct sql_driver old_store(struct fixture *f) {
+    const char *first = fixture_on_postgres(f) ? schema_postgres_steps[0] : schema_sqlite_steps[0];
+    struct sql_driver driver;
+    fixture_stop(f);
+    f->kind->drop(f);
+    f->kind->make(f);
+    f->kind->open(f, &driver);
+    OK(driver.begin(driver.self));
+    OK(driver.script(driver.self, str_from(first), &f->arena, NULL));
+    OK(driver.script(driver.self, STR("INSERT INTO schema_steps(step, taken_at) VALUES (1, 1)"), &f->arena, NULL));
+    if (driver.dialect == SQL_SQLITE)
+        OK(driver.script(
+            driver.self,
+            str_fmt(&f->arena, "PRAGMA application_id = %d; PRAGMA user_version = 1;", STORE_APPLICATION_ID), &f->arena,
+            NULL));
+    OK(driver.commit(driver.self));
+    return driver;
+}
+
+static const char *add_row(struct fixture *f, int n, const char *status, int lease, int blocked) {
+    return str_fmt(&f->arena,
+                   "INSERT INTO deliveries(id, event_id, destination, step, run, action, route, status, due, first_due,"
+                   " lease_until, blocked, created_at, updated_at) VALUES (%s, %s, 'crm', 's', %d, '', 'r', '%s', 1, 1,"
+                   " %d, %d, 1, 1)",
+                   fixture_on_postgres(f) ? "gen_random_uuid()" : "randomblob(16)",
+                   fixture_on_postgres(f) ? "gen_random_uuid()" : "randomblob(16)", n, status, lease, blocked)
+        .p;
+}
+
+static void a_store_without_the_rules_gets_them(void **state) {
+    struct fixture *f = *state;
+    struct sql_driver driver = old_store(f);
+    OK(driver.script(driver.self, str_from(add_row(f, 1, "PROCESSING", 0, 0)), &f->arena, NULL));
+    OK(driver.script(driver.self, str_from(add_row(f, 2, "COMPLETED", 9, 0)), &f->arena, NULL));
+    OK(driver.script(driver.self, str_from(add_row(f, 3, "PENDING", 0, 1)), &f->arena, NULL));
+    OK(driver.script(driver.self, str_from(add_row(f, 4, "PROCESSING", 7, 0)), &f->arena, NULL));
+    driver.close(driver.self);
+    fixture_start(f);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries WHERE status = 'PROCESSING' AND"
+                                       " lease_until = 1 AND run = 1"),
+                     1);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries WHERE lease_until = 0 AND run IN (2, 3)"), 2);
+    assert_int_equal(fixture_number(f, "SELECT sum(blocked) FROM deliveries"), 0);
+    assert_int_equal(fixture_number(f, "SELECT lease_until FROM deliveries WHERE run = 4"), 7);
+    fixture_sql(f, "DELETE FROM deliveries");
+    a_write_that_breaks_a_rule_is_refused(state);
+    fixture_stop(f);
+    fixture_start(f); /* an embedded store of this size is checked page by page, and rule by rule */
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries"), 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(every_table_is_as_its_row_says),
+        ON_EVERY_DRIVER(every_table_has_a_row),
+        ON_EVERY_DRIVER(a_write_that_breaks_a_rule_is_refused),
+        ON_EVERY_DRIVER(a_store_without_the_rules_gets_them),
+    };
+    return RUN_ON_EVERY_DRIVER(tests);
+}
