@@ -1,11 +1,35 @@
-/* store/claim.c - deliveries that may leave are leased to this process; leases that ran out are found. */
+/* store/claim.c - deliveries that may leave are leased to this process; leases that ran out are found.
+ *
+ * WHAT. A claim takes due deliveries of one destination, oldest first, marks them PROCESSING under a lease that
+ * ends at a given moment, and raises their epoch.
+ * PROMISE. At no moment do two processes hold the lease of one delivery; what is claimed and not settled is found
+ * again when its lease has run out; a set of deliveries that once left in one call only leaves as a whole again.
+ * WHY IT HOLDS.
+ * 1. delivery_due reads only what is PENDING or UNKNOWN, not blocked, and due. delivery_claim, in
+ * the same transaction, makes it PROCESSING. So after the commit no other claim sees it.
+ * 2. Between the two, other processes are kept away: an embedded store has no others; in PostgreSQL delivery_due
+ *    locks the rows (FOR UPDATE) and skips those that somebody else has locked.
+ * 3. A frozen set is completed by delivery_of_batch. Only the process that got the set's advisory lock sees a row
+ *    of it as due, so two processes never each take a part of one set.
+ * 4. The epoch that delivery_claim raises is the fence: settle.c changes a row only for the epoch it was claimed
+ *    under.
+ * 5. The lease is in the row before anything is sent, because the claim commits first. A process that dies leaves
+ *    a row whose lease runs out, and delivery_expired finds it. The schema refuses a row in PROCESSING without a
+ *    lease.
+ * WHAT BREAKS IT. Sending before the commit. A lease that is shorter than the longest attempt: the delivery is
+ * settled as unknown while it still runs. A clock that differs between processes, which is why the server's is
+ * used (store_clock).
+ * HOW TO SEE IT. `drumbeat deliveries list --status PROCESSING` shows what is held; `drumbeat verify` (rule I6)
+ * tells of a lease that does not fit its delivery's status.
+ * TESTED BY. test/conformance/test_claim.c, test_fleet_leases.c, test_fleet_races.c, test_rules.c; the planted
+ * bugs leases-never-end and lookup-skipped. */
 #include "store/row.h"
 
 #include "base/when.h"
 
 #include <string.h>
 
-/* What a claim takes: the due rows, then the rest of each frozen set that one of them belongs to. */
+/* What a claim takes: the due rows, and then the rest of each frozen set that one of them belongs to. */
 struct taken {
     struct delivery *rows;
     size_t count;
@@ -17,7 +41,7 @@ static bool holds(const struct taken *taken, int64_t seq) {
     return false;
 }
 
-/* The batch ids of the due rows, each once. */
+/* The batch ids of the due rows, each of them once. */
 static size_t frozen_sets(const struct taken *taken, struct arena *arena, struct sql_value **ret_params) {
     struct sql_value *params = arena_array(arena, struct sql_value, taken->count);
     size_t sets = 0;
@@ -31,7 +55,7 @@ static size_t frozen_sets(const struct taken *taken, struct arena *arena, struct
     return sets;
 }
 
-/* A frozen set leaves whole: the provider keeps one key for all of it. */
+/* A frozen set leaves as a whole, because the provider knows all of it by one key. */
 static enum err complete_sets(struct store *store, struct arena *arena, struct taken *taken) {
     struct sql_value *params;
     struct sql_result result;

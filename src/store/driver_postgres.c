@@ -1,4 +1,28 @@
-/* store/driver_postgres.c - see postgres.h: turns on one connection. */
+/* store/driver_postgres.c - see postgres.h: turns on one connection.
+ *
+ * WHAT. Runs each turn as one transaction on one connection, and finds out what became of a COMMIT that got no
+ * answer.
+ * PROMISE. driver_commit says ERR_NONE only when the transaction is in the database, and STORE_RACED only when it
+ * is not. Where no server tells for ten seconds it says STORE_BUSY: then nothing can be promised.
+ * WHY IT HOLDS.
+ * 1. Statements whose rows nobody waits for go out without a round trip. Their errors come with the next answer
+ *    that is read, at the latest with the one to COMMIT, because the server refuses everything after an error
+ *    until ROLLBACK.
+ * 2. A COMMIT that is answered is judged by its answer: the server answers ROLLBACK to a COMMIT of a failed
+ *    transaction.
+ * 3. Before the COMMIT, the transaction has noted its number under this connection's name, in the transaction
+ *    itself. So the note is there exactly when the transaction is.
+ * 4. When the connection breaks during the COMMIT, a new one waits until that number is no longer in progress, and
+ *    then looks for the note. The number alone would not do: a server that took over may have given it to another.
+ * 5. A transaction that has written nothing has no number. Whether it was committed makes no difference.
+ * 6. Prepared statements belong to a connection. After a pipeline failed nobody knows which of them the server
+ *    took, so all are dropped (`confused`).
+ * WHAT BREAKS IT. A pooler in transaction mode keeps no prepared statements: link.direct is false then, and none
+ * are made. A replica that is promoted without the last commits: what was promised there is lost, unless it is
+ * synchronous.
+ * HOW TO SEE IT. The log line of a turn that failed has the store's trouble; turn_notes has the last number of
+ * each connection.
+ * TESTED BY. test/conformance (all of it, on PostgreSQL), test/e2e/test_failover.py, test_pooler.py. */
 #include "store/postgres.h"
 
 #include "base/hash.h"

@@ -1,7 +1,27 @@
-/* store/log_file.c - see log_file.h. Of an error while gathered bytes are written the caller hears in the call that
- * had them written, with the code of a failed write: SQLite rolls back as it would have at the write itself. The bytes
- * are kept and go first at the next try, because some may be of an earlier commit: where the disk is not trusted to
- * leave the rest of a sector alone, SQLite fills the sector behind a commit, and syncs only up to there. */
+/* store/log_file.c - see log_file.h.
+ *
+ * WHAT. A file of SQLite's that gathers the small writes of its log and hands them on as one, at the latest when
+ * the log is synced.
+ * PROMISE. After a sync that succeeded, everything SQLite wrote before it is on the disk, in SQLite's own order. A
+ * failure is told to SQLite before it may take anything for written.
+ * WHY IT HOLDS.
+ * 1. Only writes that follow one another without a gap are gathered; any other one first has the gathered bytes
+ *    written.
+ * 2. A sync, a truncation, and a read that touches the gathered bytes have them written first. The size that is
+ *    told counts them. So nobody who asks can tell the difference.
+ * 3. When writing the gathered bytes fails, the call that had them written fails with the code of a failed write,
+ *    and SQLite rolls back, as it would have at the write itself.
+ * 4. The bytes are then kept and go first at the next try, because some of them may belong to an earlier commit:
+ *    where the disk is not trusted to leave the rest of a sector alone, SQLite fills the sector behind a commit,
+ *    and only syncs up to there.
+ * 5. What was gathered and not synced when the process dies was not promised to anybody: its COMMIT had not
+ *    returned.
+ * WHAT BREAKS IT. A second connection that reads the log's file beside us: it would not see the gathered bytes.
+ * The store is opened in exclusive locking mode, so there is none. Shared memory or a mapping of the log, which
+ * version 1 of the methods does not offer.
+ * HOW TO SEE IT. strace: one pwrite64 of the -wal for a commit, then one fdatasync.
+ * TESTED BY. test/unit/store/test_log_file.c, test/e2e/test_log_file.py, test_store_faults.py; the simulator's
+ * disk, and the planted bug normal-instead-of-full. */
 #include "store/log_file.h"
 
 #include <assert.h>
@@ -19,7 +39,7 @@ struct log_vfs {
     char name[32];
 };
 
-/* The base's file lies behind it. */
+/* In memory, the base's file follows directly behind this one. */
 struct log_file {
     sqlite3_file file;
     sqlite3_int64 from; /* where the gathered bytes belong */
@@ -62,7 +82,7 @@ static int log_close(sqlite3_file *file) {
     return inner(file)->pMethods->xClose(inner(file));
 }
 
-/* What lies elsewhere can be read while nothing can be written. */
+/* What lies outside the gathered bytes can also be read while nothing can be written. */
 static int log_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at) {
     const struct log_file *log = (struct log_file *)file;
     bool apart = at + count <= log->from || at >= log_end(log);
@@ -111,7 +131,7 @@ static int log_traits(sqlite3_file *file) {
     return inner(file)->pMethods->xDeviceCharacteristics(inner(file));
 }
 
-/* Version 1: a log has neither shared memory nor a mapping. */
+/* Version 1, because a log has neither shared memory nor a mapping. */
 static const sqlite3_io_methods log_methods = {
     .iVersion = 1,
     .xClose = log_close,

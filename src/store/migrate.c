@@ -56,7 +56,10 @@ static enum err look_postgres(struct sql_driver *driver, struct arena *arena, st
 }
 
 static struct str note_postgres(int step, int64_t wall_us, struct arena *arena) {
-    return str_fmt(arena, "INSERT INTO schema_steps(step, taken_at) VALUES (%d, %lld)", step, (long long)wall_us);
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, STR("INSERT INTO schema_steps(step, taken_at) VALUES ("));
+    buf_fmt(&buf, "%d, %lld)", step, (long long)wall_us);
+    return buf_str(&buf);
 }
 
 /* ---- by steps ---- */

@@ -4,8 +4,7 @@
 #define STORE_MIGRATE_H
 
 #include "base/arena.h"
-#include "sql_statements.h"
-#include "world.h"
+#include "store/sql.h"
 
 /* "drmb", in the header of every SQLite file of ours. */
 #define STORE_APPLICATION_ID 0x64726d62
