@@ -32,8 +32,9 @@ def check_directions(tree):
             continue
         for number, _, name in [found for found in includes(tree, path) if found[1]]:
             target = resolve(tree, name)
-            if not target and not rooms.excepts("rooms", path, name):
-                yield Finding(path, number, "rooms", f'"{name}" is not a file below src/')
+            if not target:
+                if not rooms.excepts("rooms", path, name):
+                    yield Finding(path, number, "rooms", f'"{name}" is not a file below src/')
                 continue
             allowed = rooms.allowed[room]
             if room_of(target) not in [room, *allowed] and allowed != ["*"]:
