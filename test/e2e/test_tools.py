@@ -85,3 +85,61 @@ def test_embedded_files_come_back(tmp_path, files, listed):
     subprocess.run([sys.executable, ROOT / "tools/embed.py", ".", *made, *files], cwd=tmp_path, check=True)
     subprocess.run(["gcc", "-Wall", "-Werror", f"-I{ROOT}/src", "list.c", *made, "-o", "list"], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "list"], capture_output=True, text=True, check=True).stdout == listed
+
+
+# ---- tools/sql.py
+
+TABLES = "table facts\n    columns   seq int, at instant\n    moved     by seq\n"
+GOOD = "-- name: fact_get (seq int) -> at instant\n-- Why.\nSELECT at FROM facts WHERE seq = {mark}1;\n"
+# What is done to the papers, and what is said.
+REFUSED = {
+    "one dialect": ({"postgres": ""}, "fact.sqlite.sql:1: 'fact_get' is in sqlite alone and does not say `only here`"),
+    "other parameters": ({"postgres": GOOD.replace("seq int", "seq text")},
+                         "fact.postgres.sql:1: 'fact_get' has other parameters or results in "),
+    "unknown kind": ({"sqlite": GOOD.replace("seq int", "seq number")},
+                     "fact.sqlite.sql:1: 'seq number' is no name with a kind"),
+    "too few parameters": ({"sqlite": GOOD.replace("{mark}1", "?2")},
+                           "fact.sqlite.sql:1: 'fact_get' has 1 parameters and uses 2"),
+    "no fragment": ({"sqlite": GOOD.replace("at FROM", "{ats} FROM")}, "fact.sqlite.sql:1: there is no fragment 'ats'"),
+    "no end": ({"sqlite": GOOD.replace(";", "")}, "fact.sqlite.sql:1: 'fact_get' does not end in a line that ends"),
+    "twice": ({"sqlite": GOOD + GOOD}, "fact.sqlite.sql:4: there is a statement 'fact_get' already"),
+    "nobody": ({"c": "SQL_OTHER"}, "fact.sqlite.sql:1: nobody uses the statement 'fact_get'"),
+    "no such rule": ({"tables": TABLES + "    retired   fact_gone\n"}, "tables.def:1: there is no statement 'fact_gone'"),
+    "no such column": ({"tables": TABLES.replace("by seq", "by number")}, "tables.def:3: 'by number' is no way to move"),
+}
+
+
+def make_statements(folder, change):
+    texts = {"sqlite": GOOD, "postgres": GOOD, "tables": TABLES, "c": "SQL_FACT_GET", **change}
+    names = {"sqlite": "fact.sqlite.sql", "postgres": "fact.postgres.sql", "tables": "tables.def", "c": "fact.c"}
+    for kind, name in names.items():
+        (folder / name).write_text(texts[kind].replace("{mark}", "$" if kind == "postgres" else "?"))
+    return subprocess.run([sys.executable, ROOT / "tools/sql.py", "build", "out.h", "out.c", *names.values()],
+                          cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_statements_are_made(tmp_path):
+    assert make_statements(tmp_path, {}).returncode == 0
+    assert "SQL_FACT_GET,\n" in (tmp_path / "out.h").read_text()
+    assert '"fact_get", "i", "w"' in (tmp_path / "out.c").read_text()
+
+
+def test_what_did_not_change_is_not_written_again(tmp_path):
+    make_statements(tmp_path, {})
+    before = (tmp_path / "out.h").stat().st_mtime_ns
+    make_statements(tmp_path, {"sqlite": GOOD.replace("seq = ", "seq + 0 = ")})
+    assert (tmp_path / "out.h").stat().st_mtime_ns == before
+    assert "seq + 0 = ?1" in (tmp_path / "out.c").read_text()
+
+
+def test_rows_of_parameters_become_arrays(tmp_path):
+    batched = GOOD.replace("{mark}1", "p1").replace("FROM facts", "FROM facts, {p}")
+    assert make_statements(tmp_path, {"postgres": batched}).returncode == 0
+    assert "FROM facts, unnest($1::int8[]) WITH ORDINALITY AS p(p1, n) WHERE" in (tmp_path / "out.c").read_text()
+
+
+@pytest.mark.parametrize("change, said", REFUSED.values(), ids=REFUSED.keys())
+def test_papers_that_contradict_are_refused(tmp_path, change, said):
+    result = make_statements(tmp_path, change)
+    assert result.returncode == 1
+    assert result.stderr.startswith(said)
