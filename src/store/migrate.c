@@ -82,10 +82,6 @@ struct migration {
     struct str problem; /* STR_NONE: what the database said */
 };
 
-int migrate_version(enum sql_dialect dialect) {
-    return schema_of(dialect)->count;
-}
-
 static enum err run_script(struct migration *it, struct str text) {
     return it->driver->script(it->driver->self, text, it->arena, NULL);
 }

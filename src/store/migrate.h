@@ -15,8 +15,6 @@ extern const char schema_postgres_adoption[];
 /* Asks what is there already. */
 extern const char schema_postgres_standing[];
 
-/* What this program writes: the number of its last step. */
-int migrate_version(enum sql_dialect dialect);
 /* Brings the store from whatever step it stands at to the last one, in one transaction. STORE_NEWER when it stands
  * beyond, STORE_FOREIGN when the tables are the seed's or another program's; *ret_problem is a sentence on any
  * failure. */

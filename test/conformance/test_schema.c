@@ -63,7 +63,7 @@ static void ten_processes_may_start_at_once(void **state) {
         openings[i].driver.close(openings[i].driver.self);
         arena_free(&openings[i].arena);
     }
-    assert_int_equal(fixture_number(f, "SELECT count(*) FROM schema_steps"), migrate_version(SQL_POSTGRES));
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM schema_steps"), SCHEMA_POSTGRES_STEPS);
 }
 
 static void a_role_without_rights_is_told_in_the_servers_words(void **state) {

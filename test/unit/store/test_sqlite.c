@@ -137,14 +137,14 @@ static void a_new_store_is_made_and_marked(void **state) {
     struct disk *disk = *state;
     OK(open_store(disk));
     assert_int_equal(number_of(disk, "PRAGMA application_id"), STORE_APPLICATION_ID);
-    assert_int_equal(number_of(disk, "PRAGMA user_version"), migrate_version(SQL_SQLITE));
+    assert_int_equal(number_of(disk, "PRAGMA user_version"), SCHEMA_SQLITE_STEPS);
     assert_int_equal(number_of(disk, "SELECT count(*) FROM schema_steps WHERE taken_at = 1764000000000000"),
-                     migrate_version(SQL_SQLITE));
+                     SCHEMA_SQLITE_STEPS);
     assert_int_equal(number_of(disk, "PRAGMA synchronous"), 2);
     assert_int_equal(number_of(disk, "PRAGMA page_size"), 4096);
     close_store(disk);
     OK(open_store(disk));
-    assert_int_equal(number_of(disk, "SELECT count(*) FROM schema_steps"), migrate_version(SQL_SQLITE));
+    assert_int_equal(number_of(disk, "SELECT count(*) FROM schema_steps"), SCHEMA_SQLITE_STEPS);
     close_store(disk);
 }
 
