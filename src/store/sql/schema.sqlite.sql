@@ -126,10 +126,10 @@ CREATE TABLE schema_steps(
 -- it as unknown.
 --
 -- SQLite adds a CHECK by making the table anew, which reads and writes every delivery and every entry of its indexes:
--- minutes for a million of them, while nobody is served. But a CHECK is nothing more than a part of the table's text. So
--- the text is replaced, as SQLite's documentation says for changes that no row has a part in (lang_altertable, 7); the
--- rows are looked at by the three updates. The table that comes and goes raises the schema's number, by which a
--- connection knows that it must read the texts again.
+-- minutes for a million of them, while nobody is served. But a CHECK is nothing more than a part of the table's text: no
+-- row is stored in another way for it. So the three updates see to it that every row keeps the rules, and then the text
+-- is replaced. The table that comes and goes raises the schema's number, by which a connection knows that it must read
+-- the texts again.
 UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING' AND lease_until <= 0;
 UPDATE deliveries SET lease_until = 0, lease_owner = NULL WHERE status <> 'PROCESSING' AND lease_until > 0;
 UPDATE deliveries
