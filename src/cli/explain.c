@@ -1,9 +1,6 @@
 /* cli/explain.c - what a code or a key means, without a server and without a network. */
 #include "cli/commands.h"
 #include "config/config.h"
-#include "config/keys.h"
-#include "connect/connect.h"
-#include "route/route.h"
 
 /* What helps against each error of base/err.h. */
 static const char *const ways_out[ERR_COUNT] = {
@@ -74,25 +71,6 @@ static bool explain_error(struct cli *cli, struct str code) {
     return false;
 }
 
-static bool explain_of_room(struct cli *cli, struct str code, struct str (*explain)(struct str code)) {
-    struct str text = explain(code);
-    if (!text.n) return false;
-    writer_fmt(&cli->out, "%.*s\n", STR_ARG(code));
-    put_folded(cli, text);
-    return true;
-}
-
-/* Of keys alone: a code one digit off means something else. */
-static struct str suggest(struct cli *cli, struct str asked) {
-    struct suggestion near = {.wrong = asked};
-    for (enum section section = 0; section < SECTION_COUNT; section++)
-        for (const struct key *key = NULL; (key = key_next(section, key));) {
-            suggestion_consider(&near, key->name);
-            suggestion_consider(&near, key_path(cli->arena, key));
-        }
-    return suggestion_text(cli->arena, &near);
-}
-
 static struct str upper(struct cli *cli, struct str text) {
     struct buf buf = {.arena = cli->arena};
     for (size_t i = 0; i < text.n; i++)
@@ -103,13 +81,12 @@ static struct str upper(struct cli *cli, struct str text) {
 int command_explain(struct cli *cli) {
     struct str asked = cli_argument(cli, 0), code = upper(cli, asked);
     if (explain_error(cli, code)) return EXIT_DONE;
-    struct str text = config_explain(cli->arena, asked);
-    if (!text.n) text = config_explain(cli->arena, code);
+    struct str text = config_explain(cli->arena, code);
+    if (!text.n) text = config_explain(cli->arena, asked);
     if (text.n) {
         writer_add(&cli->out, text);
         return EXIT_DONE;
     }
-    if (explain_of_room(cli, code, routes_explain) || explain_of_room(cli, code, connectors_explain)) return EXIT_DONE;
     return cli_fail(cli, EXIT_NOT_FOUND, "error: '%.*s' is no error code and no configuration key%.*s", STR_ARG(asked),
-                    STR_ARG(suggest(cli, asked)));
+                    STR_ARG(config_suggest(cli->arena, asked)));
 }

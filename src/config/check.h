@@ -8,9 +8,9 @@
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
-#include "config/codes.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "model/code.h"
 
 #define NAME_MAX_CHARACTERS 40
 

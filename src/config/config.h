@@ -35,8 +35,11 @@ struct settings *config_check(struct arena *arena, const struct tree *tree, cons
 
 /* ---- texts from the same table ---- */
 struct str config_schema(struct arena *arena, const struct catalog *catalog); /* JSON Schema 2020-12 */
-/* Help on a key ("limit", "server.max_body", "destinations.*.retry"); STR_NONE when there is none. */
-struct str config_explain(struct arena *arena, struct str key);
+/* Help on a key ("limit", "server.max_body", "destinations.*.retry") or on a finding's code ("E0204"); STR_NONE when
+ * there is none. */
+struct str config_explain(struct arena *arena, struct str asked);
+/* "; did you mean 'limit'?", or "": among the keys. A code that is one digit off means something else. */
+struct str config_suggest(struct arena *arena, struct str asked);
 /* Markdown reference of every key. */
 struct str config_reference(struct arena *arena);
 

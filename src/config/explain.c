@@ -75,18 +75,28 @@ static void explain_key(struct buf *text, const struct key *key) {
     add_folded(text, "  keys     ", buf_str(&names));
 }
 
-struct str config_explain(struct arena *arena, struct str key) {
+struct str config_explain(struct arena *arena, struct str asked) {
     struct buf text = {.arena = arena};
-    struct str code = code_explain(key);
+    struct str code = code_explain(asked);
     if (code.n) {
-        buf_fmt(&text, "%.*s\n", STR_ARG(key));
+        buf_fmt(&text, "%.*s\n", STR_ARG(asked));
         add_folded(&text, "  ", code);
         return buf_str(&text);
     }
-    for (enum section section = 0; key.n && section < SECTION_COUNT; section++)
+    for (enum section section = 0; asked.n && section < SECTION_COUNT; section++)
         for (const struct key *each = NULL; (each = key_next(section, each));)
-            if (path_ends(key_path(arena, each), key)) explain_key(&text, each);
+            if (path_ends(key_path(arena, each), asked)) explain_key(&text, each);
     return text.n ? buf_str(&text) : STR_NONE;
+}
+
+struct str config_suggest(struct arena *arena, struct str asked) {
+    struct suggestion near = {.wrong = asked};
+    for (enum section section = 0; section < SECTION_COUNT; section++)
+        for (const struct key *key = NULL; (key = key_next(section, key));) {
+            suggestion_consider(&near, key->name);
+            suggestion_consider(&near, key_path(arena, key));
+        }
+    return suggestion_text(arena, &near);
 }
 
 /* ---- all keys ---- */

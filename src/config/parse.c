@@ -4,9 +4,9 @@
  * limits must hold while it grows and a second key of one name must be told
  * where the first one is. Scalars stay text: no type is guessed.
  */
-#include "config/codes.h"
 #include "config/config.h"
 #include "config/syntax.h"
+#include "model/code.h"
 
 #include <libfyaml.h>
 #include <string.h>

@@ -80,14 +80,14 @@ struct binding {
     struct str file;
 };
 
-static void complain(const struct binding *binding, enum connect_code code, const char *format, ...)
+static void complain(const struct binding *binding, enum code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static void complain(const struct binding *binding, enum connect_code code, const char *format, ...) {
+static void complain(const struct binding *binding, enum code code, const char *format, ...) {
     va_list args;
     va_start(args, format);
     struct str text = str_vfmt(binding->findings->arena, format, args);
     va_end(args);
-    finding_add(binding->findings, binding->file, binding->destination->mark, connect_code_text(code),
+    finding_add(binding->findings, binding->file, binding->destination->mark, code_text(code),
                 "destination '%.*s': %.*s", STR_ARG(binding->destination->name), STR_ARG(text));
 }
 
@@ -96,10 +96,10 @@ static void check_fields(const struct binding *binding) {
         const struct field *field = &binding->connector->fields[i];
         struct str value = connector_field(binding->connector, binding->destination, field->name);
         if (field->required && !value.n)
-            complain(binding, CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
+            complain(binding, CODE_CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
                      STR_ARG(field->name), STR_ARG(binding->connector->name));
         if (!header_value_valid(value))
-            complain(binding, CONNECT_FIELD_VALUE, "'%.*s' holds a line break or another control character",
+            complain(binding, CODE_CONNECT_FIELD_VALUE, "'%.*s' holds a line break or another control character",
                      STR_ARG(field->name));
     }
 }
@@ -113,9 +113,9 @@ static bool check_url(const struct binding *binding, const struct request *reque
     url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
     bool callable = url_check(url, &host, &literal_private, &reason);
     if (!callable)
-        complain(binding, CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
+        complain(binding, CODE_CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
     else if (literal_private && !binding->destination->allow_private)
-        complain(binding, CONNECT_FIELD_URL,
+        complain(binding, CODE_CONNECT_FIELD_URL,
                  "the connector's URL leads to the private address %.*s; 'allow_private: true' allows it",
                  STR_ARG(host));
     return callable && (!literal_private || binding->destination->allow_private);
@@ -137,10 +137,10 @@ static enum on_unknown policy_in_force(const struct binding *binding, const stru
     enum on_unknown asked = binding->destination->on_unknown;
     if (asked == ON_UNKNOWN_DEFAULT) return own;
     if (asked == ON_UNKNOWN_LOOKUP && !traits->has_lookup)
-        complain(binding, CONNECT_NO_LOOKUP, "'on_unknown: lookup' is asked for, and %s%.*s cannot be looked up",
+        complain(binding, CODE_CONNECT_NO_LOOKUP, "'on_unknown: lookup' is asked for, and %s%.*s cannot be looked up",
                  traits->name.n ? "action " : "type http", STR_ARG(traits->name));
     if (asked == ON_UNKNOWN_RETRY && !traits->key_life_us)
-        complain(binding, CONNECT_NO_KEY, "'on_unknown: retry' may have the effect of '%.*s' twice",
+        complain(binding, CODE_CONNECT_NO_KEY, "'on_unknown: retry' may have the effect of '%.*s' twice",
                  STR_ARG(traits->name));
     return asked;
 }
@@ -154,7 +154,7 @@ static void bind_webhook(const struct binding *binding) {
     destination->actions = traits;
     destination->action_count = 1;
     if (destination->signing_secret.n && !webhook_secret(binding->findings->arena, destination->signing_secret, &key))
-        complain(binding, CONNECT_SIGNING_SECRET, "'signing_secret' is not whsec_ and base64");
+        complain(binding, CODE_CONNECT_SIGNING_SECRET, "'signing_secret' is not whsec_ and base64");
 }
 
 static void bind_actions(const struct binding *binding) {
@@ -211,6 +211,6 @@ void connectors_bind(const struct connectors *connectors, struct settings *setti
         if (binding.connector)
             bind_one(&binding);
         else
-            complain(&binding, CONNECT_NAME, "there is no connector '%.*s'", STR_ARG(destination->type));
+            complain(&binding, CODE_CONNECT_NAME, "there is no connector '%.*s'", STR_ARG(destination->type));
     }
 }

@@ -26,8 +26,6 @@ const struct catalog *connectors_catalog(const struct connectors *connectors);
  */
 void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings);
 void connectors_blame(const struct connectors *connectors, struct findings *findings); /* as routes_blame */
-/* What a code of this room means and what helps; STR_NONE when it is none. */
-struct str connectors_explain(struct str code);
 
 struct call_context {
     const struct destination_settings *destination;

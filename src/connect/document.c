@@ -45,12 +45,12 @@ static void read_facts(struct reader *reader, const struct tree *document) {
     const struct tree *checked = reader_get(document, "checked", KEY_TEXT);
     int64_t day_us;
     if (version && !str_eq(version->text, STR("1")))
-        reader_complain(reader, version, version->mark, CONNECT_VALUE, "'%.*s' is no version of the language; it is 1",
-                        STR_ARG(version->text));
+        reader_complain(reader, version, version->mark, CODE_CONNECT_VALUE,
+                        "'%.*s' is no version of the language; it is 1", STR_ARG(version->text));
     if (!checked) return;
     struct str moment = str_fmt(reader->arena, "%.*sT00:00:00Z", STR_ARG(checked->text));
     if (!when_parse(moment, &day_us))
-        reader_complain(reader, checked, checked->mark, CONNECT_VALUE, "'%.*s' is no date such as 2026-11-24",
+        reader_complain(reader, checked, checked->mark, CODE_CONNECT_VALUE, "'%.*s' is no date such as 2026-11-24",
                         STR_ARG(checked->text));
 }
 
@@ -58,9 +58,9 @@ static struct str read_name(struct reader *reader, const struct tree *document) 
     const struct tree *name = reader_get(document, "name", KEY_TEXT);
     if (!name) return STR_NONE;
     if (str_eq(name->text, STR("http")))
-        reader_complain(reader, name, name->mark, CONNECT_NAME, "'http' is built in and cannot be described");
+        reader_complain(reader, name, name->mark, CODE_CONNECT_NAME, "'http' is built in and cannot be described");
     else if (!name_valid(name->text, STR("-")))
-        reader_complain(reader, name, name->mark, CONNECT_NAME,
+        reader_complain(reader, name, name->mark, CODE_CONNECT_NAME,
                         "'%.*s' is no name: a small letter, then small letters, digits and '-', 40 at most",
                         STR_ARG(name->text));
     return name->text;
@@ -70,14 +70,14 @@ static void read_actions(struct reader *reader, const struct tree *map, struct c
     struct connector *connector = reader->connector;
     if (!map) return;
     if (!map->count || map->count > ACTIONS_MAX) {
-        reader_complain(reader, map, map->mark, CONNECT_FULL, "a connector has 1 to %d actions", ACTIONS_MAX);
+        reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "a connector has 1 to %d actions", ACTIONS_MAX);
         return;
     }
     connector->actions = arena_array(reader->arena, struct action, map->count);
     entry->actions = arena_array(reader->arena, struct catalog_action, map->count);
     for (size_t i = 0; i < map->count; i++) {
         if (!name_valid(map->names[i], STR("-_")))
-            reader_complain(reader, map, map->name_marks[i], CONNECT_NAME, "'%.*s' is no name for an action",
+            reader_complain(reader, map, map->name_marks[i], CODE_CONNECT_NAME, "'%.*s' is no name for an action",
                             STR_ARG(map->names[i]));
         read_action(reader, map->items[i], map->names[i], &connector->actions[i], &entry->actions[i]);
     }

@@ -26,7 +26,7 @@ static void read_lookup(struct reader *reader, const struct tree *map, struct ac
     if (request) lookup->request = read_request(reader, request, SCOPE_LOOKUP);
     if (answers) read_rules(reader, answers, VERDICT_OF_LOOKUP, &lookup->answers);
     if (answers && !lookup->answers.knows_success)
-        reader_complain(reader, answers, answers->mark, CONNECT_CLASH, "no answer of the lookup is 'found'");
+        reader_complain(reader, answers, answers->mark, CODE_CONNECT_CLASH, "no answer of the lookup is 'found'");
     lookup->settle_us = reader_span(reader, map, "settle", 0, SETTLE_MAX, 0);
     action->lookup = lookup;
 }
@@ -49,7 +49,7 @@ static void read_items(struct reader *reader, const struct tree *map, struct bat
     if (missing) read_verdict(reader, missing, VERDICT_OF_ITEM, &batch->missing);
     bool keyed = batch->key != JQ_NONE && sent;
     if (batch->match == MATCH_KEY ? !keyed : batch->key != JQ_NONE || sent)
-        reader_complain(reader, map, map->mark, CONNECT_CLASH, "'key' and 'sent' belong to 'by: key', both");
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "'key' and 'sent' belong to 'by: key', both");
 }
 
 static bool says_items(const struct rules *rules) {
@@ -66,7 +66,7 @@ static void read_item(struct reader *reader, const struct tree *map, const struc
     else if (action->request && action->request->json)
         batch->item = action->request->json;
     else
-        reader_complain(reader, map, map->mark, CONNECT_MISSING,
+        reader_complain(reader, map, map->mark, CODE_CONNECT_MISSING,
                         "'item' is missing in 'batch': the request has no json");
 }
 
@@ -90,13 +90,13 @@ static void read_batch(struct reader *reader, const struct tree *map, struct act
     batch->max = reader_count(reader, map, "max", 2, BATCH_MAX, 2);
     if (request) batch->request = read_request(reader, request, SCOPE_BATCH);
     if (batch->request && !uses_items(batch->request))
-        reader_complain(reader, request, request->mark, CONNECT_CLASH, "the batch's json does not hold ${items}");
+        reader_complain(reader, request, request->mark, CODE_CONNECT_CLASH, "the batch's json does not hold ${items}");
     read_item(reader, map, action, batch);
     if (answers) read_rules(reader, answers, VERDICT_OF_BATCH, &batch->answers);
     if (items && items->kind == TREE_MAP) read_items(reader, items, batch);
     if (items && items->kind == TREE_SCALAR) reader_word(reader, items, words, 1);
     if (says_items(&batch->answers) != (batch->match != MATCH_ALL))
-        reader_complain(reader, map, map->mark, CONNECT_CLASH,
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
                         "'is: items' in the answers and a map of 'items' belong together");
 }
 
@@ -148,7 +148,7 @@ static void key_to_field(struct reader *reader, const struct tree *map, const st
     if (own_item) placed = key_to_node(reader, map, own_item, field->text, SCOPE_ITEM) && placed;
     if (!placed)
         reader_complain(
-            reader, field, field->mark, CONNECT_VALUE,
+            reader, field, field->mark, CODE_CONNECT_VALUE,
             "'%.*s' is no free place in the json: a pointer such as /nonce to a member that is not there yet",
             STR_ARG(field->text));
 }
@@ -164,10 +164,10 @@ static void read_idempotency(struct reader *reader, const struct tree *map, stru
     const struct tree *keep = reader_get(map, "keep", KEY_TEXT), *value = reader_get(map, "value", KEY_TEXT);
     bool natural = reader_truth(reader, map, "natural");
     if (!!header + !!field + natural != 1 || (natural && value))
-        reader_complain(reader, map, map->mark, CONNECT_CLASH,
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
                         "'idempotency' has one of header, field and 'natural: true'; 'value' belongs to the first two");
     if (header && !header_name_valid(header->text))
-        reader_complain(reader, header, header->mark, CONNECT_NAME, "'%.*s' is no name of a header",
+        reader_complain(reader, header, header->mark, CODE_CONNECT_NAME, "'%.*s' is no name of a header",
                         STR_ARG(header->text));
     if (header) key_to_header(reader, map, header->text, action);
     if (field) key_to_field(reader, map, field, action);
@@ -189,9 +189,9 @@ static void read_policy(struct reader *reader, const struct tree *map, struct ac
     size_t at = value ? reader_word(reader, value, words, 3) : 3;
     action->on_unknown = at < 3 ? policies[at] : default_policy(action);
     if (action->on_unknown == ON_UNKNOWN_LOOKUP && !action->lookup)
-        reader_complain(reader, value, value->mark, CONNECT_CLASH, "'on_unknown: lookup' needs a 'lookup'");
+        reader_complain(reader, value, value->mark, CODE_CONNECT_CLASH, "'on_unknown: lookup' needs a 'lookup'");
     if (action->on_unknown == ON_UNKNOWN_RETRY && !action->key_life_us)
-        reader_complain(reader, value, value->mark, CONNECT_CLASH, "'on_unknown: retry' needs an 'idempotency'");
+        reader_complain(reader, value, value->mark, CODE_CONNECT_CLASH, "'on_unknown: retry' needs an 'idempotency'");
 }
 
 void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
@@ -206,8 +206,8 @@ void read_action(struct reader *reader, const struct tree *tree, struct str name
     if (params) read_params(reader, params, ret_catalog);
     reader->action = ret_catalog;
     if (!request && !batch)
-        reader_complain(reader, tree, tree->mark, CONNECT_MISSING, "action '%.*s' has neither 'request' nor 'batch'",
-                        STR_ARG(name));
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_MISSING,
+                        "action '%.*s' has neither 'request' nor 'batch'", STR_ARG(name));
     if (request) ret_action->request = read_request(reader, request, SCOPE_SEND);
     if (answers) read_rules(reader, answers, VERDICT_OF_CALL, &ret_action->answers);
     if (lookup) read_lookup(reader, lookup, ret_action);

@@ -26,10 +26,10 @@ static void read_limit(struct reader *reader, const struct tree *tree) {
     struct connector *connector = reader->connector;
     struct limit_rule rule;
     if (tree->kind != TREE_SCALAR || !limit_parse(reader->arena, tree->text, &rule))
-        reader_complain(reader, tree, tree->mark, CONNECT_VALUE, "'%.*s' is no limit such as 10/s or 300/15m",
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "'%.*s' is no limit such as 10/s or 300/15m",
                         STR_ARG(tree->text));
     else if (connector->limit_count == LIMIT_RULES_MAX)
-        reader_complain(reader, tree, tree->mark, CONNECT_FULL, "more than %d limits", LIMIT_RULES_MAX);
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "more than %d limits", LIMIT_RULES_MAX);
     else
         connector->limits[connector->limit_count++] = rule;
 }
@@ -57,7 +57,7 @@ static struct str header_name(struct reader *reader, const struct tree *map, con
     const struct tree *value = reader_get(map, key, KEY_TEXT);
     if (!value) return STR_NONE;
     if (!header_name_valid(value->text))
-        reader_complain(reader, value, value->mark, CONNECT_VALUE, "'%.*s' is no name of a header",
+        reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "'%.*s' is no name of a header",
                         STR_ARG(value->text));
     return value->text;
 }
@@ -76,7 +76,8 @@ static void read_limit_field(struct reader *reader, const struct tree *map, stru
     field->unit = word == RESET_COUNT ? RESET_AUTO : (enum reset_unit)word;
     bool alone = structured.n && !field->reset.n && !field->remaining.n && !unit;
     if (structured.n ? !alone : !field->reset.n)
-        reader_complain(reader, map, map->mark, CONNECT_CLASH, "'limits_from' names either 'structured' or a 'reset'");
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
+                        "'limits_from' names either 'structured' or a 'reset'");
     if (structured.n) field->remaining = structured;
 }
 
@@ -84,7 +85,8 @@ void read_limit_fields(struct reader *reader, const struct tree *tree) {
     struct connector *connector = reader->connector;
     size_t count = tree->kind == TREE_LIST ? tree->count : 1;
     if (!count || count > LIMIT_FIELDS_MAX) {
-        reader_complain(reader, tree, tree->mark, CONNECT_FULL, "'limits_from' names 1 to %d limits", LIMIT_FIELDS_MAX);
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "'limits_from' names 1 to %d limits",
+                        LIMIT_FIELDS_MAX);
         return;
     }
     connector->limit_fields = arena_array(reader->arena, struct limit_field, count);

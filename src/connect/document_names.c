@@ -12,7 +12,7 @@ static const char *const delivery_words[] = {"after", "when", "unless", "key", "
 
 static bool names_fit(struct reader *reader, const struct tree *map, const char *what) {
     if (map->count <= NAMES_MAX) return true;
-    reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d %s", NAMES_MAX, what);
+    reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d %s", NAMES_MAX, what);
     return false;
 }
 
@@ -20,11 +20,11 @@ static void check_name(struct reader *reader, const struct tree *map, size_t at,
                        const char *const *words, size_t count) {
     struct str name = map->names[at];
     if (!name_valid(name, STR("_")))
-        reader_complain(reader, map, map->name_marks[at], CONNECT_NAME,
+        reader_complain(reader, map, map->name_marks[at], CODE_CONNECT_NAME,
                         "'%.*s' is no name for a %s: a small letter, then small letters, digits and '_'", STR_ARG(name),
                         what);
     else if (name_reserved(name, words, count))
-        reader_complain(reader, map, map->name_marks[at], CONNECT_NAME,
+        reader_complain(reader, map, map->name_marks[at], CODE_CONNECT_NAME,
                         "a %s cannot be called '%.*s': the word has a meaning", what, STR_ARG(name));
 }
 
@@ -43,7 +43,7 @@ static void read_field(struct reader *reader, const struct tree *spec, struct st
     field->required = reader_truth(reader, spec, "required");
     field->fallback = tree_text(spec, STR("default"));
     if (field->required && field->fallback.n)
-        reader_complain(reader, spec, spec->mark, CONNECT_CLASH, "%.*s has a default, so it is not required",
+        reader_complain(reader, spec, spec->mark, CODE_CONNECT_CLASH, "%.*s has a default, so it is not required",
                         STR_ARG(where));
     catalog->required = field->required;
 }

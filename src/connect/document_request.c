@@ -19,14 +19,15 @@ void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair) {
 /* Names with one text each. */
 static void read_pairs(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
     if (map->count > PAIRS_MAX) {
-        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d values", PAIRS_MAX);
+        reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d values", PAIRS_MAX);
         return;
     }
     for (size_t i = 0; i < map->count; i++) {
         const struct tree *value = map->items[i];
         struct pair pair = {.name = map->names[i]};
         if (value->kind != TREE_SCALAR) {
-            reader_complain(reader, value, value->mark, CONNECT_SHAPE, "'%.*s' takes one text", STR_ARG(map->names[i]));
+            reader_complain(reader, value, value->mark, CODE_CONNECT_SHAPE, "'%.*s' takes one text",
+                            STR_ARG(map->names[i]));
             continue;
         }
         text_read(reader, value, scope, &pair.value);
@@ -39,10 +40,10 @@ void read_headers(struct reader *reader, const struct tree *map, enum scope scop
     read_pairs(reader, map, scope, pairs);
     for (size_t i = 0; i < map->count; i++)
         if (!header_name_valid(map->names[i]))
-            reader_complain(reader, map, map->name_marks[i], CONNECT_NAME, "'%.*s' is no name of a header",
+            reader_complain(reader, map, map->name_marks[i], CODE_CONNECT_NAME, "'%.*s' is no name of a header",
                             STR_ARG(map->names[i]));
     if (pairs->count > REQUEST_HEADERS_MAX && before <= REQUEST_HEADERS_MAX)
-        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d headers", REQUEST_HEADERS_MAX);
+        reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d headers", REQUEST_HEADERS_MAX);
 }
 
 /* ---- authorisation ---- */
@@ -82,7 +83,8 @@ void read_auth(struct reader *reader, const struct tree *map) {
                                                                             auth_query};
     if (!READER_KEYS(reader, map, keys, STR("'auth'"))) return;
     if (map->count != 1)
-        reader_complain(reader, map, map->mark, CONNECT_CLASH, "'auth' has one of bearer, basic, header and query");
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
+                        "'auth' has one of bearer, basic, header and query");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct tree *value = reader_get(map, keys[i].name, keys[i].kinds);
         if (value) readers[i](reader, value);
@@ -108,7 +110,7 @@ static void read_body(struct reader *reader, const struct tree *map, enum scope 
     const struct tree *json = reader_get(map, "json", KEY_ANY), *form = reader_get(map, "form", KEY_MAP);
     const struct tree *text = reader_get(map, "text", KEY_TEXT);
     if (!!json + !!form + !!text > 1)
-        reader_complain(reader, map, map->mark, CONNECT_CLASH, "a request has one body: json, form or text");
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "a request has one body: json, form or text");
     if (json) {
         request->body = BODY_JSON;
         request->json = node_read(reader, json, scope);
@@ -132,7 +134,7 @@ struct request *read_request(struct reader *reader, const struct tree *map, enum
     if (headers) read_headers(reader, headers, scope, &request->headers);
     read_body(reader, map, scope, request);
     if (reader->connector->headers.count + request->headers.count > REQUEST_HEADERS_MAX)
-        reader_complain(reader, map, map->mark, CONNECT_FULL, "more than %d headers with the connector's own",
+        reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d headers with the connector's own",
                         REQUEST_HEADERS_MAX);
     return request;
 }

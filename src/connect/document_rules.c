@@ -20,10 +20,11 @@ static bool status_parse(struct str text, struct status_range *ret_range) {
 static void add_status(struct reader *reader, const struct tree *tree, struct status_set *set) {
     struct status_range range;
     if (tree->kind != TREE_SCALAR || !status_parse(tree->text, &range))
-        reader_complain(reader, tree, tree->mark, CONNECT_VALUE, "'%.*s' is no status such as 200, 4xx or 500-504",
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "'%.*s' is no status such as 200, 4xx or 500-504",
                         STR_ARG(tree->text));
     else if (set->count == STATUS_RANGES)
-        reader_complain(reader, tree, tree->mark, CONNECT_FULL, "more than %d statuses in one rule", STATUS_RANGES);
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "more than %d statuses in one rule",
+                        STATUS_RANGES);
     else
         set->ranges[set->count++] = range;
 }
@@ -32,7 +33,7 @@ void read_status(struct reader *reader, const struct tree *tree, struct status_s
     if (tree->kind == TREE_SCALAR) add_status(reader, tree, ret_set);
     for (size_t i = 0; tree->kind == TREE_LIST && i < tree->count; i++) add_status(reader, tree->items[i], ret_set);
     if (tree->kind == TREE_LIST && !tree->count)
-        reader_complain(reader, tree, tree->mark, CONNECT_VALUE, "the list of statuses is empty");
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "the list of statuses is empty");
 }
 
 bool read_verdict(struct reader *reader, const struct tree *tree, unsigned where, enum verdict *ret_verdict) {
@@ -85,7 +86,7 @@ static void read_rule(struct reader *reader, const struct tree *map, unsigned wh
 
 void read_rules(struct reader *reader, const struct tree *list, unsigned where, struct rules *ret_rules) {
     if (!list->count || list->count > RULES_MAX) {
-        reader_complain(reader, list, list->mark, CONNECT_FULL, "'answers' has 1 to %d rules", RULES_MAX);
+        reader_complain(reader, list, list->mark, CODE_CONNECT_FULL, "'answers' has 1 to %d rules", RULES_MAX);
         return;
     }
     ret_rules->items = arena_array(reader->arena, struct rule, list->count);

@@ -35,7 +35,7 @@ static struct node *read_scalar(struct reader *reader, const struct tree *tree, 
 
 static void check_spread(struct reader *reader, const struct tree *tree, const struct node *item) {
     if (item->kind != NODE_TEXT || !item->text.whole)
-        reader_complain(reader, tree, tree->mark, CONNECT_SHAPE,
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_SHAPE,
                         "'...' takes one reference to an object: \"${.name}\"");
 }
 
@@ -43,7 +43,8 @@ static struct node *read_node(struct reader *reader, const struct tree *tree, en
     if (tree->kind == TREE_SCALAR || tree->kind == TREE_NULL) return read_scalar(reader, tree, scope);
     struct node *node = arena_new(reader->arena, struct node);
     if (depth == NODE_DEPTH_MAX) {
-        reader_complain(reader, tree, tree->mark, CONNECT_FULL, "a body is at most %d levels deep", NODE_DEPTH_MAX);
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "a body is at most %d levels deep",
+                        NODE_DEPTH_MAX);
         return node;
     }
     node->kind = tree->kind == TREE_MAP ? NODE_MAP : NODE_LIST;

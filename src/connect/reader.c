@@ -9,13 +9,13 @@
 #define NEAR_MAX 2
 #define KEYS_MAX 24
 
-void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum connect_code code,
+void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
                      const char *format, ...) {
     va_list args;
     va_start(args, format);
     struct str text = str_vfmt(reader->arena, format, args);
     va_end(args);
-    finding_add(reader->findings, tree->file, mark, connect_code_text(code), "%.*s", STR_ARG(text));
+    finding_add(reader->findings, tree->file, mark, code_text(code), "%.*s", STR_ARG(text));
 }
 
 struct str reader_suggestion(struct arena *arena, struct str word, const struct str *words, size_t count) {
@@ -50,25 +50,25 @@ static void check_key(struct reader *reader, const struct tree *tree, size_t at,
         names[i] = str_from(rules[i].name);
         if (!str_eq(names[i], tree->names[at])) continue;
         if (!(kind_of(value) & rules[i].kinds))
-            reader_complain(reader, value, value->mark, CONNECT_SHAPE, "'%s' in %.*s takes %s", rules[i].name,
+            reader_complain(reader, value, value->mark, CODE_CONNECT_SHAPE, "'%s' in %.*s takes %s", rules[i].name,
                             STR_ARG(where), kinds_text(rules[i].kinds));
         return;
     }
     struct str suggestion = reader_suggestion(reader->arena, tree->names[at], names, count);
-    reader_complain(reader, tree, tree->name_marks[at], CONNECT_UNKNOWN_KEY, "unknown key '%.*s' in %.*s%.*s",
+    reader_complain(reader, tree, tree->name_marks[at], CODE_CONNECT_UNKNOWN_KEY, "unknown key '%.*s' in %.*s%.*s",
                     STR_ARG(tree->names[at]), STR_ARG(where), STR_ARG(suggestion));
 }
 
 bool reader_keys(struct reader *reader, const struct tree *tree, const struct key_rule *rules, size_t count,
                  struct str where) {
     if (tree->kind != TREE_MAP) {
-        reader_complain(reader, tree, tree->mark, CONNECT_SHAPE, "%.*s must be a map of keys", STR_ARG(where));
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_SHAPE, "%.*s must be a map of keys", STR_ARG(where));
         return false;
     }
     for (size_t i = 0; i < tree->count; i++) check_key(reader, tree, i, rules, count, where);
     for (size_t i = 0; i < count; i++)
         if (rules[i].required && !tree_get(tree, str_from(rules[i].name)))
-            reader_complain(reader, tree, tree->mark, CONNECT_MISSING, "'%s' is missing in %.*s", rules[i].name,
+            reader_complain(reader, tree, tree->mark, CODE_CONNECT_MISSING, "'%s' is missing in %.*s", rules[i].name,
                             STR_ARG(where));
     return true;
 }
@@ -79,7 +79,7 @@ const struct tree *reader_get(const struct tree *map, const char *name, unsigned
 }
 
 static void complain_value(struct reader *reader, const struct tree *value, struct str wanted) {
-    reader_complain(reader, value, value->mark, CONNECT_VALUE, "'%.*s' is not %.*s", STR_ARG(value->text),
+    reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "'%.*s' is not %.*s", STR_ARG(value->text),
                     STR_ARG(wanted));
 }
 
@@ -150,7 +150,8 @@ size_t reader_jq(struct reader *reader, const struct tree *map, const char *name
                               "(%.*s\n)",
                               STR_ARG(value->text));
     size_t number = jq_add(reader->connectors->source, text);
-    if (number == SIZE_MAX) reader_complain(reader, value, value->mark, CONNECT_FULL, "there is too much jq in all");
+    if (number == SIZE_MAX)
+        reader_complain(reader, value, value->mark, CODE_CONNECT_FULL, "there is too much jq in all");
     remember(reader->connectors, value, text);
     return number;
 }

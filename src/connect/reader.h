@@ -3,8 +3,8 @@
 #ifndef CONNECT_READER_H
 #define CONNECT_READER_H
 
-#include "connect/codes.h"
 #include "connect/connector.h"
+#include "model/code.h"
 
 /* A jq expression with its place, for the blame after a program failed to compile. */
 struct expression {
@@ -32,7 +32,7 @@ struct reader {
     struct arena *arena;
 };
 
-void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum connect_code code,
+void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* A key a map may have: its value's kind, or several. */

@@ -49,8 +49,8 @@ static void complain_unknown(const struct scan *scan, const char *what, struct s
     struct str *words = arena_array(arena, struct str, count);
     for (size_t i = 0; i < count; i++) words[i] = names[i].name;
     struct str suggestion = reader_suggestion(arena, name, words, count);
-    reader_complain(scan->reader, scan->tree, scan->tree->mark, CONNECT_REFERENCE, "there is no %s '%.*s'%.*s", what,
-                    STR_ARG(name), STR_ARG(suggestion));
+    reader_complain(scan->reader, scan->tree, scan->tree->mark, CODE_CONNECT_REFERENCE, "there is no %s '%.*s'%.*s",
+                    what, STR_ARG(name), STR_ARG(suggestion));
 }
 
 static bool is_named(const struct catalog_name *names, size_t count, struct str name) {
@@ -86,7 +86,8 @@ static enum ref_kind ref_find(struct str text) {
 }
 
 static bool refuse(const struct scan *scan, struct str text, const char *why) {
-    reader_complain(scan->reader, scan->tree, scan->tree->mark, CONNECT_REFERENCE, "'%.*s' %s", STR_ARG(text), why);
+    reader_complain(scan->reader, scan->tree, scan->tree->mark, CODE_CONNECT_REFERENCE, "'%.*s' %s", STR_ARG(text),
+                    why);
     return false;
 }
 

@@ -21,10 +21,10 @@ static enum stretch stretch_after(enum stretch stretch, struct str literal, bool
 static void check_ref(struct reader *reader, const struct tree *tree, const struct ref *ref, enum stretch stretch) {
     if (stretch != STRETCH_HOST) return;
     if (ref->kind != REF_FIELD)
-        reader_complain(reader, tree, tree->mark, CONNECT_URL,
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL,
                         "values of a delivery may stand behind the host only, in the path or the query");
     else if (ref->step_count)
-        reader_complain(reader, tree, tree->mark, CONNECT_URL, "a field in the host has no transforms");
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL, "a field in the host has no transforms");
 }
 
 static bool literal_is_clean(struct str literal) {
@@ -47,14 +47,14 @@ void url_read(struct reader *reader, const struct tree *tree, enum scope scope, 
     text_read(reader, tree, scope, ret_url);
     if (reader->findings->errors != before) return;
     if (!begins_well(ret_url)) {
-        reader_complain(reader, tree, tree->mark, CONNECT_URL,
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL,
                         "a URL begins with https://, http:// or a ${field.NAME}");
         return;
     }
     for (size_t i = 0; i < ret_url->count; i++) {
         struct part *part = &ret_url->parts[i];
         if (!part->ref && !literal_is_clean(part->text))
-            reader_complain(reader, tree, tree->mark, CONNECT_URL, "a URL holds no blanks, no '#' and only ASCII");
+            reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL, "a URL holds no blanks, no '#' and only ASCII");
         if (part->ref) check_ref(reader, tree, part->ref, stretch);
         if (!part->ref) stretch = stretch_after(stretch, part->text, i == 0);
         if (part->ref && stretch != STRETCH_HOST) part->place = stretch == STRETCH_PATH ? PLACE_PATH : PLACE_QUERY;

@@ -3,13 +3,13 @@
 
 #include "base/arena.h"
 #include "base/jq.h"
-#include "route/codes.h"
+#include "model/code.h"
 
 #include <string.h>
 
 static void blame_one(const struct expressions *expressions, const struct expression *expression, struct str problem,
                       struct findings *findings) {
-    finding_add(findings, expressions->file, expression->mark, route_code_text(ROUTE_JQ), "jq: %.*s, in %.*s",
+    finding_add(findings, expressions->file, expression->mark, code_text(CODE_ROUTE_JQ), "jq: %.*s, in %.*s",
                 STR_ARG(problem), STR_ARG(expression->where));
 }
 

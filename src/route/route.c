@@ -3,7 +3,7 @@
 #include "route/route.h"
 
 #include "base/hash.h"
-#include "route/codes.h"
+#include "model/code.h"
 #include "route/program.h"
 #include "route/template.h"
 
@@ -109,7 +109,7 @@ static void compile_route(struct compiler *compiler, const struct route_settings
     program->wants_event = expressions_want_event(&compiler->routes->expressions, first);
     program->function = jq_add(compiler->source, program->text);
     if (program->function == SIZE_MAX)
-        finding_add(compiler->findings, compiler->settings->file, settings->mark, route_code_text(ROUTE_FULL),
+        finding_add(compiler->findings, compiler->settings->file, settings->mark, code_text(CODE_ROUTE_FULL),
                     "more than %d jq programs, from route '%.*s' on", JQ_FUNCTIONS_MAX, STR_ARG(settings->name));
 }
 

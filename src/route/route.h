@@ -23,8 +23,6 @@ MUST_USE enum err routes_compile(const struct settings *settings, struct jq_sour
                                  struct arena *arena, struct routes **ret_routes);
 /* After the whole program failed to compile: checks each expression alone and adds a finding for each bad one. */
 void routes_blame(const struct routes *routes, struct findings *findings);
-/* What a code of this room means and what helps; STR_NONE when it is none. */
-struct str routes_explain(struct str code);
 
 struct plan {
     bool wanted; /* at least one route took the event */

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/jq.h"
 #include "base/json.h"
-#include "route/codes.h"
+#include "model/code.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,9 +22,9 @@ struct writer {
 
 static void write_node(struct writer *writer, const struct tree *tree);
 
-static void report(const struct writer *writer, const struct tree *tree, enum route_code code, const char *text) {
+static void report(const struct writer *writer, const struct tree *tree, enum code code, const char *text) {
     const struct template_input *input = writer->input;
-    finding_add(input->findings, input->expressions->file, tree->mark, route_code_text(code), "%s, in %.*s", text,
+    finding_add(input->findings, input->expressions->file, tree->mark, code_text(code), "%s, in %.*s", text,
                 STR_ARG(input->where));
 }
 
@@ -53,7 +53,7 @@ static void write_expression(struct writer *writer, const struct tree *tree, str
     struct arena *arena = input->expressions->arena;
     struct str piece = shown(arena, text);
     if (is_secret(text)) {
-        report(writer, tree, ROUTE_SECRET,
+        report(writer, tree, CODE_ROUTE_SECRET,
                str_fmt(input->findings->arena, "secrets are not allowed in routes: ${%.*s}", STR_ARG(piece)).p);
         return;
     }
@@ -70,7 +70,7 @@ static struct str write_reference(struct writer *writer, const struct tree *tree
     struct str inside = str_sub(rest, 2, rest.n);
     size_t length = jq_closing_brace(inside);
     if (length == SIZE_MAX) {
-        report(writer, tree, ROUTE_UNCLOSED, "'${' has no closing '}'");
+        report(writer, tree, CODE_ROUTE_UNCLOSED, "'${' has no closing '}'");
         return STR_NONE;
     }
     write_expression(writer, tree, str_sub(inside, 0, length), STR("("), STR(" | drumbeat_text) + "), sum);
@@ -111,7 +111,7 @@ static void write_scalar(struct writer *writer, const struct tree *tree) {
     bool is_whole =
         str_find(text, '.') == SIZE_MAX && str_find(text, 'e') == SIZE_MAX && str_find(text, 'E') == SIZE_MAX;
     if (is_number && is_whole && fabs(number) > NUMBER_MAX)
-        report(writer, tree, ROUTE_NUMBER, "this number is too large for JSON; write it in quotes");
+        report(writer, tree, CODE_ROUTE_NUMBER, "this number is too large for JSON; write it in quotes");
     if (is_number || (!tree->quoted && is_word))
         buf_add(&writer->buf, text);
     else if (is_one_reference(text))
@@ -135,7 +135,7 @@ static void write_map(struct writer *writer, const struct tree *tree) {
     buf_byte(&writer->buf, '{');
     for (size_t i = 0; i < tree->count; i++) {
         if (memmem(tree->names[i].p, tree->names[i].n, "${", 2))
-            report(writer, tree->items[i], ROUTE_IN_NAME, "a name cannot hold ${…}");
+            report(writer, tree->items[i], CODE_ROUTE_IN_NAME, "a name cannot hold ${…}");
         if (i) buf_byte(&writer->buf, ',');
         json_quote(&writer->buf, tree->names[i]);
         buf_byte(&writer->buf, ':');

@@ -9,8 +9,8 @@
 #include "fixture.h"
 
 #include "base/json.h"
-#include "config/codes.h"
 #include "config/keys.h"
+#include "model/code.h"
 
 #include <stdio.h>
 
@@ -175,16 +175,6 @@ static void test_explain_knows_every_key_and_code(void **state) {
     arena_free(&arena);
 }
 
-static void test_codes_are_of_one_form_and_all_different(void **state) {
-    (void)state;
-    for (enum code code = 0; code < CODE_COUNT; code++) {
-        const char *text = code_text(code);
-        assert_int_equal(strlen(text), 5);
-        assert_true(text[0] == 'E' || text[0] == 'W');
-        for (enum code other = 0; other < code; other++) assert_string_not_equal(text, code_text(other));
-    }
-}
-
 /* ---- reference ---- */
 
 static void test_the_reference_has_every_key(void **state) {
@@ -226,7 +216,6 @@ int main(void) {
         cmocka_unit_test(test_explain_finds_a_key_by_the_end_of_its_path),
         cmocka_unit_test(test_explain_says_all_of_a_key),
         cmocka_unit_test(test_explain_knows_every_key_and_code),
-        cmocka_unit_test(test_codes_are_of_one_form_and_all_different),
         cmocka_unit_test(test_the_reference_has_every_key),
         cmocka_unit_test(test_the_reference_in_the_docs_is_this_one),
     };

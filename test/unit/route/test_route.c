@@ -50,13 +50,6 @@ static void blame_names_the_expression(void **state) {
     bench_close(bench);
 }
 
-static void codes_are_explained(void **state) {
-    (void)state;
-    assert_true(str_starts(routes_explain(STR("E0420")), STR("The jq expression does not compile.")));
-    assert_true(routes_explain(STR("e0312")).n > 0);
-    assert_int_equal(routes_explain(STR("E0999")).n, 0);
-}
-
 static void too_many_functions_are_a_finding(void **state) {
     (void)state;
     struct bench *bench = bench_read("  a: {from: LEAD, when: .a, to: [crm]}\n");
@@ -183,7 +176,6 @@ int main(int count, char **arguments) {
         cmocka_unit_test(routes_without_jq_add_no_function),
         cmocka_unit_test(all_trouble_is_found_at_once),
         cmocka_unit_test(blame_names_the_expression),
-        cmocka_unit_test(codes_are_explained),
         cmocka_unit_test(too_many_functions_are_a_finding),
         cmocka_unit_test(a_quarantined_route_fails_what_it_would_have_taken),
         cmocka_unit_test(the_hash_changes_with_the_program_alone),
