@@ -1,4 +1,4 @@
-/* config/check_destination.c - destinations; see check.h. */
+/* config/section_destination.c - destinations; see check.h. */
 #include "config/check.h"
 
 #include "base/address.h"

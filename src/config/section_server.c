@@ -1,4 +1,4 @@
-/* config/check_server.c - the zone, and what the server finds where: its address, the store, Redis; see check.h. */
+/* config/section_server.c - the zone, and what the server finds where: its address, the store, Redis; see check.h. */
 #include "config/check.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* config/check_route.c - event types and routes; see check.h. */
+/* config/section_route.c - event types and routes; see check.h. */
 #include "config/check.h"
 
 #include "model/event.h"

@@ -1,4 +1,4 @@
-/* config/check_delivery.c - the items of a route's `to`; see check.h. */
+/* config/section_delivery.c - the items of a route's `to`; see check.h. */
 #include "config/check.h"
 
 #define DELIVERIES_MAX 1000 /* of one route */
