@@ -1,7 +1,5 @@
 /* config/check.c - tree to settings by the table of keys; see check.h. */
-#include "config/check.h"
-
-#include "base/when.h"
+#include "config/section.h"
 
 #include <string.h>
 
@@ -60,88 +58,30 @@ void check_name(struct checker *checker, const char *noun, struct str name, stru
                  STR_ARG(shown), noun, NAME_MAX_CHARACTERS);
 }
 
-static void read_section(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    struct str where = checker->where;
-    bool takes_secrets = checker->takes_secrets;
-    enum section section = key_section(key->type);
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
-    if (!map) return;
-    checker->where = str_fmt(checker->arena, " in '%.*s'%.*s", STR_ARG(key->name), STR_ARG(where));
-    checker->takes_secrets = section_takes_secrets(section);
-    check_known(checker, section, map, (char *)owner + key->place);
-    check_unknown(checker, section, map);
-    checker->where = where;
-    checker->takes_secrets = takes_secrets;
-}
-
-static void check_version(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+void check_version(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)owner;
     struct str text;
     if (scalar_text(checker, key, value, &text) && !str_eq(text, STR("1")))
         scalar_refuse(checker, key, value, CODE_BOUNDS);
 }
 
-static void check_server(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    read_section(checker, key, value, owner);
-    const struct server_settings *server = &checker->settings->server;
-    bool refused = !server->max_body_bytes; /* its own bound is not 0 */
-    if (refused || server->max_event_bytes <= server->max_body_bytes) return;
-    check_report(checker, check_key_mark(value, STR("max_event")), CODE_BOUNDS,
-                 "'max_event' in 'server' is larger than 'max_body'");
-}
-
-static void check_retry(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    read_section(checker, key, value, owner);
-    const struct retry_rule *retry = (const void *)((char *)owner + key->place);
-    bool refused = !retry->cap_us;
-    if (refused || retry->base_us <= retry->cap_us) return;
-    check_report(checker, check_key_mark(value, STR("base")), CODE_BOUNDS, "'base' in 'retry'%.*s is longer than 'cap'",
-                 STR_ARG(checker->where));
-}
-
-/* Sources are checked and not kept. */
-static void check_sources(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    (void)owner;
-    const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
-    for (size_t i = 0; map && i < map->count; i++) {
-        struct source source = {0};
-        check_name(checker, "source", map->names[i], map->name_marks[i]);
-        checker->where = str_fmt(checker->arena, " in source '%.*s'", STR_ARG(map->names[i]));
-        checker->takes_secrets = true;
-        struct str subject = str_fmt(checker->arena, "source '%.*s'", STR_ARG(map->names[i]));
-        const struct tree *keys = check_is_map(checker, subject, map->items[i], map->name_marks[i]);
-        if (!keys) continue;
-        check_known(checker, SECTION_SOURCE, keys, &source);
-        check_unknown(checker, SECTION_SOURCE, keys);
-    }
-    checker->where = STR_NONE;
-    checker->takes_secrets = false;
-}
-
 /* What a delivery's body holds is the routes' to compile. */
-static void check_body(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+void check_body(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)checker;
     *(const struct tree **)(void *)((char *)owner + key->place) = value;
 }
 
 /* A type that is not here is one text: scalar_read. */
-static void (*const readers[KEY_TYPE_COUNT])(struct checker *checker, const struct key *key, const struct tree *value,
-                                             void *owner) = {
-    [KEY_VERSION] = check_version,     [KEY_ZONE] = check_zone,       [KEY_STORE] = check_store,
-    [KEY_LISTEN] = check_listen,       [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,
-    [KEY_HEADERS] = check_headers,     [KEY_LIMITS] = check_limits,   [KEY_BREAKER] = check_breaker,
-    [KEY_SERVER] = check_server,       [KEY_KEEP] = read_section,     [KEY_RETRY] = check_retry,
-    [KEY_BATCH] = read_section,        [KEY_SOURCES] = check_sources, [KEY_DESTINATIONS] = check_destinations,
-    [KEY_ROUTES] = check_routes,       [KEY_STEPS] = check_steps,     [KEY_BODY] = check_body,
-    [KEY_POSTGRES] = read_section,     [KEY_REDIS] = read_section,    [KEY_DSN] = check_dsn,
-    [KEY_REDIS_URL] = check_redis_url,
+static check_reader *const readers[KEY_TYPE_COUNT] = {
+    [KEY_VERSION] = check_version, [KEY_ZONE] = check_zone,           [KEY_STORE] = check_store,
+    [KEY_DSN] = check_dsn,         [KEY_REDIS_URL] = check_redis_url, [KEY_LISTEN] = check_listen,
+    [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,   [KEY_HEADERS] = check_headers,
+    [KEY_LIMITS] = check_limits,   [KEY_BODY] = check_body,
 };
 
 static void read_key(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    if (readers[key->type])
-        readers[key->type](checker, key, value, owner);
-    else
-        scalar_read(checker, key, value, owner);
+    check_reader *read = key->type == KEY_SECTION ? section_row(key_section(key))->read : readers[key->type];
+    (read ? read : scalar_read)(checker, key, value, owner);
 }
 
 /* Reads the fallback as if it had been written where the map begins. */
@@ -163,7 +103,7 @@ void check_known(struct checker *checker, enum section section, const struct tre
             read_fallback(checker, key, map, owner);
         else if (!key->fallback && map->kind == TREE_MAP)
             check_report(checker, map->mark, CODE_MISSING, "'%.*s' is missing%.*s: it takes %s", STR_ARG(key->name),
-                         STR_ARG(checker->where), key_what(key->type));
+                         STR_ARG(checker->where), key_what(key));
     }
 }
 

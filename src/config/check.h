@@ -34,6 +34,9 @@ struct checker {
     struct target *targets;
 };
 
+/* Reads the value of one key into its owner. */
+typedef void check_reader(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+
 #define check_report(checker, mark, code, ...)                                                                         \
     finding_add((checker)->findings, (checker)->file, (mark), code_text(code), __VA_ARGS__)
 
@@ -54,7 +57,7 @@ struct str check_subject(struct checker *checker, struct str name);
 struct str check_shown(struct checker *checker, struct str text);
 
 /* scalar.c: readers of the types whose value is one text. */
-void scalar_read(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+check_reader scalar_read;
 /* The text of a scalar with its secrets in place; false when it is none or holds what is not allowed (reported). */
 bool scalar_text(struct checker *checker, const struct key *key, const struct tree *value, struct str *ret_text);
 /* Reports a value that the key does not take. */
@@ -72,23 +75,13 @@ bool expand_refuse(struct checker *checker, struct str subject, const struct tre
 /* Reports a token written into the file; the text itself is never shown. */
 void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);
 
-/* check_server.c */
-void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_dsn(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_redis_url(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_listen(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+/* The types whose value is more than one text. */
+check_reader check_version, check_body;                                         /* check.c */
+check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; /* section_server.c */
+check_reader check_headers, check_limits;                                       /* section_destination.c */
+check_reader check_types, check_patterns;                                       /* section_route.c */
 
-/* check_destination.c */
-void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_headers(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_limits(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_breaker(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-
-/* check_route.c, check_delivery.c */
-void check_types(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_patterns(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_routes(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
-void check_steps(struct checker *checker, const struct key *key, const struct tree *value, void *owner);
+/* The sections that are more than a map of their keys: each in section_NAME.c. */
+check_reader check_server, check_sources, check_destinations, check_retry, check_breaker, check_routes, check_steps;
 
 #endif

@@ -1,24 +1,13 @@
-/* config/diff.c - what a reload would change; see config.h.
- *
- * Every value is written out in one form and the texts are compared, so a
- * value counts as changed when what it does changes, not how it is written.
- * Keys that may hold a secret are named and their texts dropped.
- */
+/* config/diff.c - values written out and compared, by the table of keys; see diff.h and config.h. */
 #include "base/when.h"
-#include "config/check.h"
+#include "config/section.h"
 #include "model/exchange.h"
 
 #define SHOWN_MAX 80
 
-struct diff {
-    struct arena *arena;
-    const struct settings *before, *after;
-    struct change **end;
-};
-
 /* ---- values as text ---- */
 
-static void add_text(struct buf *text, struct str part) {
+void diff_write_text(struct buf *text, struct str part) {
     buf_fmt(text, "%zu:%.*s ", part.n, STR_ARG(part));
 }
 
@@ -38,41 +27,31 @@ static void add_limits(struct buf *text, const struct destination_settings *dest
 
 static void add_headers(struct buf *text, const struct destination_settings *destination) {
     for (size_t i = 0; i < destination->header_count; i++) {
-        add_text(text, destination->headers[i].name);
-        add_text(text, destination->headers[i].value);
+        diff_write_text(text, destination->headers[i].name);
+        diff_write_text(text, destination->headers[i].value);
     }
 }
 
-static void add_tree(struct buf *text, const struct tree *tree) {
+void diff_write_tree(struct buf *text, const struct tree *tree) {
     if (!tree) return;
     buf_fmt(text, "%d%d(", (int)tree->kind, (int)tree->quoted);
-    add_text(text, tree->text);
+    diff_write_text(text, tree->text);
     for (size_t i = 0; i < tree->count; i++) {
-        if (tree->kind == TREE_MAP) add_text(text, tree->names[i]);
-        add_tree(text, tree->items[i]);
+        if (tree->kind == TREE_MAP) diff_write_text(text, tree->names[i]);
+        diff_write_tree(text, tree->items[i]);
     }
     buf_byte(text, ')');
 }
 
 static void add_value(struct buf *text, const struct key *key, const void *owner);
 
-static void add_section(struct buf *text, enum section section, const void *owner) {
+void diff_write_section(struct buf *text, enum section section, const void *owner) {
     const char *before = "{";
     for (const struct key *key = NULL; (key = key_next(section, key)); before = ", ") {
         buf_fmt(text, "%s%.*s: ", before, STR_ARG(key->name));
         add_value(text, key, owner);
     }
     buf_byte(text, '}');
-}
-
-static void add_steps(struct buf *text, const struct settings *settings, const struct route_settings *route) {
-    for (size_t i = 0; i < route->step_count; i++) {
-        const struct route_step *step = &route->steps[i];
-        add_text(text, settings->destinations[step->destination].name);
-        add_text(text, step->action);
-        add_section(text, SECTION_DELIVERY, step);
-        add_tree(text, step->params);
-    }
 }
 
 static void add_choice(struct buf *text, const struct key *key, unsigned number) {
@@ -96,12 +75,8 @@ static void add_special(struct buf *text, const struct key *key, const void *own
         add_limits(text, owner);
     else if (key->type == KEY_HEADERS)
         add_headers(text, owner);
-    else if (key->type == KEY_RETRY || key->type == KEY_BATCH)
-        add_section(text, key_section(key->type), place);
-    else if (key->type == KEY_BREAKER && ((const struct breaker_rule *)place)->on)
-        add_section(text, SECTION_BREAKER, place);
-    else if (key->type == KEY_BREAKER)
-        buf_add(text, STR("off"));
+    else if (key->type == KEY_SECTION)
+        diff_write_section(text, key_section(key), place);
 }
 
 static void add_value(struct buf *text, const struct key *key, const void *owner) {
@@ -150,14 +125,19 @@ static void add_change(struct diff *diff, bool needs_restart, struct str text) {
     diff->end = &change->next;
 }
 
+void diff_add(struct diff *diff, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    add_change(diff, false, str_vfmt(diff->arena, format, args));
+    va_end(args);
+}
+
 static struct str shown(struct arena *arena, struct str text) {
     if (!text.n) return STR("none");
     return text.n <= SHOWN_MAX ? text : str_fmt(arena, "%.*s...", SHOWN_MAX, text.p);
 }
 
-/* subject: "destination crm: ", "server." */
-static void compare_texts(struct diff *diff, const struct key *key, struct str subject, struct str before,
-                          struct str after) {
+void diff_texts(struct diff *diff, const struct key *key, struct str subject, struct str before, struct str after) {
     if (str_eq(before, after)) return;
     struct str values = STR(" changed");
     if (!key_is_hidden(key->type)) {
@@ -168,84 +148,29 @@ static void compare_texts(struct diff *diff, const struct key *key, struct str s
                str_fmt(diff->arena, "%.*s%.*s%.*s", STR_ARG(subject), STR_ARG(key->name), STR_ARG(values)));
 }
 
-static void compare_section(struct diff *diff, enum section section, struct str subject, const void *before,
-                            const void *after) {
+void diff_value(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {
+    struct buf from = {.arena = diff->arena}, to = {.arena = diff->arena};
+    add_value(&from, key, before);
+    add_value(&to, key, after);
+    diff_texts(diff, key, subject, buf_str(&from), buf_str(&to));
+}
+
+void diff_section(struct diff *diff, enum section section, struct str subject, const void *before, const void *after) {
     for (const struct key *key = NULL; (key = key_next(section, key));) {
-        struct buf from = {.arena = diff->arena}, to = {.arena = diff->arena};
-        if (key->type == KEY_STEPS) {
-            add_steps(&from, diff->before, before);
-            add_steps(&to, diff->after, after);
-        } else {
-            add_value(&from, key, before);
-            add_value(&to, key, after);
-        }
-        compare_texts(diff, key, subject, buf_str(&from), buf_str(&to));
+        bool opens = key->type == KEY_SECTION;
+        diff_comparer *compare = opens ? section_row(key_section(key))->compare : diff_value;
+        if (compare) compare(diff, key, subject, before, after);
     }
 }
 
-/* A field that is a key of the table as well (url) was compared there. */
-static void compare_fields(struct diff *diff, struct str subject, const struct map *before, const struct map *after) {
-    for (size_t i = 0; i < after->count; i++) {
-        if (key_find(SECTION_DESTINATION, after->slots[i].key)) continue;
-        const struct str *old = map_get(before, after->slots[i].key), *new = after->slots[i].value;
-        if (!old || !str_eq(*old, *new))
-            add_change(diff, false,
-                       str_fmt(diff->arena, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(after->slots[i].key)));
-    }
-    for (size_t i = 0; i < before->count; i++)
-        if (!map_get(after, before->slots[i].key) && !key_find(SECTION_DESTINATION, before->slots[i].key))
-            add_change(diff, false,
-                       str_fmt(diff->arena, "%.*s%.*s removed", STR_ARG(subject), STR_ARG(before->slots[i].key)));
-}
-
-static void compare_destinations(struct diff *diff) {
-    const struct settings *before = diff->before, *after = diff->after;
-    for (size_t i = 0; i < after->destination_count; i++) {
-        const struct destination_settings *new = &after->destinations[i];
-        size_t at = settings_destination(before, new->name);
-        if (at == SIZE_MAX) {
-            add_change(diff, false, str_fmt(diff->arena, "destination %.*s added", STR_ARG(new->name)));
-            continue;
-        }
-        struct str subject = str_fmt(diff->arena, "destination %.*s: ", STR_ARG(new->name));
-        compare_section(diff, SECTION_DESTINATION, subject, &before->destinations[at], new);
-        compare_fields(diff, subject, &before->destinations[at].fields, &new->fields);
-    }
-    for (size_t i = 0; i < before->destination_count; i++)
-        if (settings_destination(after, before->destinations[i].name) == SIZE_MAX)
-            add_change(diff, false,
-                       str_fmt(diff->arena, "destination %.*s removed", STR_ARG(before->destinations[i].name)));
-}
-
-static const struct route_settings *route_find(const struct settings *settings, struct str name) {
-    for (size_t i = 0; i < settings->route_count; i++)
-        if (str_eq(settings->routes[i].name, name)) return &settings->routes[i];
-    return NULL;
-}
-
-static void compare_routes(struct diff *diff) {
-    const struct settings *before = diff->before, *after = diff->after;
-    for (size_t i = 0; i < after->route_count; i++) {
-        const struct route_settings *new = &after->routes[i], *old = route_find(before, new->name);
-        if (old)
-            compare_section(diff, SECTION_ROUTE, str_fmt(diff->arena, "route %.*s: ", STR_ARG(new->name)), old, new);
-        else
-            add_change(diff, false, str_fmt(diff->arena, "route %.*s added", STR_ARG(new->name)));
-    }
-    for (size_t i = 0; i < before->route_count; i++)
-        if (!route_find(after, before->routes[i].name))
-            add_change(diff, false, str_fmt(diff->arena, "route %.*s removed", STR_ARG(before->routes[i].name)));
+void diff_keys(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {
+    subject = str_fmt(diff->arena, "%.*s%.*s.", STR_ARG(subject), STR_ARG(key->name));
+    diff_section(diff, key_section(key), subject, (const char *)before + key->place, (const char *)after + key->place);
 }
 
 struct change *config_diff(struct arena *arena, const struct settings *before, const struct settings *after) {
     struct change *first = NULL;
     struct diff diff = {arena, before, after, &first};
-    compare_section(&diff, SECTION_TOP, STR(""), before, after);
-    compare_section(&diff, SECTION_SERVER, STR("server."), &before->server, &after->server);
-    compare_section(&diff, SECTION_POSTGRES, STR("postgres."), &before->postgres, &after->postgres);
-    compare_section(&diff, SECTION_REDIS, STR("redis."), &before->redis, &after->redis);
-    compare_destinations(&diff);
-    compare_routes(&diff);
-    compare_section(&diff, SECTION_KEEP, STR("keep."), before, after);
+    diff_section(&diff, SECTION_TOP, STR(""), before, after);
     return first;
 }

@@ -4,7 +4,7 @@
  * can never become a key or a second value. It is never read again: a value
  * that holds '${' stays as it is.
  */
-#include "config/check.h"
+#include "config/section.h"
 
 #include <string.h>
 
@@ -45,16 +45,14 @@ static enum reference next_reference(struct str *rest, struct str *ret_before, s
 
 static void refuse_reference(struct checker *checker, struct str subject, struct tree_mark mark, enum reference kind,
                              struct str name) {
-    struct str shown = check_shown(checker, name);
+    struct str shown = check_shown(checker, name), places = section_secret_places(checker->arena);
     if (kind == REFERENCE_EVENT)
         check_report(checker, mark, CODE_EVENT_PLACE,
                      "%.*s cannot take a value of the event: ${.field} is for the content of a route's deliveries",
                      STR_ARG(subject));
     else if (kind == REFERENCE_SECRET)
-        check_report(checker, mark, CODE_SECRET_PLACE,
-                     "%.*s takes no secret: ${%.*s} is allowed under server, store, postgres, redis, sources and "
-                     "destinations",
-                     STR_ARG(subject), STR_ARG(name));
+        check_report(checker, mark, CODE_SECRET_PLACE, "%.*s takes no secret: ${%.*s} is allowed under %.*s",
+                     STR_ARG(subject), STR_ARG(name), STR_ARG(places));
     else if (!name.p)
         check_report(checker, mark, CODE_REFERENCE, "%.*s has a '${' without its '}'; write '$${' for the characters",
                      STR_ARG(subject));

@@ -1,5 +1,5 @@
 /* config/explain.c - help on one key or code, and the reference of all; see config.h. */
-#include "config/check.h"
+#include "config/section.h"
 
 #include <string.h>
 
@@ -57,12 +57,12 @@ static const char *fallback_text(const struct key *key) {
 static struct str takes_text(struct arena *arena, const struct key *key) {
     struct str bounds = scalar_bounds(arena, key);
     if (key->choices.n) return key->choices;
-    return str_fmt(arena, "%s%s%.*s", key_what(key->type), bounds.n ? ", " : "", STR_ARG(bounds));
+    return str_fmt(arena, "%s%s%.*s", key_what(key), bounds.n ? ", " : "", STR_ARG(bounds));
 }
 
 static void explain_key(struct buf *text, const struct key *key) {
     struct str path = key_path(text->arena, key), takes = takes_text(text->arena, key);
-    enum section below = key_section(key->type);
+    enum section below = key_section(key);
     buf_fmt(text, "%s%.*s\n", text->n ? "\n" : "", STR_ARG(path));
     add_folded(text, "  ", str_from(key->help));
     buf_fmt(text, "\n  takes    %.*s\n", STR_ARG(takes));
@@ -112,8 +112,9 @@ static const char introduction[] =
     "- Every value is read as text and converted by its key: `no`, `12:30` and `1e3` mean what is written.\n"
     "- Lengths of time carry their unit, `500ms 30s 5m 2h 3d`; sizes too, `64KiB 8MiB`. A bare number is refused.\n"
     "- Names begin with a small letter and go on with small letters, digits and hyphens, 40 characters at most.\n"
-    "- `${NAME}`, in capitals, is a secret. It is allowed under `server`, `store`, `postgres`, `redis`, `sources` and\n"
-    "  `destinations`, and is looked up in `$CREDENTIALS_DIRECTORY`, `/run/secrets`, `secrets/` beside the file (mode\n"
+    "- `${NAME}`, in capitals, is a secret. It is allowed in `store` and in the sections that say where something is\n"
+    "  and how it is called, never under `routes`. It is looked up in `$CREDENTIALS_DIRECTORY`, `/run/secrets`, "
+    "`secrets/` beside the file (mode\n"
     "  0600) and the environment, in this order. One that is nowhere is an error. It may be a part of a text, as in\n"
     "  `postgres://drumbeat:${DB_PASSWORD}@db/drumbeat`; in a URL it stands as URLs want it, with `%40` for `@`.\n"
     "- `${.field}` is jq on the event's payload, with the whole event as `$event`. It is allowed in the content of a\n"
@@ -155,7 +156,7 @@ struct str config_reference(struct arena *arena) {
     struct buf text = {.arena = arena};
     buf_add(&text, str_from(introduction));
     for (enum section section = 0; section < SECTION_COUNT; section++) {
-        const char *path = section_path(section);
+        const char *path = section_row(section)->path;
         buf_fmt(&text, "\n## %s%s%s\n\n", *path ? "`" : "", *path ? path : "Top level", *path ? "`" : "");
         buf_add(&text, STR("| key | takes | default | change | meaning |\n| --- | --- | --- | --- | --- |\n"));
         for (const struct key *key = NULL; (key = key_next(section, key));) add_row(&text, key);

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/when.h"
+#include "config/section.h"
 
 #define REQUIRED          NULL
 #define NOWHERE           0
@@ -27,15 +28,6 @@ static const struct key keys[] = {
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
-static const struct {
-    const char *path;
-    bool secrets;
-} sections[] = {
-#define X(name, path, secrets) {path, secrets},
-    SECTION_LIST(X)
-#undef X
-};
-
 static const char *const whats[] = {
 #define X(name, what) what,
     KEY_TYPE_LIST(X)
@@ -55,41 +47,36 @@ const struct key *key_find(enum section section, struct str name) {
 }
 
 struct str key_path(struct arena *arena, const struct key *key) {
-    const char *path = sections[key->section].path;
+    const char *path = section_row(key->section)->path;
     return str_fmt(arena, "%s%s%.*s", path, *path ? "." : "", STR_ARG(key->name));
 }
 
-const char *key_what(enum key_type type) {
-    return whats[type];
+const char *key_what(const struct key *key) {
+    enum section section = key_section(key);
+    return section == SECTION_COUNT ? whats[key->type] : section_row(section)->what;
 }
 
 bool key_is_hidden(enum key_type type) {
-    return type == KEY_SECRET || type == KEY_URL || type == KEY_HEADERS || type == KEY_STORE || type == KEY_STEPS ||
-           type == KEY_DSN || type == KEY_REDIS_URL;
+    return type == KEY_SECRET || type == KEY_URL || type == KEY_HEADERS || type == KEY_STORE || type == KEY_DSN ||
+           type == KEY_REDIS_URL;
 }
 
-enum section key_section(enum key_type type) {
-    static const struct {
-        enum key_type type;
-        enum section section;
-    } below[] = {
-        {KEY_SERVER, SECTION_SERVER},  {KEY_KEEP, SECTION_KEEP},
-        {KEY_SOURCES, SECTION_SOURCE}, {KEY_DESTINATIONS, SECTION_DESTINATION},
-        {KEY_RETRY, SECTION_RETRY},    {KEY_BREAKER, SECTION_BREAKER},
-        {KEY_ROUTES, SECTION_ROUTE},   {KEY_STEPS, SECTION_DELIVERY},
-        {KEY_BATCH, SECTION_BATCH},    {KEY_POSTGRES, SECTION_POSTGRES},
-        {KEY_REDIS, SECTION_REDIS},
-    };
-    for (size_t i = 0; i < sizeof below / sizeof *below; i++)
-        if (below[i].type == type) return below[i].section;
+/* Takes a beginning off *rest; false when it begins otherwise. */
+static bool skip(struct str *rest, struct str beginning) {
+    if (!str_starts(*rest, beginning)) return false;
+    *rest = str_sub(*rest, beginning.n, rest->n);
+    return true;
+}
+
+enum section key_section(const struct key *key) {
+    if (key->type != KEY_SECTION) return SECTION_COUNT;
+    struct str owner = str_from(section_row(key->section)->path);
+    for (enum section section = 0; section < SECTION_COUNT; section++) {
+        struct str rest = str_from(section_row(section)->path);
+        if (!skip(&rest, owner) || (owner.n && !skip(&rest, STR("."))) || !skip(&rest, key->name)) continue;
+        if (!rest.n || str_eq(rest, STR(".*"))) return section;
+    }
     return SECTION_COUNT;
-}
-
-const char *section_path(enum section section) {
-    return sections[section].path;
-}
-bool section_takes_secrets(enum section section) {
-    return sections[section].secrets;
 }
 
 static size_t distance_allowed(struct str wrong) {

@@ -4,25 +4,12 @@
 
 #include "model/settings.h"
 
-/* X(NAME, path, secrets allowed): the maps that have keys. */
-#define SECTION_LIST(X)                                                                                                \
-    X(TOP, "", false)                                                                                                  \
-    X(SERVER, "server", true)                                                                                          \
-    X(POSTGRES, "postgres", true)                                                                                      \
-    X(REDIS, "redis", true)                                                                                            \
-    X(KEEP, "keep", false)                                                                                             \
-    X(SOURCE, "sources.*", true)                                                                                       \
-    X(DESTINATION, "destinations.*", true)                                                                             \
-    X(RETRY, "destinations.*.retry", true)                                                                             \
-    X(BREAKER, "destinations.*.breaker", true)                                                                         \
-    X(ROUTE, "routes.*", false)                                                                                        \
-    X(DELIVERY, "routes.*.to", false)                                                                                  \
-    X(BATCH, "routes.*.to.batch", false)
+/* The maps that have keys: sections.def. */
 enum section {
-#define X(name, path, secrets) SECTION_##name,
-    SECTION_LIST(X)
+#define X(name, path, what, secrets, read, compare, schema) SECTION_##name,
+#include "config/sections.def"
 #undef X
-        SECTION_COUNT
+    SECTION_COUNT
 };
 
 /* X(NAME, what the value is, for a person) */
@@ -48,28 +35,13 @@ enum section {
     X(URL, "a URL such as https://example.com/hook")                                                                   \
     X(HEADERS, "a map of header names to texts")                                                                       \
     X(LIMITS, "a rate such as 10/s or 300/15m, or a list of them")                                                     \
-    X(BREAKER, "on, off, or a map of its keys")                                                                        \
-    X(SERVER, "a map of its keys")                                                                                     \
-    X(POSTGRES, "a map of its keys")                                                                                   \
-    X(REDIS, "a map of its keys")                                                                                      \
-    X(KEEP, "a map of its keys")                                                                                       \
-    X(RETRY, "a map of its keys")                                                                                      \
-    X(BATCH, "a map of its keys")                                                                                      \
-    X(SOURCES, "a map of names to sources")                                                                            \
-    X(DESTINATIONS, "a map of names to destinations")                                                                  \
-    X(ROUTES, "a map of names to routes")                                                                              \
-    X(STEPS, "a list of deliveries")                                                                                   \
+    X(SECTION, "") /* its section says what it takes */                                                                \
     X(BODY, "any value, with ${.field} for values of the event")
 enum key_type {
 #define X(name, what) KEY_##name,
     KEY_TYPE_LIST(X)
 #undef X
         KEY_TYPE_COUNT
-};
-
-/* Read and not kept. */
-struct source {
-    struct str type, secret;
 };
 
 struct key {
@@ -88,12 +60,11 @@ struct key {
 const struct key *key_next(enum section section, const struct key *previous);
 const struct key *key_find(enum section section, struct str name); /* NULL when there is none */
 struct str key_path(struct arena *arena, const struct key *key);   /* "destinations.*.limit" */
-const char *key_what(enum key_type type);
+/* What the key takes, for a person. */
+const char *key_what(const struct key *key);
 bool key_is_hidden(enum key_type type); /* its text may hold a secret, and is shown nowhere */
-/* The section of the keys below a key; SECTION_COUNT when there are none. */
-enum section key_section(enum key_type type);
-const char *section_path(enum section section); /* "destinations.*"; "" for the top level */
-bool section_takes_secrets(enum section section);
+/* The section that the key opens; SECTION_COUNT when it opens none. */
+enum section key_section(const struct key *key);
 
 /* The nearest of several names to a misspelt one; feed them all, then read `best` (STR_NONE: none is near). */
 struct suggestion {

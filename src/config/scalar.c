@@ -93,7 +93,7 @@ void scalar_refuse(struct checker *checker, const struct key *key, const struct 
         struct str shown = check_shown(checker, value->text);
         got = str_fmt(checker->arena, ", got '%.*s'", STR_ARG(shown));
     }
-    check_report(checker, value->mark, code, "%.*s takes %s%.*s", STR_ARG(subject), key_what(key->type), STR_ARG(got));
+    check_report(checker, value->mark, code, "%.*s takes %s%.*s", STR_ARG(subject), key_what(key), STR_ARG(got));
 }
 
 static const struct number_type *number_type(enum key_type type) {
@@ -210,7 +210,7 @@ bool scalar_text(struct checker *checker, const struct key *key, const struct tr
     struct str subject = check_subject(checker, key->name);
     if (value->kind == TREE_NULL) {
         check_report(checker, value->mark, CODE_SHAPE, "%.*s has no value: it takes %s", STR_ARG(subject),
-                     key_what(key->type));
+                     key_what(key));
         return false;
     }
     if (value->kind != TREE_SCALAR) {

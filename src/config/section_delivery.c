@@ -1,5 +1,5 @@
 /* config/section_delivery.c - the items of a route's `to`; see check.h. */
-#include "config/check.h"
+#include "config/section.h"
 
 #define DELIVERIES_MAX 1000 /* of one route */
 
@@ -252,4 +252,24 @@ void check_steps(struct checker *checker, const struct key *key, const struct tr
     route->steps = arena_array(checker->arena, struct route_step, is_list ? value->count : 1);
     if (!is_list) check_step(checker, value, route);
     for (size_t i = 0; is_list && i < value->count; i++) check_step(checker, value->items[i], route);
+}
+
+/* ---- what a reload changes ---- */
+
+static void write_steps(struct buf *text, const struct settings *settings, const struct route_settings *route) {
+    for (size_t i = 0; i < route->step_count; i++) {
+        const struct route_step *step = &route->steps[i];
+        diff_write_text(text, settings->destinations[step->destination].name);
+        diff_write_text(text, step->action);
+        diff_write_section(text, SECTION_DELIVERY, step);
+        diff_write_tree(text, step->params);
+    }
+}
+
+/* Bodies and headers may hold what nobody should read in a list of changes: only that they changed is said. */
+void diff_steps(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {
+    struct buf from = {.arena = diff->arena}, to = {.arena = diff->arena};
+    write_steps(&from, diff->before, before);
+    write_steps(&to, diff->after, after);
+    if (!str_eq(buf_str(&from), buf_str(&to))) diff_add(diff, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(key->name));
 }

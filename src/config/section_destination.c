@@ -1,5 +1,5 @@
 /* config/section_destination.c - destinations; see check.h. */
-#include "config/check.h"
+#include "config/section.h"
 
 #include "base/address.h"
 #include "base/hash.h"
@@ -127,7 +127,7 @@ void check_limits(struct checker *checker, const struct key *key, const struct t
     }
 }
 
-/* ---- breaker ---- */
+/* ---- breaker and retries ---- */
 
 void check_breaker(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct breaker_rule *breaker = (void *)((char *)owner + key->place);
@@ -142,6 +142,15 @@ void check_breaker(struct checker *checker, const struct key *key, const struct 
     if (value->kind == TREE_MAP || !scalar_text(checker, key, value, &text)) return;
     breaker->on = !str_eq(text, STR("off"));
     if (breaker->on && !str_eq(text, STR("on"))) scalar_refuse(checker, key, value, CODE_VALUE);
+}
+
+void check_retry(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    section_read(checker, key, value, owner);
+    const struct retry_rule *retry = (const void *)((char *)owner + key->place);
+    bool refused = !retry->cap_us;
+    if (refused || retry->base_us <= retry->cap_us) return;
+    check_report(checker, check_key_mark(value, STR("base")), CODE_BOUNDS, "'base' in 'retry'%.*s is longer than 'cap'",
+                 STR_ARG(checker->where));
 }
 
 /* ---- type ---- */
@@ -305,4 +314,51 @@ void check_destinations(struct checker *checker, const struct key *key, const st
     }
     checker->takes_secrets = false;
     checker->where = STR_NONE;
+}
+
+/* ---- what a reload changes ---- */
+
+static struct str breaker_text(struct arena *arena, const struct breaker_rule *breaker) {
+    struct buf text = {.arena = arena};
+    if (!breaker->on) return STR("off");
+    diff_write_section(&text, SECTION_BREAKER, breaker);
+    return buf_str(&text);
+}
+
+void diff_breaker(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {
+    const void *was = (const char *)before + key->place, *is = (const char *)after + key->place;
+    diff_texts(diff, key, subject, breaker_text(diff->arena, was), breaker_text(diff->arena, is));
+}
+
+/* A field that is a key of the table as well (url) was compared there. */
+static void compare_fields(struct diff *diff, struct str subject, const struct map *before, const struct map *after) {
+    for (size_t i = 0; i < after->count; i++) {
+        if (key_find(SECTION_DESTINATION, after->slots[i].key)) continue;
+        const struct str *old = map_get(before, after->slots[i].key), *new = after->slots[i].value;
+        if (!old || !str_eq(*old, *new))
+            diff_add(diff, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(after->slots[i].key));
+    }
+    for (size_t i = 0; i < before->count; i++)
+        if (!map_get(after, before->slots[i].key) && !key_find(SECTION_DESTINATION, before->slots[i].key))
+            diff_add(diff, "%.*s%.*s removed", STR_ARG(subject), STR_ARG(before->slots[i].key));
+}
+
+void diff_destinations(struct diff *diff, const struct key *key, struct str subject, const void *was, const void *is) {
+    const struct settings *before = was, *after = is;
+    (void)key;
+    (void)subject;
+    for (size_t i = 0; i < after->destination_count; i++) {
+        const struct destination_settings *new = &after->destinations[i];
+        size_t at = settings_destination(before, new->name);
+        if (at == SIZE_MAX) {
+            diff_add(diff, "destination %.*s added", STR_ARG(new->name));
+            continue;
+        }
+        struct str name = str_fmt(diff->arena, "destination %.*s: ", STR_ARG(new->name));
+        diff_section(diff, SECTION_DESTINATION, name, &before->destinations[at], new);
+        compare_fields(diff, name, &before->destinations[at].fields, &new->fields);
+    }
+    for (size_t i = 0; i < before->destination_count; i++)
+        if (settings_destination(after, before->destinations[i].name) == SIZE_MAX)
+            diff_add(diff, "destination %.*s removed", STR_ARG(before->destinations[i].name));
 }

@@ -1,5 +1,5 @@
 /* config/section_route.c - event types and routes; see check.h. */
-#include "config/check.h"
+#include "config/section.h"
 
 #include "model/event.h"
 
@@ -105,4 +105,28 @@ void check_routes(struct checker *checker, const struct key *key, const struct t
         check_route(checker, map->items[i], &settings->routes[i]);
     }
     checker->where = STR_NONE;
+}
+
+/* ---- what a reload changes ---- */
+
+static const struct route_settings *route_find(const struct settings *settings, struct str name) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        if (str_eq(settings->routes[i].name, name)) return &settings->routes[i];
+    return NULL;
+}
+
+void diff_routes(struct diff *diff, const struct key *key, struct str subject, const void *was, const void *is) {
+    const struct settings *before = was, *after = is;
+    (void)key;
+    (void)subject;
+    for (size_t i = 0; i < after->route_count; i++) {
+        const struct route_settings *new = &after->routes[i], *old = route_find(before, new->name);
+        if (old)
+            diff_section(diff, SECTION_ROUTE, str_fmt(diff->arena, "route %.*s: ", STR_ARG(new->name)), old, new);
+        else
+            diff_add(diff, "route %.*s added", STR_ARG(new->name));
+    }
+    for (size_t i = 0; i < before->route_count; i++)
+        if (!route_find(after, before->routes[i].name))
+            diff_add(diff, "route %.*s removed", STR_ARG(before->routes[i].name));
 }

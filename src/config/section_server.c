@@ -1,5 +1,6 @@
-/* config/section_server.c - the zone, and what the server finds where: its address, the store, Redis; see check.h. */
-#include "config/check.h"
+/* config/section_server.c - the section `server`, the zone, and what the server finds where: its address, the store,
+ * Redis; see check.h. */
+#include "config/section.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -104,4 +105,13 @@ void check_listen(struct checker *checker, const struct key *key, const struct t
         server->listen_host = host;
         server->listen_port = (uint16_t)port;
     }
+}
+
+void check_server(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    section_read(checker, key, value, owner);
+    const struct server_settings *server = &checker->settings->server;
+    bool refused = !server->max_body_bytes; /* its own bound is not 0 */
+    if (refused || server->max_event_bytes <= server->max_body_bytes) return;
+    check_report(checker, check_key_mark(value, STR("max_event")), CODE_BOUNDS,
+                 "'max_event' in 'server' is larger than 'max_body'");
 }

@@ -39,6 +39,11 @@ struct server_settings {
     int64_t stop_timeout_us;
 };
 
+/* Where signed webhooks come from. Checked, and not kept yet. */
+struct source_settings {
+    struct str type, secret;
+};
+
 /* Where a pooler stands before PostgreSQL, and where copies of it are. */
 struct postgres_settings {
     struct str listen_dsn; /* a direct connection, for notifications; "" = the store's own */

@@ -9,7 +9,7 @@
 #include "fixture.h"
 
 #include "base/json.h"
-#include "config/keys.h"
+#include "config/section.h"
 #include "model/code.h"
 
 #include <stdio.h>
@@ -175,6 +175,22 @@ static void test_explain_knows_every_key_and_code(void **state) {
     arena_free(&arena);
 }
 
+/* ---- sections ---- */
+
+/* A section whose path no key leads to would be read by nobody, a key without its section would be read as a text. */
+static void test_every_section_is_opened_by_one_key(void **state) {
+    (void)state;
+    size_t opened[SECTION_COUNT] = {0};
+    for (const struct key *key = NULL; (key = each_key(key));) {
+        enum section section = key_section(key);
+        assert_true((key->type == KEY_SECTION) == (section != SECTION_COUNT));
+        if (section != SECTION_COUNT) opened[section]++;
+    }
+    assert_int_equal(opened[SECTION_TOP], 0);
+    for (enum section section = SECTION_TOP + 1; section < SECTION_COUNT; section++)
+        assert_int_equal(opened[section], 1);
+}
+
 /* ---- reference ---- */
 
 static void test_the_reference_has_every_key(void **state) {
@@ -182,7 +198,7 @@ static void test_the_reference_has_every_key(void **state) {
     struct arena arena = ARENA_EMPTY;
     struct str reference = config_reference(&arena);
     for (const struct key *key = NULL; (key = each_key(key));) {
-        const char *path = section_path(key->section);
+        const char *path = section_row(key->section)->path;
         struct str head = *path ? str_fmt(&arena, "\n## `%s`\n", path) : STR("\n## Top level\n");
         const char *section = memmem(reference.p, reference.n, head.p, head.n);
         assert_non_null(section);
@@ -216,6 +232,7 @@ int main(void) {
         cmocka_unit_test(test_explain_finds_a_key_by_the_end_of_its_path),
         cmocka_unit_test(test_explain_says_all_of_a_key),
         cmocka_unit_test(test_explain_knows_every_key_and_code),
+        cmocka_unit_test(test_every_section_is_opened_by_one_key),
         cmocka_unit_test(test_the_reference_has_every_key),
         cmocka_unit_test(test_the_reference_in_the_docs_is_this_one),
     };
