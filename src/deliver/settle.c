@@ -278,6 +278,7 @@ struct settled settle_outcome(const struct delivery *delivery, const struct outc
     settle_rule *rule = rule_for(&trial);
     assert(rule); /* only a lookup may find nothing */
     rule(&trial, &settled);
+    settled.status = delivery_move(DELIVERY_PROCESSING, settled.status);
     bool known_absent = outcome->class == OUTCOME_ABSENT && settled.status != DELIVERY_UNKNOWN;
     settled.keep_batch = !uuid_is_zero(delivery->batch) && !delivery_is_final(settled.status) && !known_absent;
     return settled;

@@ -145,7 +145,7 @@ static void plan_one(struct turn *turn, struct delivery *delivery, size_t *ret_d
     *ret_desk = desk;
     if (!delivery_is_final(delivery->status)) turn->open_change++;
     if (leaves_now(turn, delivery, desk)) {
-        delivery->status = DELIVERY_PROCESSING;
+        delivery->status = delivery_move(delivery->status, DELIVERY_PROCESSING);
         delivery->lease_until_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk));
         delivery->lease_epoch = 1;
         deliver_take(loop->deliver, desk, 1, turn->now_us);

@@ -61,8 +61,10 @@ struct attempt {
 
 const char *delivery_status_text(enum delivery_status status);
 bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
-/* The legal graph, by table. COMPLETED, FAILED and SKIPPED are final: a replay makes a new run. */
-bool delivery_may(enum delivery_status from, enum delivery_status to);
+/* The one door through which a stored delivery changes its status: gives `to`, and asserts that a table allows the
+ * move. Claims, settles and a person's acts call it. COMPLETED, FAILED and SKIPPED are final: a replay makes a new
+ * run. */
+enum delivery_status delivery_move(enum delivery_status from, enum delivery_status to);
 bool delivery_is_final(enum delivery_status status);
 /* From (idempotency key, destination, step, run), by SHA-256. */
 struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step,

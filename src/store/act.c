@@ -26,17 +26,18 @@ static struct str act_text(const char *what, struct str actor, struct str note, 
 
 /* Sent alone from now on, unless it waits in a frozen set whose other members go the same way. */
 static enum err send_again(struct store *store, const struct delivery *delivery, int64_t now_us, struct arena *arena) {
-    bool keep_batch = delivery->status == DELIVERY_PENDING;
+    bool keep_batch = delivery->status == delivery_move(delivery->status, DELIVERY_PENDING);
     const struct sql_value params[] = {sql_uuid(&delivery->id), sql_int(now_us), sql_int(keep_batch)};
     return store_run(store, SQL_DELIVERY_RETRY, params, 1, arena, NULL);
 }
 
 static enum err end_delivery(struct store *store, const struct delivery *delivery, const struct act_rule *rule,
                              struct str actor, struct str note, int64_t now_us, struct arena *arena) {
+    enum delivery_status to = delivery_move(delivery->status, rule->to);
     struct str error = rule->error ? act_text(rule->error, actor, note, arena) : STR_NONE;
     const struct sql_value params[] = {
         sql_uuid(&delivery->id),
-        sql_str(str_from(delivery_status_text(rule->to))),
+        sql_str(str_from(delivery_status_text(to))),
         sql_str_or_null(error),
         sql_int(now_us),
     };

@@ -81,7 +81,7 @@ static enum err lease(struct store *store, const struct claim *claim, struct are
         params[i * 4 + 2] = sql_str(claim->owner);
         params[i * 4 + 3] = sql_int(claim->now_us);
         delivery->looking_up = delivery->status == DELIVERY_UNKNOWN;
-        delivery->status = DELIVERY_PROCESSING;
+        delivery->status = delivery_move(delivery->status, DELIVERY_PROCESSING);
         delivery->lease_until_us = claim->lease_until_us;
         delivery->lease_epoch++;
         delivery->updated_us = claim->now_us;

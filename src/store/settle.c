@@ -23,17 +23,15 @@
  * order-never-freed. */
 #include "store/row.h"
 
-#include <assert.h>
-
 #define SETTLE_COLUMNS  14
 #define ATTEMPT_COLUMNS 8
 
 static void write_settlement(struct sql_value *params, const struct settlement *s, int64_t now_us) {
-    assert(s->status != DELIVERY_PROCESSING);
+    enum delivery_status status = delivery_move(DELIVERY_PROCESSING, s->status);
     const struct sql_value row[SETTLE_COLUMNS] = {
         sql_int(s->seq),
         sql_int(s->lease_epoch),
-        sql_str(str_from(delivery_status_text(s->status))),
+        sql_str(str_from(delivery_status_text(status))),
         sql_int(s->due_us),
         sql_int(s->retry_count),
         sql_int(s->first_sent_us),
