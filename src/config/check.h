@@ -64,7 +64,6 @@ bool scalar_text(struct checker *checker, const struct key *key, const struct tr
 void scalar_refuse(struct checker *checker, const struct key *key, const struct tree *value, enum code code);
 /* "from 1 to 256" for a number; "" for anything else. */
 struct str scalar_bounds(struct arena *arena, const struct key *key);
-bool size_parse(struct str text, int64_t *ret_bytes);
 struct str size_str(struct arena *arena, int64_t bytes);
 
 /* expand.c */

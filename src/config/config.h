@@ -11,7 +11,6 @@
 #define CONFIG_CONFIG_H
 
 #include "base/arena.h"
-#include "model/catalog.h"
 #include "model/settings.h"
 
 #define CONFIG_TEXT_MAX  ((size_t)1 << 20)

@@ -18,7 +18,7 @@ static size_t digits_of(struct str text) {
     return digits;
 }
 
-bool size_parse(struct str text, int64_t *ret_bytes) {
+static bool size_parse(struct str text, int64_t *ret_bytes) {
     size_t digits = digits_of(text);
     struct str unit = str_sub(text, digits, text.n);
     int64_t number;

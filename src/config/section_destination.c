@@ -17,13 +17,6 @@ static const struct str http = {"http", 4};
 
 /* ---- headers ---- */
 
-static bool is_header_name(struct str name) {
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    for (size_t i = 0; i < name.n; i++)
-        if (!name.p[i] || !strchr(token, name.p[i])) return false;
-    return name.n > 0;
-}
-
 /* What frames the message or belongs to the connection (RFC 9110 7.6.1, 8.6; RFC 9112 6.1). */
 static bool is_framing(struct str name) {
     static const char *const names[] = {"connection", "content-length",    "expect",
@@ -34,16 +27,10 @@ static bool is_framing(struct str name) {
     return false;
 }
 
-static bool is_header_value(struct str value) {
-    for (size_t i = 0; i < value.n; i++)
-        if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f) return false;
-    return true;
-}
-
 static bool read_header(struct checker *checker, const struct tree *map, size_t at, struct header *ret_header) {
     struct key key = {.name = map->names[at], .type = KEY_TEXT};
     struct str name = check_shown(checker, map->names[at]), value;
-    if (!is_header_name(map->names[at])) {
+    if (!header_name_valid(map->names[at])) {
         check_report(checker, map->name_marks[at], CODE_HEADER, "'%.*s'%.*s is no name for a header", STR_ARG(name),
                      STR_ARG(checker->where));
         return false;
@@ -55,7 +42,7 @@ static bool read_header(struct checker *checker, const struct tree *map, size_t 
     }
     if (!scalar_text(checker, &key, map->items[at], &value)) return false;
     expand_refuse_literal(checker, check_subject(checker, key.name), map->items[at]);
-    if (!is_header_value(value)) {
+    if (!header_value_valid(value)) {
         check_report(checker, map->items[at]->mark, CODE_HEADER, "'%.*s'%.*s holds a control character or a line end",
                      STR_ARG(name), STR_ARG(checker->where));
         return false;
@@ -82,25 +69,12 @@ void check_headers(struct checker *checker, const struct key *key, const struct 
 
 /* ---- limits ---- */
 
-/* "300/15m", "10/s". */
-static bool limit_parse(struct checker *checker, struct str text, struct limit_rule *ret_rule) {
-    size_t slash = str_find(text, '/');
-    if (slash == SIZE_MAX) return false;
-    struct str window = str_sub(text, slash + 1, text.n);
-    bool bare_unit = window.n && (window.p[0] < '0' || window.p[0] > '9');
-    if (bare_unit) window = str_fmt(checker->arena, "1%.*s", STR_ARG(window));
-    struct limit_rule rule;
-    if (!str_to_i64(str_sub(text, 0, slash), &rule.count) || !span_parse(window, &rule.window_us)) return false;
-    *ret_rule = rule;
-    return true;
-}
-
 static void read_limit(struct checker *checker, const struct key *key, const struct tree *value,
                        struct destination_settings *destination) {
     struct str text, subject = check_subject(checker, key->name);
     struct limit_rule rule;
     if (!scalar_text(checker, key, value, &text)) return;
-    if (!limit_parse(checker, text, &rule)) {
+    if (!limit_rule_parse(text, &rule)) {
         scalar_refuse(checker, key, value, CODE_VALUE);
     } else if (rule.count < key->min || rule.count > key->max) {
         check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be from %lld to %lld sends in a window",

@@ -4,7 +4,6 @@
 
 #include "base/address.h"
 #include "base/when.h"
-#include "connect/headers.h"
 #include "connect/reader.h"
 #include "connect/url.h"
 #include "connect/webhook.h"

@@ -10,10 +10,8 @@
 
 #include "base/arena.h"
 #include "base/jq.h"
-#include "model/catalog.h"
 #include "model/delivery.h"
 #include "model/exchange.h"
-#include "model/outcome.h"
 #include "model/settings.h"
 
 struct connectors;

@@ -1,10 +1,178 @@
-/* connect/document.c - a connector document as a whole; see document.h. */
+/* connect/document.c - a connector document: its names, its limits, and the whole of it; see document.h. */
 #include "connect/document.h"
 
 #include "base/when.h"
 
-#define NAME_BYTES_MAX 40
-#define ACTIONS_MAX    64
+#define NAMES_MAX             128
+#define LIMIT_COUNT_MAX       100000
+#define LIMIT_FIELDS_MAX      8
+#define WINDOW_MAX_US         (31 * US_PER_DAY)
+#define UNIT_WORD(name, word) word,
+#define NAME_BYTES_MAX        40
+#define ACTIONS_MAX           64
+
+/* ---- fields and parameters ---- */
+
+/* Words that mean something to every destination; `url` is one that a connector may take over. */
+static const char *const destination_words[] = {"type",    "headers",     "signing_secret", "limit",
+                                                "account", "concurrency", "timeout",        "retry",
+                                                "give_up", "breaker",     "on_unknown",     "allow_private"};
+/* Words that mean something in every delivery of a route. */
+static const char *const delivery_words[] = {"after", "when", "unless", "key", "order_by", "late", "batch"};
+
+static bool names_fit(struct reader *reader, const struct tree *map, const char *what) {
+    if (map->count <= NAMES_MAX) return true;
+    reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d %s", NAMES_MAX, what);
+    return false;
+}
+
+static void check_name(struct reader *reader, const struct tree *map, size_t at, const char *what,
+                       const char *const *words, size_t count) {
+    struct str name = map->names[at];
+    if (!name_valid(name, STR("_")))
+        reader_complain(reader, map, map->name_marks[at], CODE_CONNECT_NAME,
+                        "'%.*s' is no name for a %s: a small letter, then small letters, digits and '_'", STR_ARG(name),
+                        what);
+    else if (name_reserved(name, words, count))
+        reader_complain(reader, map, map->name_marks[at], CODE_CONNECT_NAME,
+                        "a %s cannot be called '%.*s': the word has a meaning", what, STR_ARG(name));
+}
+
+static void read_field(struct reader *reader, const struct tree *spec, struct str name, struct field *field,
+                       struct catalog_name *catalog) {
+    static const struct key_rule keys[] = {{"secret", KEY_TEXT, false},
+                                           {"required", KEY_TEXT, false},
+                                           {"default", KEY_TEXT, false},
+                                           {"help", KEY_TEXT, false}};
+    struct str where = str_fmt(reader->arena, "field '%.*s'", STR_ARG(name));
+    *catalog = (struct catalog_name){.name = name};
+    *field = (struct field){.name = name};
+    if (!READER_KEYS(reader, spec, keys, where)) return;
+    catalog->secret = field->secret = reader_truth(reader, spec, "secret");
+    catalog->help = tree_text(spec, STR("help"));
+    field->required = reader_truth(reader, spec, "required");
+    field->fallback = tree_text(spec, STR("default"));
+    if (field->required && field->fallback.n)
+        reader_complain(reader, spec, spec->mark, CODE_CONNECT_CLASH, "%.*s has a default, so it is not required",
+                        STR_ARG(where));
+    catalog->required = field->required;
+}
+
+static void read_fields(struct reader *reader, const struct tree *map, struct catalog_entry *entry) {
+    struct connector *connector = reader->connector;
+    if (!names_fit(reader, map, "fields")) return;
+    connector->fields = arena_array(reader->arena, struct field, map->count);
+    entry->fields = arena_array(reader->arena, struct catalog_name, map->count);
+    for (size_t i = 0; i < map->count; i++) {
+        check_name(reader, map, i, "field", destination_words, sizeof destination_words / sizeof *destination_words);
+        read_field(reader, map->items[i], map->names[i], &connector->fields[i], &entry->fields[i]);
+    }
+    connector->field_count = entry->field_count = map->count;
+}
+
+/* `required`, `optional`, or a map with help. */
+static void read_param(struct reader *reader, const struct tree *spec, struct catalog_name *param) {
+    static const char *const words[] = {"optional", "required"};
+    static const struct key_rule keys[] = {{"required", KEY_TEXT, false}, {"help", KEY_TEXT, false}};
+    if (spec->kind == TREE_SCALAR) {
+        param->required = reader_word(reader, spec, words, 2) == 1;
+        return;
+    }
+    if (!READER_KEYS(reader, spec, keys, str_fmt(reader->arena, "parameter '%.*s'", STR_ARG(param->name)))) return;
+    param->required = reader_truth(reader, spec, "required");
+    param->help = tree_text(spec, STR("help"));
+}
+
+void read_params(struct reader *reader, const struct tree *map, struct catalog_action *action) {
+    if (!names_fit(reader, map, "parameters")) return;
+    action->params = arena_array(reader->arena, struct catalog_name, map->count);
+    action->param_count = map->count;
+    for (size_t i = 0; i < map->count; i++) {
+        check_name(reader, map, i, "parameter", delivery_words, sizeof delivery_words / sizeof *delivery_words);
+        action->params[i].name = map->names[i];
+        read_param(reader, map->items[i], &action->params[i]);
+    }
+}
+
+/* ---- limits, silence after a refusal, and the headers that tell ---- */
+
+static bool limit_fits(const struct limit_rule *rule) {
+    return rule->count >= 1 && rule->count <= LIMIT_COUNT_MAX && rule->window_us >= US_PER_MS &&
+           rule->window_us <= WINDOW_MAX_US;
+}
+
+static void read_limit(struct reader *reader, const struct tree *tree) {
+    struct connector *connector = reader->connector;
+    struct limit_rule rule;
+    if (tree->kind != TREE_SCALAR || !limit_rule_parse(tree->text, &rule) || !limit_fits(&rule))
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "'%.*s' is no limit such as 10/s or 300/15m",
+                        STR_ARG(tree->text));
+    else if (connector->limit_count == LIMIT_RULES_MAX)
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "more than %d limits", LIMIT_RULES_MAX);
+    else
+        connector->limits[connector->limit_count++] = rule;
+}
+
+static void read_limits(struct reader *reader, const struct tree *tree) {
+    if (tree->kind == TREE_SCALAR) read_limit(reader, tree);
+    for (size_t i = 0; tree->kind == TREE_LIST && i < tree->count; i++) read_limit(reader, tree->items[i]);
+}
+
+static void read_penalty(struct reader *reader, const struct tree *map) {
+    static const struct key_rule keys[] = {{"after", KEY_TEXT | KEY_LIST, true}, {"wait", KEY_TEXT, true}};
+    if (!READER_KEYS(reader, map, keys, STR("'penalty'"))) return;
+    const struct tree *after = reader_get(map, "after", KEY_TEXT | KEY_LIST);
+    if (after) read_status(reader, after, &reader->connector->penalty_after);
+    reader->connector->penalty_us = reader_span(reader, map, "wait", US_PER_S, US_PER_DAY, 0);
+}
+
+static const char *const unit_words[RESET_COUNT] = {RESET_LIST(UNIT_WORD)
+#undef UNIT_WORD
+};
+
+static struct str header_name(struct reader *reader, const struct tree *map, const char *key) {
+    const struct tree *value = reader_get(map, key, KEY_TEXT);
+    if (!value) return STR_NONE;
+    if (!header_name_valid(value->text))
+        reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "'%.*s' is no name of a header",
+                        STR_ARG(value->text));
+    return value->text;
+}
+
+static void read_limit_field(struct reader *reader, const struct tree *map, struct limit_field *field) {
+    static const struct key_rule keys[] = {{"remaining", KEY_TEXT, false},
+                                           {"reset", KEY_TEXT, false},
+                                           {"unit", KEY_TEXT, false},
+                                           {"structured", KEY_TEXT, false}};
+    if (!READER_KEYS(reader, map, keys, STR("'limits_from'"))) return;
+    const struct tree *unit = reader_get(map, "unit", KEY_TEXT);
+    struct str structured = header_name(reader, map, "structured");
+    field->remaining = header_name(reader, map, "remaining");
+    field->reset = header_name(reader, map, "reset");
+    size_t word = unit ? reader_word(reader, unit, unit_words, RESET_COUNT) : RESET_AUTO;
+    field->unit = word == RESET_COUNT ? RESET_AUTO : (enum reset_unit)word;
+    bool alone = structured.n && !field->reset.n && !field->remaining.n && !unit;
+    if (structured.n ? !alone : !field->reset.n)
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
+                        "'limits_from' names either 'structured' or a 'reset'");
+    if (structured.n) field->remaining = structured;
+}
+
+static void read_limit_fields(struct reader *reader, const struct tree *tree) {
+    struct connector *connector = reader->connector;
+    size_t count = tree->kind == TREE_LIST ? tree->count : 1;
+    if (!count || count > LIMIT_FIELDS_MAX) {
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "'limits_from' names 1 to %d limits",
+                        LIMIT_FIELDS_MAX);
+        return;
+    }
+    connector->limit_fields = arena_array(reader->arena, struct limit_field, count);
+    connector->limit_field_count = count;
+    for (size_t i = 0; i < count; i++)
+        read_limit_field(reader, tree->kind == TREE_LIST ? tree->items[i] : tree, &connector->limit_fields[i]);
+}
+
+/* ---- the document as a whole ---- */
 
 bool name_valid(struct str name, struct str marks) {
     for (size_t i = 0; i < name.n; i++) {

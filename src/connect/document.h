@@ -6,25 +6,14 @@
 
 #include "connect/reader.h"
 
+/* document.c */
 /* A name as destinations, parameters and fields have it: a small letter, then small letters, digits and one of the
  * marks, at most 40. */
 bool name_valid(struct str name, struct str marks);
 /* Which of the words the name is, so that it cannot be used. */
 bool name_reserved(struct str name, const char *const *words, size_t count);
 
-/* document_names.c: what config and the routes see. */
-void read_fields(struct reader *reader, const struct tree *map, struct catalog_entry *entry);
 void read_params(struct reader *reader, const struct tree *map, struct catalog_action *action);
-
-/* document_limits.c */
-void read_limits(struct reader *reader, const struct tree *tree);
-void read_penalty(struct reader *reader, const struct tree *map);
-void read_limit_fields(struct reader *reader, const struct tree *tree);
-
-/* document_rules.c: where is of VERDICT_OF_. */
-void read_rules(struct reader *reader, const struct tree *list, unsigned where, struct rules *ret_rules);
-void read_status(struct reader *reader, const struct tree *tree, struct status_set *ret_set);
-bool read_verdict(struct reader *reader, const struct tree *tree, unsigned where, enum verdict *ret_verdict);
 
 /* document_request.c */
 void read_auth(struct reader *reader, const struct tree *map);
@@ -33,6 +22,7 @@ struct request *read_request(struct reader *reader, const struct tree *map, enum
 void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair);
 
 /* document_action.c */
+void read_status(struct reader *reader, const struct tree *tree, struct status_set *ret_set);
 void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
                  struct catalog_action *ret_catalog);
 

@@ -1,7 +1,6 @@
 /* connect/document_request.c - requests and authorisation; see document.h. */
 #include "connect/document.h"
 
-#include "connect/headers.h"
 #include "connect/request.h"
 #include "connect/url.h"
 

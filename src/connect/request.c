@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "connect/headers.h"
 #include "connect/url.h"
 #include "connect/value.h"
 
@@ -34,7 +33,7 @@ static enum err pairs_to_headers(struct fill *fill, const struct pairs *pairs, s
         if (!header_value_valid(value))
             return fill_fail(fill, "the value for the header '%.*s' holds a line break or another control character",
                              STR_ARG(pair->name));
-        headers_put(outgoing, pair->name, value);
+        outgoing_put(outgoing, pair->name, value);
     }
     return ERR_NONE;
 }
@@ -46,7 +45,7 @@ static enum err headers_fill(struct fill *fill, const struct request *request, s
     TRY(pairs_to_headers(fill, &fill->connector->headers, outgoing));
     TRY(pairs_to_headers(fill, &request->headers, outgoing));
     for (size_t i = 0; i < destination->header_count; i++)
-        headers_put(outgoing, destination->headers[i].name, destination->headers[i].value);
+        outgoing_put(outgoing, destination->headers[i].name, destination->headers[i].value);
     return ERR_NONE;
 }
 

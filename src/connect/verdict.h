@@ -5,7 +5,7 @@
 #define CONNECT_VERDICT_H
 
 #include "connect/fields.h"
-#include "model/outcome.h"
+#include "model/exchange.h"
 
 /* Where a word may stand. */
 #define VERDICT_OF_CALL   1U

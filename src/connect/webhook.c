@@ -4,7 +4,6 @@
 
 #include "base/hash.h"
 #include "base/when.h"
-#include "connect/headers.h"
 
 #define TRACE_PARENT_BYTES 8
 
@@ -89,6 +88,6 @@ enum err webhook_request(const struct call_context *context, struct outgoing *re
         outgoing_header(ret_outgoing, STR("webhook-signature"),
                         webhook_signature(context, webhook, key, ret_outgoing->body));
     for (size_t i = 0; i < destination->header_count; i++)
-        headers_put(ret_outgoing, destination->headers[i].name, destination->headers[i].value);
+        outgoing_put(ret_outgoing, destination->headers[i].name, destination->headers[i].value);
     return ERR_NONE;
 }

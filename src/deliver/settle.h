@@ -32,7 +32,7 @@
 
 #include "deliver/backoff.h"
 #include "model/delivery.h"
-#include "model/outcome.h"
+#include "model/exchange.h"
 
 struct settled {
     enum delivery_status status;

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "model/delivery.h"
-#include "model/outcome.h"
+#include "model/exchange.h"
 
 enum metric_event {
     METRIC_ACCEPTED,
