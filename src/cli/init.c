@@ -9,24 +9,24 @@
 #include "cli/commands.h"
 #include "server/setup.h"
 
-struct answers {
+struct init_answers {
     struct str destination, url, type, zone, listen;
 };
 
 static const struct {
     const char *question, *fallback;
-    size_t place; /* in struct answers */
+    size_t place; /* in struct init_answers */
 } questions[] = {
     {"Where shall deliveries go first? A URL that takes JSON by POST:", "https://hooks.example.com/leads",
-     offsetof(struct answers, url)},
-    {"A short name for it:", "crm", offsetof(struct answers, destination)},
-    {"Which type of event starts a delivery?", "LEAD_CAPTURE", offsetof(struct answers, type)},
-    {"In which time zone are times of day meant?", "UTC", offsetof(struct answers, zone)},
-    {"Where shall the server listen?", "127.0.0.1:8120", offsetof(struct answers, listen)},
+     offsetof(struct init_answers, url)},
+    {"A short name for it:", "crm", offsetof(struct init_answers, destination)},
+    {"Which type of event starts a delivery?", "LEAD_CAPTURE", offsetof(struct init_answers, type)},
+    {"In which time zone are times of day meant?", "UTC", offsetof(struct init_answers, zone)},
+    {"Where shall the server listen?", "127.0.0.1:8120", offsetof(struct init_answers, listen)},
 };
 
-static struct answers ask_questions(struct cli *cli) {
-    struct answers answers;
+static struct init_answers ask_questions(struct cli *cli) {
+    struct init_answers answers;
     bool interactive = cli_interactive(cli);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         struct str fallback = str_from(questions[i].fallback);
@@ -42,7 +42,7 @@ static struct str quoted(struct cli *cli, struct str text) {
     return buf_str(&buf);
 }
 
-static struct str config_of(struct cli *cli, const struct answers *answers) {
+static struct str config_of(struct cli *cli, const struct init_answers *answers) {
     struct str url = quoted(cli, answers->url), zone = quoted(cli, answers->zone);
     struct str listen = quoted(cli, answers->listen), type = quoted(cli, answers->type);
     return str_fmt(
@@ -130,7 +130,7 @@ int command_init(struct cli *cli) {
         errno = EEXIST;
         return cannot(cli, config);
     }
-    const struct answers answers = ask_questions(cli);
+    const struct init_answers answers = ask_questions(cli);
     struct str text = config_of(cli, &answers);
     int code = check_answers(cli, text);
     if (code) return code;

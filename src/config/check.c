@@ -1,4 +1,19 @@
-/* config/check.c - tree to settings by the table of keys; see check.h. */
+/* config/check.c - tree to settings by the table of keys; see check.h.
+ *
+ * WHAT  Walks a tree and the table of keys side by side and writes each value into the struct its section belongs to.
+ * PROMISE  Every mistake of a file is found in one go, each at its own place; a file that passes leaves no member of
+ *   the settings unset.
+ * WHY IT HOLDS  check_known goes by the table and not by the file: a key that is absent is read from its fallback as
+ *   if it had been written, so there is one path to every default. check_unknown goes by the file and not by the
+ *   table: whatever no row has is refused with the nearest name. A reader reports and returns; it never stops the
+ *   walk, and leaves its member as it was. Rules between two keys stand in the reader of the section that holds both,
+ *   after its keys were read, and skip what was refused already, so that one slip gives one finding.
+ * WHAT BREAKS IT  A key that relies on one further down in keys.def: the table's order is the order of reading. A
+ *   reader that changes checker->where or takes_secrets and returns without putting them back.
+ * HOW TO SEE IT  `drumbeat check FILE`.
+ * TESTED BY  test/unit/config/test_check.c, and test/unit/config/bad: a file for each kind of mistake, with the
+ *   findings it must give.
+ */
 #include "config/section.h"
 
 #include <string.h>

@@ -14,7 +14,7 @@
 #define DEPTH_MAX   ((size_t)48) /* below the library's own 64, and with aliases spelt out */
 #define ALIASES_MAX 100
 
-struct reader {
+struct yaml_reader {
     struct arena *arena;
     struct findings *findings;
     struct str file, text;
@@ -30,7 +30,7 @@ struct anchor {
 };
 
 /* One event of the library, copied out of it. */
-struct item {
+struct yaml_item {
     enum fy_event_type type;
     struct tree_mark mark;
     bool placed; /* else the mark is of the last thing before it */
@@ -41,7 +41,7 @@ struct item {
 #define reader_report(reader, mark, code, ...)                                                                         \
     finding_add((reader)->findings, (reader)->file, (mark), code_text(code), __VA_ARGS__)
 
-static struct str token_text(struct reader *reader, struct fy_token *token) {
+static struct str token_text(struct yaml_reader *reader, struct fy_token *token) {
     size_t length = 0;
     const char *text = token ? fy_token_get_text(token, &length) : NULL;
     return text ? str_dup(reader->arena, (struct str){text, length}) : STR_NONE;
@@ -51,7 +51,7 @@ static struct tree_mark mark_from(const struct fy_mark *mark) {
     return (struct tree_mark){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
-static void warn_of_comment(struct reader *reader, struct fy_event *event, struct tree_mark mark) {
+static void warn_of_comment(struct yaml_reader *reader, struct fy_event *event, struct tree_mark mark) {
     const struct fy_mark *start = fy_event_start_mark(event), *end = fy_event_end_mark(event);
     if (!start || !end || end->input_pos > reader->text.n || start->input_pos > end->input_pos) return;
     struct str value = str_sub(reader->text, start->input_pos, end->input_pos - start->input_pos);
@@ -60,7 +60,7 @@ static void warn_of_comment(struct reader *reader, struct fy_event *event, struc
                       "' #' ends this text and begins a comment: put the text in quotes if they belong together");
 }
 
-static void take_scalar(struct reader *reader, struct fy_event *event, struct item *item) {
+static void take_scalar(struct yaml_reader *reader, struct fy_event *event, struct yaml_item *item) {
     enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
     item->text = token_text(reader, event->scalar.value);
     item->anchor = token_text(reader, event->scalar.anchor);
@@ -72,10 +72,10 @@ static void take_scalar(struct reader *reader, struct fy_event *event, struct it
     if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && item->mark.column > 1) item->mark.column--;
 }
 
-static void take_event(struct reader *reader, struct fy_event *event, struct item *item) {
+static void take_event(struct yaml_reader *reader, struct fy_event *event, struct yaml_item *item) {
     const struct fy_mark *start = fy_event_start_mark(event);
     if (start) reader->last = mark_from(start);
-    *item = (struct item){.type = event->type, .mark = reader->last, .placed = start};
+    *item = (struct yaml_item){.type = event->type, .mark = reader->last, .placed = start};
     if (event->type == FYET_SCALAR) {
         take_scalar(reader, event, item);
     } else if (event->type == FYET_MAPPING_START) {
@@ -91,7 +91,7 @@ static void take_event(struct reader *reader, struct fy_event *event, struct ite
 }
 
 /* false at the end of the text and at an error of syntax. */
-static bool next_item(struct reader *reader, struct item *ret_item) {
+static bool next_item(struct yaml_reader *reader, struct yaml_item *ret_item) {
     struct fy_event *event = fy_parser_parse(reader->parser);
     if (!event) return false;
     take_event(reader, event, ret_item);
@@ -99,7 +99,7 @@ static bool next_item(struct reader *reader, struct item *ret_item) {
     return true;
 }
 
-static struct tree *new_tree(struct reader *reader, enum tree_kind kind, struct tree_mark mark) {
+static struct tree *new_tree(struct yaml_reader *reader, enum tree_kind kind, struct tree_mark mark) {
     struct tree *tree = arena_new(reader->arena, struct tree);
     *tree = (struct tree){.kind = kind, .mark = mark, .file = reader->file};
     return tree;
@@ -112,7 +112,8 @@ static void *grown(struct arena *arena, const void *from, size_t count, size_t s
 }
 
 /* name is used in maps only. Arrays double at 4, 8, 16... */
-static void push_child(struct reader *reader, struct tree *tree, const struct item *name, struct tree *child) {
+static void push_child(struct yaml_reader *reader, struct tree *tree, const struct yaml_item *name,
+                       struct tree *child) {
     size_t count = tree->count;
     if (count == 0 || (count >= 4 && (count & (count - 1)) == 0)) {
         tree->items = grown(reader->arena, tree->items, count, sizeof *tree->items);
@@ -130,34 +131,34 @@ static void push_child(struct reader *reader, struct tree *tree, const struct it
 }
 
 /* A node as read: NULL when reading stopped (a finding says why, or the library will). */
-struct node {
+struct yaml_node {
     struct tree *tree;
     size_t height; /* levels below it */
 };
 
-static struct node read_node(struct reader *reader, const struct item *item, size_t depth);
+static struct yaml_node read_node(struct yaml_reader *reader, const struct yaml_item *item, size_t depth);
 
-static struct node read_list(struct reader *reader, struct tree *list, size_t depth) {
-    struct node result = {list, 0};
-    struct item item;
+static struct yaml_node read_list(struct yaml_reader *reader, struct tree *list, size_t depth) {
+    struct yaml_node result = {list, 0};
+    struct yaml_item item;
     while (next_item(reader, &item)) {
         if (item.type == FYET_SEQUENCE_END) return result;
-        struct node child = read_node(reader, &item, depth + 1);
+        struct yaml_node child = read_node(reader, &item, depth + 1);
         if (!child.tree) return child;
         push_child(reader, list, NULL, child.tree);
         if (child.height >= result.height) result.height = child.height + 1;
     }
-    return (struct node){0};
+    return (struct yaml_node){0};
 }
 
-static bool key_is_plain(struct reader *reader, const struct item *key) {
+static bool key_is_plain(struct yaml_reader *reader, const struct yaml_item *key) {
     if (key->type == FYET_SCALAR && key->text.n && !key->tagged && !key->anchor.n) return true;
     reader_report(reader, key->mark, CODE_SYNTAX, "a key must be a plain text");
     return false;
 }
 
 /* true when the key is new in its map. */
-static bool key_is_new(struct reader *reader, struct map *seen, const struct item *key) {
+static bool key_is_new(struct yaml_reader *reader, struct map *seen, const struct yaml_item *key) {
     const struct tree_mark *first = map_get(seen, key->text);
     if (!first) {
         map_set(seen, key->text, arena_copy(reader->arena, &key->mark, sizeof key->mark));
@@ -168,24 +169,24 @@ static bool key_is_new(struct reader *reader, struct map *seen, const struct ite
     return false;
 }
 
-static struct node read_map(struct reader *reader, struct tree *map, size_t depth) {
-    struct node result = {map, 0};
+static struct yaml_node read_map(struct yaml_reader *reader, struct tree *map, size_t depth) {
+    struct yaml_node result = {map, 0};
     struct map seen = {.arena = reader->arena};
-    struct item key, value;
+    struct yaml_item key, value;
     while (next_item(reader, &key)) {
         if (key.type == FYET_MAPPING_END) return result;
         if (!key_is_plain(reader, &key) || !next_item(reader, &value)) break;
         if (!value.placed) value.mark = key.mark;
-        struct node child = read_node(reader, &value, depth + 1);
+        struct yaml_node child = read_node(reader, &value, depth + 1);
         if (!child.tree) return child;
         if (key_is_new(reader, &seen, &key)) push_child(reader, map, &key, child.tree);
         if (child.height >= result.height) result.height = child.height + 1;
     }
-    return (struct node){0};
+    return (struct yaml_node){0};
 }
 
 /* Counts what was added and refuses what is too much. */
-static bool within_limits(struct reader *reader, const struct item *item, size_t nodes, size_t depth) {
+static bool within_limits(struct yaml_reader *reader, const struct yaml_item *item, size_t nodes, size_t depth) {
     reader->nodes += nodes;
     if (reader->nodes > CONFIG_NODES_MAX)
         reader_report(reader, item->mark, CODE_TOO_MUCH, "more than %d values", CONFIG_NODES_MAX);
@@ -199,45 +200,45 @@ static bool within_limits(struct reader *reader, const struct item *item, size_t
 }
 
 /* An alias shares the tree of its anchor, which is never changed again. */
-static struct node read_alias(struct reader *reader, const struct item *item, size_t depth) {
+static struct yaml_node read_alias(struct yaml_reader *reader, const struct yaml_item *item, size_t depth) {
     const struct anchor *anchor = map_get(&reader->anchors, item->text);
     if (!anchor) {
         reader_report(reader, item->mark, CODE_SYNTAX,
                       "there is no anchor '&%.*s' above; put a text that begins with '*' in quotes",
                       STR_ARG(item->text));
-        return (struct node){0};
+        return (struct yaml_node){0};
     }
     reader->aliases++;
-    if (!within_limits(reader, item, anchor->nodes, depth + anchor->height)) return (struct node){0};
+    if (!within_limits(reader, item, anchor->nodes, depth + anchor->height)) return (struct yaml_node){0};
     struct tree *tree = arena_copy(reader->arena, anchor->tree, sizeof *anchor->tree);
     tree->mark = item->mark;
-    return (struct node){tree, anchor->height};
+    return (struct yaml_node){tree, anchor->height};
 }
 
-static struct node read_scalar(struct reader *reader, const struct item *item) {
+static struct yaml_node read_scalar(struct yaml_reader *reader, const struct yaml_item *item) {
     bool nothing = !item->quoted && (!item->text.n || str_eq(item->text, STR("~")) || str_eq(item->text, STR("null")));
     struct tree *tree = new_tree(reader, nothing ? TREE_NULL : TREE_SCALAR, item->mark);
     tree->text = nothing ? STR_NONE : item->text;
     tree->quoted = item->quoted;
-    return (struct node){tree, 0};
+    return (struct yaml_node){tree, 0};
 }
 
-static struct node read_value(struct reader *reader, const struct item *item, size_t depth) {
+static struct yaml_node read_value(struct yaml_reader *reader, const struct yaml_item *item, size_t depth) {
     if (item->type == FYET_MAPPING_START) return read_map(reader, new_tree(reader, TREE_MAP, item->mark), depth);
     if (item->type == FYET_SEQUENCE_START) return read_list(reader, new_tree(reader, TREE_LIST, item->mark), depth);
     return read_scalar(reader, item);
 }
 
-static struct node read_node(struct reader *reader, const struct item *item, size_t depth) {
+static struct yaml_node read_node(struct yaml_reader *reader, const struct yaml_item *item, size_t depth) {
     if (item->type == FYET_ALIAS) return read_alias(reader, item, depth);
     if (item->tagged) {
         reader_report(reader, item->mark, CODE_SYNTAX,
                       "tags have no meaning here; put a text that begins with '!' in quotes");
-        return (struct node){0};
+        return (struct yaml_node){0};
     }
     size_t nodes_before = reader->nodes;
-    if (!within_limits(reader, item, 1, depth)) return (struct node){0};
-    struct node node = read_value(reader, item, depth);
+    if (!within_limits(reader, item, 1, depth)) return (struct yaml_node){0};
+    struct yaml_node node = read_value(reader, item, depth);
     if (node.tree && item->anchor.n) {
         struct anchor anchor = {node.tree, reader->nodes - nodes_before, node.height};
         map_set(&reader->anchors, item->anchor, arena_copy(reader->arena, &anchor, sizeof anchor));
@@ -246,9 +247,9 @@ static struct node read_node(struct reader *reader, const struct item *item, siz
 }
 
 /* The document; an empty text gives a TREE_NULL. */
-static struct tree *read_document(struct reader *reader) {
+static struct tree *read_document(struct yaml_reader *reader) {
     struct tree *root = NULL;
-    struct item item;
+    struct yaml_item item;
     while (next_item(reader, &item)) {
         if (item.type == FYET_STREAM_END) return root ? root : new_tree(reader, TREE_NULL, (struct tree_mark){1, 1});
         if (item.type == FYET_STREAM_START || item.type == FYET_DOCUMENT_START || item.type == FYET_DOCUMENT_END)
@@ -264,7 +265,7 @@ static struct tree *read_document(struct reader *reader) {
 }
 
 /* What the library complained about, each place once. */
-static size_t report_syntax(struct reader *reader, struct fy_diag *diag) {
+static size_t report_syntax(struct yaml_reader *reader, struct fy_diag *diag) {
     struct tree_mark last = {0};
     size_t count = 0;
     void *at = NULL;
@@ -279,7 +280,7 @@ static size_t report_syntax(struct reader *reader, struct fy_diag *diag) {
     return count;
 }
 
-static struct tree *read_text(struct reader *reader) {
+static struct tree *read_text(struct yaml_reader *reader) {
     struct fy_diag_cfg diag_cfg;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.fp = NULL; /* by default it would print to stderr */
@@ -319,7 +320,7 @@ static struct tree_mark mark_at(struct str text, size_t offset) {
 }
 
 struct tree *config_parse(struct arena *arena, struct str file, struct str text, struct findings *findings) {
-    struct reader reader = {
+    struct yaml_reader reader = {
         .arena = arena, .findings = findings, .file = file, .text = text, .last = {1, 1}, .anchors = {.arena = arena}};
     size_t errors = findings->errors;
     size_t bad = text.n > CONFIG_TEXT_MAX ? 0 : first_bad_byte(text);

@@ -26,7 +26,7 @@ static struct json *patterned(const char *pattern) {
     return schema;
 }
 
-struct json *schema_referring(struct schema *schema, struct str definition) {
+struct json *schema_referring(struct json_schema *schema, struct str definition) {
     struct json *reference = json_object();
     json_set_str(reference, "$ref", str_fmt(schema->arena, "#/$defs/%.*s", STR_ARG(definition)));
     return reference;
@@ -122,7 +122,7 @@ static struct json *simple_schema(const struct key *key) {
     }
 }
 
-static struct json *type_schema(struct schema *schema, const struct key *key) {
+static struct json *type_schema(struct json_schema *schema, const struct key *key) {
     return key->type == KEY_SECTION ? section_row(key_section(key))->schema(schema, key) : simple_schema(key);
 }
 
@@ -134,7 +134,7 @@ static struct json *default_value(const struct key *key) {
     return key->type == KEY_WHOLE && str_to_i64(text, &number) ? json_int(number) : json_str(text);
 }
 
-static struct json *key_schema(struct schema *schema, const struct key *key) {
+static struct json *key_schema(struct json_schema *schema, const struct key *key) {
     struct json *value = type_schema(schema, key);
     if (key->type == KEY_BODY) return value;
     json_set_str(value, "description", str_from(key->help));
@@ -146,7 +146,7 @@ static struct json *key_schema(struct schema *schema, const struct key *key) {
 /* ---- sections ---- */
 
 /* false as additionalProperties refuses every other key. */
-struct json *schema_section(struct schema *schema, enum section section) {
+static struct json *schema_section(struct json_schema *schema, enum section section) {
     struct json *map = schema_typed("object"), *properties = json_object(), *required = json_array();
     for (const struct key *key = NULL; (key = key_next(section, key));) {
         json_set(properties, key->name, key_schema(schema, key));
@@ -158,22 +158,22 @@ struct json *schema_section(struct schema *schema, enum section section) {
     return map;
 }
 
-struct json *schema_keys(struct schema *schema, const struct key *key) {
+struct json *schema_keys(struct json_schema *schema, const struct key *key) {
     return schema_section(schema, key_section(key));
 }
 
-struct json *schema_names(struct schema *schema, const struct key *key) {
+struct json *schema_names(struct json_schema *schema, const struct key *key) {
     return schema_named_map_of(schema_section(schema, key_section(key)));
 }
 
 /* on and off are booleans to some editors. */
-struct json *schema_breaker(struct schema *schema, const struct key *key) {
+struct json *schema_breaker(struct json_schema *schema, const struct key *key) {
     struct json *words = schema_any_of(one_of_words(STR("on off"), ' '), schema_typed("boolean"));
     return schema_any_of(words, schema_keys(schema, key));
 }
 
 struct str config_schema(struct arena *arena, const struct catalog *catalog) {
-    struct schema schema = {arena, catalog, json_object()};
+    struct json_schema schema = {arena, catalog, json_object()};
     struct json *top = schema_section(&schema, SECTION_TOP);
     json_set_str(top, "$schema", STR("https://json-schema.org/draft/2020-12/schema"));
     json_set_str(top, "title", STR("drumbeat.yaml"));

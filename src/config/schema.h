@@ -12,14 +12,14 @@
 
 struct json;
 
-struct schema {
+struct json_schema {
     struct arena *arena;
     const struct catalog *catalog;
     struct json *definitions; /* $defs */
 };
 
 /* The schema of what the key that opens a section takes. */
-typedef struct json *schema_maker(struct schema *schema, const struct key *key);
+typedef struct json *schema_maker(struct json_schema *schema, const struct key *key);
 schema_maker schema_keys;         /* a map of its keys */
 schema_maker schema_names;        /* a map of names to maps of its keys */
 schema_maker schema_destinations; /* schema_connectors.c: what the connectors add */
@@ -27,7 +27,6 @@ schema_maker schema_steps;
 schema_maker schema_breaker;
 
 /* ---- pieces ---- */
-struct json *schema_section(struct schema *schema, enum section section);
 struct json *schema_typed(const char *type); /* {"type": "object"} */
 struct json *schema_scalar(void);            /* any scalar: the program takes its text */
 struct json *schema_any_of(struct json *first, struct json *second);
@@ -35,6 +34,6 @@ struct json *schema_list_of(struct json *items);
 struct json *schema_map_of(struct json *values);
 struct json *schema_named_map_of(struct json *values); /* its keys are names */
 /* {"$ref": "#/$defs/NAME"} */
-struct json *schema_referring(struct schema *schema, struct str definition);
+struct json *schema_referring(struct json_schema *schema, struct str definition);
 
 #endif

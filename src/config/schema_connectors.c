@@ -24,7 +24,7 @@ static void add_names(struct json *schema, const struct catalog_name *names, siz
     }
 }
 
-static struct json *when_type(struct schema *schema, struct str type, struct json *otherwise) {
+static struct json *when_type(struct json_schema *schema, struct str type, struct json *otherwise) {
     struct json *is_type = json_object(), *properties = json_object(), *test = json_object(), *choice = json_object();
     json_set_str(is_type, "const", type);
     json_set(properties, STR("type"), is_type);
@@ -38,7 +38,7 @@ static struct json *when_type(struct schema *schema, struct str type, struct jso
 }
 
 /* Picks a definition by the written `type`; otherwise gives the definition of when there is none. */
-static struct json *destination_by_type(struct schema *schema, struct str otherwise) {
+static struct json *destination_by_type(struct json_schema *schema, struct str otherwise) {
     const struct catalog *catalog = schema->catalog;
     struct json *choice = when_type(schema, STR("http"), schema_referring(schema, otherwise));
     for (size_t i = 0; i < catalog->count; i++)
@@ -47,7 +47,7 @@ static struct json *destination_by_type(struct schema *schema, struct str otherw
     return choice;
 }
 
-struct json *schema_destinations(struct schema *schema, const struct key *key) {
+struct json *schema_destinations(struct json_schema *schema, const struct key *key) {
     struct json *destinations = schema_named_map_of(destination_by_type(schema, STR("destination-http")));
     struct json *named = json_object(), *http = schema_keys(schema, key);
     require(http, STR("url"));
@@ -67,13 +67,13 @@ struct json *schema_destinations(struct schema *schema, const struct key *key) {
 }
 
 /* A delivery to a destination of another name than its connector's may hold any parameter. */
-static struct json *open_delivery(struct schema *schema, const struct key *key) {
+static struct json *open_delivery(struct json_schema *schema, const struct key *key) {
     struct json *delivery = schema_keys(schema, key);
     json_set(delivery, STR("additionalProperties"), json_bool(true));
     return schema_any_of(delivery, schema_typed("null"));
 }
 
-static void add_actions(struct schema *schema, const struct key *key, const struct catalog_entry *entry,
+static void add_actions(struct json_schema *schema, const struct key *key, const struct catalog_entry *entry,
                         struct json *named) {
     for (size_t i = 0; i < entry->action_count; i++) {
         const struct catalog_action *action = &entry->actions[i];
@@ -84,7 +84,7 @@ static void add_actions(struct schema *schema, const struct key *key, const stru
     }
 }
 
-struct json *schema_steps(struct schema *schema, const struct key *key) {
+struct json *schema_steps(struct json_schema *schema, const struct key *key) {
     struct json *step = schema_map_of(open_delivery(schema, key)), *named = json_object();
     for (size_t i = 0; i < schema->catalog->count; i++) add_actions(schema, key, &schema->catalog->entries[i], named);
     json_set(step, STR("properties"), named);

@@ -12,12 +12,12 @@
 
 #define SECRET_BYTES_MAX ((size_t)65536)
 
-struct place {
+struct secret_place {
     struct str folder; /* with its slash; ends in NUL */
     bool guarded;
 };
 
-struct places {
+struct secret_places {
     struct str folder; /* of the configuration, with its slash */
 };
 
@@ -61,7 +61,7 @@ static enum found look_at(int fd, bool guarded, struct arena *arena, struct str 
     return read_secret(fd, arena, path, ret_value, ret_note);
 }
 
-static enum found look_in(const struct place *place, struct str name, struct arena *arena, struct str *ret_value,
+static enum found look_in(const struct secret_place *place, struct str name, struct arena *arena, struct str *ret_value,
                           struct str *ret_note) {
     struct str path = str_fmt(arena, "%.*s%.*s", STR_ARG(place->folder), STR_ARG(name));
     int fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (place->guarded ? O_NOFOLLOW : 0));
@@ -77,9 +77,9 @@ static enum found look_in(const struct place *place, struct str name, struct are
 
 static bool look_everywhere(void *self, struct str name, struct arena *arena, struct str *ret_value,
                             struct str *ret_note) {
-    const struct places *places = self;
+    const struct secret_places *places = self;
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    struct place tried[] = {
+    struct secret_place tried[] = {
         {credentials && *credentials ? str_fmt(arena, "%s/", credentials) : STR_NONE, false},
         {STR("/run/secrets/"), false},
         {str_fmt(arena, "%.*ssecrets/", STR_ARG(places->folder)), true},
@@ -104,7 +104,7 @@ static bool look_everywhere(void *self, struct str name, struct arena *arena, st
 }
 
 struct secret_source secret_source_real(struct arena *arena, struct str folder) {
-    struct places *places = arena_new(arena, struct places);
+    struct secret_places *places = arena_new(arena, struct secret_places);
     bool needs_slash = folder.n && !str_ends(folder, STR("/"));
     places->folder = needs_slash ? str_fmt(arena, "%.*s/", STR_ARG(folder)) : folder;
     return (struct secret_source){look_everywhere, places};

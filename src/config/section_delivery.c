@@ -4,7 +4,7 @@
 #define DELIVERIES_MAX 1000 /* of one route */
 
 /* An item as written: destination[.action] and the keys below it. */
-struct item {
+struct delivery_item {
     struct str name;
     struct tree_mark mark;
     const struct tree *keys; /* a map */
@@ -40,8 +40,8 @@ static const struct tree *nothing_at(struct checker *checker, struct tree_mark m
     return nothing;
 }
 
-static bool open_item(struct checker *checker, const struct tree *value, struct item *ret_item) {
-    struct item item = {.name = value->text, .mark = value->mark};
+static bool open_item(struct checker *checker, const struct tree *value, struct delivery_item *ret_item) {
+    struct delivery_item item = {.name = value->text, .mark = value->mark};
     if (value->kind == TREE_SCALAR) {
         item.keys = nothing_at(checker, value->mark);
     } else if (value->kind == TREE_MAP && value->count == 1) {
@@ -66,7 +66,7 @@ static bool open_item(struct checker *checker, const struct tree *value, struct 
 
 /* ---- destination and action ---- */
 
-static void refuse_destination(struct checker *checker, const struct item *item, struct str route) {
+static void refuse_destination(struct checker *checker, const struct delivery_item *item, struct str route) {
     const struct settings *settings = checker->settings;
     struct suggestion near = {.wrong = item->destination};
     bool refused = !checker->targets && tree_get(checker->document, STR("destinations"));
@@ -83,7 +83,8 @@ static void refuse_destination(struct checker *checker, const struct item *item,
                  STR_ARG(hint));
 }
 
-static void refuse_action(struct checker *checker, const struct item *item, const struct catalog_entry *entry) {
+static void refuse_action(struct checker *checker, const struct delivery_item *item,
+                          const struct catalog_entry *entry) {
     struct buf all = {.arena = checker->arena};
     struct suggestion near = {.wrong = item->action};
     for (size_t i = 0; i < entry->action_count; i++) {
@@ -101,7 +102,7 @@ static void refuse_action(struct checker *checker, const struct item *item, cons
 }
 
 /* false: reported. *ret_action is NULL for http; the only action of a connector need not be named. */
-static bool find_action(struct checker *checker, const struct item *item, const struct catalog_entry *entry,
+static bool find_action(struct checker *checker, const struct delivery_item *item, const struct catalog_entry *entry,
                         const struct catalog_action **ret_action) {
     if (!entry) {
         *ret_action = NULL;
@@ -134,7 +135,7 @@ static const struct catalog_name *param_find(const struct catalog_action *action
     return NULL;
 }
 
-static void refuse_param(struct checker *checker, const struct item *item, const struct catalog_action *action,
+static void refuse_param(struct checker *checker, const struct delivery_item *item, const struct catalog_action *action,
                          struct str name, struct tree_mark mark) {
     struct suggestion near = {.wrong = name};
     for (size_t i = 0; i < action->param_count; i++) suggestion_consider(&near, action->params[i].name);
@@ -146,7 +147,7 @@ static void refuse_param(struct checker *checker, const struct item *item, const
 }
 
 /* A map of what is no key of the delivery itself. */
-static const struct tree *action_params(struct checker *checker, const struct item *item,
+static const struct tree *action_params(struct checker *checker, const struct delivery_item *item,
                                         const struct catalog_action *action) {
     const struct tree *keys = item->keys;
     struct tree *params = arena_copy(checker->arena, keys, sizeof *keys);
@@ -188,7 +189,7 @@ static struct tree_mark value_mark(const struct tree *keys, struct str name) {
     return value ? value->mark : (struct tree_mark){0};
 }
 
-static void read_keys(struct checker *checker, const struct item *item, const struct catalog_action *action,
+static void read_keys(struct checker *checker, const struct delivery_item *item, const struct catalog_action *action,
                       struct route_step *step) {
     struct str where = checker->where;
     checker->where = str_fmt(checker->arena, " in delivery '%.*s'%.*s", STR_ARG(item->name), STR_ARG(where));
@@ -214,7 +215,7 @@ static struct str step_name(struct checker *checker, const struct route_settings
 }
 
 static void check_step(struct checker *checker, const struct tree *value, struct route_settings *route) {
-    struct item item;
+    struct delivery_item item;
     if (!open_item(checker, value, &item)) return;
     size_t destination = settings_destination(checker->settings, item.destination);
     if (destination == SIZE_MAX) {

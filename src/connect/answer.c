@@ -1,4 +1,23 @@
-/* connect/answer.c - an answer becomes outcomes; see connect.h and answer.h. */
+/* connect/answer.c - an answer becomes outcomes; see connect.h and answer.h.
+ *
+ * WHAT  Reads what came back from a call, by a connector's rules, into one outcome for each delivery of the call.
+ * PROMISE  An outcome never says more than the answer does. DONE needs a status that somebody knows as a success;
+ *   RETRY and FAILED mean that there was no effect; everything else is UNKNOWN.
+ * WHY IT HOLDS  Three readings, each of which may only be refined by the next:
+ *   1. verdict_default: how far the exchange came. Once bytes of the request left, no trouble of the network can be
+ *      RETRY. With a status line, the status decides.
+ *   2. The action's rules (rules.c), the first that fits. Where the body was cut, a rule that would have to look at
+ *      it makes the answer UNKNOWN, and one that goes by the status alone still counts. Where a connector says what
+ *      success is, a 2xx that fits none of its rules is UNKNOWN.
+ *   3. Of a batch, the rules of the items (items.c). A delivery that the provider's list does not name gets the
+ *      connector's word for that; a list that cannot be matched leaves all of them UNKNOWN.
+ *   Then the headers' limits (fields.c), which say when and never whether; and the masks, last, over every text that
+ *   goes to the store.
+ * WHAT BREAKS IT  Running a rule on a body that was cut. Taking a jq error for an answer: a rule whose jq fails does
+ *   not fit, and the next one is asked.
+ * HOW TO SEE IT  `drumbeat connectors test` and `deliveries show`: the attempt keeps the answer's beginning.
+ * TESTED BY  test/unit/connect/test_answers.c, test_batch.c, test_fields.c; test/scenario.
+ */
 #include "connect/answer.h"
 
 #include "base/json.h"
@@ -54,7 +73,7 @@ static void put_delivery(struct buf *buf, const struct delivery *delivery) {
 }
 
 /* What $status, $headers, $delivery and $params are taken from; a batch has no one delivery. */
-static struct str call_json(const struct reading *reading) {
+static struct str call_json(const struct answer_reading *reading) {
     struct buf buf = {.arena = reading->context->arena};
     buf_fmt(&buf, "{\"status\":%d,\"headers\":{", reading->answer->status);
     put_headers(&buf, reading->answer);
@@ -66,12 +85,12 @@ static struct str call_json(const struct reading *reading) {
 
 /* ---- deciding ---- */
 
-void reading_run(const struct reading *reading, struct questions *questions) {
+void reading_run(const struct answer_reading *reading, struct questions *questions) {
     const struct evaluator *evaluator = reading->evaluator;
     if (questions->count) evaluator->run(evaluator->self, questions->calls, questions->count, reading->context->arena);
 }
 
-struct decision reading_decide(const struct reading *reading, const struct rules *rules) {
+static struct decision reading_decide(const struct answer_reading *reading, const struct answer_rules *rules) {
     struct arena *arena = reading->context->arena;
     struct questions questions = {.room = rules->count * RULE_CALLS};
     questions.calls = arena_array(arena, struct jq_call, questions.room);
@@ -82,21 +101,23 @@ struct decision reading_decide(const struct reading *reading, const struct rules
 }
 
 /* The provider's own words for a refusal that no rule names. */
-static struct str words_for_refusal(const struct reading *reading) {
-    const struct rule ask_error = {.when = JQ_NONE, .id = JQ_NONE, .error = reading->connector->error, .wait = JQ_NONE};
-    struct rule rule = ask_error;
-    const struct rules only = {.items = &rule, .count = 1};
+static struct str words_for_refusal(const struct answer_reading *reading) {
+    const struct answer_rule ask_error = {
+        .when = JQ_NONE, .id = JQ_NONE, .error = reading->connector->error, .wait = JQ_NONE};
+    struct answer_rule rule = ask_error;
+    const struct answer_rules only = {.items = &rule, .count = 1};
     return reading->connector->error == JQ_NONE ? STR_NONE : reading_decide(reading, &only).error;
 }
 
-static struct str sentence(const struct reading *reading, struct str words) {
+static struct str sentence(const struct answer_reading *reading, struct str words) {
     struct arena *arena = reading->context->arena;
     return words.n ? str_fmt(arena, "answered %d: %.*s", reading->answer->status, STR_ARG(words))
                    : verdict_text(reading->answer, arena);
 }
 
 /* Without a rule a success is one only where the connector does not say what success is. */
-static void default_outcome(const struct reading *reading, const struct rules *rules, struct outcome *outcome) {
+static void default_outcome(const struct answer_reading *reading, const struct answer_rules *rules,
+                            struct outcome *outcome) {
     if (outcome->class == OUTCOME_DONE && !rules->knows_success) return;
     bool strange = outcome->class == OUTCOME_DONE;
     if (strange) outcome->class = OUTCOME_UNKNOWN;
@@ -106,7 +127,7 @@ static void default_outcome(const struct reading *reading, const struct rules *r
             str_fmt(reading->context->arena, "%.*s (the connector does not know this answer)", STR_ARG(outcome->error));
 }
 
-static void obey_limits(const struct reading *reading, struct str wait, struct outcome *outcome) {
+static void obey_limits(const struct answer_reading *reading, struct str wait, struct outcome *outcome) {
     const struct connector *connector = reading->connector;
     int64_t now_us = verdict_now_us(reading->answer, reading->context->now_us), at_us;
     if (wait.n && field_reset(wait, RESET_AUTO, now_us, &at_us)) outcome->not_before_us = field_clamp(at_us, now_us);
@@ -116,7 +137,7 @@ static void obey_limits(const struct reading *reading, struct str wait, struct o
         outcome->quiet_until_us = now_us + connector->penalty_us;
 }
 
-struct outcome reading_outcome(const struct reading *reading, const struct rules *rules,
+struct outcome reading_outcome(const struct answer_reading *reading, const struct answer_rules *rules,
                                const struct decision *decision, struct str said) {
     struct outcome outcome = reading->start;
     if (decision->verdict == VERDICT_COUNT) {
@@ -133,13 +154,13 @@ struct outcome reading_outcome(const struct reading *reading, const struct rules
 
 /* ---- doors ---- */
 
-static struct reading reading_begin(const struct call_context *context, const struct answer *answer,
-                                    const struct evaluator *evaluator) {
-    struct reading reading = {.context = context,
-                              .connector = context->destination->connector,
-                              .answer = answer,
-                              .evaluator = evaluator,
-                              .start = verdict_default(answer, context->arena)};
+static struct answer_reading reading_begin(const struct call_context *context, const struct answer *answer,
+                                           const struct evaluator *evaluator) {
+    struct answer_reading reading = {.context = context,
+                                     .connector = context->destination->connector,
+                                     .answer = answer,
+                                     .evaluator = evaluator,
+                                     .start = verdict_default(answer, context->arena)};
     if (answer->end != EXCHANGE_ANSWERED || reading.connector->webhook) return reading;
     reading.subject = (struct subject){.status = answer->status, .whole = answer->body_complete};
     if (!answer->body_complete) return reading;
@@ -149,7 +170,7 @@ static struct reading reading_begin(const struct call_context *context, const st
 }
 
 /* Of a batch: what was left out of the call is no part of its outcome. */
-static void answer_parts(const struct reading *reading, const struct action *action, struct outcome *outcomes) {
+static void answer_parts(const struct answer_reading *reading, const struct action *action, struct outcome *outcomes) {
     const struct call_context *context = reading->context;
     struct fill fill = {.context = context, .connector = reading->connector};
     struct batch_part *parts = arena_array(context->arena, struct batch_part, context->count);
@@ -165,10 +186,11 @@ static void answer_parts(const struct reading *reading, const struct action *act
     }
 }
 
-static void answer_connector(const struct reading *reading, const struct action *action, struct outcome *ret_outcomes) {
+static void answer_connector(const struct answer_reading *reading, const struct action *action,
+                             struct outcome *ret_outcomes) {
     const struct call_context *context = reading->context;
     bool many = batch_takes(action, context);
-    const struct rules *rules = many ? &action->batch->answers : &action->answers;
+    const struct answer_rules *rules = many ? &action->batch->answers : &action->answers;
     struct outcome all = reading->start;
     if (reading->answer->end == EXCHANGE_ANSWERED) {
         struct decision decision = reading_decide(reading, rules);
@@ -186,7 +208,7 @@ static void answer_connector(const struct reading *reading, const struct action 
 static void read_answer(const struct call_context *context, const struct answer *answer,
                         const struct evaluator *evaluator, struct outcome *ret_outcomes) {
     const struct connector *connector = context->destination->connector;
-    const struct reading reading = reading_begin(context, answer, evaluator);
+    const struct answer_reading reading = reading_begin(context, answer, evaluator);
     const struct action *action =
         connector->webhook ? NULL : connector_action(connector, context->deliveries[0]->action);
     if (action) {
@@ -207,7 +229,7 @@ void connect_answer(const struct call_context *context, const struct answer *ans
 /* A lookup has no effect: when its answer is lost it is asked again. */
 void connect_lookup_answer(const struct call_context *context, const struct answer *answer,
                            const struct evaluator *evaluator, struct outcome *ret_outcome) {
-    const struct reading reading = reading_begin(context, answer, evaluator);
+    const struct answer_reading reading = reading_begin(context, answer, evaluator);
     const struct action *action = connector_action(reading.connector, context->deliveries[0]->action);
     struct outcome outcome = reading.start;
     if (answer->end == EXCHANGE_ANSWERED && action && action->lookup) {

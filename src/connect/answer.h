@@ -5,7 +5,7 @@
 
 #include "connect/connector.h"
 
-struct reading {
+struct answer_reading {
     const struct call_context *context;
     const struct connector *connector;
     const struct answer *answer;
@@ -15,13 +15,11 @@ struct reading {
 };
 
 /* Runs what was asked, if anything was. */
-void reading_run(const struct reading *reading, struct questions *questions);
-/* The rules' word on the whole answer. */
-struct decision reading_decide(const struct reading *reading, const struct rules *rules);
+void reading_run(const struct answer_reading *reading, struct questions *questions);
 /* The outcome that a decision makes of the answer. said: what the provider says in place of the body, "" = the body. */
-struct outcome reading_outcome(const struct reading *reading, const struct rules *rules,
+struct outcome reading_outcome(const struct answer_reading *reading, const struct answer_rules *rules,
                                const struct decision *decision, struct str said);
 /* The outcomes of a batch whose call was answered with items. */
-void answer_items(const struct reading *reading, const struct action *action, struct outcome *ret_outcomes);
+void answer_items(const struct answer_reading *reading, const struct action *action, struct outcome *ret_outcomes);
 
 #endif

@@ -12,7 +12,7 @@ bool batch_takes(const struct action *action, const struct call_context *context
 
 /* The item and the key of one delivery; nothing stays appended when it fails. */
 static enum err part_fill(struct fill *fill, const struct action *action, struct str *ret_key, struct buf *items) {
-    const struct batch *batch = action->batch;
+    const struct batch_form *batch = action->batch;
     struct json *params;
     bool missing = false;
     size_t start = items->n;

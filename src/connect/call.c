@@ -13,7 +13,7 @@ static enum err no_action(const struct call_context *context, const char *lacks,
 }
 
 /* One delivery's request: its parameters live while it is filled. */
-static enum err single_request(struct fill *fill, const struct action *action, const struct request *request,
+static enum err single_request(struct fill *fill, const struct action *action, const struct request_form *request,
                                struct outgoing *ret_outgoing) {
     struct json *params;
     fill->delivery = fill->context->deliveries[0];

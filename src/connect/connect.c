@@ -45,7 +45,7 @@ const struct catalog *connectors_catalog(const struct connectors *connectors) {
 
 void connectors_blame(const struct connectors *connectors, struct findings *findings) {
     for (size_t i = 0; i < connectors->expression_count; i++) {
-        const struct expression *expression = &connectors->expressions[i];
+        const struct connector_jq *expression = &connectors->expressions[i];
         struct str problem;
         if (jq_check(findings->arena, expression->text, &problem))
             finding_add(findings, expression->file, expression->mark, err_code(ERR_JQ_COMPILE), "%.*s",
@@ -104,7 +104,7 @@ static void check_fields(const struct binding *binding) {
 }
 
 /* false after a finding. */
-static bool check_url(const struct binding *binding, const struct request *request) {
+static bool check_url(const struct binding *binding, const struct request_form *request) {
     struct str url, host;
     bool literal_private = false;
     const char *reason = NULL;

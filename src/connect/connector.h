@@ -24,43 +24,43 @@ struct pairs {
 };
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM, BODY_TEXT };
-struct request {
+struct request_form {
     struct str method;
     struct text url;
     struct pairs query, headers, form;
     enum body_kind body;
-    struct node *json;
+    struct body_node *json;
     struct text text;
 };
 
 struct lookup {
-    struct request *request;
-    struct rules answers;
+    struct request_form *request;
+    struct answer_rules answers;
     int64_t settle_us;
 };
 
 /* Many deliveries in one call. */
 enum batch_match { MATCH_ALL, MATCH_POSITION, MATCH_KEY };
-struct batch {
+struct batch_form {
     int32_t max;
-    struct request *request;
-    struct node *item;    /* one delivery's part of ${items} */
-    struct rules answers; /* of the call */
+    struct request_form *request;
+    struct body_node *item;      /* one delivery's part of ${items} */
+    struct answer_rules answers; /* of the call */
     enum batch_match match;
     size_t list;      /* jq: the body's list of items */
     size_t key;       /* jq on one item */
     struct text sent; /* the delivery's counterpart of key */
-    struct rules item_answers;
+    struct answer_rules item_answers;
     enum verdict missing; /* of a delivery without an item */
 };
 
 struct action {
     struct str name;
     const struct catalog_action *catalog;
-    struct request *request; /* NULL: only the batch form */
-    struct rules answers;
-    struct lookup *lookup; /* NULL = none */
-    struct batch *batch;   /* NULL = none */
+    struct request_form *request; /* NULL: only the batch form */
+    struct answer_rules answers;
+    struct lookup *lookup;    /* NULL = none */
+    struct batch_form *batch; /* NULL = none */
     int64_t key_life_us;
     enum on_unknown on_unknown; /* never DEFAULT */
 };

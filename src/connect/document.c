@@ -20,13 +20,13 @@ static const char *const destination_words[] = {"type",    "headers",     "signi
 /* Words that mean something in every delivery of a route. */
 static const char *const delivery_words[] = {"after", "when", "unless", "key", "order_by", "late", "batch"};
 
-static bool names_fit(struct reader *reader, const struct tree *map, const char *what) {
+static bool names_fit(struct document_reader *reader, const struct tree *map, const char *what) {
     if (map->count <= NAMES_MAX) return true;
     reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d %s", NAMES_MAX, what);
     return false;
 }
 
-static void check_name(struct reader *reader, const struct tree *map, size_t at, const char *what,
+static void check_name(struct document_reader *reader, const struct tree *map, size_t at, const char *what,
                        const char *const *words, size_t count) {
     struct str name = map->names[at];
     if (!name_valid(name, STR("_")))
@@ -38,7 +38,7 @@ static void check_name(struct reader *reader, const struct tree *map, size_t at,
                         "a %s cannot be called '%.*s': the word has a meaning", what, STR_ARG(name));
 }
 
-static void read_field(struct reader *reader, const struct tree *spec, struct str name, struct field *field,
+static void read_field(struct document_reader *reader, const struct tree *spec, struct str name, struct field *field,
                        struct catalog_name *catalog) {
     static const struct key_rule keys[] = {{"secret", KEY_TEXT, false},
                                            {"required", KEY_TEXT, false},
@@ -58,7 +58,7 @@ static void read_field(struct reader *reader, const struct tree *spec, struct st
     catalog->required = field->required;
 }
 
-static void read_fields(struct reader *reader, const struct tree *map, struct catalog_entry *entry) {
+static void read_fields(struct document_reader *reader, const struct tree *map, struct catalog_entry *entry) {
     struct connector *connector = reader->connector;
     if (!names_fit(reader, map, "fields")) return;
     connector->fields = arena_array(reader->arena, struct field, map->count);
@@ -71,7 +71,7 @@ static void read_fields(struct reader *reader, const struct tree *map, struct ca
 }
 
 /* `required`, `optional`, or a map with help. */
-static void read_param(struct reader *reader, const struct tree *spec, struct catalog_name *param) {
+static void read_param(struct document_reader *reader, const struct tree *spec, struct catalog_name *param) {
     static const char *const words[] = {"optional", "required"};
     static const struct key_rule keys[] = {{"required", KEY_TEXT, false}, {"help", KEY_TEXT, false}};
     if (spec->kind == TREE_SCALAR) {
@@ -83,7 +83,7 @@ static void read_param(struct reader *reader, const struct tree *spec, struct ca
     param->help = tree_text(spec, STR("help"));
 }
 
-void read_params(struct reader *reader, const struct tree *map, struct catalog_action *action) {
+void read_params(struct document_reader *reader, const struct tree *map, struct catalog_action *action) {
     if (!names_fit(reader, map, "parameters")) return;
     action->params = arena_array(reader->arena, struct catalog_name, map->count);
     action->param_count = map->count;
@@ -101,7 +101,7 @@ static bool limit_fits(const struct limit_rule *rule) {
            rule->window_us <= WINDOW_MAX_US;
 }
 
-static void read_limit(struct reader *reader, const struct tree *tree) {
+static void read_limit(struct document_reader *reader, const struct tree *tree) {
     struct connector *connector = reader->connector;
     struct limit_rule rule;
     if (tree->kind != TREE_SCALAR || !limit_rule_parse(tree->text, &rule) || !limit_fits(&rule))
@@ -113,12 +113,12 @@ static void read_limit(struct reader *reader, const struct tree *tree) {
         connector->limits[connector->limit_count++] = rule;
 }
 
-static void read_limits(struct reader *reader, const struct tree *tree) {
+static void read_limits(struct document_reader *reader, const struct tree *tree) {
     if (tree->kind == TREE_SCALAR) read_limit(reader, tree);
     for (size_t i = 0; tree->kind == TREE_LIST && i < tree->count; i++) read_limit(reader, tree->items[i]);
 }
 
-static void read_penalty(struct reader *reader, const struct tree *map) {
+static void read_penalty(struct document_reader *reader, const struct tree *map) {
     static const struct key_rule keys[] = {{"after", KEY_TEXT | KEY_LIST, true}, {"wait", KEY_TEXT, true}};
     if (!READER_KEYS(reader, map, keys, STR("'penalty'"))) return;
     const struct tree *after = reader_get(map, "after", KEY_TEXT | KEY_LIST);
@@ -130,7 +130,7 @@ static const char *const unit_words[RESET_COUNT] = {RESET_LIST(UNIT_WORD)
 #undef UNIT_WORD
 };
 
-static struct str header_name(struct reader *reader, const struct tree *map, const char *key) {
+static struct str header_name(struct document_reader *reader, const struct tree *map, const char *key) {
     const struct tree *value = reader_get(map, key, KEY_TEXT);
     if (!value) return STR_NONE;
     if (!header_name_valid(value->text))
@@ -139,7 +139,7 @@ static struct str header_name(struct reader *reader, const struct tree *map, con
     return value->text;
 }
 
-static void read_limit_field(struct reader *reader, const struct tree *map, struct limit_field *field) {
+static void read_limit_field(struct document_reader *reader, const struct tree *map, struct limit_field *field) {
     static const struct key_rule keys[] = {{"remaining", KEY_TEXT, false},
                                            {"reset", KEY_TEXT, false},
                                            {"unit", KEY_TEXT, false},
@@ -158,7 +158,7 @@ static void read_limit_field(struct reader *reader, const struct tree *map, stru
     if (structured.n) field->remaining = structured;
 }
 
-static void read_limit_fields(struct reader *reader, const struct tree *tree) {
+static void read_limit_fields(struct document_reader *reader, const struct tree *tree) {
     struct connector *connector = reader->connector;
     size_t count = tree->kind == TREE_LIST ? tree->count : 1;
     if (!count || count > LIMIT_FIELDS_MAX) {
@@ -208,7 +208,7 @@ static const struct key_rule document_keys[] = {
 };
 
 /* The language's version, and the day on which somebody last compared the file with the provider. */
-static void read_facts(struct reader *reader, const struct tree *document) {
+static void read_facts(struct document_reader *reader, const struct tree *document) {
     const struct tree *version = reader_get(document, "version", KEY_TEXT);
     const struct tree *checked = reader_get(document, "checked", KEY_TEXT);
     int64_t day_us;
@@ -222,7 +222,7 @@ static void read_facts(struct reader *reader, const struct tree *document) {
                         STR_ARG(checked->text));
 }
 
-static struct str read_name(struct reader *reader, const struct tree *document) {
+static struct str read_name(struct document_reader *reader, const struct tree *document) {
     const struct tree *name = reader_get(document, "name", KEY_TEXT);
     if (!name) return STR_NONE;
     if (str_eq(name->text, STR("http")))
@@ -234,7 +234,7 @@ static struct str read_name(struct reader *reader, const struct tree *document) 
     return name->text;
 }
 
-static void read_actions(struct reader *reader, const struct tree *map, struct catalog_entry *entry) {
+static void read_actions(struct document_reader *reader, const struct tree *map, struct catalog_entry *entry) {
     struct connector *connector = reader->connector;
     if (!map) return;
     if (!map->count || map->count > ACTIONS_MAX) {
@@ -252,7 +252,7 @@ static void read_actions(struct reader *reader, const struct tree *map, struct c
     connector->action_count = entry->action_count = map->count;
 }
 
-static void read_parts(struct reader *reader, const struct tree *document, struct catalog_entry *entry) {
+static void read_parts(struct document_reader *reader, const struct tree *document, struct catalog_entry *entry) {
     const struct tree *fields = reader_get(document, "fields", KEY_MAP);
     const struct tree *auth = reader_get(document, "auth", KEY_MAP);
     const struct tree *headers = reader_get(document, "headers", KEY_MAP);
@@ -273,11 +273,11 @@ static void read_parts(struct reader *reader, const struct tree *document, struc
 void connectors_add(struct connectors *connectors, const struct tree *document, struct findings *findings) {
     struct connector *connector = arena_new(connectors->arena, struct connector);
     struct catalog_entry entry = {0};
-    struct reader reader = {.connectors = connectors,
-                            .connector = connector,
-                            .entry = &entry,
-                            .findings = findings,
-                            .arena = connectors->arena};
+    struct document_reader reader = {.connectors = connectors,
+                                     .connector = connector,
+                                     .entry = &entry,
+                                     .findings = findings,
+                                     .arena = connectors->arena};
     size_t errors = findings->errors;
     if (!READER_KEYS(&reader, document, document_keys, STR("the connector"))) return;
     read_facts(&reader, document);

@@ -13,17 +13,17 @@ bool name_valid(struct str name, struct str marks);
 /* Which of the words the name is, so that it cannot be used. */
 bool name_reserved(struct str name, const char *const *words, size_t count);
 
-void read_params(struct reader *reader, const struct tree *map, struct catalog_action *action);
+void read_params(struct document_reader *reader, const struct tree *map, struct catalog_action *action);
 
 /* document_request.c */
-void read_auth(struct reader *reader, const struct tree *map);
-void read_headers(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs);
-struct request *read_request(struct reader *reader, const struct tree *map, enum scope scope);
+void read_auth(struct document_reader *reader, const struct tree *map);
+void read_headers(struct document_reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs);
+struct request_form *read_request(struct document_reader *reader, const struct tree *map, enum scope scope);
 void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair);
 
 /* document_action.c */
-void read_status(struct reader *reader, const struct tree *tree, struct status_set *ret_set);
-void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
+void read_status(struct document_reader *reader, const struct tree *tree, struct status_set *ret_set);
+void read_action(struct document_reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
                  struct catalog_action *ret_catalog);
 
 #endif

@@ -25,7 +25,7 @@ static bool status_parse(struct str text, struct status_range *ret_range) {
     return true;
 }
 
-static void add_status(struct reader *reader, const struct tree *tree, struct status_set *set) {
+static void add_status(struct document_reader *reader, const struct tree *tree, struct status_set *set) {
     struct status_range range;
     if (tree->kind != TREE_SCALAR || !status_parse(tree->text, &range))
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "'%.*s' is no status such as 200, 4xx or 500-504",
@@ -37,14 +37,15 @@ static void add_status(struct reader *reader, const struct tree *tree, struct st
         set->ranges[set->count++] = range;
 }
 
-void read_status(struct reader *reader, const struct tree *tree, struct status_set *ret_set) {
+void read_status(struct document_reader *reader, const struct tree *tree, struct status_set *ret_set) {
     if (tree->kind == TREE_SCALAR) add_status(reader, tree, ret_set);
     for (size_t i = 0; tree->kind == TREE_LIST && i < tree->count; i++) add_status(reader, tree->items[i], ret_set);
     if (tree->kind == TREE_LIST && !tree->count)
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "the list of statuses is empty");
 }
 
-static bool read_verdict(struct reader *reader, const struct tree *tree, unsigned where, enum verdict *ret_verdict) {
+static bool read_verdict(struct document_reader *reader, const struct tree *tree, unsigned where,
+                         enum verdict *ret_verdict) {
     const char *words[VERDICT_COUNT];
     enum verdict verdicts[VERDICT_COUNT];
     size_t count = 0;
@@ -74,9 +75,10 @@ static bool is_success(enum verdict verdict) {
            verdict == VERDICT_FOUND;
 }
 
-static void read_rule(struct reader *reader, const struct tree *map, unsigned where, struct rule *rule) {
-    *rule =
-        (struct rule){.when = JQ_NONE, .id = JQ_NONE, .error = JQ_NONE, .wait = JQ_NONE, .verdict = VERDICT_UNKNOWN};
+static void read_rule(struct document_reader *reader, const struct tree *map, unsigned where,
+                      struct answer_rule *rule) {
+    *rule = (struct answer_rule){
+        .when = JQ_NONE, .id = JQ_NONE, .error = JQ_NONE, .wait = JQ_NONE, .verdict = VERDICT_UNKNOWN};
     bool read = where == VERDICT_OF_ITEM ? READER_KEYS(reader, map, item_keys, STR("an answer of an item"))
                                          : READER_KEYS(reader, map, answer_keys, STR("an answer"));
     if (!read) return;
@@ -92,12 +94,13 @@ static void read_rule(struct reader *reader, const struct tree *map, unsigned wh
     if (refuses && rule->error == JQ_NONE) rule->error = reader->connector->error;
 }
 
-static void read_rules(struct reader *reader, const struct tree *list, unsigned where, struct rules *ret_rules) {
+static void read_rules(struct document_reader *reader, const struct tree *list, unsigned where,
+                       struct answer_rules *ret_rules) {
     if (!list->count || list->count > RULES_MAX) {
         reader_complain(reader, list, list->mark, CODE_CONNECT_FULL, "'answers' has 1 to %d rules", RULES_MAX);
         return;
     }
-    ret_rules->items = arena_array(reader->arena, struct rule, list->count);
+    ret_rules->items = arena_array(reader->arena, struct answer_rule, list->count);
     ret_rules->count = list->count;
     for (size_t i = 0; i < list->count; i++) {
         read_rule(reader, list->items[i], where, &ret_rules->items[i]);
@@ -115,7 +118,7 @@ static const struct key_rule action_keys[] = {
 
 /* ---- lookup ---- */
 
-static void read_lookup(struct reader *reader, const struct tree *map, struct action *action) {
+static void read_lookup(struct document_reader *reader, const struct tree *map, struct action *action) {
     static const struct key_rule keys[] = {
         {"request", KEY_MAP, true}, {"answers", KEY_LIST, true}, {"settle", KEY_TEXT, true}};
     struct lookup *lookup = arena_new(reader->arena, struct lookup);
@@ -131,7 +134,7 @@ static void read_lookup(struct reader *reader, const struct tree *map, struct ac
 
 /* ---- batch ---- */
 
-static void read_items(struct reader *reader, const struct tree *map, struct batch *batch) {
+static void read_items(struct document_reader *reader, const struct tree *map, struct batch_form *batch) {
     static const struct key_rule keys[] = {{"list", KEY_TEXT, true},    {"by", KEY_TEXT, true},
                                            {"key", KEY_TEXT, false},    {"sent", KEY_TEXT, false},
                                            {"answers", KEY_LIST, true}, {"missing", KEY_TEXT, false}};
@@ -150,14 +153,15 @@ static void read_items(struct reader *reader, const struct tree *map, struct bat
         reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "'key' and 'sent' belong to 'by: key', both");
 }
 
-static bool says_items(const struct rules *rules) {
+static bool says_items(const struct answer_rules *rules) {
     for (size_t i = 0; i < rules->count; i++)
         if (rules->items[i].verdict == VERDICT_ITEMS) return true;
     return false;
 }
 
 /* What a delivery adds to ${items}: written, else the body of its own request. */
-static void read_item(struct reader *reader, const struct tree *map, const struct action *action, struct batch *batch) {
+static void read_item(struct document_reader *reader, const struct tree *map, const struct action *action,
+                      struct batch_form *batch) {
     const struct tree *item = reader_get(map, "item", KEY_ANY);
     if (item)
         batch->item = node_read(reader, item, SCOPE_ITEM);
@@ -168,19 +172,20 @@ static void read_item(struct reader *reader, const struct tree *map, const struc
                         "'item' is missing in 'batch': the request has no json");
 }
 
-static bool uses_items(const struct request *request) {
+static bool uses_items(const struct request_form *request) {
     return request->body == BODY_JSON && node_uses(request->json, REF_ITEMS);
 }
 
-static void read_batch(struct reader *reader, const struct tree *map, struct action *action) {
+static void read_batch(struct document_reader *reader, const struct tree *map, struct action *action) {
     static const struct key_rule keys[] = {{"max", KEY_TEXT, true},
                                            {"request", KEY_MAP, true},
                                            {"item", KEY_ANY, false},
                                            {"answers", KEY_LIST, false},
                                            {"items", KEY_MAP | KEY_TEXT, false}};
     static const char *const words[] = {"all"};
-    struct batch *batch = arena_new(reader->arena, struct batch);
-    *batch = (struct batch){.list = JQ_NONE, .key = JQ_NONE, .missing = VERDICT_UNKNOWN, .answers = action->answers};
+    struct batch_form *batch = arena_new(reader->arena, struct batch_form);
+    *batch =
+        (struct batch_form){.list = JQ_NONE, .key = JQ_NONE, .missing = VERDICT_UNKNOWN, .answers = action->answers};
     action->batch = batch;
     if (!READER_KEYS(reader, map, keys, STR("'batch'"))) return;
     const struct tree *request = reader_get(map, "request", KEY_MAP), *answers = reader_get(map, "answers", KEY_LIST);
@@ -201,7 +206,7 @@ static void read_batch(struct reader *reader, const struct tree *map, struct act
 /* ---- idempotency ---- */
 
 /* The key as a text of its own: ${key}, or what `value` says. */
-static struct text key_text(struct reader *reader, const struct tree *map, enum scope scope) {
+static struct text key_text(struct document_reader *reader, const struct tree *map, enum scope scope) {
     const struct tree *value = reader_get(map, "value", KEY_TEXT);
     struct tree own = *map;
     struct text text;
@@ -211,7 +216,8 @@ static struct text key_text(struct reader *reader, const struct tree *map, enum 
     return text;
 }
 
-static void key_to_header(struct reader *reader, const struct tree *map, struct str name, struct action *action) {
+static void key_to_header(struct document_reader *reader, const struct tree *map, struct str name,
+                          struct action *action) {
     struct pair pair = {.name = name};
     pair.value = key_text(reader, map, SCOPE_SEND);
     if (action->request) add_pair(reader->arena, &action->request->headers, pair);
@@ -220,20 +226,20 @@ static void key_to_header(struct reader *reader, const struct tree *map, struct 
     add_pair(reader->arena, &action->batch->request->headers, pair);
 }
 
-static bool key_to_node(struct reader *reader, const struct tree *map, struct node *root, struct str pointer,
-                        enum scope scope) {
-    struct node **place = root ? node_place(reader->arena, root, pointer) : NULL;
+static bool key_to_node(struct document_reader *reader, const struct tree *map, struct body_node *root,
+                        struct str pointer, enum scope scope) {
+    struct body_node **place = root ? node_place(reader->arena, root, pointer) : NULL;
     if (!place) return false;
-    *place = arena_new(reader->arena, struct node);
-    **place = (struct node){.kind = NODE_TEXT, .text = key_text(reader, map, scope)};
+    *place = arena_new(reader->arena, struct body_node);
+    **place = (struct body_node){.kind = NODE_TEXT, .text = key_text(reader, map, scope)};
     return true;
 }
 
 /* Into the body of the request, and into the batch's items where they have a form of their own. */
-static void key_to_field(struct reader *reader, const struct tree *map, const struct tree *field,
+static void key_to_field(struct document_reader *reader, const struct tree *map, const struct tree *field,
                          struct action *action) {
-    struct request *request = action->request;
-    struct node *own_item =
+    struct request_form *request = action->request;
+    struct body_node *own_item =
         action->batch && (!request || action->batch->item != request->json) ? action->batch->item : NULL;
     bool placed = true;
     if (request && request->body == BODY_FORM) {
@@ -251,7 +257,7 @@ static void key_to_field(struct reader *reader, const struct tree *map, const st
             STR_ARG(field->text));
 }
 
-static void read_idempotency(struct reader *reader, const struct tree *map, struct action *action) {
+static void read_idempotency(struct document_reader *reader, const struct tree *map, struct action *action) {
     static const struct key_rule keys[] = {{"header", KEY_TEXT, false},
                                            {"field", KEY_TEXT, false},
                                            {"natural", KEY_TEXT, false},
@@ -280,7 +286,7 @@ static enum on_unknown default_policy(const struct action *action) {
     return action->key_life_us ? ON_UNKNOWN_RETRY : ON_UNKNOWN_HOLD;
 }
 
-static void read_policy(struct reader *reader, const struct tree *map, struct action *action) {
+static void read_policy(struct document_reader *reader, const struct tree *map, struct action *action) {
     static const char *const words[] = {"lookup", "retry", "hold"};
     static const enum on_unknown policies[] = {ON_UNKNOWN_LOOKUP, ON_UNKNOWN_RETRY, ON_UNKNOWN_HOLD};
     const struct tree *value = reader_get(map, "on_unknown", KEY_TEXT);
@@ -292,7 +298,7 @@ static void read_policy(struct reader *reader, const struct tree *map, struct ac
         reader_complain(reader, value, value->mark, CODE_CONNECT_CLASH, "'on_unknown: retry' needs an 'idempotency'");
 }
 
-void read_action(struct reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
+void read_action(struct document_reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
                  struct catalog_action *ret_catalog) {
     *ret_catalog = (struct catalog_action){.name = name};
     *ret_action = (struct action){.name = name, .catalog = ret_catalog};

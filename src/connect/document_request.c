@@ -16,7 +16,7 @@ void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair) {
 }
 
 /* Names with one text each. */
-static void read_pairs(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
+static void read_pairs(struct document_reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
     if (map->count > PAIRS_MAX) {
         reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d values", PAIRS_MAX);
         return;
@@ -34,7 +34,7 @@ static void read_pairs(struct reader *reader, const struct tree *map, enum scope
     }
 }
 
-void read_headers(struct reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
+void read_headers(struct document_reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
     size_t before = pairs->count;
     read_pairs(reader, map, scope, pairs);
     for (size_t i = 0; i < map->count; i++)
@@ -47,7 +47,7 @@ void read_headers(struct reader *reader, const struct tree *map, enum scope scop
 
 /* ---- authorisation ---- */
 
-static void auth_bearer(struct reader *reader, const struct tree *value) {
+static void auth_bearer(struct document_reader *reader, const struct tree *value) {
     struct pair pair = {.name = STR("Authorization")};
     struct tree whole = *value;
     whole.text = str_fmt(reader->arena, "Bearer %.*s", STR_ARG(value->text));
@@ -55,7 +55,7 @@ static void auth_bearer(struct reader *reader, const struct tree *value) {
     add_pair(reader->arena, &reader->connector->headers, pair);
 }
 
-static void auth_basic(struct reader *reader, const struct tree *value) {
+static void auth_basic(struct document_reader *reader, const struct tree *value) {
     static const struct key_rule keys[] = {{"user", KEY_TEXT, true}, {"password", KEY_TEXT, true}};
     struct pair pair = {.name = STR("Authorization"), .basic = true};
     if (!READER_KEYS(reader, value, keys, STR("'basic'"))) return;
@@ -67,19 +67,19 @@ static void auth_basic(struct reader *reader, const struct tree *value) {
     add_pair(reader->arena, &reader->connector->headers, pair);
 }
 
-static void auth_header(struct reader *reader, const struct tree *value) {
+static void auth_header(struct document_reader *reader, const struct tree *value) {
     read_headers(reader, value, SCOPE_SHARED, &reader->connector->headers);
 }
 
-static void auth_query(struct reader *reader, const struct tree *value) {
+static void auth_query(struct document_reader *reader, const struct tree *value) {
     read_pairs(reader, value, SCOPE_SHARED, &reader->connector->query);
 }
 
-void read_auth(struct reader *reader, const struct tree *map) {
+void read_auth(struct document_reader *reader, const struct tree *map) {
     static const struct key_rule keys[] = {
         {"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false}, {"header", KEY_MAP, false}, {"query", KEY_MAP, false}};
-    static void (*const readers[])(struct reader *, const struct tree *) = {auth_bearer, auth_basic, auth_header,
-                                                                            auth_query};
+    static void (*const readers[])(struct document_reader *, const struct tree *) = {auth_bearer, auth_basic,
+                                                                                     auth_header, auth_query};
     if (!READER_KEYS(reader, map, keys, STR("'auth'"))) return;
     if (map->count != 1)
         reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
@@ -97,7 +97,7 @@ static const struct key_rule request_keys[] = {
     {"json", KEY_ANY, false},    {"form", KEY_MAP, false}, {"text", KEY_TEXT, false},
 };
 
-static struct str read_method(struct reader *reader, const struct tree *map, enum scope scope) {
+static struct str read_method(struct document_reader *reader, const struct tree *map, enum scope scope) {
     static const char *const words[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
     const struct tree *value = reader_get(map, "method", KEY_TEXT);
     if (!value) return scope == SCOPE_LOOKUP ? STR("GET") : STR("POST");
@@ -105,7 +105,8 @@ static struct str read_method(struct reader *reader, const struct tree *map, enu
     return value->text;
 }
 
-static void read_body(struct reader *reader, const struct tree *map, enum scope scope, struct request *request) {
+static void read_body(struct document_reader *reader, const struct tree *map, enum scope scope,
+                      struct request_form *request) {
     const struct tree *json = reader_get(map, "json", KEY_ANY), *form = reader_get(map, "form", KEY_MAP);
     const struct tree *text = reader_get(map, "text", KEY_TEXT);
     if (!!json + !!form + !!text > 1)
@@ -122,8 +123,8 @@ static void read_body(struct reader *reader, const struct tree *map, enum scope 
     }
 }
 
-struct request *read_request(struct reader *reader, const struct tree *map, enum scope scope) {
-    struct request *request = arena_new(reader->arena, struct request);
+struct request_form *read_request(struct document_reader *reader, const struct tree *map, enum scope scope) {
+    struct request_form *request = arena_new(reader->arena, struct request_form);
     if (!READER_KEYS(reader, map, request_keys, STR("'request'"))) return request;
     const struct tree *url = reader_get(map, "url", KEY_TEXT), *query = reader_get(map, "query", KEY_MAP);
     const struct tree *headers = reader_get(map, "headers", KEY_MAP);

@@ -7,13 +7,13 @@
 /* More than a batch can hold are not looked at. */
 #define ITEMS_MAX 2000
 
-struct items {
+struct answer_list {
     struct str texts[ITEMS_MAX]; /* JSON, in the order of the answer */
     size_t count;
 };
 
 /* One jq function over one input; "" when it gives nothing. */
-static struct str ask_one(const struct reading *reading, size_t function, struct str input) {
+static struct str ask_one(const struct answer_reading *reading, size_t function, struct str input) {
     struct jq_call call = {.function = function, .input = input, .event = reading->subject.call};
     struct questions questions = {.calls = &call, .count = 1, .room = 1};
     reading_run(reading, &questions);
@@ -21,7 +21,8 @@ static struct str ask_one(const struct reading *reading, size_t function, struct
 }
 
 /* false: the body has no list where there should be one. */
-static bool list_items(const struct reading *reading, const struct batch *batch, struct items *items) {
+static bool list_items(const struct answer_reading *reading, const struct batch_form *batch,
+                       struct answer_list *items) {
     struct str list = ask_one(reading, batch->list, reading->subject.body), item;
     size_t cursor = 0;
     if (!str_starts(list, STR("["))) return false;
@@ -40,8 +41,8 @@ static struct str bare(struct str result, struct arena *arena) {
 }
 
 /* Each sent delivery's item by what its key is in the answer; of two of one key the first. */
-static void match_by_key(const struct reading *reading, const struct batch *batch, struct items *items,
-                         const struct batch_part *parts, const struct str **ret_matches) {
+static void match_by_key(const struct answer_reading *reading, const struct batch_form *batch,
+                         struct answer_list *items, const struct batch_part *parts, const struct str **ret_matches) {
     struct arena *arena = reading->context->arena;
     struct map by_key = {.arena = arena};
     struct questions questions = {
@@ -60,8 +61,8 @@ static void match_by_key(const struct reading *reading, const struct batch *batc
 }
 
 /* Positions can be trusted only when there are as many items as were sent. */
-static bool match_by_position(const struct reading *reading, const struct items *items, const struct batch_part *parts,
-                              const struct str **ret_matches) {
+static bool match_by_position(const struct answer_reading *reading, const struct answer_list *items,
+                              const struct batch_part *parts, const struct str **ret_matches) {
     size_t sent = 0;
     for (size_t i = 0; i < reading->context->count; i++) {
         ret_matches[i] = parts[i].sent && sent < items->count ? &items->texts[sent] : NULL;
@@ -78,13 +79,13 @@ static void share_silence(struct outcome *outcomes, size_t count) {
     for (size_t i = 0; i < count; i++) outcomes[i].quiet_until_us = latest_us;
 }
 
-static struct subject subject_of(const struct reading *reading, struct str item) {
+static struct subject subject_of(const struct answer_reading *reading, struct str item) {
     return (struct subject){reading->subject.status, item, reading->subject.call, true};
 }
 
 /* All items' rules in one run. */
-static void judge_items(const struct reading *reading, const struct batch *batch, const struct str **matches,
-                        struct outcome *ret_outcomes) {
+static void judge_items(const struct answer_reading *reading, const struct batch_form *batch,
+                        const struct str **matches, struct outcome *ret_outcomes) {
     size_t count = reading->context->count, next = 0;
     struct arena *arena = reading->context->arena;
     struct questions questions = {.room = count * batch->item_answers.count * RULE_CALLS};
@@ -108,17 +109,17 @@ static void judge_items(const struct reading *reading, const struct batch *batch
     share_silence(ret_outcomes, count);
 }
 
-static void all_unknown(const struct reading *reading, const struct rules *rules, struct str why,
+static void all_unknown(const struct answer_reading *reading, const struct answer_rules *rules, struct str why,
                         struct outcome *ret_outcomes) {
     const struct decision decision = {.verdict = VERDICT_UNKNOWN, .error = why};
     for (size_t i = 0; i < reading->context->count; i++)
         ret_outcomes[i] = reading_outcome(reading, rules, &decision, STR_NONE);
 }
 
-void answer_items(const struct reading *reading, const struct action *action, struct outcome *ret_outcomes) {
-    const struct batch *batch = action->batch;
+void answer_items(const struct answer_reading *reading, const struct action *action, struct outcome *ret_outcomes) {
+    const struct batch_form *batch = action->batch;
     const struct call_context *context = reading->context;
-    struct items *items = arena_new(context->arena, struct items);
+    struct answer_list *items = arena_new(context->arena, struct answer_list);
     struct batch_part *parts = arena_array(context->arena, struct batch_part, context->count);
     const struct str **matches = arena_array(context->arena, const struct str *, context->count);
     struct fill fill = {.context = context, .connector = reading->connector};

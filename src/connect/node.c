@@ -11,7 +11,8 @@
 
 /* ---- reading ---- */
 
-static struct node *read_node(struct reader *reader, const struct tree *tree, enum scope scope, size_t depth);
+static struct body_node *read_node(struct document_reader *reader, const struct tree *tree, enum scope scope,
+                                   size_t depth);
 
 static bool is_json_word(struct str text) {
     double number;
@@ -19,8 +20,8 @@ static bool is_json_word(struct str text) {
            str_to_double(text, &number);
 }
 
-static struct node *read_scalar(struct reader *reader, const struct tree *tree, enum scope scope) {
-    struct node *node = arena_new(reader->arena, struct node);
+static struct body_node *read_scalar(struct document_reader *reader, const struct tree *tree, enum scope scope) {
+    struct body_node *node = arena_new(reader->arena, struct body_node);
     node->kind = NODE_LITERAL;
     if (tree->kind == TREE_NULL)
         node->literal = STR("null");
@@ -33,15 +34,16 @@ static struct node *read_scalar(struct reader *reader, const struct tree *tree, 
     return node;
 }
 
-static void check_spread(struct reader *reader, const struct tree *tree, const struct node *item) {
+static void check_spread(struct document_reader *reader, const struct tree *tree, const struct body_node *item) {
     if (item->kind != NODE_TEXT || !item->text.whole)
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_SHAPE,
                         "'...' takes one reference to an object: \"${.name}\"");
 }
 
-static struct node *read_node(struct reader *reader, const struct tree *tree, enum scope scope, size_t depth) {
+static struct body_node *read_node(struct document_reader *reader, const struct tree *tree, enum scope scope,
+                                   size_t depth) {
     if (tree->kind == TREE_SCALAR || tree->kind == TREE_NULL) return read_scalar(reader, tree, scope);
-    struct node *node = arena_new(reader->arena, struct node);
+    struct body_node *node = arena_new(reader->arena, struct body_node);
     if (depth == NODE_DEPTH_MAX) {
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "a body is at most %d levels deep",
                         NODE_DEPTH_MAX);
@@ -50,7 +52,7 @@ static struct node *read_node(struct reader *reader, const struct tree *tree, en
     node->kind = tree->kind == TREE_MAP ? NODE_MAP : NODE_LIST;
     node->count = tree->count;
     node->names = tree->names;
-    node->items = arena_array(reader->arena, struct node *, tree->count);
+    node->items = arena_array(reader->arena, struct body_node *, tree->count);
     for (size_t i = 0; i < tree->count; i++) {
         node->items[i] = read_node(reader, tree->items[i], scope, depth + 1);
         if (node->kind == NODE_MAP && str_eq(node->names[i], SPREAD))
@@ -59,18 +61,18 @@ static struct node *read_node(struct reader *reader, const struct tree *tree, en
     return node;
 }
 
-struct node *node_read(struct reader *reader, const struct tree *tree, enum scope scope) {
+struct body_node *node_read(struct document_reader *reader, const struct tree *tree, enum scope scope) {
     return read_node(reader, tree, scope, 0);
 }
 
-static struct node **find_member(const struct node *map, struct str name) {
+static struct body_node **find_member(const struct body_node *map, struct str name) {
     for (size_t i = 0; i < map->count; i++)
         if (str_eq(map->names[i], name)) return &map->items[i];
     return NULL;
 }
 
-static struct node **add_member(struct arena *arena, struct node *map, struct str name) {
-    struct node **items = arena_array(arena, struct node *, map->count + 1);
+static struct body_node **add_member(struct arena *arena, struct body_node *map, struct str name) {
+    struct body_node **items = arena_array(arena, struct body_node *, map->count + 1);
     struct str *names = arena_array(arena, struct str, map->count + 1);
     if (map->count) memcpy(items, map->items, map->count * sizeof *items);
     if (map->count) memcpy(names, map->names, map->count * sizeof *names);
@@ -80,14 +82,14 @@ static struct node **add_member(struct arena *arena, struct node *map, struct st
     return &map->items[map->count++];
 }
 
-struct node **node_place(struct arena *arena, struct node *root, struct str pointer) {
-    struct node *map = root, **place = NULL;
+struct body_node **node_place(struct arena *arena, struct body_node *root, struct str pointer) {
+    struct body_node *map = root, **place = NULL;
     struct str name;
     if (!str_starts(pointer, STR("/"))) return NULL;
     pointer = str_sub(pointer, 1, pointer.n);
     while (str_next(&pointer, '/', &name)) {
         if (place && !*place) {
-            *place = arena_new(arena, struct node);
+            *place = arena_new(arena, struct body_node);
             (*place)->kind = NODE_MAP;
         }
         if (place) map = *place;
@@ -99,7 +101,7 @@ struct node **node_place(struct arena *arena, struct node *root, struct str poin
     return place;
 }
 
-bool node_uses(const struct node *node, enum ref_kind kind) {
+bool node_uses(const struct body_node *node, enum ref_kind kind) {
     if (node->kind == NODE_TEXT) return text_uses(&node->text, kind);
     for (size_t i = 0; i < node->count; i++)
         if (node_uses(node->items[i], kind)) return true;
@@ -134,7 +136,7 @@ static size_t begin_item(struct buf *buf, size_t items_before, const struct str 
 }
 
 /* The members of an object that the map does not name itself. */
-static enum err spread_fill(struct fill *fill, const struct node *map, const struct text *text, struct buf *buf,
+static enum err spread_fill(struct fill *fill, const struct body_node *map, const struct text *text, struct buf *buf,
                             size_t *members) {
     struct value value;
     const struct ref *ref = text->parts[0].ref;
@@ -153,9 +155,9 @@ static enum err spread_fill(struct fill *fill, const struct node *map, const str
     return ERR_NONE;
 }
 
-static enum err items_fill(struct fill *fill, const struct node *node, struct buf *buf, size_t *written) {
+static enum err items_fill(struct fill *fill, const struct body_node *node, struct buf *buf, size_t *written) {
     for (size_t i = 0; i < node->count; i++) {
-        const struct node *item = node->items[i];
+        const struct body_node *item = node->items[i];
         bool missing = false, is_map = node->kind == NODE_MAP;
         if (is_map && str_eq(node->names[i], SPREAD)) {
             TRY(spread_fill(fill, node, &item->text, buf, written));
@@ -171,7 +173,7 @@ static enum err items_fill(struct fill *fill, const struct node *node, struct bu
     return ERR_NONE;
 }
 
-enum err node_fill(struct fill *fill, const struct node *node, struct buf *buf, bool *ret_missing) {
+enum err node_fill(struct fill *fill, const struct body_node *node, struct buf *buf, bool *ret_missing) {
     *ret_missing = false;
     if (node->kind == NODE_TEXT) return text_node_fill(fill, &node->text, buf, ret_missing);
     if (node->kind == NODE_LITERAL) {

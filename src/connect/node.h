@@ -11,22 +11,22 @@
 #define NODE_DEPTH_MAX 32
 
 enum node_kind { NODE_LITERAL, NODE_TEXT, NODE_MAP, NODE_LIST };
-struct node {
+struct body_node {
     enum node_kind kind;
     struct str literal; /* JSON text */
     struct text text;
     size_t count;
-    struct node **items; /* MAP and LIST */
-    struct str *names;   /* MAP */
+    struct body_node **items; /* MAP and LIST */
+    struct str *names;        /* MAP */
 };
 
 /* Outside quotes, numbers, true, false and null are JSON's; all else is text. NULL after a finding. */
-struct node *node_read(struct reader *reader, const struct tree *tree, enum scope scope);
+struct body_node *node_read(struct document_reader *reader, const struct tree *tree, enum scope scope);
 /* A map's member at a JSON pointer, its maps made where they are missing; NULL when the way is blocked or the place is
  * taken. */
-struct node **node_place(struct arena *arena, struct node *root, struct str pointer);
-bool node_uses(const struct node *node, enum ref_kind kind);
+struct body_node **node_place(struct arena *arena, struct body_node *root, struct str pointer);
+bool node_uses(const struct body_node *node, enum ref_kind kind);
 /* Appends JSON. *ret_missing: nothing was appended. */
-MUST_USE enum err node_fill(struct fill *fill, const struct node *node, struct buf *buf, bool *ret_missing);
+MUST_USE enum err node_fill(struct fill *fill, const struct body_node *node, struct buf *buf, bool *ret_missing);
 
 #endif

@@ -9,7 +9,7 @@
 #define NEAR_MAX 2
 #define KEYS_MAX 24
 
-void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
+void reader_complain(struct document_reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
                      const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -42,7 +42,7 @@ static const char *kinds_text(unsigned kinds) {
     return texts[kinds];
 }
 
-static void check_key(struct reader *reader, const struct tree *tree, size_t at, const struct key_rule *rules,
+static void check_key(struct document_reader *reader, const struct tree *tree, size_t at, const struct key_rule *rules,
                       size_t count, struct str where) {
     struct str names[KEYS_MAX];
     for (size_t i = 0; i < count; i++) {
@@ -59,7 +59,7 @@ static void check_key(struct reader *reader, const struct tree *tree, size_t at,
                     STR_ARG(tree->names[at]), STR_ARG(where), STR_ARG(suggestion));
 }
 
-bool reader_keys(struct reader *reader, const struct tree *tree, const struct key_rule *rules, size_t count,
+bool reader_keys(struct document_reader *reader, const struct tree *tree, const struct key_rule *rules, size_t count,
                  struct str where) {
     if (tree->kind != TREE_MAP) {
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_SHAPE, "%.*s must be a map of keys", STR_ARG(where));
@@ -78,12 +78,12 @@ const struct tree *reader_get(const struct tree *map, const char *name, unsigned
     return value && kind_of(value) & kinds ? value : NULL;
 }
 
-static void complain_value(struct reader *reader, const struct tree *value, struct str wanted) {
+static void complain_value(struct document_reader *reader, const struct tree *value, struct str wanted) {
     reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "'%.*s' is not %.*s", STR_ARG(value->text),
                     STR_ARG(wanted));
 }
 
-size_t reader_word(struct reader *reader, const struct tree *tree, const char *const *words, size_t count) {
+size_t reader_word(struct document_reader *reader, const struct tree *tree, const char *const *words, size_t count) {
     struct buf list = {.arena = reader->arena};
     struct str *names = arena_array(reader->arena, struct str, count);
     for (size_t i = 0; i < count; i++) {
@@ -96,14 +96,14 @@ size_t reader_word(struct reader *reader, const struct tree *tree, const char *c
     return count;
 }
 
-bool reader_truth(struct reader *reader, const struct tree *map, const char *name) {
+bool reader_truth(struct document_reader *reader, const struct tree *map, const char *name) {
     static const char *const words[] = {"false", "true"};
     const struct tree *value = reader_get(map, name, KEY_TEXT);
     return value && reader_word(reader, value, words, 2) == 1;
 }
 
-int64_t reader_span(struct reader *reader, const struct tree *map, const char *name, int64_t least_us, int64_t most_us,
-                    int64_t otherwise_us) {
+int64_t reader_span(struct document_reader *reader, const struct tree *map, const char *name, int64_t least_us,
+                    int64_t most_us, int64_t otherwise_us) {
     const struct tree *value = reader_get(map, name, KEY_TEXT);
     int64_t span_us;
     if (!value) return otherwise_us;
@@ -114,8 +114,8 @@ int64_t reader_span(struct reader *reader, const struct tree *map, const char *n
     return otherwise_us;
 }
 
-int32_t reader_count(struct reader *reader, const struct tree *map, const char *name, int32_t least, int32_t most,
-                     int32_t otherwise) {
+int32_t reader_count(struct document_reader *reader, const struct tree *map, const char *name, int32_t least,
+                     int32_t most, int32_t otherwise) {
     const struct tree *value = reader_get(map, name, KEY_TEXT);
     int64_t count;
     if (!value) return otherwise;
@@ -127,17 +127,17 @@ int32_t reader_count(struct reader *reader, const struct tree *map, const char *
 static void remember(struct connectors *connectors, const struct tree *tree, struct str text) {
     if (connectors->expression_count == connectors->expression_room) {
         size_t room = connectors->expression_room ? connectors->expression_room * 2 : 32;
-        struct expression *grown = arena_array(connectors->arena, struct expression, room);
+        struct connector_jq *grown = arena_array(connectors->arena, struct connector_jq, room);
         if (connectors->expression_count)
             memcpy(grown, connectors->expressions, connectors->expression_count * sizeof *grown);
         connectors->expressions = grown;
         connectors->expression_room = room;
     }
-    connectors->expressions[connectors->expression_count++] = (struct expression){tree->file, text, tree->mark};
+    connectors->expressions[connectors->expression_count++] = (struct connector_jq){tree->file, text, tree->mark};
 }
 
 /* The newline ends a comment of the expression. */
-size_t reader_jq(struct reader *reader, const struct tree *map, const char *name) {
+size_t reader_jq(struct document_reader *reader, const struct tree *map, const char *name) {
     const struct tree *value = reader_get(map, name, KEY_TEXT);
     if (!value) return JQ_NONE;
     const char *problem = jq_lex_problem(reader->arena, value->text);

@@ -7,7 +7,7 @@
 #include "model/code.h"
 
 /* A jq expression with its place, for the blame after a program failed to compile. */
-struct expression {
+struct connector_jq {
     struct str file, text;
     struct tree_mark mark;
 };
@@ -17,13 +17,13 @@ struct connectors {
     struct catalog catalog;
     struct connector **items; /* as catalog.entries */
     size_t room;
-    struct expression *expressions;
+    struct connector_jq *expressions;
     size_t expression_count, expression_room;
 };
 /* Adds it, or puts it in the place of the one of its name. */
 void connectors_put(struct connectors *connectors, struct connector *connector, struct catalog_entry entry);
 
-struct reader {
+struct document_reader {
     struct connectors *connectors;
     struct connector *connector;         /* in the making */
     const struct catalog_entry *entry;   /* its fields' names */
@@ -32,7 +32,7 @@ struct reader {
     struct arena *arena;
 };
 
-void reader_complain(struct reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
+void reader_complain(struct document_reader *reader, const struct tree *tree, struct tree_mark mark, enum code code,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* A key a map may have: its value's kind, or several. */
@@ -43,7 +43,7 @@ struct key_rule {
     bool required;
 };
 /* Whether the tree is a map; findings for keys that are unknown, missing or of another kind. where: "action 'send'". */
-bool reader_keys(struct reader *reader, const struct tree *tree, const struct key_rule *rules, size_t count,
+bool reader_keys(struct document_reader *reader, const struct tree *tree, const struct key_rule *rules, size_t count,
                  struct str where);
 #define READER_KEYS(reader, tree, rules, where)                                                                        \
     reader_keys((reader), (tree), (rules), sizeof(rules) / sizeof *(rules), (where))
@@ -51,16 +51,16 @@ bool reader_keys(struct reader *reader, const struct tree *tree, const struct ke
 /* A value that reader_keys let pass; NULL when absent or of a kind that was complained about. */
 const struct tree *reader_get(const struct tree *map, const char *name, unsigned kinds);
 /* One of the words: its place in the list; count after a finding. */
-size_t reader_word(struct reader *reader, const struct tree *tree, const char *const *words, size_t count);
-bool reader_truth(struct reader *reader, const struct tree *map, const char *name); /* absent = false */
+size_t reader_word(struct document_reader *reader, const struct tree *tree, const char *const *words, size_t count);
+bool reader_truth(struct document_reader *reader, const struct tree *map, const char *name); /* absent = false */
 /* A length of time between the bounds; otherwise when absent or after a finding. */
-int64_t reader_span(struct reader *reader, const struct tree *map, const char *name, int64_t least_us, int64_t most_us,
-                    int64_t otherwise_us);
-int32_t reader_count(struct reader *reader, const struct tree *map, const char *name, int32_t least, int32_t most,
-                     int32_t otherwise);
+int64_t reader_span(struct document_reader *reader, const struct tree *map, const char *name, int64_t least_us,
+                    int64_t most_us, int64_t otherwise_us);
+int32_t reader_count(struct document_reader *reader, const struct tree *map, const char *name, int32_t least,
+                     int32_t most, int32_t otherwise);
 /* The number of a jq expression that sees the body as `.` and $status, $headers, $delivery, $params; JQ_NONE when
  * absent. */
-size_t reader_jq(struct reader *reader, const struct tree *map, const char *name);
+size_t reader_jq(struct document_reader *reader, const struct tree *map, const char *name);
 /* "; did you mean 'limit'?" or "". */
 struct str reader_suggestion(struct arena *arena, struct str word, const struct str *words, size_t count);
 

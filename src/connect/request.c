@@ -38,7 +38,7 @@ static enum err pairs_to_headers(struct fill *fill, const struct pairs *pairs, s
     return ERR_NONE;
 }
 
-static enum err headers_fill(struct fill *fill, const struct request *request, struct outgoing *outgoing) {
+static enum err headers_fill(struct fill *fill, const struct request_form *request, struct outgoing *outgoing) {
     const struct destination_settings *destination = fill->context->destination;
     outgoing_header(outgoing, STR("User-Agent"), STR("drumbeat/" DRUMBEAT_VERSION));
     if (request->body != BODY_NONE) outgoing_header(outgoing, STR("Content-Type"), content_type(request->body));
@@ -91,7 +91,7 @@ static enum err pairs_escape(struct fill *fill, const struct pairs *pairs, struc
     return ERR_NONE;
 }
 
-static enum err url_and_query(struct fill *fill, const struct request *request, struct str *ret_url) {
+static enum err url_and_query(struct fill *fill, const struct request_form *request, struct str *ret_url) {
     struct buf url = {.arena = fill->context->arena};
     TRY(url_fill(fill, &request->url, &url));
     char separator = str_find(buf_str(&url), '?') == SIZE_MAX ? '?' : '&';
@@ -104,7 +104,7 @@ static enum err url_and_query(struct fill *fill, const struct request *request, 
 
 /* ---- bodies ---- */
 
-static enum err body_fill(struct fill *fill, const struct request *request, struct str *ret_body) {
+static enum err body_fill(struct fill *fill, const struct request_form *request, struct str *ret_body) {
     struct buf buf = {.arena = fill->context->arena};
     bool missing = false;
     char separator = 0;
@@ -129,7 +129,7 @@ static enum err body_fill(struct fill *fill, const struct request *request, stru
     return ERR_NONE;
 }
 
-enum err request_fill(struct fill *fill, const struct request *request, struct outgoing *ret_outgoing) {
+enum err request_fill(struct fill *fill, const struct request_form *request, struct outgoing *ret_outgoing) {
     struct outgoing outgoing = {
         .method = request->method,
         .timeout_us = fill->context->destination->timeout_us,

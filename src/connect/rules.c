@@ -16,9 +16,10 @@ bool status_in(const struct status_set *set, int32_t status) {
 }
 
 /* The rules that may count, in order: those that fit the status, to the first that asks nothing. */
-static const struct rule *next_rule(const struct rules *rules, const struct subject *subject, size_t *at) {
+static const struct answer_rule *next_rule(const struct answer_rules *rules, const struct subject *subject,
+                                           size_t *at) {
     while (*at < rules->count) {
-        const struct rule *rule = &rules->items[(*at)++];
+        const struct answer_rule *rule = &rules->items[(*at)++];
         if (!status_in(&rule->status, subject->status)) continue;
         if (rule->when == JQ_NONE) *at = rules->count;
         return rule;
@@ -33,8 +34,8 @@ static void ask(struct questions *questions, const struct subject *subject, size
         (struct jq_call){.function = function, .input = subject->body, .event = subject->call};
 }
 
-void rules_ask(const struct rules *rules, const struct subject *subject, struct questions *questions) {
-    const struct rule *rule;
+void rules_ask(const struct answer_rules *rules, const struct subject *subject, struct questions *questions) {
+    const struct answer_rule *rule;
     if (!subject->whole) return;
     for (size_t at = 0; (rule = next_rule(rules, subject, &at));) {
         ask(questions, subject, rule->when);
@@ -68,17 +69,17 @@ static struct str said(struct arena *arena, struct str result) {
 }
 
 /* What a rule says of an answer whose body was cut. */
-static struct decision without_body(const struct rule *rule) {
+static struct decision without_body(const struct answer_rule *rule) {
     bool needs_it = rule->when != JQ_NONE || rule->verdict == VERDICT_ITEMS;
     if (!needs_it) return (struct decision){.verdict = rule->verdict};
     return (struct decision){.verdict = VERDICT_UNKNOWN,
                              .error = STR("the answer was cut, so it cannot be told what it means")};
 }
 
-struct decision rules_decide(const struct rules *rules, const struct subject *subject,
+struct decision rules_decide(const struct answer_rules *rules, const struct subject *subject,
                              const struct questions *questions, size_t *next, struct arena *arena) {
     struct decision decision = {.verdict = VERDICT_COUNT};
-    const struct rule *rule;
+    const struct answer_rule *rule;
     for (size_t at = 0; (rule = next_rule(rules, subject, &at));) {
         bool open = decision.verdict == VERDICT_COUNT;
         if (!subject->whole) return without_body(rule);

@@ -23,13 +23,13 @@ struct status_set {
 };
 bool status_in(const struct status_set *set, int32_t status);
 
-struct rule {
+struct answer_rule {
     struct status_set status;
     size_t when, id, error, wait; /* numbers of jq functions */
     enum verdict verdict;
 };
-struct rules {
-    struct rule *items;
+struct answer_rules {
+    struct answer_rule *items;
     size_t count;
     bool knows_success; /* a rule of its own says what success is: another 2xx is none */
 };
@@ -46,7 +46,7 @@ struct subject {
     bool whole;
 };
 /* Adds what the rules that fit the status ask. At most RULE_CALLS for each rule. */
-void rules_ask(const struct rules *rules, const struct subject *subject, struct questions *questions);
+void rules_ask(const struct answer_rules *rules, const struct subject *subject, struct questions *questions);
 
 struct decision {
     enum verdict verdict;       /* VERDICT_COUNT: no rule fits */
@@ -54,7 +54,7 @@ struct decision {
 };
 /* Reads the answers from *next on, which must be where rules_ask began. A body that was cut decides no `when`: it is
  * UNKNOWN. */
-struct decision rules_decide(const struct rules *rules, const struct subject *subject,
+struct decision rules_decide(const struct answer_rules *rules, const struct subject *subject,
                              const struct questions *questions, size_t *next, struct arena *arena);
 
 #endif

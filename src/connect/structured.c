@@ -47,13 +47,13 @@ static struct str take_run(struct str *rest, bool (*belongs)(char)) {
 }
 
 /* A bare item: its text, and its number where it is one. */
-struct item {
+struct bare_item {
     struct str text;
     double number;
     bool is_number;
 };
 
-static bool take_number(struct str *rest, struct item *item) {
+static bool take_number(struct str *rest, struct bare_item *item) {
     struct str start = *rest;
     bool negative = take(rest, '-');
     struct str whole = take_run(rest, is_digit), fraction = STR_NONE;
@@ -63,16 +63,16 @@ static bool take_number(struct str *rest, struct item *item) {
     double number = 0, weight = 1;
     for (size_t i = 0; i < whole.n; i++) number = number * 10 + (whole.p[i] - '0');
     for (size_t i = 0; i < fraction.n; i++) number += (fraction.p[i] - '0') * (weight /= 10);
-    *item = (struct item){str_sub(start, 0, start.n - rest->n), negative ? -number : number, true};
+    *item = (struct bare_item){str_sub(start, 0, start.n - rest->n), negative ? -number : number, true};
     return true;
 }
 
 /* What stands between quotes, escapes in place. */
-static bool take_string(struct str *rest, struct item *item) {
+static bool take_string(struct str *rest, struct bare_item *item) {
     for (size_t i = 1; i < rest->n; i++) {
         char c = rest->p[i];
         if (c == '"') {
-            *item = (struct item){.text = str_sub(*rest, 1, i - 1)};
+            *item = (struct bare_item){.text = str_sub(*rest, 1, i - 1)};
             *rest = str_sub(*rest, i + 1, rest->n);
             return true;
         }
@@ -83,25 +83,25 @@ static bool take_string(struct str *rest, struct item *item) {
 }
 
 /* :base64: and ?1 are read so that what follows them is found. */
-static bool take_bytes(struct str *rest, struct item *item) {
+static bool take_bytes(struct str *rest, struct bare_item *item) {
     take(rest, ':');
-    *item = (struct item){.text = take_run(rest, is_base64)};
+    *item = (struct bare_item){.text = take_run(rest, is_base64)};
     return take(rest, ':');
 }
 
-static bool take_boolean(struct str *rest, struct item *item) {
+static bool take_boolean(struct str *rest, struct bare_item *item) {
     take(rest, '?');
-    *item = (struct item){.text = str_sub(*rest, 0, 1)};
+    *item = (struct bare_item){.text = str_sub(*rest, 0, 1)};
     return take(rest, '0') || take(rest, '1');
 }
 
-static bool take_item(struct str *rest, struct item *item) {
+static bool take_item(struct str *rest, struct bare_item *item) {
     if (at(*rest, '"')) return take_string(rest, item);
     if (at(*rest, ':')) return take_bytes(rest, item);
     if (at(*rest, '?')) return take_boolean(rest, item);
     if (at(*rest, '-') || (rest->n && is_digit(rest->p[0]))) return take_number(rest, item);
     if (!at(*rest, '*') && !(rest->n && is_alpha(rest->p[0]))) return false;
-    *item = (struct item){.text = take_run(rest, is_token)};
+    *item = (struct bare_item){.text = take_run(rest, is_token)};
     return true;
 }
 
@@ -109,7 +109,7 @@ static bool take_params(struct str *rest, struct sf_member *member) {
     while (take(rest, ';')) {
         skip_blanks(rest, false);
         struct sf_param param = {.name = take_run(rest, is_token)};
-        struct item item = {0};
+        struct bare_item item = {0};
         if (!param.name.n || (take(rest, '=') && !take_item(rest, &item))) return false;
         param.number = item.number;
         param.text = item.text;
@@ -120,7 +120,7 @@ static bool take_params(struct str *rest, struct sf_member *member) {
 
 /* The item of a list, or `key`, `key=item` of a dictionary: a token before '=' is a key. */
 static bool take_member(struct str *rest, struct sf_member *member) {
-    struct item item;
+    struct bare_item item;
     bool may_be_key = !at(*rest, '"');
     if (!take_item(rest, &item)) return false;
     if (!item.is_number) member->key = item.text;

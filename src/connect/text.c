@@ -18,8 +18,8 @@ static const struct ref_word {
 /* ---- reading ---- */
 
 /* One text with references, as it is read. */
-struct scan {
-    struct reader *reader;
+struct text_scan {
+    struct document_reader *reader;
     const struct tree *tree;
     enum scope scope;
 };
@@ -43,7 +43,7 @@ static bool split_path(struct str path, struct ref *ref) {
     return true;
 }
 
-static void complain_unknown(const struct scan *scan, const char *what, struct str name,
+static void complain_unknown(const struct text_scan *scan, const char *what, struct str name,
                              const struct catalog_name *names, size_t count) {
     struct arena *arena = scan->reader->arena;
     struct str *words = arena_array(arena, struct str, count);
@@ -60,7 +60,7 @@ static bool is_named(const struct catalog_name *names, size_t count, struct str 
 }
 
 /* What follows the word of a PARAM or FIELD must be declared. */
-static bool check_name(const struct scan *scan, const struct ref *ref) {
+static bool check_name(const struct text_scan *scan, const struct ref *ref) {
     const struct catalog_action *action = scan->reader->action;
     const struct catalog_entry *entry = scan->reader->entry;
     struct str name = ref->path[0];
@@ -85,13 +85,13 @@ static enum ref_kind ref_find(struct str text) {
     return REF_COUNT;
 }
 
-static bool refuse(const struct scan *scan, struct str text, const char *why) {
+static bool refuse(const struct text_scan *scan, struct str text, const char *why) {
     reader_complain(scan->reader, scan->tree, scan->tree->mark, CODE_CONNECT_REFERENCE, "'%.*s' %s", STR_ARG(text),
                     why);
     return false;
 }
 
-static bool read_referred(const struct scan *scan, struct str text, struct ref *ref) {
+static bool read_referred(const struct text_scan *scan, struct str text, struct ref *ref) {
     ref->kind = ref_find(text);
     if (ref->kind == REF_COUNT)
         return refuse(scan, text,
@@ -106,7 +106,7 @@ static bool read_referred(const struct scan *scan, struct str text, struct ref *
 }
 
 /* What stands between `${` and `}`. */
-static const struct ref *read_ref(const struct scan *scan, struct str inner) {
+static const struct ref *read_ref(const struct text_scan *scan, struct str inner) {
     struct ref *ref = arena_new(scan->reader->arena, struct ref);
     struct str piece = STR_NONE;
     if (inner.n > REF_TEXT_MAX || !str_next(&inner, '|', &piece)) {
@@ -130,17 +130,17 @@ static const struct ref *read_ref(const struct scan *scan, struct str inner) {
 }
 
 /* Adds a part; false after a finding. *rest is behind it then. */
-static bool take_part(const struct scan *scan, struct str *rest, struct part *part) {
+static bool take_part(const struct text_scan *scan, struct str *rest, struct text_part *part) {
     static const struct str open = {"${", 2}, escaped = {"$${", 3};
     if (str_starts(*rest, escaped)) {
-        *part = (struct part){.text = open};
+        *part = (struct text_part){.text = open};
         *rest = str_sub(*rest, escaped.n, rest->n);
         return true;
     }
     if (str_starts(*rest, open)) {
         size_t end = str_find(*rest, '}');
         if (end == SIZE_MAX) return refuse(scan, *rest, "begins a reference that no '}' ends");
-        *part = (struct part){.ref = read_ref(scan, str_sub(*rest, open.n, end - open.n))};
+        *part = (struct text_part){.ref = read_ref(scan, str_sub(*rest, open.n, end - open.n))};
         *rest = str_sub(*rest, end + 1, rest->n);
         return part->ref != NULL;
     }
@@ -148,17 +148,17 @@ static bool take_part(const struct scan *scan, struct str *rest, struct part *pa
     while (end < rest->n && !str_starts(str_sub(*rest, end, rest->n), open) &&
            !str_starts(str_sub(*rest, end, rest->n), escaped))
         end++;
-    *part = (struct part){.text = str_sub(*rest, 0, end)};
+    *part = (struct text_part){.text = str_sub(*rest, 0, end)};
     *rest = str_sub(*rest, end, rest->n);
     return true;
 }
 
-void text_read(struct reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text) {
-    const struct scan scan = {reader, tree, scope};
+void text_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text) {
+    const struct text_scan scan = {reader, tree, scope};
     struct str rest = tree->text;
     size_t room = 2;
     for (size_t i = 0; i + 1 < rest.n; i++) room += rest.p[i] == '$' ? 2 : 0;
-    struct text text = {.parts = arena_array(reader->arena, struct part, room)};
+    struct text text = {.parts = arena_array(reader->arena, struct text_part, room)};
     while (rest.n && take_part(&scan, &rest, &text.parts[text.count])) text.count++;
     text.whole = text.count == 1 && text.parts[0].ref;
     *ret_text = text;
@@ -172,7 +172,7 @@ bool text_uses(const struct text *text, enum ref_kind kind) {
 
 /* ---- filling ---- */
 
-static enum err part_fill(struct fill *fill, const struct part *part, struct buf *buf) {
+static enum err part_fill(struct fill *fill, const struct text_part *part, struct buf *buf) {
     struct value value;
     struct str text = part->text;
     if (part->ref) {

@@ -12,7 +12,7 @@
 #include "connect/connect.h"
 
 struct json;
-struct reader;
+struct document_reader;
 struct connector;
 
 /* X(NAME, word, scopes): what may be referred to. PARAM and FIELD go on with a name. */
@@ -50,7 +50,7 @@ enum scope {
 
 #define REF_STEPS_MAX 4
 #define REF_PATH_MAX  8
-struct step {
+struct ref_step {
     size_t transform; /* row of the table in transform.c */
     int64_t argument; /* characters, or microseconds */
 };
@@ -58,25 +58,25 @@ struct ref {
     enum ref_kind kind;
     struct str path[REF_PATH_MAX]; /* PARAM: names; FIELD: the name; `${.}` has none */
     size_t path_count;
-    struct step steps[REF_STEPS_MAX];
+    struct ref_step steps[REF_STEPS_MAX];
     size_t step_count;
 };
 
 /* How a value is written into a URL. */
 enum part_place { PLACE_PLAIN, PLACE_PATH, PLACE_QUERY };
-struct part {
+struct text_part {
     struct str text; /* where ref is NULL */
     const struct ref *ref;
     enum part_place place; /* URLs only */
 };
 struct text {
-    struct part *parts;
+    struct text_part *parts;
     size_t count;
     bool whole; /* one reference and nothing else */
 };
 
 /* Findings go to the reader; the text is then of no use. */
-void text_read(struct reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text);
+void text_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text);
 bool text_uses(const struct text *text, enum ref_kind kind);
 
 /* What a request is filled with. */

@@ -122,7 +122,7 @@ static const struct transform {
 };
 #define TRANSFORM_COUNT (sizeof transforms / sizeof *transforms)
 
-enum err transform_run(struct fill *fill, const struct ref *ref, const struct step *step, struct value *value) {
+enum err transform_run(struct fill *fill, const struct ref *ref, const struct ref_step *step, struct value *value) {
     const struct transform *transform = &transforms[step->transform];
     struct arena *arena = fill->context->arena;
     if (value->kind & transform->takes && transform->run(arena, value, step->argument)) return ERR_NONE;
@@ -152,13 +152,13 @@ static const struct transform *transform_find(struct str word) {
     return NULL;
 }
 
-const char *transform_read(struct str text, unsigned *kinds, struct step *ret_step) {
+const char *transform_read(struct str text, unsigned *kinds, struct ref_step *ret_step) {
     struct str argument = text, word = STR_NONE;
     str_next(&argument, ' ', &word);
     const struct transform *transform = transform_find(word);
     if (!transform) return "is no transform: hex base32 first lower unix unix_ms minus form json";
     if (!(transform->takes & *kinds)) return "cannot be given what stands before it";
-    struct step step = {.transform = (size_t)(transform - transforms)};
+    struct ref_step step = {.transform = (size_t)(transform - transforms)};
     if (!argument_read(transform, str_trim(argument), &step.argument))
         return "needs its argument: 'first 24' characters (1 to 1000), 'minus 5m', the others none";
     *kinds = transform->gives;

@@ -18,7 +18,8 @@ static enum stretch stretch_after(enum stretch stretch, struct str literal, bool
     return stretch == STRETCH_HOST && str_find(rest, '/') != SIZE_MAX ? STRETCH_PATH : stretch;
 }
 
-static void check_ref(struct reader *reader, const struct tree *tree, const struct ref *ref, enum stretch stretch) {
+static void check_ref(struct document_reader *reader, const struct tree *tree, const struct ref *ref,
+                      enum stretch stretch) {
     if (stretch != STRETCH_HOST) return;
     if (ref->kind != REF_FIELD)
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL,
@@ -36,12 +37,12 @@ static bool literal_is_clean(struct str literal) {
 
 static bool begins_well(const struct text *url) {
     if (!url->count) return false;
-    const struct part *part = &url->parts[0];
+    const struct text_part *part = &url->parts[0];
     if (part->ref) return part->ref->kind == REF_FIELD;
     return str_starts(part->text, STR("https://")) || str_starts(part->text, STR("http://"));
 }
 
-void url_read(struct reader *reader, const struct tree *tree, enum scope scope, struct text *ret_url) {
+void url_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_url) {
     enum stretch stretch = STRETCH_HOST;
     size_t before = reader->findings->errors;
     text_read(reader, tree, scope, ret_url);
@@ -52,7 +53,7 @@ void url_read(struct reader *reader, const struct tree *tree, enum scope scope, 
         return;
     }
     for (size_t i = 0; i < ret_url->count; i++) {
-        struct part *part = &ret_url->parts[i];
+        struct text_part *part = &ret_url->parts[i];
         if (!part->ref && !literal_is_clean(part->text))
             reader_complain(reader, tree, tree->mark, CODE_CONNECT_URL, "a URL holds no blanks, no '#' and only ASCII");
         if (part->ref) check_ref(reader, tree, part->ref, stretch);
@@ -95,12 +96,13 @@ static bool has_dot_segment(struct str url) {
 }
 
 /* A base given with its last slash, before a path that begins with one, would double it. */
-static struct str without_slash(struct str base, const struct part *next) {
+static struct str without_slash(struct str base, const struct text_part *next) {
     bool doubled = str_ends(base, STR("/")) && next && !next->ref && str_starts(next->text, STR("/"));
     return doubled ? str_sub(base, 0, base.n - 1) : base;
 }
 
-static enum err part_fill(struct fill *fill, const struct part *part, const struct part *next, struct buf *url) {
+static enum err part_fill(struct fill *fill, const struct text_part *part, const struct text_part *next,
+                          struct buf *url) {
     struct value value;
     struct str text = part->text;
     if (part->ref) {
@@ -128,7 +130,7 @@ struct str url_beginning(const struct text *url, const struct connector *connect
                          const struct destination_settings *destination, struct arena *arena) {
     struct buf buf = {.arena = arena};
     for (size_t i = 0; i < url->count; i++) {
-        const struct part *part = &url->parts[i];
+        const struct text_part *part = &url->parts[i];
         if (part->ref && part->place != PLACE_PLAIN) break;
         buf_add(&buf, part->ref ? connector_field(connector, destination, part->ref->path[0]) : part->text);
     }

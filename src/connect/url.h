@@ -12,7 +12,7 @@
 #define URL_BYTES_MAX ((size_t)8000)
 
 /* As text_read, and settles how each value is written. */
-void url_read(struct reader *reader, const struct tree *tree, enum scope scope, struct text *ret_url);
+void url_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_url);
 /* Appends the bytes a place may hold as they are, the others as %XX. */
 void url_escape(struct buf *buf, struct str text, enum part_place place);
 MUST_USE enum err url_fill(struct fill *fill, const struct text *url, struct buf *ret_url);

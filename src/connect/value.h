@@ -28,8 +28,9 @@ MUST_USE enum err value_text(struct fill *fill, const struct ref *ref, const str
 /* Appends it as JSON. */
 void value_json(struct buf *buf, const struct value *value);
 /* `hex`, `first 24`: NULL, or why not. *kinds is what stands before it, and then what it gives. */
-const char *transform_read(struct str text, unsigned *kinds, struct step *ret_step);
-MUST_USE enum err transform_run(struct fill *fill, const struct ref *ref, const struct step *step, struct value *value);
+const char *transform_read(struct str text, unsigned *kinds, struct ref_step *ret_step);
+MUST_USE enum err transform_run(struct fill *fill, const struct ref *ref, const struct ref_step *step,
+                                struct value *value);
 /* The kinds a reference can give. */
 unsigned value_kinds(enum ref_kind kind);
 
