@@ -30,6 +30,7 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome) {
     outcome->class = word->class;
     outcome->repeat = word->adds & VERDICT_ADDS_REPEAT;
     outcome->pause = word->adds & VERDICT_ADDS_PAUSE;
+    outcome->refused = false;
     outcome->throttled =
         word->adds & VERDICT_ADDS_THROTTLED || (word->class == OUTCOME_RETRY && outcome->http_status == 429);
 }
@@ -48,13 +49,18 @@ static const struct end_rule {
 static const struct status_rule {
     int32_t from, to;
     enum outcome_class class;
-    bool pause, throttled;
+    bool pause, throttled, refused;
 } status_rules[] = {
-    {200, 299, OUTCOME_DONE, false, false},  {300, 399, OUTCOME_FAILED, false, false},
-    {401, 401, OUTCOME_RETRY, true, false},  {403, 403, OUTCOME_RETRY, true, false},
-    {408, 408, OUTCOME_RETRY, false, false}, {425, 425, OUTCOME_RETRY, false, false},
-    {429, 429, OUTCOME_RETRY, false, true},  {400, 499, OUTCOME_FAILED, false, false},
-    {500, 599, OUTCOME_RETRY, false, false},
+    {200, 299, .class = OUTCOME_DONE},
+    {300, 399, .class = OUTCOME_FAILED},
+    {401, 401, .class = OUTCOME_RETRY, .pause = true},
+    {403, 403, .class = OUTCOME_RETRY, .refused = true}, /* the account's rights, or a firewall that dislikes a text */
+    {408, 408, .class = OUTCOME_RETRY},
+    {410, 410, .class = OUTCOME_RETRY, .refused = true}, /* the receiver is gone for good, or this one thing is */
+    {425, 425, .class = OUTCOME_RETRY},
+    {429, 429, .class = OUTCOME_RETRY, .throttled = true},
+    {400, 499, .class = OUTCOME_FAILED},
+    {500, 599, .class = OUTCOME_RETRY},
 };
 
 int64_t verdict_now_us(const struct answer *answer, int64_t now_us) {
@@ -94,6 +100,7 @@ static void judge_status(const struct answer *answer, struct outcome *outcome) {
         outcome->class = rule->class;
         outcome->pause = rule->pause;
         outcome->throttled = rule->throttled;
+        outcome->refused = rule->refused;
         return;
     }
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/when.h"
+#include "deliver/backoff.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ struct desk_state {
     char reason[DELIVER_REASON_MAX];
     size_t reason_bytes;
     struct breaker breaker;
+    bool probing;        /* the last pause was for a refusal, and nothing was accepted since */
+    int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
     size_t in_flight;
     int64_t next_due_us;
     int64_t wait_us; /* limits that processes share let nothing leave before this */
@@ -188,7 +191,7 @@ static bool desk_is_paused(const struct desk *desk, int64_t now_us) {
 
 /* Places left under the desk's concurrency and in the common pool. */
 static size_t desk_places(const struct deliver *deliver, const struct desk *desk) {
-    size_t most = (size_t)desk->settings->concurrency;
+    size_t most = desk->now.probing ? 1 : (size_t)desk->settings->concurrency;
     size_t own = desk->now.in_flight < most ? most - desk->now.in_flight : 0;
     size_t common = deliver->in_flight < deliver->slots ? deliver->slots - deliver->in_flight : 0;
     return own < common ? own : common;
@@ -269,9 +272,30 @@ void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us
     if (!same) desk_changed(desk, DESK_PAUSE);
 }
 
+void deliver_refuse(struct deliver *deliver, size_t desk_number, int64_t now_us, struct str reason) {
+    deliver_pause(deliver, desk_number, now_us + PAUSE_PROBE_US, reason);
+    desk_at(deliver, desk_number)->now.probing = true;
+}
+
+bool deliver_suspect(struct deliver *deliver, size_t desk_number, int64_t delivery_seq) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    int64_t before = desk->now.suspect_seq;
+    desk_stage(desk)->suspect_seq = delivery_seq;
+    return before ? before != delivery_seq : desk->now.probing;
+}
+
+void deliver_accept(struct deliver *deliver, size_t desk_number) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    if (!desk->now.suspect_seq && !desk->now.probing) return;
+    desk_stage(desk)->suspect_seq = 0;
+    desk->now.probing = false;
+}
+
 void deliver_resume(struct deliver *deliver, size_t desk_number) {
     struct desk *desk = desk_at(deliver, desk_number);
     desk_stage(desk)->paused = false;
+    desk->now.probing = false;
+    desk->now.suspect_seq = 0;
     desk->now.breaker = (struct breaker){0};
     limiter_speak(desk->limiter);
     desk_changed(desk, DESK_PAUSE | DESK_BREAKER);

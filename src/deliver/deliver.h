@@ -44,6 +44,11 @@ void deliver_record(struct deliver *deliver, size_t desk, int64_t now_us, bool g
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us);
 /* until_us 0 = until resumed. The last word holds. The reason is copied. */
 void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason);
+/* The account was refused: paused for PAUSE_PROBE_US; then one send at a time leaves, until one is accepted. */
+void deliver_refuse(struct deliver *deliver, size_t desk, int64_t now_us, struct str reason);
+/* A refusal that may be the delivery's own fault: true when another was refused before, and none accepted since. */
+bool deliver_suspect(struct deliver *deliver, size_t desk, int64_t delivery_seq);
+void deliver_accept(struct deliver *deliver, size_t desk); /* an answer that refuses no account */
 /* Also closes the breaker and ends the account's quiet spell. */
 void deliver_resume(struct deliver *deliver, size_t desk);
 /* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
@@ -105,13 +110,11 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);
-/* All rules of the desk's account. */
-const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count);
+const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count); /* account's */
 /* From now on each send counts as `parts` sends: so several processes that cannot ask one another keep within the limit
  * together. 1 = alone. forget: what was sent before is told anew, by deliver_restore_send. Only while no send is taken
  * and not started. */
 void deliver_part(struct deliver *deliver, size_t parts, bool forget);
-/* Some of the account's limit is used. */
-bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us);
+bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us); /* some of the account's limit is */
 
 #endif

@@ -123,6 +123,14 @@ static void put_back(const struct trial *trial, struct settled *settled) {
         pend(trial, settled, trial->now_us);
 }
 
+/* The account is refused. Where a second delivery was needed to tell, this one goes behind those that have not been
+ * tried, so that one bad text is never the first to go at every probe. */
+static void wait_for_account(const struct trial *trial, struct settled *settled) {
+    put_back(trial, settled);
+    if (trial->outcome->refused && settled->status == DELIVERY_PENDING)
+        pend(trial, settled, after(trial->now_us, PAUSE_PROBE_US));
+}
+
 static void complete(const struct trial *trial, struct settled *settled) {
     (void)trial;
     settled->in_doubt = false;
@@ -189,6 +197,12 @@ static void doubt(const struct trial *trial, struct settled *settled) {
         hold(trial, settled, why, DOUBT);
 }
 
+/* Refused alone: the next delivery will tell whether it is the account, and this one must not hold it up. */
+static void hold_refused(const struct trial *trial, struct settled *settled) {
+    hold(trial, settled, STR_NONE,
+         "no other delivery is refused: look at what this one sends, then retry or cancel it");
+}
+
 /* Rules for lookups. */
 
 static void look_again(const struct trial *trial, struct settled *settled) {
@@ -230,7 +244,7 @@ static settle_rule *const lookup_rules[OUTCOME_COUNT] = {
 
 /* Nothing of it says how the destination is. */
 static bool is_neutral(const struct outcome *outcome) {
-    return outcome->unsent || outcome->pause || outcome->throttled;
+    return outcome->unsent || outcome->pause || outcome->refused || outcome->throttled;
 }
 
 static bool is_trouble(const struct outcome *outcome) {
@@ -253,7 +267,9 @@ static int64_t first_sent_us(const struct trial *trial) {
 static settle_rule *rule_for(const struct trial *trial) {
     const struct outcome *outcome = trial->outcome;
     bool undecided = outcome->class == OUTCOME_RETRY || outcome->class == OUTCOME_FAILED;
-    if (outcome->unsent || (outcome->pause && undecided)) return put_back;
+    if (outcome->unsent) return put_back;
+    if (outcome->pause && undecided) return wait_for_account;
+    if (outcome->refused && !trial->delivery->looking_up) return hold_refused;
     return (trial->delivery->looking_up ? lookup_rules : send_rules)[outcome->class];
 }
 

@@ -12,7 +12,9 @@
  *              end of give_up, for the first 100 attempts; else as retry.
  *   failed     FAILED, also after an unknown attempt: a definite answer. One
  *              that was refused here and never left is none: HELD then.
- *   paused     (the account is refused) PENDING, due now, nothing spent.
+ *   paused     (the account is refused) PENDING, nothing spent; due now, or behind
+ *              the others where two refusals were needed to tell.
+ *   refused    (by 403 or 410, and no other delivery was) HELD.
  *   unsent     As it was, due now, nothing spent.
  *   unknown    By policy. lookup: UNKNOWN, due when the settle time is over.
  *              retry: as a retry, under the same key, while the provider still

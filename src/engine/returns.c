@@ -90,7 +90,8 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
                   bool speaks_for_the_call) {
     struct deliver *deliver = turn->loop->deliver;
     if (desk == SIZE_MAX) return;
-    if (outcome->pause) deliver_pause(deliver, desk, 0, outcome->error);
+    if (outcome->pause) deliver_refuse(deliver, desk, turn->now_us, outcome->error);
+    if (settled->counts_as_good) deliver_accept(deliver, desk);
     if (!speaks_for_the_call) return;
     if (settled->counts_as_trouble || settled->counts_as_good)
         deliver_record(deliver, desk, turn->now_us, settled->counts_as_good);
@@ -124,6 +125,8 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     bool in_step = true;
     read(&context, answer, &flight->evaluator, outcomes);
     for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
+    if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq))
+        for (size_t i = 0; i < flight->count; i++) outcomes[i].pause = outcomes[i].refused;
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
     return ERR_NONE;

@@ -83,7 +83,8 @@ enum outcome_class {
 
 struct outcome {
     enum outcome_class class;
-    bool pause;             /* the account is refused (401, 403, ...): pause the destination, spend no retry */
+    bool pause;             /* the account is refused (401, ...): pause the destination, spend no retry */
+    bool refused;           /* the account or this one delivery is (403, 410): a second delivery will tell which */
     bool repeat;            /* done, and the provider says it had it already */
     bool throttled;         /* the provider's limit, not trouble: the breaker does not count it */
     bool unsent;            /* nothing left the process (a lease handed back): spends nothing, no attempt is kept */

@@ -88,7 +88,7 @@ static void a_rule_may_look_at_the_delivery_and_its_parameters(void **state) {
     kit->delivery.attempts = 1;
     assert_int_equal(kit_outcome(kit).class, OUTCOME_DONE);
     kit_answer(kit, 403, "", "");
-    assert_true(kit_outcome(kit).pause);
+    assert_true(kit_outcome(kit).refused && !kit_outcome(kit).pause); /* no rule names it */
     use("send", "{\"to\":\"nobody@example.com\",\"text\":\"t\",\"channel\":\"c\"}");
     struct outcome outcome = kit_outcome(kit);
     assert_int_equal(outcome.class, OUTCOME_FAILED);

@@ -155,19 +155,23 @@ static void http_has_no_lookup(void **state) {
 struct status_row {
     int32_t status;
     enum outcome_class class;
-    bool pause, throttled;
+    bool pause, throttled, refused;
 };
 
 static const struct status_row statuses[] = {
-    {200, OUTCOME_DONE, false, false},   {201, OUTCOME_DONE, false, false},   {204, OUTCOME_DONE, false, false},
-    {299, OUTCOME_DONE, false, false},   {301, OUTCOME_FAILED, false, false}, {302, OUTCOME_FAILED, false, false},
-    {304, OUTCOME_FAILED, false, false}, {400, OUTCOME_FAILED, false, false}, {401, OUTCOME_RETRY, true, false},
-    {402, OUTCOME_FAILED, false, false}, {403, OUTCOME_RETRY, true, false},   {404, OUTCOME_FAILED, false, false},
-    {408, OUTCOME_RETRY, false, false},  {409, OUTCOME_FAILED, false, false}, {410, OUTCOME_FAILED, false, false},
-    {422, OUTCOME_FAILED, false, false}, {425, OUTCOME_RETRY, false, false},  {429, OUTCOME_RETRY, false, true},
-    {499, OUTCOME_FAILED, false, false}, {500, OUTCOME_RETRY, false, false},  {502, OUTCOME_RETRY, false, false},
-    {503, OUTCOME_RETRY, false, false},  {599, OUTCOME_RETRY, false, false},  {101, OUTCOME_UNKNOWN, false, false},
-    {600, OUTCOME_UNKNOWN, false, false}};
+    {200, OUTCOME_DONE, false, false, false},   {201, OUTCOME_DONE, false, false, false},
+    {204, OUTCOME_DONE, false, false, false},   {299, OUTCOME_DONE, false, false, false},
+    {301, OUTCOME_FAILED, false, false, false}, {302, OUTCOME_FAILED, false, false, false},
+    {304, OUTCOME_FAILED, false, false, false}, {400, OUTCOME_FAILED, false, false, false},
+    {401, OUTCOME_RETRY, true, false, false},   {402, OUTCOME_FAILED, false, false, false},
+    {403, OUTCOME_RETRY, false, false, true},   {404, OUTCOME_FAILED, false, false, false},
+    {408, OUTCOME_RETRY, false, false, false},  {409, OUTCOME_FAILED, false, false, false},
+    {410, OUTCOME_RETRY, false, false, true},   {422, OUTCOME_FAILED, false, false, false},
+    {425, OUTCOME_RETRY, false, false, false},  {429, OUTCOME_RETRY, false, true, false},
+    {499, OUTCOME_FAILED, false, false, false}, {500, OUTCOME_RETRY, false, false, false},
+    {502, OUTCOME_RETRY, false, false, false},  {503, OUTCOME_RETRY, false, false, false},
+    {599, OUTCOME_RETRY, false, false, false},  {101, OUTCOME_UNKNOWN, false, false, false},
+    {600, OUTCOME_UNKNOWN, false, false, false}};
 
 static void statuses_have_their_classes(void **state) {
     (void)state;
@@ -176,8 +180,8 @@ static void statuses_have_their_classes(void **state) {
         kit_answer(kit, row->status, "", "body");
         struct outcome outcome = kit_outcome(kit);
         bool right = outcome.class == row->class && outcome.pause == row->pause &&
-                     outcome.throttled == row->throttled && outcome.http_status == row->status &&
-                     (outcome.error.n > 0) == (row->class != OUTCOME_DONE);
+                     outcome.throttled == row->throttled && outcome.refused == row->refused &&
+                     outcome.http_status == row->status && (outcome.error.n > 0) == (row->class != OUTCOME_DONE);
         if (!right) fail_msg("status %d: class %d", row->status, (int)outcome.class);
     }
     assert_int_equal(kit->runs, 0);

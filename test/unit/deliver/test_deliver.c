@@ -1,3 +1,4 @@
+#include "deliver/backoff.h"
 #include "world.h"
 
 static void the_budget_is_the_least_of_all_bounds(void **state) {
@@ -108,6 +109,44 @@ static void a_pause_holds_until_its_moment_or_a_resume(void **state) {
     assert_us(deliver_next(deliver, T0), WHEN_NEVER);
     deliver_resume(deliver, 0);
     assert_int_equal(deliver_budget(deliver, 0, T0, 1), 1);
+    deliver_free(deliver);
+}
+
+static void a_refused_account_is_probed_by_one_until_it_accepts(void **state) {
+    (void)state;
+    struct world world;
+    two_desks(&world);
+    world.settings.destination_count = 1;
+    struct deliver *deliver = opened(&world);
+    const int64_t probe_us = T0 + PAUSE_PROBE_US;
+    deliver_refuse(deliver, 0, T0, STR("answered 401"));
+    assert_int_equal(deliver_budget(deliver, 0, probe_us - 1, 2), 0);
+    assert_int_equal(deliver_budget(deliver, 0, probe_us, 2), 1);
+    deliver_accept(deliver, 0);
+    assert_int_equal(deliver_budget(deliver, 0, probe_us, 2), 2);
+    deliver_refuse(deliver, 0, probe_us, STR("answered 401"));
+    deliver_resume(deliver, 0);
+    assert_int_equal(deliver_budget(deliver, 0, probe_us, 2), 2);
+    deliver_free(deliver);
+}
+
+static void two_different_refusals_are_the_accounts(void **state) {
+    (void)state;
+    struct world world;
+    two_desks(&world);
+    struct deliver *deliver = opened(&world);
+    assert_false(deliver_suspect(deliver, 0, 7));
+    assert_false(deliver_suspect(deliver, 0, 7)); /* the same one again */
+    deliver_accept(deliver, 0);
+    assert_false(deliver_suspect(deliver, 0, 8));
+    assert_false(deliver_suspect(deliver, 1, 9)); /* each desk for itself */
+    deliver_commit(deliver);
+    assert_true(deliver_suspect(deliver, 0, 9));
+    deliver_rollback(deliver);
+    assert_false(deliver_suspect(deliver, 0, 8)); /* a dropped turn learned nothing */
+    deliver_refuse(deliver, 1, T0, STR("answered 401"));
+    deliver_resume(deliver, 1);
+    assert_false(deliver_suspect(deliver, 1, 10)); /* a person has looked */
     deliver_free(deliver);
 }
 
@@ -276,6 +315,8 @@ int main(void) {
         cmocka_unit_test(an_account_is_bound_by_the_rules_of_all_its_destinations),
         cmocka_unit_test(a_quiet_spell_is_the_accounts),
         cmocka_unit_test(a_pause_holds_until_its_moment_or_a_resume),
+        cmocka_unit_test(a_refused_account_is_probed_by_one_until_it_accepts),
+        cmocka_unit_test(two_different_refusals_are_the_accounts),
         cmocka_unit_test(a_long_reason_is_cut_between_characters),
         cmocka_unit_test(a_breaker_holds_its_own_desk_only),
         cmocka_unit_test(a_resume_closes_the_breaker),

@@ -125,6 +125,30 @@ static void a_refused_account_spends_nothing(void **state) {
     }
 }
 
+static void a_delivery_refused_alone_is_held(void **state) {
+    (void)state;
+    struct given g = given(OUTCOME_RETRY);
+    g.outcome.refused = true;
+    g.outcome.http_status = 403;
+    struct settled settled = settle(&g);
+    assert_int_equal(settled.status, DELIVERY_HELD);
+    assert_int_equal(settled.retry_count, 0);
+    assert_false(settled.counts_as_good || settled.counts_as_trouble);
+    arena_free(&g.arena);
+}
+
+/* Behind the deliveries that have not been tried: one bad text must not be the first to go at every probe. */
+static void a_delivery_refused_after_another_goes_behind_the_others(void **state) {
+    (void)state;
+    struct given g = given(OUTCOME_RETRY);
+    g.outcome.refused = g.outcome.pause = true;
+    g.outcome.http_status = 403;
+    struct settled settled = settle(&g);
+    assert_pending(settled, T0 + PAUSE_PROBE_US, 0);
+    assert_false(settled.counts_as_good || settled.counts_as_trouble);
+    arena_free(&g.arena);
+}
+
 static void a_throttled_send_with_a_named_moment_spends_nothing(void **state) {
     (void)state;
     struct given g = given(OUTCOME_RETRY);
@@ -323,6 +347,8 @@ int main(void) {
         cmocka_unit_test(a_named_moment_is_obeyed_within_bounds),
         cmocka_unit_test(the_slow_lane_is_never_faster_than_an_hour),
         cmocka_unit_test(a_refused_account_spends_nothing),
+        cmocka_unit_test(a_delivery_refused_alone_is_held),
+        cmocka_unit_test(a_delivery_refused_after_another_goes_behind_the_others),
         cmocka_unit_test(a_throttled_send_with_a_named_moment_spends_nothing),
         cmocka_unit_test(a_throttled_send_spends_a_retry_otherwise),
         cmocka_unit_test(what_was_not_sent_is_as_it_was),
