@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_reset(struct str value) {
     int64_t at_us;
     for (enum reset_unit unit = 0; unit < RESET_COUNT; unit++)
-        if (field_reset(value, unit, NOW_US, &at_us)) assert(at_us >= 0);
+        if (field_reset(value, unit, (struct field_clock){NOW_US, 0}, &at_us)) assert(at_us >= 0);
 }
 
 static void check_members(struct str value) {

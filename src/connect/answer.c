@@ -130,7 +130,8 @@ static void default_outcome(const struct answer_reading *reading, const struct a
 static void obey_limits(const struct answer_reading *reading, struct str wait, struct outcome *outcome) {
     const struct connector *connector = reading->connector;
     int64_t now_us = verdict_now_us(reading->answer, reading->context->now_us), at_us;
-    if (wait.n && field_reset(wait, RESET_AUTO, now_us, &at_us)) outcome->not_before_us = field_clamp(at_us, now_us);
+    if (wait.n && field_reset(wait, RESET_AUTO, field_clock(reading->answer, now_us), &at_us))
+        outcome->not_before_us = field_clamp(at_us, now_us);
     verdict_limits(reading->answer, connector->limit_fields, connector->limit_field_count, now_us, outcome);
     bool punished = connector->penalty_us && status_in(&connector->penalty_after, reading->answer->status);
     if (punished && outcome->quiet_until_us < now_us + connector->penalty_us)

@@ -4,15 +4,43 @@
 #include "base/when.h"
 #include "connect/structured.h"
 
+#include <string.h>
+
 #define NUMBER_IS_EPOCH_MS 1e11
 #define NUMBER_IS_EPOCH_S  1e9
 /* The end of the year 9999: later names no moment. */
 #define MOMENT_MAX_S 253402300800.0
 /* Below one request, nothing remains. */
 #define REMAINING_NONE 1.0
+#define DATE_BYTES_MAX 64
+#define GUESS_MAX_US   (15 * US_PER_MIN)
+
+/* GMT as some write it instead. */
+static const struct str zones_of_gmt[] = {{" UTC", 4}, {" +0000", 6}, {" -0000", 6}};
 
 static bool date_read(struct str value, int64_t *ret_at_us) {
-    return when_parse(value, ret_at_us) || when_parse_http(value, ret_at_us);
+    char text[DATE_BYTES_MAX];
+    if (when_parse(value, ret_at_us) || when_parse_http(value, ret_at_us)) return true;
+    for (size_t i = 0; i < sizeof zones_of_gmt / sizeof *zones_of_gmt; i++) {
+        if (!str_ends(value, zones_of_gmt[i]) || value.n > sizeof text) continue;
+        size_t n = value.n - zones_of_gmt[i].n;
+        memcpy(text, value.p, n);
+        memcpy(text + n, " GMT", 4);
+        return when_parse_http((struct str){text, n + 4}, ret_at_us);
+    }
+    return false;
+}
+
+struct field_clock field_clock(const struct answer *answer, int64_t now_us) {
+    struct field_clock clock = {.now_us = now_us};
+    if (!date_read(str_trim(answer_header(answer, STR("date"))), &clock.date_us)) clock.date_us = 0;
+    return clock;
+}
+
+/* A moment of the provider's clock on ours. */
+static int64_t from_their_clock(struct field_clock clock, bool guessed, int64_t at_us) {
+    if (clock.date_us) return clock.now_us + (at_us - clock.date_us);
+    return guessed && at_us > clock.now_us + GUESS_MAX_US ? clock.now_us + GUESS_MAX_US : at_us;
 }
 
 /* Seconds since 1970, or from now. */
@@ -27,16 +55,24 @@ static enum reset_unit number_unit(double number) {
     return number > NUMBER_IS_EPOCH_S ? RESET_EPOCH_S : RESET_DELTA_S;
 }
 
-bool field_reset(struct str value, enum reset_unit unit, int64_t now_us, int64_t *ret_at_us) {
+bool field_reset(struct str value, enum reset_unit unit, struct field_clock clock, int64_t *ret_at_us) {
     double number;
+    int64_t at_us;
+    bool guessed = unit == RESET_AUTO;
     value = str_trim(value);
-    if (unit == RESET_DATE || (unit == RESET_AUTO && !str_to_double(value, &number)))
-        return date_read(value, ret_at_us);
-    if (!str_to_double(value, &number)) return false;
-    if (unit == RESET_AUTO) unit = number_unit(number);
+    bool numeric = str_to_double(value, &number);
+    if (unit == RESET_DATE || (guessed && !numeric)) {
+        if (!date_read(value, &at_us)) return false;
+        *ret_at_us = from_their_clock(clock, guessed, at_us);
+        return true;
+    }
+    if (!numeric) return false;
+    if (guessed) unit = number_unit(number);
     bool delta = unit == RESET_DELTA_S || unit == RESET_DELTA_MS;
     bool milliseconds = unit == RESET_EPOCH_MS || unit == RESET_DELTA_MS;
-    return moment_from(milliseconds ? number / 1000 : number, delta ? now_us : 0, ret_at_us);
+    if (!moment_from(milliseconds ? number / 1000 : number, delta ? clock.now_us : 0, &at_us)) return false;
+    *ret_at_us = delta ? at_us : from_their_clock(clock, guessed, at_us);
+    return true;
 }
 
 int64_t field_clamp(int64_t at_us, int64_t now_us) {
@@ -50,16 +86,29 @@ static void later(bool *found, int64_t *at_us, int64_t candidate_us) {
     *found = true;
 }
 
-bool field_retry_after(const struct answer *answer, int64_t now_us, int64_t *ret_at_us) {
+/* One value, or several that proxies joined with commas; a date has a comma as well and is tried whole first. */
+static bool retry_after_read(struct str value, struct field_clock clock, int64_t *ret_at_us) {
+    struct str part;
     bool found = false;
     int64_t latest_us = 0, at_us;
-    for (size_t i = 0; i < answer->header_count; i++) {
-        struct str value = str_trim(answer->headers[i].value);
-        double seconds;
-        if (!str_eq_nocase(answer->headers[i].name, STR("retry-after"))) continue;
-        bool read = str_to_double(value, &seconds) ? moment_from(seconds, now_us, &at_us) : date_read(value, &at_us);
-        if (read) later(&found, &latest_us, at_us);
+    if (field_reset(value, RESET_AUTO, clock, ret_at_us)) return true;
+    while (str_next(&value, ',', &part)) {
+        double number;
+        if (!str_to_double(str_trim(part), &number) || !field_reset(part, RESET_AUTO, clock, &at_us)) return false;
+        later(&found, &latest_us, at_us);
     }
+    if (found) *ret_at_us = latest_us;
+    return found;
+}
+
+bool field_retry_after(const struct answer *answer, int64_t now_us, int64_t *ret_at_us) {
+    const struct field_clock clock = field_clock(answer, now_us);
+    bool found = false;
+    int64_t latest_us = 0, at_us;
+    for (size_t i = 0; i < answer->header_count; i++)
+        if (str_eq_nocase(answer->headers[i].name, STR("retry-after")) &&
+            retry_after_read(answer->headers[i].value, clock, &at_us))
+            later(&found, &latest_us, at_us);
     if (found) *ret_at_us = field_clamp(latest_us, now_us);
     return found;
 }
@@ -106,7 +155,8 @@ static bool one_limit(const struct answer *answer, const struct limit_field *fie
                       int64_t *ret_at_us) {
     if (!field->reset.n) return every_structured(answer, field->remaining, now_us, ret_at_us);
     bool spent = field->remaining.n ? nothing_remains(answer_header(answer, field->remaining)) : refused;
-    return spent && field_reset(answer_header(answer, field->reset), field->unit, now_us, ret_at_us);
+    return spent &&
+           field_reset(answer_header(answer, field->reset), field->unit, field_clock(answer, now_us), ret_at_us);
 }
 
 bool field_limit(const struct answer *answer, const struct limit_field *fields, size_t count, bool refused,

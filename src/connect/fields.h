@@ -22,9 +22,20 @@ enum reset_unit {
         RESET_COUNT
 };
 
-/* The moment it names, which may be past; false when it names none. Dates: RFC 3339 with an offset, or HTTP-date. */
-bool field_reset(struct str value, enum reset_unit unit, int64_t now_us, int64_t *ret_at_us);
-/* Retry-After: seconds (fractions allowed) or a date; clamped to [now + 1 s, now + 24 h]; of several, the latest. */
+/* A date or an epoch is a moment of the provider's clock. Where the answer says what time it is there, it is counted
+ * from that; else one that is only guessed to be such a moment (AUTO) is at most 15 minutes ahead, so that a clock of
+ * ours that is slow does not silence an account for long. */
+struct field_clock {
+    int64_t now_us;  /* ours */
+    int64_t date_us; /* what the answer's Date says; 0 = it has none that can be read */
+};
+struct field_clock field_clock(const struct answer *answer, int64_t now_us);
+
+/* The moment it names, on our clock, which may be past; false when it names none. Dates: RFC 3339 with an offset, or
+ * HTTP-date, also with UTC or +0000 for GMT. */
+bool field_reset(struct str value, enum reset_unit unit, struct field_clock clock, int64_t *ret_at_us);
+/* Retry-After: seconds (fractions allowed), an epoch, a date, or several numbers with commas; clamped to
+ * [now + 1 s, now + 24 h]; of several, the latest. */
 bool field_retry_after(const struct answer *answer, int64_t now_us, int64_t *ret_at_us);
 /* [now + 1 s, now + 24 h]: what a provider may ask for. */
 int64_t field_clamp(int64_t at_us, int64_t now_us);

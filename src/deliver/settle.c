@@ -55,7 +55,8 @@ static int64_t next_try_us(const struct trial *trial, struct settled *settled) {
         within_give_up(trial, named))
         return named;
     if (settled->retry_count < rule->max) {
-        due_us = named ? named : trial->now_us + backoff_delay_us(rule, settled->retry_count, trial->rng);
+        due_us = trial->now_us + backoff_delay_us(rule, settled->retry_count, trial->rng);
+        if (named > due_us) due_us = named; /* a provider that always says "1 s" would burn all tries in a few */
     } else {
         due_us = trial->now_us + SLOW_LANE_US;
         if (named > due_us) due_us = named;

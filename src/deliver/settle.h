@@ -6,8 +6,8 @@
  *              slow lane, every hour, until give_up after the first due moment;
  *              then FAILED, or HELD after an unknown attempt: a replay could
  *              double its effect. give_up 0 = no slow lane. A moment named by the
- *              provider, clamped to [1 s, 24 h] from now, replaces the backoff;
- *              in the slow lane it may only be later than the hour.
+ *              provider, clamped to [1 s, 24 h] from now, may only be later
+ *              than the backoff, and in the slow lane than the hour.
  *   throttled  With a moment named it spends no retry while that is before the
  *              end of give_up, for the first 100 attempts; else as retry.
  *   failed     FAILED, also after an unknown attempt: a definite answer. One

@@ -74,7 +74,7 @@ static void resets_are_read_in_their_unit(void **state) {
     for (size_t i = 0; i < sizeof reset_rows / sizeof *reset_rows; i++) {
         const struct reset_row *row = &reset_rows[i];
         int64_t at_us = 77;
-        bool read = field_reset(str_from(row->value), row->unit, NOW, &at_us);
+        bool read = field_reset(str_from(row->value), row->unit, (struct field_clock){NOW, NOW}, &at_us);
         if (read != (row->at_us != NONE) || at_us != (read ? row->at_us : 77))
             fail_msg("'%s' as %d: read %d, %lld", row->value, (int)row->unit, read, (long long)(at_us - NOW));
     }
@@ -124,8 +124,17 @@ static const struct header_row retry_rows[] = {
     {"Retry-After: 0.2", US_PER_S},
     {"Retry-After: Mon, 23 Nov 2026 12:00:00 GMT", US_PER_S},
     {"Retry-After: 315360000", US_PER_DAY},
-    {"Retry-After: Tue, 24 Nov 2036 12:02:00 GMT", US_PER_DAY},
-    {"Retry-After: 1795521630", US_PER_DAY},
+    {"Retry-After: Tue, 24 Nov 2026 12:02:00 UTC", 120 * US_PER_S},
+    {"Retry-After: Tue, 24 Nov 2026 12:02:00 +0000", 120 * US_PER_S},
+    {"Retry-After: Tue, 24 Nov 2026 14:02:00 +0200", NONE},
+    /* an epoch is a moment; without a Date nobody knows how far the clocks are apart */
+    {"Retry-After: 1795521630", 30 * US_PER_S},
+    {"Retry-After: 1795525200", 900 * US_PER_S},
+    {"Retry-After: Tue, 24 Nov 2036 12:02:00 GMT", 900 * US_PER_S},
+    {"Date: Tue, 24 Nov 2036 12:01:00 GMT\nRetry-After: Tue, 24 Nov 2036 12:02:00 GMT", 60 * US_PER_S},
+    {"Date: Tue, 24 Nov 2026 13:00:00 GMT\nRetry-After: 1795525205", 5 * US_PER_S},
+    {"Date: Tue, 24 Nov 2026 11:00:00 GMT\nRetry-After: 1795525200", US_PER_DAY / 12},
+    {"Date: yesterday\nRetry-After: 1795521630", 30 * US_PER_S},
     {"Retry-After: 3\nRetry-After: 90", 90 * US_PER_S},
     {"Retry-After: 90\nRetry-After: 3", 90 * US_PER_S},
     {"Retry-After: soon\nRetry-After: 3", 3 * US_PER_S},
@@ -133,7 +142,9 @@ static const struct header_row retry_rows[] = {
     {"Retry-After: soon", NONE},
     {"Retry-After:", NONE},
     {"Retry-After: 1e400", NONE},
-    {"Retry-After: 120, 240", NONE},
+    {"Retry-After: 120, 240", 240 * US_PER_S},
+    {"Retry-After: 240,120", 240 * US_PER_S},
+    {"Retry-After: 120, soon", NONE},
     {"X-Retry-After: 120", NONE},
     {"", NONE},
 };

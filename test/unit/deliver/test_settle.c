@@ -87,10 +87,17 @@ static void a_named_moment_is_obeyed_within_bounds(void **state) {
         {WHEN_NEVER, T0 + US_PER_DAY},
     };
     struct given g = given(OUTCOME_RETRY);
+    const int64_t base_us = g.settings.retry.base_us;
+    g.settings.retry.base_us = 0;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         g.outcome.not_before_us = cases[i].named_us;
         assert_pending(settle(&g), cases[i].due_us, 1);
     }
+    g.settings.retry.base_us = base_us;
+    g.outcome.not_before_us = T0 + US_PER_S; /* who always says one second must not burn all tries in five */
+    g.delivery.retry_count = 3;
+    assert_backed_off(settle(&g), 8, 4);
+    g.delivery.retry_count = 0;
     g.outcome.not_before_us = 0;
     g.outcome.quiet_until_us = T0 + US_PER_HOUR; /* of the account, not of this delivery: the limiter obeys it */
     assert_backed_off(settle(&g), 1, 1);
