@@ -28,9 +28,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "http/guard.h"
-#include "http/lines.h"
-#include "http/progress.h"
+#include "http/passage.h"
 #include "http/reading.h"
 #include "os/thread.h"
 
@@ -51,7 +49,7 @@ struct call {
     size_t node_count;
     struct reading reading;
     struct answer answer;
-    struct progress progress;
+    struct passage passage;
     char trouble[CURL_ERROR_SIZE];
 };
 
@@ -80,11 +78,11 @@ static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockad
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    if (!guard_allows(call->outgoing, (int)address->family, bytes)) {
-        call->progress.refused = true;
+    if (!passage_allows(call->outgoing, (int)address->family, bytes)) {
+        call->passage.refused = true;
         return CURL_SOCKET_BAD;
     }
-    call->progress.tried = true;
+    call->passage.tried = true;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
     return fd;
@@ -99,7 +97,7 @@ static int on_close(void *cls, curl_socket_t fd) {
 /* Whether bytes wait on the connection already, which can only be a kept one. It is of no more use then. */
 static bool is_stray(const struct call *call, const struct line_ends *ends) {
     int fd = call->client ? lines_find(&call->client->lines, ends) : -1;
-    if (fd < 0 || call->progress.tried || line_is_quiet(fd)) return false;
+    if (fd < 0 || call->passage.tried || line_is_quiet(fd)) return false;
     shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
 }
@@ -107,12 +105,12 @@ static bool is_stray(const struct call *call, const struct line_ends *ends) {
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
     struct call *call = cls;
     const struct line_ends ends = {address, own_address, port, own_port};
-    bool allowed = guard_allows_text(call->outgoing, address);
-    call->progress.refused = call->progress.refused || !allowed;
-    call->progress.sent_again = call->progress.began;
-    call->stray = allowed && !call->progress.began && is_stray(call, &ends);
-    if (!allowed || call->progress.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
-    call->progress.began = true;
+    bool allowed = passage_allows_text(call->outgoing, address);
+    call->passage.refused = call->passage.refused || !allowed;
+    call->passage.sent_again = call->passage.began;
+    call->stray = allowed && !call->passage.began && is_stray(call, &ends);
+    if (!allowed || call->passage.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
+    call->passage.began = true;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -202,9 +200,9 @@ static void call_set(struct call *call) {
     bool with_body = outgoing->body.n || method_has_body(outgoing->method);
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
-    call->progress.began = call->progress.sent_again = call->progress.answered = false;
-    call->progress.refused = call->progress.tried = call->stray = false;
-    call->progress.foreign = outgoing->scheme != OUTGOING_HTTP;
+    call->passage.began = call->passage.sent_again = call->passage.answered = false;
+    call->passage.refused = call->passage.tried = call->stray = false;
+    call->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -239,11 +237,11 @@ static enum complaint complaint_of(CURLcode code) {
 
 static void call_end(struct call *call, CURLcode code) {
     struct answer *answer = &call->answer;
-    call->progress.answered = call->reading.final;
-    answer->end = progress_end(&call->progress, complaint_of(code));
+    call->passage.answered = call->reading.final;
+    answer->end = passage_end(&call->passage, complaint_of(code));
     if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
-    answer->body_complete = call->progress.answered && code == CURLE_OK && !reading_dropped(&call->reading);
-    const char *words = progress_words(&call->progress);
+    answer->body_complete = call->passage.answered && code == CURLE_OK && !reading_dropped(&call->reading);
+    const char *words = passage_words(&call->passage);
     if (!words) words = call->trouble[0] ? call->trouble : curl_easy_strerror(code);
     snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
 }
@@ -284,7 +282,7 @@ static void begin(struct client *client, struct call *call) {
     call_set(call);
     call->running = true;
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
-    if (call->progress.foreign)
+    if (call->passage.foreign)
         finish(client, call, CURLE_UNSUPPORTED_PROTOCOL);
     else if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
         finish(client, call, CURLE_FAILED_INIT);
@@ -293,8 +291,8 @@ static void begin(struct client *client, struct call *call) {
 static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
     for (struct call *call = LIST_FIRST(&client->active); call; call = LIST_NEXT(call, active)) {
-        if (all) atomic_store(&call->progress.cancelled, true);
-        if (call->running && atomic_load(&call->progress.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
+        if (all) atomic_store(&call->passage.cancelled, true);
+        if (call->running && atomic_load(&call->passage.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
     }
     pthread_mutex_unlock(&client->lock);
 }
@@ -323,7 +321,7 @@ static void take_ended(struct client *client) {
         struct call *call = NULL;
         CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-        if (call->stray && !call->progress.refused)
+        if (call->stray && !call->passage.refused)
             begin_afresh(client, call);
         else
             finish(client, call, code);
@@ -369,7 +367,7 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     struct call *call = take_idle(client);
     call->tag = tag;
     call->outgoing = outgoing;
-    atomic_store(&call->progress.cancelled, false);
+    atomic_store(&call->passage.cancelled, false);
     LIST_INSERT_HEAD(&client->active, call, active);
     bool first = STAILQ_EMPTY(&client->starting);
     STAILQ_INSERT_TAIL(&client->starting, call, queue);
@@ -409,7 +407,7 @@ static void transport_cancel(void *self, uint64_t tag) {
     pthread_mutex_lock(&client->lock);
     struct call *call = LIST_FIRST(&client->active);
     while (call && call->tag != tag) call = LIST_NEXT(call, active);
-    if (call) atomic_store(&call->progress.cancelled, true);
+    if (call) atomic_store(&call->passage.cancelled, true);
     client->cancelling = client->cancelling || call;
     pthread_mutex_unlock(&client->lock);
     if (call) curl_multi_wakeup(client->multi);

@@ -1,6 +1,8 @@
-/* http/lines.c - sockets in a list; their ends are learned when first asked for. */
-#include "http/lines.h"
+/* http/passage.c - the ends of a call, base/address.h applied to one call, and
+ * sockets in a list, whose ends are learned when first asked for. */
+#include "http/passage.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,7 +11,49 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/str.h"
+#include "base/address.h"
+
+/* ---- how far it came ---- */
+
+static enum exchange_end end_before(const struct passage *passage, enum complaint complaint) {
+    if (complaint == COMPLAINT_TRUST) return EXCHANGE_NO_TRUST;
+    bool only_refused = passage->refused && !passage->tried;
+    return only_refused || complaint == COMPLAINT_URL ? EXCHANGE_REFUSED : EXCHANGE_NO_CONNECT;
+}
+
+enum exchange_end passage_end(const struct passage *passage, enum complaint complaint) {
+    if (passage->answered) return EXCHANGE_ANSWERED;
+    if (!passage->began) return end_before(passage, complaint);
+    if (atomic_load(&passage->cancelled)) return EXCHANGE_CANCELLED;
+    return complaint == COMPLAINT_TIME ? EXCHANGE_TIMED_OUT : EXCHANGE_CUT;
+}
+
+const char *passage_words(const struct passage *passage) {
+    if (passage->answered) return "";
+    if (passage->foreign) return "this client speaks http and https only";
+    if (passage->refused && !passage->tried) return "the address is not public";
+    if (passage->sent_again) return "the kept connection ended before an answer came";
+    return atomic_load(&passage->cancelled) ? "stopped by this server" : NULL;
+}
+
+/* ---- where it may go ---- */
+
+bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes) {
+    if (outgoing->unix_socket.n || family == AF_UNIX) return outgoing->unix_socket.n && family == AF_UNIX;
+    return outgoing->allow_private || address_is_public(family, bytes);
+}
+
+bool passage_allows_text(const struct outgoing *outgoing, const char *address) {
+    static const int families[] = {AF_INET, AF_INET6};
+    uint8_t bytes[16];
+    if (outgoing->unix_socket.n || !address[0]) /* the text is then the socket's path; the socket itself was judged */
+        return passage_allows(outgoing, AF_UNIX, NULL);
+    for (size_t i = 0; i < 2; i++)
+        if (inet_pton(families[i], address, bytes) == 1) return passage_allows(outgoing, families[i], bytes);
+    return false;
+}
+
+/* ---- over which connection ---- */
 
 struct line {
     int fd;
