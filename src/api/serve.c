@@ -171,6 +171,11 @@ static enum err learn(void *self, struct store *store) {
     return key_ring_load(((struct api *)self)->keys, store);
 }
 
+static void learned(void *self) {
+    struct api *api = self;
+    if (key_ring_news(api->keys) && api->options.keys_read) api->options.keys_read(api->options.keys_self, api->keys);
+}
+
 /* ---- the service ---- */
 
 struct api *api_new(const struct api_options *options) {
@@ -187,5 +192,5 @@ void api_free(struct api *api) {
 }
 
 struct service api_service(struct api *api) {
-    return (struct service){learn, serve_request, refuse, api};
+    return (struct service){learn, learned, serve_request, refuse, api};
 }

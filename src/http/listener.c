@@ -20,24 +20,19 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/rng.h"
 #include "base/when.h"
+#include "http/denial.h"
+#include "http/linger.h"
 #include "http/mailbox.h"
 #include "http/peer.h"
-#include "http/refusal.h"
+#include "http/probe.h"
 #include "http/socket.h"
 #include "os/thread.h"
 
-#define PROBES_MAX     4
 #define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */
 #define PARTING_US     (1 * US_PER_S)  /* how long a closing listener waits for its last replies to leave */
 #define UNIX_PEERS_MAX 64
-
-/* What a path answers without the loop. The response is shared by all who ask. */
-struct probe {
-    char path[32];
-    int status;
-    struct MHD_Response *response;
-};
 
 struct gate {
     struct listener *listener;
@@ -53,38 +48,68 @@ struct listener {
     uint16_t port;
     int poll_fd;
     pthread_t thread;
-    pthread_mutex_t probes_lock;
-    struct probe probes[PROBES_MAX];
+    struct probes probes;
+    struct door *door;
     atomic_bool quiet, closing;
     atomic_uint_fast64_t requests, refused, connections;
     /* the listener's thread only */
     struct peers peers;
+    struct peer *speaking; /* whose request the library last told of in this round */
+    struct lingers lingers;
     struct visits complete; /* of this round */
+    struct rng rng;         /* for request ids */
     int64_t now_us;
-    size_t held_bytes; /* of bodies */
+    size_t held_bytes; /* of bodies that are not small */
     bool again;        /* the library has work that its own timeout does not tell of: no sleep after this round */
 };
 
+static bool watch(const struct listener *listener, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(listener->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 /* ---- answers of the listener's own ---- */
 
+static size_t large(const struct listener *listener, size_t body_bytes) {
+    return body_bytes > denial_small_bytes(&listener->options) ? body_bytes : 0;
+}
+
+static void free_visit(struct listener *listener, struct visit *visit) {
+    if (visit) listener->held_bytes -= large(listener, visit->request.body.n);
+    visit_free(visit);
+}
+
 static void leave(struct listener *listener, struct peer *peer) {
-    if (peer->visit) listener->held_bytes -= peer->visit->request.body.n;
-    visit_free(peer->visit);
+    free_visit(listener, peer->visit);
     peer->visit = NULL;
     peer_enter(&listener->peers, peer, PEER_LEAVING, listener->now_us);
 }
 
-static enum MHD_Result refuse(struct listener *listener, struct peer *peer, struct refusal refusal) {
-    char room[REFUSAL_ROOM];
-    struct str body = refusal_body(&refusal, room);
+/* The sender's own where it can be said back as it is, else one of ours. */
+static const char *request_id(struct listener *listener, struct peer *peer) {
+    if (!peer->request_id[0])
+        snprintf(peer->request_id, sizeof peer->request_id, "%016llx", (unsigned long long)rng_u64(&listener->rng));
+    return peer->request_id;
+}
+
+static void take_request_id(struct peer *peer, struct str own) {
+    bool plain = own.n && own.n < sizeof peer->request_id;
+    for (size_t i = 0; i < own.n; i++) plain = plain && own.p[i] > ' ' && own.p[i] < 0x7f && !strchr("\"\\", own.p[i]);
+    if (plain) snprintf(peer->request_id, sizeof peer->request_id, "%.*s", STR_ARG(own));
+}
+
+static enum MHD_Result refuse(struct listener *listener, struct peer *peer, struct denial denial) {
+    char room[DENIAL_ROOM];
+    struct header headers[DENIAL_HEADERS_MAX];
+    struct str body = denial_body(&denial, request_id(listener, peer), room);
+    size_t header_count = denial_headers(&denial, headers);
     struct MHD_Response *response = MHD_create_response_from_buffer(body.n, room, MHD_RESPMEM_MUST_COPY);
     if (!response) return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", "application/problem+json");
-    if (err_http(refusal.err) == 400) MHD_add_response_header(response, "X-Event-Status", "INVALID");
-    if (err_http(refusal.err) == 503) MHD_add_response_header(response, "Retry-After", "1");
-    if (refusal.close) MHD_add_response_header(response, "Connection", "close");
+    for (size_t i = 0; i < header_count; i++) MHD_add_response_header(response, headers[i].name.p, headers[i].value.p);
+    if (denial.close) MHD_add_response_header(response, "Connection", "close");
+    peer->lingers = denial.close;
     atomic_fetch_add(&listener->refused, 1);
-    enum MHD_Result queued = MHD_queue_response(peer->connection, (unsigned)err_http(refusal.err), response);
+    enum MHD_Result queued = MHD_queue_response(peer->connection, (unsigned)err_http(denial.err), response);
     MHD_destroy_response(response);
     leave(listener, peer);
     return queued;
@@ -92,27 +117,37 @@ static enum MHD_Result refuse(struct listener *listener, struct peer *peer, stru
 
 /* The library takes no answer in the middle of a body or a head. Nothing of one is on its way then, so these bytes are
  * the whole answer; the connection must end after it. */
-static void refuse_early(struct listener *listener, const struct peer *peer, struct refusal refusal) {
-    char room[REFUSAL_ROOM];
-    struct str message = refusal_message(&refusal, room);
+static void refuse_early(struct listener *listener, struct peer *peer, struct denial denial) {
+    char room[DENIAL_ROOM];
+    struct str message = denial_message(&denial, request_id(listener, peer), room);
+    peer->lingers = true;
     atomic_fetch_add(&listener->refused, 1);
     ssize_t sent = send(peer->fd, message.p, message.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent; /* a peer that does not read is closed without an answer */
 }
 
+/* False where the path is none of the published ones. */
 static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
     const struct request *request = &peer->visit->request;
-    if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) return false;
-    bool found = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !found; i++) {
-        const struct probe *probe = &listener->probes[i];
-        found = probe->response && str_eq(request->path, str_from(probe->path));
-        if (found) *ret_result = MHD_queue_response(peer->connection, (unsigned)probe->status, probe->response);
+    struct probe probe;
+    if (!probes_find(&listener->probes, request->path, &probe)) return false;
+    if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) {
+        free(probe.body);
+        *ret_result = refuse(listener, peer, (struct denial){ERR_BAD_METHOD, "this path is only read", false, 0});
+        return true;
     }
-    pthread_mutex_unlock(&listener->probes_lock);
-    if (found) leave(listener, peer);
-    return found;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(probe.body_bytes, probe.body, free);
+    *ret_result = MHD_NO;
+    if (response) {
+        MHD_add_response_header(response, "Content-Type", probe.content_type);
+        *ret_result = MHD_queue_response(peer->connection, (unsigned)probe.status, response);
+        MHD_destroy_response(response);
+    } else {
+        free(probe.body);
+    }
+    leave(listener, peer);
+    return true;
 }
 
 /* ---- one request, as the library tells of it ---- */
@@ -128,6 +163,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     struct peer *peer = peer_of(connection);
     peer->connection = connection;
     peer_set_target(peer, str_from(target));
+    listener->speaking = peer;
     peer_enter(&listener->peers, peer, PEER_HEAD, listener->now_us);
     return peer;
 }
@@ -142,6 +178,14 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+static struct denial judge_body(struct listener *listener, const struct peer *peer, size_t body_bytes) {
+    size_t own = peer->visit ? large(listener, peer->visit->request.body.n) : 0;
+    struct held held = {.all_bytes = listener->held_bytes - own};
+    if (large(listener, body_bytes))
+        held.address_bytes = peers_held(&listener->peers, peer, denial_small_bytes(&listener->options));
+    return denial_of_body(&listener->options, body_bytes, &held);
+}
+
 static enum MHD_Result take_head(struct listener *listener, struct peer *peer, const char *method,
                                  const char *version) {
     int count = MHD_get_connection_values(peer->connection, MHD_HEADER_KIND, NULL, NULL);
@@ -154,40 +198,56 @@ static enum MHD_Result take_head(struct listener *listener, struct peer *peer, c
                            .bytes = size->header_size};
     assert(head.headers);
     MHD_get_connection_values_n(peer->connection, MHD_HEADER_KIND, on_header, &head);
-    struct refusal refusal = refusal_of_head(&listener->options, &head);
-    if (!refusal.err) {
+    struct denial denial = denial_of_head(&listener->options, &head);
+    take_request_id(peer, framing_header(&head, STR("x-request-id")));
+    if (!denial.err && !peer->trusted)
+        denial = door_judge(listener->door, &head, str_from(peer->address), listener->now_us);
+    peer->body_expected = denial.err ? -1 : framing_length(&head);
+    if (peer->body_expected > 0) denial = judge_body(listener, peer, (size_t)peer->body_expected);
+    if (!denial.err) {
         peer->visit = visit_new(&head, str_from(peer->address), listener->now_us);
         peer->visit->request.trusted = peer->trusted;
-        peer->body_expected = framing_length(&head);
         peer_enter(&listener->peers, peer, PEER_BODY, listener->now_us);
     }
     free(head.headers);
     atomic_fetch_add(&listener->requests, 1);
-    return refusal.err ? refuse(listener, peer, refusal) : MHD_YES;
+    return denial.err ? refuse(listener, peer, denial) : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct listener *listener, struct peer *peer, const char *bytes, size_t *count) {
-    size_t bytes_then = peer->visit->request.body.n + *count;
-    size_t held_then = listener->held_bytes + *count;
-    struct refusal refusal = refusal_of_body(&listener->options, bytes_then, held_then);
-    if (refusal.err) {
-        refuse_early(listener, peer, refusal);
+    size_t bytes_now = peer->visit->request.body.n, bytes_then = bytes_now + *count;
+    struct denial denial = judge_body(listener, peer, bytes_then);
+    if (denial.err) {
+        refuse_early(listener, peer, denial);
         return MHD_NO; /* ends the connection */
     }
     visit_add(peer->visit, bytes, *count, peer->body_expected > 0 ? (size_t)peer->body_expected : 0);
-    listener->held_bytes += *count;
+    listener->held_bytes += large(listener, bytes_then) - large(listener, bytes_now);
+    peer_pace(&listener->peers, peer, bytes_then, listener->now_us);
     *count = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result on_trailer(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+                                  const char *value, size_t value_bytes) {
+    (void)kind;
+    const char **trouble = cls;
+    const struct header trailer = {{name, name_bytes}, {value ? value : "", value ? value_bytes : 0}};
+    if (!*trouble) *trouble = framing_trailer_trouble(&trailer);
     return MHD_YES;
 }
 
 static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
     enum MHD_Result result = MHD_NO;
+    const char *trouble = NULL;
+    MHD_get_connection_values_n(peer->connection, MHD_FOOTER_KIND, on_trailer, &trouble);
+    if (trouble) return refuse(listener, peer, (struct denial){ERR_BAD_REQUEST, trouble, true, 0});
     if (answer_probe(listener, peer, &result)) return result;
-    if (atomic_load(&listener->quiet)) return refuse(listener, peer, refusal_of_wait(ERR_STOPPING));
+    if (atomic_load(&listener->quiet)) return refuse(listener, peer, denial_of_wait(ERR_STOPPING));
     if (atomic_load(&listener->mailbox.waiting_count) + listener->complete.count >= listener->options.queue_max)
-        return refuse(listener, peer, refusal_of_wait(ERR_FULL));
+        return refuse(listener, peer, denial_of_wait(ERR_FULL));
     peer->visit->peer = peer;
-    peer->refusal = ERR_NONE;
+    peer->denial = ERR_NONE;
     visits_add(&listener->complete, peer->visit);
     peer_enter(&listener->peers, peer, PEER_WAITING, listener->now_us);
     MHD_suspend_connection(peer->connection);
@@ -195,7 +255,7 @@ static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
 }
 
 static enum MHD_Result send_reply(struct listener *listener, struct peer *peer) {
-    if (peer->refusal) return refuse(listener, peer, refusal_of_wait(peer->refusal));
+    if (peer->denial) return refuse(listener, peer, denial_of_wait(peer->denial));
     struct parcel *parcel = peer->visit->parcel;
     peer->visit->parcel = NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
@@ -215,6 +275,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)connection, (void)url;
     struct listener *listener = ((struct gate *)cls)->listener;
     struct peer *peer = *context;
+    listener->speaking = peer;
     if (peer->state == PEER_HEAD || peer->state == PEER_FRESH) return take_head(listener, peer, method, version);
     if (peer->state == PEER_RESUMED) return send_reply(listener, peer);
     if (peer->state != PEER_BODY) return MHD_NO; /* shut down between two calls */
@@ -243,7 +304,11 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
                           enum MHD_ConnectionNotificationCode what) {
     struct listener *listener = ((struct gate *)cls)->listener;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        peer_free(&listener->peers, *socket_context);
+        struct peer *peer = *socket_context;
+        int lingering = peer->lingers ? linger_add(&listener->lingers, peer->fd, listener->now_us) : -1;
+        if (lingering >= 0) watch(listener, lingering);
+        if (listener->speaking == peer) listener->speaking = NULL;
+        peer_free(&listener->peers, peer);
         listener->again = true; /* there may be room for a connection that could not be accepted */
         atomic_fetch_sub(&listener->connections, 1);
         return;
@@ -252,6 +317,55 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     const struct sockaddr *from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     *socket_context = peer_new(&listener->peers, fd, from, listener->now_us);
     atomic_fetch_add(&listener->connections, 1);
+}
+
+/* ---- what the library answers by itself ---- */
+
+static enum MHD_Result on_length(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+                                 const char *value, size_t value_bytes) {
+    (void)kind;
+    bool *bad = cls;
+    uint64_t bytes;
+    if (!str_eq_nocase((struct str){name, name_bytes}, STR("content-length"))) return MHD_YES;
+    *bad = *bad || !value || !str_to_u64((struct str){value, value_bytes}, &bytes);
+    return MHD_YES;
+}
+
+/* Of whom the library complains. It does not say; but what it told last in this round was about him, unless his head
+ * came in pieces: then it is whoever has a length that is none, or the only one that is not through with a request. */
+static struct peer *find_accused(struct listener *listener) {
+    struct peer *only = NULL;
+    size_t count = 0;
+    if (listener->speaking) return listener->speaking;
+    for (struct peer *peer = listener->peers.first; peer; peer = peer->next) {
+        bool bad = false;
+        if (peer->state != PEER_FRESH && peer->state != PEER_HEAD && peer->state != PEER_BODY) continue;
+        if (peer->connection && peer->state == PEER_HEAD)
+            MHD_get_connection_values_n(peer->connection, MHD_HEADER_KIND, on_length, &bad);
+        if (bad) return peer;
+        only = peer;
+        count++;
+    }
+    return count == 1 ? only : NULL;
+}
+
+/* The library is about to answer with a page of its own, for a malformed length with two heads. Our answer goes first,
+ * and after it nothing can be written any more. */
+static void on_complaint(void *cls, const char *format, va_list values) {
+    struct listener *listener = ((struct gate *)cls)->listener;
+    if (strncmp(format, "Error processing request", 24) != 0) return;
+    unsigned status = va_arg(values, unsigned);
+    struct peer *peer = status < 500 ? find_accused(listener) : NULL;
+    if (!peer || peer->lingers) return;
+    struct denial denial = {ERR_BAD_REQUEST, "the request is not framed as HTTP/1.1 demands", true, 0};
+    if (status == 413)
+        denial = (struct denial){ERR_TOO_LARGE, "the body is larger than server.max_body", true,
+                                 (size_t)listener->options.max_body_bytes};
+    if (status == 414 || status == 431)
+        denial = (struct denial){ERR_HEADERS_LARGE, "the headers are too large", true,
+                                 (size_t)listener->options.max_header_bytes};
+    refuse_early(listener, peer, denial);
+    shutdown(peer->fd, SHUT_WR);
 }
 
 /* ---- the thread ---- */
@@ -269,15 +383,14 @@ static void take_replies(struct listener *listener) {
         if (visit->peer) {
             resume(listener, visit->peer);
         } else {
-            listener->held_bytes -= visit->request.body.n;
-            visit_free(visit);
+            free_visit(listener, visit);
         }
     }
 }
 
 static void give_up(struct listener *listener, struct peer *peer, enum err why) {
     abandon_visit(listener, peer);
-    peer->refusal = why;
+    peer->denial = why;
     resume(listener, peer);
     listener->again = true;
 }
@@ -288,7 +401,7 @@ static void end_late(struct listener *listener, struct peer *peer) {
         return;
     }
     if (peer->state == PEER_HEAD || peer->state == PEER_BODY)
-        refuse_early(listener, peer, (struct refusal){ERR_TIMEOUT, "the request did not arrive in time", true, 0});
+        refuse_early(listener, peer, (struct denial){ERR_TIMEOUT, "the request did not arrive in time", true, 0});
     shutdown(peer->fd, SHUT_RDWR); /* the library sees the end, tells of it and closes */
     peer_enter(&listener->peers, peer, PEER_ENDED, listener->now_us);
 }
@@ -299,14 +412,16 @@ static void run_round(struct listener *listener) {
     take_replies(listener);
     if (listener->tcp.daemon) MHD_run(listener->tcp.daemon);
     if (listener->local.daemon) MHD_run(listener->local.daemon);
+    listener->speaking = NULL;
+    lingers_serve(&listener->lingers, listener->now_us);
     mailbox_post(&listener->mailbox, &listener->complete);
     for (struct peer *late; (late = peer_late(&listener->peers, listener->now_us));) end_late(listener, late);
 }
 
 static int sleep_ms(struct listener *listener) {
-    int64_t sleep = INT32_MAX;
-    if (listener->peers.sweep_us != WHEN_NEVER)
-        sleep = (listener->peers.sweep_us - listener->clock.now_us(listener->clock.self)) / US_PER_MS + 1;
+    int64_t sleep = INT32_MAX, due_us = lingers_due(&listener->lingers);
+    if (listener->peers.sweep_us < due_us) due_us = listener->peers.sweep_us;
+    if (due_us != WHEN_NEVER) sleep = (due_us - listener->clock.now_us(listener->clock.self)) / US_PER_MS + 1;
     struct MHD_Daemon *const daemons[] = {listener->tcp.daemon, listener->local.daemon};
     for (size_t i = 0; i < 2; i++) {
         MHD_UNSIGNED_LONG_LONG wanted;
@@ -347,19 +462,15 @@ static void *listener_run(void *arg) {
 
 /* ---- opening and closing ---- */
 
-static bool watch(const struct listener *listener, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(listener->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 /* Takes the socket over. Address limits make no sense where all peers have none. */
 static bool open_gate(struct listener *listener, struct gate *gate, int fd, int32_t peers, int32_t peers_per_address) {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     gate->listener = listener;
     gate->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, gate, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        gate, MHD_OPTION_NOTIFY_COMPLETED, on_completed, gate, MHD_OPTION_NOTIFY_CONNECTION, on_connection, gate,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)peers, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)peers_per_address,
+        flags, 0, NULL, NULL, on_request, gate, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, gate,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, gate, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, gate, MHD_OPTION_NOTIFY_CONNECTION, on_connection, gate, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)peers, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)peers_per_address,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)listener->options.max_header_bytes + POOL_BYTES,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!gate->daemon) {
@@ -392,11 +503,11 @@ static void listener_free(struct listener *listener) {
     if (listener->local.daemon) MHD_stop_daemon(listener->local.daemon);
     if (listener->socket_path) unlink(listener->socket_path);
     free(listener->socket_path);
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        if (listener->probes[i].response) MHD_destroy_response(listener->probes[i].response);
+    lingers_end(&listener->lingers);
+    probes_free(&listener->probes);
+    door_free(listener->door);
     mailbox_close(&listener->mailbox);
     if (listener->poll_fd >= 0) close(listener->poll_fd);
-    pthread_mutex_destroy(&listener->probes_lock);
     free(listener);
 }
 
@@ -412,8 +523,11 @@ enum err listener_open(const struct listener_options *options, const struct cloc
         *ret_problem = STR("the process has no file descriptor left");
         return ERR_IO;
     }
-    int failed = pthread_mutex_init(&listener->probes_lock, NULL);
-    assert(!failed);
+    uint64_t seed;
+    hash_random(&seed, sizeof seed);
+    rng_seed(&listener->rng, seed);
+    probes_init(&listener->probes);
+    listener->door = door_new(options->host);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
     if (!err && watch(listener, listener->mailbox.kick_fd) &&
@@ -465,24 +579,9 @@ struct listener_counts listener_counts(struct listener *listener) {
 
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type,
                       struct str body) {
-    char type[128];
-    struct probe fresh = {.status = status};
-    snprintf(type, sizeof type, "%.*s", STR_ARG(content_type));
-    snprintf(fresh.path, sizeof fresh.path, "%.*s", STR_ARG(path));
-    fresh.response = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!fresh.response) return; /* out of memory: the last text stands */
-    MHD_add_response_header(fresh.response, "Content-Type", type);
-    struct MHD_Response *old = NULL;
-    bool placed = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !placed; i++) {
-        struct probe *probe = &listener->probes[i];
-        placed = !probe->response || strcmp(probe->path, fresh.path) == 0;
-        if (!placed) continue;
-        old = probe->response;
-        *probe = fresh;
-    }
-    pthread_mutex_unlock(&listener->probes_lock);
-    assert(placed); /* the paths are the program's own */
-    if (old) MHD_destroy_response(old);
+    probes_set(&listener->probes, path, status, content_type, body);
+}
+
+void listener_publish_keys(struct listener *listener, const struct door_keys *keys) {
+    door_set(listener->door, keys);
 }

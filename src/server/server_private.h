@@ -35,7 +35,8 @@ struct server {
     struct str token; /* this process's, new at each start */
     struct str store_name, listen_host;
     enum loop_role role;
-    bool exposed; /* others than this machine can reach it */
+    bool open_metrics; /* /metrics needs no key */
+    bool exposed;      /* others than this machine can reach it */
     struct store *store;
     struct sql_driver copy_driver;
     struct store *copy;  /* a replica, for lists; NULL = none */

@@ -44,6 +44,8 @@ static inline void open_house(struct house *house, const struct listener_options
     house->clock = wake_clock(house->wake);
     struct str problem = STR_NONE;
     assert_int_equal(listener_open(options, &house->clock, house->wake, &house->arena, &house->listener, &problem), 0);
+    const struct door_keys keyless = {.keyless = true};
+    listener_publish_keys(house->listener, &keyless);
     house->inlet = listener_inlet(house->listener);
     house->port = listener_port(house->listener);
 }
@@ -115,6 +117,7 @@ static inline void end_house(struct house *house) {
     free(house);
 }
 
-#define POST(path, headers, body) "POST " path " HTTP/1.1\r\nHost: a\r\n" headers "\r\n" body
+#define HOSTED                    "HTTP/1.1\r\nHost: localhost\r\n"
+#define POST(path, headers, body) "POST " path " " HOSTED "Content-Type: application/json\r\n" headers "\r\n" body
 
 #endif
