@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -33,14 +34,14 @@
 #include "os/thread.h"
 
 #define OWN_HEADERS_MAX 4
-#define KEPT_S          50L /* a connection idle for longer is not used again: most servers close at 60 s or 75 s */
 
 struct call {
     STAILQ_ENTRY(call) queue; /* in the one that has it: starting, ended, idle or round */
     LIST_ENTRY(call) active;  /* from start to collect, under the client's lock */
     struct client *client;    /* NULL = a call by itself */
     bool running;             /* the library has it; the client's thread only */
-    bool stray;               /* bytes waited on its kept connection: another one must be made; likewise */
+    bool stray;               /* its kept connection was of no use: another one must be made; likewise */
+    int fd;                   /* of the connection it went over, -1 = not known; likewise */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -84,6 +85,7 @@ static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockad
     }
     call->passage.tried = true;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0 && passage_is_own_trouble(errno)) call->passage.no_room = true;
     if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
     return fd;
 }
@@ -94,11 +96,14 @@ static int on_close(void *cls, curl_socket_t fd) {
     return close(fd);
 }
 
-/* Whether bytes wait on the connection already, which can only be a kept one. It is of no more use then. */
-static bool is_stray(const struct call *call, const struct line_ends *ends) {
-    int fd = call->client ? lines_find(&call->client->lines, ends) : -1;
-    if (fd < 0 || call->passage.tried || line_is_quiet(fd)) return false;
-    shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
+/* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that its receiver may be
+ * closing it at this moment. Nothing was sent over it yet. */
+static bool is_used_up(const struct call *call) {
+    if (call->fd < 0 || call->passage.tried) return false;
+    int64_t now_us = call->client->clock.now_us(call->client->clock.self);
+    if (line_is_quiet(call->fd) && !lines_is_stale(&call->client->lines, call->fd, now_us, call->outgoing->idle_max_us))
+        return false;
+    shutdown(call->fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
 }
 
@@ -108,7 +113,8 @@ static int on_send(void *cls, char *address, char *own_address, int port, int ow
     bool allowed = passage_allows_text(call->outgoing, address);
     call->passage.refused = call->passage.refused || !allowed;
     call->passage.sent_again = call->passage.began;
-    call->stray = allowed && !call->passage.began && is_stray(call, &ends);
+    if (!call->passage.began) call->fd = call->client ? lines_find(&call->client->lines, &ends) : -1;
+    call->stray = allowed && !call->passage.began && is_used_up(call);
     if (!allowed || call->passage.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
     call->passage.began = true;
     return CURL_PREREQFUNC_OK;
@@ -141,7 +147,7 @@ static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEPT_S);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
@@ -201,7 +207,8 @@ static void call_set(struct call *call) {
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
     call->passage.began = call->passage.sent_again = call->passage.answered = false;
-    call->passage.refused = call->passage.tried = call->stray = false;
+    call->passage.refused = call->passage.tried = call->passage.no_room = call->stray = false;
+    call->fd = -1;
     call->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
@@ -220,6 +227,8 @@ static void call_set(struct call *call) {
     set_headers(call, with_body);
 }
 
+/* Only a certificate that does not stand the test is a matter of trust, which a person must look at. A handshake that
+ * breaks off, or a certificate file of ours that cannot be read, is a connection that did not come about. */
 static enum complaint complaint_of(CURLcode code) {
     static const struct {
         CURLcode code;
@@ -227,18 +236,25 @@ static enum complaint complaint_of(CURLcode code) {
     } rows[] = {
         {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME}, {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
         {CURLE_URL_MALFORMAT, COMPLAINT_URL},       {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
-        {CURLE_SSL_CONNECT_ERROR, COMPLAINT_TRUST}, {CURLE_SSL_CACERT_BADFILE, COMPLAINT_TRUST},
-        {CURLE_SSL_CIPHER, COMPLAINT_TRUST},
+        {CURLE_OUT_OF_MEMORY, COMPLAINT_ROOM},      {CURLE_FAILED_INIT, COMPLAINT_ROOM},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].code == code) return rows[i].complaint;
     return COMPLAINT_OTHER;
 }
 
+/* The library has one word for a connection that the other side refuses and one for which this side has no room. */
+static bool is_own_trouble(const struct call *call, CURLcode code) {
+    long number = 0;
+    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+    return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
+}
+
 static void call_end(struct call *call, CURLcode code) {
     struct answer *answer = &call->answer;
     call->passage.answered = call->reading.final;
     answer->end = passage_end(&call->passage, complaint_of(code));
+    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(call, code)) answer->end = EXCHANGE_NO_ROOM;
     if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
     answer->body_complete = call->passage.answered && code == CURLE_OK && !reading_dropped(&call->reading);
     const char *words = passage_words(&call->passage);
@@ -272,6 +288,8 @@ static void finish(struct client *client, struct call *call, CURLcode code) {
     call->running = false;
     call_end(call, code);
     call->answer.finished_us = now_of(client);
+    if (call->answer.body_complete)
+        lines_rest(&client->lines, call->fd, call->answer.finished_us, passage_kept_us(&call->answer));
     STAILQ_INSERT_TAIL(&client->round, call, queue);
 }
 
@@ -471,15 +489,6 @@ void client_close(struct client *client) {
 
 /* ---- one call by itself ---- */
 
-/* From the call's memory to the arena's. */
-static void answer_keep(struct arena *arena, struct answer *answer) {
-    struct header *headers = arena_array(arena, struct header, answer->header_count);
-    for (size_t i = 0; i < answer->header_count; i++)
-        headers[i] = (struct header){str_dup(arena, answer->headers[i].name), str_dup(arena, answer->headers[i].value)};
-    answer->headers = headers;
-    answer->body = str_dup(arena, answer->body);
-}
-
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -490,7 +499,7 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
     reading_reset(&call->reading, max_body_bytes, max_body_bytes);
     call_set(call);
     call_end(call, curl_easy_perform(call->easy));
-    answer_keep(arena, &call->answer);
+    reading_keep(arena, &call->answer);
     *ret_answer = call->answer;
     call_free(call);
     curl_global_cleanup();

@@ -9,16 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/address.h"
+#include "base/when.h"
 
 /* ---- how far it came ---- */
 
 static enum exchange_end end_before(const struct passage *passage, enum complaint complaint) {
+    if (passage->no_room || complaint == COMPLAINT_ROOM) return EXCHANGE_NO_ROOM;
     if (complaint == COMPLAINT_TRUST) return EXCHANGE_NO_TRUST;
+    if (complaint == COMPLAINT_URL) return EXCHANGE_BAD_URL;
     bool only_refused = passage->refused && !passage->tried;
-    return only_refused || complaint == COMPLAINT_URL ? EXCHANGE_REFUSED : EXCHANGE_NO_CONNECT;
+    return only_refused ? EXCHANGE_REFUSED : EXCHANGE_NO_CONNECT;
 }
 
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint) {
@@ -31,9 +36,23 @@ enum exchange_end passage_end(const struct passage *passage, enum complaint comp
 const char *passage_words(const struct passage *passage) {
     if (passage->answered) return "";
     if (passage->foreign) return "this client speaks http and https only";
-    if (passage->refused && !passage->tried) return "the address is not public";
+    if (passage->refused && !passage->tried) return "the address is not public (allow_private)";
     if (passage->sent_again) return "the kept connection ended before an answer came";
     return atomic_load(&passage->cancelled) ? "stopped by this server" : NULL;
+}
+
+bool passage_is_own_trouble(int number) {
+    static const int numbers[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (number == numbers[i]) return true;
+    return false;
+}
+
+bool passage_is_out_of_descriptors(void) {
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0) return passage_is_own_trouble(errno);
+    close(fd);
+    return false;
 }
 
 /* ---- where it may go ---- */
@@ -57,7 +76,8 @@ bool passage_allows_text(const struct outgoing *outgoing, const char *address) {
 
 struct line {
     int fd;
-    int port, own_port; /* 0 = not learned yet */
+    int64_t rest_us, keep_us; /* since when it rests, 0 = it never did; how long it may */
+    int port, own_port;       /* 0 = not learned yet */
     char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
 };
 
@@ -76,6 +96,40 @@ void lines_closed(struct lines *lines, int fd) {
         lines->all[i] = lines->all[--lines->count];
         return;
     }
+}
+
+static struct line *find_line(const struct lines *lines, int fd) {
+    for (size_t i = 0; i < lines->count; i++)
+        if (lines->all[i].fd == fd) return &lines->all[i];
+    return NULL;
+}
+
+void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us) {
+    struct line *line = find_line(lines, fd);
+    if (!line) return;
+    line->rest_us = now_us;
+    line->keep_us = keep_us;
+}
+
+bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us) {
+    const struct line *line = find_line(lines, fd);
+    if (!line || !line->rest_us) return false;
+    int64_t idle_us = now_us - line->rest_us;
+    return idle_us >= line->keep_us || (idle_max_us && idle_us > idle_max_us);
+}
+
+/* How long the receiver keeps the connection, less a second for what is on its way: "Keep-Alive: timeout=5, max=100".
+ */
+int64_t passage_kept_us(const struct answer *answer) {
+    struct str rest = answer_header(answer, STR("Keep-Alive")), part;
+    uint64_t seconds;
+    while (rest.n && str_next(&rest, ',', &part)) {
+        part = str_trim(part);
+        if (str_eq_nocase(str_sub(part, 0, 8), STR("timeout=")) && str_to_u64(str_sub(part, 8, part.n), &seconds) &&
+            seconds < PASSAGE_KEPT_S)
+            return seconds ? (int64_t)(seconds - 1) * US_PER_S : 0;
+    }
+    return WHEN_NEVER;
 }
 
 static int port_of(int fd, int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict)) {

@@ -13,7 +13,7 @@ struct header {
     struct str name, value;
 };
 
-/* What the far end speaks. A transport that does not speak it sends nothing and answers REFUSED, with words. */
+/* What the far end speaks. A transport that does not speak it sends nothing and answers BAD_URL, with words. */
 enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
 
 /* Must stay as it is until the completion was released. */
@@ -25,15 +25,18 @@ struct outgoing {
     struct str body;
     int64_t timeout_us; /* for the whole exchange, connecting included */
     bool allow_private;
+    int64_t idle_max_us;    /* a kept connection that rested for longer is not used; 0 = as the receiver says */
     struct str unix_socket; /* "" = TCP; the CLI's way to the server */
 };
 
 /* X(NAME, text): how far an exchange came. */
 #define EXCHANGE_LIST(X)                                                                                               \
     X(ANSWERED, "answered")            /* full status line and headers were read */                                    \
-    X(REFUSED, "address refused")      /* a private address, or a scheme that is not spoken: nothing was sent */       \
-    X(NO_CONNECT, "no connection")     /* DNS, connect, proxy: nothing was sent */                                     \
-    X(NO_TRUST, "certificate refused") /* TLS handshake or verification: nothing sent */                               \
+    X(REFUSED, "address refused")      /* the address is private and not allowed */                                    \
+    X(NO_CONNECT, "no connection")     /* DNS, connect, TLS handshake: nothing was sent */                             \
+    X(NO_TRUST, "certificate refused") /* verification failed: nothing sent */                                         \
+    X(NO_ROOM, "no room here")         /* this machine had no descriptor, port or memory left: nothing sent */         \
+    X(BAD_URL, "not a URL to call")    /* the same URL can never be called: nothing sent */                            \
     X(CUT, "no complete answer")       /* the request began to leave, then trouble */                                  \
     X(TIMED_OUT, "timed out")          /* the request began to leave, then too late */                                 \
     X(CANCELLED, "cancelled")          /* by us, after it may have begun to leave */

@@ -24,6 +24,7 @@ struct outcome {
     bool pause;             /* the account is refused (401, 403, ...): pause the destination, spend no retry */
     bool repeat;            /* done, and the provider says it had it already */
     bool throttled;         /* the provider's limit, not trouble: the breaker does not count it */
+    bool hold;              /* when no try is left a person decides: HELD, not FAILED */
     bool unsent;            /* nothing left the process (a lease handed back): spends nothing, no attempt is kept */
     int32_t http_status;    /* 0 = no answer */
     int64_t not_before_us;  /* 0, or the moment the provider named for this delivery */

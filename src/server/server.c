@@ -35,7 +35,7 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
                                        .idle_timeout_us = settings->idle_timeout_us,
                                        .body_pace_us = BODY_PACE_US,
                                        .stall_us = STALL_US,
-                                       .connections = settings->connections,
+                                       .connections = server->shares.connections,
                                        .connections_per_address = settings->connections_per_address,
                                        .queue_max = 4096};
     if (server->options.listen.n) {
@@ -133,7 +133,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .log = &server->options.log,
                                          .instance = server->token,
                                          .seed = seed,
-                                         .slots = SLOTS,
+                                         .slots = server->shares.sends,
                                          .role = server->role,
                                          .share = server->share,
                                          .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
@@ -149,15 +149,18 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {
     TRY(server_load(server, arena, &server->setup, ret_problem));
+    server->descriptors = descriptors_raise();
+    server->shares = descriptors_share(server->descriptors, server->setup->settings->server.connections, SLOTS);
     TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
     if (server->sandbox) server->evaluator = sandbox_evaluator(server->sandbox);
     TRY(server_open_store(server, arena, ret_problem));
     TRY(server_open_share(server, arena, ret_problem));
     TRY(open_listener(server, arena, ret_problem));
     TRY(check_exposure(server, arena, ret_problem));
-    const struct client_options client = {.user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
-                                          .ca_file = str_from(getenv("SSL_CERT_FILE")),
-                                          .connections_max = CONNECTIONS_KEPT};
+    const struct client_options client = {
+        .user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
+        .ca_file = str_from(getenv("SSL_CERT_FILE")),
+        .connections_max = server->shares.sends < CONNECTIONS_KEPT ? server->shares.sends : CONNECTIONS_KEPT};
     TRY(client_open(&client, &server->clock, server->wake, &server->client));
     return open_loop(server, ret_problem);
 }
