@@ -121,9 +121,7 @@ static void wait_for_lookup(struct settled *settled, int64_t due_us) {
 
 static void put_back(const struct trial *trial, struct settled *settled) {
     if (!trial->outcome->error.n) settled->last_error = str_dup(trial->arena, trial->delivery->last_error);
-    const struct outcome *outcome = trial->outcome;
-    bool later = outcome->unsent && outcome->not_before_us > trial->now_us;
-    int64_t due_us = later ? outcome->not_before_us : trial->now_us;
+    int64_t named = trial->outcome->unsent ? named_us(trial) : 0, due_us = named ? named : trial->now_us;
     if (trial->delivery->looking_up)
         wait_for_lookup(settled, due_us);
     else

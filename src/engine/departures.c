@@ -114,7 +114,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     enum err err = requests[kind](&context, &errand->outgoing, &problem);
     metrics_hop(loop->metrics, "connect_request", 1);
     bool holds = settle_policy(flight->destination, deliveries[0]->action) == ON_UNKNOWN_HOLD;
-    if (holds) flight->outgoing.idle_max_us = REST_MAX_US;
+    if (holds) errand->outgoing.idle_max_us = REST_MAX_US;
     if (err) {
         settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
         errand_release(loop->errands, errand);

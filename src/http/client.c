@@ -53,10 +53,8 @@ struct call {
     struct passage passage;
     char trouble[CURL_ERROR_SIZE];
 };
-
 STAILQ_HEAD(calls, call);
 LIST_HEAD(active, call);
-
 struct client {
     char *ca_file, *user_agent; /* ca_file NULL = the system's */
     struct clock clock;
@@ -72,6 +70,10 @@ struct client {
 };
 
 /* ---- what the library asks while a call runs ---- */
+
+static int64_t now_of(const struct client *client) {
+    return client->clock.now_us(client->clock.self);
+}
 
 static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
@@ -100,8 +102,9 @@ static int on_close(void *cls, curl_socket_t fd) {
  * closing it at this moment. Nothing was sent over it yet. */
 static bool is_used_up(const struct call *call) {
     if (call->fd < 0 || call->passage.tried) return false;
-    int64_t now_us = call->client->clock.now_us(call->client->clock.self);
-    if (line_is_quiet(call->fd) && !lines_is_stale(&call->client->lines, call->fd, now_us, call->outgoing->idle_max_us))
+    const struct client *client = call->client;
+    if (line_is_quiet(call->fd) &&
+        !lines_is_stale(&client->lines, call->fd, now_of(client), call->outgoing->idle_max_us))
         return false;
     shutdown(call->fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
@@ -192,18 +195,13 @@ static void set_headers(struct call *call, bool with_body) {
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->nodes);
 }
 
-static bool method_has_body(struct str method) {
-    static const char *const methods[] = {"POST", "PUT", "PATCH"};
-    for (size_t i = 0; i < 3; i++)
-        if (str_eq(method, str_from(methods[i]))) return true;
-    return false;
-}
-
 static void call_set(struct call *call) {
     const struct outgoing *outgoing = call->outgoing;
     CURL *easy = call->easy;
     bool head = str_eq(outgoing->method, STR("HEAD"));
-    bool with_body = outgoing->body.n || method_has_body(outgoing->method);
+    struct str method = outgoing->method;
+    bool with_body =
+        outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
     call->passage.began = call->passage.sent_again = call->passage.answered = false;
@@ -277,10 +275,6 @@ static void call_free(struct call *call) {
 }
 
 /* ---- the thread ---- */
-
-static int64_t now_of(const struct client *client) {
-    return client->clock.now_us(client->clock.self);
-}
 
 /* Removing a call that is not over closes its connection. */
 static void finish(struct client *client, struct call *call, CURLcode code) {

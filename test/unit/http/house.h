@@ -1,4 +1,4 @@
-/* house.h - a listener in a test, with or without a loop. After cmocka.h. */
+/* house.h - a listener in a test, with or without a loop, and without keys. */
 #ifndef TEST_HTTP_HOUSE_H
 #define TEST_HTTP_HOUSE_H
 
@@ -116,8 +116,5 @@ static inline void end_house(struct house *house) {
     close_house(house);
     free(house);
 }
-
-#define HOSTED                    "HTTP/1.1\r\nHost: localhost\r\n"
-#define POST(path, headers, body) "POST " path " " HOSTED "Content-Type: application/json\r\n" headers "\r\n" body
 
 #endif
