@@ -69,6 +69,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_listener: %.*s\n", STR_ARG(problem));
         return 1;
     }
+    const struct door_keys keyless = {.keyless = true};
+    listener_publish_keys(listener, &keyless);
     printf("port %u\n", listener_port(listener));
     fflush(stdout);
     print_cost(answer_for(listener_inlet(listener), clock, (int64_t)seconds * US_PER_S));

@@ -9,10 +9,15 @@
 #include "engine/call.h"
 #include "observe/log.h"
 
+struct key_ring;
 struct api_options {
     struct store *copy; /* a replica, for lists; NULL = none. The caller's */
     const struct log *log;
     bool exposed; /* others can reach the listener: without a key nobody is let in */
+    /* The keys were read anew: called after the commit and before the turn's replies, so that whoever was given a key
+     * can use it. NULL where nobody judges keys before the service. */
+    void (*keys_read)(void *self, const struct key_ring *keys);
+    void *keys_self;
 };
 
 struct api;

@@ -7,6 +7,7 @@ struct key_ring {
     struct api_key *keys;
     size_t count; /* valid ones only */
     bool exposed;
+    bool untold; /* read since key_ring_news was last asked */
 };
 
 struct key_ring *key_ring_new(bool exposed) {
@@ -33,18 +34,39 @@ enum err key_ring_load(struct key_ring *ring, struct store *store) {
     for (size_t i = 0; i < count; i++)
         if (!keys[i].revoked_us) keys[valid++] = keys[i];
     arena_free(&ring->arena);
-    *ring = (struct key_ring){arena, keys, valid, ring->exposed};
+    *ring = (struct key_ring){arena, keys, valid, ring->exposed, true};
     return ERR_NONE;
-}
-
-size_t key_ring_count(const struct key_ring *ring) {
-    return ring->count;
 }
 
 /* Roles include one another, except that ingest may only post and read may only read. */
 static bool role_allows(enum key_role has, enum key_role needs) {
     if (has == needs || has == KEY_OWNER) return true;
     return has == KEY_OPERATE && needs != KEY_OWNER;
+}
+
+bool key_ring_news(struct key_ring *ring) {
+    bool untold = ring->untold;
+    ring->untold = false;
+    return untold;
+}
+
+bool key_ring_keyless(const struct key_ring *ring) {
+    return ring->count == 0 && !ring->exposed;
+}
+
+size_t key_ring_digests(const struct key_ring *ring, struct arena *arena, struct key_digest **ret_digests) {
+    struct key_digest *digests = arena_array(arena, struct key_digest, ring->count);
+    size_t count = 0;
+    for (size_t i = 0; i < ring->count; i++) {
+        digests[count].reads = role_allows(ring->keys[i].role, KEY_READ);
+        if (hex_decode(ring->keys[i].hash, digests[count].digest, SHA256_BYTES)) count++;
+    }
+    *ret_digests = digests;
+    return count;
+}
+
+size_t key_ring_count(const struct key_ring *ring) {
+    return ring->count;
 }
 
 enum err key_ring_check(const struct key_ring *ring, const struct request *request, enum key_role role,
@@ -54,7 +76,7 @@ enum err key_ring_check(const struct key_ring *ring, const struct request *reque
         return ERR_NONE;
     }
     struct str value = request_header(request, STR("Authorization"));
-    if (!value.p && ring->count == 0 && !ring->exposed) {
+    if (!value.p && key_ring_keyless(ring)) {
         *ret_actor = STR("loopback");
         return ERR_NONE;
     }

@@ -14,6 +14,16 @@ void key_ring_free(struct key_ring *ring);
 /* Reads the keys anew: at start and after each change. */
 MUST_USE enum err key_ring_load(struct key_ring *ring, struct store *store);
 size_t key_ring_count(const struct key_ring *ring);
+/* Nobody needs a key: there is none, and only this machine reaches the listener. */
+bool key_ring_keyless(const struct key_ring *ring);
+/* For whoever judges keys before a request is whole. */
+struct key_digest {
+    uint8_t digest[SHA256_BYTES]; /* of the key's text */
+    bool reads;                   /* its role may read */
+};
+size_t key_ring_digests(const struct key_ring *ring, struct arena *arena, struct key_digest **ret_digests);
+/* Whether it was read since the last call. */
+bool key_ring_news(struct key_ring *ring);
 /* ERR_NONE and the actor, UNAUTHORIZED or FORBIDDEN. */
 MUST_USE enum err key_ring_check(const struct key_ring *ring, const struct request *request, enum key_role role,
                                  struct hasher *hasher, struct arena *arena, struct str *ret_actor);

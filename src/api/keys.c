@@ -37,6 +37,10 @@ enum err api_keys_create(struct call *call) {
         return serve_problem(call, ERR_BAD_FIELD, STR("'role' must be ingest, read, operate or owner"), "/role");
     if (name.n && !event_source_valid(name))
         return serve_problem(call, ERR_BAD_FIELD, STR("'name' must be at most 64 printable characters"), "/name");
+    if (str_eq(call->actor, STR("loopback"))) /* whoever reaches the listener could shut out all others */
+        return serve_problem(call, ERR_FORBIDDEN,
+                             STR("the first key is made on the server's machine: drumbeat keys create --role owner"),
+                             NULL);
     uint8_t bytes[20], digest[SHA256_BYTES];
     hash_random(bytes, sizeof bytes);
     struct str secret = hex_encode(call->arena, bytes, sizeof bytes);

@@ -2,6 +2,7 @@
 #include "api/serve.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/when.h"
@@ -121,6 +122,18 @@ static const struct endpoint *find_endpoint(const struct request *request, struc
     return NULL;
 }
 
+/* "GET, HEAD, POST": what the path takes. */
+static struct str methods_of(struct str path, struct arena *arena) {
+    struct buf buf = {.arena = arena};
+    struct str part;
+    for (size_t i = 0; i < endpoint_count; i++) {
+        if (!path_matches(str_from(endpoints[i].path), path, &part)) continue;
+        const char *method = endpoints[i].method;
+        buf_fmt(&buf, "%s%s%s", buf.n ? ", " : "", method, strcmp(method, "GET") == 0 ? ", HEAD" : "");
+    }
+    return buf_str(&buf);
+}
+
 /* ---- from the path to the handler ---- */
 
 static struct str request_id(struct call *call) {
@@ -154,9 +167,12 @@ static enum err serve_request(void *self, struct call *call) {
     enum key_role role = endpoint ? endpoint->role : KEY_READ;
     enum err err = key_ring_check(api->keys, call->request, role, call->hasher, call->arena, &call->actor);
     if (err) return serve_problem(call, err, STR_NONE, NULL);
-    if (!endpoint)
-        return path_known ? serve_problem(call, ERR_BAD_METHOD, STR_NONE, NULL)
-                          : serve_problem(call, ERR_NOT_FOUND, STR("no such path"), NULL);
+    if (!endpoint && path_known) {
+        (void)serve_problem(call, ERR_BAD_METHOD, STR_NONE, NULL);
+        reply_header(&call->reply, STR("Allow"), methods_of(call->request->path, call->arena));
+        return ERR_NONE;
+    }
+    if (!endpoint) return serve_problem(call, ERR_NOT_FOUND, STR("no such path"), NULL);
     call->answer = endpoint->answer;
     return take_from_copy(api, call, endpoint) ? ERR_NONE : endpoint->take(call);
 }
@@ -169,6 +185,11 @@ static void refuse(void *self, struct call *call, enum err err) {
 
 static enum err learn(void *self, struct store *store) {
     return key_ring_load(((struct api *)self)->keys, store);
+}
+
+static void learned(void *self) {
+    struct api *api = self;
+    if (key_ring_news(api->keys) && api->options.keys_read) api->options.keys_read(api->options.keys_self, api->keys);
 }
 
 /* ---- the service ---- */
@@ -187,5 +208,5 @@ void api_free(struct api *api) {
 }
 
 struct service api_service(struct api *api) {
-    return (struct service){learn, serve_request, refuse, api};
+    return (struct service){learn, learned, serve_request, refuse, api};
 }

@@ -39,6 +39,7 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(HEADERS_LARGE, "E0116", ASK, 431, "headers_large", "the request's headers are too large")                        \
     X(TIMEOUT, "E0117", ASK, 408, "timeout", "the request took too long to arrive")                                    \
     X(NOT_NOW, "E0118", ASK, 409, "not_now", "the present state does not allow this")                                  \
+    X(FOREIGN, "E0119", ASK, 403, "foreign", "a page of another site may not ask this")                                \
     X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                                               \
     X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")                                 \
     X(STORE_BUSY, "E0122", RETRY, 503, "store_busy", "the store is busy")                                              \
@@ -46,6 +47,7 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(STORE_FAILED, "E0123", FATAL, 503, "store_failed", "the store failed")                                           \
     X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                                        \
     X(NOT_HERE, "E0126", RETRY, 503, "not_here", "this process does not take events")                                  \
+    X(SLOWED, "E0127", RETRY, 429, "slowed", "too many wrong API keys came from this address")                         \
     X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \
     X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version")                       \
     X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")                                     \

@@ -24,6 +24,9 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_TIMEOUT] = "server.header_timeout and server.body_timeout bound how long a request may take to come in.",
     [ERR_NOT_NOW] = "Look at the delivery: drumbeat deliveries show ID. One in flight settles first; a final one can "
                     "only be retried when it FAILED.",
+    [ERR_FOREIGN] =
+        "While there is no API key, whoever reaches the listener may do everything, so requests from web pages "
+        "and under other names than localhost are refused. Make a key: drumbeat keys create --role owner.",
     [ERR_FULL] = "Too much waits (server.queue). Send again later: nothing of the refused request was stored. "
                  "`drumbeat destinations list` shows which destination does not take its deliveries.",
     [ERR_STORE_FULL] = "Make room on the disk of the store. The server goes on by itself; senders try again.",
@@ -31,6 +34,8 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_STORE_FAILED] = "The disk refused a write or a sync. The server ends, because nothing in memory is trusted "
                          "then. Look at the disk, start again: what was answered 2xx is stored.",
     [ERR_STOPPING] = "The server is going down. Send again when it is back.",
+    [ERR_SLOWED] =
+        "Mend the key of whoever calls with a wrong one. Keys that came from that address before go on working.",
     [ERR_STORE_LOCKED] = "One server works on a store. Stop the other one, or give this one another `store`.",
     [ERR_STORE_NEWER] = "Run the drumbeat version that wrote it, or a later one.",
     [ERR_STORE_CORRUPT] = "Do not write to it any more. Restore a backup; senders may send everything again, each "

@@ -2,6 +2,7 @@
 #include "connect/verdict.h"
 
 #include "base/arena.h"
+#include "base/when.h"
 #include "model/delivery.h"
 
 /* Of a body, in a sentence for a person. */
@@ -38,12 +39,20 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome) {
 /* Nothing of the request left: the same again is safe. Once bytes left, the effect may exist. */
 static const struct end_rule {
     enum outcome_class class;
-    bool pause; /* a refused certificate is no trouble that passes by itself: no retry storm */
+    bool pause;  /* a refused certificate is no trouble that passes by itself: no retry storm */
+    bool hold;   /* a name that leads to a private address may be a passing fault of DNS, or want allow_private */
+    bool unsent; /* our own trouble: no retry is spent and nobody is blamed */
 } end_rules[EXCHANGE_COUNT] = {
-    [EXCHANGE_REFUSED] = {OUTCOME_FAILED, false},    [EXCHANGE_NO_CONNECT] = {OUTCOME_RETRY, false},
-    [EXCHANGE_NO_TRUST] = {OUTCOME_RETRY, true},     [EXCHANGE_CUT] = {OUTCOME_UNKNOWN, false},
-    [EXCHANGE_TIMED_OUT] = {OUTCOME_UNKNOWN, false}, [EXCHANGE_CANCELLED] = {OUTCOME_UNKNOWN, false},
+    [EXCHANGE_REFUSED] = {OUTCOME_RETRY, .hold = true},
+    [EXCHANGE_NO_CONNECT] = {OUTCOME_RETRY},
+    [EXCHANGE_NO_TRUST] = {OUTCOME_RETRY, .pause = true},
+    [EXCHANGE_NO_ROOM] = {OUTCOME_RETRY, .unsent = true},
+    [EXCHANGE_BAD_URL] = {OUTCOME_FAILED},
+    [EXCHANGE_CUT] = {OUTCOME_UNKNOWN},
+    [EXCHANGE_TIMED_OUT] = {OUTCOME_UNKNOWN},
+    [EXCHANGE_CANCELLED] = {OUTCOME_UNKNOWN},
 };
+#define NO_ROOM_US US_PER_S /* then it is tried again */
 
 /* The first range that holds the status counts. */
 static const struct status_rule {
@@ -110,6 +119,9 @@ struct outcome verdict_default(const struct answer *answer, struct arena *arena)
     if (answer->end != EXCHANGE_ANSWERED) {
         outcome.class = end_rules[answer->end].class;
         outcome.pause = end_rules[answer->end].pause;
+        outcome.hold = end_rules[answer->end].hold;
+        outcome.unsent = end_rules[answer->end].unsent;
+        if (outcome.unsent) outcome.not_before_us = answer->finished_us + NO_ROOM_US;
         outcome.error = trouble_text(answer, arena);
         return outcome;
     }

@@ -103,6 +103,10 @@ static void give_up(const struct trial *trial, struct settled *settled) {
         hold_doubt(trial, settled);
         return;
     }
+    if (trial->outcome->hold) {
+        hold(trial, settled, str_fmt(trial->arena, "gave up after %d retries", (int)settled->retry_count), "");
+        return;
+    }
     settled->status = DELIVERY_FAILED;
     if (settled->retry_count)
         settled->last_error = str_fmt(trial->arena, "gave up after %d retries: %.*s", (int)settled->retry_count,
@@ -118,10 +122,11 @@ static void wait_for_lookup(struct settled *settled, int64_t due_us) {
 
 static void put_back(const struct trial *trial, struct settled *settled) {
     if (!trial->outcome->error.n) settled->last_error = str_dup(trial->arena, trial->delivery->last_error);
+    int64_t named = trial->outcome->unsent ? named_us(trial) : 0, due_us = named ? named : trial->now_us;
     if (trial->delivery->looking_up)
-        wait_for_lookup(settled, trial->now_us);
+        wait_for_lookup(settled, due_us);
     else
-        pend(trial, settled, trial->now_us);
+        pend(trial, settled, due_us);
 }
 
 /* The account is refused. Where a second delivery was needed to tell, this one goes behind those that have not been

@@ -5,9 +5,10 @@
  *   retry      Fast lane: backoff (deliver/backoff.h) up to retry.max; then the
  *              slow lane, every hour, until give_up after the first due moment;
  *              then FAILED, or HELD after an unknown attempt: a replay could
- *              double its effect. give_up 0 = no slow lane. A moment named by the
- *              provider, clamped to [1 s, 24 h] from now, may only be later
- *              than the backoff, and in the slow lane than the hour.
+ *              double its effect, or where the outcome says that a person
+ *              decides. give_up 0 = no slow lane. A moment named by the provider,
+ *              clamped to [1 s, 24 h] from now, may only be later than the
+ *              backoff, and in the slow lane than the hour.
  *   throttled  With a moment named it spends no retry while that is before the
  *              end of give_up, for the first 100 attempts; else as retry.
  *   failed     FAILED, also after an unknown attempt: a definite answer. One
@@ -15,7 +16,7 @@
  *   paused     (the account is refused) PENDING, nothing spent; due now, or behind
  *              the others where two refusals were needed to tell.
  *   refused    (by 403 or 410, and no other delivery was) HELD.
- *   unsent     As it was, due now, nothing spent.
+ *   unsent     As it was, nothing spent; due now, or at a moment that is named.
  *   unknown    By policy. lookup: UNKNOWN, due when the settle time is over.
  *              retry: as a retry, under the same key, while the provider still
  *              keeps the key then; a provider that keeps none is sent to again

@@ -243,7 +243,7 @@ enum err turn_route(struct turn *turn) {
 
 void turn_grant(struct turn *turn) {
     struct loop *loop = turn->loop;
-    if (turn->wishes & WISH_KEYS) loop->service_stale = true;
+    loop->options.service.learned(loop->options.service.self);
     if (turn->wishes & WISH_CONFIG) loop->options.reload->adopt(loop->options.reload->self);
 }
 

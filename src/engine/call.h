@@ -88,6 +88,7 @@ struct call {
 struct service {
     /* Reads what the service keeps of the store's; in a transaction, at start and after each change. */
     MUST_USE enum err (*learn)(void *self, struct store *store);
+    void (*learned)(void *self); /* what was read is in force: after the commit, before the turn's replies */
     MUST_USE enum err (*take)(void *self, struct call *call);
     void (*refuse)(void *self, struct call *call, enum err err); /* the reply of a turn that was dropped */
     void *self;

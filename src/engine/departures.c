@@ -40,6 +40,9 @@
 #define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
 #define LEASE_GRACE_US (30 * US_PER_S)
 #define PROBE_LOOK_US  US_PER_S
+/* Where an unknown end wants a person, a connection that rested for longer is not used: its receiver may be closing it
+ * while the request is on its way. */
+#define REST_MAX_US US_PER_S
 
 bool turn_routes(const struct loop *loop) {
     return loop->options.role != LOOP_INGEST;
@@ -110,6 +113,8 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     struct str problem = STR("");
     enum err err = requests[kind](&context, &errand->outgoing, &problem);
     metrics_hop(loop->metrics, "connect_request", 1);
+    bool holds = settle_policy(flight->destination, deliveries[0]->action) == ON_UNKNOWN_HOLD;
+    if (holds) errand->outgoing.idle_max_us = REST_MAX_US;
     if (err) {
         settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
         errand_release(loop->errands, errand);

@@ -135,6 +135,7 @@ static enum err turn_transaction(struct turn *turn) {
     loop->service_stale = false;
     TRY(turn_settle_finished(turn));
     TRY(turn_take(turn));
+    if (turn->wishes & WISH_KEYS) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(turn_append(turn));
     TRY(turn_route(turn));
     TRY(turn_claim(turn));

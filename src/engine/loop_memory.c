@@ -115,6 +115,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
         loop_close(loop);
         return err;
     }
+    options->service.learned(options->service.self);
     *ret_loop = loop;
     return ERR_NONE;
 }

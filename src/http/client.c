@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -28,21 +29,19 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "http/guard.h"
-#include "http/lines.h"
-#include "http/progress.h"
+#include "http/passage.h"
 #include "http/reading.h"
 #include "os/thread.h"
 
 #define OWN_HEADERS_MAX 4
-#define KEPT_S          50L /* a connection idle for longer is not used again: most servers close at 60 s or 75 s */
 
 struct call {
     STAILQ_ENTRY(call) queue; /* in the one that has it: starting, ended, idle or round */
     LIST_ENTRY(call) active;  /* from start to collect, under the client's lock */
     struct client *client;    /* NULL = a call by itself */
     bool running;             /* the library has it; the client's thread only */
-    bool stray;               /* bytes waited on its kept connection: another one must be made; likewise */
+    bool stray;               /* its kept connection was of no use: another one must be made; likewise */
+    int fd;                   /* of the connection it went over, -1 = not known; likewise */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -51,13 +50,11 @@ struct call {
     size_t node_count;
     struct reading reading;
     struct answer answer;
-    struct progress progress;
+    struct passage passage;
     char trouble[CURL_ERROR_SIZE];
 };
-
 STAILQ_HEAD(calls, call);
 LIST_HEAD(active, call);
-
 struct client {
     char *ca_file, *user_agent; /* ca_file NULL = the system's */
     struct clock clock;
@@ -74,18 +71,23 @@ struct client {
 
 /* ---- what the library asks while a call runs ---- */
 
+static int64_t now_of(const struct client *client) {
+    return client->clock.now_us(client->clock.self);
+}
+
 static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
     struct call *call = cls;
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    if (!guard_allows(call->outgoing, (int)address->family, bytes)) {
-        call->progress.refused = true;
+    if (!passage_allows(call->outgoing, (int)address->family, bytes)) {
+        call->passage.refused = true;
         return CURL_SOCKET_BAD;
     }
-    call->progress.tried = true;
+    call->passage.tried = true;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0 && passage_is_own_trouble(errno)) call->passage.no_room = true;
     if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
     return fd;
 }
@@ -96,23 +98,28 @@ static int on_close(void *cls, curl_socket_t fd) {
     return close(fd);
 }
 
-/* Whether bytes wait on the connection already, which can only be a kept one. It is of no more use then. */
-static bool is_stray(const struct call *call, const struct line_ends *ends) {
-    int fd = call->client ? lines_find(&call->client->lines, ends) : -1;
-    if (fd < 0 || call->progress.tried || line_is_quiet(fd)) return false;
-    shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
+/* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that its receiver may be
+ * closing it at this moment. Nothing was sent over it yet. */
+static bool is_used_up(const struct call *call) {
+    if (call->fd < 0 || call->passage.tried) return false;
+    const struct client *client = call->client;
+    if (line_is_quiet(call->fd) &&
+        !lines_is_stale(&client->lines, call->fd, now_of(client), call->outgoing->idle_max_us))
+        return false;
+    shutdown(call->fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
     struct call *call = cls;
     const struct line_ends ends = {address, own_address, port, own_port};
-    bool allowed = guard_allows_text(call->outgoing, address);
-    call->progress.refused = call->progress.refused || !allowed;
-    call->progress.sent_again = call->progress.began;
-    call->stray = allowed && !call->progress.began && is_stray(call, &ends);
-    if (!allowed || call->progress.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
-    call->progress.began = true;
+    bool allowed = passage_allows_text(call->outgoing, address);
+    call->passage.refused = call->passage.refused || !allowed;
+    call->passage.sent_again = call->passage.began;
+    if (!call->passage.began) call->fd = call->client ? lines_find(&call->client->lines, &ends) : -1;
+    call->stray = allowed && !call->passage.began && is_used_up(call);
+    if (!allowed || call->passage.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
+    call->passage.began = true;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -143,7 +150,7 @@ static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEPT_S);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
@@ -188,23 +195,19 @@ static void set_headers(struct call *call, bool with_body) {
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->nodes);
 }
 
-static bool method_has_body(struct str method) {
-    static const char *const methods[] = {"POST", "PUT", "PATCH"};
-    for (size_t i = 0; i < 3; i++)
-        if (str_eq(method, str_from(methods[i]))) return true;
-    return false;
-}
-
 static void call_set(struct call *call) {
     const struct outgoing *outgoing = call->outgoing;
     CURL *easy = call->easy;
     bool head = str_eq(outgoing->method, STR("HEAD"));
-    bool with_body = outgoing->body.n || method_has_body(outgoing->method);
+    struct str method = outgoing->method;
+    bool with_body =
+        outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
-    call->progress.began = call->progress.sent_again = call->progress.answered = false;
-    call->progress.refused = call->progress.tried = call->stray = false;
-    call->progress.foreign = outgoing->scheme != OUTGOING_HTTP;
+    call->passage.began = call->passage.sent_again = call->passage.answered = false;
+    call->passage.refused = call->passage.tried = call->passage.no_room = call->stray = false;
+    call->fd = -1;
+    call->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -222,6 +225,8 @@ static void call_set(struct call *call) {
     set_headers(call, with_body);
 }
 
+/* Only a certificate that does not stand the test is a matter of trust, which a person must look at. A handshake that
+ * breaks off, or a certificate file of ours that cannot be read, is a connection that did not come about. */
 static enum complaint complaint_of(CURLcode code) {
     static const struct {
         CURLcode code;
@@ -229,21 +234,28 @@ static enum complaint complaint_of(CURLcode code) {
     } rows[] = {
         {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME}, {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
         {CURLE_URL_MALFORMAT, COMPLAINT_URL},       {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
-        {CURLE_SSL_CONNECT_ERROR, COMPLAINT_TRUST}, {CURLE_SSL_CACERT_BADFILE, COMPLAINT_TRUST},
-        {CURLE_SSL_CIPHER, COMPLAINT_TRUST},
+        {CURLE_OUT_OF_MEMORY, COMPLAINT_ROOM},      {CURLE_FAILED_INIT, COMPLAINT_ROOM},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].code == code) return rows[i].complaint;
     return COMPLAINT_OTHER;
 }
 
+/* The library has one word for a connection that the other side refuses and one for which this side has no room. */
+static bool is_own_trouble(const struct call *call, CURLcode code) {
+    long number = 0;
+    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+    return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
+}
+
 static void call_end(struct call *call, CURLcode code) {
     struct answer *answer = &call->answer;
-    call->progress.answered = call->reading.final;
-    answer->end = progress_end(&call->progress, complaint_of(code));
+    call->passage.answered = call->reading.final;
+    answer->end = passage_end(&call->passage, complaint_of(code));
+    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(call, code)) answer->end = EXCHANGE_NO_ROOM;
     if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
-    answer->body_complete = call->progress.answered && code == CURLE_OK && !reading_dropped(&call->reading);
-    const char *words = progress_words(&call->progress);
+    answer->body_complete = call->passage.answered && code == CURLE_OK && !reading_dropped(&call->reading);
+    const char *words = passage_words(&call->passage);
     if (!words) words = call->trouble[0] ? call->trouble : curl_easy_strerror(code);
     snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
 }
@@ -264,16 +276,14 @@ static void call_free(struct call *call) {
 
 /* ---- the thread ---- */
 
-static int64_t now_of(const struct client *client) {
-    return client->clock.now_us(client->clock.self);
-}
-
 /* Removing a call that is not over closes its connection. */
 static void finish(struct client *client, struct call *call, CURLcode code) {
     curl_multi_remove_handle(client->multi, call->easy);
     call->running = false;
     call_end(call, code);
     call->answer.finished_us = now_of(client);
+    if (call->answer.body_complete)
+        lines_rest(&client->lines, call->fd, call->answer.finished_us, passage_kept_us(&call->answer));
     STAILQ_INSERT_TAIL(&client->round, call, queue);
 }
 
@@ -284,7 +294,7 @@ static void begin(struct client *client, struct call *call) {
     call_set(call);
     call->running = true;
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
-    if (call->progress.foreign)
+    if (call->passage.foreign)
         finish(client, call, CURLE_UNSUPPORTED_PROTOCOL);
     else if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
         finish(client, call, CURLE_FAILED_INIT);
@@ -293,8 +303,8 @@ static void begin(struct client *client, struct call *call) {
 static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
     for (struct call *call = LIST_FIRST(&client->active); call; call = LIST_NEXT(call, active)) {
-        if (all) atomic_store(&call->progress.cancelled, true);
-        if (call->running && atomic_load(&call->progress.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
+        if (all) atomic_store(&call->passage.cancelled, true);
+        if (call->running && atomic_load(&call->passage.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
     }
     pthread_mutex_unlock(&client->lock);
 }
@@ -323,7 +333,7 @@ static void take_ended(struct client *client) {
         struct call *call = NULL;
         CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-        if (call->stray && !call->progress.refused)
+        if (call->stray && !call->passage.refused)
             begin_afresh(client, call);
         else
             finish(client, call, code);
@@ -369,7 +379,7 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     struct call *call = take_idle(client);
     call->tag = tag;
     call->outgoing = outgoing;
-    atomic_store(&call->progress.cancelled, false);
+    atomic_store(&call->passage.cancelled, false);
     LIST_INSERT_HEAD(&client->active, call, active);
     bool first = STAILQ_EMPTY(&client->starting);
     STAILQ_INSERT_TAIL(&client->starting, call, queue);
@@ -409,7 +419,7 @@ static void transport_cancel(void *self, uint64_t tag) {
     pthread_mutex_lock(&client->lock);
     struct call *call = LIST_FIRST(&client->active);
     while (call && call->tag != tag) call = LIST_NEXT(call, active);
-    if (call) atomic_store(&call->progress.cancelled, true);
+    if (call) atomic_store(&call->passage.cancelled, true);
     client->cancelling = client->cancelling || call;
     pthread_mutex_unlock(&client->lock);
     if (call) curl_multi_wakeup(client->multi);
@@ -473,15 +483,6 @@ void client_close(struct client *client) {
 
 /* ---- one call by itself ---- */
 
-/* From the call's memory to the arena's. */
-static void answer_keep(struct arena *arena, struct answer *answer) {
-    struct header *headers = arena_array(arena, struct header, answer->header_count);
-    for (size_t i = 0; i < answer->header_count; i++)
-        headers[i] = (struct header){str_dup(arena, answer->headers[i].name), str_dup(arena, answer->headers[i].value)};
-    answer->headers = headers;
-    answer->body = str_dup(arena, answer->body);
-}
-
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -492,7 +493,7 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
     reading_reset(&call->reading, max_body_bytes, max_body_bytes);
     call_set(call);
     call_end(call, curl_easy_perform(call->easy));
-    answer_keep(arena, &call->answer);
+    reading_keep(arena, &call->answer);
     *ret_answer = call->answer;
     call_free(call);
     curl_global_cleanup();

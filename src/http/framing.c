@@ -125,6 +125,21 @@ const char *framing_trouble(const struct framing *head) {
     return trouble;
 }
 
+struct str framing_header(const struct framing *head, struct str name) {
+    struct str value = STR_NONE;
+    find_header(head, name, &value);
+    return value;
+}
+
+/* A length or a coding that comes behind the body could only say something else than what the body was framed by. */
+const char *framing_trailer_trouble(const struct header *trailer) {
+    if (!is_token(trailer->name)) return "a trailer name is not a token";
+    if (!is_field_value(trailer->value)) return "a trailer value holds a control character";
+    if (str_eq_nocase(trailer->name, STR("content-length")) || str_eq_nocase(trailer->name, STR("transfer-encoding")))
+        return "Content-Length and Transfer-Encoding are no trailers";
+    return NULL;
+}
+
 int64_t framing_length(const struct framing *head) {
     struct str length = STR_NONE;
     uint64_t bytes;

@@ -25,7 +25,13 @@ const char *framing_trouble(const struct framing *head);
 /* The path and the query of a target in origin or absolute form. The target must have passed framing_trouble. */
 void framing_target(struct str target, struct str *ret_path, struct str *ret_query);
 
+/* The first header of that name, trimmed; STR_NONE when there is none. */
+struct str framing_header(const struct framing *head, struct str name);
+
 /* Content-Length of a head without trouble; -1 when there is none. */
 int64_t framing_length(const struct framing *head);
+
+/* What is wrong with a line behind a chunked body, as framing_trouble says it. */
+const char *framing_trailer_trouble(const struct header *trailer);
 
 #endif

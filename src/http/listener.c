@@ -1,4 +1,4 @@
-/* http/listener.c - libmicrohttpd behind the inlet. The only file that knows it.
+/* http/listener.c - the listener's thread, and libmicrohttpd behind the inlet.
  *
  * The library runs in external polling, so one thread of ours owns both
  * daemons and every connection: no lock is needed for what a connection is,
@@ -8,10 +8,8 @@
  * A connection is suspended while its request is with the loop. When it is
  * resumed, the library asks for the answer once more and gets it.
  */
-#include "http/listener.h"
 
 #include <assert.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,242 +19,22 @@
 
 #include "base/arena.h"
 #include "base/when.h"
-#include "http/mailbox.h"
-#include "http/peer.h"
-#include "http/refusal.h"
+#include "http/listener_private.h"
 #include "http/socket.h"
 #include "os/thread.h"
 
-#define PROBES_MAX     4
 #define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */
 #define PARTING_US     (1 * US_PER_S)  /* how long a closing listener waits for its last replies to leave */
 #define UNIX_PEERS_MAX 64
 
-/* What a path answers without the loop. The response is shared by all who ask. */
-struct probe {
-    char path[32];
-    int status;
-    struct MHD_Response *response;
-};
-
-struct gate {
-    struct listener *listener;
-    struct MHD_Daemon *daemon; /* NULL = this gate was not asked for */
-};
-
-struct listener {
-    struct listener_options options; /* its texts are not used after the opening */
-    struct clock clock;
-    struct mailbox mailbox;
-    struct gate tcp, local;
-    char *socket_path;
-    uint16_t port;
-    int poll_fd;
-    pthread_t thread;
-    pthread_mutex_t probes_lock;
-    struct probe probes[PROBES_MAX];
-    atomic_bool quiet, closing;
-    atomic_uint_fast64_t requests, refused, connections;
-    /* the listener's thread only */
-    struct peers peers;
-    struct visits complete; /* of this round */
-    int64_t now_us;
-    size_t held_bytes; /* of bodies */
-    bool again;        /* the library has work that its own timeout does not tell of: no sleep after this round */
-};
-
-/* ---- answers of the listener's own ---- */
-
-static void leave(struct listener *listener, struct peer *peer) {
-    if (peer->visit) listener->held_bytes -= peer->visit->request.body.n;
-    visit_free(peer->visit);
-    peer->visit = NULL;
-    peer_enter(&listener->peers, peer, PEER_LEAVING, listener->now_us);
-}
-
-static enum MHD_Result refuse(struct listener *listener, struct peer *peer, struct refusal refusal) {
-    char room[REFUSAL_ROOM];
-    struct str body = refusal_body(&refusal, room);
-    struct MHD_Response *response = MHD_create_response_from_buffer(body.n, room, MHD_RESPMEM_MUST_COPY);
-    if (!response) return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", "application/problem+json");
-    if (err_http(refusal.err) == 400) MHD_add_response_header(response, "X-Event-Status", "INVALID");
-    if (err_http(refusal.err) == 503) MHD_add_response_header(response, "Retry-After", "1");
-    if (refusal.close) MHD_add_response_header(response, "Connection", "close");
-    atomic_fetch_add(&listener->refused, 1);
-    enum MHD_Result queued = MHD_queue_response(peer->connection, (unsigned)err_http(refusal.err), response);
-    MHD_destroy_response(response);
-    leave(listener, peer);
-    return queued;
-}
-
-/* The library takes no answer in the middle of a body or a head. Nothing of one is on its way then, so these bytes are
- * the whole answer; the connection must end after it. */
-static void refuse_early(struct listener *listener, const struct peer *peer, struct refusal refusal) {
-    char room[REFUSAL_ROOM];
-    struct str message = refusal_message(&refusal, room);
-    atomic_fetch_add(&listener->refused, 1);
-    ssize_t sent = send(peer->fd, message.p, message.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)sent; /* a peer that does not read is closed without an answer */
-}
-
-static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
-    const struct request *request = &peer->visit->request;
-    if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) return false;
-    bool found = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !found; i++) {
-        const struct probe *probe = &listener->probes[i];
-        found = probe->response && str_eq(request->path, str_from(probe->path));
-        if (found) *ret_result = MHD_queue_response(peer->connection, (unsigned)probe->status, probe->response);
-    }
-    pthread_mutex_unlock(&listener->probes_lock);
-    if (found) leave(listener, peer);
-    return found;
-}
-
-/* ---- one request, as the library tells of it ---- */
-
-static struct peer *peer_of(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info->socket_context;
-}
-
-/* The request line is here; the library is about to decode it in place. */
-static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
-    struct listener *listener = ((struct gate *)cls)->listener;
-    struct peer *peer = peer_of(connection);
-    peer->connection = connection;
-    peer_set_target(peer, str_from(target));
-    peer_enter(&listener->peers, peer, PEER_HEAD, listener->now_us);
-    return peer;
-}
-
-static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
-                                 const char *value, size_t value_bytes) {
-    (void)kind;
-    struct framing *head = cls;
-    /* A header without a value has none in the library's eyes either. */
-    struct header header = {{name, name_bytes}, {value ? value : name + name_bytes + 1, value ? value_bytes : 0}};
-    head->headers[head->header_count++] = header;
-    return MHD_YES;
-}
-
-static enum MHD_Result take_head(struct listener *listener, struct peer *peer, const char *method,
-                                 const char *version) {
-    int count = MHD_get_connection_values(peer->connection, MHD_HEADER_KIND, NULL, NULL);
-    const union MHD_ConnectionInfo *size =
-        MHD_get_connection_info(peer->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    struct framing head = {.method = str_from(method),
-                           .target = {peer->target, peer->target_bytes},
-                           .version = str_from(version),
-                           .headers = malloc(sizeof(struct header) * ((size_t)count + 1)),
-                           .bytes = size->header_size};
-    assert(head.headers);
-    MHD_get_connection_values_n(peer->connection, MHD_HEADER_KIND, on_header, &head);
-    struct refusal refusal = refusal_of_head(&listener->options, &head);
-    if (!refusal.err) {
-        peer->visit = visit_new(&head, str_from(peer->address), listener->now_us);
-        peer->visit->request.trusted = peer->trusted;
-        peer->body_expected = framing_length(&head);
-        peer_enter(&listener->peers, peer, PEER_BODY, listener->now_us);
-    }
-    free(head.headers);
-    atomic_fetch_add(&listener->requests, 1);
-    return refusal.err ? refuse(listener, peer, refusal) : MHD_YES;
-}
-
-static enum MHD_Result take_body(struct listener *listener, struct peer *peer, const char *bytes, size_t *count) {
-    size_t bytes_then = peer->visit->request.body.n + *count;
-    size_t held_then = listener->held_bytes + *count;
-    struct refusal refusal = refusal_of_body(&listener->options, bytes_then, held_then);
-    if (refusal.err) {
-        refuse_early(listener, peer, refusal);
-        return MHD_NO; /* ends the connection */
-    }
-    visit_add(peer->visit, bytes, *count, peer->body_expected > 0 ? (size_t)peer->body_expected : 0);
-    listener->held_bytes += *count;
-    *count = 0;
-    return MHD_YES;
-}
-
-static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
-    enum MHD_Result result = MHD_NO;
-    if (answer_probe(listener, peer, &result)) return result;
-    if (atomic_load(&listener->quiet)) return refuse(listener, peer, refusal_of_wait(ERR_STOPPING));
-    if (atomic_load(&listener->mailbox.waiting_count) + listener->complete.count >= listener->options.queue_max)
-        return refuse(listener, peer, refusal_of_wait(ERR_FULL));
-    peer->visit->peer = peer;
-    peer->refusal = ERR_NONE;
-    visits_add(&listener->complete, peer->visit);
-    peer_enter(&listener->peers, peer, PEER_WAITING, listener->now_us);
-    MHD_suspend_connection(peer->connection);
-    return MHD_YES;
-}
-
-static enum MHD_Result send_reply(struct listener *listener, struct peer *peer) {
-    if (peer->refusal) return refuse(listener, peer, refusal_of_wait(peer->refusal));
-    struct parcel *parcel = peer->visit->parcel;
-    peer->visit->parcel = NULL;
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        parcel->body.n, (void *)(uintptr_t)parcel->body.p, parcel_free, parcel);
-    if (!response) return MHD_NO;
-    for (size_t i = 0; i < parcel->header_count; i++)
-        MHD_add_response_header(response, parcel->headers[i].name.p, parcel->headers[i].value.p);
-    if (parcel->close) MHD_add_response_header(response, "Connection", "close");
-    enum MHD_Result queued = MHD_queue_response(peer->connection, (unsigned)parcel->status, response);
-    MHD_destroy_response(response);
-    leave(listener, peer);
-    return queued;
-}
-
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *bytes, size_t *count, void **context) {
-    (void)connection, (void)url;
-    struct listener *listener = ((struct gate *)cls)->listener;
-    struct peer *peer = *context;
-    if (peer->state == PEER_HEAD || peer->state == PEER_FRESH) return take_head(listener, peer, method, version);
-    if (peer->state == PEER_RESUMED) return send_reply(listener, peer);
-    if (peer->state != PEER_BODY) return MHD_NO; /* shut down between two calls */
-    return *count ? take_body(listener, peer, bytes, count) : end_body(listener, peer);
-}
-
-/* Nobody waits for the peer's visit any more; the loop may have it, so it is freed when it comes back. */
-static void abandon_visit(struct listener *listener, struct peer *peer) {
-    peer->visit->peer = NULL;
-    mailbox_leave(&listener->mailbox, peer->visit);
-    peer->visit = NULL;
-}
-
-static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how) {
-    (void)connection, (void)how;
-    struct listener *listener = ((struct gate *)cls)->listener;
-    struct peer *peer = *context;
-    if (!peer) return;
-    if (peer->state == PEER_WAITING) abandon_visit(listener, peer);
-    leave(listener, peer);
-    peer_enter(&listener->peers, peer, PEER_IDLE, listener->now_us);
-}
-
-static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode what) {
-    struct listener *listener = ((struct gate *)cls)->listener;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        peer_free(&listener->peers, *socket_context);
-        listener->again = true; /* there may be room for a connection that could not be accepted */
-        atomic_fetch_sub(&listener->connections, 1);
-        return;
-    }
-    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    *socket_context = peer_new(&listener->peers, fd, from, listener->now_us);
-    atomic_fetch_add(&listener->connections, 1);
+bool listener_watch(const struct listener *listener, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(listener->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 /* ---- the thread ---- */
 
-/* The library calls on_request again, within this round. */
+/* The library calls reception_on_request again, within this round. */
 static void resume(struct listener *listener, struct peer *peer) {
     peer_enter(&listener->peers, peer, PEER_RESUMED, listener->now_us);
     MHD_resume_connection(peer->connection);
@@ -269,15 +47,14 @@ static void take_replies(struct listener *listener) {
         if (visit->peer) {
             resume(listener, visit->peer);
         } else {
-            listener->held_bytes -= visit->request.body.n;
-            visit_free(visit);
+            reception_free_visit(listener, visit);
         }
     }
 }
 
 static void give_up(struct listener *listener, struct peer *peer, enum err why) {
-    abandon_visit(listener, peer);
-    peer->refusal = why;
+    reception_abandon(listener, peer);
+    peer->denial = why;
     resume(listener, peer);
     listener->again = true;
 }
@@ -288,7 +65,8 @@ static void end_late(struct listener *listener, struct peer *peer) {
         return;
     }
     if (peer->state == PEER_HEAD || peer->state == PEER_BODY)
-        refuse_early(listener, peer, (struct refusal){ERR_TIMEOUT, "the request did not arrive in time", true, 0});
+        reception_refuse_early(listener, peer,
+                               (struct denial){ERR_TIMEOUT, "the request did not arrive in time", true, 0});
     shutdown(peer->fd, SHUT_RDWR); /* the library sees the end, tells of it and closes */
     peer_enter(&listener->peers, peer, PEER_ENDED, listener->now_us);
 }
@@ -299,14 +77,16 @@ static void run_round(struct listener *listener) {
     take_replies(listener);
     if (listener->tcp.daemon) MHD_run(listener->tcp.daemon);
     if (listener->local.daemon) MHD_run(listener->local.daemon);
+    listener->speaking = NULL;
+    lingers_serve(&listener->lingers, listener->now_us);
     mailbox_post(&listener->mailbox, &listener->complete);
     for (struct peer *late; (late = peer_late(&listener->peers, listener->now_us));) end_late(listener, late);
 }
 
 static int sleep_ms(struct listener *listener) {
-    int64_t sleep = INT32_MAX;
-    if (listener->peers.sweep_us != WHEN_NEVER)
-        sleep = (listener->peers.sweep_us - listener->clock.now_us(listener->clock.self)) / US_PER_MS + 1;
+    int64_t sleep = INT32_MAX, due_us = lingers_due(&listener->lingers);
+    if (listener->peers.sweep_us < due_us) due_us = listener->peers.sweep_us;
+    if (due_us != WHEN_NEVER) sleep = (due_us - listener->clock.now_us(listener->clock.self)) / US_PER_MS + 1;
     struct MHD_Daemon *const daemons[] = {listener->tcp.daemon, listener->local.daemon};
     for (size_t i = 0; i < 2; i++) {
         MHD_UNSIGNED_LONG_LONG wanted;
@@ -347,26 +127,22 @@ static void *listener_run(void *arg) {
 
 /* ---- opening and closing ---- */
 
-static bool watch(const struct listener *listener, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(listener->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 /* Takes the socket over. Address limits make no sense where all peers have none. */
 static bool open_gate(struct listener *listener, struct gate *gate, int fd, int32_t peers, int32_t peers_per_address) {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     gate->listener = listener;
     gate->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, gate, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        gate, MHD_OPTION_NOTIFY_COMPLETED, on_completed, gate, MHD_OPTION_NOTIFY_CONNECTION, on_connection, gate,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)peers, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)peers_per_address,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)listener->options.max_header_bytes + POOL_BYTES,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        flags, 0, NULL, NULL, reception_on_request, gate, MHD_OPTION_EXTERNAL_LOGGER, reception_on_complaint, gate,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, reception_on_target, gate,
+        MHD_OPTION_NOTIFY_COMPLETED, reception_on_completed, gate, MHD_OPTION_NOTIFY_CONNECTION,
+        reception_on_connection, gate, MHD_OPTION_CONNECTION_LIMIT, (unsigned)peers, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)peers_per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)listener->options.max_header_bytes + POOL_BYTES, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!gate->daemon) {
         close(fd);
         return false;
     }
-    return watch(listener, MHD_get_daemon_info(gate->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
+    return listener_watch(listener, MHD_get_daemon_info(gate->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
 }
 
 static enum err open_gates(struct listener *listener, struct arena *arena, struct str *ret_problem) {
@@ -392,11 +168,11 @@ static void listener_free(struct listener *listener) {
     if (listener->local.daemon) MHD_stop_daemon(listener->local.daemon);
     if (listener->socket_path) unlink(listener->socket_path);
     free(listener->socket_path);
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        if (listener->probes[i].response) MHD_destroy_response(listener->probes[i].response);
+    lingers_end(&listener->lingers);
+    probes_free(&listener->probes);
+    door_free(listener->door);
     mailbox_close(&listener->mailbox);
     if (listener->poll_fd >= 0) close(listener->poll_fd);
-    pthread_mutex_destroy(&listener->probes_lock);
     free(listener);
 }
 
@@ -412,11 +188,14 @@ enum err listener_open(const struct listener_options *options, const struct cloc
         *ret_problem = STR("the process has no file descriptor left");
         return ERR_IO;
     }
-    int failed = pthread_mutex_init(&listener->probes_lock, NULL);
-    assert(!failed);
+    uint64_t seed;
+    hash_random(&seed, sizeof seed);
+    rng_seed(&listener->rng, seed);
+    probes_init(&listener->probes);
+    listener->door = door_new(options->host);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
-    if (!err && watch(listener, listener->mailbox.kick_fd) &&
+    if (!err && listener_watch(listener, listener->mailbox.kick_fd) &&
         thread_start("listener", listener_run, listener, &listener->thread)) {
         *ret_listener = listener;
         return ERR_NONE;
@@ -465,24 +244,9 @@ struct listener_counts listener_counts(struct listener *listener) {
 
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type,
                       struct str body) {
-    char type[128];
-    struct probe fresh = {.status = status};
-    snprintf(type, sizeof type, "%.*s", STR_ARG(content_type));
-    snprintf(fresh.path, sizeof fresh.path, "%.*s", STR_ARG(path));
-    fresh.response = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!fresh.response) return; /* out of memory: the last text stands */
-    MHD_add_response_header(fresh.response, "Content-Type", type);
-    struct MHD_Response *old = NULL;
-    bool placed = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !placed; i++) {
-        struct probe *probe = &listener->probes[i];
-        placed = !probe->response || strcmp(probe->path, fresh.path) == 0;
-        if (!placed) continue;
-        old = probe->response;
-        *probe = fresh;
-    }
-    pthread_mutex_unlock(&listener->probes_lock);
-    assert(placed); /* the paths are the program's own */
-    if (old) MHD_destroy_response(old);
+    probes_set(&listener->probes, path, status, content_type, body);
+}
+
+void listener_publish_keys(struct listener *listener, const struct door_keys *keys) {
+    door_set(listener->door, keys);
 }

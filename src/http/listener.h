@@ -2,18 +2,21 @@
  *
  * One thread runs libmicrohttpd for both sockets. Framing that RFC 9112 says to
  * refuse is refused here (Content-Length with Transfer-Encoding, two Hosts,
- * control characters, chunked on HTTP/1.0 ...): 400 and close. Total deadlines
- * for header and body, limits on connections (per address too), on body and
- * header bytes, on all bodies together (16 of the largest). Published paths are
- * answered by the listener's own thread with the text last published, so they
- * answer while the store stalls; a request that waits longer than stall_us gets
- * 503. Nothing wakes up while there is nothing to do.
+ * control characters, chunked on HTTP/1.0 ...): 400 and close. Who may come in
+ * is judged when the head is complete (http/door.h), so nobody without a key
+ * sends a body. Total deadlines for header and body, a least pace for a body,
+ * limits on connections (per address too), on body and header bytes, on all
+ * large bodies together (16 of the largest) and on those of one address (8).
+ * Published paths are answered by the listener's own thread with the text last
+ * published, so they answer while the store stalls; a request that waits longer
+ * than stall_us gets 503. Nothing wakes up while there is nothing to do.
  * Thread: collect, reply, publish from the loop's thread. Every collected
  * request must be replied to before listener_close.
  */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
 
+#include "http/door.h"
 #include "http/wake.h"
 #include "world.h"
 
@@ -26,7 +29,8 @@ struct listener_options {
     int64_t max_body_bytes, max_header_bytes;
     int64_t header_timeout_us, idle_timeout_us; /* idle: from a reply to the next request line */
     int64_t body_timeout_us;                    /* for a body to come, and for a reply to leave */
-    int64_t stall_us;                           /* longest wait for a reply */
+    int64_t body_pace_us; /* a body that grows by less than 16 KiB in this time and does not end is late; 0 = no rule */
+    int64_t stall_us;     /* longest wait for a reply */
     int32_t connections, connections_per_address;
     size_t queue_max; /* requests waiting for the loop; beyond it 503 + Retry-After */
 };
@@ -34,6 +38,8 @@ MUST_USE enum err listener_open(const struct listener_options *options, const st
                                 struct arena *arena, struct listener **ret_listener, struct str *ret_problem);
 struct inlet listener_inlet(struct listener *listener);
 uint16_t listener_port(const struct listener *listener);
+/* Who is let in from now on over TCP; until the first call nobody is. Copied. The unix socket needs no key. */
+void listener_publish_keys(struct listener *listener, const struct door_keys *keys);
 /* What GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". Copied. */
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
 /* No new requests: what comes gets 503 STOPPING and the end of its connection. Published paths go on. */

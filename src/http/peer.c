@@ -10,6 +10,7 @@
 
 #include "base/when.h"
 #include "http/listener.h"
+#include "http/visit.h"
 
 /* Between two sweeps at least; so late a deadline may be noticed. */
 #define SWEEP_US (200 * US_PER_MS)
@@ -31,6 +32,7 @@ static void write_address(const struct sockaddr *address, char *ret_text, sockle
 
 void peers_init(struct peers *peers, const struct listener_options *options) {
     *peers = (struct peers){.sweep_us = WHEN_NEVER,
+                            .pace_us = options->body_pace_us ? options->body_pace_us : WHEN_NEVER,
                             .span_us = {[PEER_FRESH] = options->header_timeout_us,
                                         [PEER_HEAD] = options->header_timeout_us,
                                         [PEER_BODY] = options->body_timeout_us,
@@ -68,12 +70,39 @@ void peer_free(struct peers *peers, struct peer *peer) {
     free(peer);
 }
 
+/* The next look at the pace, or the end of all time for the body. */
+static void set_pace(const struct peers *peers, struct peer *peer, int64_t now_us) {
+    peer->deadline_us = peer->body_until_us;
+    if (peers->pace_us != WHEN_NEVER && now_us + peers->pace_us < peer->deadline_us)
+        peer->deadline_us = now_us + peers->pace_us;
+}
+
+void peer_pace(struct peers *peers, struct peer *peer, size_t body_bytes, int64_t now_us) {
+    if (body_bytes - peer->paced_bytes < PEER_PACE_BYTES) return;
+    peer->paced_bytes = body_bytes;
+    set_pace(peers, peer, now_us);
+}
+
+size_t peers_held(const struct peers *peers, const struct peer *peer, size_t small_bytes) {
+    size_t held = 0;
+    for (const struct peer *other = peers->first; other; other = other->next) {
+        if (other == peer || !other->visit || other->visit->request.body.n <= small_bytes) continue;
+        if (strcmp(other->address, peer->address) == 0) held += other->visit->request.body.n;
+    }
+    return held;
+}
+
 void peer_enter(struct peers *peers, struct peer *peer, enum peer_state state, int64_t now_us) {
     bool first_head = peer->state == PEER_FRESH && state == PEER_HEAD;
     peer->state = state;
     if (first_head) return;
     int64_t span_us = peers->span_us[state];
     peer->deadline_us = span_us == WHEN_NEVER ? WHEN_NEVER : now_us + span_us;
+    if (state == PEER_BODY) {
+        peer->body_until_us = peer->deadline_us;
+        peer->paced_bytes = 0;
+        set_pace(peers, peer, now_us);
+    }
     if (peer->deadline_us < peers->sweep_us) peers->sweep_us = peer->deadline_us;
 }
 
@@ -85,6 +114,7 @@ void peer_set_target(struct peer *peer, struct str target) {
     }
     if (target.n) memcpy(peer->target, target.p, target.n);
     peer->target_bytes = target.n;
+    peer->request_id[0] = '\0';
 }
 
 bool peers_any(const struct peers *peers, enum peer_state state) {

@@ -17,6 +17,8 @@ struct listener_options;
 struct sockaddr;
 struct visit;
 
+#define PEER_PACE_BYTES ((size_t)16384)
+
 enum peer_state {
     PEER_FRESH,   /* accepted; the first request line and head must come */
     PEER_HEAD,    /* a later head is coming in */
@@ -39,14 +41,19 @@ struct peer {
     int64_t deadline_us;
     struct visit *visit;
     int64_t body_expected; /* -1 = chunked or none */
+    int64_t body_until_us; /* the whole body must be here by then */
+    size_t paced_bytes;    /* of the body, when its pace was last looked at */
+    bool lingers;          /* it was refused while it still sends: http/linger.h */
+    char request_id[65];   /* of the present request, "" = none yet */
     char *target;          /* of the present request, as sent */
     size_t target_bytes, target_room;
-    enum err refusal; /* the listener's own answer after a wait, instead of the loop's */
+    enum err denial; /* the listener's own answer after a wait, instead of the loop's */
 };
 
 struct peers {
     struct peer *first;
     int64_t span_us[PEER_STATES]; /* how long a state may last; WHEN_NEVER = for ever */
+    int64_t pace_us;              /* WHEN_NEVER = bodies may come at any pace */
     int64_t sweep_us;             /* no deadline passes before this moment */
 };
 
@@ -55,7 +62,12 @@ struct peer *peer_new(struct peers *peers, int fd, const struct sockaddr *addres
 void peer_free(struct peers *peers, struct peer *peer);
 /* Enters the state; its time runs from now, except that a first head has the time since the connection was made. */
 void peer_enter(struct peers *peers, struct peer *peer, enum peer_state state, int64_t now_us);
+/* A new request begins. */
 void peer_set_target(struct peer *peer, struct str target);
+/* The body has so many bytes now. One that comes more slowly than PEER_PACE_BYTES in each span of pace_us is late. */
+void peer_pace(struct peers *peers, struct peer *peer, size_t body_bytes, int64_t now_us);
+/* Of bodies over small_bytes, what all other peers of this one's address hold. */
+size_t peers_held(const struct peers *peers, const struct peer *peer, size_t small_bytes);
 bool peers_any(const struct peers *peers, enum peer_state state);
 /* A peer past its deadline, or NULL; the caller must make it enter another state. Sets sweep_us at the end. */
 struct peer *peer_late(struct peers *peers, int64_t now_us);

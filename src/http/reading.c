@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+
 #define TRIM_BYTES ((size_t)8192)
 
 void reading_reset(struct reading *reading, size_t keep_max, size_t seen_max) {
@@ -75,6 +77,14 @@ void reading_answer(struct reading *reading, struct answer *ret_answer) {
     ret_answer->headers = reading->headers;
     ret_answer->header_count = count;
     ret_answer->body = (struct str){reading->body, reading->body_bytes};
+}
+
+void reading_keep(struct arena *arena, struct answer *answer) {
+    struct header *headers = arena_array(arena, struct header, answer->header_count);
+    for (size_t i = 0; i < answer->header_count; i++)
+        headers[i] = (struct header){str_dup(arena, answer->headers[i].name), str_dup(arena, answer->headers[i].value)};
+    answer->headers = headers;
+    answer->body = str_dup(arena, answer->body);
 }
 
 void reading_trim(struct reading *reading) {

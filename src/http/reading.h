@@ -34,6 +34,8 @@ bool reading_body(struct reading *reading, struct str bytes);
 bool reading_dropped(const struct reading *reading); /* the body is larger than what was kept */
 /* Sets status, headers and body of the answer; they live in the reading. */
 void reading_answer(struct reading *reading, struct answer *ret_answer);
+/* The answer's texts, copied to the arena: from then on it needs the reading no more. */
+void reading_keep(struct arena *arena, struct answer *answer);
 void reading_trim(struct reading *reading); /* gives back what is too large to be kept between answers */
 void reading_free(struct reading *reading);
 

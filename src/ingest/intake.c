@@ -251,12 +251,23 @@ static struct str media_type(const struct request *request) {
     return str_trim(semicolon == SIZE_MAX ? value : str_sub(value, 0, semicolon));
 }
 
+/* "application/json", or a format made of it, as in application/cloudevents+json. */
+static bool is_json(struct str media) {
+    bool made_of_it = str_eq_nocase(str_sub(media, 0, 12), STR("application/")) && media.n > 17 &&
+                      str_eq_nocase(str_sub(media, media.n - 5, 5), STR("+json"));
+    return made_of_it || str_eq_nocase(media, STR("application/json"));
+}
+
 enum err intake_request(const struct intake_context *context, const struct request *request, struct intake *ret_intake,
                         struct refusal *ret_refusal) {
     struct str media = media_type(request), header_key = STR_NONE;
     TRY(read_key_header(context, request, &header_key, ret_refusal));
-    if (str_eq_nocase(media, STR("application/json")))
-        return read_json(context, request->body, header_key, ret_intake, ret_refusal);
+    if (str_starts(request->body, STR("\xef\xbb\xbf"))) {
+        *ret_refusal = (struct refusal){
+            ERR_BAD_JSON, STR("the body begins with a byte order mark (EF BB BF): send it without one"), STR("")};
+        return ERR_BAD_JSON;
+    }
+    if (is_json(media)) return read_json(context, request->body, header_key, ret_intake, ret_refusal);
     if (!str_eq_nocase(media, STR("application/x-ndjson"))) {
         *ret_refusal = (struct refusal){ERR_BAD_MEDIA, STR("send application/json or application/x-ndjson"), STR("")};
         return ERR_BAD_MEDIA;

@@ -12,7 +12,7 @@ struct header {
     struct str name, value;
 };
 
-/* What the far end speaks. A transport that does not speak it sends nothing and answers REFUSED, with words. */
+/* What the far end speaks. A transport that does not speak it sends nothing and answers BAD_URL, with words. */
 enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
 
 /* Must stay as it is until the completion was released. */
@@ -24,15 +24,18 @@ struct outgoing {
     struct str body;
     int64_t timeout_us; /* for the whole exchange, connecting included */
     bool allow_private;
+    int64_t idle_max_us;    /* a kept connection that rested for longer is not used; 0 = as the receiver says */
     struct str unix_socket; /* "" = TCP; the CLI's way to the server */
 };
 
 /* X(NAME, text): how far an exchange came. */
 #define EXCHANGE_LIST(X)                                                                                               \
     X(ANSWERED, "answered")            /* full status line and headers were read */                                    \
-    X(REFUSED, "address refused")      /* a private address, or a scheme that is not spoken: nothing was sent */       \
-    X(NO_CONNECT, "no connection")     /* DNS, connect, proxy: nothing was sent */                                     \
-    X(NO_TRUST, "certificate refused") /* TLS handshake or verification: nothing sent */                               \
+    X(REFUSED, "address refused")      /* the address is private and not allowed */                                    \
+    X(NO_CONNECT, "no connection")     /* DNS, connect, TLS handshake: nothing was sent */                             \
+    X(NO_TRUST, "certificate refused") /* verification failed: nothing sent */                                         \
+    X(NO_ROOM, "no room here")         /* this machine had no descriptor, port or memory left: nothing sent */         \
+    X(BAD_URL, "not a URL to call")    /* the same URL can never be called: nothing sent */                            \
     X(CUT, "no complete answer")       /* the request began to leave, then trouble */                                  \
     X(TIMED_OUT, "timed out")          /* the request began to leave, then too late */                                 \
     X(CANCELLED, "cancelled")          /* by us, after it may have begun to leave */
@@ -87,6 +90,7 @@ struct outcome {
     bool refused;           /* the account or this one delivery is (403, 410): a second delivery will tell which */
     bool repeat;            /* done, and the provider says it had it already */
     bool throttled;         /* the provider's limit, not trouble: the breaker does not count it */
+    bool hold;              /* when no try is left a person decides: HELD, not FAILED */
     bool unsent;            /* nothing left the process (a lease handed back): spends nothing, no attempt is kept */
     int32_t http_status;    /* 0 = no answer */
     int64_t not_before_us;  /* 0, or the moment the provider named for this delivery */

@@ -29,12 +29,16 @@ struct route_settings {
     struct tree_mark mark, when_mark;
 };
 
+/* Who sees GET /metrics once API keys exist: whoever has a key that may read; everybody. */
+enum metrics_access { METRICS_KEYED = 1, METRICS_OPEN };
+
 struct server_settings {
     struct str listen_host;
     uint16_t listen_port;
     int64_t max_event_bytes, max_body_bytes;
     int64_t header_timeout_us, body_timeout_us, idle_timeout_us;
     int32_t connections, connections_per_address;
+    int32_t metrics;   /* enum metrics_access */
     int32_t queue_max; /* open deliveries the store may hold before ingest says 503; 0 = no bound */
     int64_t stop_timeout_us;
 };

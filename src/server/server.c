@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "api/key_ring.h"
 #include "base/hash.h"
 #include "base/when.h"
 #include "http/client.h"
@@ -13,6 +15,7 @@
 
 #define SLOTS             1024            /* sends in flight in all */
 #define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
+#define BODY_PACE_US      (10 * US_PER_S) /* 16 KiB of a body must come in this time */
 #define PUBLISH_US        US_PER_S
 #define SETTLE_DOWN_US    (60 * US_PER_S) /* the seed's gauges look back one minute */
 #define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
@@ -30,8 +33,9 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
                                        .header_timeout_us = settings->header_timeout_us,
                                        .body_timeout_us = settings->body_timeout_us,
                                        .idle_timeout_us = settings->idle_timeout_us,
+                                       .body_pace_us = BODY_PACE_US,
                                        .stall_us = STALL_US,
-                                       .connections = settings->connections,
+                                       .connections = server->shares.connections,
                                        .connections_per_address = settings->connections_per_address,
                                        .queue_max = 4096};
     if (server->options.listen.n) {
@@ -48,6 +52,7 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
         options.port = (uint16_t)port;
     }
     server->listen_host = str_dup(&server->arena, options.host);
+    server->open_metrics = settings->metrics == METRICS_OPEN;
     return listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem);
 }
 
@@ -95,10 +100,30 @@ static enum err check_exposure(struct server *server, struct arena *arena, struc
     return ERR_CONFIG;
 }
 
+/* What the listener needs to judge keys by itself. */
+static void publish_keys(void *self, const struct key_ring *ring) {
+    struct server *server = self;
+    struct arena arena = ARENA_EMPTY;
+    struct key_digest *digests;
+    size_t count = key_ring_digests(ring, &arena, &digests);
+    struct door_key *keys = arena_array(&arena, struct door_key, count);
+    for (size_t i = 0; i < count; i++) {
+        keys[i].reads = digests[i].reads;
+        memcpy(keys[i].digest, digests[i].digest, sizeof keys[i].digest);
+    }
+    const struct door_keys door = {keys, count, key_ring_keyless(ring), server->open_metrics};
+    listener_publish_keys(server->listener, &door);
+    arena_free(&arena);
+}
+
 static enum err open_loop(struct server *server, struct str *ret_problem) {
     uint64_t seed;
     hash_random(&seed, sizeof seed);
-    const struct api_options api = {.copy = server->copy, .log = &server->options.log, .exposed = server->exposed};
+    const struct api_options api = {.copy = server->copy,
+                                    .log = &server->options.log,
+                                    .exposed = server->exposed,
+                                    .keys_read = publish_keys,
+                                    .keys_self = server};
     server->api = api_new(&api);
     server->reload = server_reload(server);
     const struct loop_options options = {.clock = server->clock,
@@ -108,7 +133,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .log = &server->options.log,
                                          .instance = server->token,
                                          .seed = seed,
-                                         .slots = SLOTS,
+                                         .slots = server->shares.sends,
                                          .role = server->role,
                                          .share = server->share,
                                          .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
@@ -124,15 +149,18 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {
     TRY(server_load(server, arena, &server->setup, ret_problem));
+    server->descriptors = descriptors_raise();
+    server->shares = descriptors_share(server->descriptors, server->setup->settings->server.connections, SLOTS);
     TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
     if (server->sandbox) server->evaluator = sandbox_evaluator(server->sandbox);
     TRY(server_open_store(server, arena, ret_problem));
     TRY(server_open_share(server, arena, ret_problem));
     TRY(open_listener(server, arena, ret_problem));
     TRY(check_exposure(server, arena, ret_problem));
-    const struct client_options client = {.user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
-                                          .ca_file = str_from(getenv("SSL_CERT_FILE")),
-                                          .connections_max = CONNECTIONS_KEPT};
+    const struct client_options client = {
+        .user_agent = STR("drumbeat/" DRUMBEAT_VERSION),
+        .ca_file = str_from(getenv("SSL_CERT_FILE")),
+        .connections_max = server->shares.sends < CONNECTIONS_KEPT ? server->shares.sends : CONNECTIONS_KEPT};
     TRY(client_open(&client, &server->clock, server->wake, &server->client));
     return open_loop(server, ret_problem);
 }

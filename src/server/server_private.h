@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "http/wake.h"
+#include "os/descriptor.h"
 #include "os/file.h"
 #include "server/place.h"
 #include "server/server.h"
@@ -35,7 +36,10 @@ struct server {
     struct str token; /* this process's, new at each start */
     struct str store_name, listen_host;
     enum loop_role role;
-    bool exposed; /* others than this machine can reach it */
+    int64_t descriptors; /* files and sockets that the process may have open */
+    struct descriptor_shares shares;
+    bool open_metrics; /* /metrics needs no key */
+    bool exposed;      /* others than this machine can reach it */
     struct store *store;
     struct sql_driver copy_driver;
     struct store *copy;  /* a replica, for lists; NULL = none */

@@ -160,7 +160,9 @@ void server_banner(struct server *server, int64_t took_us) {
         log_event(&server->options.log, LOG_INFO, server->clock.wall_us(server->clock.self), "ready",
                   LOG_TEXT("version", STR(DRUMBEAT_VERSION)), LOG_TEXT("listen", server->listen_host),
                   LOG_NUMBER("port", port), LOG_TEXT("store", server->store_name),
-                  LOG_NUMBER("waiting", view.open_deliveries), LOG_NUMBER("ready_ms", took_us / US_PER_MS));
+                  LOG_NUMBER("waiting", view.open_deliveries), LOG_NUMBER("descriptors", server->descriptors),
+                  LOG_NUMBER("connections", server->shares.connections),
+                  LOG_NUMBER("sends", (int64_t)server->shares.sends), LOG_NUMBER("ready_ms", took_us / US_PER_MS));
         return;
     }
     fprintf(stderr, "drumbeat " DRUMBEAT_VERSION "   config %.*s  (%zu destinations, %zu routes)\n",

@@ -249,7 +249,8 @@ def check_roles(server, keys, revoked, method, path, operation):
     needed, path = operation.get("x-role"), re.sub(r"\{\w+\}", "none", path)
     body = [] if method == "POST" else None
     for key in (None, revoked, "db_owner_" + "0" * 40):
-        assert (ask_with(server, key, method, path, body).status == 401) == (needed is not None), (method, path)
+        refused = ask_with(server, key, method, path, body).status in (401, 429)  # so many wrong keys are slowed
+        assert refused == (needed is not None), (method, path)
     for role, key in keys.items():
         status = ask_with(server, key, method, path, body).status
         allowed = needed is None or needed in ROLES[role]

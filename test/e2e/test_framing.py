@@ -12,7 +12,7 @@ import pytest
 from harness import Server, event, until
 
 BODY = json.dumps(event("smuggled")).encode()
-HEAD = b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 NEXT = HEAD + LENGTH + b"\r\n" + BODY  # what must not be served on the same connection
@@ -58,7 +58,7 @@ ATTACKS = {
     "chunked on 1.0": HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKED,
     "blank before the colon": HEAD + b"Content-Length : %d\r\n\r\n" % len(BODY) + BODY,
     "two hosts": HEAD + b"Host: b\r\n" + LENGTH + b"\r\n" + BODY,
-    "no host": HEAD.replace(b"Host: a\r\n", b"") + LENGTH + b"\r\n" + BODY,
+    "no host": HEAD.replace(b"Host: localhost\r\n", b"") + LENGTH + b"\r\n" + BODY,
     "folded line": HEAD + b"X-A: 1\r\n 2\r\n" + LENGTH + b"\r\n" + BODY,
     "folded coding": HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n" + CHUNKED,
     "bare LF": HEAD.replace(b"\r\n", b"\n") + LENGTH + b"\r\n" + BODY,
@@ -108,7 +108,7 @@ def test_the_refusal_is_a_problem_with_400(idle, name):
 def test_a_body_where_none_is_expected_is_not_the_next_request(idle, method):
     before = idle.every("/v1/events")
     with idle.connect() as sock:
-        sock.sendall(b"%s /v1/status HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+        sock.sendall(b"%s /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
                      % (method, len(NEXT), NEXT))
         codes = answers(rest(sock))
     assert len(codes) == 1 and idle.every("/v1/events") == before
@@ -118,7 +118,7 @@ def test_pipelined_good_requests_are_answered_in_order(idle):
     bodies = [json.dumps(event(f"pipelined-{n}")).encode() for n in range(3)]
     with idle.connect() as sock:
         sock.sendall(b"".join(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies)
-                     + b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                     + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert answers(rest(sock)) == [200] * 4
     kept = [item["idempotency_key"] for item in idle.get("/v1/events?limit=3").json["items"]]
     assert kept == ["pipelined-2", "pipelined-1", "pipelined-0"]
@@ -196,7 +196,7 @@ def test_a_slow_reader_does_not_hold_up_others(serve):
     server = serve()
     server.post([event(payload={"text": "x" * 4000}) for _ in range(1000)])
     with server.connect() as slow:
-        slow.sendall(b"GET /v1/events?limit=1000 HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        slow.sendall(b"GET /v1/events?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
         for _ in range(20):
             assert server.post(event()).outcome == (200, "ACCEPTED")
         assert slow.recv(12) == b"HTTP/1.1 200"

@@ -283,6 +283,23 @@ def test_json_with_a_charset_is_json(idle):
     assert idle.post(event(), {"Content-Type": "Application/JSON; charset=utf-8"}).outcome == (200, "ACCEPTED")
 
 
+def test_a_format_made_of_json_is_json(idle):
+    body = {"Content-Type": "application/vnd.leads+json"}
+    assert idle.post(event(), body).outcome == (200, "ACCEPTED")
+
+
+def test_a_byte_order_mark_is_named(idle):
+    answer = idle.post(b"\xef\xbb\xbf" + json.dumps(event()).encode())
+    assert answer.status == 400 and "byte order mark" in answer.json["detail"], answer
+
+
+def test_a_method_that_is_not_there_names_those_that_are(idle):
+    for path, methods in (("/v1/events", {"GET", "HEAD", "POST"}), ("/v1/status", {"GET", "HEAD"}),
+                          ("/v1/destinations/x/pause", {"POST"}), ("/healthz", {"GET", "HEAD"})):
+        answer = idle.request("DELETE", path)
+        assert answer.status == 405 and set(answer.headers["Allow"].split(", ")) == methods, (path, answer)
+
+
 def test_a_path_or_method_that_is_not_there(idle):
     assert idle.get("/v1/nothing").status == 404
     assert idle.request("DELETE", "/v1/events").status == 405

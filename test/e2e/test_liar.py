@@ -146,16 +146,32 @@ def test_a_private_address_is_refused_however_it_is_written(serve, receiver, hos
     if applied.code == 3:
         return  # refused where it is written
     assert applied.code == 0, applied
-    server.settled(server.send(), "FAILED")
+    server.settled(server.send(), "FAILED", "HELD")
     assert receiver.requests == []
 
 
 def test_the_refusal_of_an_address_says_so(serve, receiver):
-    server = serve(destinations={"hook": {"url": f"http://localhost:{receiver.port}/hook"}},
+    """A name may lead to a private address for a minute only: it is tried again, and a person decides at the end."""
+    server = serve(destinations={"hook": {"url": f"http://localhost:{receiver.port}/hook", "breaker": "off",
+                                          "retry": {"max": "2", "base": "10ms"}, "give_up": "0s"}},
                    routes={"all": {"from": "*", "to": ["hook"]}})
-    delivery = server.settled(server.send(), "FAILED")
-    assert "private" in delivery["last_error"] or "address" in delivery["last_error"], delivery
-    assert receiver.requests == [] and len(delivery["attempts"]) == 1
+    delivery = server.settled(server.send(), "HELD")
+    assert "allow_private" in delivery["last_error"] and delivery["retry_count"] == 2, delivery
+    assert receiver.requests == [] and len(delivery["attempts"]) == 3
+
+
+def test_sends_leave_descriptors_to_the_door_and_blame_nobody(serve, receiver):
+    receiver.script("/slow", silence())
+    server = serve(wrap=("prlimit", "--nofile=200:256"), routes={"all": {"from": "*", "to": ["slow"]}},
+                   destinations={"slow": {"url": receiver.url("/slow"), "allow_private": "true", "timeout": "10m",
+                                          "concurrency": "256"}})
+    [ready] = [line for line in server.log() if line["event"] == "ready"]
+    assert ready["descriptors"] == 256 and 0 < ready["sends"] <= 64 and 0 < ready["connections"] <= 64, ready
+    server.post([event() for _ in range(300)])
+    until(lambda: len(receiver.of("/slow")) == ready["sends"], "as many sends as there are places")
+    assert server.cli("status").code == 0
+    [desk] = server.get("/v1/destinations").json["items"]
+    assert desk["breaker"]["state"] == "closed" if isinstance(desk["breaker"], dict) else desk["breaker"] == "closed"
 
 
 def test_a_proxy_of_the_environment_is_not_used(serve, receiver):

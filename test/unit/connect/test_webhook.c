@@ -194,7 +194,8 @@ struct end_row {
 };
 
 static const struct end_row ends[] = {
-    {EXCHANGE_REFUSED, OUTCOME_FAILED, false},    {EXCHANGE_NO_CONNECT, OUTCOME_RETRY, false},
+    {EXCHANGE_REFUSED, OUTCOME_RETRY, false},     {EXCHANGE_NO_CONNECT, OUTCOME_RETRY, false},
+    {EXCHANGE_NO_ROOM, OUTCOME_RETRY, false},     {EXCHANGE_BAD_URL, OUTCOME_FAILED, false},
     {EXCHANGE_NO_TRUST, OUTCOME_RETRY, true},     {EXCHANGE_CUT, OUTCOME_UNKNOWN, false},
     {EXCHANGE_TIMED_OUT, OUTCOME_UNKNOWN, false}, {EXCHANGE_CANCELLED, OUTCOME_UNKNOWN, false}};
 
@@ -206,6 +207,8 @@ static void what_did_not_come_back_is_told_apart(void **state) {
         struct outcome outcome = kit_outcome(kit);
         assert_int_equal(outcome.class, ends[i].class);
         assert_int_equal(outcome.pause, ends[i].pause);
+        assert_int_equal(outcome.hold, ends[i].end == EXCHANGE_REFUSED);
+        assert_int_equal(outcome.unsent, ends[i].end == EXCHANGE_NO_ROOM);
         assert_int_equal(outcome.http_status, 0);
         assert_int_equal(outcome.started_us, 5);
         assert_int_equal(outcome.finished_us, 9);

@@ -1,4 +1,4 @@
-/* house.h - a listener in a test, with or without a loop. After cmocka.h. */
+/* house.h - a listener in a test, with or without a loop, and without keys. */
 #ifndef TEST_HTTP_HOUSE_H
 #define TEST_HTTP_HOUSE_H
 
@@ -44,6 +44,8 @@ static inline void open_house(struct house *house, const struct listener_options
     house->clock = wake_clock(house->wake);
     struct str problem = STR_NONE;
     assert_int_equal(listener_open(options, &house->clock, house->wake, &house->arena, &house->listener, &problem), 0);
+    const struct door_keys keyless = {.keyless = true};
+    listener_publish_keys(house->listener, &keyless);
     house->inlet = listener_inlet(house->listener);
     house->port = listener_port(house->listener);
 }
@@ -114,7 +116,5 @@ static inline void end_house(struct house *house) {
     close_house(house);
     free(house);
 }
-
-#define POST(path, headers, body) "POST " path " HTTP/1.1\r\nHost: a\r\n" headers "\r\n" body
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 /* after those */
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "office.h"
 
@@ -216,7 +217,7 @@ static void refuses_addresses_that_are_not_public(void **state) {
         office->outgoing.url = str_from(url);
         const struct answer *answer = call(office);
         if (answer->end != EXCHANGE_REFUSED) fail_msg("%s: %d %s", hosts[i], answer->end, answer->trouble);
-        assert_string_equal(answer->trouble, "the address is not public");
+        assert_string_equal(answer->trouble, "the address is not public (allow_private)");
         release(office);
     }
     assert_int_equal(atomic_load(&office->liar->connections), 0);
@@ -242,7 +243,7 @@ static void refuses_other_schemes(void **state) {
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         office->outgoing.url = str_from(urls[i]);
         enum exchange_end end = end_of_call(office);
-        if (end != EXCHANGE_REFUSED && end != EXCHANGE_NO_CONNECT) fail_msg("%s: %d", urls[i], end);
+        if (end != EXCHANGE_BAD_URL && end != EXCHANGE_NO_CONNECT) fail_msg("%s: %d", urls[i], end);
     }
     assert_int_equal(atomic_load(&office->liar->connections), 0);
     end_office(office);
@@ -254,12 +255,57 @@ static void refuses_an_errand_that_is_not_http(void **state) {
     struct office *office = new_office(serve_ok);
     office->outgoing.scheme = OUTGOING_SMTP;
     const struct answer *answer = call(office);
-    assert_int_equal(answer->end, EXCHANGE_REFUSED);
+    assert_int_equal(answer->end, EXCHANGE_BAD_URL);
     assert_string_equal(answer->trouble, "this client speaks http and https only");
     release(office);
     assert_int_equal(atomic_load(&office->liar->connections), 0);
     office->outgoing.scheme = OUTGOING_HTTP; /* the same handle is good for another call */
     assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
+    end_office(office);
+}
+
+/* What this process has no room for is no fault of the other side. */
+static void says_when_it_has_no_descriptor_left(void **state) {
+    (void)state;
+    struct office *office = new_office(serve_ok);
+    struct rlimit before, none = {0};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum exchange_end literal = end_of_call(office);
+    snprintf(office->url, sizeof office->url, "http://no-such-host.invalid/");
+    office->outgoing.url = str_from(office->url);
+    enum exchange_end name = end_of_call(office);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(literal, EXCHANGE_NO_ROOM);
+    assert_int_equal(name, EXCHANGE_NO_ROOM);
+    end_office(office);
+}
+
+static void serve_short_rests(struct liar_caller *caller) {
+    while (liar_read(caller)) liar_say(caller, HEAD "Keep-Alive: max=9, timeout=1\r\nContent-Length: 2\r\n\r\nok");
+}
+
+static void does_not_use_a_connection_that_its_receiver_may_be_closing(void **state) {
+    (void)state;
+    struct office *office = new_office(serve_short_rests);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
+        assert_int_equal(atomic_load(&office->liar->connections), i);
+    }
+    end_office(office);
+}
+
+static void rests_no_longer_than_the_call_allows(void **state) {
+    (void)state;
+    struct office *office = new_office(serve_ok);
+    office->outgoing.idle_max_us = US_PER_HOUR;
+    assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
+    assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
+    assert_int_equal(atomic_load(&office->liar->connections), 1);
+    office->outgoing.idle_max_us = 1;
+    assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
+    assert_int_equal(atomic_load(&office->liar->connections), 2);
     end_office(office);
 }
 
@@ -374,6 +420,9 @@ int main(void) {
         cmocka_unit_test(refuses_a_connection_that_another_call_opened),
         cmocka_unit_test(refuses_other_schemes),
         cmocka_unit_test(refuses_an_errand_that_is_not_http),
+        cmocka_unit_test(says_when_it_has_no_descriptor_left),
+        cmocka_unit_test(does_not_use_a_connection_that_its_receiver_may_be_closing),
+        cmocka_unit_test(rests_no_longer_than_the_call_allows),
         cmocka_unit_test(says_when_nothing_was_sent),
         cmocka_unit_test(ignores_the_environments_proxy),
         cmocka_unit_test(gives_every_call_its_own_answer),

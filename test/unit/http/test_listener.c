@@ -102,33 +102,6 @@ static void refuses_a_body_that_grows_too_large(void **state) {
     end_house(house);
 }
 
-static void bounds_the_bodies_of_all_together(void **state) {
-    (void)state;
-    struct listener_options options = default_options();
-    options.max_body_bytes = 1000;
-    struct house *house = new_house(&options, true);
-    int fds[17];
-    char most[1000];
-    snprintf(most, sizeof most, "%0990d", 0);
-    for (size_t i = 0; i < 17; i++) {
-        fds[i] = wire_connect(house->port);
-        wire_send(fds[i], STR(POST("/", "Content-Length: 1000\r\nExpect: 100-continue\r\n", "")));
-        wire_answer(fds[i], &house->text);
-        assert_int_equal(wire_status(&house->text), 100);
-        wire_send(fds[i], str_from(most));
-    }
-    wire_rest(fds[16], &house->text);
-    assert_int_equal(wire_status(&house->text), 503);
-    for (size_t i = 0; i < 16; i++) {
-        wire_send(fds[i], STR("0123456789"));
-        wire_answer(fds[i], &house->text);
-        assert_int_equal(wire_status(&house->text), 200);
-    }
-    for (size_t i = 0; i < 17; i++) close(fds[i]);
-    assert_int_equal(wire_ask(house->port, STR(POST("/", "Content-Length: 1\r\n", "a")), &house->text), 200);
-    end_house(house);
-}
-
 static void says_continue(void **state) {
     (void)state;
     struct listener_options options = default_options();
@@ -151,7 +124,7 @@ static void refuses_large_headers(void **state) {
     static char head[120000];
     static const int sizes[] = {16400, 100000};
     for (size_t i = 0; i < 2; i++) {
-        snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\nX: %0*d\r\n\r\n", sizes[i], 0);
+        snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: localhost\r\nX: %0*d\r\n\r\n", sizes[i], 0);
         int fd = wire_connect(house->port);
         wire_send(fd, str_from(head));
         wire_rest(fd, &house->text);
@@ -166,24 +139,23 @@ static void publishes_without_a_loop(void **state) {
     (void)state;
     struct listener_options options = default_options();
     struct house *house = new_house(&options, false);
-    const struct str ask = STR("GET /healthz?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    const struct str ask = STR("GET /healthz?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     listener_publish(house->listener, STR("/healthz"), 200, STR("text/plain"), STR("ok\n"));
     listener_publish(house->listener, STR("/readyz"), 503, STR("application/json"), STR("{}"));
     assert_int_equal(wire_ask(house->port, ask, &house->text), 200);
     assert_non_null(strstr(house->text.p, "\r\n\r\nok\n"));
-    assert_int_equal(wire_ask(house->port, STR("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"), &house->text), 503);
+    assert_int_equal(wire_ask(house->port, STR("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"), &house->text), 503);
     listener_publish(house->listener, STR("/healthz"), 200, STR("text/plain"), STR("still\n"));
     assert_int_equal(wire_ask(house->port, ask, &house->text), 200);
     assert_non_null(strstr(house->text.p, "\r\n\r\nstill\n"));
     int fd = wire_connect(house->port);
-    wire_send(fd, STR("HEAD /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    wire_send(fd, STR("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
     wire_rest(fd, &house->text);
     assert_non_null(strstr(house->text.p, "Content-Length: 6\r\n"));
     assert_null(strstr(house->text.p, "still"));
     close(fd);
-    start_loop(house);
-    wire_ask(house->port, STR(POST("/healthz", "Content-Length: 0\r\n", "")), &house->text);
-    assert_non_null(strstr(house->text.p, "X-Echo: POST /healthz"));
+    assert_int_equal(wire_ask(house->port, STR(POST("/healthz", "Content-Length: 0\r\n", "")), &house->text), 405);
+    assert_non_null(strstr(house->text.p, "Allow: GET, HEAD\r\n"));
     end_house(house);
 }
 
@@ -235,7 +207,7 @@ static void ends_an_idle_connection(void **state) {
     options.idle_timeout_us = SHORT_US;
     struct house *house = new_house(&options, true);
     int fd = wire_connect(house->port);
-    wire_send(fd, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(fd, STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     wire_rest(fd, &house->text);
     assert_int_equal(wire_status(&house->text), 200);
     close(fd);
@@ -248,7 +220,7 @@ static void ends_a_peer_that_does_not_read(void **state) {
     options.body_timeout_us = SHORT_US;
     struct house *house = new_house(&options, false);
     int fd = wire_connect(house->port);
-    wire_send(fd, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(fd, STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     struct request *request = collect_one(house);
     size_t large = (size_t)64 << 20; /* more than the sockets' buffers hold */
     char *body = calloc(1, large);
@@ -270,7 +242,7 @@ static void bounds_connections_of_one_address(void **state) {
     close(third);
     close(first);
     await_connections(house, 1);
-    assert_int_equal(wire_ask(house->port, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &house->text), 200);
+    assert_int_equal(wire_ask(house->port, STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), &house->text), 200);
     close(second);
     end_house(house);
 }
@@ -281,7 +253,7 @@ static void bounds_connections_in_all(void **state) {
     options.connections = 2;
     struct house *house = new_house(&options, true);
     int first = wire_connect(house->port), second = wire_connect(house->port), third = wire_connect(house->port);
-    wire_send(third, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(third, STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     await_connections(house, 2);
     assert_int_equal(atomic_load(&house->seen), 0);
     close(first);
@@ -307,7 +279,7 @@ static void survives_a_client_that_left(void **state) {
     }
     await_connections(house, 0);
     start_loop(house);
-    assert_int_equal(wire_ask(house->port, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &house->text), 200);
+    assert_int_equal(wire_ask(house->port, STR("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), &house->text), 200);
     end_house(house);
 }
 
@@ -329,7 +301,7 @@ static void does_not_let_a_stalled_loop_hold_callers(void **state) {
     assert_string_equal(request->path.p, "/held"); /* still the loop's, though nobody waits */
     echo(house, request);
     /* What nobody waits for is not collected; the connections go on. */
-    wire_send(held, STR("GET /again HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(held, STR("GET /again HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     request = collect_one(house);
     assert_string_equal(request->path.p, "/again");
     echo(house, request);
@@ -346,9 +318,9 @@ static void sends_callers_away_when_the_queue_is_full(void **state) {
     options.queue_max = 1;
     struct house *house = new_house(&options, false);
     int first = wire_connect(house->port), second = wire_connect(house->port);
-    wire_send(first, STR("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(first, STR("GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     house->clock.wait(house->clock.self, WHEN_NEVER); /* it is in the queue now */
-    wire_send(second, STR("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(second, STR("GET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     wire_answer(second, &house->text);
     assert_int_equal(wire_status(&house->text), 503);
     assert_non_null(strstr(house->text.p, "\"code\":\"E0120\""));
@@ -356,7 +328,7 @@ static void sends_callers_away_when_the_queue_is_full(void **state) {
     wake_raise(house->wake);
     wire_answer(first, &house->text);
     assert_int_equal(wire_status(&house->text), 200);
-    wire_send(second, STR("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(second, STR("GET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     wire_answer(second, &house->text);
     assert_int_equal(wire_status(&house->text), 200);
     close(first);
@@ -370,14 +342,14 @@ static void stops_in_order(void **state) {
     struct house *house = new_house(&options, false);
     listener_publish(house->listener, STR("/healthz"), 200, STR("text/plain"), STR("ok\n"));
     int collected = wire_connect(house->port), kept = wire_connect(house->port);
-    wire_send(collected, STR("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(collected, STR("GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     struct request *request = collect_one(house);
-    wire_send(kept, STR("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wire_send(kept, STR("GET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     house->clock.wait(house->clock.self, WHEN_NEVER);
     listener_quiesce(house->listener);
-    assert_int_equal(wire_ask(house->port, STR("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n"), &house->text), 503);
+    assert_int_equal(wire_ask(house->port, STR("GET /3 HTTP/1.1\r\nHost: localhost\r\n\r\n"), &house->text), 503);
     assert_non_null(strstr(house->text.p, "\"code\":\"E0124\""));
-    assert_int_equal(wire_ask(house->port, STR("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"), &house->text), 200);
+    assert_int_equal(wire_ask(house->port, STR("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), &house->text), 200);
     echo(house, request);
     wire_answer(collected, &house->text);
     assert_int_equal(wire_status(&house->text), 200);
@@ -443,7 +415,6 @@ int main(void) {
         cmocka_unit_test(takes_a_body_of_the_largest_size),
         cmocka_unit_test(refuses_a_large_body_before_it_comes),
         cmocka_unit_test(refuses_a_body_that_grows_too_large),
-        cmocka_unit_test(bounds_the_bodies_of_all_together),
         cmocka_unit_test(says_continue),
         cmocka_unit_test(refuses_large_headers),
         cmocka_unit_test(publishes_without_a_loop),

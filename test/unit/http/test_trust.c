@@ -13,6 +13,7 @@
 
 #include "house.h"
 #include "http/client.h"
+#include "liar.h"
 
 extern char **environ;
 
@@ -122,7 +123,7 @@ static void trusts_only_known_authorities(void **state) {
     struct answer answer = get("", "localhost", server.port);
     assert_int_equal(answer.end, EXCHANGE_NO_TRUST);
     assert_non_null(strstr(answer.trouble, "certificate"));
-    assert_int_equal(get("/nonexistent", "localhost", server.port).end, EXCHANGE_NO_TRUST);
+    assert_int_equal(get("/nonexistent", "localhost", server.port).end, EXCHANGE_NO_CONNECT); /* our own file */
     stop_server(&server);
 }
 
@@ -137,9 +138,24 @@ static void never_falls_back_to_plain_http(void **state) {
     (void)state;
     struct listener_options options = default_options();
     struct house *house = new_house(&options, true);
-    assert_int_equal(get("", "localhost", house->port).end, EXCHANGE_NO_TRUST);
+    assert_int_equal(get("", "localhost", house->port).end, EXCHANGE_NO_CONNECT);
     assert_int_equal(atomic_load(&house->seen), 0);
     end_house(house);
+}
+
+static void serve_a_reset(struct liar_caller *caller) {
+    char hello[64];
+    liar_reset(caller);
+    ssize_t got = recv(caller->fd, hello, sizeof hello, 0); /* the rest of it waits: closing is a reset */
+    (void)got;
+}
+
+/* What breaks off before anybody showed a certificate says nothing of trust. */
+static void a_handshake_that_breaks_off_was_not_sent(void **state) {
+    (void)state;
+    struct liar *liar = liar_new(serve_a_reset);
+    assert_int_equal(get("", "localhost", liar->port).end, EXCHANGE_NO_CONNECT);
+    liar_free(liar);
 }
 
 int main(void) {
@@ -147,6 +163,7 @@ int main(void) {
         cmocka_unit_test(trusts_only_known_authorities),
         cmocka_unit_test(trusts_only_the_name_it_called),
         cmocka_unit_test(never_falls_back_to_plain_http),
+        cmocka_unit_test(a_handshake_that_breaks_off_was_not_sent),
     };
     return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
 }

@@ -16,6 +16,9 @@
 
 #define PATIENCE_MS 20000
 
+#define HOSTED                    "HTTP/1.1\r\nHost: localhost\r\n"
+#define POST(path, headers, body) "POST " path " " HOSTED "Content-Type: application/json\r\n" headers "\r\n" body
+
 struct wire_text {
     char p[200000];
     size_t n;
