@@ -125,6 +125,16 @@ static enum err save_desks(struct turn *turn) {
     return ERR_NONE;
 }
 
+/* The one wait of a turn: for the disk, or for the database. */
+static enum err turn_commit(struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    const struct clock *clock = &loop->options.clock;
+    int64_t began_us = clock->now_us(clock->self);
+    TRY(store_commit(loop->options.store));
+    metrics_commit_seconds(loop->metrics, clock->now_us(clock->self) - began_us);
+    return ERR_NONE;
+}
+
 /* The line. */
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -141,7 +151,7 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(chores(turn));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
-    return store_commit(loop->options.store);
+    return turn_commit(turn);
 }
 
 /* Memory follows disk. */

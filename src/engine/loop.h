@@ -86,7 +86,8 @@ struct loop_view {
     bool recovering, stopping;
 };
 struct loop_view loop_view(const struct loop *loop);
-struct str loop_metrics(struct loop *loop, struct arena *arena);
+/* The engine's own numbers, those of the rooms it stands on, and the others given: at most 8 sets. */
+struct str loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count, struct arena *arena);
 void loop_config_failed(struct loop *loop, bool failed); /* the last reload, for metrics */
 
 #endif

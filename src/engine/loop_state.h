@@ -30,6 +30,7 @@ struct loop {
     bool recovering;           /* leases of the past are still being settled */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    int64_t oldest_due_us;                              /* for metrics, as of their last look; or WHEN_NEVER */
     bool more;                                          /* the last turn could not take all that waited */
     uint64_t turns;                                     /* that had something to do */
     enum err trouble;                                   /* of the last turn; NONE = the store takes writes */

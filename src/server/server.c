@@ -184,7 +184,7 @@ void server_publish(struct server *server, bool at_once) {
     listener_publish(server->listener, STR("/healthz"), 200, STR("application/json"), STR("{\"alive\":true}\n"));
     listener_publish(server->listener, STR("/readyz"), ready ? 200 : 503, STR("application/json"), body);
     listener_publish(server->listener, STR("/metrics"), 200, STR("text/plain; version=0.0.4"),
-                     loop_metrics(server->loop, &arena));
+                     server_metrics(server, &arena));
     arena_free(&arena);
     /* Busy: again in a second. Just gone quiet: once more when a minute is over. Quiet since: not before the next turn.
      */

@@ -55,6 +55,7 @@ struct server {
     int64_t publish_us;
     uint64_t turns;
     bool was_busy, settling;
+    uint64_t reloads_applied, reloads_refused;
     /* stopping */
     int64_t stop_by_us;
     bool cancelled;
@@ -68,6 +69,8 @@ void server_reload_by_signal(struct server *server);
 MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
+/* server_gauges.c */
+struct str server_metrics(struct server *server, struct arena *arena);
 /* server_store.c */
 MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
 MUST_USE enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem);

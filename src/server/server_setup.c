@@ -78,6 +78,7 @@ static bool prepare(void *self, bool dry, struct arena *arena, struct str *ret_j
     if (err) {
         setup_free(setup);
         if (!dry) loop_config_failed(server->loop, true);
+        server->reloads_refused += !dry;
         return say(arena, problem, ret_json);
     }
     *ret_json = changes_json(arena, config_diff(arena, server->setup->settings, setup->settings), dry);
@@ -139,6 +140,7 @@ enum err server_swap(struct server *server) {
     server->adopted = false;
     server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
     loop_config_failed(server->loop, false);
+    server->reloads_applied++;
     return loop_apply(server->loop,
                       (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator});
 }
