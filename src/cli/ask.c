@@ -82,13 +82,6 @@ static int find_way(struct cli *cli, struct way *ret_way) {
     return code;
 }
 
-int ask_where(struct cli *cli, struct str *ret_where) {
-    struct way way;
-    int code = find_way(cli, &way);
-    if (!code) *ret_where = way.unix_socket.n ? way.unix_socket : way.base;
-    return code;
-}
-
 /* ---- the call ---- */
 
 static int no_answer(struct cli *cli, const struct way *way, const struct answer *answer) {

@@ -37,7 +37,5 @@ struct str path_of(struct cli *cli, const char *before, struct str part, const c
 /* Adds ?name=value or &name=value for each option that was given. */
 void path_option(struct cli *cli, struct buf *path, const char *option, const char *name);
 void path_query(struct buf *path, const char *name, struct str value);
-/* Where this program finds the server, for messages. */
-MUST_USE int ask_where(struct cli *cli, struct str *ret_where);
 
 #endif

@@ -8,12 +8,10 @@
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
-#include "deliver/deliver.h"
-#include "engine/call.h"
-#include "observe/log.h"
-#include "observe/metrics.h"
-#include "route/route.h"
-#include "store/store.h"
+#include "base/gauge.h"
+#include "base/jq.h"
+#include "engine/service.h"
+#include "model/settings.h"
 #include "world.h"
 
 #define TURN_REQUESTS_MAX    512
@@ -23,7 +21,10 @@
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
 struct str loop_role_text(enum loop_role role);
 
+struct log;
+struct routes;
 struct share;
+struct store;
 struct loop_options {
     struct clock clock;
     struct inlet inlet;

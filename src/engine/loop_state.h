@@ -2,10 +2,15 @@
 #ifndef ENGINE_LOOP_STATE_H
 #define ENGINE_LOOP_STATE_H
 
+#include "deliver/deliver.h"
 #include "engine/company.h"
 #include "engine/errand.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "route/route.h"
+#include "store/store.h"
 
 struct loop {
     struct loop_options options;

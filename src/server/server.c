@@ -137,42 +137,9 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     return open_loop(server, ret_problem);
 }
 
-enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
-                     struct str *ret_problem) {
-    struct server *server = calloc(1, sizeof *server);
-    assert(server);
-    server->options = *options;
-    server->wake = wake_new();
-    server->clock = wake_clock(server->wake);
-    int64_t began_us = server->clock.now_us(server->clock.self);
-    *ret_problem = STR("");
-    enum err err = open_parts(server, arena, ret_problem);
-    if (err) {
-        if (!ret_problem->n) *ret_problem = str_from(err_text(err));
-        *ret_problem = str_dup(arena, *ret_problem);
-        server_close(server);
-        return err;
-    }
-    if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
-    server_publish(server, true);
-    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
-    *ret_server = server;
-    return ERR_NONE;
-}
-
-/* ---- run ---- */
-
-uint16_t server_port(const struct server *server) {
-    return listener_port(server->listener);
-}
-
-struct loop *server_loop(struct server *server) {
-    return server->loop;
-}
-
 /* The texts that the listener's own thread answers: at most one a second while busy, once more when a minute is over.
  */
-void server_publish(struct server *server, bool at_once) {
+static void publish(struct server *server, bool at_once) {
     int64_t now_us = server->clock.now_us(server->clock.self);
     if (!at_once && now_us < server->publish_us) return;
     struct arena arena = ARENA_EMPTY;
@@ -195,6 +162,35 @@ void server_publish(struct server *server, bool at_once) {
     server->was_busy = false;
 }
 
+enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
+                     struct str *ret_problem) {
+    struct server *server = calloc(1, sizeof *server);
+    assert(server);
+    server->options = *options;
+    server->wake = wake_new();
+    server->clock = wake_clock(server->wake);
+    int64_t began_us = server->clock.now_us(server->clock.self);
+    *ret_problem = STR("");
+    enum err err = open_parts(server, arena, ret_problem);
+    if (err) {
+        if (!ret_problem->n) *ret_problem = str_from(err_text(err));
+        *ret_problem = str_dup(arena, *ret_problem);
+        server_close(server);
+        return err;
+    }
+    if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
+    publish(server, true);
+    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
+    *ret_server = server;
+    return ERR_NONE;
+}
+
+/* ---- run ---- */
+
+uint16_t server_port(const struct server *server) {
+    return listener_port(server->listener);
+}
+
 /* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
 static bool stop_is_complete(struct server *server) {
     const struct signals *signals = server->options.signals;
@@ -204,7 +200,7 @@ static bool stop_is_complete(struct server *server) {
         server->stop_by_us = now_us + server->setup->settings->server.stop_timeout_us;
         listener_quiesce(server->listener);
         loop_stop(server->loop);
-        server_publish(server, true);
+        publish(server, true);
     }
     if (!server->cancelled && (signals->stop > 1 || now_us >= server->stop_by_us)) {
         server->cancelled = true;
@@ -230,7 +226,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     }
     *ret_done = stop_is_complete(server);
     if (*ret_done) return ERR_NONE;
-    server_publish(server, false);
+    publish(server, false);
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
     if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;

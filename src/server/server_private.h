@@ -3,10 +3,12 @@
 #define SERVER_SERVER_PRIVATE_H
 
 #include "api/api.h"
+#include "engine/loop.h"
 #include "http/wake.h"
 #include "os/file.h"
 #include "server/place.h"
 #include "server/server.h"
+#include "server/setup.h"
 #include "store/admin.h"
 
 struct client;
@@ -78,6 +80,5 @@ void server_close_store(struct server *server);
 /* server.c */
 MUST_USE enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
                                       struct str *ret_problem);
-void server_publish(struct server *server, bool at_once);
 
 #endif

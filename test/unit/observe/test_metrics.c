@@ -108,6 +108,14 @@ static const struct gauge room_gauges[] = {
     {"room_silent", "gauge", "None.", NULL, read_nothing},
 };
 
+static void hops_stand_in_the_order_of_the_walk(void **state) {
+    (void)state;
+    assert_int_equal(HOP_COUNT, 12);
+    assert_string_equal(hop_name((enum hop)0), "serve_request");
+    assert_string_equal(hop_name(HOP_TRANSPORT_START), "transport.start");
+    assert_string_equal(hop_name((enum hop)(HOP_COUNT - 1)), "store_settle");
+}
+
 static void walks_the_sets_that_rooms_bring(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -182,9 +190,13 @@ static void is_well_formed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_the_seeds_gauges),     cmocka_unit_test(forgets_after_a_minute),
-        cmocka_unit_test(counts_by_label),          cmocka_unit_test(walks_the_sets_that_rooms_bring),
-        cmocka_unit_test(sorts_times_into_buckets), cmocka_unit_test(escapes_label_values),
+        cmocka_unit_test(has_the_seeds_gauges),
+        cmocka_unit_test(forgets_after_a_minute),
+        cmocka_unit_test(counts_by_label),
+        cmocka_unit_test(hops_stand_in_the_order_of_the_walk),
+        cmocka_unit_test(walks_the_sets_that_rooms_bring),
+        cmocka_unit_test(sorts_times_into_buckets),
+        cmocka_unit_test(escapes_label_values),
         cmocka_unit_test(is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
