@@ -16,6 +16,7 @@
 /* In a transaction of its own that changes nothing. A store in trouble leaves the numbers as they were. */
 static void count_open(struct loop *loop, int64_t now_us, struct arena *arena) {
     struct destination_counts *counts;
+    struct destination_waiting *waiting;
     size_t count;
     bool due = loop->open_deliveries <= COUNT_OFTEN_MAX || now_us >= loop->counted_us + COUNT_RARELY_US;
     if (store_begin(loop->options.store)) return;
@@ -24,6 +25,10 @@ static void count_open(struct loop *loop, int64_t now_us, struct arena *arena) {
         loop->counted_us = now_us;
         for (size_t i = 0; i < count; i++)
             for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) loop->counted[j] += counts[i].by_status[j];
+    }
+    if (due && !store_waiting(loop->options.store, now_us, arena, &waiting, &count)) {
+        loop->due_deliveries = 0;
+        for (size_t i = 0; i < count; i++) loop->due_deliveries += waiting[i].due;
     }
     if (store_oldest_due(loop->options.store, &loop->oldest_due_us)) loop->oldest_due_us = WHEN_NEVER;
     store_rollback(loop->options.store);
@@ -38,7 +43,7 @@ static void read_lag(const void *self, struct gauge_sink *sink) {
 }
 
 static void read_depth(const void *self, struct gauge_sink *sink) {
-    sink->put(sink, STR_NONE, (double)((const struct loop *)self)->open_deliveries);
+    sink->put(sink, STR_NONE, (double)((const struct loop *)self)->due_deliveries);
 }
 
 static void read_deliveries(const void *self, struct gauge_sink *sink) {
@@ -67,7 +72,8 @@ static void read_limits_lost(const void *self, struct gauge_sink *sink) {
 
 static const struct gauge gauges[] = {
     {"event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.", NULL, read_lag},
-    {"queue_depth", "gauge", "Deliveries that are not settled.", NULL, read_depth},
+    {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
+     read_depth},
     {"drumbeat_deliveries", "gauge", "Deliveries that are open, by status.", "status", read_deliveries},
     {"drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", NULL, read_config},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},

@@ -35,6 +35,7 @@ struct loop {
     bool recovering;           /* leases of the past are still being settled */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    int64_t due_deliveries;                             /* for metrics, as of their last count */
     int64_t oldest_due_us;                              /* for metrics, as of their last look; or WHEN_NEVER */
     bool more;                                          /* the last turn could not take all that waited */
     uint64_t turns;                                     /* that had something to do */
