@@ -154,6 +154,18 @@ static enum err turn_transaction(struct turn *turn) {
     return turn_commit(turn);
 }
 
+/* Nothing flies before the recovery is over: what is settled is what another process, or this one's past, left. */
+static void count_recovered(struct turn *turn) {
+    for (size_t i = 0; i < turn->settlement_count; i++) {
+        enum delivery_status status = turn->settlements[i].status;
+        if (!turn->notes[i].applied) continue;
+        if (status == DELIVERY_UNKNOWN || status == DELIVERY_HELD)
+            turn->loop->in_doubt++;
+        else
+            turn->loop->resumed++;
+    }
+}
+
 /* Memory follows disk. */
 static void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -161,6 +173,7 @@ static void turn_apply(struct turn *turn) {
     company_learned(turn);
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
+    if (loop->recovering) count_recovered(turn);
     if (turn->recovered) loop->recovering = false;
     turn_quarantine(turn);
     for (size_t i = 0; i < turn->settlement_count; i++) {

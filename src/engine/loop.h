@@ -85,6 +85,9 @@ struct loop_view {
     enum err trouble;
     int64_t open_deliveries;
     bool recovering, stopping;
+    uint64_t resumed, in_doubt; /* what the recovery found on its way: due again, and of unknown outcome */
+    bool limits_up;             /* limits can be asked for where they are shared */
+    uint64_t limits_lost;       /* times that Redis had forgotten */
 };
 struct loop_view loop_view(const struct loop *loop);
 /* The engine's own numbers, those of the rooms it stands on, and the others given: at most 8 sets. */

@@ -168,11 +168,17 @@ void loop_cancel(struct loop *loop) {
 }
 
 struct loop_view loop_view(const struct loop *loop) {
+    bool limits_up;
+    quota_way(loop, &limits_up);
     return (struct loop_view){.ready = loop->trouble == ERR_NONE,
                               .trouble = loop->trouble,
                               .open_deliveries = loop->open_deliveries,
                               .recovering = loop->recovering,
-                              .stopping = loop->stopping};
+                              .stopping = loop->stopping,
+                              .resumed = loop->resumed,
+                              .in_doubt = loop->in_doubt,
+                              .limits_up = limits_up,
+                              .limits_lost = loop->quota.losses};
 }
 
 void loop_config_failed(struct loop *loop, bool failed) {

@@ -169,6 +169,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     server->options = *options;
     server->wake = wake_new();
     server->clock = wake_clock(server->wake);
+    server->started_wall_us = server->clock.wall_us(server->clock.self);
     int64_t began_us = server->clock.now_us(server->clock.self);
     *ret_problem = STR("");
     enum err err = open_parts(server, arena, ret_problem);
@@ -198,6 +199,7 @@ static bool stop_is_complete(struct server *server) {
     if (!signals || !signals->stop) return false;
     if (!server->stop_by_us) {
         server->stop_by_us = now_us + server->setup->settings->server.stop_timeout_us;
+        server_say_stopping(server);
         listener_quiesce(server->listener);
         loop_stop(server->loop);
         publish(server, true);
@@ -219,12 +221,14 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     }
     TRY(loop_turn(server->loop));
     TRY(server_swap(server));
+    server_watch(server);
     if (loop_turns(server->loop) != server->turns) {
         server->turns = loop_turns(server->loop);
         server->was_busy = true;
         if (server->publish_us > PUBLISH_US + server->clock.now_us(server->clock.self)) server->publish_us = 0;
     }
     *ret_done = stop_is_complete(server);
+    if (*ret_done) server_say_stopped(server);
     if (*ret_done) return ERR_NONE;
     publish(server, false);
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;

@@ -511,6 +511,7 @@ def test_status_says_that_redis_is_away(database, serve):
     server.send()
     until(lambda: not server.get("/v1/status").json["limits"]["up"], "Redis to be missed")
     assert "! limits: redis does not answer" in good(server.cli("status")).out
+    until(lambda: [line for line in server.log() if line["event"] == "redis_lost"], "a line in the log")
 
 
 def test_no_password_of_a_shared_store_or_of_redis_is_shown(database, serve):
