@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from harness import BINARY, environment, until
-from receiver import answer
+from receiver import answer, reset
 from test_cli import DONE, FINDINGS, INTERRUPTED, NO_SERVER, good
 
 
@@ -74,3 +74,12 @@ def test_watching_goes_on_through_a_restart(serve):
     until(lambda: "up " in shown.read_text()[seen:], "a look at the server that came back")
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == INTERRUPTED
+
+
+def test_what_may_have_arrived_twice_is_said(serve, receiver):
+    receiver.script("/twice", reset(), answer(200))
+    server = serve(destinations={"twice": to(receiver, "twice", on_unknown="retry", retry={"base": "10ms"})},
+                   routes={"twice": {"from": "TWICE", "to": ["twice"]}})
+    got = good(server.cli("send", "TWICE", "-d", "{}", "--wait"))
+    assert "delivered" in got.out and "2 tries, the first unknown" in got.out, got
+    assert "2 tries, the first unknown" in good(server.cli("events", "show", got.out.split()[0])).out
