@@ -158,7 +158,8 @@ int ask(struct cli *cli, const char *method, struct str path, struct str body, s
 static const struct {
     int status, code;
 } exit_codes[] = {
-    {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED}, {404, EXIT_NOT_FOUND}, {409, EXIT_CONFLICT}, {422, EXIT_CONFLICT},
+    {400, EXIT_USAGE},     {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
+    {404, EXIT_NOT_FOUND}, {409, EXIT_CONFLICT},    {422, EXIT_CONFLICT},
 };
 
 int exit_code_of(int status) {

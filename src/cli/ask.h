@@ -29,7 +29,7 @@ MUST_USE int ask_any(struct cli *cli, const char *method, struct str path, struc
 /* Says what a refusal says, gives its exit code. */
 int asked_refused(struct cli *cli, const struct asked *asked);
 void asked_free(struct asked *asked);
-/* 404 -> 4, 409 422 -> 5, 401 403 -> 7, other refusals -> 1. */
+/* 400 -> 2, 404 -> 4, 409 422 -> 5, 401 403 -> 7, other refusals -> 1. */
 int exit_code_of(int status);
 
 /* "/v1/events/" and the percent-encoded part. */

@@ -81,6 +81,12 @@ def test_send_waits_no_longer_than_told(world):
     assert got.code == TIMED_OUT and "drumbeat events show" in got.err, got
 
 
+def test_send_does_not_wait_for_what_cannot_come_in_time(world):
+    got = world.cli("send", "GOOD", "-d", "{}", "--at", "9h", "--wait", "--timeout", "1h")
+    assert got.code == TIMED_OUT and "not due before" in got.err, got
+    good(world.cli("events", "cancel", got.out.split()[0], "-y"))
+
+
 def test_send_is_interrupted(world):
     process, talk = start(world, "send", "SLOW", "-d", "{}", "--wait")
     until(lambda: "accepted" in talk.read_text(), "the event to be taken")
@@ -108,7 +114,7 @@ def test_send_with_key_source_and_time(world):
 
 
 @pytest.mark.parametrize("arguments, code, words", [
-    (["send", "OTHER", "-d", "{}"], FAILED, "E0103"),
+    (["send", "OTHER", "-d", "{}"], USAGE, "E0103"),
     (["send", "GOOD", "-d", "[1]"], USAGE, "E0102"),
     (["send", "GOOD", "-d", "{"], USAGE, "E0101"),
     (["send", "GOOD", "-d", "@none.json"], USAGE, "none.json"),
@@ -118,7 +124,7 @@ def test_send_with_key_source_and_time(world):
     (["sned"], USAGE, "did you mean 'send'"),
     (["events"], USAGE, "verb"),
     (["events", "list", "--status", "DONE"], USAGE, "PENDING"),
-    (["events", "list", "--limit", "x"], FAILED, "E0105"),
+    (["events", "list", "--limit", "x"], USAGE, "E0105"),
     (["events", "list", "--jq", ".["], USAGE, "--jq"),
     (["events", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
     (["deliveries", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
@@ -399,6 +405,19 @@ def test_apply_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
     assert server.get("/v1/status").json["config_ok"] is False
     server.settled(server.send(), "COMPLETED")
     assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 2)
+
+
+def test_apply_says_what_waits_for_a_restart(serve, receiver):
+    server = serve()
+    server.configure(server={"queue": 77, "connections": 99}, **route_to(receiver, "/new"))
+    got = good(server.cli("apply", "-y"))
+    waiting = got.out.count("(takes a restart)")
+    assert waiting and f"{len(got.out.splitlines()) - waiting} in force, {waiting} wait for a restart" in got.err, got
+
+
+def test_a_new_key_says_what_it_may_and_what_it_changes(serve):
+    got = good(serve().cli("keys", "create", "--role", "ingest"))
+    assert "It may send events and nothing else" in got.err and "every request over HTTP needs a key" in got.err, got
 
 
 def test_a_hangup_signal_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
