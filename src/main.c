@@ -1,4 +1,6 @@
 /* main.c - signals, and the door to the commands. */
+#include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -6,13 +8,16 @@
 /* The only mutable state of the program that is not passed down. */
 static struct signals signals = {.wake_fd = -1};
 
+/* It comes between any two instructions, also between a call that failed and the look at errno: that one stays. */
 static void on_signal(int number) {
+    int kept = errno;
     if (number == SIGHUP)
         signals.reload = 1;
     else if (signals.stop < 2)
         signals.stop = signals.stop + 1;
     uint64_t one = 1;
-    if (signals.wake_fd >= 0 && write(signals.wake_fd, &one, sizeof one) < 0) return; /* it is awake already */
+    if (signals.wake_fd >= 0) (void)!write(signals.wake_fd, &one, sizeof one); /* full = it is awake already */
+    errno = kept;
 }
 
 int main(int argc, char **argv) {

@@ -88,6 +88,8 @@ struct sql_driver {
     MUST_USE enum err (*tidy)(void *self, bool idle);
     void (*close)(void *self);
     const char *(*trouble)(void *self); /* the database's words for the last error */
+    /* What it takes on this machine's disk, in files that are its own. NULL where it is on a server. */
+    bool (*measure)(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes);
     /* What others said is new since the last call (enum sql_news). NULL unless shared. */
     unsigned (*news)(void *self);
     void *self;

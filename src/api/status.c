@@ -33,6 +33,53 @@ static void encode_troubled(struct call *call, struct buf *buf) {
     buf_byte(buf, ']');
 }
 
+/* How many of the due ones a desk cannot let go now, and why; "" when nothing is in their way. */
+static const char *hindrance(const struct call *call, const struct destination_waiting *waiting, int64_t *ret_count) {
+    size_t desk = deliver_desk(call->desks, waiting->destination);
+    *ret_count = waiting->due;
+    if (!call->standing->running) return "";
+    if (desk == SIZE_MAX || !deliver_settings(call->desks, desk)) return "no such destination";
+    struct desk_view view = deliver_view(call->desks, desk, call->now_us);
+    if (call->standing->hold) return "hold";
+    if (view.paused) return "pause";
+    if (view.breaker.state != BREAKER_CLOSED) return "breaker";
+    if (view.quiet_until_us > call->now_us) return "limit";
+    if (view.remaining >= (size_t)waiting->due) return "";
+    *ret_count = waiting->due - (int64_t)view.remaining;
+    return "limit";
+}
+
+/* What waits, as three numbers: due now, held back (by what, and where), later. */
+static enum err encode_waiting(struct call *call, struct buf *buf) {
+    struct destination_waiting *waiting;
+    struct buf why = {.arena = call->arena};
+    size_t count;
+    int64_t due = 0, held_back = 0, later = 0;
+    TRY(store_waiting(call->store, call->now_us, call->arena, &waiting, &count));
+    for (size_t i = 0; i < count; i++) {
+        int64_t held;
+        const char *reason = hindrance(call, &waiting[i], &held);
+        const struct {
+            const char *reason;
+            int64_t count;
+        } hindered[] = {{reason, *reason ? held : 0}, {"order", waiting[i].blocked}};
+        for (size_t j = 0; j < 2; j++) {
+            if (!hindered[j].count) continue;
+            buf_add(&why, why.n ? STR(",{\"destination\":") : STR("{\"destination\":"));
+            json_quote(&why, waiting[i].destination);
+            buf_fmt(&why, ",\"reason\":\"%s\",\"count\":%lld}", hindered[j].reason, (long long)hindered[j].count);
+            held_back += hindered[j].count;
+        }
+        due += waiting[i].due - hindered[0].count;
+        later += waiting[i].later;
+    }
+    buf_fmt(buf, ",\"waiting\":{\"due\":%lld,\"held_back\":%lld,\"later\":%lld,\"why\":[", (long long)due,
+            (long long)held_back, (long long)later);
+    buf_add(buf, buf_str(&why));
+    buf_add(buf, STR("]}"));
+    return ERR_NONE;
+}
+
 /* Who else works on the store, and how limits are shared. */
 static enum err encode_company(struct call *call, struct buf *buf) {
     const struct standing *standing = call->standing;
@@ -83,6 +130,7 @@ enum err api_status(struct call *call) {
     encode_text(&buf, "store", call->standing->store);
     buf_fmt(&buf, ",\"lag_seconds\":%lld", (long long)(lag_us / US_PER_S));
     encode_totals(&buf, counts, count);
+    TRY(encode_waiting(call, &buf));
     if (call->standing->running) TRY(encode_server(call, &buf));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));

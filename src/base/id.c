@@ -57,10 +57,6 @@ struct uuid uuid_v7(int64_t now_us, struct rng *rng, struct uuid *last) {
     return *last;
 }
 
-struct uuid uuid_v7_floor(int64_t at_us) {
-    return v7_make(unix_ms(at_us) << 12, 0);
-}
-
 struct uuid uuid_derive(struct hasher *hasher, const struct str *parts, size_t count) {
     assert(count <= DERIVE_PARTS_MAX);
     uint8_t lengths[DERIVE_PARTS_MAX][8], digest[SHA256_BYTES];

@@ -20,8 +20,6 @@ struct uuid {
 
 /* Strictly increasing while *last is kept by one caller, also within a millisecond and when the clock steps back. */
 struct uuid uuid_v7(int64_t now_us, struct rng *rng, struct uuid *last);
-/* The smallest v7 id a moment may have; for since/until over ids. */
-struct uuid uuid_v7_floor(int64_t at_us);
 /* v8 from SHA-256 over the parts, each with its length before it. */
 struct uuid uuid_derive(struct hasher *hasher, const struct str *parts, size_t count);
 

@@ -38,7 +38,3 @@ uint64_t rng_below(struct rng *rng, uint64_t bound) {
     while ((uint64_t)product < unfair);
     return (uint64_t)(product >> 64);
 }
-
-double rng_unit(struct rng *rng) {
-    return (double)(rng_u64(rng) >> 11) * 0x1p-53;
-}

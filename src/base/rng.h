@@ -14,7 +14,5 @@ void rng_seed(struct rng *rng, uint64_t seed); /* splitmix64 over the seed */
 uint64_t rng_u64(struct rng *rng);
 /* Uniform in [0, bound); bound 0 gives 0. */
 uint64_t rng_below(struct rng *rng, uint64_t bound);
-/* Uniform in [0, 1). */
-double rng_unit(struct rng *rng);
 
 #endif

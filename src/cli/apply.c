@@ -6,17 +6,23 @@
 static void show_changes(struct cli *cli, const struct json *answer) {
     const struct json *changes = json_get(answer, STR("changes"));
     bool applied = json_true(json_get(answer, STR("applied")));
+    size_t waiting = 0;
     for (size_t i = 0; i < json_size(changes); i++) {
         const struct json *change = json_at(changes, i);
         bool restart = json_true(json_get(change, STR("needs_restart")));
+        waiting += restart;
         writer_safe(&cli->out, show_member(cli, change, "text"));
         writer_add(&cli->out, restart ? STR("  (takes a restart)\n") : STR("\n"));
     }
     if (!json_size(changes))
         cli_say(cli, "nothing changed");
+    else if (!applied)
+        cli_say(cli, "%zu %s, not applied (--dry-run)", json_size(changes),
+                json_size(changes) == 1 ? "change" : "changes");
+    else if (!waiting)
+        cli_say(cli, "%zu %s, in force", json_size(changes), json_size(changes) == 1 ? "change" : "changes");
     else
-        cli_say(cli, "%zu %s, %s", json_size(changes), json_size(changes) == 1 ? "change" : "changes",
-                applied ? "in force" : "not applied (--dry-run)");
+        cli_say(cli, "%zu in force, %zu wait for a restart of the server", json_size(changes) - waiting, waiting);
 }
 
 int command_apply(struct cli *cli) {

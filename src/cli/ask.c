@@ -82,13 +82,6 @@ static int find_way(struct cli *cli, struct way *ret_way) {
     return code;
 }
 
-int ask_where(struct cli *cli, struct str *ret_where) {
-    struct way way;
-    int code = find_way(cli, &way);
-    if (!code) *ret_where = way.unix_socket.n ? way.unix_socket : way.base;
-    return code;
-}
-
 /* ---- the call ---- */
 
 static int no_answer(struct cli *cli, const struct way *way, const struct answer *answer) {
@@ -165,7 +158,8 @@ int ask(struct cli *cli, const char *method, struct str path, struct str body, s
 static const struct {
     int status, code;
 } exit_codes[] = {
-    {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED}, {404, EXIT_NOT_FOUND}, {409, EXIT_CONFLICT}, {422, EXIT_CONFLICT},
+    {400, EXIT_USAGE},     {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED},
+    {404, EXIT_NOT_FOUND}, {409, EXIT_CONFLICT},    {422, EXIT_CONFLICT},
 };
 
 int exit_code_of(int status) {

@@ -29,7 +29,7 @@ MUST_USE int ask_any(struct cli *cli, const char *method, struct str path, struc
 /* Says what a refusal says, gives its exit code. */
 int asked_refused(struct cli *cli, const struct asked *asked);
 void asked_free(struct asked *asked);
-/* 404 -> 4, 409 422 -> 5, 401 403 -> 7, other refusals -> 1. */
+/* 400 -> 2, 404 -> 4, 409 422 -> 5, 401 403 -> 7, other refusals -> 1. */
 int exit_code_of(int status);
 
 /* "/v1/events/" and the percent-encoded part. */
@@ -37,7 +37,5 @@ struct str path_of(struct cli *cli, const char *before, struct str part, const c
 /* Adds ?name=value or &name=value for each option that was given. */
 void path_option(struct cli *cli, struct buf *path, const char *option, const char *name);
 void path_query(struct buf *path, const char *name, struct str value);
-/* Where this program finds the server, for messages. */
-MUST_USE int ask_where(struct cli *cli, struct str *ret_where);
 
 #endif

@@ -7,8 +7,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "base/arena.h"
-#include "server/server.h"
+#include "os/signals.h"
 
 enum exit_code {
     EXIT_DONE = 0,

@@ -7,6 +7,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include "base/arena.h"
+#include "base/err.h"
 #include "cli/cli.h"
 #include "cli/writer.h"
 

@@ -38,7 +38,8 @@ static const struct option check_options[] = {
     {0},
 };
 static const struct option status_options[] = {
-    {"watch", 0, NULL, NULL, false, "Again every two seconds, until Ctrl-C"},
+    {"watch", 0, NULL, NULL, false, "Again every two seconds, until Ctrl-C, also while the server starts anew"},
+    {"exit-code", 0, NULL, NULL, false, "Exit with 9 when something needs a person"},
     {0},
 };
 static const struct option tail_options[] = {
@@ -123,8 +124,9 @@ const struct command commands[] = {
      command_serve, COMMAND_SIGNALS | COMMAND_DAILY},
     {"apply", NULL, "", "Put the changed configuration in force in the running server", NULL, "apply -n\napply\n",
      command_apply, COMMAND_JSON | COMMAND_CHANGES | COMMAND_DAILY},
-    {"status", NULL, "", "The server in one look", status_options, "status\nstatus --watch\nstatus --jq .pending\n",
-     command_status, COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},
+    {"status", NULL, "", "The server in one look", status_options,
+     "status\nstatus --watch\nstatus --exit-code -q\nstatus --jq .waiting.due\n", command_status,
+     COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},
     {"tail", NULL, "", "Watch events come in and deliveries go out", tail_options,
      "tail\ntail --type 'landing.*' --since 1h\ntail -o ndjson | jq .status\n", command_tail,
      COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},

@@ -1,5 +1,6 @@
 /* cli/demo.c - the real server on a throw-away store, between a visitor and a
  * pretend world. Nothing leaves the machine. */
+
 #include "cli/demo.h"
 
 #include <dirent.h>
@@ -10,6 +11,8 @@
 
 #include "base/when.h"
 #include "cli/commands.h"
+#include "config/secret.h"
+#include "server/server.h"
 
 static const char connector_text[] = "version: 1\n"
                                      "name: demo-crm\n"

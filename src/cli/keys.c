@@ -18,11 +18,23 @@ int command_keys_list(struct cli *cli) {
     return code ? code : show_list(cli, &asked, list_columns, "id");
 }
 
+static const struct {
+    const char *role, *may;
+} roles[] = {
+    {"ingest", "may send events and nothing else: for a form, a page or a program"},
+    {"read", "may look at everything and change nothing"},
+    {"operate", "may look, send, retry, resolve, pause and resume"},
+    {"owner", "may do everything, keys and configuration included"},
+};
+
 /* The key alone is data, so that it can be piped into a file. */
 static void show_created(struct cli *cli, const struct json *key) {
     writer_fmt(&cli->out, "%.*s\n", STR_ARG(show_member(cli, key, "key")));
     cli_say(cli, "role %.*s, id %.*s. It is shown this once: only its hash is kept.",
             STR_ARG(show_member(cli, key, "role")), STR_ARG(show_member(cli, key, "id")));
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (str_eq(show_member(cli, key, "role"), str_from(roles[i].role))) cli_say(cli, "It %s.", roles[i].may);
+    cli_say(cli, "From now on every request over HTTP needs a key; this command goes on without one (unix socket).");
 }
 
 int command_keys_create(struct cli *cli) {

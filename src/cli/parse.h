@@ -17,7 +17,5 @@ bool command_has_noun(struct str noun);
 struct str command_name(struct arena *arena, const struct command *command); /* "events list" */
 /* "there is no command 'evnts'; did you mean 'events'?" */
 struct str command_unknown(struct arena *arena, struct str noun, struct str verb);
-/* How many arguments a command takes: "ROUTE [FILE]" is 1 to 2. */
-void command_arguments(const struct command *command, size_t *ret_least, size_t *ret_most);
 
 #endif

@@ -131,6 +131,24 @@ static int judge(struct cli *cli, const struct json *event) {
     return tally.delivered + tally.held == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }
 
+/* The earliest moment at which anything of the event can go on, as the server says; WHEN_NEVER when it does not: then
+ * something is on its way. */
+static int64_t next_due_us(struct cli *cli, const struct json *event) {
+    const struct json *deliveries = json_get(event, STR("deliveries"));
+    int64_t due_us, next_us = WHEN_NEVER;
+    if (str_eq(show_member(cli, event, "status"), STR("PENDING")))
+        return when_parse(show_member(cli, event, "scheduled_at"), &due_us) ? due_us : WHEN_NEVER;
+    for (size_t i = 0; i < json_size(deliveries); i++) {
+        const struct json *delivery = json_at(deliveries, i);
+        struct str status = show_member(cli, delivery, "status");
+        if (str_eq(status, STR("PROCESSING"))) return WHEN_NEVER;
+        if (!str_eq(status, STR("PENDING")) && !str_eq(status, STR("UNKNOWN"))) continue;
+        if (!when_parse(show_member(cli, delivery, "due"), &due_us)) return WHEN_NEVER;
+        if (due_us < next_us) next_us = due_us;
+    }
+    return next_us;
+}
+
 /* One look at the event; true when it is over, one way or another. */
 static bool look(struct cli *cli, struct str path, bool *shown, int64_t until_us, int *ret_code) {
     struct asked asked;
@@ -141,12 +159,17 @@ static bool look(struct cli *cli, struct str path, bool *shown, int64_t until_us
     struct str status = json_text(json_get(asked.json, STR("status")));
     bool settled = tally_of(asked.json).open == 0 && !str_eq(status, STR("PENDING"));
     bool late = cli_now_us() >= until_us, stopped = cli_stopped(cli);
-    bool over = settled || late || stopped;
+    int64_t next_us = next_due_us(cli, asked.json);
+    bool vain = !settled && next_us != WHEN_NEVER && next_us > cli_wall_us() + (until_us - cli_now_us());
+    bool over = settled || late || stopped || vain;
     if (lines) show_settled(cli, asked.json, shown, over);
     if (over) *ret_code = settled ? judge(cli, asked.json) : stopped ? EXIT_INTERRUPTED : EXIT_TIMED_OUT;
     if (over && !lines) (void)show_machine(cli, asked.body, "id", &code);
     if (over && !settled)
-        cli_say(cli, "%s; the work goes on: drumbeat events show %.*s", stopped ? "stopped watching" : "still open",
+        cli_say(cli, "%s; the work goes on: drumbeat events show %.*s",
+                stopped ? "stopped watching"
+                : vain  ? str_fmt(cli->arena, "not due before %.*s", STR_ARG(when_str(cli->arena, next_us))).p
+                        : "still open",
                 STR_ARG(show_member(cli, asked.json, "id")));
     asked_free(&asked);
     return over;

@@ -4,6 +4,7 @@
 #include "base/when.h"
 #include "cli/commands.h"
 #include "cli/locate.h"
+#include "server/server.h"
 
 #define LONGEST_WAIT_US (3600 * US_PER_S)
 

@@ -183,11 +183,26 @@ static struct str took(struct cli *cli, const struct json *delivery) {
     return span_human(cli->arena, to_us - from_us);
 }
 
+/* ", 2 tries, the first unknown": an earlier try may have had its effect, too, and nobody was told. "" otherwise. */
+static struct str doubt(struct cli *cli, const struct json *delivery) {
+    const struct json *attempts = json_get(delivery, STR("attempts"));
+    size_t count = json_size(attempts), unknown = 0;
+    for (size_t i = 0; i + 1 < count; i++)
+        unknown += str_eq(show_member(cli, json_at(attempts, i), "outcome"), STR("unknown"));
+    if (!unknown) return STR("");
+    bool first = unknown == 1 && str_eq(show_member(cli, json_at(attempts, 0), "outcome"), STR("unknown"));
+    struct str which = first ? STR("the first") : str_fmt(cli->arena, "%zu", unknown);
+    return str_fmt(cli->arena, ", %zu tries, %.*s unknown", count, STR_ARG(which));
+}
+
 /* Why it stands as it does, and when it goes on. */
 static struct str explanation(struct cli *cli, const struct json *delivery, struct str word) {
     struct str error = show_member(cli, delivery, "last_error");
     struct str due = show_time(cli, show_member(cli, delivery, "due"));
-    if (str_eq(word, STR("delivered"))) return took(cli, delivery);
+    if (str_eq(word, STR("delivered"))) {
+        struct str time = took(cli, delivery), doubled = doubt(cli, delivery);
+        return str_fmt(cli->arena, "%.*s%.*s", STR_ARG(time), STR_ARG(doubled));
+    }
     if (!str_eq(word, STR("waiting")) || !due.n) return error;
     return str_fmt(cli->arena, "%.*s%snot before %.*s", STR_ARG(error), error.n ? "; " : "", STR_ARG(due));
 }

@@ -1,5 +1,9 @@
 /* cli/status.c - the server in one look. */
 #include "cli/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/json.h"
 #include "base/when.h"
 #include "cli/commands.h"
@@ -54,6 +58,11 @@ static void show_head(struct cli *cli, const struct json *status) {
         writer_fmt(&cli->out, "no server runs here; the store says:\n");
         return;
     }
+    if (json_get(status, STR("trouble"))) {
+        writer_fmt(&cli->out, "runs, but its store does not answer: %.*s\n",
+                   STR_ARG(show_member(cli, status, "trouble")));
+        return;
+    }
     bool hold = json_true(json_get(status, STR("hold"))), stopping = json_true(json_get(status, STR("stopping")));
     writer_fmt(&cli->out, "up %.*s%s%s\n", STR_ARG(up), hold ? "   held: nothing is delivered" : "",
                stopping ? "   stopping" : "");
@@ -63,13 +72,59 @@ static void show_head(struct cli *cli, const struct json *status) {
                json_true(json_get(status, STR("config_ok"))) ? "" : "  the last reload was refused");
 }
 
+/* Whether something waits for a person. */
+static bool has_findings(const struct json *status) {
+    const struct json *config_ok = json_get(status, STR("config_ok"));
+    return number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed")) ||
+           json_size(json_get(status, STR("troubled"))) || (config_ok && !json_true(config_ok));
+}
+
+/* In the colour of what is wrong, where there is something. */
+static void show_needs(struct cli *cli, const struct json *status) {
+    bool needed = number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed"));
+    const char *before = needed && cli->colour ? "\033[33m" : "", *after = *before ? "\033[0m" : "";
+    writer_fmt(&cli->out, "  %sNeeds you %lld held · %lld unknown · %lld failed%s\n", before,
+               number(status, STR("held")), number(status, STR("unknown")), number(status, STR("failed")), after);
+}
+
+static const struct {
+    const char *reason, *words;
+} reasons[] = {
+    {"limit", "its limit is used up"},
+    {"pause", "it is paused"},
+    {"breaker", "its breaker is open"},
+    {"order", "another of the same order key goes first"},
+    {"hold", "the server was started with --hold"},
+    {"no such destination", "the configuration has no such destination"},
+};
+
+static const char *reason_words(struct str reason) {
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (str_eq(reason, str_from(reasons[i].reason))) return reasons[i].words;
+    return "held back";
+}
+
+/* "  Waiting   2 due now · 40 held back · 3 later", and below it what holds back where. */
+static void show_waiting(struct cli *cli, const struct json *status) {
+    const struct json *waiting = json_get(status, STR("waiting")), *why = json_get(waiting, STR("why"));
+    writer_fmt(&cli->out, "  Waiting   %lld due now · %lld held back · %lld later · %lld on their way",
+               number(waiting, STR("due")), number(waiting, STR("held_back")), number(waiting, STR("later")),
+               number(status, STR("processing")));
+    long long behind = number(status, STR("lag_seconds"));
+    if (behind) writer_fmt(&cli->out, " · %lld s behind", behind);
+    writer_fmt(&cli->out, "\n");
+    for (size_t i = 0; i < json_size(why); i++)
+        writer_fmt(&cli->out, "            %lld for %.*s: %s\n", number(json_at(why, i), STR("count")),
+                   STR_ARG(text_safe(cli->arena, show_member(cli, json_at(why, i), "destination"), true)),
+                   reason_words(show_member(cli, json_at(why, i), "reason")));
+}
+
 void status_show(struct cli *cli, const struct json *status) {
     show_head(cli, status);
-    writer_fmt(&cli->out, "  Store     %.*s\n", STR_ARG(show_member(cli, status, "store")));
-    writer_fmt(&cli->out, "  Waiting   %lld pending · %lld processing · %lld s behind\n",
-               number(status, STR("pending")), number(status, STR("processing")), number(status, STR("lag_seconds")));
-    writer_fmt(&cli->out, "  Needs you %lld held · %lld unknown · %lld failed\n", number(status, STR("held")),
-               number(status, STR("unknown")), number(status, STR("failed")));
+    if (json_get(status, STR("store")))
+        writer_fmt(&cli->out, "  Store     %.*s\n", STR_ARG(show_member(cli, status, "store")));
+    if (json_get(status, STR("waiting"))) show_waiting(cli, status);
+    show_needs(cli, status);
     show_troubled(cli, json_get(status, STR("troubled")));
     show_company(cli, status);
 }
@@ -89,16 +144,79 @@ bool status_of_running(struct cli *cli, struct asked *ret_asked) {
     return false;
 }
 
+/* ---- a server whose store is in trouble ---- */
+
+/* One of the published numbers; 0 when it is not among them. */
+static long long metric(struct str text, const char *name) {
+    struct str line;
+    while (text.n && str_next(&text, '\n', &line))
+        if (str_starts(line, str_from(name)) && line.p[strlen(name)] == ' ')
+            return strtoll(line.p + strlen(name), NULL, 10);
+    return 0;
+}
+
+/* The store answers nothing, but the listener still does: what is wrong, and what was counted last. */
+static int last_known(struct cli *cli, struct str trouble, struct asked *ret_asked) {
+    static const struct {
+        const char *member, *metric;
+    } counts[] = {{"pending", "drumbeat_deliveries{status=\"PENDING\"}"},
+                  {"processing", "drumbeat_deliveries{status=\"PROCESSING\"}"},
+                  {"unknown", "drumbeat_deliveries{status=\"UNKNOWN\"}"},
+                  {"held", "drumbeat_deliveries{status=\"HELD\"}"}};
+    struct asked metrics;
+    struct buf buf = {.arena = cli->arena};
+    int code = ask_any(cli, "GET", STR("/metrics"), STR_NONE, &metrics);
+    if (code) return code;
+    buf_add(&buf, STR("{\"version\":"));
+    json_quote(&buf, STR(DRUMBEAT_VERSION));
+    buf_add(&buf, STR(",\"trouble\":"));
+    json_quote(&buf, trouble);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        buf_fmt(&buf, ",\"%s\":%lld", counts[i].member, metric(metrics.body, counts[i].metric));
+    buf_byte(&buf, '}');
+    asked_free(&metrics);
+    *ret_asked = (struct asked){.status = 503, .body = buf_str(&buf)};
+    return json_parse(ret_asked->body, ANSWER_DEPTH_MAX, &ret_asked->json, NULL) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- the command ---- */
+
+/* Shown in any case. The exit code says what it came to: without a server 6, whatever the store says. */
+static int look_once(struct cli *cli) {
+    struct asked asked;
+    int code = ask_any(cli, "GET", STR("/v1/status"), STR_NONE, &asked), verdict = EXIT_DONE;
+    if (code) return code;
+    if (asked.status == 503) {
+        struct str trouble = str_dup(cli->arena, json_text(json_get(asked.json, STR("detail"))));
+        asked_free(&asked);
+        code = last_known(cli, trouble, &asked);
+        if (code) return code;
+        verdict = EXIT_FAILED;
+    } else if (asked.status != 200 || !asked.json) {
+        code = asked_refused(cli, &asked);
+        asked_free(&asked);
+        return code;
+    }
+    if (asked.offline) verdict = EXIT_NO_SERVER;
+    if (!verdict && cli_flag(cli, "exit-code") && has_findings(asked.json)) verdict = EXIT_FINDINGS;
+    code = show_one(cli, &asked, "version", status_show);
+    return code ? code : verdict;
+}
+
 /* Each look forgets the one before: --watch may run for months. */
 static int look(struct cli *cli, struct arena *arena) {
-    struct asked asked;
     struct arena *kept = cli->arena;
     cli->arena = arena;
-    int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
-    if (!code) code = show_one(cli, &asked, "version", status_show);
+    int code = look_once(cli);
     cli->arena = kept;
     arena_reset(arena);
     return code;
+}
+
+/* Goes on through whatever may pass by itself: a server that starts anew, a store that is full. */
+static bool may_pass(int code) {
+    return code == EXIT_DONE || code == EXIT_NO_SERVER || code == EXIT_TIMED_OUT || code == EXIT_FAILED ||
+           code == EXIT_FINDINGS;
 }
 
 int command_status(struct cli *cli) {
@@ -110,7 +228,7 @@ int command_status(struct cli *cli) {
         code = look(cli, looks);
         writer_flush(&cli->out);
         if (watch) cli_sleep(cli, WATCH_US);
-    } while (watch && !code && !cli_stopped(cli));
+    } while (watch && may_pass(code) && !cli_stopped(cli));
     arena_free(looks);
     return cli->signals && cli->signals->stop ? EXIT_INTERRUPTED : code;
 }

@@ -44,14 +44,14 @@ static void copy_text(char *to, size_t room, struct str text) {
 
 /* ---- lists ---- */
 
-struct items {
+struct tail_page {
     struct asked asked;
     const struct json *list; /* newest first */
     struct str *texts;       /* as the server wrote each */
     size_t count;
 };
 
-static int get_items(struct tail *tail, struct str path, struct items *items) {
+static int get_items(struct tail *tail, struct str path, struct tail_page *items) {
     struct cli *cli = tail->cli;
     struct str text;
     size_t cursor = 0;
@@ -135,7 +135,7 @@ static int show_event(struct tail *tail, const struct json *item, struct str tex
 }
 
 static int look_at_events(struct tail *tail) {
-    struct items items;
+    struct tail_page items;
     int code = get_items(tail, list_path(tail, "/v1/events", NULL), &items);
     if (code) return code;
     size_t fresh = 0;
@@ -172,7 +172,7 @@ static bool was_seen(const struct tail *tail, const struct seen *now) {
 }
 
 static int look_at_deliveries(struct tail *tail) {
-    struct items items;
+    struct tail_page items;
     int code = get_items(tail, list_path(tail, "/v1/deliveries", "destination"), &items);
     if (code) return code;
     struct seen *now = arena_array(tail->cli->arena, struct seen, items.count);

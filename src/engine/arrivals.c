@@ -57,7 +57,7 @@ enum err turn_take(struct turn *turn) {
         turn->wishes |= visit->call.wishes;
         turn->open_change += visit->call.open_change;
     }
-    metrics_hop(turn->loop->metrics, "serve_request", turn->visit_count);
+    metrics_hop(turn->loop->metrics, HOP_SERVE_REQUEST, turn->visit_count);
     return ERR_NONE;
 }
 
@@ -76,8 +76,8 @@ enum err turn_append(struct turn *turn) {
     if (turn->event_room == 0) return ERR_NONE;
     gather_events(turn);
     TRY(store_append(loop->options.store, turn->events, turn->event_count, turn->arena, turn->verdicts));
-    metrics_hop(loop->metrics, "intake_event", turn->event_count);
-    metrics_hop(loop->metrics, "store_append", turn->event_count);
+    metrics_hop(loop->metrics, HOP_INTAKE_EVENT, turn->event_count);
+    metrics_hop(loop->metrics, HOP_STORE_APPEND, turn->event_count);
     return ERR_NONE;
 }
 
@@ -217,7 +217,7 @@ static enum err store_plans(struct turn *turn, const size_t *desks) {
         const struct delivery *delivery = &turn->planned[i];
         if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i]));
     }
-    metrics_hop(turn->loop->metrics, "store_plan", turn->planned_count);
+    metrics_hop(turn->loop->metrics, HOP_STORE_PLAN, turn->planned_count);
     return turn_store_settlements(turn);
 }
 
@@ -229,7 +229,7 @@ enum err turn_route(struct turn *turn) {
         turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
         route_events(loop->in_force.routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
                      loop->in_force.evaluator, turn->arena, turn->plans);
-        metrics_hop(loop->metrics, "route_event", turn->due_count);
+        metrics_hop(loop->metrics, HOP_ROUTE_EVENTS, turn->due_count);
         size_t *desks;
         TRY(join_plans(turn, &desks));
         TRY(store_plans(turn, desks));
@@ -259,7 +259,7 @@ static void serve_reply(struct turn *turn, struct visit *visit) {
 
 void turn_reply(struct turn *turn) {
     for (size_t i = 0; i < turn->visit_count; i++) serve_reply(turn, &turn->visits[i]);
-    metrics_hop(turn->loop->metrics, "serve_reply", turn->visit_count);
+    metrics_hop(turn->loop->metrics, HOP_SERVE_REPLY, turn->visit_count);
 }
 
 /* A turn may be dropped before each of its requests was taken: each gets a call here. */

@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/rng.h"
 #include "deliver/deliver.h"
+#include "engine/service.h"
 #include "model/event.h"
 #include "model/request.h"
 #include "observe/metrics.h"
@@ -36,16 +37,6 @@ struct standing {
     size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */
     const struct settings *settings; /* in force; NULL without a server */
     const struct routes *routes;
-};
-
-/* Puts another configuration in force. NULL in a call: there is no file to read. */
-struct reload {
-    /* Reads and checks it. Unless dry, a valid one is kept until adopt or forget. The JSON says what would change or
-     * what is wrong; false: it is not valid. */
-    bool (*prepare)(void *self, bool dry, struct arena *arena, struct str *ret_json);
-    void (*adopt)(void *self);  /* what was prepared is in force from the next turn on */
-    void (*forget)(void *self); /* what was prepared and not adopted, if anything */
-    void *self;
 };
 
 /* What shall be once the turn is committed. */
@@ -82,16 +73,6 @@ struct call {
     /* for answer */
     const struct append_result *verdicts; /* one for each event */
     void (*answer)(struct call *call);
-};
-
-/* From a request's path to its handler. take gives only the store's trouble back: it drops the turn. */
-struct service {
-    /* Reads what the service keeps of the store's; in a transaction, at start and after each change. */
-    MUST_USE enum err (*learn)(void *self, struct store *store);
-    void (*learned)(void *self); /* what was read is in force: after the commit, before the turn's replies */
-    MUST_USE enum err (*take)(void *self, struct call *call);
-    void (*refuse)(void *self, struct call *call, enum err err); /* the reply of a turn that was dropped */
-    void *self;
 };
 
 #endif

@@ -112,7 +112,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
                                          .arena = &errand->arena};
     struct str problem = STR("");
     enum err err = requests[kind](&context, &errand->outgoing, &problem);
-    metrics_hop(loop->metrics, "connect_request", 1);
+    metrics_hop(loop->metrics, HOP_CONNECT_REQUEST, 1);
     bool holds = settle_policy(flight->destination, deliveries[0]->action) == ON_UNKNOWN_HOLD;
     if (holds) errand->outgoing.idle_max_us = REST_MAX_US;
     if (err) {
@@ -233,7 +233,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     if (!settings || !deliver_is_due(loop->deliver, desk, turn->now_us)) return ERR_NONE;
     TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
-    metrics_hop(loop->metrics, "deliver_budget", 1);
+    metrics_hop(loop->metrics, HOP_DELIVER_BUDGET, 1);
     TRY(quota_ask(turn, desk, &budget));
     if (budget == 0) return ERR_NONE;
     struct claim claim = {.destination = settings->name,
@@ -244,7 +244,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     struct delivery *claimed;
     size_t count;
     TRY(store_claim(loop->options.store, &claim, turn->arena, &claimed, &count));
-    metrics_hop(loop->metrics, "store_claim", count);
+    metrics_hop(loop->metrics, HOP_STORE_CLAIM, count);
     TRY(leave_claimed(turn, claimed, count, desk, budget));
     if (count >= claim.limit) return ERR_NONE; /* more may be due: asked again next turn */
     TRY(turn_store_settlements(turn));         /* what was handed back is due too */
@@ -281,7 +281,7 @@ void turn_start(struct turn *turn) {
         quota_left(turn, departure->desk);
         deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
     }
-    if (turn->leaving_count) metrics_hop(loop->metrics, "transport.start", turn->leaving_count);
+    metrics_hop(loop->metrics, HOP_TRANSPORT_START, turn->leaving_count);
     errands_commit(turn);
 }
 

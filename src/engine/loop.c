@@ -125,6 +125,16 @@ static enum err save_desks(struct turn *turn) {
     return ERR_NONE;
 }
 
+/* The one wait of a turn: for the disk, or for the database. */
+static enum err turn_commit(struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    const struct clock *clock = &loop->options.clock;
+    int64_t began_us = clock->now_us(clock->self);
+    TRY(store_commit(loop->options.store));
+    metrics_commit_seconds(loop->metrics, clock->now_us(clock->self) - began_us);
+    return ERR_NONE;
+}
+
 /* The line. */
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -142,7 +152,19 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(chores(turn));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
-    return store_commit(loop->options.store);
+    return turn_commit(turn);
+}
+
+/* Nothing flies before the recovery is over: what is settled is what another process, or this one's past, left. */
+static void count_recovered(struct turn *turn) {
+    for (size_t i = 0; i < turn->settlement_count; i++) {
+        enum delivery_status status = turn->settlements[i].status;
+        if (!turn->notes[i].applied) continue;
+        if (status == DELIVERY_UNKNOWN || status == DELIVERY_HELD)
+            turn->loop->in_doubt++;
+        else
+            turn->loop->resumed++;
+    }
 }
 
 /* Memory follows disk. */
@@ -152,6 +174,7 @@ static void turn_apply(struct turn *turn) {
     company_learned(turn);
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
+    if (loop->recovering) count_recovered(turn);
     if (turn->recovered) loop->recovering = false;
     turn_quarantine(turn);
     for (size_t i = 0; i < turn->settlement_count; i++) {

@@ -8,12 +8,10 @@
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
-#include "deliver/deliver.h"
-#include "engine/call.h"
-#include "observe/log.h"
-#include "observe/metrics.h"
-#include "route/route.h"
-#include "store/store.h"
+#include "base/gauge.h"
+#include "base/jq.h"
+#include "engine/service.h"
+#include "model/settings.h"
 #include "world.h"
 
 #define TURN_REQUESTS_MAX    512
@@ -23,7 +21,10 @@
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
 struct str loop_role_text(enum loop_role role);
 
+struct log;
+struct routes;
 struct share;
+struct store;
 struct loop_options {
     struct clock clock;
     struct inlet inlet;
@@ -84,9 +85,13 @@ struct loop_view {
     enum err trouble;
     int64_t open_deliveries;
     bool recovering, stopping;
+    uint64_t resumed, in_doubt; /* what the recovery found on its way: due again, and of unknown outcome */
+    bool limits_up;             /* limits can be asked for where they are shared */
+    uint64_t limits_lost;       /* times that Redis had forgotten */
 };
 struct loop_view loop_view(const struct loop *loop);
-struct str loop_metrics(struct loop *loop, struct arena *arena);
+/* The engine's own numbers, those of the rooms it stands on, and the others given: at most 8 sets. */
+struct str loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count, struct arena *arena);
 void loop_config_failed(struct loop *loop, bool failed); /* the last reload, for metrics */
 
 #endif

@@ -1,10 +1,8 @@
 /* engine/loop_memory.c - what the loop remembers: built from the store at start,
  * kept by name over a change of configuration. */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "engine/loop_memory.h"
@@ -104,6 +102,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->recovering = options->role != LOOP_INGEST;
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
+    loop->oldest_due_us = WHEN_NEVER;
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
     store_set_owner(options->store, options->instance);
@@ -170,72 +169,19 @@ void loop_cancel(struct loop *loop) {
 }
 
 struct loop_view loop_view(const struct loop *loop) {
+    bool limits_up;
+    quota_way(loop, &limits_up);
     return (struct loop_view){.ready = loop->trouble == ERR_NONE,
                               .trouble = loop->trouble,
                               .open_deliveries = loop->open_deliveries,
                               .recovering = loop->recovering,
-                              .stopping = loop->stopping};
+                              .stopping = loop->stopping,
+                              .resumed = loop->resumed,
+                              .in_doubt = loop->in_doubt,
+                              .limits_up = limits_up,
+                              .limits_lost = loop->quota.losses};
 }
 
 void loop_config_failed(struct loop *loop, bool failed) {
     loop->config_ok = !failed;
-}
-
-/* Resident pages from /proc: the second number of statm. */
-static int64_t resident_bytes(void) {
-    FILE *file = fopen("/proc/self/statm", "re");
-    long long pages = 0;
-    if (file) {
-        if (fscanf(file, "%*s %lld", &pages) != 1) pages = 0;
-        fclose(file);
-    }
-    return pages * sysconf(_SC_PAGESIZE);
-}
-
-#define COUNT_OFTEN_MAX 20000           /* open deliveries that are counted at each look */
-#define COUNT_RARELY_US (60 * US_PER_S) /* counting more of them takes a tenth of a second a million */
-
-static void fill_open(struct loop *loop, struct metrics_view *view, struct arena *arena) {
-    struct destination_counts *counts;
-    size_t count;
-    int64_t oldest_us;
-    bool due = loop->open_deliveries <= COUNT_OFTEN_MAX || view->now_us >= loop->counted_us + COUNT_RARELY_US;
-    if (store_begin(loop->options.store)) return;
-    if (due && !store_counts(loop->options.store, false, arena, &counts, &count)) {
-        memset(loop->counted, 0, sizeof loop->counted);
-        loop->counted_us = view->now_us;
-        for (size_t i = 0; i < count; i++)
-            for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) loop->counted[j] += counts[i].by_status[j];
-    }
-    memcpy(view->open, loop->counted, sizeof loop->counted);
-    if (!store_oldest_due(loop->options.store, &oldest_us) && oldest_us < view->now_us)
-        view->lag_us = view->now_us - oldest_us;
-    store_rollback(loop->options.store);
-}
-
-struct str loop_metrics(struct loop *loop, struct arena *arena) {
-    size_t count = deliver_desks(loop->deliver), n = 0;
-    struct metrics_desk *desks = arena_array(arena, struct metrics_desk, count);
-    struct metrics_view view = {.now_us = loop->options.clock.now_us(loop->options.clock.self),
-                                .queue_depth = loop->open_deliveries,
-                                .desks = desks,
-                                .config_ok = loop->config_ok,
-                                .rss_bytes = resident_bytes()};
-    for (size_t i = 0; i < count; i++) {
-        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        if (!settings) continue;
-        struct desk_view desk = deliver_view(loop->deliver, i, view.now_us);
-        desks[n++] = (struct metrics_desk){.destination = desk.name,
-                                           .limit = settings->account,
-                                           .breaker_state = (int)desk.breaker.state,
-                                           .in_flight = desk.in_flight,
-                                           .remaining = desk.remaining,
-                                           .paused = desk.paused};
-    }
-    view.desk_count = n;
-    view.shares_limits = loop->options.share != NULL;
-    quota_way(loop, &view.limits_up);
-    view.limits_lost = loop->quota.losses;
-    fill_open(loop, &view, arena);
-    return metrics_text(loop->metrics, &view, arena);
 }

@@ -2,10 +2,15 @@
 #ifndef ENGINE_LOOP_STATE_H
 #define ENGINE_LOOP_STATE_H
 
+#include "deliver/deliver.h"
 #include "engine/company.h"
 #include "engine/errand.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "route/route.h"
+#include "store/store.h"
 
 struct loop {
     struct loop_options options;
@@ -22,14 +27,17 @@ struct loop {
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
-    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t next_chore_us;     /* retention, leases: the loop's clock */
-    int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
-    int64_t store_retry_us;    /* after a failing turn: no claims before this */
-    int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
-    bool recovering;           /* leases of the past are still being settled */
+    int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    int64_t next_chore_us;      /* retention, leases: the loop's clock */
+    int64_t quiet_us;           /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
+    int64_t store_retry_us;     /* after a failing turn: no claims before this */
+    int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
+    uint64_t resumed, in_doubt; /* of the leases of the past */
+    bool recovering;            /* leases of the past are still being settled */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
+    int64_t due_deliveries;                             /* for metrics, as of their last count */
+    int64_t oldest_due_us;                              /* for metrics, as of their last look; or WHEN_NEVER */
     bool more;                                          /* the last turn could not take all that waited */
     uint64_t turns;                                     /* that had something to do */
     enum err trouble;                                   /* of the last turn; NONE = the store takes writes */

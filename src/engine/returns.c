@@ -167,7 +167,7 @@ static enum err settle_errand(struct turn *turn, const struct completion *comple
 enum err turn_settle_finished(struct turn *turn) {
     struct loop *loop = turn->loop;
     for (size_t i = 0; i < loop->finished_count; i++) TRY(settle_errand(turn, &loop->finished[i]));
-    metrics_hop(loop->metrics, "settle_outcome", turn->settlement_count);
+    metrics_hop(loop->metrics, HOP_SETTLE_OUTCOME, turn->settlement_count);
     return turn_store_settlements(turn);
 }
 
@@ -217,7 +217,7 @@ enum err turn_store_settlements(struct turn *turn) {
         if (applied[i] && delivery_is_final(turn->settlements[from + i].status)) turn->open_change--;
     }
     turn->settlement_written = turn->settlement_count;
-    metrics_hop(turn->loop->metrics, "store_settle", count);
+    metrics_hop(turn->loop->metrics, HOP_STORE_SETTLE, count);
     return ERR_NONE;
 }
 

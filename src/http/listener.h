@@ -16,6 +16,7 @@
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
 
+#include "base/gauge.h"
 #include "http/door.h"
 #include "http/wake.h"
 #include "world.h"
@@ -46,6 +47,8 @@ void listener_publish(struct listener *listener, struct str path, int status, st
 void listener_quiesce(struct listener *listener);
 void listener_close(struct listener *listener); /* answers 503 to all that still waits */
 
+/* What it took, refused and holds open, for whoever watches. */
+struct gauge_set listener_gauges(struct listener *listener);
 struct listener_counts {
     uint64_t requests, refused; /* since the opening; refused: by the listener, whatever the status */
     uint64_t connections;       /* open now */

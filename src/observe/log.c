@@ -15,7 +15,7 @@
 #define TAIL_BYTES     16 /* kept free for the mark of a cut line and its end */
 #define TEXT_MAX_BYTES 2048
 
-struct line {
+struct log_line {
     char p[LINE_MAX_BYTES];
     size_t n;
     bool cut;
@@ -31,7 +31,7 @@ static const struct {
 };
 
 /* All or nothing, so that an escape is never halved. */
-static void line_add(struct line *line, const char *text, size_t bytes) {
+static void line_add(struct log_line *line, const char *text, size_t bytes) {
     if (line->cut || bytes > LINE_MAX_BYTES - TAIL_BYTES - line->n) {
         line->cut = true;
         return;
@@ -40,7 +40,7 @@ static void line_add(struct line *line, const char *text, size_t bytes) {
     line->n += bytes;
 }
 
-static void line_text(struct line *line, const char *text) {
+static void line_text(struct log_line *line, const char *text) {
     line_add(line, text, strlen(text));
 }
 
@@ -52,7 +52,7 @@ static size_t step_length(struct str text, size_t at) {
 }
 
 /* One character as JSON may hold it; bytes that are no UTF-8 become \ufffd. Returns how many bytes it took. */
-static size_t line_character(struct line *line, struct str text, size_t at) {
+static size_t line_character(struct log_line *line, struct str text, size_t at) {
     uint8_t byte = (uint8_t)text.p[at];
     char escape[8];
     if (byte == '"' || byte == '\\') {
@@ -74,7 +74,7 @@ static size_t line_character(struct line *line, struct str text, size_t at) {
     return 1;
 }
 
-static void line_quoted(struct line *line, struct str text) {
+static void line_quoted(struct log_line *line, struct str text) {
     struct str kept = str_sub(text, 0, TEXT_MAX_BYTES);
     line_text(line, "\"");
     for (size_t at = 0; at < kept.n;) at += line_character(line, kept, at);
@@ -89,13 +89,13 @@ static bool is_plain(struct str text) {
     return text.n > 0 && text.n <= TEXT_MAX_BYTES;
 }
 
-static void line_number(struct line *line, int64_t number) {
+static void line_number(struct log_line *line, int64_t number) {
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, number);
     line_text(line, text);
 }
 
-static void build_json(struct line *line, enum log_level level, const char *when, const char *event,
+static void build_json(struct log_line *line, enum log_level level, const char *when, const char *event,
                        const struct log_field *fields, size_t count) {
     line_text(line, "{\"time\":\"");
     line_text(line, when);
@@ -115,7 +115,7 @@ static void build_json(struct line *line, enum log_level level, const char *when
     line->n += line->cut ? 10 : 2;
 }
 
-static void build_text(struct line *line, const struct log *log, enum log_level level, const char *when,
+static void build_text(struct log_line *line, const struct log *log, enum log_level level, const char *when,
                        const char *event, const struct log_field *fields, size_t count) {
     char head[64];
     snprintf(head, sizeof head, "%.19s %s%-5s%s ", when, log->colour ? levels[level].colour : "", levels[level].word,
@@ -146,7 +146,7 @@ void log_write(const struct log *log, enum log_level level, int64_t wall_us, con
                const struct log_field *fields, size_t count) {
     assert(level <= LOG_ERROR);
     if (level < log->level) return;
-    struct line line;
+    struct log_line line;
     line.n = 0, line.cut = false;
     char when[WHEN_TEXT_ROOM];
     when_format(wall_us, when);

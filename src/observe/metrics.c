@@ -7,7 +7,6 @@
 
 #define US_PER_SECOND  1000000
 #define WINDOW_SECONDS 60
-#define HOPS_MAX       16
 #define NAMES_MAX      4096 /* destinations ever configured in one process; more are not told apart */
 #define STATUSES_MAX   7
 
@@ -21,7 +20,7 @@ struct histogram {
 };
 
 /* What one destination came to. Its name is a copy. */
-struct tally {
+struct sums {
     struct str name;
     uint64_t attempts[OUTCOME_COUNT];
     struct str statuses[STATUSES_MAX];
@@ -37,13 +36,10 @@ struct second {
 struct metrics {
     struct arena arena; /* names; bounded by NAMES_MAX */
     uint64_t events[METRIC_EVENT_COUNT], unrouted;
-    struct {
-        const char *name;
-        uint64_t count;
-    } hops[HOPS_MAX];
-    struct tally *tallies;
+    uint64_t hops[HOP_COUNT];
+    struct sums *tallies;
     size_t tally_count;
-    struct histogram ingest, delivery, turn;
+    struct histogram ingest, delivery, turn, commit;
     struct second seconds[WINDOW_SECONDS];
     struct second open; /* counted since the last look at the clock */
 };
@@ -73,21 +69,24 @@ void metrics_unrouted(struct metrics *metrics, uint64_t count) {
     metrics->unrouted += count;
 }
 
-void metrics_hop(struct metrics *metrics, const char *hop, uint64_t count) {
-    for (size_t i = 0; i < HOPS_MAX; i++) {
-        if (!metrics->hops[i].name) metrics->hops[i].name = hop;
-        if (metrics->hops[i].name == hop || strcmp(metrics->hops[i].name, hop) == 0) {
-            metrics->hops[i].count += count;
-            return;
-        }
-    }
+const char *hop_name(enum hop hop) {
+    static const char *const names[HOP_COUNT] = {
+#define X(word, name) name,
+#include "observe/hops.def"
+#undef X
+    };
+    return names[hop];
 }
 
-static struct tally *tally_of(struct metrics *metrics, struct str name) {
+void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count) {
+    metrics->hops[hop] += count;
+}
+
+static struct sums *tally_of(struct metrics *metrics, struct str name) {
     for (size_t i = 0; i < metrics->tally_count; i++)
         if (str_eq(metrics->tallies[i].name, name)) return &metrics->tallies[i];
     if (metrics->tally_count == NAMES_MAX) return &metrics->tallies[NAMES_MAX - 1];
-    struct tally *tally = &metrics->tallies[metrics->tally_count++];
+    struct sums *tally = &metrics->tallies[metrics->tally_count++];
     tally->name = str_dup(&metrics->arena, name);
     return tally;
 }
@@ -100,7 +99,7 @@ void metrics_attempt(struct metrics *metrics, struct str destination, enum outco
 }
 
 void metrics_settled(struct metrics *metrics, struct str destination, struct str status) {
-    struct tally *tally = tally_of(metrics, destination);
+    struct sums *tally = tally_of(metrics, destination);
     for (size_t i = 0; i < STATUSES_MAX; i++) {
         if (!tally->statuses[i].n) tally->statuses[i] = str_dup(&metrics->arena, status);
         if (!str_eq(tally->statuses[i], status)) continue;
@@ -128,6 +127,10 @@ void metrics_delivery_seconds(struct metrics *metrics, int64_t us) {
 
 void metrics_turn_seconds(struct metrics *metrics, int64_t us) {
     observe(&metrics->turn, us);
+}
+
+void metrics_commit_seconds(struct metrics *metrics, int64_t us) {
+    observe(&metrics->commit, us);
 }
 
 /* ---- text ---- */
@@ -201,8 +204,8 @@ static struct second last_minute(struct metrics *metrics, int64_t now_us) {
     return sum;
 }
 
-static void seed_text(struct buf *buf, struct metrics *metrics, const struct metrics_view *view) {
-    struct second minute = last_minute(metrics, view->now_us);
+static void seed_text(struct buf *buf, struct metrics *metrics, int64_t now_us) {
+    struct second minute = last_minute(metrics, now_us);
     double attempts = minute.attempts ? (double)minute.attempts : 1;
     number(buf, "marketing_event_ingestion_rate", "gauge", "Events stored per second, over the last minute.",
            (double)minute.events / WINDOW_SECONDS);
@@ -210,9 +213,6 @@ static void seed_text(struct buf *buf, struct metrics *metrics, const struct met
            (double)minute.retries / attempts);
     number(buf, "api_error_rate", "gauge", "Share of attempts that did not end as done, over the last minute.",
            (double)minute.errors / attempts);
-    number(buf, "event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.",
-           (double)view->lag_us / US_PER_SECOND);
-    number(buf, "queue_depth", "gauge", "Deliveries that are not settled.", (double)view->queue_depth);
 }
 
 static void events_text(struct buf *buf, const struct metrics *metrics) {
@@ -222,8 +222,8 @@ static void events_text(struct buf *buf, const struct metrics *metrics) {
         one_label(buf, "drumbeat_events_total", "status", str_from(words[i]), (double)metrics->events[i]);
     number(buf, "drumbeat_events_unrouted_total", "counter", "Events that no route wanted.", (double)metrics->unrouted);
     head(buf, "drumbeat_hops_total", "counter", "Passages of each hop of an event's walk.");
-    for (size_t i = 0; i < HOPS_MAX && metrics->hops[i].name; i++)
-        one_label(buf, "drumbeat_hops_total", "hop", str_from(metrics->hops[i].name), (double)metrics->hops[i].count);
+    for (int i = 0; i < HOP_COUNT; i++)
+        one_label(buf, "drumbeat_hops_total", "hop", str_from(hop_name((enum hop)i)), (double)metrics->hops[i]);
 }
 
 static void deliveries_text(struct buf *buf, const struct metrics *metrics) {
@@ -240,54 +240,45 @@ static void deliveries_text(struct buf *buf, const struct metrics *metrics) {
                        metrics->tallies[i].statuses[j], metrics->tallies[i].settled[j]);
 }
 
-static void desks_text(struct buf *buf, const struct metrics_view *view) {
-    head(buf, "drumbeat_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.");
-    for (size_t i = 0; i < view->desk_count; i++)
-        one_label(buf, "drumbeat_breaker_state", "destination", view->desks[i].destination,
-                  view->desks[i].breaker_state);
-    head(buf, "drumbeat_in_flight", "gauge", "Sends on their way.");
-    for (size_t i = 0; i < view->desk_count; i++)
-        one_label(buf, "drumbeat_in_flight", "destination", view->desks[i].destination,
-                  (double)view->desks[i].in_flight);
-    head(buf, "drumbeat_paused", "gauge", "1 = held by hand or by a refusal of the account.");
-    for (size_t i = 0; i < view->desk_count; i++)
-        one_label(buf, "drumbeat_paused", "destination", view->desks[i].destination, view->desks[i].paused);
-    head(buf, "drumbeat_limit_remaining", "gauge", "Sends that the limit allows now.");
-    for (size_t i = 0; i < view->desk_count; i++) {
-        bool told = view->desks[i].remaining == SIZE_MAX; /* no limit, or another desk of the account was before */
-        for (size_t j = 0; j < i; j++) told |= str_eq(view->desks[j].limit, view->desks[i].limit);
-        if (!told)
-            one_label(buf, "drumbeat_limit_remaining", "limit", view->desks[i].limit, (double)view->desks[i].remaining);
+/* ---- what rooms bring ---- */
+
+struct gauge_writer {
+    struct gauge_sink sink;
+    struct buf *buf;
+    const struct gauge *gauge;
+    bool begun; /* the head is there: a room that cannot tell writes nothing at all */
+};
+
+static void put_reading(struct gauge_sink *sink, struct str label_value, double value) {
+    struct gauge_writer *writer = (struct gauge_writer *)sink; /* its first member */
+    const struct gauge *gauge = writer->gauge;
+    if (!writer->begun) head(writer->buf, gauge->name, gauge->type, gauge->help);
+    writer->begun = true;
+    if (gauge->label)
+        one_label(writer->buf, gauge->name, gauge->label, label_value, value);
+    else
+        buf_fmt(writer->buf, "%s %.15g\n", gauge->name, value);
+}
+
+static void set_text(struct buf *buf, const struct gauge_set *set, int64_t now_us) {
+    for (size_t i = 0; i < set->count; i++) {
+        struct gauge_writer writer = {{now_us, put_reading}, buf, &set->gauges[i], false};
+        set->gauges[i].read(set->self, &writer.sink);
     }
 }
 
-static void state_text(struct buf *buf, const struct metrics_view *view) {
-    static const char *const words[] = {"PENDING", "PROCESSING", "COMPLETED", "FAILED", "UNKNOWN", "HELD", "SKIPPED"};
-    static const bool open[] = {true, true, false, false, true, true, false};
-    head(buf, "drumbeat_deliveries", "gauge", "Deliveries that are open, by status.");
-    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
-        if (open[i]) one_label(buf, "drumbeat_deliveries", "status", str_from(words[i]), (double)view->open[i]);
-    number(buf, "drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", view->config_ok);
-    if (view->shares_limits) {
-        number(buf, "drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.",
-               view->limits_up);
-        number(buf, "drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.",
-               (double)view->limits_lost);
-    }
-    number(buf, "process_resident_memory_bytes", "gauge", "Resident memory.", (double)view->rss_bytes);
-    number(buf, "drumbeat_store_bytes", "gauge", "Size of the store's file.", (double)view->store_bytes);
-}
-
-struct str metrics_text(struct metrics *metrics, const struct metrics_view *view, struct arena *arena) {
+struct str metrics_text(struct metrics *metrics, int64_t now_us, const struct gauge_set *sets, size_t set_count,
+                        struct arena *arena) {
     struct buf buf = {.arena = arena};
-    seed_text(&buf, metrics, view);
+    seed_text(&buf, metrics, now_us);
     events_text(&buf, metrics);
     deliveries_text(&buf, metrics);
-    desks_text(&buf, view);
-    state_text(&buf, view);
+    for (size_t i = 0; i < set_count; i++) set_text(&buf, &sets[i], now_us);
     histogram_text(&buf, "drumbeat_ingest_seconds", "From a request's arrival to its commit.", &metrics->ingest);
     histogram_text(&buf, "drumbeat_delivery_seconds", "From an event's arrival to its delivery being done.",
                    &metrics->delivery);
     histogram_text(&buf, "drumbeat_turn_seconds", "Turns of the loop.", &metrics->turn);
+    histogram_text(&buf, "drumbeat_commit_seconds", "Commits: the wait for the disk, or for the database.",
+                   &metrics->commit);
     return buf_str(&buf);
 }

@@ -130,6 +130,18 @@ void sandbox_close(struct sandbox *sandbox) {
     free(sandbox);
 }
 
+static void read_restarts(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, (double)sandbox_restarts(self));
+}
+
+struct gauge_set sandbox_gauges(const struct sandbox *sandbox) {
+    static const struct gauge gauges[] = {
+        {"drumbeat_jq_restarts_total", "counter", "Times that the process jq runs in was ended and started again.",
+         NULL, read_restarts},
+    };
+    return GAUGE_SET(gauges, sandbox);
+}
+
 uint64_t sandbox_restarts(const struct sandbox *sandbox) {
     return sandbox->restarts;
 }

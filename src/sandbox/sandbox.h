@@ -12,6 +12,7 @@
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
+#include "base/gauge.h"
 #include "base/jq.h"
 
 struct sandbox;
@@ -27,6 +28,7 @@ MUST_USE enum err sandbox_open(const struct sandbox_options *options, struct str
 void sandbox_close(struct sandbox *sandbox);
 struct evaluator sandbox_evaluator(struct sandbox *sandbox);
 uint64_t sandbox_restarts(const struct sandbox *sandbox);
+struct gauge_set sandbox_gauges(const struct sandbox *sandbox);
 
 /* The child's main: serves calls on descriptor 0 until it ends. */
 int sandbox_worker_main(void);

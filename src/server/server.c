@@ -165,42 +165,9 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     return open_loop(server, ret_problem);
 }
 
-enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
-                     struct str *ret_problem) {
-    struct server *server = calloc(1, sizeof *server);
-    assert(server);
-    server->options = *options;
-    server->wake = wake_new();
-    server->clock = wake_clock(server->wake);
-    int64_t began_us = server->clock.now_us(server->clock.self);
-    *ret_problem = STR("");
-    enum err err = open_parts(server, arena, ret_problem);
-    if (err) {
-        if (!ret_problem->n) *ret_problem = str_from(err_text(err));
-        *ret_problem = str_dup(arena, *ret_problem);
-        server_close(server);
-        return err;
-    }
-    if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
-    server_publish(server, true);
-    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
-    *ret_server = server;
-    return ERR_NONE;
-}
-
-/* ---- run ---- */
-
-uint16_t server_port(const struct server *server) {
-    return listener_port(server->listener);
-}
-
-struct loop *server_loop(struct server *server) {
-    return server->loop;
-}
-
 /* The texts that the listener's own thread answers: at most one a second while busy, once more when a minute is over.
  */
-void server_publish(struct server *server, bool at_once) {
+static void publish(struct server *server, bool at_once) {
     int64_t now_us = server->clock.now_us(server->clock.self);
     if (!at_once && now_us < server->publish_us) return;
     struct arena arena = ARENA_EMPTY;
@@ -212,7 +179,7 @@ void server_publish(struct server *server, bool at_once) {
     listener_publish(server->listener, STR("/healthz"), 200, STR("application/json"), STR("{\"alive\":true}\n"));
     listener_publish(server->listener, STR("/readyz"), ready ? 200 : 503, STR("application/json"), body);
     listener_publish(server->listener, STR("/metrics"), 200, STR("text/plain; version=0.0.4"),
-                     loop_metrics(server->loop, &arena));
+                     server_metrics(server, &arena));
     arena_free(&arena);
     /* Busy: again in a second. Just gone quiet: once more when a minute is over. Quiet since: not before the next turn.
      */
@@ -223,6 +190,36 @@ void server_publish(struct server *server, bool at_once) {
     server->was_busy = false;
 }
 
+enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
+                     struct str *ret_problem) {
+    struct server *server = calloc(1, sizeof *server);
+    assert(server);
+    server->options = *options;
+    server->wake = wake_new();
+    server->clock = wake_clock(server->wake);
+    server->started_wall_us = server->clock.wall_us(server->clock.self);
+    int64_t began_us = server->clock.now_us(server->clock.self);
+    *ret_problem = STR("");
+    enum err err = open_parts(server, arena, ret_problem);
+    if (err) {
+        if (!ret_problem->n) *ret_problem = str_from(err_text(err));
+        *ret_problem = str_dup(arena, *ret_problem);
+        server_close(server);
+        return err;
+    }
+    if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
+    publish(server, true);
+    if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
+    *ret_server = server;
+    return ERR_NONE;
+}
+
+/* ---- run ---- */
+
+uint16_t server_port(const struct server *server) {
+    return listener_port(server->listener);
+}
+
 /* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
 static bool stop_is_complete(struct server *server) {
     const struct signals *signals = server->options.signals;
@@ -230,9 +227,10 @@ static bool stop_is_complete(struct server *server) {
     if (!signals || !signals->stop) return false;
     if (!server->stop_by_us) {
         server->stop_by_us = now_us + server->setup->settings->server.stop_timeout_us;
+        server_say_stopping(server);
         listener_quiesce(server->listener);
         loop_stop(server->loop);
-        server_publish(server, true);
+        publish(server, true);
     }
     if (!server->cancelled && (signals->stop > 1 || now_us >= server->stop_by_us)) {
         server->cancelled = true;
@@ -251,14 +249,16 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     }
     TRY(loop_turn(server->loop));
     TRY(server_swap(server));
+    server_watch(server);
     if (loop_turns(server->loop) != server->turns) {
         server->turns = loop_turns(server->loop);
         server->was_busy = true;
         if (server->publish_us > PUBLISH_US + server->clock.now_us(server->clock.self)) server->publish_us = 0;
     }
     *ret_done = stop_is_complete(server);
+    if (*ret_done) server_say_stopped(server);
     if (*ret_done) return ERR_NONE;
-    server_publish(server, false);
+    publish(server, false);
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
     if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;

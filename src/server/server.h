@@ -4,17 +4,12 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include <signal.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "observe/log.h"
+#include "os/signals.h"
 
-#include "engine/loop.h"
-#include "server/setup.h"
-
-/* Set by main's signal handler, which also writes to wake_fd so that the loop looks. */
-struct signals {
-    volatile sig_atomic_t stop; /* times asked */
-    volatile sig_atomic_t reload;
-    volatile sig_atomic_t wake_fd; /* -1 = none */
-};
+struct secret_source;
 
 struct server_options {
     struct str config_file;
@@ -42,6 +37,5 @@ MUST_USE enum err server_step(struct server *server, int64_t wait_us, bool *ret_
 void server_close(struct server *server); /* checkpoints, removes the socket */
 
 uint16_t server_port(const struct server *server);
-struct loop *server_loop(struct server *server);
 
 #endif

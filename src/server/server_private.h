@@ -3,11 +3,13 @@
 #define SERVER_SERVER_PRIVATE_H
 
 #include "api/api.h"
+#include "engine/loop.h"
 #include "http/wake.h"
 #include "os/descriptor.h"
 #include "os/file.h"
 #include "server/place.h"
 #include "server/server.h"
+#include "server/setup.h"
 #include "store/admin.h"
 
 struct client;
@@ -59,6 +61,11 @@ struct server {
     int64_t publish_us;
     uint64_t turns;
     bool was_busy, settling;
+    uint64_t reloads_applied, reloads_refused;
+    /* what the log has said already (server_watch.c) */
+    bool crashed, recovered, limits_down;
+    int64_t last_seen_us, started_wall_us;
+    uint64_t limits_lost, jq_restarts;
     /* stopping */
     int64_t stop_by_us;
     bool cancelled;
@@ -72,6 +79,15 @@ void server_reload_by_signal(struct server *server);
 MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
+/* server_gauges.c */
+struct str server_metrics(struct server *server, struct arena *arena);
+/* server_watch.c */
+void server_look_back(struct server *server, struct arena *arena); /* before the store is opened */
+void server_watch(struct server *server);                          /* between turns */
+void server_say_applied(struct server *server);
+void server_say_refused(struct server *server, struct str problem);
+void server_say_stopping(struct server *server);
+void server_say_stopped(struct server *server);
 /* server_store.c */
 MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
 MUST_USE enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem);
@@ -79,6 +95,5 @@ void server_close_store(struct server *server);
 /* server.c */
 MUST_USE enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
                                       struct str *ret_problem);
-void server_publish(struct server *server, bool at_once);
 
 #endif

@@ -78,6 +78,8 @@ static bool prepare(void *self, bool dry, struct arena *arena, struct str *ret_j
     if (err) {
         setup_free(setup);
         if (!dry) loop_config_failed(server->loop, true);
+        server->reloads_refused += !dry;
+        if (!dry) server_say_refused(server, problem);
         return say(arena, problem, ret_json);
     }
     *ret_json = changes_json(arena, config_diff(arena, server->setup->settings, setup->settings), dry);
@@ -105,12 +107,8 @@ struct reload server_reload(struct server *server) {
 void server_reload_by_signal(struct server *server) {
     struct arena arena = ARENA_EMPTY;
     struct str answer;
-    int64_t wall_us = server->clock.wall_us(server->clock.self);
     if (server->options.config_text.p) return;
-    bool valid = prepare(server, false, &arena, &answer);
-    if (valid) adopt(server);
-    log_event(&server->options.log, valid ? LOG_INFO : LOG_ERROR, wall_us, valid ? "config_reloaded" : "config_refused",
-              LOG_TEXT("answer", answer));
+    if (prepare(server, false, &arena, &answer)) adopt(server);
     arena_free(&arena);
 }
 
@@ -139,6 +137,9 @@ enum err server_swap(struct server *server) {
     server->adopted = false;
     server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
     loop_config_failed(server->loop, false);
+    server->reloads_applied++;
+    server->jq_restarts = 0;
+    server_say_applied(server);
     return loop_apply(server->loop,
                       (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator});
 }

@@ -75,6 +75,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     server->store_name = place_name(&server->place, &server->arena);
     TRY(read_role(server, arena, ret_problem));
     const struct place_options options = {.token = server->token, .wake = raise_wake, .wake_self = server->wake};
+    server_look_back(server, arena);
     TRY(place_open(&server->place, &options, &server->arena, &server->driver, ret_problem));
     server->driver_open = true;
     TRY(store_open(&server->driver, server->clock.wall_us(server->clock.self), &server->arena, &server->store,

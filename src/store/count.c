@@ -47,6 +47,39 @@ enum err store_counts(struct store *store, bool all, struct arena *arena, struct
     return ERR_NONE;
 }
 
+static struct destination_waiting *waiting_of(struct map *destinations, struct str name) {
+    struct destination_waiting *waiting = map_get(destinations, name);
+    if (waiting) return waiting;
+    waiting = arena_new(destinations->arena, struct destination_waiting);
+    waiting->destination = name;
+    map_set(destinations, name, waiting);
+    return waiting;
+}
+
+enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
+                       struct destination_waiting **ret_waiting, size_t *ret_count) {
+    struct map destinations = {.arena = arena};
+    const struct sql_value now = sql_int(now_us);
+    struct sql_result due, blocked;
+    TRY(store_run(store, SQL_COUNT_DUE, &now, 1, arena, &due));
+    TRY(store_run(store, SQL_COUNT_BLOCKED, NULL, 1, arena, &blocked));
+    for (size_t i = 0; i < due.count; i++) {
+        struct destination_waiting *waiting = waiting_of(&destinations, due.rows[i].values[0].text);
+        waiting->due = due.rows[i].values[1].number;
+        waiting->later = due.rows[i].values[2].number;
+    }
+    /* Its columns: destination, PENDING, PROCESSING, UNKNOWN, HELD. What is held waits for a person instead. */
+    for (size_t i = 0; i < blocked.count; i++)
+        waiting_of(&destinations, blocked.rows[i].values[0].text)->blocked =
+            blocked.rows[i].values[1].number + blocked.rows[i].values[3].number;
+    struct destination_waiting *all = arena_array(arena, struct destination_waiting, destinations.count);
+    for (size_t i = 0; i < destinations.count; i++)
+        all[i] = *(const struct destination_waiting *)destinations.slots[i].value;
+    *ret_waiting = all;
+    *ret_count = destinations.count;
+    return ERR_NONE;
+}
+
 enum err store_oldest_due(struct store *store, int64_t *ret_due_us) {
     return store_ask(store, SQL_DELIVERY_OLDEST, NULL, WHEN_NEVER, ret_due_us);
 }

@@ -299,6 +299,19 @@ static enum err driver_tidy(void *self, bool idle) {
     return ERR_NONE;
 }
 
+static bool driver_measure(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes) {
+    struct sqlite_driver *driver = self;
+    sqlite3_file *file = NULL, *log = NULL;
+    sqlite3_int64 file_bytes = 0, log_bytes = 0;
+    sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (!file || !file->pMethods || file->pMethods->xFileSize(file, &file_bytes)) return false;
+    if (log && log->pMethods && log->pMethods->xFileSize(log, &log_bytes)) return false;
+    *ret_file_bytes = file_bytes;
+    *ret_log_bytes = log_bytes;
+    return true;
+}
+
 /* A last connection checkpoints as it closes, unless nothing is trusted. */
 static void driver_close(void *self) {
     struct sqlite_driver *driver = self;
@@ -475,6 +488,7 @@ enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, 
         .tidy = driver_tidy,
         .close = driver_close,
         .trouble = driver_trouble,
+        .measure = driver_measure,
         .self = driver,
     };
     return ERR_NONE;

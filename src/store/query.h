@@ -54,6 +54,14 @@ struct destination_counts {
  * history of done work; COMPLETED and SKIPPED are filled only when all is set (a scan). */
 MUST_USE enum err store_counts(struct store *store, bool all, struct arena *arena,
                                struct destination_counts **ret_counts, size_t *ret_count);
+/* What waits for each destination that something waits for: due by now_us, due later, and behind another of its order
+ * key. Cheap as store_counts is. */
+struct destination_waiting {
+    struct str destination;
+    int64_t due, later, blocked;
+};
+MUST_USE enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
+                                struct destination_waiting **ret_waiting, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
 MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 

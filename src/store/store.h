@@ -14,6 +14,7 @@
 #define STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/gauge.h"
 #include "model/delivery.h"
 #include "world.h"
 
@@ -112,6 +113,7 @@ MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, s
 /* Removes up to limit settled events (COMPLETED, FAILED without HELD) created before before_us, with their deliveries
  * and attempts. *ret_removed < limit: nothing is left to do. */
 MUST_USE enum err store_retire(struct store *store, int64_t before_us, size_t limit, size_t *ret_removed);
+struct gauge_set store_gauges(const struct store *store);
 /* Between turns: checkpoints when idle or when the log passed its bound. */
 MUST_USE enum err store_tidy(struct store *store, bool idle);
 

@@ -1,4 +1,5 @@
 /* What one process finds out of a destination, a route or a key is in force in all. */
+#include "deliver/breaker.h"
 #include "fleet_acts.h"
 
 #include "base/json.h"

@@ -11,7 +11,7 @@ from harness import BINARY, Server, command, environment, event, until
 from receiver import Receiver, answer, silence
 
 DONE, FAILED, USAGE, CONFIG, NOT_FOUND, CONFLICT, NO_SERVER, NOT_ALLOWED, PARTLY = range(9)
-TIMED_OUT, DECLINED, INTERRUPTED = 10, 11, 130  # 9, findings, is in test_store_faults.py
+FINDINGS, TIMED_OUT, DECLINED, INTERRUPTED = 9, 10, 11, 130
 
 BAD = """version: 1
 destinations:
@@ -81,6 +81,12 @@ def test_send_waits_no_longer_than_told(world):
     assert got.code == TIMED_OUT and "drumbeat events show" in got.err, got
 
 
+def test_send_does_not_wait_for_what_cannot_come_in_time(world):
+    got = world.cli("send", "GOOD", "-d", "{}", "--at", "9h", "--wait", "--timeout", "1h")
+    assert got.code == TIMED_OUT and "not due before" in got.err, got
+    good(world.cli("events", "cancel", got.out.split()[0], "-y"))
+
+
 def test_send_is_interrupted(world):
     process, talk = start(world, "send", "SLOW", "-d", "{}", "--wait")
     until(lambda: "accepted" in talk.read_text(), "the event to be taken")
@@ -108,7 +114,7 @@ def test_send_with_key_source_and_time(world):
 
 
 @pytest.mark.parametrize("arguments, code, words", [
-    (["send", "OTHER", "-d", "{}"], FAILED, "E0103"),
+    (["send", "OTHER", "-d", "{}"], USAGE, "E0103"),
     (["send", "GOOD", "-d", "[1]"], USAGE, "E0102"),
     (["send", "GOOD", "-d", "{"], USAGE, "E0101"),
     (["send", "GOOD", "-d", "@none.json"], USAGE, "none.json"),
@@ -118,7 +124,7 @@ def test_send_with_key_source_and_time(world):
     (["sned"], USAGE, "did you mean 'send'"),
     (["events"], USAGE, "verb"),
     (["events", "list", "--status", "DONE"], USAGE, "PENDING"),
-    (["events", "list", "--limit", "x"], FAILED, "E0105"),
+    (["events", "list", "--limit", "x"], USAGE, "E0105"),
     (["events", "list", "--jq", ".["], USAGE, "--jq"),
     (["events", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
     (["deliveries", "show", "01a20e240d3c"], NOT_FOUND, "E0112"),
@@ -299,7 +305,7 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert good(server.cli("deliveries", "list", "-o", "json")).json["items"] == []
     assert good(server.cli("verify", "--deep", "-o", "json")).json["violation_count"] == 0
-    assert "no server runs" in good(server.cli("status")).out
+    assert "no server runs" in server.cli("status").out
     assert server.store.read_bytes() == before
     for words in (["send", "LEAD", "-d", "{}"], ["events", "cancel", event_id, "-y"], ["apply"],
                   ["destinations", "list"], ["destinations", "pause", "crm"], ["deliveries", "retry", event_id],
@@ -399,6 +405,19 @@ def test_apply_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
     assert server.get("/v1/status").json["config_ok"] is False
     server.settled(server.send(), "COMPLETED")
     assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 2)
+
+
+def test_apply_says_what_waits_for_a_restart(serve, receiver):
+    server = serve()
+    server.configure(server={"queue": 77, "connections": 99}, **route_to(receiver, "/new"))
+    got = good(server.cli("apply", "-y"))
+    waiting = got.out.count("(takes a restart)")
+    assert waiting and f"{len(got.out.splitlines()) - waiting} in force, {waiting} wait for a restart" in got.err, got
+
+
+def test_a_new_key_says_what_it_may_and_what_it_changes(serve):
+    got = good(serve().cli("keys", "create", "--role", "ingest"))
+    assert "It may send events and nothing else" in got.err and "every request over HTTP needs a key" in got.err, got
 
 
 def test_a_hangup_signal_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
@@ -511,6 +530,7 @@ def test_status_says_that_redis_is_away(database, serve):
     server.send()
     until(lambda: not server.get("/v1/status").json["limits"]["up"], "Redis to be missed")
     assert "! limits: redis does not answer" in good(server.cli("status")).out
+    until(lambda: [line for line in server.log() if line["event"] == "redis_lost"], "a line in the log")
 
 
 def test_no_password_of_a_shared_store_or_of_redis_is_shown(database, serve):
@@ -545,8 +565,8 @@ def test_reads_and_new_keys_of_a_shared_store_need_no_server(database, folder):
     until(lambda: server.event(event_id)["status"] == "COMPLETED", "it to be routed")
     assert server.terminate() == 0
     assert good(server.cli("events", "show", event_id, "-o", "json")).json["id"] == event_id
-    assert "no server runs here" in good(server.cli("status")).out
-    assert "postgresql://127.0.0.1" in good(server.cli("status")).out
+    alone = server.cli("status")
+    assert alone.code == NO_SERVER and "no server runs here" in alone.out and "postgresql://127.0.0.1" in alone.out
     good(server.cli("verify", "--deep"))
 
 

@@ -20,18 +20,23 @@ room top: *
 library jq.h: src/base/jq.c
 except own-headers src/loop.c: the turn is where every room meets
 except calls src/base/hash.c getrandom: keys come from here
+except short src/: samples, none of which does much
 """
 ADD_H = "#ifndef BASE_ADD_H\n#define BASE_ADD_H\n\nint add(int a, int b);\n\n#endif\n"
 ADD_C = '#include "base/add.h"\n\nint add(int a, int b) {\n    return a + b;\n}\n'
 LOOP_C = '#include "base/add.h"\n' + "".join(f'#include "base/h{n}.h"\n' for n in range(8))
 HASH_C = "#include <sys/random.h>\n\nlong hash_seed(void *to) {\n    return getrandom(to, 8, 0);\n}\n"
+HOPS = '/* in order */\nX(ADD, "add")\nX(TRANSPORT_START, "transport.start")\n'
 CLEAN = {
     "rooms.txt": ROOMS,
-    "WALK.md": "`add` is called, then `transport.start`.\n",
+    "WALK.md": "`add` is called, then `transport.start`.\n\n| | hop |\n| --- | --- |\n| 1 | `add` |\n"
+               "| 2 | `transport.start` |\n",
     "dev": '#!/usr/bin/env bash\necho "$1"\n',
     "src/world.h": "struct transport {\n    int (*start)(int tag);\n};\n",
     "src/loop.c": LOOP_C,
-    "src/main.c": "int stopped;\n\nint main(void) {\n    return stopped;\n}\n",
+    "src/main.c": "int stopped;\n\nint add(int a, int b);\nlong hash_seed(void *to);\n\nint main(void) {\n"
+                  "    return add(stopped, (int)hash_seed(&stopped));\n}\n",
+    "src/observe/hops.def": HOPS,
     "src/base/add.h": ADD_H,
     "src/base/add.c": ADD_C,
     "src/base/hash.c": HASH_C,
@@ -136,23 +141,49 @@ WRONG = {
     "suppression": ("src/store/a.c", "/* cppcheck-suppress nullPointer */\n", "src/store/a.c:1: suppressions:"),
     "walk": ("WALK.md", "\n`add_more` is called\n", "WALK.md:2: walk: there is no 'add_more'"),
     "walk's seam": ("WALK.md", "`transport.finish`\n", "WALK.md:1: walk: there is no 'transport.finish'"),
+    "hop that is not walked": ("src/observe/hops.def", HOPS + 'X(SETTLE, "settle")\n',
+                               "WALK.md:1: hops: 'settle' of src/observe/hops.def is not walked"),
+    "hop under another name": ("src/observe/hops.def", HOPS.replace('"add"', '"sum"'),
+                               "WALK.md:5: hops: hop 1 is 'sum' in src/observe/hops.def"),
+    "private header": ("src/store/a.c", includes("base/h8.h"), 'src/store/a.c:1: doors: "base/h8.h" is private to base',
+                       "doors base: add.h h0.h h1.h h2.h h3.h h4.h h5.h h6.h h7.h\n"),
+    "door that nobody goes through": ("src/store/a.c", "", "rooms.txt:11: doors: nobody outside includes store/b.h",
+                                      "doors store: b.h\n"),
+    "other header than the one allowed": ("src/share/a.c", includes("base/h8.h", "base/add.h"),
+                                          'src/share/a.c:2: rooms: share must not include base ("base/add.h")',
+                                          "room share: base/h8.h\n"),
+    "two things of one name": ("src/store/a.c", "struct sum {\n    int n;\n};\n",
+                               "src/store/a.c:1: tags: 'sum' is also in src/base/sum.h:1"),
+    "function for nobody": ("src/store/a.c", "int f(void);\n\nint f(void) {\n    return 1;\n}\n",
+                            "src/store/a.c:3: dead: 'f' is called by nobody"),
+    "function for its own file": ("src/store/a.c", "int f(int n);\n\nint f(int n) {\n    return n ? f(n - 1) : 1;\n}\n",
+                                  "src/store/a.c:3: dead: 'f' is called by this file alone: make it static"),
+    "function for tests": ("src/store/a.c", "int f_tested(void);\n\nint f_tested(void) {\n    return 1;\n}\n",
+                           "src/store/a.c:3: dead: 'f_tested' is called by tests alone"),
+    "headers behind headers": ("src/base/a.c", includes("base/deep0.h"), "src/base/a.c:1: all-headers: 31 of our headers"),
     "format": ("src/store/a.c", "int   a(void);\n", "src/store/a.c:1: format:"),
     "cppcheck": ("src/store/a.c", "int f(void);\n\nint f(void) {\n    const int *p = 0;\n    return *p;\n}\n",
                  "src/store/a.c:5: cppcheck: Null pointer dereference"),
     "shellcheck": ("dev", "#!/usr/bin/env bash\necho $1\n", "dev:2: shellcheck:"),
     "useless exception": ("rooms.txt", ROOMS + "except calls src/base/add.c time: it was needed once\n",
-                          "rooms.txt:10: exceptions: nothing needs this: calls src/base/add.c time"),
+                          "rooms.txt:11: exceptions: nothing needs this: calls src/base/add.c time"),
     "exception without a reason": ("rooms.txt", ROOMS.replace(": keys come from here", ":"),
                                    "rooms.txt:9: exceptions: an exception needs a reason"),
-    "useless library": ("rooms.txt", ROOMS + "library curl/: src/base/add.c\n", "rooms.txt:10: libraries:"),
-    "unreadable line": ("rooms.txt", ROOMS + "rooms base\n", "rooms.txt:10: rooms: not a room"),
+    "useless library": ("rooms.txt", ROOMS + "library curl/: src/base/add.c\n", "rooms.txt:11: libraries:"),
+    "unreadable line": ("rooms.txt", ROOMS + "rooms base\n", "rooms.txt:11: rooms: not a room"),
 }
 
 
-@pytest.mark.parametrize("path, text, finding", WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_found(house, path, text, finding):
+@pytest.mark.parametrize("path, text, finding, rooms", [(*wrong, "")[:4] for wrong in WRONG.values()], ids=WRONG.keys())
+def test_what_is_wrong_is_found(house, path, text, finding, rooms):
     house.write("src/ingest/b.h", "")
     house.write("src/store/b.h", "")
+    house.write("src/base/sum.h", "struct sum {\n    int n;\n};\n")
+    house.write("test/unit/test_a.c", "int f_tested(void);\n\nint main(void) {\n    return f_tested();\n}\n")
+    for n in range(31):
+        house.write(f"src/base/deep{n}.h", includes(f"base/deep{n + 1}.h") if n < 30 else "")
+    if rooms:
+        house.write("rooms.txt", ROOMS + rooms)
     house.write(path, text)
     code, output = house.lint()
     assert code == 1
@@ -166,6 +197,24 @@ def test_a_source_without_an_object_is_found(house):
     result = subprocess.run([sys.executable, LINT, "--root", house.root, "symbols"], capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stdout.startswith("src/base/late.c:1: symbols:")
+
+
+def test_a_short_file_needs_a_reason(house):
+    house.write("rooms.txt", ROOMS.replace("except short src/: samples, none of which does much\n", ""))
+    code, output = house.lint("short")
+    assert code == 1 and "src/base/add.c:1: short: 5 lines" in output, output
+
+
+def test_what_its_own_file_and_a_test_call_is_a_door_for_the_test(house):
+    house.write("src/store/a.c", "int f(int n);\n\nint f(int n) {\n    return n ? f(n - 1) : 1;\n}\n")
+    house.write("test/unit/test_a.c", "int f(int n);\n\nint main(void) {\n    return f(1);\n}\n")
+    assert house.lint("dead") == (0, "lint: clean\n")
+
+
+def test_a_single_header_of_another_room_is_allowed(house):
+    house.write("rooms.txt", ROOMS + "room share: base/h8.h\ndoors base: add.h h0.h h1.h h2.h h3.h h4.h h5.h h6.h h7.h\n")
+    house.write("src/share/a.c", includes("base/h8.h"))
+    assert house.lint("rooms", "doors") == (0, "lint: clean\n")
 
 
 def test_a_name_for_a_function_type_is_allowed(house):

@@ -128,6 +128,38 @@ def test_metrics_are_prometheus_text_with_the_seeds_names(idle):
         assert re.fullmatch(r"#.*|[a-z_]+(\{[^}]*\})? [-+0-9.eInfNa]+", line), line
 
 
+def numbers_of(server):
+    """The samples of /metrics by name and labels."""
+    lines = server.get("/metrics").body.decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
+def test_rooms_bring_their_own_numbers(serve):
+    server = serve()
+    server.send()
+    server.request("POST", "/v1/events", b"{}", {"Transfer-Encoding": "chunked", "Content-Length": "2"})
+    good = server.folder / "drumbeat.yaml"
+    text = good.read_text()
+    good.write_text("version: 2")
+    assert server.cli("apply", "-y").code == 3
+    good.write_text(text)
+    assert server.cli("apply", "-y").code == 0
+    server.send()
+    file = server.folder / "data/drumbeat.db"
+
+    def true():
+        got = numbers_of(server)
+        return (got["drumbeat_store_bytes"] == file.stat().st_size > 0
+                and got["drumbeat_store_log_bytes"] == file.with_name("drumbeat.db-wal").stat().st_size
+                and got["drumbeat_http_refused_total"] >= 1 and "drumbeat_http_connections" in got
+                and got['drumbeat_config_reloads_total{result="applied"}'] == 1
+                and got['drumbeat_config_reloads_total{result="refused"}'] == 1
+                and got["drumbeat_commit_seconds_count"] >= 2
+                and got['drumbeat_hops_total{hop="route_events"}'] >= 2
+                and got["process_resident_memory_bytes"] > 1 << 20)
+    until(true, lambda: f"true numbers: {numbers_of(server)}")
+
+
 def test_head_is_get_without_a_body(idle):
     answer = idle.request("HEAD", "/v1/events")
     assert answer.status == 200 and answer.body == b""

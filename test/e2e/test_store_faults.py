@@ -101,6 +101,7 @@ def test_a_full_disk_refuses_loses_nothing_and_recovers(serve_on, disk):
     until(lambda: server.probe("/readyz") == 503, "/readyz to say that nothing can be written")
     assert server.get("/readyz").json == {"ready": False, "code": "E0121"}
     assert server.probe("/healthz") == 200
+    assert "Needs you" in server.cli("status").out  # whatever still can be told
     ballast.unlink()
     until(lambda: server.post(event(payload={"text": "again"})).status == 200, "the server to take events again")
     until(lambda: server.probe("/readyz") == 200, "/readyz")

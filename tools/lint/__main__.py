@@ -9,6 +9,7 @@ import argparse
 import sys
 
 import bounds
+import names
 import outside
 import rooms
 import symbols
@@ -16,7 +17,7 @@ import texts
 from tree import Tree
 
 # Exceptions come last: they look at what the others asked for.
-RULES = {**bounds.RULES, **rooms.RULES, **symbols.RULES, **texts.RULES, **outside.RULES, **symbols.LAST_RULES}
+RULES = {**bounds.RULES, **rooms.RULES, **symbols.RULES, **names.RULES, **texts.RULES, **outside.RULES, **symbols.LAST_RULES}
 
 
 def main():

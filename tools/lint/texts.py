@@ -20,6 +20,9 @@ LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 SQL = re.compile(r"\b(SELECT\b.*\bFROM|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|"
                  r"(CREATE|DROP|ALTER) (TABLE|(UNIQUE )?INDEX|TRIGGER|VIEW))\b")
 SUPPRESSION = re.compile(r"cppcheck-suppress\s+\S+(.*)")
+HOPS = "src/observe/hops.def"
+HOP = re.compile(r'^X\(\w+, "([^"]+)"\)', re.MULTILINE)
+ROW = re.compile(r"^\| \d+ \| `([^`]+)` \|")
 WALKED = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)+|transport\.\w+|clock\.\w+|inlet\.\w+)(?:\(\))?`")
 
 
@@ -59,4 +62,18 @@ def check_walk(tree):
                 yield Finding("WALK.md", number, "walk", f"there is no '{name}'")
 
 
-RULES = {"words": check_words, "sql": check_sql, "suppressions": check_suppressions, "walk": check_walk}
+def check_hops(tree):
+    """WALK.md's table has the hops of hops.def, in their order."""
+    if HOPS not in tree.file_set:
+        return
+    hops = HOP.findall(tree.text(HOPS))
+    rows = [(number, match.group(1)) for number, line in enumerate(tree.lines("WALK.md"), 1) if (match := ROW.match(line))]
+    for i, (number, name) in enumerate(rows):
+        if i >= len(hops) or name != hops[i]:
+            yield Finding("WALK.md", number, "hops", f"hop {i + 1} is '{hops[i] if i < len(hops) else ''}' in {HOPS}")
+    if len(rows) < len(hops):
+        yield Finding("WALK.md", 1, "hops", f"'{hops[len(rows)]}' of {HOPS} is not walked")
+
+
+RULES = {"words": check_words, "sql": check_sql, "suppressions": check_suppressions, "walk": check_walk,
+         "hops": check_hops}

@@ -74,6 +74,13 @@ class Tree:
     def lines(self, path):
         return self.text(path).splitlines()
 
+    def resolve(self, name):
+        """The file that `#include "name"` means: ours are written from src/ (and sim/'s own from the root)."""
+        for place in ("src/" + name, name):
+            if place in self.file_set:
+                return place
+        return None
+
     @functools.cache
     def functions(self, path):
         """By layout, which clang-format guarantees: a function's last line is a lone brace in the first column."""
@@ -97,17 +104,20 @@ class Rooms:
     """rooms.txt; its own head says what it may hold."""
 
     def __init__(self, tree):
-        self.entries, self.allowed, self.pure, self.findings, self.used = [], {}, set(), [], set()
+        self.entries, self.allowed, self.doors, self.pure = [], {}, {}, set()
+        self.findings, self.used = [], set()
         for number, line in enumerate(tree.lines("rooms.txt"), 1):
             if not (line := line.split("#")[0].strip()):
                 continue
             head, colon, values = line.partition(":")
             kind, *words = head.split()
-            if not colon or not words or kind not in ("room", "library", "except"):
-                self.findings.append(Finding("rooms.txt", number, "rooms", "not a room, library or except line"))
+            if not colon or not words or kind not in ("room", "doors", "library", "except"):
+                self.findings.append(Finding("rooms.txt", number, "rooms", "not a room, doors, library or except line"))
                 continue
             entry = Entry(number, kind, words, values.strip())
             self.entries.append(entry)
+            if kind == "doors":
+                self.doors[words[0]] = values.split()
             if kind == "room":
                 self.allowed[words[0]] = values.split()
                 if "pure" in words[1:]:
@@ -119,7 +129,9 @@ class Rooms:
     def excepts(self, rule, path, name=None):
         """Whether rooms.txt lets this file off; remembers which of its lines were needed."""
         for entry in self.of_kind("except"):
-            if entry.words[:2] == [rule, path] and (name is None or name in entry.words[2:]):
+            where = entry.words[1] if len(entry.words) > 1 else ""
+            meant = path == where or where.endswith("/") and path.startswith(where)
+            if entry.words[0] == rule and meant and (name is None or name in entry.words[2:]):
                 self.used.add((entry.line, name))
                 return True
         return False

@@ -26,6 +26,13 @@ FROM deliveries
 WHERE status = 'HELD' AND blocked = 0
 GROUP BY destination;
 
+-- name: count_due (now int) -> destination text, due int, later int
+-- What may be claimed by then, and what later.
+SELECT destination, sum(due <= ?1), sum(due > ?1)
+FROM deliveries
+WHERE {claimable}
+GROUP BY destination;
+
 -- name: count_failed () -> destination text, failed int
 SELECT destination, count(*) FROM deliveries WHERE status = 'FAILED' GROUP BY destination;
 

@@ -53,7 +53,7 @@ static void close_scene(struct scene *scene, const char *out, const char *err) {
 
 static const struct {
     int status, code;
-} mapped[] = {{400, EXIT_FAILED}, {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED}, {404, EXIT_NOT_FOUND},
+} mapped[] = {{400, EXIT_USAGE},  {401, EXIT_NOT_ALLOWED}, {403, EXIT_NOT_ALLOWED}, {404, EXIT_NOT_FOUND},
               {405, EXIT_FAILED}, {409, EXIT_CONFLICT},    {413, EXIT_FAILED},      {422, EXIT_CONFLICT},
               {500, EXIT_FAILED}, {503, EXIT_FAILED}};
 

@@ -15,6 +15,7 @@
 #include "api/api.h"
 #include "base/when.h"
 #include "engine/loop.h"
+#include "observe/log.h"
 #include "server/setup.h"
 #include "store/query.h"
 

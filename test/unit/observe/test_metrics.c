@@ -13,8 +13,7 @@
 #define NOW_US (1000000 * US_PER_S)
 
 static const char *text_at(struct metrics *metrics, struct arena *arena, int64_t now_us) {
-    const struct metrics_view view = {.now_us = now_us, .config_ok = true};
-    return metrics_text(metrics, &view, arena).p;
+    return metrics_text(metrics, now_us, NULL, 0, arena).p;
 }
 
 static void assert_has(const char *text, const char *line) {
@@ -31,13 +30,10 @@ static void has_the_seeds_gauges(void **state) {
     metrics_attempt(metrics, STR("crm"), OUTCOME_RETRY);
     metrics_attempt(metrics, STR("crm"), OUTCOME_FAILED);
     metrics_attempt(metrics, STR("crm"), OUTCOME_DONE);
-    const struct metrics_view view = {.now_us = NOW_US, .lag_us = 1500000, .queue_depth = 42};
-    const char *text = metrics_text(metrics, &view, &arena).p;
+    const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "# TYPE marketing_event_ingestion_rate gauge\nmarketing_event_ingestion_rate 2\n");
     assert_has(text, "\nworker_retry_ratio 0.25\n");
     assert_has(text, "\napi_error_rate 0.5\n");
-    assert_has(text, "\nevent_processing_lag 1.5\n");
-    assert_has(text, "\nqueue_depth 42\n");
     metrics_free(metrics);
     arena_free(&arena);
 }
@@ -64,9 +60,9 @@ static void counts_by_label(void **state) {
     struct metrics *metrics = metrics_new();
     metrics_event(metrics, METRIC_CONFLICT, 3);
     metrics_unrouted(metrics, 2);
-    metrics_hop(metrics, "intake_event", 5);
-    metrics_hop(metrics, "store_append", 4);
-    metrics_hop(metrics, "intake_event", 1);
+    metrics_hop(metrics, HOP_INTAKE_EVENT, 5);
+    metrics_hop(metrics, HOP_STORE_APPEND, 4);
+    metrics_hop(metrics, HOP_INTAKE_EVENT, 1);
     metrics_attempt(metrics, STR("crm"), OUTCOME_UNKNOWN);
     metrics_attempt(metrics, STR("mail"), OUTCOME_DONE);
     metrics_settled(metrics, STR("mail"), STR("COMPLETED"));
@@ -76,6 +72,7 @@ static void counts_by_label(void **state) {
     assert_has(text, "drumbeat_events_total{status=\"conflict\"} 3\n");
     assert_has(text, "drumbeat_events_unrouted_total 2\n");
     assert_has(text, "drumbeat_hops_total{hop=\"intake_event\"} 6\n");
+    assert_has(text, "drumbeat_hops_total{hop=\"transport.start\"} 0\n"); /* also those that nothing went through */
     assert_has(text, "drumbeat_attempts_total{destination=\"crm\",outcome=\"unknown\"} 1\n");
     assert_has(text, "drumbeat_attempts_total{destination=\"mail\",outcome=\"done\"} 1\n");
     assert_has(text, "drumbeat_settled_total{destination=\"mail\",status=\"COMPLETED\"} 2\n");
@@ -84,26 +81,51 @@ static void counts_by_label(void **state) {
     arena_free(&arena);
 }
 
-static void shows_destinations_and_shared_limits_once(void **state) {
+/* A room of three numbers: one is plain, one has two labels, one cannot be told. */
+struct room {
+    double plain;
+    int64_t seen_us;
+};
+
+static void read_plain(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, ((const struct room *)self)->plain);
+}
+
+static void read_age(const void *self, struct gauge_sink *sink) {
+    const struct room *room = self;
+    sink->put(sink, STR("a"), (double)(sink->now_us - room->seen_us));
+    sink->put(sink, STR("\"b\""), 2);
+}
+
+static void read_nothing(const void *self, struct gauge_sink *sink) {
+    (void)self;
+    (void)sink;
+}
+
+static const struct gauge room_gauges[] = {
+    {"room_plain", "gauge", "One number.", NULL, read_plain},
+    {"room_age", "counter", "Two numbers.", "door", read_age},
+    {"room_silent", "gauge", "None.", NULL, read_nothing},
+};
+
+static void hops_stand_in_the_order_of_the_walk(void **state) {
+    (void)state;
+    assert_int_equal(HOP_COUNT, 12);
+    assert_string_equal(hop_name((enum hop)0), "serve_request");
+    assert_string_equal(hop_name(HOP_TRANSPORT_START), "transport.start");
+    assert_string_equal(hop_name((enum hop)(HOP_COUNT - 1)), "store_settle");
+}
+
+static void walks_the_sets_that_rooms_bring(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct metrics *metrics = metrics_new();
-    const struct metrics_desk desks[] = {{STR("a"), STR("x_api"), 1, 3, 7, false},
-                                         {STR("b"), STR("x_api"), 0, 0, 7, true},
-                                         {STR("c"), STR("c"), 2, 0, SIZE_MAX, false}};
-    const struct metrics_view view = {.now_us = NOW_US, .desks = desks, .desk_count = 3, .open = {5, 1, 9, 9, 2, 3, 9}};
-    const char *text = metrics_text(metrics, &view, &arena).p;
-    assert_has(text, "drumbeat_breaker_state{destination=\"a\"} 1\n");
-    assert_has(text, "drumbeat_breaker_state{destination=\"c\"} 2\n");
-    assert_has(text, "drumbeat_in_flight{destination=\"a\"} 3\n");
-    assert_has(text, "drumbeat_paused{destination=\"b\"} 1\n");
-    const char *first = strstr(text, "drumbeat_limit_remaining{limit=\"x_api\"} 7\n");
-    assert_non_null(first);
-    assert_null(strstr(first + 1, "drumbeat_limit_remaining{"));
-    assert_has(text, "drumbeat_deliveries{status=\"PENDING\"} 5\n");
-    assert_has(text, "drumbeat_deliveries{status=\"HELD\"} 3\n");
-    assert_null(strstr(text, "COMPLETED"));
-    assert_has(text, "\ndrumbeat_config_reload_success 0\n");
+    const struct room one = {0.5, 0}, other = {7, NOW_US - 3};
+    const struct gauge_set sets[] = {{room_gauges, 1, &one}, {room_gauges + 1, 2, &other}};
+    const char *text = metrics_text(metrics, NOW_US, sets, 2, &arena).p;
+    assert_has(text, "# HELP room_plain One number.\n# TYPE room_plain gauge\nroom_plain 0.5\n");
+    assert_has(text, "# TYPE room_age counter\nroom_age{door=\"a\"} 3\nroom_age{door=\"\\\"b\\\"\"} 2\n");
+    assert_null(strstr(text, "room_silent"));
     metrics_free(metrics);
     arena_free(&arena);
 }
@@ -168,9 +190,13 @@ static void is_well_formed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_the_seeds_gauges),     cmocka_unit_test(forgets_after_a_minute),
-        cmocka_unit_test(counts_by_label),          cmocka_unit_test(shows_destinations_and_shared_limits_once),
-        cmocka_unit_test(sorts_times_into_buckets), cmocka_unit_test(escapes_label_values),
+        cmocka_unit_test(has_the_seeds_gauges),
+        cmocka_unit_test(forgets_after_a_minute),
+        cmocka_unit_test(counts_by_label),
+        cmocka_unit_test(hops_stand_in_the_order_of_the_walk),
+        cmocka_unit_test(walks_the_sets_that_rooms_bring),
+        cmocka_unit_test(sorts_times_into_buckets),
+        cmocka_unit_test(escapes_label_values),
         cmocka_unit_test(is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

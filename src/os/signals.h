@@ -1,0 +1,15 @@
+/* os/signals.h - what a signal handler tells the thread that runs everything.
+ * main.c has the only one of these and sets it; whoever waits puts the
+ * descriptor there that is to wake it. Thread: any; each field is atomic. */
+#ifndef OS_SIGNALS_H
+#define OS_SIGNALS_H
+
+#include <signal.h>
+
+struct signals {
+    volatile sig_atomic_t stop; /* times asked */
+    volatile sig_atomic_t reload;
+    volatile sig_atomic_t wake_fd; /* an eventfd that the handler writes to; -1 = none */
+};
+
+#endif

@@ -1,0 +1,88 @@
+/* server/server_watch.c - what a person who reads the log wants to know of the process: that it found a past to settle,
+ * that Redis or jq's process went and came back, that a configuration is in force, that it stops.
+ *
+ * The rooms that notice these things do not log. Between turns the server compares what they tell with what they told
+ * before, and writes one line for each change: so a thing that lasts is said when it begins and when it ends, not each
+ * time it is met. */
+#include <sys/stat.h>
+
+#include "base/when.h"
+#include "sandbox/sandbox.h"
+#include "server/server_private.h"
+
+#define LOG(server, level, event, ...)                                                                                 \
+    log_event(&(server)->options.log, (level), (server)->clock.wall_us((server)->clock.self), (event), __VA_ARGS__)
+
+/* A server that ended well empties its log into the store's file. One that was killed leaves what it wrote last. On
+ * PostgreSQL, which is another program, nothing can be said. */
+void server_look_back(struct server *server, struct arena *arena) {
+    struct stat log;
+    if (place_is_shared(&server->place)) return;
+    if (stat(str_fmt(arena, "%.*s-wal", STR_ARG(server->place.store)).p, &log) || log.st_size == 0) return;
+    server->crashed = true;
+    server->last_seen_us = log.st_mtim.tv_sec * US_PER_S + log.st_mtim.tv_nsec / 1000;
+}
+
+static void watch_recovery(struct server *server, const struct loop_view *view) {
+    struct arena arena = ARENA_EMPTY;
+    if (server->recovered || view->recovering) return;
+    server->recovered = true;
+    int64_t down_us = server->started_wall_us - server->last_seen_us;
+    if (server->crashed)
+        LOG(server, LOG_WARN, "recovered", LOG_TEXT("down", span_human(&arena, down_us > 0 ? down_us : 0)),
+            LOG_NUMBER("resumed", (int64_t)view->resumed), LOG_NUMBER("unknown", (int64_t)view->in_doubt));
+    else if (view->resumed + view->in_doubt)
+        LOG(server, LOG_WARN, "recovered", LOG_NUMBER("resumed", (int64_t)view->resumed),
+            LOG_NUMBER("unknown", (int64_t)view->in_doubt));
+    arena_free(&arena);
+}
+
+static void watch_limits(struct server *server, const struct loop_view *view) {
+    if (!server->share) return;
+    if (server->limits_down == view->limits_up)
+        LOG(server, view->limits_up ? LOG_INFO : LOG_WARN, view->limits_up ? "redis_back" : "redis_lost",
+            LOG_TEXT("limits", view->limits_up ? STR("counted by Redis for all processes")
+                                               : STR("redis.on_failure decides until Redis answers")));
+    server->limits_down = !view->limits_up;
+    if (server->limits_lost != view->limits_lost)
+        LOG(server, LOG_WARN, "redis_forgot", LOG_NUMBER("times", (int64_t)view->limits_lost),
+            LOG_TEXT("limits", STR("taught anew from the store")));
+    server->limits_lost = view->limits_lost;
+}
+
+static void watch_sandbox(struct server *server) {
+    uint64_t restarts = server->sandbox ? sandbox_restarts(server->sandbox) : 0;
+    if (restarts > server->jq_restarts)
+        LOG(server, LOG_WARN, "jq_restarted", LOG_NUMBER("times", (int64_t)restarts),
+            LOG_TEXT("reason", STR("a jq program ran away, or its process was killed")));
+    server->jq_restarts = restarts;
+}
+
+void server_watch(struct server *server) {
+    struct loop_view view = loop_view(server->loop);
+    watch_recovery(server, &view);
+    watch_limits(server, &view);
+    watch_sandbox(server);
+}
+
+void server_say_applied(struct server *server) {
+    const struct settings *settings = server->setup->settings;
+    LOG(server, LOG_INFO, "config_applied", LOG_TEXT("file", settings->file),
+        LOG_NUMBER("destinations", (int64_t)settings->destination_count),
+        LOG_NUMBER("routes", (int64_t)settings->route_count));
+}
+
+void server_say_refused(struct server *server, struct str problem) {
+    LOG(server, LOG_ERROR, "config_refused", LOG_TEXT("file", server->options.config_file),
+        LOG_TEXT("problem", problem));
+}
+
+void server_say_stopping(struct server *server) {
+    LOG(server, LOG_INFO, "stopping", LOG_NUMBER("in_flight", (int64_t)loop_in_flight(server->loop)),
+        LOG_NUMBER("waits_at_most_s", server->setup->settings->server.stop_timeout_us / US_PER_S));
+}
+
+void server_say_stopped(struct server *server) {
+    LOG(server, LOG_INFO, "stopped", LOG_NUMBER("in_flight", (int64_t)loop_in_flight(server->loop)),
+        LOG_NUMBER("waiting", loop_view(server->loop).open_deliveries));
+}

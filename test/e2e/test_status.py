@@ -1,0 +1,85 @@
+"""What `status` says: what waits and why, what needs a person, and what it is worth as an exit code."""
+import re
+import signal
+import subprocess
+
+from harness import BINARY, environment, until
+from receiver import answer, reset
+from test_cli import DONE, FINDINGS, INTERRUPTED, NO_SERVER, good
+
+
+def to(receiver, name, **more):
+    return {"url": receiver.url(f"/{name}"), "allow_private": "true", **more}
+
+
+def numbers(server):
+    waiting = server.get("/v1/status").json["waiting"]
+    return waiting["due"], waiting["held_back"], waiting["later"]
+
+
+def test_waiting_is_three_numbers_and_says_what_holds_back(serve, receiver):
+    server = serve(destinations={"limited": to(receiver, "limited", limit="1/24h"), "paused": to(receiver, "paused"),
+                                 "patient": to(receiver, "patient")},
+                   routes={"limited": {"from": "LIMITED", "to": ["limited"]},
+                           "paused": {"from": "PAUSED", "to": ["paused"]},
+                           "patient": {"from": "PATIENT", "to": [{"patient": {"after": "3h"}}]}})
+    good(server.cli("destinations", "pause", "paused"))
+    for kind, count in (("LIMITED", 3), ("PAUSED", 2), ("PATIENT", 1)):
+        for _ in range(count):
+            server.send(kind=kind)
+    until(lambda: numbers(server) == (0, 4, 1), lambda: f"4 held back and 1 later: {server.get('/v1/status').json}")
+    why = {item["destination"]: (item["reason"], item["count"]) for item in server.get("/v1/status").json["waiting"]["why"]}
+    assert why == {"limited": ("limit", 2), "paused": ("pause", 2)}
+    shown = good(server.cli("status")).out
+    assert "0 due now · 4 held back · 1 later" in shown
+    assert "2 for limited: its limit is used up" in shown and "2 for paused: it is paused" in shown
+    until(lambda: re.search(r"^queue_depth 4$", server.get("/metrics").body.decode(), re.MULTILINE), "a depth of 4")
+
+
+def test_without_a_server_the_store_is_shown_and_the_exit_code_says_so(serve):
+    server = serve()
+    assert server.terminate() == 0
+    got = server.cli("status")
+    assert got.code == NO_SERVER and "no server runs here" in got.out and "Needs you" in got.out, got
+
+
+def test_findings_are_an_exit_code_for_who_asks(serve, receiver):
+    receiver.script("/bad", answer(422))
+    server = serve(destinations={"bad": to(receiver, "bad")}, routes={"bad": {"from": "BAD", "to": ["bad"]}})
+    assert server.cli("status", "--exit-code").code == DONE
+    server.settled(server.send(kind="BAD"), "FAILED")
+    assert server.cli("status", "--exit-code").code == FINDINGS
+    assert server.cli("status").code == DONE
+
+
+def test_what_needs_you_has_a_colour_only_when_something_does(serve, receiver):
+    receiver.script("/bad", answer(422))
+    server = serve(destinations={"bad": to(receiver, "bad")}, routes={"bad": {"from": "BAD", "to": ["bad"]}})
+    assert "\033[33mNeeds you" not in server.cli("status", "--color", "always").out
+    server.settled(server.send(kind="BAD"), "FAILED")
+    assert "\033[33mNeeds you" in server.cli("status", "--color", "always").out
+
+
+def test_watching_goes_on_through_a_restart(serve):
+    server = serve()
+    shown = server.folder / "shown"
+    with open(shown, "w") as out:
+        process = subprocess.Popen([BINARY, "status", "--watch"], cwd=server.folder, stdout=out, stderr=out,
+                                   env=environment(server.folder))
+    until(lambda: "up " in shown.read_text(), "a first look")
+    server.kill()
+    until(lambda: "no server runs here" in shown.read_text(), "a look at the store alone")
+    server.start()
+    seen = len(shown.read_text())
+    until(lambda: "up " in shown.read_text()[seen:], "a look at the server that came back")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == INTERRUPTED
+
+
+def test_what_may_have_arrived_twice_is_said(serve, receiver):
+    receiver.script("/twice", reset(), answer(200))
+    server = serve(destinations={"twice": to(receiver, "twice", on_unknown="retry", retry={"base": "10ms"})},
+                   routes={"twice": {"from": "TWICE", "to": ["twice"]}})
+    got = good(server.cli("send", "TWICE", "-d", "{}", "--wait"))
+    assert "delivered" in got.out and "2 tries, the first unknown" in got.out, got
+    assert "2 tries, the first unknown" in good(server.cli("events", "show", got.out.split()[0])).out
