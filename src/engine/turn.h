@@ -63,14 +63,15 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
-/* arrivals.c: take, append, route, plan, reply */
+/* arrivals.c: take, append, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
-MUST_USE enum err turn_route(struct turn *turn);
-void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
-void turn_grant(struct turn *turn);      /* after the commit: wishes come true */
+void turn_grant(struct turn *turn); /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
 void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
+/* routing.c: route, plan */
+MUST_USE enum err turn_route(struct turn *turn);
+void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);

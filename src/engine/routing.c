@@ -1,0 +1,163 @@
+/* engine/routing.c - events whose time has come become deliveries. */
+#include "engine/turn.h"
+#include "store/memory.h"
+#include "store/shared.h"
+
+#define ROUTE_BUSY_US  (10 * US_PER_MS) /* another process routes, and hears of what comes: looked at again so soon */
+#define DUE_EVENTS_MAX 500 /* of one turn: scheduled events that came due, and those found pending at start */
+
+static bool keeps_orders(const struct settings *settings) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].step_count; j++)
+            if (settings->routes[i].steps[j].order_by.n) return true;
+    return false;
+}
+
+/* Older events whose time has come, and this turn's own, which are PENDING in the store too. One process at a time does
+ * this, in the order of events, or two would change places. */
+static enum err gather_stored(struct turn *turn, bool *ret_ours) {
+    struct loop *loop = turn->loop;
+    TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
+    if (!*ret_ours) {
+        loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
+        loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
+        return ERR_NONE;
+    }
+    return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
+                            &turn->due, &turn->due_count);
+}
+
+/* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
+ * fresh ones take their place behind what is stored. */
+static enum err gather_due(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool in_line = turn->event_count && !loop->options.exclusive && keeps_orders(loop->in_force.settings);
+    bool ours = false;
+    if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
+    if (ours || in_line) return ERR_NONE;
+    turn->due = arena_array(turn->arena, struct event, turn->event_count);
+    for (size_t i = 0; i < turn->event_count; i++) {
+        if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
+        struct event event = turn->events[i];
+        event.seq = turn->verdicts[i].seq;
+        if (event.scheduled_us <= turn->wall_us)
+            turn->due[turn->due_count++] = event;
+        else if (event.scheduled_us < loop->next_scheduled_us)
+            loop->next_scheduled_us = event.scheduled_us;
+    }
+    return ERR_NONE;
+}
+
+/* May this delivery leave in the turn that makes it? Only when nothing older of its desk waits. */
+static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
+    struct loop *loop = turn->loop;
+    if (!turn_delivers(loop) || loop->recovering) return false;
+    if (!loop->options.exclusive && turn_is_limited(loop, desk)) return false; /* asked for at the claim */
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false;  /* asked for at the claim */
+    if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    const struct action_traits *traits = destination_action(settings, delivery->action);
+    if (traits && traits->batch_joined > 1) return false;
+    if (deliver_is_due(loop->deliver, desk, turn->now_us)) return false;
+    return deliver_budget(loop->deliver, desk, turn->now_us, 1) == 1;
+}
+
+static void plan_one(struct turn *turn, struct delivery *delivery, size_t *ret_desk) {
+    struct loop *loop = turn->loop;
+    size_t desk = deliver_desk(loop->deliver, delivery->destination);
+    *ret_desk = desk;
+    if (!delivery_is_final(delivery->status)) turn->open_change++;
+    if (leaves_now(turn, delivery, desk)) {
+        delivery->status = DELIVERY_PROCESSING;
+        delivery->lease_until_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk));
+        delivery->lease_epoch = 1;
+        deliver_take(loop->deliver, desk, 1, turn->now_us);
+    } else if (delivery->status == DELIVERY_PENDING) {
+        deliver_due(loop->deliver, desk, delivery->due_us);
+    }
+}
+
+static struct routed routed_of(const struct event *event, const struct plan *plan) {
+    struct routed routed = {event->seq, EVENT_COMPLETED, plan->error};
+    if (plan->error.n) routed.status = EVENT_FAILED;
+    for (size_t i = 0; i < plan->count; i++)
+        if (!delivery_is_final(plan->deliveries[i].status)) routed.status = EVENT_PROCESSING;
+    return routed;
+}
+
+static enum err store_runaway(struct turn *turn, const struct plan *plan) {
+    struct loop *loop = turn->loop;
+    const struct routes *routes = loop->in_force.routes;
+    struct quarantine row = {.route = plan->runaway_route,
+                             .program_hash =
+                                 routes_program_hash(routes, plan->runaway_route, loop->hasher, turn->arena),
+                             .reason = plan->error,
+                             .at_us = turn->wall_us};
+    loop->company.tell |= SQL_NEWS_STATE;
+    return store_quarantine(loop->options.store, &row, 1);
+}
+
+void turn_quarantine(struct turn *turn) {
+    struct routes *routes = turn->loop->in_force.routes;
+    for (size_t i = 0; i < turn->due_count; i++) {
+        const struct plan *plan = &turn->plans[i];
+        if (!plan->runaway_route.n || routes_is_quarantined(routes, plan->runaway_route)) continue;
+        routes_quarantine(routes, plan->runaway_route);
+        log_event(turn->loop->options.log, LOG_ERROR, turn->wall_us, "route_quarantined",
+                  LOG_TEXT("route", plan->runaway_route), LOG_TEXT("reason", plan->error));
+    }
+}
+
+/* All plans of the turn, joined: turn->planned, with its desks. */
+static enum err join_plans(struct turn *turn, size_t **ret_desks) {
+    size_t total = 0, n = 0;
+    for (size_t i = 0; i < turn->due_count; i++) total += turn->plans[i].count;
+    turn->planned = arena_array(turn->arena, struct delivery, total);
+    turn->routed = arena_array(turn->arena, struct routed, turn->due_count);
+    size_t *desks = arena_array(turn->arena, size_t, total);
+    for (size_t i = 0; i < turn->due_count; i++) {
+        const struct plan *plan = &turn->plans[i];
+        turn->routed[i] = routed_of(&turn->due[i], plan);
+        if (plan->runaway_route.n) TRY(store_runaway(turn, plan));
+        if (!plan->wanted && !plan->error.n) metrics_unrouted(turn->loop->metrics, 1);
+        for (size_t j = 0; j < plan->count; j++, n++) {
+            turn->planned[n] = plan->deliveries[j];
+            plan_one(turn, &turn->planned[n], &desks[n]);
+        }
+    }
+    turn->routed_count = turn->due_count;
+    turn->planned_count = total;
+    *ret_desks = desks;
+    return ERR_NONE;
+}
+
+static enum err store_plans(struct turn *turn, const size_t *desks) {
+    struct store *store = turn->loop->options.store;
+    bool *blocked = arena_array(turn->arena, bool, turn->planned_count);
+    if (turn->planned_count) TRY(store_plan(store, turn->planned, turn->planned_count, turn->arena, blocked));
+    TRY(store_routed(store, turn->routed, turn->routed_count, turn->now_us));
+    for (size_t i = 0; i < turn->planned_count; i++) {
+        const struct delivery *delivery = &turn->planned[i];
+        if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i]));
+    }
+    metrics_hop(turn->loop->metrics, "store_plan", turn->planned_count);
+    return turn_store_settlements(turn);
+}
+
+enum err turn_route(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (!turn_routes(loop)) return ERR_NONE;
+    TRY(gather_due(turn));
+    if (turn->due_count) {
+        turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
+        route_events(loop->in_force.routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
+                     loop->in_force.evaluator, turn->arena, turn->plans);
+        metrics_hop(loop->metrics, "route_event", turn->due_count);
+        size_t *desks;
+        TRY(join_plans(turn, &desks));
+        TRY(store_plans(turn, desks));
+    }
+    if (loop->next_scheduled_us <= turn->wall_us)
+        TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
+    return ERR_NONE;
+}
