@@ -1,6 +1,7 @@
 #include "sim/plant.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/jq.h"
 #include "store/sqlite.h"
@@ -15,8 +16,16 @@ static bool no_secret(void *self, struct str name, struct arena *arena, struct s
     return true;
 }
 
+/* A payload with a text RUNAWAY in it stands for one on which a program never ends. */
 static void run_calls(void *self, struct jq_call *calls, size_t count, struct arena *arena) {
-    for (size_t i = 0; i < count; i++) jq_run(self, &calls[i], arena);
+    for (size_t i = 0; i < count; i++) {
+        if (memmem(calls[i].input.p, calls[i].input.n, "\"RUNAWAY\"", 9)) {
+            calls[i].err = ERR_JQ_RUNAWAY;
+            calls[i].result = STR("stopped: it ran longer than 250ms");
+        } else {
+            jq_run(self, &calls[i], arena);
+        }
+    }
 }
 
 static struct setup *load(struct plant *plant, struct str config, struct str connector) {

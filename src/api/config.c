@@ -27,7 +27,7 @@ enum err api_routes_list(struct call *call) {
             json_quote(&buf,
                        step->action.n ? str_fmt(call->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(step->action)) : name);
         }
-        buf_fmt(&buf, "],\"quarantined\":%s}", routes_is_quarantined(standing->routes, route->name) ? "true" : "false");
+        buf_fmt(&buf, "],\"stopped\":%s}", routes_is_stopped(standing->routes, route->name) ? "true" : "false");
     }
     return reply_list(call, &buf, 0);
 }

@@ -53,7 +53,8 @@ MUST_USE enum err jq_open(struct str program, struct jq **ret_jq, struct arena *
 void jq_close(struct jq *jq);
 
 /* One call. input and event are JSON texts ("" = null). The first output is the result; no output is "" .
- * err is ERR_NONE, ERR_JQ_RUN (result = jq's message) or ERR_JQ_RUNAWAY. */
+ * err is ERR_NONE, ERR_JQ_RUN (result = jq's message), ERR_JQ_RUNAWAY (it was stopped) or ERR_IO (it was not run, for
+ * a reason that is not its own: ask again later). */
 struct jq_call {
     size_t function;
     struct str input, event;
@@ -64,7 +65,8 @@ struct jq_call {
 void jq_run(struct jq *jq, struct jq_call *call, struct arena *arena);
 
 /* What the pure rooms are given: runs a batch of calls, each gets its own err. Never fails as a whole.
- * A call that is stopped for running away gets ERR_JQ_RUNAWAY; the calls after it in the batch are still run. */
+ * A call that is stopped for running away gets ERR_JQ_RUNAWAY. Those of the same function after it in the batch are
+ * not run (ERR_IO), others are. */
 struct evaluator {
     void (*run)(void *self, struct jq_call *calls, size_t count, struct arena *arena);
     void *self;

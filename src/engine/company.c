@@ -83,7 +83,7 @@ static enum err learn_desks(struct turn *turn) {
 static enum err learn_state(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(learn_desks(turn));
-    TRY(loop_read_quarantines(loop, loop->in_force.routes, turn->arena));
+    TRY(loop_read_stops(loop, turn->now_us, turn->arena));
     return loop->options.service.learn(loop->options.service.self, loop->options.store);
 }
 

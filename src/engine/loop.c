@@ -41,7 +41,8 @@ static bool anything_to_do(const struct turn *turn) {
     if (turn->visit_count || loop->finished_count) return true;
     if (turn->now_us < loop->store_retry_us) return false;
     return loop->recovering || (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) ||
-           loop->next_chore_us <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
+           turn_route_next(loop) <= turn->now_us || loop->next_chore_us <= turn->now_us || quota_waits(loop) ||
+           desk_waits(loop, turn->now_us);
 }
 
 /* Retention in small steps, and leases that ran out. */
@@ -176,7 +177,7 @@ static void turn_apply(struct turn *turn) {
     loop->trouble = ERR_NONE;
     if (loop->recovering) count_recovered(turn);
     if (turn->recovered) loop->recovering = false;
-    turn_quarantine(turn);
+    turn_routed(turn);
     for (size_t i = 0; i < turn->settlement_count; i++) {
         const struct settle_note *note = &turn->notes[i];
         const struct settlement *settlement = &turn->settlements[i];
@@ -199,6 +200,9 @@ static void turn_apply(struct turn *turn) {
 static void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
+    routes_rollback(turn->loop->in_force.routes);
+    turn->loop->unmade_us = turn->now_us;
+    turn->loop->unmade_seq = 0;
     turn_drop_leaving(turn);
     quota_end(turn, false);
 }
@@ -291,6 +295,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);
         if (due_us < next_us) next_us = due_us;
     }
+    if (turn_route_next(loop) < next_us) next_us = turn_route_next(loop);
     if (turn_delivers(loop)) {
         int64_t desk_us = deliver_next(loop->deliver, now_us);
         if (desk_us < next_us) next_us = desk_us;

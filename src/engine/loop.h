@@ -54,7 +54,7 @@ struct in_force {
     const struct evaluator *evaluator;
 };
 
-/* Reads the store's memory (pauses, breakers, recent sends, quarantines). *ret_problem is a sentence. */
+/* Reads the store's memory (pauses, breakers, recent sends, stopped routes). *ret_problem is a sentence. */
 MUST_USE enum err loop_open(const struct loop_options *options, struct in_force in_force, struct loop **ret_loop,
                             struct str *ret_problem);
 void loop_leave(struct loop *loop);   /* a clean end: the others need not wait for it to be missed */

@@ -53,14 +53,14 @@ enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, s
     return ERR_NONE;
 }
 
-enum err loop_read_quarantines(struct loop *loop, struct routes *routes, struct arena *arena) {
-    struct quarantine *rows;
+enum err loop_read_stops(struct loop *loop, int64_t now_us, struct arena *arena) {
+    struct stopped_route *rows;
     size_t count;
-    TRY(store_quarantines(loop->options.store, arena, &rows, &count));
-    for (size_t i = 0; i < count; i++) {
-        struct str hash = routes_program_hash(routes, rows[i].route, loop->hasher, arena);
-        if (str_eq(hash, rows[i].program_hash)) routes_quarantine(routes, rows[i].route);
-    }
+    TRY(store_route_stops(loop->options.store, arena, &rows, &count));
+    struct route_stop *stops = arena_array(arena, struct route_stop, count);
+    for (size_t i = 0; i < count; i++)
+        stops[i] = (struct route_stop){rows[i].route, rows[i].program_hash, rows[i].reason, true, rows[i].until_us};
+    routes_restore(loop->in_force.routes, stops, count, loop->hasher, arena, now_us);
     return ERR_NONE;
 }
 
@@ -80,7 +80,9 @@ static enum err read_memory(struct loop *loop, size_t first_desk) {
     TRY(store_begin(loop->options.store));
     TRY(restore_desks(loop, first_desk, now_us));
     TRY(loop_read_sends(loop, first_desk, now_us, &loop->arena));
-    TRY(loop_read_quarantines(loop, loop->in_force.routes, &loop->arena));
+    TRY(loop_read_stops(loop, now_us, &loop->arena));
+    loop->unmade_us = now_us;
+    loop->unmade_seq = 0;
     TRY(loop_count_open(loop, &loop->arena));
     TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));

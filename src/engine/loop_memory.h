@@ -9,7 +9,8 @@
 /* A destination's lasting state, as a desk has it. */
 struct desk_view loop_desk_view(const struct destination_state *state, const struct destination_settings *settings,
                                 int64_t now_us);
-MUST_USE enum err loop_read_quarantines(struct loop *loop, struct routes *routes, struct arena *arena);
+/* Routes that are stopped, by this process or another. */
+MUST_USE enum err loop_read_stops(struct loop *loop, int64_t now_us, struct arena *arena);
 /* Starts that limits still count, for desks from first_desk on. */
 MUST_USE enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, struct arena *arena);
 MUST_USE enum err loop_count_open(struct loop *loop, struct arena *arena);

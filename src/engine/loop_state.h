@@ -28,6 +28,9 @@ struct loop {
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
     int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    bool backlog;               /* events that are due were left PENDING: fresh ones do not overtake them */
+    int64_t unmade_us;          /* when deliveries that their route has not made are looked at */
+    int64_t unmade_seq;         /* behind which that look goes on */
     int64_t next_chore_us;      /* retention, leases: the loop's clock */
     int64_t quiet_us;           /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failing turn: no claims before this */

@@ -44,6 +44,8 @@ struct turn {
     size_t settlement_count, settlement_written, settlement_room;
     struct routed *routed;
     size_t routed_count;
+    struct route_stop *stops; /* routes that were stopped or healed */
+    size_t stop_count;
     bool recovered;      /* no lease of the past is left */
     int64_t open_change; /* deliveries made minus deliveries that became final */
 };
@@ -63,14 +65,17 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
-/* arrivals.c: take, append, route, plan, reply */
+/* arrivals.c: take, append, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
-MUST_USE enum err turn_route(struct turn *turn);
-void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
-void turn_grant(struct turn *turn);      /* after the commit: wishes come true */
+void turn_grant(struct turn *turn); /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
 void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
+/* routing.c: route, plan */
+MUST_USE enum err turn_route(struct turn *turn);
+void turn_routed(struct turn *turn); /* after the commit: what routes learned of their programs becomes true */
+int64_t turn_route_next(
+    const struct loop *loop); /* when turn_route has something to do besides events; the loop's clock */
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);

@@ -40,6 +40,7 @@ struct delivery {
     int64_t lease_epoch;  /* raised by each claim; a settle must bring it */
     struct str params;    /* JSON: the body or the connector's parameters; "" = the payload as received */
     struct str order_key; /* "" = no order */
+    bool unmade;          /* its route has not made it yet or could not: there is no content, and its step has no key */
     bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
     bool in_doubt;        /* an attempt's outcome is unknown, and no definite answer has come since */
     struct uuid batch;    /* zero, or the frozen set it is sent in */

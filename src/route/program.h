@@ -3,6 +3,7 @@
 #define ROUTE_PROGRAM_H
 
 #include "route/expression.h"
+#include "route/guard.h"
 #include "route/route.h"
 
 #define NO_FUNCTION SIZE_MAX
@@ -15,14 +16,15 @@ struct step_program {
     int64_t late_us;     /* the step's, else the route's; 0 = none */
 };
 /* The function's output is null when `when` does not hold, else a list with one item for each step: null when the
- * step's `when` does not hold, else {"u": true when `unless` holds, "p": params, "k": key, "o": order_by}, each only
- * where the configuration asks for it. */
+ * step's `when` does not hold, {"e": jq's words} when its jq fails, else {"u": true when `unless` holds, "p": params,
+ * "k": key, "o": order_by}, each only where the configuration asks for it. */
 struct route_program {
     const struct route_settings *settings;
     size_t function; /* in the evaluator's program; NO_FUNCTION = no jq at all */
     struct str text; /* of the function */
     bool wants_event;
-    bool quarantined;
+    struct guard guard, staged; /* as committed; with what this turn learned */
+    bool probing;               /* the batch at work holds the one event that is let through */
     struct step_program *steps; /* settings->step_count */
 };
 struct routes {

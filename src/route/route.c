@@ -3,6 +3,7 @@
 #include "route/route.h"
 
 #include "base/hash.h"
+#include "base/when.h"
 #include "model/code.h"
 #include "route/program.h"
 #include "route/template.h"
@@ -38,8 +39,12 @@ static void write_object(struct buf *buf, const struct step_program *step, struc
     buf_byte(buf, '}');
 }
 
+/* A step whose jq fails gives its words instead: the other steps do not suffer. */
 static void write_step(struct buf *buf, const struct step_program *step, struct str params) {
     const struct route_step *settings = step->settings;
+    bool has_jq =
+        settings->when.n || settings->unless.n || settings->key.n || settings->order_by.n || step->params_in_jq;
+    if (has_jq) buf_add(buf, STR("(try ("));
     if (settings->when.n) buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->when));
     if (settings->unless.n) {
         buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->unless));
@@ -49,6 +54,7 @@ static void write_step(struct buf *buf, const struct step_program *step, struct 
     write_object(buf, step, params, false);
     if (settings->unless.n) buf_add(buf, STR(" end"));
     if (settings->when.n) buf_add(buf, STR(" else null end"));
+    if (has_jq) buf_add(buf, STR(") catch {\"e\": (if type == \"string\" then . else tojson end)})"));
 }
 
 /* Fills the step and writes its item of the function's list; gives whether there is any jq in it. */
@@ -113,6 +119,19 @@ static void compile_route(struct compiler *compiler, const struct route_settings
                     "more than %d jq programs, from route '%.*s' on", JQ_FUNCTIONS_MAX, STR_ARG(settings->name));
 }
 
+/* Any event may owe all of them, and what an event owes is stored in one turn. */
+static void check_steps(struct compiler *compiler) {
+    size_t steps = 0;
+    for (size_t i = 0; i < compiler->settings->route_count; i++) {
+        const struct route_settings *route = &compiler->settings->routes[i];
+        if (steps <= ROUTE_STEPS_MAX && steps + route->step_count > ROUTE_STEPS_MAX)
+            finding_add(compiler->findings, compiler->settings->file, route->mark, code_text(CODE_ROUTE_STEPS),
+                        "more than %d deliveries in all routes together, from route '%.*s' on", ROUTE_STEPS_MAX,
+                        STR_ARG(route->name));
+        steps += route->step_count;
+    }
+}
+
 enum err routes_compile(const struct settings *settings, struct jq_source *source, struct findings *findings,
                         struct arena *arena, struct routes **ret_routes) {
     struct routes *routes = arena_new(arena, struct routes);
@@ -122,6 +141,7 @@ enum err routes_compile(const struct settings *settings, struct jq_source *sourc
     routes->programs = arena_array(arena, struct route_program, settings->route_count);
     routes->count = settings->route_count;
     for (size_t i = 0; i < routes->count; i++) compile_route(&compiler, &settings->routes[i], &routes->programs[i]);
+    check_steps(&compiler);
     if (findings->errors > errors) {
         routes_blame(routes, findings);
         return ERR_CONFIG;
@@ -134,28 +154,9 @@ void routes_blame(const struct routes *routes, struct findings *findings) {
     expressions_blame(&routes->expressions, findings);
 }
 
-/* ---- quarantine ---- */
+/* ---- routes that were stopped ---- */
 
-static struct route_program *find(const struct routes *routes, struct str name) {
-    for (size_t i = 0; i < routes->count; i++)
-        if (str_eq(routes->programs[i].settings->name, name)) return &routes->programs[i];
-    return NULL;
-}
-
-void routes_quarantine(struct routes *routes, struct str route) {
-    struct route_program *program = find(routes, route);
-    if (program) program->quarantined = true;
-}
-
-bool routes_is_quarantined(const struct routes *routes, struct str route) {
-    const struct route_program *program = find(routes, route);
-    return program && program->quarantined;
-}
-
-struct str routes_program_hash(const struct routes *routes, struct str route, struct hasher *hasher,
-                               struct arena *arena) {
-    const struct route_program *program = find(routes, route);
-    if (!program) return STR_NONE;
+static struct str program_hash(const struct route_program *program, struct hasher *hasher, struct arena *arena) {
     uint8_t digest[SHA256_BYTES];
     struct buf buf = {.arena = arena};
     buf_add(&buf, program->text);
@@ -163,4 +164,56 @@ struct str routes_program_hash(const struct routes *routes, struct str route, st
         buf_fmt(&buf, "\n%.*s", STR_ARG(program->steps[i].constant));
     hash_sha256(hasher, buf_str(&buf), digest);
     return hex_encode(arena, digest, sizeof digest);
+}
+
+size_t routes_changed(const struct routes *routes, struct hasher *hasher, struct arena *arena,
+                      struct route_stop *ret_stops, size_t max) {
+    size_t count = 0;
+    for (size_t i = 0; i < routes->count && count < max; i++) {
+        const struct route_program *program = &routes->programs[i];
+        const struct guard *old = &program->guard, *new = &program->staged;
+        if (old->stopped == new->stopped && old->until_us == new->until_us) continue;
+        ret_stops[count++] = (struct route_stop){program->settings->name, program_hash(program, hasher, arena),
+                                                 str_from(new->why), new->stopped, new->until_us};
+    }
+    return count;
+}
+
+void routes_commit(struct routes *routes) {
+    for (size_t i = 0; i < routes->count; i++) routes->programs[i].guard = routes->programs[i].staged;
+}
+
+void routes_rollback(struct routes *routes) {
+    for (size_t i = 0; i < routes->count; i++) routes->programs[i].staged = routes->programs[i].guard;
+}
+
+void routes_restore(struct routes *routes, const struct route_stop *stops, size_t count, struct hasher *hasher,
+                    struct arena *arena, int64_t now_us) {
+    for (size_t i = 0; i < routes->count; i++) {
+        struct route_program *program = &routes->programs[i];
+        bool stopped = false;
+        for (size_t j = 0; j < count; j++) {
+            if (!str_eq(stops[j].route, program->settings->name)) continue;
+            if (!str_eq(stops[j].program_hash, program_hash(program, hasher, arena))) continue;
+            guard_restore(&program->guard, stops[j].why, stops[j].until_us, now_us);
+            stopped = true;
+        }
+        if (!stopped && program->guard.stopped) guard_heal(&program->guard);
+        program->staged = program->guard;
+    }
+}
+
+bool routes_is_stopped(const struct routes *routes, struct str route) {
+    for (size_t i = 0; i < routes->count; i++)
+        if (str_eq(routes->programs[i].settings->name, route)) return routes->programs[i].guard.stopped;
+    return false;
+}
+
+int64_t routes_next_probe(const struct routes *routes) {
+    int64_t next_us = WHEN_NEVER;
+    for (size_t i = 0; i < routes->count; i++) {
+        const struct guard *guard = &routes->programs[i].staged;
+        if (guard->stopped && guard->until_us < next_us) next_us = guard->until_us;
+    }
+    return next_us;
 }

@@ -1,9 +1,8 @@
 /* route/route.h - from an event to the deliveries it owes. Pure.
  *
- * Compiling adds the jq of all routes to one jq_source; a route without jq is
- * planned without calling the evaluator at all. Templates: `${.a}` alone gives
- * the JSON value, inside text it is interpolated (null as nothing); `$${` is a
- * literal `${`.
+ * Compiling adds the jq of all routes to one jq_source. A route without jq is planned without calling the evaluator at
+ * all. Templates: `${.a}` alone gives the JSON value, inside text it is interpolated (null as nothing), and `$${` is a
+ * literal `${`. Thread: one.
  */
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H
@@ -13,7 +12,7 @@
 #include "model/delivery.h"
 #include "model/settings.h"
 
-#define ROUTE_PLAN_MAX 256 /* deliveries of one event; more is a routing error */
+#define ROUTE_STEPS_MAX 10000 /* deliveries in all routes together, so that one event never owes more */
 
 struct routes;
 
@@ -24,26 +23,45 @@ MUST_USE enum err routes_compile(const struct settings *settings, struct jq_sour
 /* After the whole program failed to compile: checks each expression alone and adds a finding for each bad one. */
 void routes_blame(const struct routes *routes, struct findings *findings);
 
+/* What an event owes. A delivery is PENDING (due now or after its wait), SKIPPED (`unless` holds: last_error says so),
+ * HELD (already too late) or, where its route could not make it, unmade: FAILED with the route's name and jq's words,
+ * or HELD while the route is stopped. One that cannot be made does not touch the others. */
 struct plan {
-    bool wanted; /* at least one route took the event */
-    struct delivery *deliveries;
+    bool wanted;  /* at least one route took the event */
+    bool put_off; /* a program was not run, for a reason that is not its own: count is 0, the event is to be tried again
+                   */
+    struct delivery *deliveries; /* each with its event */
     size_t count;
-    struct str error;         /* not "": routing failed, the event is FAILED; count is 0 */
-    struct str runaway_route; /* not "": this route's program ran away */
+    struct str error; /* of the first delivery that could not be made; "" = there is none */
 };
-/* Plans a batch, plans[i] for events[i], whose time has come. now_us is the loop's clock, from which deliveries wait:
- * a calendar may be ahead of it; hash is for delivery ids. A delivery: status PENDING (due now or after its wait),
- * SKIPPED (`unless` held: last_error says so) or HELD (already too late). Its event is set. */
-void route_events(const struct routes *routes, const struct event *events, size_t count, int64_t now_us,
+/* Plans a batch, plans[i] for events[i], whose time has come. now_us is the loop's clock, from which deliveries wait: a
+ * calendar may be ahead of it. hash is for delivery ids. What the routes learn of their programs is staged. */
+void route_events(struct routes *routes, const struct event *events, size_t count, int64_t now_us,
                   struct hasher *hasher, const struct evaluator *evaluator, struct arena *arena,
                   struct plan *ret_plans);
+/* Makes what is unmade and HELD, in place; in order of events. Each has its event, route, destination, step and run.
+ * What the route may not make now stays as it is; what the configuration knows no more is FAILED. */
+void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, int64_t now_us, struct hasher *hasher,
+                  const struct evaluator *evaluator, struct arena *arena);
 
-/* Quarantined routes take nothing; an event that one of them would have taken is FAILED with that reason. */
-void routes_quarantine(struct routes *routes, struct str route);
-bool routes_is_quarantined(const struct routes *routes, struct str route);
-/* SHA-256 hex over all the route's jq and templates: a mended route is no longer the quarantined one. "" when there is
- * no such route. */
-struct str routes_program_hash(const struct routes *routes, struct str route, struct hasher *hasher,
-                               struct arena *arena);
+/* ---- routes that were stopped (see guard.h) ---- */
+
+struct route_stop {
+    struct str route, program_hash, why;
+    bool stopped;     /* false: it was, and is healed */
+    int64_t until_us; /* when its next probe may go */
+};
+/* Who was stopped, tried again in vain, or healed since the last commit; gives at most max. */
+size_t routes_changed(const struct routes *routes, struct hasher *hasher, struct arena *arena,
+                      struct route_stop *ret_stops, size_t max);
+/* What was staged becomes true, or never was. */
+void routes_commit(struct routes *routes);
+void routes_rollback(struct routes *routes);
+/* All stops that the store has. Those of another program than the route's present one are none. */
+void routes_restore(struct routes *routes, const struct route_stop *stops, size_t count, struct hasher *hasher,
+                    struct arena *arena, int64_t now_us);
+bool routes_is_stopped(const struct routes *routes, struct str route);
+/* When the first of the stopped routes may be probed; WHEN_NEVER when there is none. */
+int64_t routes_next_probe(const struct routes *routes);
 
 #endif

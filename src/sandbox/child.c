@@ -1,5 +1,5 @@
-/* sandbox/child.c - see child.h. posix_spawn, since other threads run and a
- * large parent must not be copied for each start. */
+/* sandbox/child.c - see child.h. A worker is started by posix_spawn, because other threads run and because a large
+ * parent must not be copied for each start. */
 #include "sandbox/child.h"
 
 #include "base/when.h"
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Only the socket is left open; signals are as in a fresh program. errno-style result. */
+/* Leaves only the socket open, and signals as a fresh program has them. Gives 0 or an errno. */
 static int child_spawn(const char *executable, int fd, pid_t *ret_pid) {
     char name[] = "drumbeat", command[] = "jq-worker";
     char *arguments[] = {name, command, NULL}, *environment[] = {NULL};
@@ -61,7 +61,7 @@ bool child_is_quiet(const struct child *child) {
 
 int64_t child_cpu_us(const struct child *child) {
     struct timespec used;
-    if (clock_gettime(child->cpu, &used) != 0) return 0; /* it has ended; the socket says so */
+    if (clock_gettime(child->cpu, &used) != 0) return 0; /* it has ended, which its socket will say */
     return used.tv_sec * US_PER_S + used.tv_nsec / 1000;
 }
 

@@ -1,5 +1,5 @@
-/* sandbox/child.h - the worker as a process: started, looked at, ended. It is
- * this program again, with nothing but one end of a socket pair. Thread: one. */
+/* sandbox/child.h - the worker as a process, which is started, looked at and ended. It is this program again, with
+ * nothing but one end of a socket pair. Thread: one. */
 #ifndef SANDBOX_CHILD_H
 #define SANDBOX_CHILD_H
 
@@ -19,7 +19,7 @@ struct child {
 MUST_USE enum err child_start(const char *executable, struct child *ret_child);
 /* Nothing waits to be read and the other end is open; false when there is no child. */
 bool child_is_quiet(const struct child *child);
-/* Processor time it used so far; a worker that is only kept waiting uses none. */
+/* The processor time that it used so far. A worker that is only kept waiting uses none. */
 int64_t child_cpu_us(const struct child *child);
 /* Kills it, if there is one, and waits for its end. */
 void child_end(struct child *child);

@@ -1,10 +1,19 @@
-/* sandbox/sandbox.c - the parent's side: keeps a worker alive and runs batches
- * of calls through it. See sandbox.h, frame.h.
+/* sandbox/sandbox.c - the parent's side: keeps a worker alive and runs batches of calls through it. See sandbox.h and
+ * frame.h.
  *
- * Calls are written ahead as far as the socket takes them and answers are read
- * as they come, both in one poll, so neither side can block the other. Which
- * call hangs is known by counting answers. What runs away is told from what
- * is kept waiting by the worker's processor time, not by the clock on the wall.
+ * WHAT  Each call of a batch gets an answer, an error of its own, or the word that it was not run.
+ * PROMISE  Only a call that used more processor time than its deadline, or under which two workers died one after the
+ *   other, is said to have run away. A machine that stands still, a worker that is kept from the processor, a worker
+ *   that somebody else kills and one that cannot be started are our trouble: the calls get ERR_IO and may be asked
+ *   again later.
+ * WHY IT HOLDS  Calls are written ahead as far as the socket takes them and answers are read as they come, both in one
+ *   poll, so that neither side can block the other. Answers come in order, so the call that was being run is the first
+ *   one without an answer. Its time is the worker's processor time since the last answer. The wall clock only says
+ *   when waiting has no more sense (BATCH_STARVED); it is counted in short waits of our own, so that a spell in which
+ *   we stood still too counts as one such wait. A dead worker is replaced and the call is sent to the new one once.
+ * WHAT BREAKS IT  A libjq that keeps state from one call to the next: the second worker would not die of the call.
+ * HOW TO SEE IT  sandbox_restarts; the words in a failed delivery's last_error.
+ * TESTED BY  test/unit/sandbox/test_sandbox.c, and test_builtins.c for what libc needs under the filter.
  */
 #include "sandbox/sandbox.h"
 
@@ -21,13 +30,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* A worker that is not even given the processor is given up after this many deadlines. */
+/* A call is waited for this many deadlines by the wall clock. A worker that is given 5 % of a processor makes it. */
 #define WALL_FACTOR 20
 /* Compiling takes 20 ms; on a machine that swaps, a thousand times that. */
 #define START_US    (30 * US_PER_S)
 #define START_TRIES 3
-/* A function that ran away this often in one batch is not run for the rest of it: a batch must end soon. */
-#define STRIKES_MAX 3
 
 struct sandbox {
     struct sandbox_options options; /* executable ends in NUL */
@@ -47,10 +54,12 @@ struct batch {
     size_t sent_bytes; /* of the call at sent */
     struct frame_answer head;
     char *text;
-    size_t got_bytes;        /* of the answer at answered: head, then text */
-    int64_t wall_us, cpu_us; /* when the last answer came */
+    size_t got_bytes;  /* of the answer at answered: head, then text */
+    int64_t cpu_us;    /* the worker's, when the last answer came */
+    int64_t waited_us; /* by us, since the last answer came */
+    int deaths;        /* of workers, since the last answer came */
 };
-enum batch_end { BATCH_DONE, BATCH_LATE, BATCH_DEAD };
+enum batch_end { BATCH_DONE, BATCH_LATE, BATCH_DEAD, BATCH_STARVED };
 
 static int64_t mono_us(void) {
     struct timespec now;
@@ -163,7 +172,7 @@ static struct jq_call *batch_current(const struct batch *batch) {
 }
 
 static void batch_clock(struct batch *batch) {
-    batch->wall_us = mono_us();
+    batch->waited_us = 0;
     batch->cpu_us = child_cpu_us(&batch->sandbox->worker);
 }
 
@@ -209,6 +218,7 @@ static bool batch_take(struct batch *batch) {
     call->result = (struct str){batch->text, batch->head.text_bytes};
     batch->answered++;
     batch->got_bytes = 0;
+    batch->deaths = 0;
     batch_clock(batch);
     return true;
 }
@@ -234,25 +244,31 @@ static bool batch_receive(struct batch *batch) {
     return true;
 }
 
-/* How long the present call may go on; 0 = no longer. */
-static int64_t batch_left_us(const struct batch *batch) {
-    int64_t deadline_us = batch->sandbox->options.deadline_us;
-    int64_t cpu_left_us = batch->cpu_us + deadline_us - child_cpu_us(&batch->sandbox->worker);
-    int64_t wall_left_us = batch->wall_us + deadline_us * WALL_FACTOR - mono_us();
-    int64_t left_us = cpu_left_us < wall_left_us ? cpu_left_us : wall_left_us;
-    return left_us > 0 ? left_us : 0;
+/* Waits until the worker takes or gives something, at most until the present call may have used up its time. */
+static bool batch_wait(struct batch *batch, int64_t left_us, short *ret_events) {
+    short out = batch->sent < batch->queued ? POLLOUT : 0;
+    struct pollfd wanted = {.fd = batch->sandbox->worker.fd, .events = (short)(POLLIN | out)};
+    int64_t from_us = mono_us();
+    int ready = poll(&wanted, 1, poll_ms(left_us));
+    int64_t took_us = mono_us() - from_us;
+    batch->waited_us += took_us < 2 * left_us ? took_us : 2 * left_us;
+    *ret_events = wanted.revents;
+    return ready > 0;
 }
 
 static enum batch_end batch_pump(struct batch *batch) {
+    int64_t deadline_us = batch->sandbox->options.deadline_us;
     while (batch->answered < batch->queued) {
-        short out = batch->sent < batch->queued ? POLLOUT : 0;
-        struct pollfd wanted = {.fd = batch->sandbox->worker.fd, .events = (short)(POLLIN | out)};
-        int64_t left_us = batch_left_us(batch);
-        int ready = poll(&wanted, 1, poll_ms(left_us));
-        if (ready == 0 && left_us == 0) return BATCH_LATE;
-        if (ready <= 0) continue;
-        if ((wanted.revents & POLLOUT) && !batch_send(batch)) return BATCH_DEAD;
-        if ((wanted.revents & ~POLLOUT) && !batch_receive(batch)) return BATCH_DEAD;
+        short events;
+        int64_t left_us = batch->cpu_us + deadline_us - child_cpu_us(&batch->sandbox->worker);
+        if (left_us <= 0) left_us = 0; /* it may have answered all the same: look once more */
+        if (!batch_wait(batch, left_us, &events)) {
+            if (left_us == 0) return BATCH_LATE;
+            if (batch->waited_us >= deadline_us * WALL_FACTOR) return BATCH_STARVED;
+            continue;
+        }
+        if ((events & POLLOUT) && !batch_send(batch)) return BATCH_DEAD;
+        if ((events & ~POLLOUT) && !batch_receive(batch)) return BATCH_DEAD;
     }
     return BATCH_DONE;
 }
@@ -262,13 +278,19 @@ static void call_stop(struct jq_call *call, enum err err, struct str why) {
     call->result = why;
 }
 
-/* Takes every call of this function that is still to come out of the queue. */
+/* None of the calls that are still to come is run. */
+static void batch_give_up(struct batch *batch, struct str why) {
+    for (; batch->answered < batch->queued; batch->answered++) call_stop(batch_current(batch), ERR_IO, why);
+}
+
+/* Takes every call of this function that is still to come out of the queue: where one call ran away the next ones may
+ * do so too, and each costs its whole deadline. */
 static void batch_drop(struct batch *batch, size_t function) {
     size_t kept = batch->answered;
     for (size_t i = batch->answered; i < batch->queued; i++) {
         struct jq_call *call = &batch->calls[batch->queue[i]];
         if (call->function == function)
-            call_stop(call, ERR_JQ_RUNAWAY, STR("not run: this program was stopped several times just before"));
+            call_stop(call, ERR_IO, STR("not run: this program was stopped just before"));
         else
             batch->queue[kept++] = batch->queue[i];
     }
@@ -276,22 +298,27 @@ static void batch_drop(struct batch *batch, size_t function) {
 }
 
 /* The call that was being run is to blame. */
-static void batch_strike(struct batch *batch, enum batch_end end) {
+static void batch_blame(struct batch *batch, enum batch_end end) {
     const struct sandbox_options *options = &batch->sandbox->options;
     struct jq_call *call = batch_current(batch);
-    child_end(&batch->sandbox->worker);
     const char *what =
         end == BATCH_LATE ? "stopped: it ran longer than" : "stopped: it crashed or needed more memory than";
     struct str limit = end == BATCH_LATE ? span_str(batch->arena, options->deadline_us)
                                          : str_fmt(batch->arena, "%lld MiB", (long long)(options->memory_bytes >> 20));
     call_stop(call, ERR_JQ_RUNAWAY, str_fmt(batch->arena, "%s %.*s", what, STR_ARG(limit)));
     batch->answered++;
-    size_t strikes = 0;
-    for (size_t i = 0; i < batch->answered; i++) {
-        const struct jq_call *before = &batch->calls[batch->queue[i]];
-        strikes += before->err == ERR_JQ_RUNAWAY && before->function == call->function;
-    }
-    if (strikes >= STRIKES_MAX) batch_drop(batch, call->function);
+    batch->deaths = 0;
+    batch_drop(batch, call->function);
+}
+
+/* A worker that died was perhaps killed by somebody else, such as a kernel that is short of memory. */
+static void batch_ended(struct batch *batch, enum batch_end end) {
+    if (end == BATCH_DONE) return;
+    child_end(&batch->sandbox->worker);
+    if (end == BATCH_STARVED)
+        batch_give_up(batch, STR("not run: the jq worker is not given the processor"));
+    else if (end == BATCH_LATE || ++batch->deaths > 1)
+        batch_blame(batch, end);
 }
 
 static void sandbox_run(void *self, struct jq_call *calls, size_t count, struct arena *arena) {
@@ -303,15 +330,13 @@ static void sandbox_run(void *self, struct jq_call *calls, size_t count, struct 
         struct str problem;
         /* A worker that ended between two batches is no call's fault. */
         if (!child_is_quiet(&sandbox->worker) && worker_restart(sandbox, arena, &problem) != ERR_NONE) {
-            for (size_t i = batch.answered; i < batch.queued; i++)
-                call_stop(&calls[batch.queue[i]], ERR_JQ_RUN, problem);
+            batch_give_up(&batch, problem);
             return;
         }
         batch.sent = batch.answered;
         batch.sent_bytes = batch.got_bytes = 0;
         batch_clock(&batch);
-        enum batch_end end = batch_pump(&batch);
-        if (end != BATCH_DONE) batch_strike(&batch, end);
+        batch_ended(&batch, batch_pump(&batch));
     }
 }
 

@@ -1,5 +1,5 @@
-/* sandbox/worker.c - the child's side: takes away what it does not need, then
- * answers calls until the socket ends. See sandbox.h and frame.h. */
+/* sandbox/worker.c - the child's side: gives up the rights that it does not need, then answers calls until the socket
+ * ends. See sandbox.h and frame.h. */
 #include "base/arena.h"
 #include "sandbox/frame.h"
 #include "sandbox/sandbox.h"
@@ -32,7 +32,7 @@
 #define WORKER_IS_SANITIZED false
 #endif
 
-/* On another machine than these the filter is left out. */
+/* The filter knows the numbers of calls on these machines. On others it is left out. */
 #if defined(__x86_64__)
 #define WORKER_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -41,14 +41,35 @@
 #define WORKER_ARCH 0
 #endif
 
-/* Talk, memory, time, end. */
+/* What jq needs: to talk, memory, the time, to end. libc asks some of the others when input is large: qsort() looks at
+ * the size of memory, abort() at its own ids. */
 static const unsigned allowed_calls[] = {
-    SYS_read,         SYS_write,           SYS_brk,   SYS_mmap,          SYS_munmap,       SYS_mremap,
-    SYS_mprotect,     SYS_madvise,         SYS_futex, SYS_clock_gettime, SYS_gettimeofday, SYS_getrandom,
-    SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit,  SYS_exit_group,
+    SYS_read,
+    SYS_write,
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    SYS_futex,
+    SYS_clock_gettime,
+    SYS_gettimeofday,
+    SYS_getrandom,
+    SYS_sysinfo,
+    SYS_getpid,
+    SYS_gettid,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sched_yield,
+    SYS_restart_syscall,
+    SYS_exit,
+    SYS_exit_group,
 };
 
-/* A kernel that refuses the filter leaves the worker with the limits alone. */
+/* Any other call fails with ENOSYS. It does not kill: libc asks for more than it needs, another libc asks for other
+ * things, and a worker that dies of such a question would look like a program that ran away. A kernel that refuses the
+ * filter leaves the worker with the limits alone. */
 static void worker_filter(void) {
     struct sock_filter code[ARRAY_COUNT(allowed_calls) + 6];
     unsigned short n = 0;
@@ -61,7 +82,7 @@ static void worker_filter(void) {
         unsigned char to_the_end = (unsigned char)(count - i);
         code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed_calls[i], to_the_end, 0);
     }
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {.len = n, .filter = code};
     if (WORKER_ARCH != 0) (void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
@@ -74,14 +95,14 @@ static void limit_set(__rlimit_resource_t resource, rlim_t most) {
 
 /* Before the program is compiled. */
 static void worker_confine(int64_t memory_bytes) {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE}; /* it ends when the socket does */
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE}; /* the worker ends when its socket does */
     for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) (void)signal(ignored[i], SIG_IGN);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     limit_set(RLIMIT_CORE, 0);
     limit_set(RLIMIT_FSIZE, 0);
     if (!WORKER_IS_SANITIZED) limit_set(RLIMIT_AS, (rlim_t)memory_bytes);
-    (void)setenv("TZ", "UTC0", 1); /* looked up now: later the file would be out of reach */
+    (void)setenv("TZ", "UTC0", 1); /* looked up now, since the filter keeps its file out of reach later */
     tzset();
 }
 

@@ -77,7 +77,8 @@ static enum err run_again(struct store *store, const struct delivery *failed, in
         .route = failed->route,
         .step = failed->step,
         .run = event.run,
-        .status = DELIVERY_PENDING,
+        .status = failed->unmade ? DELIVERY_HELD : DELIVERY_PENDING, /* its route makes it first */
+        .unmade = failed->unmade,
         .due_us = now_us,
         .first_due_us = now_us,
         .params = failed->params,
@@ -103,7 +104,7 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
         TRY(run_again(store, &delivery, now_us, hasher, arena, &after));
     else if (!(rule->from & (1u << delivery.status)))
         return ERR_NOT_NOW;
-    else if (rule->to == DELIVERY_PENDING)
+    else if (rule->to == DELIVERY_PENDING && !delivery.unmade) /* else its route makes it as soon as it may */
         TRY(send_again(store, &delivery, now_us, arena));
     else
         TRY(end_delivery(store, &delivery, rule, actor, note, now_us, arena));

@@ -1,5 +1,5 @@
 /* store/memory.h - what the loop remembers and a restart must find again:
- * recent sends, desks' states, quarantined routes. Same rules as store/store.h.
+ * recent sends, desks' states, stopped routes. Same rules as store/store.h.
  */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
@@ -31,12 +31,20 @@ MUST_USE enum err store_destination_states(struct store *store, struct arena *ar
 enum state_aspect { STATE_PAUSE = 1, STATE_BREAKER = 2, STATE_QUIET = 4, STATE_ALL = 7 };
 MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
                                          int64_t now_us);
-struct quarantine {
+/* A route whose program ran away again and again, by what the program was. */
+struct stopped_route {
     struct str route, program_hash, reason;
-    int64_t at_us;
+    int64_t until_us; /* when one event may try it again */
 };
-MUST_USE enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret,
+MUST_USE enum err store_route_stops(struct store *store, struct arena *arena, struct stopped_route **ret_stops,
                                     size_t *ret_count);
-MUST_USE enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count);
+MUST_USE enum err store_route_stop(struct store *store, const struct stopped_route *stop);
+MUST_USE enum err store_route_heal(struct store *store, struct str route, struct str program_hash);
+/* Deliveries that are HELD because their route has not made them, by seq, behind after_seq; each with its event. */
+MUST_USE enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
+                               struct delivery **ret_deliveries, size_t *ret_count);
+/* What became of them, in the place of each (by seq). The event of one that is final may be over. */
+MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
+                             struct arena *arena);
 
 #endif

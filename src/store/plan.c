@@ -1,4 +1,6 @@
-/* store/plan.c - deliveries that an event owes are stored, some of them already claimed. */
+/* store/plan.c - deliveries that an event owes are stored, some of them already claimed. Those that could not be made
+ * are made later, in their place. */
+#include "store/memory.h"
 #include "store/row.h"
 
 #include <assert.h>
@@ -24,7 +26,7 @@ static void write_delivery(struct sql_value *params, const struct delivery *deli
         sql_int(leaves ? delivery->lease_until_us : 0),
         leaves ? sql_str(owner) : sql_str_or_null(STR_NONE),
         sql_int(delivery->lease_epoch),
-        sql_str_or_null(delivery->params),
+        delivery->unmade ? sql_str(STR("")) : sql_str_or_null(delivery->params), /* no content is an empty text */
         sql_str_or_null(delivery->order_key),
         sql_str_or_null(delivery->last_error),
         sql_int(delivery->created_us),
@@ -84,4 +86,54 @@ enum err store_plan(struct store *store, struct delivery *deliveries, size_t cou
     TRY(block_followers(store, deliveries, count, arena, blocked));
     for (size_t i = 0; i < count; i++) ret_blocked[i] = blocked[i];
     return ERR_NONE;
+}
+
+/* ---- what is unmade ---- */
+
+enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
+                      struct delivery **ret_deliveries, size_t *ret_count) {
+    const struct sql_value params[] = {sql_int(after_seq), sql_int((int64_t)limit)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_UNMADE, params, 1, arena, &result));
+    struct delivery *deliveries = arena_array(arena, struct delivery, result.count);
+    TRY(row_claims(&result, arena, deliveries));
+    *ret_deliveries = deliveries;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+#define MADE_COLUMNS 12
+
+static void write_made(struct sql_value *params, const struct delivery *delivery) {
+    const struct sql_value row[MADE_COLUMNS] = {
+        sql_int(delivery->seq),
+        sql_uuid(&delivery->id),
+        sql_str(delivery->action),
+        sql_str(delivery->step),
+        sql_str(str_from(delivery_status_text(delivery->status))),
+        sql_int(delivery->due_us),
+        sql_int(delivery->first_due_us),
+        sql_int(delivery->late_us),
+        delivery->unmade ? sql_str(STR("")) : sql_str_or_null(delivery->params),
+        sql_str_or_null(delivery->order_key),
+        sql_str_or_null(delivery->last_error),
+        sql_int(delivery->updated_us),
+    };
+    for (size_t i = 0; i < MADE_COLUMNS; i++) params[i] = row[i];
+}
+
+enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us, struct arena *arena) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * MADE_COLUMNS);
+    struct ending *endings = arena_array(arena, struct ending, count);
+    bool *blocked = arena_array(arena, bool, count);
+    size_t ended = 0;
+    for (size_t i = 0; i < count; i++) {
+        write_made(params + i * MADE_COLUMNS, &made[i]);
+        if (delivery_is_final(made[i].status))
+            endings[ended++] = (struct ending){made[i].event_id, made[i].destination, made[i].order_key};
+    }
+    TRY(lock_orders(store, made, count, arena));
+    TRY(store_run(store, SQL_DELIVERY_MAKE, params, count, arena, NULL));
+    TRY(block_followers(store, made, count, arena, blocked));
+    return store_ended(store, endings, ended, now_us, arena);
 }

@@ -89,6 +89,7 @@ enum err row_delivery(const struct sql_value *values, struct delivery *ret_deliv
         .lease_until_us = v[15].number,
         .lease_epoch = v[16].number,
         .params = v[17].text,
+        .unmade = v[17].kind != SQL_NULL && v[17].text.n == 0,
         .order_key = v[18].text,
         .looking_up = v[19].number != 0,
         .batch = sql_to_uuid(&v[20]),

@@ -1,5 +1,5 @@
-/* store/state.c - what memory is rebuilt from at start: sends that limits still count, what was paused, what ran away.
- */
+/* store/state.c - what memory is rebuilt from at start: sends that limits still count, what was paused, which
+ * routes are stopped. */
 #include "store/memory.h"
 #include "store/row.h"
 
@@ -73,28 +73,27 @@ enum err store_save_destination(struct store *store, const struct destination_st
     return err;
 }
 
-enum err store_quarantines(struct store *store, struct arena *arena, struct quarantine **ret, size_t *ret_count) {
+enum err store_route_stops(struct store *store, struct arena *arena, struct stopped_route **ret_stops,
+                           size_t *ret_count) {
     struct sql_result result;
-    TRY(store_run(store, SQL_QUARANTINE_LIST, NULL, 1, arena, &result));
-    struct quarantine *quarantines = arena_array(arena, struct quarantine, result.count);
+    TRY(store_run(store, SQL_ROUTE_STOPS, NULL, 1, arena, &result));
+    struct stopped_route *stops = arena_array(arena, struct stopped_route, result.count);
     for (size_t i = 0; i < result.count; i++) {
         const struct sql_value *v = result.rows[i].values;
-        quarantines[i] = (struct quarantine){v[0].text, v[1].text, v[2].text, v[3].number};
+        stops[i] = (struct stopped_route){v[0].text, v[1].text, v[2].text, v[3].number};
     }
-    *ret = quarantines;
+    *ret_stops = stops;
     *ret_count = result.count;
     return ERR_NONE;
 }
 
-enum err store_quarantine(struct store *store, const struct quarantine *quarantines, size_t count) {
-    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 4);
-    for (size_t i = 0; i < count; i++) {
-        params[i * 4] = sql_str(quarantines[i].route);
-        params[i * 4 + 1] = sql_str(quarantines[i].program_hash);
-        params[i * 4 + 2] = sql_str(quarantines[i].reason);
-        params[i * 4 + 3] = sql_int(quarantines[i].at_us);
-    }
-    enum err err = store_run(store, SQL_QUARANTINE_ADD, params, count, &store->scratch, NULL);
-    arena_reset(&store->scratch);
-    return err;
+enum err store_route_stop(struct store *store, const struct stopped_route *stop) {
+    const struct sql_value params[] = {sql_str(stop->route), sql_str(stop->program_hash), sql_str(stop->reason),
+                                       sql_int(stop->until_us)};
+    return store_run(store, SQL_ROUTE_STOP, params, 1, &store->scratch, NULL);
+}
+
+enum err store_route_heal(struct store *store, struct str route, struct str program_hash) {
+    const struct sql_value params[] = {sql_str(route), sql_str(program_hash)};
+    return store_run(store, SQL_ROUTE_HEAL, params, 1, &store->scratch, NULL);
 }

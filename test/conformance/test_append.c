@@ -183,7 +183,7 @@ static void empty_batches_are_nothing(void **state) {
     OK(store_settle(f->store, NULL, 0, T0, &f->arena, NULL));
     OK(store_freeze_batch(f->store, NULL, 0, (struct uuid){0}));
     OK(store_save_destination(f->store, NULL, 0, T0));
-    OK(store_quarantine(f->store, NULL, 0));
+    OK(store_make(f->store, NULL, 0, T0, &f->arena));
     fixture_commit(f);
 }
 

@@ -8,7 +8,7 @@
 /* Those that look at all there is of something, and why that may be. */
 static const enum sql_statement scans[] = {
     SQL_DESTINATION_LIST,  /* a handful */
-    SQL_QUARANTINE_LIST,   /* a handful */
+    SQL_ROUTE_STOPS,       /* a handful */
     SQL_KEY_LIST,          /* a handful */
     SQL_INSTANCE_LIST,     /* a handful */
     SQL_INSTANCE_GONE,     /* a handful */

@@ -65,24 +65,31 @@ static void a_destination_keeps_what_lasts(void **state) {
     assert_int_equal(states[0].pause_reason.n, 0);
 }
 
-static void a_quarantine_is_of_one_program(void **state) {
+static void a_stop_is_of_one_program_until_it_heals(void **state) {
     struct fixture *f = *state;
-    struct quarantine *kept;
+    struct stopped_route *kept;
     size_t count;
-    const struct quarantine first[] = {{STR("lead"), STR("hash-1"), STR("ran too long"), T0},
-                                       {STR("lead"), STR("hash-2"), STR("ran too long"), T0 + 1}};
-    const struct quarantine again = {STR("lead"), STR("hash-1"), STR("took too much memory"), T0 + 2};
+    const struct stopped_route first[] = {{STR("lead"), STR("hash-1"), STR("ran too long"), T0},
+                                          {STR("lead"), STR("hash-2"), STR("ran too long"), T0 + 1}};
+    const struct stopped_route again = {STR("lead"), STR("hash-1"), STR("took too much memory"), T0 + 2};
     fixture_begin(f);
-    OK(store_quarantine(f->store, first, 2));
-    OK(store_quarantine(f->store, &again, 1));
+    OK(store_route_stop(f->store, &first[0]));
+    OK(store_route_stop(f->store, &first[1]));
+    OK(store_route_stop(f->store, &again));
     fixture_commit(f);
-    OK(store_quarantines(f->store, &f->arena, &kept, &count));
+    OK(store_route_stops(f->store, &f->arena, &kept, &count));
     assert_int_equal(count, 2);
     assert_text(kept[0].route, "lead");
     assert_text(kept[0].program_hash, "hash-1");
     assert_text(kept[0].reason, "took too much memory");
-    assert_int_equal(kept[0].at_us, T0 + 2);
+    assert_int_equal(kept[0].until_us, T0 + 2);
     assert_text(kept[1].program_hash, "hash-2");
+    fixture_begin(f);
+    OK(store_route_heal(f->store, STR("lead"), STR("hash-1")));
+    fixture_commit(f);
+    OK(store_route_stops(f->store, &f->arena, &kept, &count));
+    assert_int_equal(count, 1);
+    assert_text(kept[0].program_hash, "hash-2");
 }
 
 /* ---- counts ---- */
@@ -236,7 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(sends_are_those_of_the_window_and_those_on_their_way),
         ON_EVERY_DRIVER(a_destination_keeps_what_lasts),
-        ON_EVERY_DRIVER(a_quarantine_is_of_one_program),
+        ON_EVERY_DRIVER(a_stop_is_of_one_program_until_it_heals),
         ON_EVERY_DRIVER(counts_are_exact),
         ON_EVERY_DRIVER(nothing_waits_in_an_empty_store),
         ON_EVERY_DRIVER(old_settled_events_go_with_all_they_have),

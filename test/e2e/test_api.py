@@ -113,7 +113,7 @@ LISTS = {
                       "created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
-    "/v1/routes": "name from source when to quarantined",
+    "/v1/routes": "name from source when to stopped",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
 }

@@ -20,6 +20,30 @@ SELECT n, seq
 FROM given
 ORDER BY n;
 
+-- name: delivery_unmade (after int, most int) -> delivery, event
+-- Deliveries that are HELD without content, to be made when their route may run. An empty text is no content; NULL is
+-- the payload as received. Few deliveries are HELD, and a page of them is asked for at a time.
+SELECT *
+FROM (
+    SELECT {delivery_columns}, {event_columns}
+    FROM deliveries d
+    JOIN marketing_events e ON e.id = d.event_id
+    WHERE d.status = 'HELD' AND d.params = '' AND d.seq > $1
+    ORDER BY d.seq
+    LIMIT {claim_bound}
+    FOR UPDATE OF d SKIP LOCKED
+) unmade
+LIMIT $2;
+
+-- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
+--     params text, order_key text, error text, now int)
+-- What became of an unmade delivery, in its place.
+UPDATE deliveries
+SET id = p2, action = p3, step = p4, status = p5, due = p6, first_due = p7, late = p8, params = p9, order_key = p10,
+    last_error = p11, updated_at = p12
+FROM {p}
+WHERE seq = p1;
+
 -- name: delivery_block (seq int, destination text, order_key text) -> changed
 -- A delivery that stands behind an earlier open one of its order key waits, and holds no lease.
 WITH made AS (

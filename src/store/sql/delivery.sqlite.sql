@@ -11,6 +11,24 @@ INSERT INTO deliveries(
 )
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21);
 
+-- name: delivery_unmade (after int, most int) -> delivery, event
+-- Deliveries that are HELD without content, to be made when their route may run. An empty text is no content; NULL is
+-- the payload as received. Few deliveries are HELD, and a page of them is asked for at a time.
+SELECT {delivery_columns}, {event_columns}
+FROM deliveries d
+CROSS JOIN marketing_events e ON e.id = d.event_id
+WHERE d.status = 'HELD' AND d.params = '' AND d.seq > ?1
+ORDER BY d.seq
+LIMIT ?2;
+
+-- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
+--     params text, order_key text, error text, now int)
+-- What became of an unmade delivery, in its place.
+UPDATE deliveries
+SET id = ?2, action = ?3, step = ?4, status = ?5, due = ?6, first_due = ?7, late = ?8, params = ?9, order_key = ?10,
+    last_error = ?11, updated_at = ?12
+WHERE seq = ?1;
+
 -- name: delivery_block (seq int, destination text, order_key text) -> changed
 -- A delivery that stands behind an earlier open one of its order key waits, and holds no lease.
 UPDATE deliveries

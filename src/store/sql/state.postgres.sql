@@ -40,14 +40,19 @@ FROM {p}
 WHERE name = p1 AND ((breaker_state = 1 OR breaker_state = 2) AND breaker_until <= p2)
 RETURNING n, 0::int8;
 
--- name: quarantine_list () -> route text, program text, reason text, at int
+-- name: route_stops () -> route text, program text, reason text, at int
+-- Routes that are stopped, by what their program was, and when the next probe of each may go.
 SELECT route, program_hash, reason, at FROM routes ORDER BY route, program_hash;
 
--- name: quarantine_add (route text, program text, reason text, at int)
--- A route's program that ran away is not started again until it changes. One statement cannot update a row twice, so
--- of several rows for one program only the last is taken.
+-- name: route_stop (route text, program text, reason text, at int)
+-- A route's program ran away again and again, or its probe did. One statement cannot update a row twice, so of several
+-- rows for one program only the last is taken.
 INSERT INTO routes(route, program_hash, reason, at)
 SELECT DISTINCT ON (p1, p2) p1, p2, p3, p4
 FROM {p}
 ORDER BY p1, p2, n DESC
 ON CONFLICT (route, program_hash) DO UPDATE SET reason = excluded.reason, at = excluded.at;
+
+-- name: route_heal (route text, program text)
+-- The probe of a stopped route came back.
+DELETE FROM routes WHERE (route, program_hash) IN (SELECT p1, p2 FROM {p});

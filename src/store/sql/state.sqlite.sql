@@ -23,11 +23,16 @@ ON CONFLICT(name) DO UPDATE SET paused = CASE WHEN ?11 THEN ?2 ELSE paused END, 
     breaker_failures = CASE WHEN ?12 THEN ?7 ELSE breaker_failures END, breaker_ramp = CASE WHEN ?12 THEN ?8
     ELSE breaker_ramp END, quiet_until = CASE WHEN ?13 THEN ?9 ELSE quiet_until END, updated_at = ?10;
 
--- name: quarantine_list () -> route text, program text, reason text, at int
+-- name: route_stops () -> route text, program text, reason text, at int
+-- Routes that are stopped, by what their program was, and when the next probe of each may go.
 SELECT route, program_hash, reason, at FROM routes ORDER BY route, program_hash;
 
--- name: quarantine_add (route text, program text, reason text, at int)
--- A route's program that ran away is not started again until it changes.
+-- name: route_stop (route text, program text, reason text, at int)
+-- A route's program ran away again and again, or its probe did.
 INSERT INTO routes(route, program_hash, reason, at)
 VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT(route, program_hash) DO UPDATE SET reason = ?3, at = ?4;
+
+-- name: route_heal (route text, program text)
+-- The probe of a stopped route came back.
+DELETE FROM routes WHERE route = ?1 AND program_hash = ?2;

@@ -97,18 +97,61 @@ static void a_scheduled_event_leaves_when_its_time_has_come(void **state) {
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "routes:\n  lead:\n    from: LEAD\n    when: .k != null\n    to: [crm]\n"
 
-/* A quarantine that was not stored is none: the turn that would have stored it never happened. */
-static void a_runaway_route_is_quarantined_with_its_commit(void **state) {
+/* A stop that was not stored is none: the turn that would have stored it never happened. */
+static void a_route_is_stopped_with_its_commit(void **state) {
     struct house *house = *state;
     house_open(house, HOUSE_JQ);
+    house_post(house, "RUNAWAY-1");
+    house_post(house, "RUNAWAY-2");
     house->commit_fails = ERR_STORE_FULL;
-    assert_int_equal(house_post(house, "RUNAWAY").status, 503);
-    assert_false(routes_is_quarantined(house->setup->routes, STR("lead")));
+    assert_int_equal(house_post(house, "RUNAWAY-3").status, 503);
+    assert_false(routes_is_stopped(house->setup->routes, STR("lead")));
     house->commit_fails = ERR_NONE;
-    assert_int_equal(house_post(house, "RUNAWAY").status, 200);
-    assert_true(routes_is_quarantined(house->setup->routes, STR("lead")));
+    assert_int_equal(house_post(house, "RUNAWAY-3").status, 200);
+    assert_true(routes_is_stopped(house->setup->routes, STR("lead")));
     house_crash(house);
-    assert_true(routes_is_quarantined(house->setup->routes, STR("lead")));
+    assert_true(routes_is_stopped(house->setup->routes, STR("lead")));
+}
+
+/* What a stopped route owes is held, and goes after a probe that came back. */
+static void what_a_stopped_route_owes_goes_when_it_heals(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_JQ);
+    for (int i = 1; i <= 3; i++) house_post(house, str_fmt(&house->arena, "RUNAWAY-%d", i).p);
+    house_post(house, "a");
+    house_post(house, "b");
+    assert_int_equal(house->call_count, 0);
+    assert_has(house_get(house, "GET", "/v1/deliveries?status=HELD", "").body, "route lead is stopped: ");
+    assert_int_equal(loop_view(house->loop).open_deliveries, 2);
+    while (house->now_us < T0 + US_PER_MIN) house_sleep(house);
+    for (int i = 0; i < 4 && house->call_count < 2; i++) house_turn(house);
+    assert_int_equal(house->call_count, 2);
+    assert_false(routes_is_stopped(house->setup->routes, STR("lead")));
+    assert_int_equal(loop_view(house->loop).open_deliveries, 2);
+}
+
+#define HOUSE_TWO                                                                                                      \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "routes:\n  all: {from: LEAD, to: [crm]}\n  lead:\n    from: LEAD\n    to:\n      - crm: {body: '${.k + 1}'}\n"
+
+/* A jq error costs one delivery. It is a row of its own, and a retry by hand makes it anew. */
+static void what_cannot_be_made_fails_alone_and_is_retried(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_TWO);
+    house_post(house, "a");
+    assert_int_equal(house->call_count, 1);
+    struct str failed = house_get(house, "GET", "/v1/deliveries?status=FAILED", "").body;
+    assert_has(failed, "route lead: string (\\\"a\\\") and number (1) cannot be added");
+    house_configure(
+        house, "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"
+               "routes:\n  lead:\n    from: LEAD\n    to:\n      - crm: {body: '${.k}'}\n");
+    const char *id = strstr(str_dup(&house->arena, failed).p, "\"id\":\"");
+    assert_non_null(id);
+    struct str path = str_fmt(&house->arena, "/v1/deliveries/%.36s/retry", id + 6);
+    assert_int_equal(house_get(house, "POST", path.p, "{}").status, 200);
+    house_turn(house);
+    assert_int_equal(house->call_count, 2);
+    assert_true(str_eq(house->calls[1].outgoing->body, STR("\"a\"")));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
@@ -121,7 +164,9 @@ int main(void) {
         T(nothing_is_promised_or_sent_when_the_commit_fails),
         T(a_full_queue_refuses),
         T(a_scheduled_event_leaves_when_its_time_has_come),
-        T(a_runaway_route_is_quarantined_with_its_commit),
+        T(a_route_is_stopped_with_its_commit),
+        T(what_a_stopped_route_owes_goes_when_it_heals),
+        T(what_cannot_be_made_fails_alone_and_is_retried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,9 @@ static void a_steps_when_leaves_it_out_and_unless_skips_it(void **state) {
     assert_int_equal(plan.deliveries[1].status, DELIVERY_PENDING);
     plan = bench_plan(bench, event_with("{\"n\":3}"));
     assert_true(str_starts(plan.error, STR("route r: never asked for")));
+    assert_int_equal(plan.count, 2);
+    assert_int_equal(plan.deliveries[0].status, DELIVERY_PENDING);
+    assert_int_equal(plan.deliveries[1].status, DELIVERY_FAILED);
     bench_close(bench);
 }
 
@@ -199,8 +202,9 @@ static void a_key_names_the_delivery(void **state) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct plan plan = bench_plan(bench, event_with(cases[i].payload));
         assert_str(plan.error, cases[i].error);
-        assert_int_equal(plan.count, cases[i].step[0] != 0);
-        if (plan.count) assert_str(plan.deliveries[0].step, cases[i].step);
+        assert_int_equal(plan.count, 1);
+        assert_int_equal(plan.deliveries[0].unmade, !cases[i].step[0]);
+        assert_str(plan.deliveries[0].step, cases[i].step[0] ? cases[i].step : "r");
     }
     struct buf payload = {.arena = &bench->arena};
     buf_add(&payload, STR("{\"k\":\""));
@@ -218,7 +222,10 @@ static void two_deliveries_of_one_name_are_an_error(void **state) {
     assert_int_equal(bench_plan(bench, event_with("{\"a\":1,\"b\":2}")).count, 3);
     struct plan plan = bench_plan(bench, event_with("{\"a\":1,\"b\":1}"));
     assert_str(plan.error, "route r: two deliveries to crm have the key '1'");
-    assert_int_equal(plan.count, 0);
+    assert_int_equal(plan.count, 3);
+    assert_int_equal(plan.deliveries[1].status, DELIVERY_PENDING);
+    assert_int_equal(plan.deliveries[2].status, DELIVERY_FAILED);
+    assert_str(plan.deliveries[2].step, "r.2");
     bench_close(bench);
 }
 
@@ -237,13 +244,13 @@ static void an_order_may_be_absent(void **state) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct plan plan = bench_plan(bench, event_with(cases[i].payload));
         assert_str(plan.error, cases[i].error);
-        assert_int_equal(plan.count, cases[i].error[0] == 0);
-        if (plan.count) assert_str(plan.deliveries[0].order_key, cases[i].order);
+        assert_int_equal(plan.deliveries[0].status, cases[i].error[0] ? DELIVERY_FAILED : DELIVERY_PENDING);
+        assert_str(plan.deliveries[0].order_key, cases[i].order);
     }
     bench_close(bench);
 }
 
-static void one_error_fails_the_event_and_no_other(void **state) {
+static void an_error_fails_the_deliveries_of_its_route_alone(void **state) {
     (void)state;
     struct bench *bench = bench_open("  plain: {from: LEAD, to: [log]}\n"
                                      "  new-lead: {from: LEAD, when: .a.b == 1, to: [crm]}\n");
@@ -251,10 +258,13 @@ static void one_error_fails_the_event_and_no_other(void **state) {
     struct plan plans[COUNT(events)];
     route_events(bench->routes, events, COUNT(events), NOW_US, bench->hasher, &bench->evaluator, &bench->arena, plans);
     assert_int_equal(plans[0].count, 2);
-    assert_int_equal(plans[1].count, 0);
+    assert_int_equal(plans[1].count, 2);
     assert_true(plans[1].wanted);
     assert_str(plans[1].error, "route new-lead: Cannot index string with string \"b\"");
-    assert_str(plans[1].runaway_route, "");
+    assert_int_equal(plans[1].deliveries[0].status, DELIVERY_PENDING);
+    assert_int_equal(plans[1].deliveries[1].status, DELIVERY_FAILED);
+    assert_str(plans[1].deliveries[1].destination, "crm");
+    assert_str(plans[1].deliveries[1].last_error, "route new-lead: Cannot index string with string \"b\"");
     assert_int_equal(plans[2].count, 1);
     assert_int_equal(bench->batches, 1);
     bench_close(bench);
@@ -287,17 +297,31 @@ static void now_is_the_events_time(void **state) {
     bench_close(bench);
 }
 
-static void more_deliveries_than_a_plan_holds_are_an_error(void **state) {
+static void an_event_may_owe_many_deliveries(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct buf routes = {.arena = &arena};
-    for (int i = 0; i < ROUTE_PLAN_MAX; i++) buf_fmt(&routes, "  r%d: {from: LEAD, to: [crm]}\n", i);
-    buf_add(&routes, STR("  more: {from: LEAD, when: .more, to: [crm]}\n"));
+    for (int i = 0; i < 300; i++) buf_fmt(&routes, "  r%d: {from: LEAD, to: [crm]}\n", i);
     struct bench *bench = bench_open(buf_str(&routes).p);
-    assert_int_equal(bench_plan(bench, EVENT).count, ROUTE_PLAN_MAX);
-    struct plan plan = bench_plan(bench, event_with("{\"more\":true}"));
-    assert_str(plan.error, "route more: more than 256 deliveries of one event");
-    assert_int_equal(plan.count, 0);
+    assert_int_equal(bench_plan(bench, EVENT).count, 300);
+    bench_close(bench);
+    arena_free(&arena);
+}
+
+static void more_deliveries_than_one_event_may_owe_are_a_finding(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct buf routes = {.arena = &arena};
+    for (int i = 0; i < 101; i++) {
+        buf_fmt(&routes, "  r%d: {from: LEAD, to: [", i);
+        for (int j = 0; j < 100; j++) buf_fmt(&routes, "%scrm", j ? ", " : "");
+        buf_add(&routes, STR("]}\n"));
+    }
+    struct bench *bench = bench_read(buf_str(&routes).p);
+    assert_int_equal(bench->err, ERR_CONFIG);
+    assert_str(findings_text(&bench->arena, &bench->findings),
+               "drumbeat.yaml:107:3: error E0427: more than 10000 deliveries in all routes together, from route 'r100' "
+               "on\n");
     bench_close(bench);
     arena_free(&arena);
 }
@@ -371,7 +395,8 @@ static void an_answer_of_another_form_is_an_error(void **state) {
         answer = answers[i];
         struct plan plan = bench_plan(bench, EVENT);
         if (!str_starts(plan.error, STR("route r: "))) fail_msg("%s is taken", answer);
-        assert_int_equal(plan.count, 0);
+        assert_int_equal(plan.count, 1);
+        assert_int_equal(plan.deliveries[0].status, DELIVERY_FAILED);
     }
     answer = "[{\"k\":\"a\",\"p\":[1.0 ]}]";
     struct plan plan = bench_plan(bench, EVENT);
@@ -394,10 +419,11 @@ int main(void) {
         cmocka_unit_test(a_key_names_the_delivery),
         cmocka_unit_test(two_deliveries_of_one_name_are_an_error),
         cmocka_unit_test(an_order_may_be_absent),
-        cmocka_unit_test(one_error_fails_the_event_and_no_other),
+        cmocka_unit_test(an_error_fails_the_deliveries_of_its_route_alone),
         cmocka_unit_test(one_call_for_an_event_and_a_route),
         cmocka_unit_test(now_is_the_events_time),
-        cmocka_unit_test(more_deliveries_than_a_plan_holds_are_an_error),
+        cmocka_unit_test(an_event_may_owe_many_deliveries),
+        cmocka_unit_test(more_deliveries_than_one_event_may_owe_are_a_finding),
         cmocka_unit_test(a_plan_depends_on_the_event_and_its_routes_alone),
         cmocka_unit_test(an_answer_of_another_form_is_an_error),
     };

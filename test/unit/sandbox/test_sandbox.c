@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/when.h"
+#include "sandbox/frame.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -136,13 +137,13 @@ static void one_that_runs_away_is_stopped_alone(void **state) {
     struct jq_call calls[] = {{.function = SPIN_IF, .input = STR("1")},
                               {.function = ECHO, .input = STR("2")},
                               {.function = SPIN_IF, .input = STR("7")},
-                              {.function = SPIN_IF, .input = STR("3")},
+                              {.function = EVENT},
                               {.function = ECHO, .input = STR("4")}};
     run(fixture, calls, ARRAY_COUNT(calls));
     assert_answer(&calls[0], ERR_NONE, "1");
     assert_answer(&calls[1], ERR_NONE, "2");
     assert_answer(&calls[2], ERR_JQ_RUNAWAY, "stopped: it ran longer than 250ms");
-    assert_answer(&calls[3], ERR_NONE, "3");
+    assert_answer(&calls[3], ERR_NONE, "null");
     assert_answer(&calls[4], ERR_NONE, "4");
     assert_int_equal(sandbox_restarts(fixture->sandbox), 1);
     fixture_close(fixture);
@@ -162,18 +163,104 @@ static void one_that_takes_the_memory_is_stopped_alone(void **state) {
     fixture_close(fixture);
 }
 
-static void one_function_is_stopped_three_times_a_batch_at_most(void **state) {
+/* Each costs its whole deadline, and a turn waits for the batch. The others were not run, which is not their fault. */
+static void one_function_is_stopped_once_a_batch(void **state) {
     (void)state;
     struct fixture *fixture = fixture_open(&usual);
     struct jq_call calls[40] = {0};
     for (size_t i = 0; i < ARRAY_COUNT(calls); i++)
         calls[i] = (struct jq_call){.function = i % 2 ? SPIN : ECHO, .input = STR("1")};
     run(fixture, calls, ARRAY_COUNT(calls));
-    for (size_t i = 0; i < ARRAY_COUNT(calls); i++) assert_int_equal(calls[i].err, i % 2 ? ERR_JQ_RUNAWAY : ERR_NONE);
-    assert_int_equal(sandbox_restarts(fixture->sandbox), 3);
+    assert_int_equal(calls[1].err, ERR_JQ_RUNAWAY);
+    for (size_t i = 0; i < ARRAY_COUNT(calls); i++)
+        if (i != 1) assert_int_equal(calls[i].err, i % 2 ? ERR_IO : ERR_NONE);
+    assert_int_equal(sandbox_restarts(fixture->sandbox), 1);
     assert_true(str_starts(calls[39].result, STR("not run")));
     run(fixture, calls, 2); /* another batch, another chance */
     assert_answer(&calls[1], ERR_JQ_RUNAWAY, "stopped: it ran longer than 250ms");
+    fixture_close(fixture);
+}
+
+/* ---- a worker that dies of something else ---- */
+
+/* As many workers as there are marks die by SIGKILL while they read their first call, as the kernel ends one when
+ * memory is short. */
+static void mark_path(int i, pid_t parent, char ret_path[64]) {
+    (void)snprintf(ret_path, 64, "/tmp/drumbeat-test-%d.die-%d", (int)parent, i);
+}
+
+static void mark_deaths(int count) {
+    char path[64];
+    for (int i = 0; i < count; i++) {
+        mark_path(i, getpid(), path);
+        int fd = open(path, O_CREAT | O_WRONLY, 0600);
+        assert_true(fd >= 0);
+        (void)close(fd);
+    }
+}
+
+static bool take_mark(void) {
+    char path[64];
+    for (int i = 0; i < 2; i++) {
+        mark_path(i, getppid(), path);
+        if (unlink(path) == 0) return true;
+    }
+    return false;
+}
+
+static bool swallow(uint64_t bytes) {
+    char byte;
+    for (; bytes; bytes--)
+        if (read(STDIN_FILENO, &byte, 1) != 1) return false;
+    return true;
+}
+
+static int die_at_the_first_call(void) {
+    struct frame_hello hello;
+    const struct frame_answer fine = {0};
+    if (read(STDIN_FILENO, &hello, sizeof hello) != sizeof hello || !swallow(hello.program_bytes)) return 1;
+    if (write(STDIN_FILENO, &fine, sizeof fine) != sizeof fine || !swallow(sizeof(struct frame_call))) return 1;
+    return raise(SIGKILL);
+}
+
+static void a_worker_that_is_killed_in_a_call_is_tried_once_more(void **state) {
+    (void)state;
+    mark_deaths(1);
+    struct fixture *fixture = fixture_open(&usual);
+    struct jq_call calls[] = {{.function = ECHO, .input = STR("1")}, {.function = ECHO, .input = STR("2")}};
+    run(fixture, calls, ARRAY_COUNT(calls));
+    assert_answer(&calls[0], ERR_NONE, "1");
+    assert_answer(&calls[1], ERR_NONE, "2");
+    assert_int_equal(sandbox_restarts(fixture->sandbox), 1);
+    fixture_close(fixture);
+}
+
+static void two_workers_that_die_of_one_call_blame_it(void **state) {
+    (void)state;
+    mark_deaths(2);
+    struct fixture *fixture = fixture_open(&usual);
+    struct jq_call calls[] = {{.function = ECHO, .input = STR("1")}, {.function = EVENT}};
+    run(fixture, calls, ARRAY_COUNT(calls));
+    assert_int_equal(calls[0].err, ERR_JQ_RUNAWAY);
+    assert_int_equal(calls[1].err, ERR_NONE);
+    assert_int_equal(sandbox_restarts(fixture->sandbox), 2);
+    fixture_close(fixture);
+}
+
+/* A frozen machine, or one on which others take all time: the program did nothing wrong. */
+static void a_worker_that_is_kept_from_the_processor_blames_nobody(void **state) {
+    (void)state;
+    struct sandbox_options options = usual;
+    options.deadline_us = 20 * US_PER_MS;
+    struct fixture *fixture = fixture_open(&options);
+    struct jq_call calls[] = {{.function = ECHO, .input = STR("1")}, {.function = EVENT}};
+    assert_int_equal(kill(worker_pid(), SIGSTOP), 0);
+    run(fixture, calls, ARRAY_COUNT(calls));
+    for (size_t i = 0; i < 2; i++)
+        assert_answer(&calls[i], ERR_IO, "not run: the jq worker is not given the processor");
+    run(fixture, calls, ARRAY_COUNT(calls));
+    assert_answer(&calls[0], ERR_NONE, "1");
+    assert_int_equal(sandbox_restarts(fixture->sandbox), 1);
     fixture_close(fixture);
 }
 
@@ -212,11 +299,11 @@ static void a_worker_that_does_not_come_back_ends_the_batch(void **state) {
     assert_int_equal(calls[0].err, ERR_NONE);
     assert_int_equal(calls[1].err, ERR_JQ_RUNAWAY);
     for (size_t i = 2; i < 4; i++)
-        assert_answer(&calls[i], ERR_JQ_RUN, "the jq worker cannot be started: No such file or directory");
+        assert_answer(&calls[i], ERR_IO, "the jq worker cannot be started: No such file or directory");
     assert_int_equal(sandbox_restarts(fixture->sandbox), 3);
     assert_int_equal(symlink("/bin/true", path), 0); /* starts, and says nothing */
     run(fixture, calls, 1);
-    assert_answer(&calls[0], ERR_JQ_RUN, "the jq worker ended before it had compiled the program");
+    assert_answer(&calls[0], ERR_IO, "the jq worker ended before it had compiled the program");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink(self, path), 0);
     run(fixture, calls, 1);
@@ -347,13 +434,17 @@ static void the_worker_does_not_outlive_its_parent(void **state) {
 }
 
 int main(int count, char **arguments) {
-    if (count > 1 && strcmp(arguments[1], "jq-worker") == 0) return sandbox_worker_main();
+    if (count > 1 && strcmp(arguments[1], "jq-worker") == 0)
+        return take_mark() ? die_at_the_first_call() : sandbox_worker_main();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_answered_in_order),
         cmocka_unit_test(neither_side_blocks_the_other),
         cmocka_unit_test(one_that_runs_away_is_stopped_alone),
         cmocka_unit_test(one_that_takes_the_memory_is_stopped_alone),
-        cmocka_unit_test(one_function_is_stopped_three_times_a_batch_at_most),
+        cmocka_unit_test(one_function_is_stopped_once_a_batch),
+        cmocka_unit_test(a_worker_that_is_killed_in_a_call_is_tried_once_more),
+        cmocka_unit_test(two_workers_that_die_of_one_call_blame_it),
+        cmocka_unit_test(a_worker_that_is_kept_from_the_processor_blames_nobody),
         cmocka_unit_test(a_worker_that_ended_in_between_is_nobodys_fault),
         cmocka_unit_test(a_worker_that_does_not_come_back_ends_the_batch),
         cmocka_unit_test(opening_says_what_is_wrong),

@@ -23,7 +23,7 @@ static const enum sql_statement scans[] = {
     SQL_DELIVERY_OLDEST,          /* the destinations found so far */
     SQL_DELIVERY_NEXT_ALL,        /* the destinations found so far */
     SQL_DESTINATION_LIST,         /* a handful */
-    SQL_QUARANTINE_LIST,          /* a handful */
+    SQL_ROUTE_STOPS,              /* a handful */
     SQL_KEY_LIST,                 /* a handful */
     SQL_AUDIT_LIST,               /* ends at its limit */
     SQL_COUNT_CLAIMABLE,          /* open rows, in an index that has all of it */

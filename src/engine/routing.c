@@ -1,0 +1,292 @@
+/* engine/routing.c - events whose time has come become deliveries. */
+#include "engine/turn.h"
+#include "store/memory.h"
+#include "store/shared.h"
+
+#define ROUTE_BUSY_US  (10 * US_PER_MS) /* another process routes, and hears of what comes: looked at again so soon */
+#define DUE_EVENTS_MAX 500 /* stored ones of one turn: events that came due, and those found pending at start */
+#define PUT_OFF_US     (250 * US_PER_MS)
+#define UNMADE_MAX     500
+#define UNMADE_LOOK_US (10 * US_PER_S)
+
+/* What one turn may spend on routing: the others of the turn wait for it. */
+#define BUDGET_US         (50 * US_PER_MS)
+#define BUDGET_EVENTS     ((size_t)4096)
+#define BUDGET_BYTES      ((size_t)16 << 20)
+#define BUDGET_DELIVERIES ((size_t)16384)
+#define ROUND_EVENTS_MAX  ((size_t)64)
+#define ROUND_BYTES_MAX   ((size_t)256 << 10)
+
+static bool keeps_orders(const struct settings *settings) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].step_count; j++)
+            if (settings->routes[i].steps[j].order_by.n) return true;
+    return false;
+}
+
+/* Older events whose time has come, and this turn's own, which are PENDING in the store too. One process at a time does
+ * this, in the order of events, or two would change places. */
+static enum err gather_stored(struct turn *turn, bool *ret_ours) {
+    struct loop *loop = turn->loop;
+    TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
+    if (!*ret_ours) {
+        loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
+        loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
+        return ERR_NONE;
+    }
+    return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
+                            &turn->due, &turn->due_count);
+}
+
+/* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
+ * fresh ones take their place behind what is stored. */
+static enum err gather_due(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool orders = keeps_orders(loop->in_force.settings), ours = false;
+    if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* put off, all of them */
+    bool in_line = orders && turn->event_count && !loop->options.exclusive;
+    if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
+    if (ours || in_line) return ERR_NONE;
+    turn->due = arena_array(turn->arena, struct event, turn->event_count);
+    for (size_t i = 0; i < turn->event_count; i++) {
+        if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
+        struct event event = turn->events[i];
+        event.seq = turn->verdicts[i].seq;
+        if (event.scheduled_us <= turn->wall_us)
+            turn->due[turn->due_count++] = event;
+        else if (event.scheduled_us < loop->next_scheduled_us)
+            loop->next_scheduled_us = event.scheduled_us;
+    }
+    return ERR_NONE;
+}
+
+/* May this delivery leave in the turn that makes it? Only when nothing older of its desk waits. */
+static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
+    struct loop *loop = turn->loop;
+    if (!turn_delivers(loop) || loop->recovering) return false;
+    if (!loop->options.exclusive && turn_is_limited(loop, desk)) return false; /* asked for at the claim */
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false;  /* asked for at the claim */
+    if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    const struct action_traits *traits = destination_action(settings, delivery->action);
+    if (traits && traits->batch_joined > 1) return false;
+    if (deliver_is_due(loop->deliver, desk, turn->now_us)) return false;
+    return deliver_budget(loop->deliver, desk, turn->now_us, 1) == 1;
+}
+
+static void plan_one(struct turn *turn, struct delivery *delivery, size_t *ret_desk) {
+    struct loop *loop = turn->loop;
+    size_t desk = deliver_desk(loop->deliver, delivery->destination);
+    *ret_desk = desk;
+    if (!delivery_is_final(delivery->status)) turn->open_change++;
+    if (leaves_now(turn, delivery, desk)) {
+        delivery->status = delivery_move(delivery->status, DELIVERY_PROCESSING);
+        delivery->lease_until_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk));
+        delivery->lease_epoch = 1;
+        deliver_take(loop->deliver, desk, 1, turn->now_us);
+    } else if (delivery->status == DELIVERY_PENDING) {
+        deliver_due(loop->deliver, desk, delivery->due_us);
+    }
+}
+
+static struct routed routed_of(const struct event *event, const struct plan *plan) {
+    struct routed routed = {event->seq, plan->error.n ? EVENT_FAILED : EVENT_COMPLETED, plan->error};
+    for (size_t i = 0; i < plan->count; i++)
+        if (!delivery_is_final(plan->deliveries[i].status)) routed.status = EVENT_PROCESSING;
+    if (routed.status == EVENT_PROCESSING) routed.last_error = STR_NONE; /* said when its last delivery has ended */
+    return routed;
+}
+
+/* All plans of the turn, joined: turn->planned, with its desks. */
+static void join_plans(struct turn *turn, size_t **ret_desks) {
+    size_t total = 0, n = 0;
+    for (size_t i = 0; i < turn->due_count; i++) total += turn->plans[i].count;
+    turn->planned = arena_array(turn->arena, struct delivery, total);
+    turn->routed = arena_array(turn->arena, struct routed, turn->due_count);
+    size_t *desks = arena_array(turn->arena, size_t, total);
+    for (size_t i = 0; i < turn->due_count; i++) {
+        const struct plan *plan = &turn->plans[i];
+        turn->routed[i] = routed_of(&turn->due[i], plan);
+        if (!plan->wanted) metrics_unrouted(turn->loop->metrics, 1);
+        for (size_t j = 0; j < plan->count; j++, n++) {
+            turn->planned[n] = plan->deliveries[j];
+            plan_one(turn, &turn->planned[n], &desks[n]);
+        }
+    }
+    turn->routed_count = turn->due_count;
+    turn->planned_count = total;
+    *ret_desks = desks;
+}
+
+static enum err store_plans(struct turn *turn, const size_t *desks) {
+    struct store *store = turn->loop->options.store;
+    bool *blocked = arena_array(turn->arena, bool, turn->planned_count);
+    if (turn->planned_count) TRY(store_plan(store, turn->planned, turn->planned_count, turn->arena, blocked));
+    TRY(store_routed(store, turn->routed, turn->routed_count, turn->now_us));
+    for (size_t i = 0; i < turn->planned_count; i++) {
+        const struct delivery *delivery = &turn->planned[i];
+        if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i]));
+    }
+    metrics_hop(turn->loop->metrics, HOP_STORE_PLAN, turn->planned_count);
+    return turn_store_settlements(turn);
+}
+
+/* ---- a turn's budget ---- */
+
+/* The end of the events that are routed in one round of the evaluator: the clock is looked at between rounds. */
+static size_t round_end(const struct turn *turn, size_t from) {
+    size_t end = from, bytes = 0;
+    while (end < turn->due_count && end - from < ROUND_EVENTS_MAX && (end == from || bytes < ROUND_BYTES_MAX))
+        bytes += turn->due[end++].payload.n;
+    return end;
+}
+
+/* Routes as many of the due events as the budget allows; the others stay PENDING, for later turns. */
+static void route_due(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    const struct clock *clock = &loop->options.clock;
+    int64_t until_us = clock->now_us(clock->self) + BUDGET_US;
+    size_t from = 0, bytes = 0, deliveries = 0;
+    turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
+    while (from < turn->due_count && from < BUDGET_EVENTS && bytes < BUDGET_BYTES && deliveries < BUDGET_DELIVERIES &&
+           (from == 0 || clock->now_us(clock->self) < until_us)) {
+        size_t end = round_end(turn, from);
+        route_events(loop->in_force.routes, turn->due + from, end - from, turn->now_us, loop->hasher,
+                     loop->in_force.evaluator, turn->arena, turn->plans + from);
+        for (; from < end; from++) {
+            bytes += turn->due[from].payload.n;
+            deliveries += turn->plans[from].count;
+        }
+    }
+    loop->backlog = from < turn->due_count;
+    if (loop->backlog) loop->next_scheduled_us = turn->wall_us;
+    turn->due_count = from;
+    metrics_hop(loop->metrics, HOP_ROUTE_EVENTS, turn->due_count);
+}
+
+/* Events whose programs were not run stay PENDING and are looked at again a little later. */
+static void leave_put_off(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    size_t kept = 0;
+    for (size_t i = 0; i < turn->due_count; i++) {
+        if (turn->plans[i].put_off) continue;
+        turn->due[kept] = turn->due[i];
+        turn->plans[kept++] = turn->plans[i];
+    }
+    if (kept == turn->due_count) return;
+    turn->due_count = kept;
+    loop->backlog = true;
+    loop->next_scheduled_us = turn->wall_us + PUT_OFF_US;
+}
+
+/* ---- what is unmade ---- */
+
+int64_t turn_route_next(const struct loop *loop) {
+    return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
+}
+
+/* A retry by hand leaves a delivery to its route. */
+static bool somebody_acted(const struct turn *turn) {
+    for (size_t i = 0; i < turn->visit_count; i++)
+        if (!turn->visits[i].call.event_count && !str_eq(turn->visits[i].request->method, STR("GET"))) return true;
+    return false;
+}
+
+/* Those of a page that their routes made or gave up. */
+static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
+    struct loop *loop = turn->loop;
+    struct delivery *made = arena_array(turn->arena, struct delivery, count);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!page[i].unmade || page[i].status != DELIVERY_HELD) made[n++] = page[i];
+    if (n) TRY(store_make(loop->options.store, made, n, turn->now_us, turn->arena));
+    for (size_t i = 0; i < n; i++) {
+        if (delivery_is_final(made[i].status)) turn->open_change--;
+        if (made[i].status != DELIVERY_PENDING) continue;
+        deliver_due(loop->deliver, deliver_desk(loop->deliver, made[i].destination), made[i].due_us);
+    }
+    *ret_made = n;
+    return ERR_NONE;
+}
+
+/* One page of the deliveries that their routes have not made. What is due waits for the next turn where more of them
+ * could be made, or it would overtake them. */
+static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
+    struct loop *loop = turn->loop;
+    struct routes *routes = loop->in_force.routes;
+    if (somebody_acted(turn)) loop->unmade_us = turn->now_us;
+    if (loop->unmade_us > turn->now_us) return ERR_NONE;
+    struct delivery *page;
+    size_t count, made;
+    bool ours, healed = false;
+    TRY(store_try_task(loop->options.store, TASK_ROUTE, &ours));
+    loop->unmade_us = turn->now_us + ROUTE_BUSY_US;
+    if (!ours) return ERR_NONE;
+    TRY(store_unmade(loop->options.store, loop->unmade_seq, UNMADE_MAX, turn->arena, &page, &count));
+    int64_t probe_us = routes_next_probe(routes);
+    route_unmade(routes, page, count, turn->now_us, loop->hasher, loop->in_force.evaluator, turn->arena);
+    TRY(store_made(turn, page, count, &made));
+    healed = made && routes_next_probe(routes) > probe_us && probe_us <= turn->now_us; /* more of the page may go now */
+    *ret_goes_on = made && (healed || count == UNMADE_MAX);
+    loop->unmade_seq = count == UNMADE_MAX && !healed ? page[count - 1].seq : 0;
+    loop->unmade_us = healed || count == UNMADE_MAX ? turn->now_us : routes_next_probe(routes);
+    if (!loop->options.exclusive && loop->unmade_us > turn->now_us + UNMADE_LOOK_US)
+        loop->unmade_us = turn->now_us + UNMADE_LOOK_US; /* another process may have left some */
+    return ERR_NONE;
+}
+
+/* ---- routes that are stopped ---- */
+
+static enum err store_stops(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    size_t most = loop->in_force.settings->route_count;
+    turn->stops = arena_array(turn->arena, struct route_stop, most);
+    turn->stop_count = routes_changed(loop->in_force.routes, loop->hasher, turn->arena, turn->stops, most);
+    for (size_t i = 0; i < turn->stop_count; i++) {
+        const struct route_stop *stop = &turn->stops[i];
+        const struct stopped_route row = {stop->route, stop->program_hash, stop->why, stop->until_us};
+        TRY(stop->stopped ? store_route_stop(loop->options.store, &row)
+                          : store_route_heal(loop->options.store, stop->route, stop->program_hash));
+        if (stop->until_us < loop->unmade_us || !stop->stopped)
+            loop->unmade_us = stop->stopped ? stop->until_us : turn->now_us;
+        loop->company.tell |= SQL_NEWS_STATE;
+    }
+    return ERR_NONE;
+}
+
+void turn_routed(struct turn *turn) {
+    const struct log *log = turn->loop->options.log;
+    routes_commit(turn->loop->in_force.routes);
+    for (size_t i = 0; i < turn->stop_count; i++) {
+        const struct route_stop *stop = &turn->stops[i];
+        if (stop->stopped)
+            log_event(log, LOG_ERROR, turn->wall_us, "route_stopped", LOG_TEXT("route", stop->route),
+                      LOG_TEXT("reason", stop->why), LOG_TEXT("until", when_str(turn->arena, stop->until_us)));
+        else
+            log_event(log, LOG_INFO, turn->wall_us, "route_healed", LOG_TEXT("route", stop->route));
+    }
+}
+
+enum err turn_route(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    bool goes_on = false;
+    if (!turn_routes(loop)) return ERR_NONE;
+    TRY(make_unmade(turn, &goes_on));
+    if (goes_on) {
+        loop->backlog = true;
+        loop->next_scheduled_us = turn->wall_us;
+    } else {
+        TRY(gather_due(turn));
+    }
+    if (turn->due_count) {
+        size_t *desks;
+        route_due(turn);
+        leave_put_off(turn);
+        join_plans(turn, &desks);
+        TRY(store_plans(turn, desks));
+    }
+    TRY(store_stops(turn));
+    if (loop->next_scheduled_us <= turn->wall_us)
+        TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
+    return ERR_NONE;
+}

@@ -1,0 +1,33 @@
+/* route/guard.h - a breaker for one route's jq. Private to this room.
+ *
+ * A program that runs away on one event costs that event its deliveries of this route. Only where three different
+ * events did so within ten minutes is the route stopped. Then one event a time is let through as a probe: after a
+ * minute, then after twice as long each time, up to an hour. A probe that comes back heals the route.
+ */
+#ifndef ROUTE_GUARD_H
+#define ROUTE_GUARD_H
+
+#include "base/id.h"
+#include "base/str.h"
+
+#define GUARD_STRIKES   3
+#define GUARD_WHY_BYTES 160
+
+struct guard {
+    struct uuid strikes[GUARD_STRIKES]; /* events that ran away, each once, oldest first */
+    int64_t struck_us[GUARD_STRIKES];
+    size_t strike_count;
+    bool stopped;
+    int64_t until_us, span_us; /* stopped: when the next probe may go, and how long the present spell is */
+    char why[GUARD_WHY_BYTES]; /* what the program did, as the evaluator said; ends in NUL */
+};
+
+/* Takes in that the program ran away on an event. */
+void guard_strike(struct guard *guard, struct uuid event, struct str why, int64_t now_us);
+/* Takes in that the program came back: a stopped route is healed by its probe. Strikes are kept, they age. */
+void guard_heal(struct guard *guard);
+/* As another process or an earlier life stored it. A later moment than known is a longer spell. */
+void guard_restore(struct guard *guard, struct str why, int64_t until_us, int64_t now_us);
+bool guard_may_probe(const struct guard *guard, int64_t now_us);
+
+#endif
