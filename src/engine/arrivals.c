@@ -129,8 +129,8 @@ static enum err gather_due(struct turn *turn) {
 static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct loop *loop = turn->loop;
     if (!turn_delivers(loop) || loop->recovering) return false;
-    if (!loop->options.exclusive && turn_is_limited(loop, desk)) return false; /* asked for at the claim */
-    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false;  /* asked for at the claim */
+    if (quota_is_shared(loop, desk)) return false;                            /* asked for at the claim */
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* asked for at the claim */
     if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);

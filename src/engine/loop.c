@@ -1,7 +1,6 @@
 #include "engine/loop.h"
 
 #include "engine/turn.h"
-#include "share/share.h"
 #include "store/memory.h"
 #include "store/shared.h"
 
@@ -104,8 +103,7 @@ static enum err save_desks(struct turn *turn) {
             const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
-            if (loop->options.share && settings && aspects & DESK_QUIET)
-                share_quiet(loop->options.share, settings->account, quiet_for(&view, turn->now_us));
+            if (settings && aspects & DESK_QUIET) quota_quiet(turn, settings->account, quiet_for(&view, turn->now_us));
             log_desk(turn, &view);
             states[saved++] = (struct destination_state){.name = view.name,
                                                          .paused = view.paused,
@@ -176,19 +174,21 @@ static void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
     turn_drop_leaving(turn);
-    quota_end(turn, false);
 }
 
 /* The same turn from its beginning, with what was to be looked at then. */
 static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t chore_us) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
+    quota_again(turn);
     *turn = (struct turn){.loop = loop,
                           .arena = turn->arena,
                           .now_us = turn->now_us,
                           .wall_us = turn->wall_us,
                           .visits = turn->visits,
-                          .visit_count = turn->visit_count};
+                          .visit_count = turn->visit_count,
+                          .takes = turn->takes,
+                          .take_count = turn->take_count};
     for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
     loop->service_stale = true;
     loop->next_scheduled_us = scheduled_us;
@@ -210,6 +210,7 @@ static enum err turn_try(struct turn *turn) {
 static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
+    quota_end(turn, false);
     turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
@@ -246,6 +247,7 @@ enum err loop_turn(struct loop *loop) {
     loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);
+    quota_ask(&turn);
     enum err err = turn_try(&turn);
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);

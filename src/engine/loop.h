@@ -23,7 +23,6 @@
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
 struct str loop_role_text(enum loop_role role);
 
-struct share;
 struct loop_options {
     struct clock clock;
     struct inlet inlet;
@@ -34,7 +33,7 @@ struct loop_options {
     uint64_t seed;
     size_t slots; /* sends in flight in all */
     enum loop_role role;
-    struct share *share; /* limits in Redis; NULL = none. The caller's */
+    struct shared_limits limits; /* in Redis; .take NULL = none */
     enum redis_failure redis_failure;
     bool exclusive;                 /* nobody else works on this store: leases of others are the past's */
     bool hold;                      /* accept and store, deliver nothing */

@@ -232,7 +232,7 @@ struct str loop_metrics(struct loop *loop, struct arena *arena) {
                                            .paused = desk.paused};
     }
     view.desk_count = n;
-    view.shares_limits = loop->options.share != NULL;
+    view.shares_limits = loop->options.limits.take != NULL;
     quota_way(loop, &view.limits_up);
     view.limits_lost = loop->quota.losses;
     fill_open(loop, &view, arena);

@@ -34,8 +34,11 @@ struct turn {
     struct plan *plans;
     struct delivery *planned;
     size_t planned_count;
-    struct quota_take *takes; /* from shared limits, by the limit's name */
-    size_t take_count;
+    /* shared limits: what was taken, by the limit's name; what Redis is told after the commit */
+    struct quota_take *takes;
+    struct quota_lesson *lessons;
+    struct quota_spell *spells;
+    size_t take_count, lesson_count, spell_count;
     struct departure *leaving;
     size_t leaving_count, leaving_room;
     /* settlements of this turn, in the order made */
@@ -74,7 +77,6 @@ void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);
-bool turn_is_limited(const struct loop *loop, size_t desk);
 MUST_USE enum err turn_claim(struct turn *turn);
 MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
 void turn_start(struct turn *turn);

@@ -110,7 +110,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .seed = seed,
                                          .slots = SLOTS,
                                          .role = server->role,
-                                         .share = server->share,
+                                         .limits = server->limits,
                                          .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
                                          .exclusive = !server->driver.shared,
                                          .hold = server->options.hold,

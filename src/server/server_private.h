@@ -40,6 +40,7 @@ struct server {
     struct sql_driver copy_driver;
     struct store *copy;  /* a replica, for lists; NULL = none */
     struct share *share; /* limits in Redis; NULL = none */
+    struct shared_limits limits;
     struct listener *listener;
     struct client *client;
     struct loop *loop;

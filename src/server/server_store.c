@@ -94,6 +94,7 @@ enum err server_open_share(struct server *server, struct arena *arena, struct st
         .url = url, .deadline_us = settings->timeout_us, .instance = server->token, .clock = server->clock};
     struct str problem;
     enum err err = share_open(&options, &server->arena, &server->share, &problem);
+    if (!err) server->limits = share_limits(server->share);
     if (err) *ret_problem = str_fmt(arena, "redis.url (or REDIS_URL): %.*s", STR_ARG(problem));
     return err;
 }

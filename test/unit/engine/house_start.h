@@ -57,6 +57,8 @@ static inline void start(struct house *house) {
         .instance = str_fmt(&house->arena, "start-%d", ++house->starts),
         .seed = 1,
         .slots = 16,
+        .limits = house->limits,
+        .redis_failure = house->redis_failure,
         .exclusive = true,
         .service = api_service(house->api),
         .reload = house->reload.self ? &house->reload : NULL,
