@@ -75,10 +75,7 @@ static inline enum err begin_turn(void *self) {
 
 static inline enum err commit_turn(void *self) {
     struct house *house = self;
-    if (house->commit_races > 0) {
-        house->commit_races--;
-        return ERR_STORE_RACED;
-    }
+    if (house->commit_races > 0 && house->commit_races--) return ERR_STORE_RACED;
     if (house->commit_fails) return house->commit_fails;
     house->in_turn = false;
     return house->real.commit(house->real.self);
