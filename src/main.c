@@ -1,4 +1,6 @@
 /* main.c - signals, and the door to the commands. */
+#include <errno.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -7,12 +9,17 @@
 static struct signals signals = {.wake_fd = -1};
 
 static void on_signal(int number) {
+    int kept_errno = errno;
     if (number == SIGHUP)
         signals.reload = 1;
     else if (signals.stop < 2)
         signals.stop = signals.stop + 1;
     uint64_t one = 1;
-    if (signals.wake_fd >= 0 && write(signals.wake_fd, &one, sizeof one) < 0) return; /* it is awake already */
+    if (signals.stop == 1 && signals.stop_fd) timerfd_settime(signals.stop_fd, 0, &signals.stop_after, NULL);
+    /* A write that fails finds it awake already. */
+    ssize_t written = signals.wake_fd >= 0 ? write(signals.wake_fd, &one, sizeof one) : 0;
+    (void)written;
+    errno = kept_errno;
 }
 
 int main(int argc, char **argv) {

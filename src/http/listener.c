@@ -23,21 +23,14 @@
 #include "base/when.h"
 #include "http/mailbox.h"
 #include "http/peer.h"
+#include "http/probe.h"
 #include "http/refusal.h"
 #include "http/socket.h"
 #include "os/thread.h"
 
-#define PROBES_MAX     4
 #define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */
 #define PARTING_US     (1 * US_PER_S)  /* how long a closing listener waits for its last replies to leave */
 #define UNIX_PEERS_MAX 64
-
-/* What a path answers without the loop. The response is shared by all who ask. */
-struct probe {
-    char path[32];
-    int status;
-    struct MHD_Response *response;
-};
 
 struct gate {
     struct listener *listener;
@@ -53,8 +46,7 @@ struct listener {
     uint16_t port;
     int poll_fd;
     pthread_t thread;
-    pthread_mutex_t probes_lock;
-    struct probe probes[PROBES_MAX];
+    struct probes *probes;
     atomic_bool quiet, closing;
     atomic_uint_fast64_t requests, refused, connections;
     /* the listener's thread only */
@@ -103,16 +95,21 @@ static void refuse_early(struct listener *listener, const struct peer *peer, str
 static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
     const struct request *request = &peer->visit->request;
     if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) return false;
-    bool found = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !found; i++) {
-        const struct probe *probe = &listener->probes[i];
-        found = probe->response && str_eq(request->path, str_from(probe->path));
-        if (found) *ret_result = MHD_queue_response(peer->connection, (unsigned)probe->status, probe->response);
+    struct arena arena = ARENA_EMPTY;
+    struct probe_answer answer;
+    bool found = probes_answer(listener->probes, request->path, &arena, &answer);
+    struct MHD_Response *response =
+        !found
+            ? NULL
+            : MHD_create_response_from_buffer(answer.text.n, (void *)(uintptr_t)answer.text.p, MHD_RESPMEM_MUST_COPY);
+    if (response) {
+        MHD_add_response_header(response, "Content-Type", str_dup(&arena, answer.content_type).p);
+        *ret_result = MHD_queue_response(peer->connection, (unsigned)answer.status, response);
+        MHD_destroy_response(response);
+        leave(listener, peer);
     }
-    pthread_mutex_unlock(&listener->probes_lock);
-    if (found) leave(listener, peer);
-    return found;
+    arena_free(&arena);
+    return response != NULL; /* out of memory: the loop says so */
 }
 
 /* ---- one request, as the library tells of it ---- */
@@ -392,11 +389,9 @@ static void listener_free(struct listener *listener) {
     if (listener->local.daemon) MHD_stop_daemon(listener->local.daemon);
     if (listener->socket_path) unlink(listener->socket_path);
     free(listener->socket_path);
-    for (size_t i = 0; i < PROBES_MAX; i++)
-        if (listener->probes[i].response) MHD_destroy_response(listener->probes[i].response);
     mailbox_close(&listener->mailbox);
     if (listener->poll_fd >= 0) close(listener->poll_fd);
-    pthread_mutex_destroy(&listener->probes_lock);
+    probes_free(listener->probes);
     free(listener);
 }
 
@@ -412,8 +407,7 @@ enum err listener_open(const struct listener_options *options, const struct cloc
         *ret_problem = STR("the process has no file descriptor left");
         return ERR_IO;
     }
-    int failed = pthread_mutex_init(&listener->probes_lock, NULL);
-    assert(!failed);
+    listener->probes = probes_new(clock);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
     if (!err && watch(listener, listener->mailbox.kick_fd) &&
@@ -465,24 +459,10 @@ struct listener_counts listener_counts(struct listener *listener) {
 
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type,
                       struct str body) {
-    char type[128];
-    struct probe fresh = {.status = status};
-    snprintf(type, sizeof type, "%.*s", STR_ARG(content_type));
-    snprintf(fresh.path, sizeof fresh.path, "%.*s", STR_ARG(path));
-    fresh.response = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!fresh.response) return; /* out of memory: the last text stands */
-    MHD_add_response_header(fresh.response, "Content-Type", type);
-    struct MHD_Response *old = NULL;
-    bool placed = false;
-    pthread_mutex_lock(&listener->probes_lock);
-    for (size_t i = 0; i < PROBES_MAX && !placed; i++) {
-        struct probe *probe = &listener->probes[i];
-        placed = !probe->response || strcmp(probe->path, fresh.path) == 0;
-        if (!placed) continue;
-        old = probe->response;
-        *probe = fresh;
-    }
-    pthread_mutex_unlock(&listener->probes_lock);
-    assert(placed); /* the paths are the program's own */
-    if (old) MHD_destroy_response(old);
+    const struct probe_answer answer = {.status = status, .content_type = content_type, .text = body};
+    probes_publish(listener->probes, path, &answer);
+}
+
+void listener_turn(struct listener *listener, bool at_work) {
+    probes_turn(listener->probes, at_work);
 }

@@ -47,6 +47,7 @@ static enum err open_postgres(const struct place *place, const struct place_opti
                                               .token = options->token,
                                               .read_only = options->read_only || options->copy,
                                               .later = options->copy,
+                                              .stop_fd = options->stop_fd,
                                               .deadline_us = options->copy ? COPY_DEADLINE_US : 0,
                                               .wake = options->wake,
                                               .wake_self = options->wake_self};

@@ -25,6 +25,7 @@ struct place_options {
     bool read_only;                /* changes nothing */
     bool copy;                     /* the replica of PostgreSQL; connects when it is first asked */
     struct str token;              /* this process's */
+    int stop_fd;                   /* PostgreSQL is not waited for once it is readable; 0 = none */
     void (*wake)(void *wake_self); /* on PostgreSQL: there is news. NULL = nobody listens */
     void *wake_self;
 };

@@ -2,20 +2,26 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/when.h"
 #include "http/client.h"
 #include "http/listener.h"
+#include "os/deadline.h"
 #include "sandbox/sandbox.h"
 #include "server/server_private.h"
 
 #define SLOTS             1024            /* sends in flight in all */
 #define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
 #define PUBLISH_US        US_PER_S
-#define SETTLE_DOWN_US    (60 * US_PER_S) /* the seed's gauges look back one minute */
-#define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
+#define SETTLE_DOWN_US    (60 * US_PER_S)   /* the seed's gauges look back one minute */
+#define STOP_CANCELLED_US (2 * US_PER_S)    /* what was ended is settled within this, or by the next start */
+#define STOP_STARTING_US  US_PER_S          /* a start that is told to stop waits this long for its store */
+#define STOP_MORE_US      (500 * US_PER_MS) /* after stop_timeout: the store is waited for so much longer */
 #define CONNECTIONS_KEPT  256
 
 /* ---- open ---- */
@@ -137,6 +143,18 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     return open_loop(server, ret_problem);
 }
 
+/* The signal's handler starts this timer: also where the loop stands still, somebody must count. */
+static void arm_stop(struct server *server, int64_t after_us) {
+    struct signals *signals = server->options.signals;
+    if (!signals) return;
+    if (!server->stop_fd) server->stop_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (server->stop_fd < 0) server->stop_fd = 0;
+    signals->stop_fd = 0;
+    signals->stop_after =
+        (struct itimerspec){.it_value = {.tv_sec = after_us / US_PER_S, .tv_nsec = after_us % US_PER_S * 1000}};
+    signals->stop_fd = server->stop_fd;
+}
+
 enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
                      struct str *ret_problem) {
     struct server *server = calloc(1, sizeof *server);
@@ -144,6 +162,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     server->options = *options;
     server->wake = wake_new();
     server->clock = wake_clock(server->wake);
+    arm_stop(server, STOP_STARTING_US);
     int64_t began_us = server->clock.now_us(server->clock.self);
     *ret_problem = STR("");
     enum err err = open_parts(server, arena, ret_problem);
@@ -153,6 +172,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
         server_close(server);
         return err;
     }
+    arm_stop(server, server->setup->settings->server.stop_timeout_us + STOP_MORE_US);
     if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
     server_publish(server, true);
     if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
@@ -195,6 +215,11 @@ void server_publish(struct server *server, bool at_once) {
     server->was_busy = false;
 }
 
+/* By then a store that says nothing is not waited for any more, and there is no time left for another try. */
+static bool stop_time_is_over(const struct server *server) {
+    return server->stop_fd && wait_fd(server->stop_fd, POLLIN, 0, 0) == WAIT_READY;
+}
+
 /* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
 static bool stop_is_complete(struct server *server) {
     const struct signals *signals = server->options.signals;
@@ -212,7 +237,7 @@ static bool stop_is_complete(struct server *server) {
         loop_cancel(server->loop);
     }
     bool stuck = server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: its leases will tell */
-    return stuck || loop_in_flight(server->loop) == 0;
+    return stuck || stop_time_is_over(server) || loop_in_flight(server->loop) == 0;
 }
 
 enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
@@ -221,6 +246,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
         signals->reload = 0;
         server_reload_by_signal(server);
     }
+    listener_turn(server->listener, true);
     TRY(loop_turn(server->loop));
     TRY(server_swap(server));
     if (loop_turns(server->loop) != server->turns) {
@@ -234,12 +260,14 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
     if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;
+    listener_turn(server->listener, false);
     loop_wait(server->loop, until_us);
     return ERR_NONE;
 }
 
 void server_close(struct server *server) {
     if (server->options.signals) server->options.signals->wake_fd = -1;
+    if (server->options.signals) server->options.signals->stop_fd = 0;
     if (server->listener) listener_close(server->listener);
     if (server->loop) loop_release(server->loop);
     if (server->client) client_close(server->client);
@@ -253,5 +281,6 @@ void server_close(struct server *server) {
     setup_free(server->setup);
     wake_free(server->wake);
     arena_free(&server->arena);
+    if (server->stop_fd) close(server->stop_fd);
     free(server);
 }

@@ -5,6 +5,7 @@
 #define SERVER_SERVER_H
 
 #include <signal.h>
+#include <time.h>
 
 #include "engine/loop.h"
 #include "server/setup.h"
@@ -14,6 +15,9 @@ struct signals {
     volatile sig_atomic_t stop; /* times asked */
     volatile sig_atomic_t reload;
     volatile sig_atomic_t wake_fd; /* -1 = none */
+    /* A timer that the first stop starts: when it ends, nothing is waited for any more. 0 = none. */
+    volatile sig_atomic_t stop_fd;
+    struct itimerspec stop_after;
 };
 
 struct server_options {

@@ -59,6 +59,7 @@ struct server {
     /* stopping */
     int64_t stop_by_us;
     bool cancelled;
+    int stop_fd; /* readable when nothing is waited for any more; 0 = none */
 };
 
 /* server_setup.c */

@@ -2,6 +2,7 @@
  * and what is remembered between calls are ours. */
 #include "share/link.h"
 
+#include "os/deadline.h"
 #include "share/wire.h"
 
 #include <assert.h>
@@ -287,7 +288,7 @@ static enum err link_dial(struct link *link, int64_t until_us) {
 }
 
 enum err link_reach(struct link *link) {
-    link->until_us = wire_now_us() + link->options.deadline_us;
+    link->until_us = deadline_now_us() + link->options.deadline_us;
     if (wire_is_open(link->wire) && link_look(link) == ERR_NONE) return ERR_NONE;
     return link_dial(link, link->until_us);
 }
