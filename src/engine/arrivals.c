@@ -100,8 +100,8 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
         loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
         return ERR_NONE;
     }
-    return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
-                            &turn->due, &turn->due_count);
+    size_t max = loop->due_max ? loop->due_max : DUE_EVENTS_MAX + turn->event_count;
+    return store_due_events(loop->options.store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count);
 }
 
 /* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
@@ -110,8 +110,9 @@ static enum err gather_due(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool in_line = turn->event_count && !loop->options.exclusive && keeps_orders(loop->in_force.settings);
     bool ours = false;
-    if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
-    if (ours || in_line) return ERR_NONE;
+    bool few = loop->due_max && turn->event_count; /* the fresh ones wait behind those that are looked at */
+    if (loop->next_scheduled_us <= turn->wall_us || in_line || few) TRY(gather_stored(turn, &ours));
+    if (ours || in_line || few) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
     for (size_t i = 0; i < turn->event_count; i++) {
         if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
@@ -227,8 +228,11 @@ enum err turn_route(struct turn *turn) {
     TRY(gather_due(turn));
     if (turn->due_count) {
         turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
-        route_events(loop->in_force.routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
-                     loop->in_force.evaluator, turn->arena, turn->plans);
+        if (loop->refused_due.n && turn->due_count == 1)
+            turn->plans[0] = (struct plan){.error = loop->refused_due};
+        else
+            route_events(loop->in_force.routes, turn->due, turn->due_count, turn->now_us, loop->hasher,
+                         loop->in_force.evaluator, turn->arena, turn->plans);
         metrics_hop(loop->metrics, "route_event", turn->due_count);
         size_t *desks;
         TRY(join_plans(turn, &desks));
@@ -263,14 +267,14 @@ void turn_reply(struct turn *turn) {
 }
 
 /* A turn may be dropped before each of its requests was taken: each gets a call here. */
-void turn_refuse(struct turn *turn, enum err err) {
+void turn_refuse(struct turn *turn, enum err err, struct str words) {
     struct loop *loop = turn->loop;
     if (loop->options.reload) loop->options.reload->forget(loop->options.reload->self);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
         struct call call = call_of(turn, visit->request);
         call.request_id = visit->call.request_id;
-        loop->options.service.refuse(loop->options.service.self, &call, err);
+        loop->options.service.refuse(loop->options.service.self, &call, err, words);
         loop->options.inlet.reply(loop->options.inlet.self, visit->request, &call.reply);
     }
 }

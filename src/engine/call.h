@@ -89,7 +89,8 @@ struct service {
     /* Reads what the service keeps of the store's; in a transaction, at start and after each change. */
     MUST_USE enum err (*learn)(void *self, struct store *store);
     MUST_USE enum err (*take)(void *self, struct call *call);
-    void (*refuse)(void *self, struct call *call, enum err err); /* the reply of a turn that was dropped */
+    /* The reply of a turn that did not happen; words are the database's, or "". */
+    void (*refuse)(void *self, struct call *call, enum err err, struct str words);
     void *self;
 };
 

@@ -13,6 +13,15 @@
 
 /* ---- the turn ---- */
 
+/* Answers that a foreign lock kept out are tried again after a while. */
+static void take_from_aside(struct loop *loop) {
+    int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
+    bool has_room = loop->finished_count + loop->aside_count <= TURN_COMPLETIONS_MAX;
+    if (!loop->aside_count || now_us < loop->aside_until_us || !has_room) return;
+    for (size_t i = 0; i < loop->aside_count; i++) loop->finished[loop->finished_count++] = loop->aside[i];
+    loop->aside_count = 0;
+}
+
 static struct turn turn_collect(struct loop *loop) {
     const struct inlet *inlet = &loop->options.inlet;
     const struct transport *transport = &loop->options.transport;
@@ -24,6 +33,7 @@ static struct turn turn_collect(struct loop *loop) {
     for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
     loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
                                                TURN_COMPLETIONS_MAX - loop->finished_count);
+    take_from_aside(loop);
     loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
     turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
@@ -134,16 +144,16 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(turn_settle_finished(turn));
     TRY(turn_take(turn));
     TRY(turn_append(turn));
-    TRY(turn_route(turn));
-    TRY(turn_claim(turn));
-    TRY(chores(turn));
+    if (!turn->only_inputs) TRY(turn_route(turn));
+    if (!turn->only_inputs) TRY(turn_claim(turn));
+    if (!turn->only_inputs) TRY(chores(turn));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
     return store_commit(loop->options.store);
 }
 
 /* Memory follows disk. */
-static void turn_apply(struct turn *turn) {
+void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
     company_learned(turn);
@@ -170,7 +180,7 @@ static void turn_apply(struct turn *turn) {
 }
 
 /* As if the turn had not begun: what it staged, claimed and was about to send. */
-static void turn_undo(struct turn *turn) {
+void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
     turn_drop_leaving(turn);
@@ -187,6 +197,8 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t ch
                           .wall_us = turn->wall_us,
                           .visits = turn->visits,
                           .visit_count = turn->visit_count,
+                          .only_inputs = turn->only_inputs,
+                          .refused = turn->refused,
                           .takes = turn->takes,
                           .take_count = turn->take_count};
     for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
@@ -196,7 +208,7 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t ch
 }
 
 /* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
-static enum err turn_try(struct turn *turn) {
+enum err turn_try(struct turn *turn) {
     int64_t scheduled_us = turn->loop->next_scheduled_us, chore_us = turn->loop->next_chore_us;
     enum err err = turn_transaction(turn);
     for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
@@ -211,7 +223,7 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
     quota_end(turn, false);
-    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
+    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
     loop->next_chore_us = turn->now_us;
@@ -249,8 +261,14 @@ enum err loop_turn(struct loop *loop) {
     deliver_next_turn(loop->deliver);
     quota_ask(&turn);
     enum err err = turn_try(&turn);
+    if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
+    if (err == ERR_STORE_REFUSED && turn.due_count) {
+        turn_route_fewer(&turn, turn.due_count, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
+        return turn_drop(&turn, err);
+    }
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);
+    turn_route_more(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
     metrics_turn_seconds(loop->metrics, took_us);
     return tidy(loop, false);
@@ -264,6 +282,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);
     if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
         next_us = now_us;
+    if (loop->aside_count && loop->aside_until_us < next_us) next_us = loop->aside_until_us;
     if (company_next(loop) < next_us) next_us = company_next(loop);
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);

@@ -100,7 +100,8 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
-    assert(loop->finished);
+    loop->aside = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->aside);
+    assert(loop->finished && loop->aside);
     loop->recovering = options->role != LOOP_INGEST;
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
@@ -126,7 +127,9 @@ void loop_leave(struct loop *loop) {
 void loop_release(struct loop *loop) {
     for (size_t i = 0; i < loop->finished_count; i++)
         loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
-    loop->finished_count = 0;
+    for (size_t i = 0; i < loop->aside_count; i++)
+        loop->options.transport.release(loop->options.transport.self, &loop->aside[i]);
+    loop->finished_count = loop->aside_count = 0;
 }
 
 void loop_close(struct loop *loop) {
@@ -138,6 +141,7 @@ void loop_close(struct loop *loop) {
     quota_close(loop);
     arena_free(&loop->arena);
     free(loop->finished);
+    free(loop->aside);
     free(loop);
 }
 

@@ -22,6 +22,12 @@ struct loop {
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
+    struct completion *aside; /* likewise; those that a foreign lock keeps out, not tried before aside_until_us */
+    size_t aside_count;
+    int64_t aside_until_us;
+    size_t due_max; /* events that a turn routes at most, since the database refused more; 0 = as many as ever */
+    struct str refused_due; /* the next event that is routed is refused, with these words; "" = none is */
+    char refused_words[256];
     int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
     int64_t next_chore_us;     /* retention, leases: the loop's clock */
     int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */

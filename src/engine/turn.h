@@ -47,6 +47,8 @@ struct turn {
     size_t settlement_count, settlement_written, settlement_room;
     struct routed *routed;
     size_t routed_count;
+    bool only_inputs;    /* a part: neither routes nor claims */
+    struct str refused;  /* the database refused what came back; its words are what is settled instead */
     bool recovered;      /* no lease of the past is left */
     int64_t open_change; /* deliveries made minus deliveries that became final */
 };
@@ -66,6 +68,16 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
+/* loop.c: one transaction, done again where it was raced; then it is applied, or undone as if it had not begun */
+MUST_USE enum err turn_try(struct turn *turn);
+void turn_apply(struct turn *turn);
+void turn_undo(struct turn *turn);
+/* parts.c: whether a turn that came to err may be divided by its inputs, and the turn of each part */
+bool turn_is_divisible(const struct turn *turn, enum err err);
+MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
+/* The database refused what `due` events are routed to: the next turn takes fewer, or refuses the one that it is. */
+void turn_route_fewer(struct turn *turn, size_t due, struct str words);
+void turn_route_more(struct turn *turn); /* after a commit */
 /* arrivals.c: take, append, route, plan, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
@@ -73,7 +85,8 @@ MUST_USE enum err turn_route(struct turn *turn);
 void turn_quarantine(struct turn *turn); /* after the commit: routes whose program ran away take nothing more */
 void turn_grant(struct turn *turn);      /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
-void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
+/* The turn did not happen: that to all. words may be "". */
+void turn_refuse(struct turn *turn, enum err err, struct str words);
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);

@@ -47,6 +47,7 @@ struct postgres_driver {
     struct link link;
     struct str self; /* this connection's notes of commits are under this name */
     bool read_only, in_turn;
+    bool bounded;          /* this transaction waits for locks only briefly */
     int64_t patience_us;   /* for a connection, in one turn */
     int64_t retry_us;      /* the last attempt to connect failed: none before this */
     struct watch *watch;   /* NULL = nobody listens */
@@ -129,6 +130,14 @@ static enum err read_answer(struct postgres_driver *driver, PGresult **ret_resul
     return ERR_NONE;
 }
 
+/* Somebody else's open transaction must not hold up all that this turn is about; a migration, which is a script, may
+ * wait. */
+static enum err bound_locks(struct postgres_driver *driver) {
+    if (driver->bounded || !driver->in_turn || driver->read_only) return ERR_NONE;
+    driver->bounded = true;
+    return link_send_text(&driver->link, "SET LOCAL lock_timeout = '100ms'");
+}
+
 static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
                            struct sql_result *ret_result) {
     struct postgres_driver *driver = self;
@@ -136,6 +145,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     PGresult *result = NULL;
     if (ret_result) *ret_result = (struct sql_result){0};
     if (!*statement->postgres) return ERR_NONE;
+    TRY(bound_locks(driver));
     TRY(send_batch(driver, batch));
     if (!ret_result) return ERR_NONE;
     TRY(read_answer(driver, &result));
@@ -162,6 +172,7 @@ static enum err driver_begin(void *self) {
     struct postgres_driver *driver = self;
     TRY(connect_in_turn(driver));
     driver->in_turn = true;
+    driver->bounded = false;
     driver->number[0] = 0;
     /* Whatever is usual in this database: a statement must see what was committed while it waited for a lock. */
     return link_begin(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
