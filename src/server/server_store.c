@@ -79,6 +79,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     server->token = hex_encode(&server->arena, token, sizeof token);
     server->place = place_of(server->setup->settings, server->options.config_file, &server->arena);
     if (server->options.store.n) server->place = place_at(server->options.store, &server->arena);
+    TRY(place_check(&server->place, arena, ret_problem));
     server->store_name = place_name(&server->place, &server->arena);
     TRY(read_role(server, arena, ret_problem));
     const struct place_options options = {

@@ -27,6 +27,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/settings.h"
 #include "os/deadline.h"
 #include "store/postgres_values.h"
 #include "store/postgres_watch.h"
@@ -288,7 +289,7 @@ static unsigned driver_news(void *self) {
 /* ---- opening ---- */
 
 bool postgres_is_dsn(struct str text) {
-    return str_starts(text, STR("postgres://")) || str_starts(text, STR("postgresql://"));
+    return settings_store_is_postgres(text);
 }
 
 struct str postgres_name(struct str dsn, struct arena *arena) {
@@ -308,9 +309,9 @@ static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_p
     char *problem = NULL;
     PQconninfoOption *options = PQconninfoParse(str_dup(arena, dsn).p, &problem);
     if (!options) {
-        struct str said = str_from(problem ? problem : "out of memory");
-        *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s",
-                               STR_ARG(str_sub(said, 0, str_find(said, '\n'))));
+        /* Behind a quote or a colon the library repeats a piece of the address, which may be of the password. */
+        const char *said = problem ? problem : "out of memory";
+        *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s", (int)strcspn(said, "\":\n"), said);
         PQfreemem(problem);
         return ERR_CONFIG;
     }
