@@ -1,5 +1,6 @@
 #include "engine/loop.h"
 
+#include "engine/loop_memory.h"
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
@@ -137,6 +138,7 @@ static enum err save_desks(struct turn *turn) {
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
+    TRY(loop_read_memory(loop));
     TRY(company_learn(turn));
     TRY(quota_begin(turn));
     if (loop->service_stale) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));

@@ -7,6 +7,8 @@
 #include "engine/loop.h"
 #include "engine/quota.h"
 
+#define DESK_NONE SIZE_MAX
+
 struct loop {
     struct loop_options options;
     struct in_force in_force;
@@ -25,7 +27,8 @@ struct loop {
     struct completion *aside; /* likewise; those that a foreign lock keeps out, not tried before aside_until_us */
     size_t aside_count;
     int64_t aside_until_us;
-    size_t due_max; /* events that a turn routes at most, since the database refused more; 0 = as many as ever */
+    size_t unread_desk; /* from this one on the desks' state is to be read from the store; DESK_NONE = it was */
+    size_t due_max;     /* events that a turn routes at most, since the database refused more; 0 = as many as ever */
     struct str refused_due; /* the next event that is routed is refused, with these words; "" = none is */
     char refused_words[256];
     int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */

@@ -376,6 +376,10 @@ void quota_end(struct turn *turn, bool committed) {
     turn->take_count = turn->lesson_count = turn->spell_count = 0;
 }
 
+void quota_reconfigured(struct loop *loop) {
+    if (loop->quota.apart) deliver_part(loop->deliver, loop->quota.parts, false);
+}
+
 void quota_close(struct loop *loop) {
     free(loop->quota.started);
 }

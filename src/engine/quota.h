@@ -69,6 +69,8 @@ void quota_end(struct turn *turn, bool committed);
 bool quota_is_shared(const struct loop *loop, size_t desk);
 /* Something is to be written that no other turn may come for. */
 bool quota_waits(const struct loop *loop);
+/* Between turns: another configuration is in force, and accounts that are new in it have their part like the others. */
+void quota_reconfigured(struct loop *loop);
 void quota_close(struct loop *loop);
 /* "redis", "store", "none"; whether asking works. */
 const char *quota_way(const struct loop *loop, bool *ret_up);

@@ -66,13 +66,13 @@ struct postgres_driver {
 static enum err connect_again(struct postgres_driver *driver, int64_t until_us) {
     struct link *link = &driver->link;
     if (link->state == LINK_CLOSED || link->lost) {
-        if (deadline_now_us() < driver->retry_us) return ERR_STORE_BUSY;
+        if (deadline_now_us() < driver->retry_us) return ERR_STORE_AWAY;
         memset(driver->prepared, 0, sizeof driver->prepared);
         driver->confused = false;
     }
     enum err err = link_open(link, until_us);
     driver->retry_us = err ? deadline_now_us() + RECONNECT_US : 0;
-    return err ? ERR_STORE_BUSY : ERR_NONE;
+    return err ? ERR_STORE_AWAY : ERR_NONE;
 }
 
 static enum err connect_in_turn(struct postgres_driver *driver) {

@@ -12,7 +12,9 @@
  * for them; through a pooler it must be given a direct one (listen_dsn), or
  * there are none and polling finds what is new.
  * Errors: STORE_RACED, nothing happened and the turn may be done again at once;
- * STORE_BUSY, the server is not there or says no, later. Neither is fatal.
+ * STORE_AWAY, the server is not there; STORE_BUSY, it says no, later;
+ * STORE_HELD, another transaction has what a statement needs; STORE_REFUSED,
+ * the database does not take what is in a statement. None is fatal.
  * Thread: one, but for the wake.
  * Sources: PostgreSQL 15 documentation, 34 (libpq), 55 (protocol), 13 (MVCC).
  */
