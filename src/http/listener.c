@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/when.h"
 #include "http/mailbox.h"
 #include "http/peer.h"
