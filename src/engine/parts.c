@@ -62,8 +62,9 @@ static void say(const struct turn *part, enum err err, struct str what, struct s
               LOG_TEXT("reason", words));
 }
 
-static struct str words_of(const struct turn *part) {
-    return str_dup(part->arena, str_from(store_trouble(part->loop->options.store)));
+static struct str words_of(const struct turn *part, enum err err) {
+    const char *words = store_trouble(part->loop->options.store);
+    return str_dup(part->arena, str_from(*words ? words : err_text(err)));
 }
 
 /* How many of the inputs that are left the next part has, after one that came to err. */
@@ -96,7 +97,7 @@ void turn_route_more(struct turn *turn) {
 /* ---- requests ---- */
 
 static void refuse_one(struct turn *part, enum err err) {
-    struct str words = words_of(part);
+    struct str words = words_of(part, err);
     say(part, err, part->visits[0].request->path, words);
     turn_refuse(part, err, err == ERR_STORE_REFUSED ? words : STR_NONE);
 }
@@ -132,7 +133,7 @@ static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *
 static void hold_one(const struct turn *whole, enum err err) {
     struct loop *loop = whole->loop;
     struct turn part = part_of(whole, NULL, 0);
-    struct str words = words_of(&part);
+    struct str words = words_of(&part, err);
     say(&part, err, STR("an answer"), words);
     if (err == ERR_STORE_HELD) {
         loop->aside[loop->aside_count++] = loop->finished[0];
@@ -174,7 +175,7 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     struct loop *loop = turn->loop;
     const struct clock *clock = &loop->options.clock;
     int64_t end_us = clock->now_us(clock->self) + PARTS_US;
-    struct str words = words_of(turn);
+    struct str words = words_of(turn, cause);
     size_t due = turn->due_count;
     bool blamed = false;
     turn_undo(turn);

@@ -1,18 +1,20 @@
 /* store/postgres_link.c - one connection to PostgreSQL. See postgres_link.h.
  *
- * WHAT      Connects, says what a session needs, sends statements and reads their answers.
- * PROMISE   Whatever the server does, and also when it does nothing at all, no call lasts longer than its deadline, and
- *           none goes on once stop_fd is readable.
- * WHY IT HOLDS
- *           libpq is only used in the forms that never wait: PQconnectStart and PQconnectPoll, a connection set to
- *           non-blocking, PQconsumeInput and PQgetResult after PQisBusy said no. All waiting is wait_fd, in
- *           one function. The hosts of a DSN are tried one by one, each as a connection of its own, because libpq
- * leaves a silent host only in the forms that wait. A turn waits for a connection for a moment only. When that is over
- * the state stays as it is, and the next turn goes on where this one stopped. WHAT BREAKS IT The system's resolver,
- * which libpq calls for a host's name: it waits as long as resolv.conf says. An address in the DSN (hostaddr) has no
- * such wait. HOW TO SEE IT /readyz says E0133 while a turn stands still, drumbeat_loop_turn_age_seconds for how long;
- * turn_dropped in the log has the words. TESTED BY test/unit/store/test_postgres_silence.c,
- * test/e2e/test_store_faults.py, test_failover.py
+ * WHAT. Connects, says what a session needs, sends statements and reads their answers.
+ * PROMISE. Whatever the server does, and also when it does nothing at all, no call lasts longer than its deadline,
+ * and none goes on once stop_fd is readable.
+ * WHY IT HOLDS.
+ * 1. libpq is only used in the forms that never wait: PQconnectStart and PQconnectPoll, a connection set to
+ *    non-blocking, PQgetResult only after PQisBusy said no. All waiting is wait_fd, in one function.
+ * 2. The hosts of a DSN are tried one by one, each as a connection of its own, because libpq leaves a silent host
+ *    only in the forms that wait.
+ * 3. A turn waits for a connection for a moment only. When that is over the state stays as it is, and the next turn
+ *    goes on where this one stopped.
+ * WHAT BREAKS IT. The system's resolver, which libpq calls for a host's name: it waits as long as resolv.conf says.
+ * An address in the DSN (hostaddr) has no such wait.
+ * HOW TO SEE IT. While a turn stands still /readyz says E0133 and drumbeat_loop_turn_age_seconds for how long. The
+ * log line turn_dropped has the words.
+ * TESTED BY. test/e2e/test_silence.py, test_failover.py, test_start.py.
  */
 #include "store/postgres_link.h"
 
