@@ -1,29 +1,26 @@
 /* engine/quota.c - limits that several processes keep together. See quota.h.
  *
- * WHAT      Decides how many sends of a limited account this process may start in a turn.
- * PROMISE   N processes on one store never start more than a rule's N in any of its windows, also while Redis is away,
- *           restarts, stands still or has forgotten (redis.on_failure: fail_local, or closed).
- * WHY IT HOLDS
- *           Nothing is claimed without a place. A place is taken from all windows before the claim is made, and counts
- *           until the end of the claim's lease; a send that has not started by then never starts (turn_start looks at
- *           the clock again). Only after the send left is the place moved back to that moment.
- *           So a process may die, stand still or lose its connection at any point: what it took stays counted.
- *           A turn that is tried again keeps what Redis granted and asks for nothing more.
- *           Without Redis (fail_local) each process keeps to an equal part of what the store says is left. All of them
- *           read the same table, and whoever is new waits until the others have counted it. Parts only grow while that
- *           lasts, because a process that went may have sent. They go on for one more window after Redis is back: it
- *           has not heard of what was sent meanwhile. Then Redis alone is enough again.
- *           A Redis that forgot says so, once, to each process that used the limit. That counts as a failure, and it
- *           is taught what the store knows.
- * WHAT BREAKS IT
- *           redis.on_failure: open, by its own word. Processes that are configured with different rules. More
- *           processes than parts, if one comes that the store never showed to the others.
- * HOW TO SEE IT
- *           drumbeat_limits_shared_up and drumbeat_limits_lost_total; `limits` in GET /v1/status; the log lines
- *           limits_lost and limits_back.
- * TESTED BY test/unit/engine/test_quota.c and `./dev simulate` (the simulated end),
- * test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py (the receiver counts, Redis is killed, stopped
- * and emptied).
+ * WHAT. Decides how many sends of a limited account this process may start in a turn.
+ * PROMISE. N processes on one store never start more than a rule's N in any of its windows, also while Redis is away,
+ * restarts or stands still (redis.on_failure: fail_local, or closed).
+ * WHY IT HOLDS.
+ * 1. Nothing is claimed without a place. A place is taken from all windows before the claim is made, and counts
+ *    until the end of the claim's lease; a send that has not started by then never starts (turn_start looks at the
+ *    clock again). Only after the send left is the place moved back to that moment. So a process may die, stand
+ *    still or lose its connection at any point: what it took stays counted.
+ * 2. A turn that is tried again keeps what Redis granted and asks for nothing more.
+ * 3. Without Redis (fail_local) each process keeps to an equal part of what the store says is left. All of them read
+ *    the same table, and whoever is new waits until the others have counted it. Parts only grow while that lasts,
+ *    because a process that went may have sent.
+ * 4. Parts go on for one more window after Redis is back: it has not heard of what was sent meanwhile.
+ * 5. A Redis that forgot says so, once, to each process that used the limit. That counts as a failure, and it is
+ *    taught what the store knows, after the commit.
+ * WHAT BREAKS IT. A process that alone is cut off from Redis counts with others who are not: all together may pass
+ * the limit by its part. Until the first process has noticed that Redis was emptied, another may send up to the limit
+ * once more. Processes that are configured with different rules. redis.on_failure: open, by its own word.
+ * HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in GET /v1/status; the log lines limits_lost and limits_back.
+ * TESTED BY. test/unit/engine/test_quota.c and `./dev simulate` (the simulated end; the planted bug
+ * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
 
