@@ -52,7 +52,7 @@ def test_a_server_that_is_not_there(folder):
 
 
 def test_an_address_that_is_none(folder):
-    refused(folder, "postgres://u:hunter2@127.0.0.1:1/x?no_such_setting=1", CONFIG, "no_such_setting")
+    refused(folder, "postgres://u:hunter2@127.0.0.1:1/x?no_such_setting=1", CONFIG, "invalid URI query parameter")
 
 
 def test_a_database_that_is_not_there(folder, postgres):
