@@ -24,9 +24,11 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
 static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
                          const struct destination_settings *settings) {
     for (size_t i = 0; i < settings->limit_count; i++) {
-        int64_t count = 0;
+        const struct seam_limits *shared = oracle->plant->limits;
+        int64_t window_us = settings->limits[i].window_us, count = 0;
+        if (shared) count += (int64_t)seam_limits_others(shared, settings->account, window_us);
         for (size_t j = send->number + 1; j-- > 0;) {
-            if (receiver->sends[j].started_us <= send->started_us - settings->limits[i].window_us) break;
+            if (receiver->sends[j].started_us <= send->started_us - window_us) break;
             count++;
         }
         if (count > settings->limits[i].count)

@@ -16,18 +16,6 @@ static bool no_secret(void *self, struct str name, struct arena *arena, struct s
     return true;
 }
 
-/* A payload with a text RUNAWAY in it stands for one on which a program never ends. */
-static void run_calls(void *self, struct jq_call *calls, size_t count, struct arena *arena) {
-    for (size_t i = 0; i < count; i++) {
-        if (memmem(calls[i].input.p, calls[i].input.n, "\"RUNAWAY\"", 9)) {
-            calls[i].err = ERR_JQ_RUNAWAY;
-            calls[i].result = STR("stopped: it ran longer than 250ms");
-        } else {
-            jq_run(self, &calls[i], arena);
-        }
-    }
-}
-
 static struct setup *load(struct plant *plant, struct str config, struct str connector) {
     const struct secret_source secrets = {no_secret, NULL};
     struct findings findings = {.arena = &plant->arena};
@@ -45,7 +33,7 @@ static bool start_engine(struct plant *plant) {
     plant->evaluator = (struct evaluator){0};
     if (plant->setup->program.n == 0) return true;
     if (jq_open(plant->setup->program, &plant->jq, &plant->arena, &plant->problem)) return false;
-    plant->evaluator = (struct evaluator){run_calls, plant->jq};
+    plant->evaluator = seam_evaluator(plant->jq);
     return true;
 }
 
@@ -97,6 +85,7 @@ static enum err open_all(struct plant *plant) {
                    &plant->problem));
     const struct api_options api = {.log = &silent};
     plant->api = api_new(&api);
+    struct shared_limits limits = plant->limits ? seam_shared_limits(plant->limits) : (struct shared_limits){0};
     const struct loop_options options = {.clock = world_clock(world),
                                          .inlet = world_inlet(world),
                                          .transport = world_transport(world),
@@ -106,6 +95,8 @@ static enum err open_all(struct plant *plant) {
                                              str_fmt(&plant->arena, "instance-%llu", (unsigned long long)plant->starts),
                                          .seed = rng_u64(&world->rng),
                                          .slots = 256,
+                                         .limits = limits,
+                                         .redis_failure = plant->redis_failure,
                                          .exclusive = true,
                                          .service = api_service(plant->api),
                                          .version = STR("simulated"),

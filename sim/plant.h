@@ -5,7 +5,7 @@
 
 #include "api/api.h"
 #include "server/setup.h"
-#include "sim/world.h"
+#include "sim/seams.h"
 
 /* A configuration with its engine, read once and run many times. Zeros = none yet. */
 struct ready {
@@ -20,6 +20,8 @@ struct plant {
     struct setup *setup, *old_setup;
     struct jq *jq, *old_jq;
     struct evaluator evaluator;
+    struct seam_limits *limits; /* shared with others; NULL = this process has them alone. The caller's */
+    enum redis_failure redis_failure;
     struct sql_driver driver;
     bool driver_open;
     struct store *store;

@@ -199,6 +199,15 @@ static void strike(struct run *run) {
 
 /* ---- the run ---- */
 
+/* Every third seed shares its limits with others: in half of them these take places, in half there is trouble. */
+static void draw_limits(struct run *run, uint64_t seed) {
+    static const enum redis_failure policies[] = {REDIS_FAIL_LOCAL, REDIS_CLOSED};
+    if (seed % 3) return;
+    enum seam_mood mood = rng_below(&run->rng, 2) ? SEAM_CROWDED : SEAM_TROUBLED;
+    run->plant.limits = seam_limits_new(run->plant.world, mood, WORLD_START_US + FAULTS_US);
+    run->plant.redis_failure = policies[rng_below(&run->rng, 2)];
+}
+
 static bool advance(struct run *run, int64_t until_us) {
     if (plant_run(&run->plant, until_us)) return true;
     oracle_fail(run->oracle, "I19", "%.*s (%s)", STR_ARG(run->plant.problem), err_code(run->plant.refused));
@@ -245,6 +254,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     disk_lie(world->disk, lying_disk);
     draw_facts(run);
     draw_faults(run);
+    draw_limits(run, seed);
     if (plant_load_once(&run->plant, ready, STR(config), STR(connector)))
         play(run);
     else
@@ -257,6 +267,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     verdict.events = oracle->fact_count;
     plant_keep(&run->plant, ready);
     plant_end(&run->plant);
+    seam_limits_free(run->plant.limits);
     world_free(world);
     free(oracle);
     free(run);

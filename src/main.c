@@ -1,6 +1,7 @@
 /* main.c - signals, and the door to the commands. */
 #include <errno.h>
 #include <stdint.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -16,6 +17,7 @@ static void on_signal(int number) {
     else if (signals.stop < 2)
         signals.stop = signals.stop + 1;
     uint64_t one = 1;
+    if (signals.stop == 1 && signals.stop_fd) timerfd_settime(signals.stop_fd, 0, &signals.stop_after, NULL);
     if (signals.wake_fd >= 0) (void)!write(signals.wake_fd, &one, sizeof one); /* full = it is awake already */
     errno = kept;
 }

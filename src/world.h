@@ -1,23 +1,31 @@
-/* world.h - the four narrow seams through which everything outside is reached.
- * All else is plain calls. The real ends are in http/ and store/driver_*.c, the
- * simulated ones in sim/.
+/* world.h - the narrow seams through which everything outside is reached. All
+ * else is plain calls.
  *
+ *   seam            real end             simulated end
+ *   clock           http/wake.c          sim/world.c: a number; waiting jumps
+ *   inlet           http/listener.c      sim/world.c: the workload
+ *   transport       http/client.c        sim/world.c: receivers that record effects and lie
+ *   SQL driver      store/driver_*.c     real SQLite on the disk of sim/disk.c
+ *   evaluator       sandbox/sandbox.c    sim/seams.c: jq in the process
+ *   shared limits   share/share.c        sim/seams.c: windows in virtual time; slow, failing, forgetful
  * Thread: the loop's thread calls all of them, except where `wake` is named.
  */
 #ifndef WORLD_H
 #define WORLD_H
 
 #include "base/err.h"
+#include "base/evaluator.h"
 #include "model/exchange.h"
 #include "model/request.h"
+#include "model/sharing.h"
 
 struct arena;
 
 /* ---- clock ---- */
 struct clock {
     int64_t (*wall_us)(void *self); /* what a calendar shows; may jump */
-    int64_t (*now_us)(
-        void *self); /* wall time at start plus monotonic time since: never jumps; leases, limits, retries */
+    /* Wall time at the start plus monotonic time since: never jumps. For leases, limits, retries. */
+    int64_t (*now_us)(void *self);
     /* Sleeps until now_us() reaches until_us or something woke it, whichever is first. */
     void (*wait)(void *self, int64_t until_us);
     void *self;
@@ -82,16 +90,32 @@ struct sql_driver {
                              struct sql_result *ret_result);
     MUST_USE enum err (*commit)(void *self); /* durable when it returns ERR_NONE; FATAL errors end the process */
     void (*rollback)(void *self);
-    /* Text outside the papers: migrations, pragmas, integrity checks. Rows as in run. */
+    /* Text outside the papers: migrations, pragmas. Rows as in run. */
     MUST_USE enum err (*script)(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result);
     /* Housekeeping between turns (checkpoint); idle says that nothing waits. Never inside a transaction. */
     MUST_USE enum err (*tidy)(void *self, bool idle);
     void (*close)(void *self);
     const char *(*trouble)(void *self); /* the database's words for the last error */
-    /* What it takes on this machine's disk, in files that are its own. NULL where it is on a server. */
+    /* What it takes on the disk of this machine, in files that are its own. NULL where it is on a server. */
     bool (*measure)(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes);
-    /* What others said is new since the last call (enum sql_news). NULL unless shared. */
-    unsigned (*news)(void *self);
+    unsigned (*news)(void *self); /* what others said since the last call (enum sql_news); NULL unless shared */
+    void *self;
+};
+
+/* ---- shared limits: places in windows that all processes count together ---- */
+struct shared_limits {
+    /* Asks for several limits at once, each named once. What is granted counts in every window as if it started
+     * hold_us from now, until `started` says that it left (then from that moment on): a process that dies with it
+     * costs places, never a window. A limit of which something was granted must be closed by `started` before more of
+     * it is asked for. IO: no answer, or none that makes sense; nothing was granted. Waits for a bounded time. */
+    MUST_USE enum err (*take)(void *self, const struct limit_ask *asks, size_t count, struct limit_grant *ret_grants);
+    /* Of what was granted so many left just now; the rest is given back. Never waits. */
+    void (*started)(void *self, const struct limit_use *uses, size_t count);
+    /* The provider said: nothing before now + for_us (0 = the spell is over). Only moves later. Never waits. */
+    void (*quiet)(void *self, struct str limit, int64_t for_us);
+    /* Starts of the past, by their age, where a loss was found and nobody has taught it since. Waits as take does. */
+    enum err (*teach)(void *self, const struct limit_ask *ask, const int64_t *ages_us, size_t count);
+    const char *(*trouble)(void *self); /* words for the last error */
     void *self;
 };
 

@@ -177,10 +177,10 @@ static enum err serve_request(void *self, struct call *call) {
     return take_from_copy(api, call, endpoint) ? ERR_NONE : endpoint->take(call);
 }
 
-static void refuse(void *self, struct call *call, enum err err) {
+static void refuse(void *self, struct call *call, enum err err, struct str words) {
     (void)self;
     if (!call->request_id.n) call->request_id = request_id(call); /* the turn ended before it was taken */
-    (void)serve_problem(call, err, STR_NONE, NULL);
+    (void)serve_problem(call, err, words, NULL);
 }
 
 static enum err learn(void *self, struct store *store) {

@@ -1,5 +1,5 @@
 /* base/jq.h - all jq of a configuration, as one compiled program of numbered
- * functions, and the evaluator through which the pure rooms call it.
+ * functions. The pure rooms call it through base/evaluator.h.
  *
  * The only file that knows libjq (which is treated as untrusted code: see
  * sandbox/sandbox.h, which runs an engine in a process of its own). Programs
@@ -16,8 +16,7 @@
 #ifndef BASE_JQ_H
 #define BASE_JQ_H
 
-#include "base/err.h"
-#include "base/str.h"
+#include "base/evaluator.h"
 
 #define JQ_FUNCTIONS_MAX 4096
 #define JQ_TEXT_MAX      ((size_t)16384)    /* one expression, bytes */
@@ -52,25 +51,8 @@ struct jq; /* an engine: one compiled program */
 MUST_USE enum err jq_open(struct str program, struct jq **ret_jq, struct arena *arena, struct str *ret_problem);
 void jq_close(struct jq *jq);
 
-/* One call. input and event are JSON texts ("" = null). The first output is the result; no output is "" .
- * err is ERR_NONE, ERR_JQ_RUN (result = jq's message), ERR_JQ_RUNAWAY (it was stopped) or ERR_IO (it was not run, for
- * a reason that is not its own: ask again later). */
-struct jq_call {
-    size_t function;
-    struct str input, event;
-    enum err err;
-    struct str result; /* JSON text, in the arena given to run */
-};
 /* Runs one call in this process; nothing bounds its time or memory. */
 void jq_run(struct jq *jq, struct jq_call *call, struct arena *arena);
-
-/* What the pure rooms are given: runs a batch of calls, each gets its own err. Never fails as a whole.
- * A call that is stopped for running away gets ERR_JQ_RUNAWAY. Those of the same function after it in the batch are
- * not run (ERR_IO), others are. */
-struct evaluator {
-    void (*run)(void *self, struct jq_call *calls, size_t count, struct arena *arena);
-    void *self;
-};
 
 /* `drumbeat --jq EXPR`: all outputs of one expression over one JSON text, one a line (texts raw when raw is set).
  * JQ_COMPILE, JQ_RUN or LIMIT with *ret_problem; what was put out before the trouble is dropped. */

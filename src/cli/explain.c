@@ -31,6 +31,17 @@ static const char *const ways_out[ERR_COUNT] = {
                  "`drumbeat destinations list` shows which destination does not take its deliveries.",
     [ERR_STORE_FULL] = "Make room on the disk of the store. The server goes on by itself; senders try again.",
     [ERR_STORE_BUSY] = "Something else works on the store's file. It passes; senders try again.",
+    [ERR_STORE_AWAY] =
+        "PostgreSQL does not answer, or refuses the connection. The server tries again by itself; senders "
+        "try again. The log line turn_dropped has the database's words.",
+    [ERR_STORE_HELD] =
+        "Somebody's open transaction holds a lock on this key, row or table. Send it again when that has "
+        "ended; pg_stat_activity shows who it is.",
+    [ERR_STORE_REFUSED] =
+        "A CHECK, a trigger or a type of the database refuses it, in the words of the message. Change "
+        "what is sent, or the rule. All else of the same turn was taken.",
+    [ERR_STALLED] = "The server waits for its store, which says nothing. It goes on by itself when the store does, or "
+                    "gives the connection up after a while.",
     [ERR_STORE_FAILED] = "The disk refused a write or a sync. The server ends, because nothing in memory is trusted "
                          "then. Look at the disk, start again: what was answered 2xx is stored.",
     [ERR_STOPPING] = "The server is going down. Send again when it is back.",

@@ -69,6 +69,8 @@ static int place_of_config(struct cli *cli, struct place *ret_place, struct str 
 int locate_place(struct cli *cli, struct place *ret_place, struct str *ret_problem) {
     const struct settings none = {0};
     struct place place = place_of(&none, STR_NONE, cli->arena);
+    if (place_check(&place, cli->arena, ret_problem))
+        return cli_fail(cli, EXIT_CONFIG, "error: %.*s", STR_ARG(*ret_problem));
     bool needs_config = !place.store.n || (place_is_shared(&place) && locate_config(cli).p);
     if (needs_config) return place_of_config(cli, ret_place, ret_problem);
     *ret_place = place;

@@ -28,10 +28,6 @@ static struct str beside(struct arena *arena, struct str file, struct str path) 
     return str_fmt(arena, "%.*s%.*s", STR_ARG(folder), STR_ARG(path));
 }
 
-static bool is_postgres(struct str text) {
-    return str_starts(text, STR("postgres://")) || str_starts(text, STR("postgresql://"));
-}
-
 void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text, subject = check_subject(checker, key->name);
     if (!scalar_text(checker, key, value, &text)) return;
@@ -40,11 +36,10 @@ void check_store(struct checker *checker, const struct key *key, const struct tr
         return;
     }
     struct str *store = (void *)((char *)owner + key->place);
-    bool is_url = memmem(text.p, text.n, "://", 3);
-    if (is_url && !is_postgres(text))
-        check_report(checker, value->mark, CODE_VALUE, "%.*s takes a path or a postgres:// URL, no other scheme",
-                     STR_ARG(subject));
-    else if (is_url || text.p[0] == '/')
+    const char *problem = settings_store_problem(text);
+    if (problem)
+        check_report(checker, value->mark, CODE_VALUE, "%.*s %s", STR_ARG(subject), problem);
+    else if (settings_store_is_postgres(text) || text.p[0] == '/')
         *store = text;
     else
         *store = beside(checker->arena, checker->file, text);
@@ -54,7 +49,7 @@ void check_store(struct checker *checker, const struct key *key, const struct tr
 void check_dsn(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text;
     if (!scalar_text(checker, key, value, &text)) return;
-    if ((int64_t)text.n <= key->max && is_postgres(text))
+    if ((int64_t)text.n <= key->max && settings_store_is_postgres(text))
         *(struct str *)(void *)((char *)owner + key->place) = text;
     else
         scalar_refuse(checker, key, value, CODE_VALUE);

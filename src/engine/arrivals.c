@@ -100,14 +100,14 @@ void turn_reply(struct turn *turn) {
 }
 
 /* A turn may be dropped before each of its requests was taken: each gets a call here. */
-void turn_refuse(struct turn *turn, enum err err) {
+void turn_refuse(struct turn *turn, enum err err, struct str words) {
     struct loop *loop = turn->loop;
     if (loop->options.reload) loop->options.reload->forget(loop->options.reload->self);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
         struct call call = call_of(turn, visit->request);
         call.request_id = visit->call.request_id;
-        loop->options.service.refuse(loop->options.service.self, &call, err);
+        loop->options.service.refuse(loop->options.service.self, &call, err, words);
         loop->options.inlet.reply(loop->options.inlet.self, visit->request, &call.reply);
     }
 }

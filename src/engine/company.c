@@ -107,7 +107,6 @@ enum err company_learn(struct turn *turn) {
     company->kept = company->news & ~news;
     if ((look && turn_routes(turn->loop)) || news & SQL_NEWS_WORK) TRY(learn_work(turn));
     if (look || news & SQL_NEWS_STATE) TRY(learn_state(turn));
-    if (look) quota_refresh(turn);
     return look ? say_that_we_live(turn) : ERR_NONE;
 }
 

@@ -52,12 +52,6 @@ bool turn_delivers(const struct loop *loop) {
     return turn_routes(loop) && !loop->stopping && !loop->options.hold;
 }
 
-bool turn_is_limited(const struct loop *loop, size_t desk) {
-    size_t count;
-    deliver_rules(loop->deliver, desk, &count);
-    return count > 0;
-}
-
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings) {
     return turn->now_us + settings->timeout_us + LEASE_GRACE_US;
 }
@@ -234,7 +228,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
     metrics_hop(loop->metrics, HOP_DELIVER_BUDGET, 1);
-    TRY(quota_ask(turn, desk, &budget));
+    TRY(quota_budget(turn, desk, &budget));
     if (budget == 0) return ERR_NONE;
     struct claim claim = {.destination = settings->name,
                           .limit = calls_to_deliveries(settings, budget),
@@ -245,7 +239,9 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     size_t count;
     TRY(store_claim(loop->options.store, &claim, turn->arena, &claimed, &count));
     metrics_hop(loop->metrics, HOP_STORE_CLAIM, count);
+    size_t left_before = turn->leaving_count;
     TRY(leave_claimed(turn, claimed, count, desk, budget));
+    quota_claimed(turn, desk, turn->leaving_count - left_before);
     if (count >= claim.limit) return ERR_NONE; /* more may be due: asked again next turn */
     TRY(turn_store_settlements(turn));         /* what was handed back is due too */
     int64_t next_us;

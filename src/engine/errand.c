@@ -144,6 +144,8 @@ bool errands_use(const struct errands *errands, const struct settings *settings)
 static bool is_answered(const struct loop *loop, const struct errand *errand) {
     for (size_t i = 0; i < loop->finished_count; i++)
         if (loop->finished[i].tag == errand->tag) return true;
+    for (size_t i = 0; i < loop->aside_count; i++)
+        if (loop->aside[i].tag == errand->tag) return true;
     return false;
 }
 

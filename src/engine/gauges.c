@@ -62,12 +62,12 @@ static void read_limits_up(const void *self, struct gauge_sink *sink) {
     const struct loop *loop = self;
     bool up;
     quota_way(loop, &up);
-    if (loop->options.share) sink->put(sink, STR_NONE, up);
+    if (loop->options.limits.take) sink->put(sink, STR_NONE, up);
 }
 
 static void read_limits_lost(const void *self, struct gauge_sink *sink) {
     const struct loop *loop = self;
-    if (loop->options.share) sink->put(sink, STR_NONE, (double)loop->quota.losses);
+    if (loop->options.limits.take) sink->put(sink, STR_NONE, (double)loop->quota.losses);
 }
 
 static const struct gauge gauges[] = {

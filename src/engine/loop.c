@@ -1,7 +1,7 @@
 #include "engine/loop.h"
 
+#include "engine/loop_memory.h"
 #include "engine/turn.h"
-#include "share/share.h"
 #include "store/memory.h"
 #include "store/shared.h"
 
@@ -14,6 +14,15 @@
 
 /* ---- the turn ---- */
 
+/* Answers that a foreign lock kept out are tried again after a while. */
+static void take_from_aside(struct loop *loop) {
+    int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
+    bool has_room = loop->finished_count + loop->aside_count <= TURN_COMPLETIONS_MAX;
+    if (!loop->aside_count || now_us < loop->aside_until_us || !has_room) return;
+    for (size_t i = 0; i < loop->aside_count; i++) loop->finished[loop->finished_count++] = loop->aside[i];
+    loop->aside_count = 0;
+}
+
 static struct turn turn_collect(struct loop *loop) {
     const struct inlet *inlet = &loop->options.inlet;
     const struct transport *transport = &loop->options.transport;
@@ -25,6 +34,7 @@ static struct turn turn_collect(struct loop *loop) {
     for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
     loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
                                                TURN_COMPLETIONS_MAX - loop->finished_count);
+    take_from_aside(loop);
     loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
     turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
@@ -105,8 +115,7 @@ static enum err save_desks(struct turn *turn) {
             const struct destination_settings *settings = deliver_settings(loop->deliver, changes[i].desk);
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
-            if (loop->options.share && settings && aspects & DESK_QUIET)
-                share_quiet(loop->options.share, settings->account, quiet_for(&view, turn->now_us));
+            if (settings && aspects & DESK_QUIET) quota_quiet(turn, settings->account, quiet_for(&view, turn->now_us));
             log_desk(turn, &view);
             states[saved++] = (struct destination_state){.name = view.name,
                                                          .paused = view.paused,
@@ -140,6 +149,7 @@ static enum err turn_commit(struct turn *turn) {
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
+    TRY(loop_read_memory(loop));
     TRY(company_learn(turn));
     TRY(quota_begin(turn));
     if (loop->service_stale) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
@@ -148,9 +158,9 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(turn_take(turn));
     if (turn->wishes & WISH_KEYS) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(turn_append(turn));
-    TRY(turn_route(turn));
-    TRY(turn_claim(turn));
-    TRY(chores(turn));
+    if (!turn->only_inputs) TRY(turn_route(turn));
+    if (!turn->only_inputs) TRY(turn_claim(turn));
+    if (!turn->only_inputs) TRY(chores(turn));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
     return turn_commit(turn);
@@ -169,7 +179,7 @@ static void count_recovered(struct turn *turn) {
 }
 
 /* Memory follows disk. */
-static void turn_apply(struct turn *turn) {
+void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
     company_learned(turn);
@@ -197,26 +207,30 @@ static void turn_apply(struct turn *turn) {
 }
 
 /* As if the turn had not begun: what it staged, claimed and was about to send. */
-static void turn_undo(struct turn *turn) {
+void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
     routes_rollback(turn->loop->in_force.routes);
     turn->loop->unmade_us = turn->now_us;
     turn->loop->unmade_seq = 0;
     turn_drop_leaving(turn);
-    quota_end(turn, false);
 }
 
 /* The same turn from its beginning, with what was to be looked at then. */
 static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t chore_us) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
+    quota_again(turn);
     *turn = (struct turn){.loop = loop,
                           .arena = turn->arena,
                           .now_us = turn->now_us,
                           .wall_us = turn->wall_us,
                           .visits = turn->visits,
-                          .visit_count = turn->visit_count};
+                          .visit_count = turn->visit_count,
+                          .only_inputs = turn->only_inputs,
+                          .refused = turn->refused,
+                          .takes = turn->takes,
+                          .take_count = turn->take_count};
     for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
     loop->service_stale = true;
     loop->next_scheduled_us = scheduled_us;
@@ -224,7 +238,7 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t ch
 }
 
 /* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
-static enum err turn_try(struct turn *turn) {
+enum err turn_try(struct turn *turn) {
     int64_t scheduled_us = turn->loop->next_scheduled_us, chore_us = turn->loop->next_chore_us;
     enum err err = turn_transaction(turn);
     for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
@@ -238,7 +252,8 @@ static enum err turn_try(struct turn *turn) {
 static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
-    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED);
+    quota_end(turn, false);
+    turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
     loop->next_chore_us = turn->now_us;
@@ -274,9 +289,16 @@ enum err loop_turn(struct loop *loop) {
     loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);
+    quota_ask(&turn);
     enum err err = turn_try(&turn);
+    if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
+    if (err == ERR_STORE_REFUSED && turn.due_count) {
+        turn_route_fewer(&turn, turn.due_count, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
+        return turn_drop(&turn, err);
+    }
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);
+    turn_route_more(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
     metrics_turn_seconds(loop->metrics, took_us);
     return tidy(loop, false);
@@ -290,6 +312,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);
     if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
         next_us = now_us;
+    if (loop->aside_count && loop->aside_until_us < next_us) next_us = loop->aside_until_us;
     if (company_next(loop) < next_us) next_us = company_next(loop);
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {
         int64_t due_us = now_us + (loop->next_scheduled_us - wall_us);

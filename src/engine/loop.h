@@ -35,7 +35,7 @@ struct loop_options {
     uint64_t seed;
     size_t slots; /* sends in flight in all */
     enum loop_role role;
-    struct share *share; /* limits in Redis; NULL = none. The caller's */
+    struct shared_limits limits; /* in Redis; .take NULL = none */
     enum redis_failure redis_failure;
     bool exclusive;                 /* nobody else works on this store: leases of others are the past's */
     bool hold;                      /* accept and store, deliver nothing */

@@ -75,17 +75,24 @@ enum err loop_count_open(struct loop *loop, struct arena *arena) {
     return ERR_NONE;
 }
 
-static enum err read_memory(struct loop *loop, size_t first_desk) {
+enum err loop_read_memory(struct loop *loop) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
-    TRY(store_begin(loop->options.store));
-    TRY(restore_desks(loop, first_desk, now_us));
-    TRY(loop_read_sends(loop, first_desk, now_us, &loop->arena));
+    if (loop->unread_desk == DESK_NONE) return ERR_NONE;
+    TRY(restore_desks(loop, loop->unread_desk, now_us));
+    TRY(loop_read_sends(loop, loop->unread_desk, now_us, &loop->arena));
     TRY(loop_read_stops(loop, now_us, &loop->arena));
     loop->unmade_us = now_us;
     loop->unmade_seq = 0;
     TRY(loop_count_open(loop, &loop->arena));
     TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
+    loop->unread_desk = DESK_NONE;
+    return ERR_NONE;
+}
+
+static enum err read_memory(struct loop *loop) {
+    TRY(store_begin(loop->options.store));
+    TRY(loop_read_memory(loop));
     return store_commit(loop->options.store);
 }
 
@@ -100,7 +107,8 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
-    assert(loop->finished);
+    loop->aside = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->aside);
+    assert(loop->finished && loop->aside);
     loop->recovering = options->role != LOOP_INGEST;
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
@@ -109,7 +117,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     rng_seed(&loop->rng, options->seed);
     store_set_owner(options->store, options->instance);
     deliver_configure(loop->deliver, in_force.settings);
-    enum err err = read_memory(loop, 0);
+    enum err err = read_memory(loop);
     if (err) {
         store_rollback(options->store);
         *ret_problem = str_from(store_trouble(options->store));
@@ -128,7 +136,9 @@ void loop_leave(struct loop *loop) {
 void loop_release(struct loop *loop) {
     for (size_t i = 0; i < loop->finished_count; i++)
         loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
-    loop->finished_count = 0;
+    for (size_t i = 0; i < loop->aside_count; i++)
+        loop->options.transport.release(loop->options.transport.self, &loop->aside[i]);
+    loop->finished_count = loop->aside_count = 0;
 }
 
 void loop_close(struct loop *loop) {
@@ -140,6 +150,7 @@ void loop_close(struct loop *loop) {
     quota_close(loop);
     arena_free(&loop->arena);
     free(loop->finished);
+    free(loop->aside);
     free(loop);
 }
 
@@ -148,10 +159,13 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     size_t desks = deliver_desks(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
     loop->in_force = in_force;
-    enum err err = read_memory(loop, desks);
+    if (desks < loop->unread_desk) loop->unread_desk = desks;
+    quota_reconfigured(loop);
+    enum err err = read_memory(loop);
     if (!err) return ERR_NONE;
     store_rollback(loop->options.store);
-    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE; /* the new desks begin without a past */
+    /* The next turn reads it before anything else: no new desk begins without its past. */
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
 bool loop_uses(const struct loop *loop, const struct settings *settings) {

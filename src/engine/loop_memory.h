@@ -15,4 +15,7 @@ MUST_USE enum err loop_read_stops(struct loop *loop, int64_t now_us, struct aren
 MUST_USE enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, struct arena *arena);
 MUST_USE enum err loop_count_open(struct loop *loop, struct arena *arena);
 
+/* In a transaction: what a start or a change of configuration left to read. */
+MUST_USE enum err loop_read_memory(struct loop *loop);
+
 #endif

@@ -12,6 +12,8 @@
 #include "route/route.h"
 #include "store/store.h"
 
+#define DESK_NONE SIZE_MAX
+
 struct loop {
     struct loop_options options;
     struct in_force in_force;
@@ -27,14 +29,21 @@ struct loop {
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
+    struct completion *aside; /* likewise; those that a foreign lock keeps out, not tried before aside_until_us */
+    size_t aside_count;
+    int64_t aside_until_us;
+    size_t unread_desk;     /* from this one on the state of desks is to be read from the store; DESK_NONE = it was */
+    size_t due_max;         /* events that a turn routes at most, since the database refused more; 0 = no fewer */
+    struct str refused_due; /* the next event that is routed is refused, with these words; "" = none is */
+    char refused_words[256];
     int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
     bool backlog;               /* events that are due were left PENDING: fresh ones do not overtake them */
     int64_t unmade_us;          /* when deliveries that their route has not made are looked at */
     int64_t unmade_seq;         /* behind which that look goes on */
-    int64_t next_chore_us;      /* retention, leases: the loop's clock */
+    int64_t next_chore_us;      /* retention, leases; by the clock of the loop */
     int64_t quiet_us;           /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failing turn: no claims before this */
-    int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
+    int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the bound of the queue */
     uint64_t resumed, in_doubt; /* of the leases of the past */
     bool recovering;            /* leases of the past are still being settled */
     bool stopping, config_ok;

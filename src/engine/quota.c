@@ -1,16 +1,39 @@
-/* engine/quota.c - see quota.h. */
+/* engine/quota.c - limits that several processes keep together. See quota.h.
+ *
+ * WHAT. Decides how many sends of a limited account this process may start in a turn.
+ * PROMISE. N processes on one store never start more than a rule's N in any of its windows, also while Redis is away,
+ * restarts or stands still (redis.on_failure: fail_local, or closed).
+ * WHY IT HOLDS.
+ * 1. Nothing is claimed without a place. A place is taken from all windows before the claim is made, and counts
+ *    until the end of the claim's lease; a send that has not started by then never starts (turn_start looks at the
+ *    clock again). Only after the send left is the place moved back to that moment. So a process may die, stand
+ *    still or lose its connection at any point: what it took stays counted.
+ * 2. A turn that is tried again keeps what Redis granted and asks for nothing more.
+ * 3. Without Redis (fail_local) each process keeps to an equal part of what the store says is left. All of them read
+ *    the same table, and whoever is new waits until the others have counted it. Parts only grow while that lasts,
+ *    because a process that went may have sent.
+ * 4. Parts go on for one more window after Redis is back: it has not heard of what was sent meanwhile.
+ * 5. A Redis that forgot says so, once, to each process that used the limit. That counts as a failure, and it is
+ *    taught what the store knows, after the commit.
+ * WHAT BREAKS IT. A process that alone is cut off from Redis counts with others who are not: all together may pass
+ * the limit by its part. Until the first process has noticed that Redis was emptied, another may send up to the limit
+ * once more. Processes that are configured with different rules. redis.on_failure: open, by its own word.
+ * HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in GET /v1/status; the log lines limits_lost and limits_back.
+ * TESTED BY. test/unit/engine/test_quota.c and `./dev simulate` (the simulated end; the planted bug
+ * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
+ */
 #include "engine/quota.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "engine/loop_memory.h"
-#include "share/share.h"
 #include "store/shared.h"
 
 #define CLOSED_US US_PER_S        /* nothing leaves without Redis: until it is asked again */
 #define AGAIN_US  US_PER_S        /* what another took and did not use comes back in a moment */
 #define JOIN_US   (10 * US_PER_S) /* a new process takes no part before the others know of it */
+#define ASK_MAX   256             /* places of one desk in one turn: more than it may claim at once is not asked for */
 
 static struct quota_take *take_of(const struct turn *turn, struct str limit) {
     for (size_t i = 0; i < turn->take_count; i++)
@@ -18,9 +41,25 @@ static struct quota_take *take_of(const struct turn *turn, struct str limit) {
     return NULL;
 }
 
-static void add_take(struct turn *turn, struct quota_take take) {
+static struct quota_take *add_take(struct turn *turn, struct quota_take take) {
     if (!turn->takes) turn->takes = arena_array(turn->arena, struct quota_take, deliver_desks(turn->loop->deliver));
-    turn->takes[turn->take_count++] = take;
+    turn->takes[turn->take_count] = take;
+    return &turn->takes[turn->take_count++];
+}
+
+static bool has_redis(const struct loop *loop) {
+    return loop->options.limits.take != NULL;
+}
+
+bool quota_is_shared(const struct loop *loop, size_t desk) {
+    size_t count;
+    if (loop->options.exclusive && !has_redis(loop)) return false;
+    deliver_rules(loop->deliver, desk, &count);
+    return count > 0;
+}
+
+bool quota_waits(const struct loop *loop) {
+    return loop->quota.started_count > 0;
 }
 
 /* Not as long as a window: another may give back what it took. */
@@ -31,61 +70,104 @@ static void wait_for_more(struct turn *turn, size_t desk, int64_t wait_us) {
 /* The others share out by a count that this process is not in yet. */
 static bool is_too_new(const struct turn *turn) {
     const struct company *company = &turn->loop->company;
+    if (turn->loop->options.exclusive) return false;
     return !company->first_us || turn->now_us < company->first_us + JOIN_US;
 }
 
-/* ---- through the store ---- */
+/* ---- before the transaction: Redis ---- */
 
-static enum err ask_store(struct turn *turn, size_t desk, const struct limit_take *take, size_t *budget) {
-    struct limit_taken taken;
-    TRY(store_limit_take(turn->loop->options.store, take, &taken));
-    if (taken.granted) add_take(turn, (struct quota_take){take->limit, taken.id, taken.granted, 0});
-    if (taken.granted < take->want) wait_for_more(turn, desk, taken.wait_us);
-    *budget = taken.granted;
-    return ERR_NONE;
-}
+struct question {
+    struct limit_ask asks[LIMIT_ASKS_MAX];
+    size_t count;
+};
 
-static void note_started(struct quota *quota, const struct quota_take *take) {
-    if (quota->started_count == quota->started_room) {
-        quota->started_room = quota->started_room ? 2 * quota->started_room : 16;
-        quota->started = realloc(quota->started, quota->started_room * sizeof *quota->started);
-        assert(quota->started);
+/* Desks of one account ask together. Those that find no room in this call ask in a later turn: the order goes round. */
+static void add_question(struct turn *turn, struct question *question, size_t desk, size_t want) {
+    const struct loop *loop = turn->loop;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    int64_t hold_us = turn_lease_until(turn, settings) - turn->now_us;
+    struct quota_take *take = take_of(turn, settings->account);
+    if (!take && question->count == LIMIT_ASKS_MAX) return;
+    if (!take) {
+        struct limit_ask *ask = &question->asks[question->count++];
+        *ask = (struct limit_ask){.limit = settings->account};
+        ask->rules = deliver_rules(loop->deliver, desk, &ask->rule_count);
+        take = add_take(turn, (struct quota_take){.limit = settings->account});
     }
-    quota->started[quota->started_count++] = (struct limit_started){take->id, take->started};
+    struct limit_ask *ask = &question->asks[take - turn->takes];
+    if (ask->hold_us < hold_us) ask->hold_us = hold_us;
+    ask->want += want;
+    take->want = ask->want;
 }
 
-bool quota_waits(const struct loop *loop) {
-    return loop->quota.started_count > 0;
+/* What one may start now. That a breaker would probe is only seen here: the claim decides whose probe it is. */
+static size_t wanted_by(const struct turn *turn, size_t desk) {
+    struct deliver *deliver = turn->loop->deliver;
+    if (!turn_delivers(turn->loop) || turn->loop->recovering) return 0;
+    if (!deliver_is_due(deliver, desk, turn->now_us)) return 0;
+    if (deliver_would_probe(deliver, desk, turn->now_us)) return 1;
+    return deliver_budget(deliver, desk, turn->now_us, ASK_MAX);
 }
 
-/* ---- through Redis ---- */
+/* All that is due; now and then also what is only in use, so that people see what is left of it. */
+static void gather_questions(struct turn *turn, struct question *question) {
+    const struct loop *loop = turn->loop;
+    bool look = loop->company.look_us <= turn->now_us;
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
+        size_t desk = deliver_order(loop->deliver, i), want = 0;
+        if (!deliver_settings(loop->deliver, desk) || !quota_is_shared(loop, desk)) continue;
+        want = wanted_by(turn, desk);
+        if (want || (look && deliver_used(loop->deliver, desk, turn->now_us))) add_question(turn, question, desk, want);
+    }
+}
 
-static enum err ask_redis(struct turn *turn, size_t desk, const struct limit_take *take, size_t *budget) {
+static void say_failing(struct turn *turn, bool failing) {
     struct loop *loop = turn->loop;
-    struct share_grant grant;
-    const struct share_ask ask = {.limit = take->limit,
-                                  .rules = take->rules,
-                                  .rule_count = take->rule_count,
-                                  .want = take->want,
-                                  .hold_us = take->hold_us};
-    loop->quota.failing = share_take(loop->options.share, &ask, &grant) != ERR_NONE;
-    if (!loop->quota.failing) {
-        if (grant.granted) add_take(turn, (struct quota_take){take->limit, 0, grant.granted, 0});
-        if (grant.granted < take->want) wait_for_more(turn, desk, grant.wait_us);
-        if (grant.quiet_us) deliver_quiet(loop->deliver, desk, turn->now_us + grant.quiet_us, turn->now_us);
-        *budget = grant.granted;
-        return ERR_NONE;
+    struct quota *quota = &loop->quota;
+    if (failing == quota->failing) return;
+    quota->failing = failing;
+    if (failing) {
+        quota->failing_us = turn->now_us;
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "limits_lost",
+                  LOG_TEXT("reason", str_from(loop->options.limits.trouble(loop->options.limits.self))));
+    } else {
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "limits_back",
+                  LOG_NUMBER("after_ms", (turn->now_us - quota->failing_us) / US_PER_MS));
     }
-    enum redis_failure policy = loop->options.redis_failure;
-    bool joins =
-        policy == REDIS_FAIL_LOCAL && !loop->quota.apart; /* by the next turn, or when it is not new any more */
-    if (policy == REDIS_CLOSED || (joins && is_too_new(turn)))
-        deliver_wait(loop->deliver, desk, turn->now_us + CLOSED_US);
-    if (policy == REDIS_CLOSED || joins) *budget = 0;
-    return ERR_NONE;
 }
 
-/* ---- apart ---- */
+static void note_grants(struct turn *turn, const struct limit_grant *grants, size_t count) {
+    bool lost = false;
+    for (size_t i = 0; i < count; i++) {
+        struct quota_take *take = &turn->takes[i];
+        take->granted = grants[i].granted;
+        take->wait_us = grants[i].wait_us;
+        take->quiet_us = grants[i].quiet_us;
+        take->failed = grants[i].lost;
+        lost |= grants[i].lost;
+        turn->loop->quota.losses += grants[i].lost;
+    }
+    if (lost) turn->loop->quota.untaught = true;
+    say_failing(turn, lost);
+}
+
+void quota_ask(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct question question = {.count = 0};
+    struct limit_grant grants[LIMIT_ASKS_MAX];
+    if (!has_redis(loop) || loop->options.role == LOOP_INGEST) return;
+    gather_questions(turn, &question);
+    if (!question.count) return;
+    const struct shared_limits *limits = &loop->options.limits;
+    if (!limits->take(limits->self, question.asks, question.count, grants)) {
+        note_grants(turn, grants, question.count);
+        return;
+    }
+    for (size_t i = 0; i < turn->take_count; i++) turn->takes[i].failed = true;
+    say_failing(turn, true);
+}
+
+/* ---- in the transaction: apart ---- */
 
 /* What the store knows was sent is counted anew: what is left of it is shared out in equal parts. */
 static enum err go_apart(struct turn *turn) {
@@ -115,35 +197,32 @@ static void come_together(struct loop *loop) {
 }
 
 /* Ages of the starts of a limit that the store knows of, over all its destinations. */
-static enum err teach_limit(struct turn *turn, const struct share_ask *ask, const struct sent *sent, size_t count) {
+static struct quota_lesson lesson_of(struct turn *turn, size_t desk, const struct sent *sent, size_t count) {
     struct loop *loop = turn->loop;
-    int64_t *ages_us = arena_array(turn->arena, int64_t, count);
-    size_t n = 0;
+    struct str limit = deliver_settings(loop->deliver, desk)->account;
+    struct quota_lesson lesson = {.desk = desk, .ages_us = arena_array(turn->arena, int64_t, count)};
     for (size_t i = 0; i < count; i++) {
-        size_t desk = deliver_desk(loop->deliver, sent[i].destination);
-        const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
-        if (settings && str_eq(settings->account, ask->limit)) ages_us[n++] = turn->now_us - sent[i].started_us;
+        size_t other = deliver_desk(loop->deliver, sent[i].destination);
+        const struct destination_settings *settings = other == SIZE_MAX ? NULL : deliver_settings(loop->deliver, other);
+        if (settings && str_eq(settings->account, limit))
+            lesson.ages_us[lesson.count++] = turn->now_us - sent[i].started_us;
     }
-    return share_teach(loop->options.share, ask, ages_us, n);
+    return lesson;
 }
 
-/* Redis was found empty: it is told what the store knows. When that fails it is told the next time. */
-static enum err teach(struct turn *turn) {
+/* Redis was found empty. What the store knows is read now and told after the commit: by then it is a little older than
+ * its ages say, so it counts for longer, not for less. */
+static enum err prepare_lessons(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct sent *sent;
     size_t count;
-    uint64_t losses = share_losses(loop->options.share);
     int64_t window_us = deliver_longest_window(loop->deliver);
     TRY(store_sends_since(loop->options.store, turn->now_us - window_us, turn->now_us, turn->arena, &sent, &count));
-    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
-        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        struct share_ask ask = {0};
-        ask.rules = deliver_rules(loop->deliver, i, &ask.rule_count);
-        if (!settings || !ask.rule_count) continue;
-        ask.limit = settings->account;
-        if (teach_limit(turn, &ask, sent, count)) return ERR_NONE;
-    }
-    loop->quota.losses = losses;
+    turn->lessons = arena_array(turn->arena, struct quota_lesson, deliver_desks(loop->deliver));
+    turn->lesson_count = 0;
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++)
+        if (deliver_settings(loop->deliver, i) && quota_is_shared(loop, i))
+            turn->lessons[turn->lesson_count++] = lesson_of(turn, i, sent, count);
     return ERR_NONE;
 }
 
@@ -151,10 +230,9 @@ static enum err teach(struct turn *turn) {
 static enum err keep_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
-    bool lost = share_losses(loop->options.share) != quota->losses;
-    if (lost) TRY(teach(turn));
+    if (quota->untaught) TRY(prepare_lessons(turn));
     if (loop->options.redis_failure != REDIS_FAIL_LOCAL) return ERR_NONE;
-    if (quota->failing || lost) {
+    if (quota->failing || quota->untaught) {
         quota->apart_until_us = turn->now_us + deliver_longest_window(loop->deliver);
         if (!quota->apart) return is_too_new(turn) ? ERR_NONE : go_apart(turn);
         return stay_apart(turn);
@@ -163,28 +241,84 @@ static enum err keep_apart(struct turn *turn) {
     return quota->apart ? stay_apart(turn) : ERR_NONE;
 }
 
-/* ---- the turn ---- */
-
 enum err quota_begin(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
-    if (loop->options.exclusive) return ERR_NONE;
     if (quota->started_count) TRY(store_limit_started(loop->options.store, quota->started, quota->started_count));
-    return loop->options.share ? keep_apart(turn) : ERR_NONE;
+    return has_redis(loop) ? keep_apart(turn) : ERR_NONE;
 }
 
-enum err quota_ask(struct turn *turn, size_t desk, size_t *budget) {
-    struct loop *loop = turn->loop;
+/* ---- in the transaction: the claim ---- */
+
+static enum err ask_store(struct turn *turn, size_t desk, size_t want, struct quota_take **ret_take) {
+    const struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    struct limit_taken taken;
     struct limit_take take = {
-        .limit = settings->account, .want = *budget, .hold_us = turn_lease_until(turn, settings) - turn->now_us};
+        .limit = settings->account, .want = want, .hold_us = turn_lease_until(turn, settings) - turn->now_us};
     take.rules = deliver_rules(loop->deliver, desk, &take.rule_count);
-    if (loop->options.exclusive || !take.rule_count || !*budget) return ERR_NONE;
-    if (take_of(turn, take.limit)) { /* one desk asks for a limit in a turn, the others in the next */
+    TRY(store_limit_take(loop->options.store, &take, &taken));
+    *ret_take = add_take(
+        turn,
+        (struct quota_take){
+            .limit = take.limit, .id = taken.id, .want = want, .granted = taken.granted, .wait_us = taken.wait_us});
+    return ERR_NONE;
+}
+
+/* By the policy. fail_local: this process's part, which the limiter keeps to, once it has one. */
+static void budget_without_redis(struct turn *turn, size_t desk, size_t *budget) {
+    struct loop *loop = turn->loop;
+    enum redis_failure policy = loop->options.redis_failure;
+    if (policy == REDIS_OPEN || (policy == REDIS_FAIL_LOCAL && loop->quota.apart)) return;
+    deliver_wait(loop->deliver, desk, turn->now_us + CLOSED_US);
+    *budget = 0;
+}
+
+enum err quota_budget(struct turn *turn, size_t desk, size_t *budget) {
+    struct loop *loop = turn->loop;
+    if (!*budget || !quota_is_shared(loop, desk)) return ERR_NONE;
+    struct quota_take *take = take_of(turn, deliver_settings(loop->deliver, desk)->account);
+    if (!take && !has_redis(loop)) TRY(ask_store(turn, desk, *budget, &take));
+    if (!take || !take->want) { /* became due in this turn: stays due, and the next one asks */
         *budget = 0;
         return ERR_NONE;
     }
-    return loop->options.share ? ask_redis(turn, desk, &take, budget) : ask_store(turn, desk, &take, budget);
+    if (take->failed) {
+        budget_without_redis(turn, desk, budget);
+        return ERR_NONE;
+    }
+    size_t left = take->granted - take->claimed;
+    if (left < *budget && take->granted < take->want) wait_for_more(turn, desk, take->wait_us);
+    if (take->quiet_us) deliver_quiet(loop->deliver, desk, turn->now_us + take->quiet_us, turn->now_us);
+    if (left < *budget) *budget = left;
+    return ERR_NONE;
+}
+
+void quota_claimed(struct turn *turn, size_t desk, size_t sends) {
+    struct quota_take *take = take_of(turn, deliver_settings(turn->loop->deliver, desk)->account);
+    if (take && !take->failed) take->claimed += sends;
+}
+
+void quota_quiet(struct turn *turn, struct str limit, int64_t for_us) {
+    struct loop *loop = turn->loop;
+    if (!has_redis(loop)) return;
+    if (!turn->spells) turn->spells = arena_array(turn->arena, struct quota_spell, deliver_desks(loop->deliver));
+    for (size_t i = 0; i < turn->spell_count; i++)
+        if (str_eq(turn->spells[i].limit, limit)) return; /* of one account, and so the same */
+    turn->spells[turn->spell_count++] = (struct quota_spell){limit, for_us};
+}
+
+/* ---- after the transaction ---- */
+
+void quota_again(struct turn *turn) {
+    size_t kept = 0;
+    for (size_t i = 0; i < turn->take_count; i++) {
+        struct quota_take take = turn->takes[i];
+        take.claimed = take.started = 0;
+        if (!take.id && has_redis(turn->loop)) turn->takes[kept++] = take;
+    }
+    turn->take_count = kept;
+    turn->spell_count = turn->lesson_count = 0;
 }
 
 void quota_left(struct turn *turn, size_t desk) {
@@ -193,31 +327,54 @@ void quota_left(struct turn *turn, size_t desk) {
     if (take) take->started++;
 }
 
+static void note_started(struct quota *quota, const struct quota_take *take) {
+    if (quota->started_count == quota->started_room) {
+        quota->started_room = quota->started_room ? 2 * quota->started_room : 16;
+        quota->started = realloc(quota->started, quota->started_room * sizeof *quota->started);
+        assert(quota->started);
+    }
+    quota->started[quota->started_count++] = (struct limit_started){take->id, take->started};
+}
+
+/* When a lesson fails, all of them are told again after the next turn. */
+static void give_lessons(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    const struct shared_limits *limits = &loop->options.limits;
+    for (size_t i = 0; i < turn->lesson_count; i++) {
+        const struct quota_lesson *lesson = &turn->lessons[i];
+        struct limit_ask ask = {.limit = deliver_settings(loop->deliver, lesson->desk)->account};
+        ask.rules = deliver_rules(loop->deliver, lesson->desk, &ask.rule_count);
+        if (limits->teach(limits->self, &ask, lesson->ages_us, lesson->count)) return;
+    }
+    if (turn->lesson_count) loop->quota.untaught = false;
+}
+
+static void tell_redis(struct turn *turn, bool committed) {
+    const struct shared_limits *limits = &turn->loop->options.limits;
+    struct limit_use uses[LIMIT_ASKS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < turn->take_count; i++) {
+        const struct quota_take *take = &turn->takes[i];
+        if (take->granted) uses[count++] = (struct limit_use){take->limit, committed ? take->started : 0};
+    }
+    if (count) limits->started(limits->self, uses, count);
+    if (!committed) return;
+    for (size_t i = 0; i < turn->spell_count; i++)
+        limits->quiet(limits->self, turn->spells[i].limit, turn->spells[i].for_us);
+    give_lessons(turn);
+}
+
 void quota_end(struct turn *turn, bool committed) {
     struct loop *loop = turn->loop;
     if (committed) loop->quota.started_count = 0;
-    for (size_t i = 0; i < turn->take_count; i++) {
-        const struct quota_take *take = &turn->takes[i];
-        if (!take->id)
-            share_started(loop->options.share, take->limit, committed ? take->started : 0);
-        else if (committed)
-            note_started(&loop->quota, take);
-    }
-    turn->take_count = 0;
+    if (has_redis(loop)) tell_redis(turn, committed);
+    for (size_t i = 0; i < turn->take_count && committed; i++)
+        if (turn->takes[i].id) note_started(&loop->quota, &turn->takes[i]);
+    turn->take_count = turn->lesson_count = turn->spell_count = 0;
 }
 
-void quota_refresh(struct turn *turn) {
-    struct loop *loop = turn->loop;
-    if (!loop->options.share || loop->options.role == LOOP_INGEST) return;
-    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
-        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        struct share_ask ask = {0};
-        size_t remaining;
-        ask.rules = deliver_rules(loop->deliver, i, &ask.rule_count);
-        if (!settings || !ask.rule_count || !deliver_used(loop->deliver, i, turn->now_us)) continue;
-        ask.limit = settings->account;
-        if (share_remaining(loop->options.share, &ask, &remaining)) return; /* the next ask says what is wrong */
-    }
+void quota_reconfigured(struct loop *loop) {
+    if (loop->quota.apart) deliver_part(loop->deliver, loop->quota.parts, false);
 }
 
 void quota_close(struct loop *loop) {
@@ -225,6 +382,7 @@ void quota_close(struct loop *loop) {
 }
 
 const char *quota_way(const struct loop *loop, bool *ret_up) {
-    *ret_up = !loop->options.share || !loop->quota.failing;
-    return loop->options.exclusive ? "none" : loop->options.share ? "redis" : "store";
+    *ret_up = !has_redis(loop) || !loop->quota.failing;
+    if (has_redis(loop)) return "redis";
+    return loop->options.exclusive ? "none" : "store";
 }

@@ -1,13 +1,10 @@
 /* engine/quota.h - limits that several processes keep together: in Redis where one is
- * configured, else in the store, inside the turn's transaction.
+ * configured (the seam `limits` of world.h), else in the store, inside the
+ * turn's transaction.
  *
- * A turn asks before it claims; what it was granted counts as if it started at
- * the end of its lease, until the turn after the start says when it did. When
- * Redis does not answer, `redis.on_failure` decides. fail_local: each process
- * keeps to its part of what the store says is left, so that all together stay
- * within the limit without asking one another; they do so for one more window
- * after Redis is back, because it has not heard of what was sent meanwhile.
- * Parts only grow while that lasts: a process that went may have sent.
+ * Redis is asked before the transaction begins, once for all desks that have
+ * something due; the store is asked when a desk claims. What was granted and
+ * not used goes back after the commit, or when the turn is dropped.
  * On a store of its own a process has nothing to ask. Private to the loop's own
  * files.
  */
@@ -17,9 +14,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct limit_started;
 struct loop;
 struct turn;
-struct limit_started;
 
 struct quota {
     struct limit_started *started; /* taken through the store and left: to be written by the next turn */
@@ -27,27 +24,53 @@ struct quota {
     bool failing, apart;    /* the last call to Redis failed; each process keeps to its part */
     size_t parts;           /* 1 = alone */
     int64_t apart_until_us; /* from when Redis alone is enough again */
-    uint64_t losses;        /* of share_losses, those that are taught */
+    int64_t failing_us;     /* when the failing began, for the log */
+    uint64_t losses;        /* times that Redis was found without what it had been told */
+    bool untaught;          /* and has not been told anew since the last of them */
 };
 
 /* What a turn took from one limit. */
 struct quota_take {
     struct str limit;
-    int64_t id; /* in the store; 0 = in Redis */
-    size_t granted, started;
+    int64_t id;  /* in the store; 0 = in Redis */
+    size_t want; /* 0 = only looked at */
+    size_t granted, claimed, started;
+    int64_t wait_us, quiet_us;
+    bool failed; /* no answer, or Redis had forgotten: redis.on_failure decides */
+};
+/* What the store knows was started under one limit, for a Redis that forgot. */
+struct quota_lesson {
+    size_t desk;
+    int64_t *ages_us;
+    size_t count;
+};
+/* A quiet spell that the others are told of after the commit. */
+struct quota_spell {
+    struct str limit;
+    int64_t for_us;
 };
 
-/* In the turn's transaction: before it asks, and instead of *budget what the desk may claim. */
+/* Before the transaction: asks Redis for all that the turn may start. Waits for it no longer than redis.timeout. */
+void quota_ask(struct turn *turn);
+/* In the transaction, first: what is left to write of earlier turns, and whether this process keeps to its part. */
 MUST_USE enum err quota_begin(struct turn *turn);
-MUST_USE enum err quota_ask(struct turn *turn, size_t desk, size_t *budget);
+/* In the transaction: instead of *budget, what the desk may claim. Then how much of that it did claim. */
+MUST_USE enum err quota_budget(struct turn *turn, size_t desk, size_t *budget);
+void quota_claimed(struct turn *turn, size_t desk, size_t sends);
+/* The provider wants nothing for so long (0 = again): the others hear it if the turn commits. */
+void quota_quiet(struct turn *turn, struct str limit, int64_t for_us);
+/* The turn is tried again from its beginning: what the store granted was undone, what Redis granted still stands. */
+void quota_again(struct turn *turn);
 /* A send of this desk left, after the commit. */
 void quota_left(struct turn *turn, size_t desk);
 /* After all that may leave has left, or after the turn was dropped: what was not used goes back. */
 void quota_end(struct turn *turn, bool committed);
+/* This desk's sends are asked for. */
+bool quota_is_shared(const struct loop *loop, size_t desk);
 /* Something is to be written that no other turn may come for. */
 bool quota_waits(const struct loop *loop);
-/* What is left is told to whoever looks at Redis; now and then. */
-void quota_refresh(struct turn *turn);
+/* Between turns: another configuration is in force, and accounts that are new in it have their part like the others. */
+void quota_reconfigured(struct loop *loop);
 void quota_close(struct loop *loop);
 /* "redis", "store", "none"; whether asking works. */
 const char *quota_way(const struct loop *loop, bool *ret_up);

@@ -110,6 +110,20 @@ static void settle_one(struct turn *turn, const struct delivery *delivery, const
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
+/* What came back cannot be stored as it is. A person looks at it; no attempt is written, it may be what was refused. */
+static enum err hold_refused(struct turn *turn, const struct flight *flight) {
+    const struct outcome outcome = {.class = OUTCOME_UNKNOWN, .unsent = true};
+    for (size_t i = 0; i < flight->count; i++) {
+        struct settled held = settled_as(flight->deliveries[i], DELIVERY_HELD);
+        held.in_doubt = true;
+        held.due_us = turn->now_us;
+        held.last_error = str_fmt(turn->arena, "an answer came, and the database refused what it came to: %.*s",
+                                  STR_ARG(turn->refused));
+        turn_settlement(turn, flight->deliveries[i], flight->desk, &outcome, &held);
+    }
+    return ERR_NONE;
+}
+
 /* The outcomes of a flight's deliveries, as `read` finds them in the answer, become settlements; they are written with
  * all others of the turn. */
 static enum err settle_flight(struct turn *turn, const struct flight *flight, const struct answer *answer,
@@ -123,6 +137,7 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
                                          .arena = turn->arena};
     struct outcome *outcomes = arena_array(turn->arena, struct outcome, flight->count);
     bool in_step = true;
+    if (turn->refused.n) return hold_refused(turn, flight);
     read(&context, answer, &flight->evaluator, outcomes);
     for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
     if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq))
@@ -160,7 +175,7 @@ static enum err settle_errand(struct turn *turn, const struct completion *comple
         answer = late;
     }
     enum err err = errand->owner->settle(turn, errand, answer);
-    assert(!err || err_http(err) == 503); /* any other would drop every turn from now on */
+    assert(!err || err_http(err) == 503 || err == ERR_STORE_REFUSED); /* any other would drop every turn from now on */
     return err;
 }
 

@@ -34,8 +34,8 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
         loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
         return ERR_NONE;
     }
-    return store_due_events(loop->options.store, turn->wall_us, DUE_EVENTS_MAX + turn->event_count, turn->arena,
-                            &turn->due, &turn->due_count);
+    size_t max = loop->due_max ? loop->due_max : DUE_EVENTS_MAX + turn->event_count;
+    return store_due_events(loop->options.store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count);
 }
 
 /* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
@@ -45,8 +45,9 @@ static enum err gather_due(struct turn *turn) {
     bool orders = keeps_orders(loop->in_force.settings), ours = false;
     if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* put off, all of them */
     bool in_line = orders && turn->event_count && !loop->options.exclusive;
-    if (loop->next_scheduled_us <= turn->wall_us || in_line) TRY(gather_stored(turn, &ours));
-    if (ours || in_line) return ERR_NONE;
+    bool few = loop->due_max && turn->event_count; /* the fresh ones wait behind those that are looked at */
+    if (loop->next_scheduled_us <= turn->wall_us || in_line || few) TRY(gather_stored(turn, &ours));
+    if (ours || in_line || few) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
     for (size_t i = 0; i < turn->event_count; i++) {
         if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
@@ -64,8 +65,8 @@ static enum err gather_due(struct turn *turn) {
 static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct loop *loop = turn->loop;
     if (!turn_delivers(loop) || loop->recovering) return false;
-    if (!loop->options.exclusive && turn_is_limited(loop, desk)) return false; /* asked for at the claim */
-    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false;  /* asked for at the claim */
+    if (quota_is_shared(loop, desk)) return false;                            /* asked for at the claim */
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* asked for at the claim */
     if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);
@@ -148,6 +149,10 @@ static void route_due(struct turn *turn) {
     int64_t until_us = clock->now_us(clock->self) + BUDGET_US;
     size_t from = 0, bytes = 0, deliveries = 0;
     turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
+    if (loop->refused_due.n && turn->due_count == 1) { /* the database took no plan of this event */
+        turn->plans[0] = (struct plan){.error = loop->refused_due};
+        return;
+    }
     while (from < turn->due_count && from < BUDGET_EVENTS && bytes < BUDGET_BYTES && deliveries < BUDGET_DELIVERIES &&
            (from == 0 || clock->now_us(clock->self) < until_us)) {
         size_t end = round_end(turn, from);
@@ -185,13 +190,6 @@ int64_t turn_route_next(const struct loop *loop) {
     return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
 }
 
-/* A retry by hand leaves a delivery to its route. */
-static bool somebody_acted(const struct turn *turn) {
-    for (size_t i = 0; i < turn->visit_count; i++)
-        if (!turn->visits[i].call.event_count && !str_eq(turn->visits[i].request->method, STR("GET"))) return true;
-    return false;
-}
-
 /* Those of a page that their routes made or gave up. */
 static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
     struct loop *loop = turn->loop;
@@ -214,7 +212,7 @@ static enum err store_made(struct turn *turn, const struct delivery *page, size_
 static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     struct loop *loop = turn->loop;
     struct routes *routes = loop->in_force.routes;
-    if (somebody_acted(turn)) loop->unmade_us = turn->now_us;
+    if (turn->wishes & WISH_WORK) loop->unmade_us = turn->now_us; /* a retry by hand leaves a delivery to its route */
     if (loop->unmade_us > turn->now_us) return ERR_NONE;
     struct delivery *page;
     size_t count, made;

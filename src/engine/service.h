@@ -25,7 +25,8 @@ struct service {
     MUST_USE enum err (*learn)(void *self, struct store *store);
     void (*learned)(void *self); /* what was read is in force: after the commit, before the turn's replies */
     MUST_USE enum err (*take)(void *self, struct call *call);
-    void (*refuse)(void *self, struct call *call, enum err err); /* the reply of a turn that was dropped */
+    /* The reply of a turn that did not happen; words are the database's, or "". */
+    void (*refuse)(void *self, struct call *call, enum err err, struct str words);
     void *self;
 };
 

@@ -34,8 +34,11 @@ struct turn {
     struct plan *plans;
     struct delivery *planned;
     size_t planned_count;
-    struct quota_take *takes; /* from shared limits, by the limit's name */
-    size_t take_count;
+    /* shared limits: what was taken, by the limit's name; what Redis is told after the commit */
+    struct quota_take *takes;
+    struct quota_lesson *lessons;
+    struct quota_spell *spells;
+    size_t take_count, lesson_count, spell_count;
     struct departure *leaving;
     size_t leaving_count, leaving_room;
     /* settlements of this turn, in the order made */
@@ -46,6 +49,8 @@ struct turn {
     size_t routed_count;
     struct route_stop *stops; /* routes that were stopped or healed */
     size_t stop_count;
+    bool only_inputs;    /* a part: neither routes nor claims */
+    struct str refused;  /* the database refused what came back; its words are what is settled instead */
     bool recovered;      /* no lease of the past is left */
     int64_t open_change; /* deliveries made minus deliveries that became final */
 };
@@ -65,21 +70,31 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
+/* loop.c: one transaction, done again where it was raced; then it is applied, or undone as if it had not begun */
+MUST_USE enum err turn_try(struct turn *turn);
+void turn_apply(struct turn *turn);
+void turn_undo(struct turn *turn);
+/* parts.c: whether a turn that came to err may be divided by its inputs, and the turn of each part */
+bool turn_is_divisible(const struct turn *turn, enum err err);
+MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
+/* The database refused what `due` events are routed to: the next turn takes fewer, or refuses the one that it is. */
+void turn_route_fewer(struct turn *turn, size_t due, struct str words);
+void turn_route_more(struct turn *turn); /* after a commit */
 /* arrivals.c: take, append, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
 void turn_grant(struct turn *turn); /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
-void turn_refuse(struct turn *turn, enum err err); /* the turn was dropped: 503 to all */
+/* The turn did not happen: that to all. words may be "". */
+void turn_refuse(struct turn *turn, enum err err, struct str words);
 /* routing.c: route, plan */
 MUST_USE enum err turn_route(struct turn *turn);
 void turn_routed(struct turn *turn); /* after the commit: what routes learned of their programs becomes true */
-int64_t turn_route_next(
-    const struct loop *loop); /* when turn_route has something to do besides events; the loop's clock */
+/* When turn_route has something to do besides events; the loop's clock. */
+int64_t turn_route_next(const struct loop *loop);
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);
-bool turn_is_limited(const struct loop *loop, size_t desk);
 MUST_USE enum err turn_claim(struct turn *turn);
 MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
 void turn_start(struct turn *turn);

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/when.h"
 #include "http/listener_private.h"
 #include "http/socket.h"
@@ -169,10 +168,10 @@ static void listener_free(struct listener *listener) {
     if (listener->socket_path) unlink(listener->socket_path);
     free(listener->socket_path);
     lingers_end(&listener->lingers);
-    probes_free(&listener->probes);
     door_free(listener->door);
     mailbox_close(&listener->mailbox);
     if (listener->poll_fd >= 0) close(listener->poll_fd);
+    probes_free(listener->probes);
     free(listener);
 }
 
@@ -191,7 +190,7 @@ enum err listener_open(const struct listener_options *options, const struct cloc
     uint64_t seed;
     hash_random(&seed, sizeof seed);
     rng_seed(&listener->rng, seed);
-    probes_init(&listener->probes);
+    listener->probes = probes_new(clock);
     listener->door = door_new(options->host);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
@@ -244,7 +243,12 @@ struct listener_counts listener_counts(struct listener *listener) {
 
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type,
                       struct str body) {
-    probes_set(&listener->probes, path, status, content_type, body);
+    const struct probe_answer answer = {.status = status, .content_type = content_type, .text = body};
+    probes_publish(listener->probes, path, &answer);
+}
+
+void listener_turn(struct listener *listener, bool at_work) {
+    probes_turn(listener->probes, at_work);
 }
 
 void listener_publish_keys(struct listener *listener, const struct door_keys *keys) {

@@ -43,6 +43,9 @@ uint16_t listener_port(const struct listener *listener);
 void listener_publish_keys(struct listener *listener, const struct door_keys *keys);
 /* What GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". Copied. */
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
+/* The loop begins a turn, or is about to wait. While a turn lasts too long /readyz says so whatever was published, and
+ * /metrics has its age. */
+void listener_turn(struct listener *listener, bool at_work);
 /* No new requests: what comes gets 503 STOPPING and the end of its connection. Published paths go on. */
 void listener_quiesce(struct listener *listener);
 void listener_close(struct listener *listener); /* answers 503 to all that still waits */

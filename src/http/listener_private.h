@@ -27,7 +27,7 @@ struct listener {
     uint16_t port;
     int poll_fd;
     pthread_t thread;
-    struct probes probes;
+    struct probes *probes;
     struct door *door;
     atomic_bool quiet, closing;
     atomic_uint_fast64_t requests, refused, connections;

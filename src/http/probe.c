@@ -1,56 +1,99 @@
-/* http/probe.c - a few texts under a lock. */
 #include "http/probe.h"
 
+#include "base/when.h"
+
 #include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void probes_init(struct probes *probes) {
-    *probes = (struct probes){0};
+#define PROBES_MAX 4
+#define STALLED_US (5 * US_PER_S) /* a turn that lasts longer: the server takes nothing */
+
+struct probe {
+    char path[32]; /* "" = this one is free */
+    char content_type[64];
+    int status;
+    char *text;
+    size_t bytes;
+};
+
+struct probes {
+    struct clock clock;
+    pthread_mutex_t lock;
+    struct probe probes[PROBES_MAX];
+    atomic_int_fast64_t turn_us; /* since when a turn lasts; 0 = none does */
+};
+
+struct probes *probes_new(const struct clock *clock) {
+    struct probes *probes = calloc(1, sizeof *probes);
+    assert(probes);
+    probes->clock = *clock;
     int failed = pthread_mutex_init(&probes->lock, NULL);
     assert(!failed);
+    return probes;
 }
 
 void probes_free(struct probes *probes) {
-    for (size_t i = 0; i < probes->count; i++) free(probes->all[i].body);
+    for (size_t i = 0; i < PROBES_MAX; i++) free(probes->probes[i].text);
     pthread_mutex_destroy(&probes->lock);
+    free(probes);
 }
 
-static char *copy_bytes(const char *bytes, size_t count) {
-    char *copy = malloc(count + 1);
-    assert(copy);
-    if (count) memcpy(copy, bytes, count);
-    return copy;
-}
-
-static struct probe *find(struct probes *probes, struct str path) {
-    for (size_t i = 0; i < probes->count; i++)
-        if (str_eq(path, str_from(probes->all[i].path))) return &probes->all[i];
+static struct probe *probe_of(struct probes *probes, struct str path, bool make) {
+    for (size_t i = 0; i < PROBES_MAX; i++) {
+        struct probe *probe = &probes->probes[i];
+        if (make && !*probe->path) snprintf(probe->path, sizeof probe->path, "%.*s", STR_ARG(path));
+        if (*probe->path && str_eq(str_from(probe->path), path)) return probe;
+    }
     return NULL;
 }
 
-void probes_set(struct probes *probes, struct str path, int status, struct str content_type, struct str body) {
-    struct probe fresh = {.status = status, .body = copy_bytes(body.p, body.n), .body_bytes = body.n};
-    snprintf(fresh.path, sizeof fresh.path, "%.*s", STR_ARG(path));
-    snprintf(fresh.content_type, sizeof fresh.content_type, "%.*s", STR_ARG(content_type));
+void probes_publish(struct probes *probes, struct str path, const struct probe_answer *answer) {
+    char *text = strndup(answer->text.p, answer->text.n);
+    if (!text) return; /* out of memory: the last text stands */
     pthread_mutex_lock(&probes->lock);
-    struct probe *probe = find(probes, path);
-    assert(probe || probes->count < PROBES_MAX); /* the paths are the program's own */
-    if (!probe) probe = &probes->all[probes->count++];
-    char *old = probe->body;
-    *probe = fresh;
+    struct probe *probe = probe_of(probes, path, true);
+    assert(probe); /* the paths are the program's own */
+    char *old = probe->text;
+    probe->status = answer->status;
+    probe->text = text;
+    probe->bytes = answer->text.n;
+    snprintf(probe->content_type, sizeof probe->content_type, "%.*s", STR_ARG(answer->content_type));
     pthread_mutex_unlock(&probes->lock);
     free(old);
 }
 
-bool probes_find(struct probes *probes, struct str path, struct probe *ret_probe) {
+void probes_turn(struct probes *probes, bool at_work) {
+    atomic_store(&probes->turn_us, at_work ? probes->clock.now_us(probes->clock.self) : 0);
+}
+
+static int64_t turn_age_us(struct probes *probes) {
+    int64_t turn_us = atomic_load(&probes->turn_us);
+    return turn_us ? probes->clock.now_us(probes->clock.self) - turn_us : 0;
+}
+
+bool probes_answer(struct probes *probes, struct str path, struct arena *arena, struct probe_answer *ret_answer) {
     pthread_mutex_lock(&probes->lock);
-    const struct probe *probe = find(probes, path);
-    if (probe) {
-        *ret_probe = *probe;
-        ret_probe->body = copy_bytes(probe->body, probe->body_bytes);
-    }
+    const struct probe *probe = probe_of(probes, path, false);
+    if (probe)
+        *ret_answer = (struct probe_answer){.status = probe->status,
+                                            .content_type = str_dup(arena, str_from(probe->content_type)),
+                                            .text = str_dup(arena, (struct str){probe->text, probe->bytes})};
     pthread_mutex_unlock(&probes->lock);
-    return probe;
+    int64_t age_us = turn_age_us(probes);
+    if (probe && str_eq(path, STR("/readyz")) && age_us > STALLED_US) {
+        ret_answer->status = err_http(ERR_STALLED);
+        ret_answer->text = str_fmt(arena, "{\"ready\":false,\"code\":\"%s\",\"detail\":\"%s\"}\n",
+                                   err_code(ERR_STALLED), err_text(ERR_STALLED));
+    } else if (probe && str_eq(path, STR("/metrics"))) {
+        ret_answer->text =
+            str_fmt(arena,
+                    "%.*s# HELP drumbeat_loop_turn_age_seconds How long the turn at hand has lasted; 0 between turns.\n"
+                    "# TYPE drumbeat_loop_turn_age_seconds gauge\ndrumbeat_loop_turn_age_seconds %.3f\n",
+                    STR_ARG(ret_answer->text), (double)age_us / US_PER_S);
+    }
+    return probe != NULL;
 }

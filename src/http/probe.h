@@ -1,34 +1,28 @@
-/* http/probe.h - the texts that the listener's own thread answers, so that
- * they are there while the loop is busy or the store stalls. Thread:
- * probes_set from the loop's, probes_find from the listener's.
+/* http/probe.h - what some paths answer without the loop: the text that was last
+ * published there, unless the loop stands still, which it cannot say itself:
+ * then /readyz says so whatever was published. /metrics gets the age of the
+ * turn at hand added. Private to this room.
+ * Thread: publish and turn from the loop's, answer from the listener's.
  */
 #ifndef HTTP_PROBE_H
 #define HTTP_PROBE_H
 
-#include <pthread.h>
+#include "base/arena.h"
+#include "world.h"
 
-#include "base/str.h"
-
-#define PROBES_MAX 4
-
-struct probe {
-    char path[32], content_type[64];
+struct probes;
+struct probe_answer {
     int status;
-    char *body; /* of malloc */
-    size_t body_bytes;
+    struct str content_type, text; /* in the arena */
 };
 
-struct probes {
-    pthread_mutex_t lock;
-    struct probe all[PROBES_MAX];
-    size_t count;
-};
-
-void probes_init(struct probes *probes);
+struct probes *probes_new(const struct clock *clock);
 void probes_free(struct probes *probes);
-/* What the path answers from now on. Copied; there are at most PROBES_MAX paths. */
-void probes_set(struct probes *probes, struct str path, int status, struct str content_type, struct str body);
-/* A copy whose body is the caller's to free; false where the path has none. */
-bool probes_find(struct probes *probes, struct str path, struct probe *ret_probe);
+/* The texts are copied. */
+void probes_publish(struct probes *probes, struct str path, const struct probe_answer *answer);
+/* The loop begins a turn, or is about to wait. */
+void probes_turn(struct probes *probes, bool at_work);
+/* False: nothing is published there. */
+bool probes_answer(struct probes *probes, struct str path, struct arena *arena, struct probe_answer *ret_answer);
 
 #endif

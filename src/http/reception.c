@@ -80,23 +80,23 @@ void reception_refuse_early(struct listener *listener, struct peer *peer, struct
 /* False where the path is none of the published ones. */
 static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
     const struct request *request = &peer->visit->request;
-    struct probe probe;
-    if (!probes_find(&listener->probes, request->path, &probe)) return false;
+    struct arena arena = ARENA_EMPTY;
+    struct probe_answer answer;
+    if (!probes_answer(listener->probes, request->path, &arena, &answer)) return false;
     if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) {
-        free(probe.body);
+        arena_free(&arena);
         *ret_result = refuse(listener, peer, (struct denial){ERR_BAD_METHOD, "this path is only read", false, 0});
         return true;
     }
     struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(probe.body_bytes, probe.body, free);
+        MHD_create_response_from_buffer(answer.text.n, (void *)(uintptr_t)answer.text.p, MHD_RESPMEM_MUST_COPY);
     *ret_result = MHD_NO;
     if (response) {
-        MHD_add_response_header(response, "Content-Type", probe.content_type);
-        *ret_result = MHD_queue_response(peer->connection, (unsigned)probe.status, response);
+        MHD_add_response_header(response, "Content-Type", str_dup(&arena, answer.content_type).p);
+        *ret_result = MHD_queue_response(peer->connection, (unsigned)answer.status, response);
         MHD_destroy_response(response);
-    } else {
-        free(probe.body);
     }
+    arena_free(&arena);
     leave(listener, peer);
     return true;
 }

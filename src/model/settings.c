@@ -44,3 +44,29 @@ bool limit_rule_parse(struct str text, struct limit_rule *ret_rule) {
     *ret_rule = rule;
     return true;
 }
+/* ---- where the store is ---- */
+
+bool settings_store_is_postgres(struct str store) {
+    return str_starts(store, STR("postgres://")) || str_starts(store, STR("postgresql://"));
+}
+
+/* As libpq takes it: host=db dbname=x. */
+static bool has_keyword(struct str text) {
+    static const char *const keywords[] = {
+        "host=", "hostaddr=", "port=", "dbname=", "user=", "password=", "service=", "sslmode="};
+    for (size_t i = 0; i < text.n; i++)
+        for (size_t j = 0; j < sizeof keywords / sizeof *keywords; j++)
+            if ((i == 0 || text.p[i - 1] == ' ') && str_starts(str_sub(text, i, text.n), str_from(keywords[j])))
+                return true;
+    return false;
+}
+
+const char *settings_store_problem(struct str store) {
+    if (settings_store_is_postgres(store)) return NULL;
+    if (memmem(store.p, store.n, "://", 3)) return "takes a path or a postgres:// URL, no other scheme";
+    if (has_keyword(store)) return "takes a database as postgres://user@host:5432/name, not as keywords";
+    if (str_starts(store, STR("~"))) return "takes a path as it is: ~ stands for a home only in a shell";
+    if (str_eq(store, STR(":memory:")) || str_starts(store, STR("file:")))
+        return "takes the path of a file: events that are only in memory would be lost";
+    return NULL;
+}

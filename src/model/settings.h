@@ -112,4 +112,9 @@ bool limit_rule_parse(struct str text, struct limit_rule *ret_rule);
 /* Index of a destination, or SIZE_MAX. */
 size_t settings_destination(const struct settings *settings, struct str name);
 
+/* What is wrong with the text that says where the store is, as the rest of a sentence; NULL when it may be a path or is
+ * a PostgreSQL URL. Does not repeat the text, which may hold a password. */
+const char *settings_store_problem(struct str store);
+bool settings_store_is_postgres(struct str store);
+
 #endif

@@ -5,11 +5,15 @@
 #define OS_SIGNALS_H
 
 #include <signal.h>
+#include <time.h>
 
 struct signals {
     volatile sig_atomic_t stop; /* times asked */
     volatile sig_atomic_t reload;
     volatile sig_atomic_t wake_fd; /* an eventfd that the handler writes to; -1 = none */
+    /* A timer that the first stop starts: when it ends, nothing is waited for any more. 0 = none. */
+    volatile sig_atomic_t stop_fd;
+    struct itimerspec stop_after;
 };
 
 #endif

@@ -36,6 +36,13 @@ bool place_is_shared(const struct place *place) {
     return postgres_is_dsn(place->store);
 }
 
+enum err place_check(const struct place *place, struct arena *arena, struct str *ret_problem) {
+    const char *problem = settings_store_problem(place->store);
+    if (!problem) return ERR_NONE;
+    *ret_problem = str_fmt(arena, "E0207: the store (%s) %s", getenv("DB_DSN") ? "DB_DSN" : "store", problem);
+    return ERR_CONFIG;
+}
+
 struct str place_name(const struct place *place, struct arena *arena) {
     return place_is_shared(place) ? postgres_name(place->store, arena) : place->store;
 }
@@ -47,6 +54,7 @@ static enum err open_postgres(const struct place *place, const struct place_opti
                                               .token = options->token,
                                               .read_only = options->read_only || options->copy,
                                               .later = options->copy,
+                                              .stop_fd = options->stop_fd,
                                               .deadline_us = options->copy ? COPY_DEADLINE_US : 0,
                                               .wake = options->wake,
                                               .wake_self = options->wake_self};
@@ -74,6 +82,7 @@ static enum err check_not_moved(struct str path, struct arena *arena, struct str
 
 enum err place_open(const struct place *place, const struct place_options *options, struct arena *arena,
                     struct sql_driver *ret_driver, struct str *ret_problem) {
+    TRY(place_check(place, arena, ret_problem));
     if (place_is_shared(place)) return open_postgres(place, options, arena, ret_driver, ret_problem);
     TRY(check_not_moved(place->store, arena, ret_problem));
     if (!options->read_only) TRY(make_folder(place->store, arena, ret_problem));

@@ -18,6 +18,8 @@ struct place place_of(const struct settings *settings, struct str file, struct a
 /* A file, whatever the configuration and the environment say. */
 struct place place_at(struct str path, struct arena *arena);
 bool place_is_shared(const struct place *place);
+/* CONFIG with a sentence that shows nothing of it, when the store's text can be no place. */
+MUST_USE enum err place_check(const struct place *place, struct arena *arena, struct str *ret_problem);
 /* For people: without user and password. */
 struct str place_name(const struct place *place, struct arena *arena);
 
@@ -25,6 +27,7 @@ struct place_options {
     bool read_only;                /* changes nothing */
     bool copy;                     /* the replica of PostgreSQL; connects when it is first asked */
     struct str token;              /* this process's */
+    int stop_fd;                   /* PostgreSQL is not waited for once it is readable; 0 = none */
     void (*wake)(void *wake_self); /* on PostgreSQL: there is news. NULL = nobody listens */
     void *wake_self;
 };

@@ -2,14 +2,18 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "api/key_ring.h"
 #include "base/hash.h"
 #include "base/when.h"
 #include "http/client.h"
 #include "http/listener.h"
+#include "os/deadline.h"
 #include "sandbox/sandbox.h"
 #include "server/server_private.h"
 
@@ -17,8 +21,10 @@
 #define STALL_US          (10 * US_PER_S) /* a request waits this long for the store */
 #define BODY_PACE_US      (10 * US_PER_S) /* 16 KiB of a body must come in this time */
 #define PUBLISH_US        US_PER_S
-#define SETTLE_DOWN_US    (60 * US_PER_S) /* the seed's gauges look back one minute */
-#define STOP_CANCELLED_US (2 * US_PER_S)  /* what was ended is settled within this, or by the next start */
+#define SETTLE_DOWN_US    (60 * US_PER_S)   /* the seed's gauges look back one minute */
+#define STOP_CANCELLED_US (2 * US_PER_S)    /* what was ended is settled within this, or by the next start */
+#define STOP_STARTING_US  US_PER_S          /* a start that is told to stop waits this long for its store */
+#define STOP_MORE_US      (500 * US_PER_MS) /* after stop_timeout: the store is waited for so much longer */
 #define CONNECTIONS_KEPT  256
 
 /* ---- open ---- */
@@ -135,7 +141,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .seed = seed,
                                          .slots = server->shares.sends,
                                          .role = server->role,
-                                         .share = server->share,
+                                         .limits = server->limits,
                                          .redis_failure = (enum redis_failure)server->setup->settings->redis.on_failure,
                                          .exclusive = !server->driver.shared,
                                          .hold = server->options.hold,
@@ -163,6 +169,18 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
         .connections_max = server->shares.sends < CONNECTIONS_KEPT ? server->shares.sends : CONNECTIONS_KEPT};
     TRY(client_open(&client, &server->clock, server->wake, &server->client));
     return open_loop(server, ret_problem);
+}
+
+/* The signal's handler starts this timer: also where the loop stands still, somebody must count. */
+static void arm_stop(struct server *server, int64_t after_us) {
+    struct signals *signals = server->options.signals;
+    if (!signals) return;
+    if (!server->stop_fd) server->stop_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (server->stop_fd < 0) server->stop_fd = 0;
+    signals->stop_fd = 0;
+    signals->stop_after =
+        (struct itimerspec){.it_value = {.tv_sec = after_us / US_PER_S, .tv_nsec = after_us % US_PER_S * 1000}};
+    signals->stop_fd = server->stop_fd;
 }
 
 /* The texts that the listener's own thread answers: at most one a second while busy, once more when a minute is over.
@@ -197,6 +215,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     server->options = *options;
     server->wake = wake_new();
     server->clock = wake_clock(server->wake);
+    arm_stop(server, STOP_STARTING_US);
     server->started_wall_us = server->clock.wall_us(server->clock.self);
     int64_t began_us = server->clock.now_us(server->clock.self);
     *ret_problem = STR("");
@@ -207,6 +226,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
         server_close(server);
         return err;
     }
+    arm_stop(server, server->setup->settings->server.stop_timeout_us + STOP_MORE_US);
     if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
     publish(server, true);
     if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
@@ -218,6 +238,11 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
 
 uint16_t server_port(const struct server *server) {
     return listener_port(server->listener);
+}
+
+/* By then a store that says nothing is not waited for any more, and there is no time left for another try. */
+static bool stop_time_is_over(const struct server *server) {
+    return server->stop_fd && wait_fd(server->stop_fd, POLLIN, 0, 0) == WAIT_READY;
 }
 
 /* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
@@ -238,7 +263,7 @@ static bool stop_is_complete(struct server *server) {
         loop_cancel(server->loop);
     }
     bool stuck = server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: its leases will tell */
-    return stuck || loop_in_flight(server->loop) == 0;
+    return stuck || stop_time_is_over(server) || loop_in_flight(server->loop) == 0;
 }
 
 enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
@@ -247,6 +272,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
         signals->reload = 0;
         server_reload_by_signal(server);
     }
+    listener_turn(server->listener, true);
     TRY(loop_turn(server->loop));
     TRY(server_swap(server));
     server_watch(server);
@@ -262,12 +288,14 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
     if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;
+    listener_turn(server->listener, false);
     loop_wait(server->loop, until_us);
     return ERR_NONE;
 }
 
 void server_close(struct server *server) {
     if (server->options.signals) server->options.signals->wake_fd = -1;
+    if (server->options.signals) server->options.signals->stop_fd = 0;
     if (server->listener) listener_close(server->listener);
     if (server->loop) loop_release(server->loop);
     if (server->client) client_close(server->client);
@@ -281,5 +309,6 @@ void server_close(struct server *server) {
     setup_free(server->setup);
     wake_free(server->wake);
     arena_free(&server->arena);
+    if (server->stop_fd) close(server->stop_fd);
     free(server);
 }

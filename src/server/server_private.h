@@ -46,6 +46,7 @@ struct server {
     struct sql_driver copy_driver;
     struct store *copy;  /* a replica, for lists; NULL = none */
     struct share *share; /* limits in Redis; NULL = none */
+    struct shared_limits limits;
     struct listener *listener;
     struct client *client;
     struct loop *loop;
@@ -69,6 +70,7 @@ struct server {
     /* stopping */
     int64_t stop_by_us;
     bool cancelled;
+    int stop_fd; /* readable when nothing is waited for any more; 0 = none */
 };
 
 /* server_setup.c */

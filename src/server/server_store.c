@@ -59,8 +59,15 @@ static void warn_if_deaf(const struct server *server) {
                                      "connection: what is new is found by polling every 2 s")));
 }
 
+static void warn_if_risky(const struct server *server) {
+    if (!server->driver.shared || !postgres_is_risky(&server->driver)) return;
+    log_event(&server->options.log, LOG_WARN, server->clock.wall_us(server->clock.self), "store_not_durable",
+              LOG_TEXT("reason", STR("PostgreSQL runs with fsync or full_page_writes off: when its machine stops, "
+                                     "events that were acknowledged may be lost")));
+}
+
 static enum err open_copy(struct server *server, struct str *ret_problem) {
-    const struct place_options options = {.copy = true, .token = server->token};
+    const struct place_options options = {.copy = true, .token = server->token, .stop_fd = server->stop_fd};
     TRY(place_open(&server->place, &options, &server->arena, &server->copy_driver, ret_problem));
     server->copy = store_attach(&server->copy_driver, &server->arena);
     return ERR_NONE;
@@ -72,9 +79,11 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     server->token = hex_encode(&server->arena, token, sizeof token);
     server->place = place_of(server->setup->settings, server->options.config_file, &server->arena);
     if (server->options.store.n) server->place = place_at(server->options.store, &server->arena);
+    TRY(place_check(&server->place, arena, ret_problem));
     server->store_name = place_name(&server->place, &server->arena);
     TRY(read_role(server, arena, ret_problem));
-    const struct place_options options = {.token = server->token, .wake = raise_wake, .wake_self = server->wake};
+    const struct place_options options = {
+        .token = server->token, .stop_fd = server->stop_fd, .wake = raise_wake, .wake_self = server->wake};
     server_look_back(server, arena);
     TRY(place_open(&server->place, &options, &server->arena, &server->driver, ret_problem));
     server->driver_open = true;
@@ -82,6 +91,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
                    ret_problem));
     if (server->driver.shared) TRY(join_company(server, arena, ret_problem));
     warn_if_deaf(server);
+    warn_if_risky(server);
     return server->driver.shared && server->place.read_dsn.n ? open_copy(server, ret_problem) : ERR_NONE;
 }
 
@@ -95,6 +105,7 @@ enum err server_open_share(struct server *server, struct arena *arena, struct st
         .url = url, .deadline_us = settings->timeout_us, .instance = server->token, .clock = server->clock};
     struct str problem;
     enum err err = share_open(&options, &server->arena, &server->share, &problem);
+    if (!err) server->limits = share_limits(server->share);
     if (err) *ret_problem = str_fmt(arena, "redis.url (or REDIS_URL): %.*s", STR_ARG(problem));
     return err;
 }

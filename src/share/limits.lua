@@ -1,29 +1,66 @@
--- limits.lua - exact sliding windows over Redis; one command a call, each atomic. See share.h.
+-- limits.lua - exact sliding windows over Redis. A call is any number of orders, each about one limit, and all of it is
+-- atomic. See share.h.
 --
--- KEYS  1 window: what is left, a plain number, for people
---       2 quiet: the microsecond until which the provider wants nothing
---       3 epoch: a hash that tells whether Redis still has what it was told (below)
---       4.. one sorted set per rule: a member '<take id>:<places>' at the microsecond from which it counts (now + hold
---       while it is pending), and the member 'total' at minus the sum of their places. The sum lies in the same key
---       so that eviction cannot part them; real members have scores above 0.
--- ARGV  command, instance, milliseconds for which keys are kept, count and window of each rule, the command's own
+-- WHAT      Counts the places that processes took from a limit, and grants what is left.
+-- PROMISE   For each rule N per W, no more than N sends of all processes start in any half-open window (t, t+W], as long
+--           as Redis keeps what it was told.
+-- WHY IT HOLDS
+--           A grant is written before it is answered, at the moment until which its sends may start (now + hold). A
+--           start can only be earlier than that, and a window that holds the start ends before the one that holds the
+--           mark, so no place is given out again too early. `started` moves the mark to the time at which it arrives,
+--           which is later than the start, never earlier.
+--           Doubt costs places, not windows: a grant whose answer was lost stays counted until its process says that
+--           it never had it. It says so with its next take (in_doubt), which removes what earlier calls of the same
+--           process left pending. Calls are numbered, and a number that is not lower is left alone: a call that waited
+--           in a socket while Redis stood still, and runs late, cannot remove what a later call was granted.
+--           A note that may not have arrived is repeated with the next take. Repeating changes nothing: a member is
+--           named by its take, so it is there once.
+-- WHAT BREAKS IT
+--           Redis forgets. The epoch finds it (below), and the caller then keeps to its part for one window.
+--           A clock of Redis that jumps forward ends windows early.
+-- HOW TO SEE IT
+--           GET rate_limit:<limit>:window is what is left; ZRANGE rate_limit:<limit>:<count>/<ms> 0 -1 WITHSCORES shows
+--           who holds what until when.
+-- TESTED BY test/unit/share (real Redis, several members, losses, stalls), test/e2e/test_limits_shared.py
+--
+-- KEYS  of each order, in their order:
+--       window: what is left, a plain number, for people
+--       quiet: the microsecond until which the provider wants nothing
+--       epoch: a hash that tells whether Redis still has what it was told (below)
+--       one sorted set per rule: a member '<instance>/<call>/<take>:<places>' at the microsecond from which it counts
+--       (now + hold while it is pending), and the member 'total' at minus the sum of their places. The sum lies in the
+--       same key so that eviction cannot part them; real members have scores above 0.
+-- ARGV  instance, the call's number; then of each order: command, milliseconds for which keys are kept, number of rules,
+--       number of its own arguments, count and window of each rule, its own arguments
 --
 -- Redis and Lua numbers are doubles: microseconds since 1970 are exact below 2^53, which is the year 2255.
 
-local window_key, quiet_key, epoch_key = KEYS[1], KEYS[2], KEYS[3]
-local command, instance, keep_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local instance, call = ARGV[1], tonumber(ARGV[2])
 local DAY_US = 86400 * 1000000
 local SLACK_MS = 30000 -- keys are kept a minute too long, so that their lives need not be lengthened at each call
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local rules = {}
-for i = 4, #KEYS do
-    local at = 4 + (i - 4) * 2
-    rules[#rules + 1] = {key = KEYS[i], count = tonumber(ARGV[at]), window = tonumber(ARGV[at + 1])}
+-- ---- the order at hand ----
+
+local window_key, quiet_key, epoch_key, keep_ms, rules, own, own_count
+local next_key, next_argument = 1, 3
+
+local function order_read()
+    local command, rule_count = ARGV[next_argument], tonumber(ARGV[next_argument + 2])
+    keep_ms, own_count = tonumber(ARGV[next_argument + 1]), tonumber(ARGV[next_argument + 3])
+    window_key, quiet_key, epoch_key = KEYS[next_key], KEYS[next_key + 1], KEYS[next_key + 2]
+    rules = {}
+    for i = 1, rule_count do
+        local at = next_argument + 2 + 2 * i
+        rules[i] = {key = KEYS[next_key + 2 + i], count = tonumber(ARGV[at]), window = tonumber(ARGV[at + 1])}
+    end
+    own = next_argument + 3 + 2 * rule_count
+    next_key = next_key + 3 + rule_count
+    next_argument = own + own_count + 1
+    return command
 end
-local own = 3 + 2 * #rules
 
 local function argument(i)
     return tonumber(ARGV[own + i])
@@ -70,6 +107,23 @@ local function rule_remove(rule, id, count)
     end
 end
 
+-- Gives back what earlier calls of this process left pending.
+local function rule_give_back(rule)
+    local prefix, sum = instance .. '/', 0
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', rule.key, '(' .. whole(now), '+inf')) do
+        local number = string.sub(member, 1, #prefix) == prefix and
+            tonumber(string.match(string.sub(member, #prefix + 1), '^(%d+)/'))
+        if number and number < call then
+            redis.call('ZREM', rule.key, member)
+            sum = sum + places(member)
+        end
+    end
+    if sum > 0 then
+        redis.call('ZINCRBY', rule.key, whole(sum), 'total')
+        rule.total = rule.total - sum
+    end
+end
+
 -- Microseconds until one more may be had. What is pending may start at once: then it counts from now.
 local function rule_wait(rule)
     local over = rule.total - rule.count + 1
@@ -98,7 +152,7 @@ end
 -- the microsecond until which it must be there. States: begun (by a first use), lost (somebody misses what was
 -- before; may be taught), taught. ----
 
-local epoch = {}
+local epoch
 
 local function epoch_begin(state)
     epoch.id = math.max(now, (epoch.takes or 0) + 1)
@@ -108,6 +162,7 @@ local function epoch_begin(state)
 end
 
 local function epoch_read()
+    epoch = {}
     local found = redis.call('HMGET', epoch_key, 'id', 'takes', 'state')
     epoch.id, epoch.takes, epoch.state = tonumber(found[1] or ''), tonumber(found[2] or ''), found[3]
     epoch.id = epoch.takes and epoch.id
@@ -183,18 +238,49 @@ end
 
 -- ---- commands ----
 
+local answers = {}
+
 local function answer(granted, wait, quiet, lost)
     local remaining = left()
     show(remaining)
-    return {epoch.id, epoch.takes, granted, remaining, wait, quiet, lost and 1 or 0}
+    for _, number in ipairs({epoch.id, epoch.takes, granted, remaining, wait, quiet, lost and 1 or 0}) do
+        answers[#answers + 1] = number
+    end
+end
+
+local function take_name(take_call, take)
+    return instance .. '/' .. whole(take_call) .. '/' .. whole(take)
+end
+
+-- So many of a take's places started at that moment. A set that is not there is left so: what it held is lost, and the
+-- next take must find that out.
+local function note_started(id, granted, started, at)
+    for _, rule in ipairs(rules) do
+        if not rule.missing then
+            rule_remove(rule, id, granted)
+            if started > 0 then
+                rule_add(rule, at, id, started)
+            end
+        end
+    end
 end
 
 local commands = {}
 
--- want, hold, known epoch, known takes, length of a quiet spell that could not be told before
+-- want, hold, known epoch, known takes, length of a quiet spell that could not be told before, whether an earlier take
+-- had no answer; and of a take whose starts may not have been heard: its call (0 = there is none), its number, what it
+-- was granted, how many started, and how long ago
 function commands.take()
     local want, hold = argument(1), argument(2)
     quiet_for(argument(5))
+    if argument(7) > 0 then
+        note_started(take_name(argument(7), argument(8)), argument(9), argument(10), now - argument(11))
+    end
+    if argument(6) > 0 then
+        for _, rule in ipairs(rules) do
+            rule_give_back(rule)
+        end
+    end
     epoch_read()
     local lost = epoch_lost(argument(3), argument(4))
     local quiet = quiet_left()
@@ -207,7 +293,7 @@ function commands.take()
         epoch.takes = epoch.takes + 1
         redis.call('HSET', epoch_key, 'takes', whole(epoch.takes))
         for _, rule in ipairs(rules) do
-            rule_add(rule, now + hold, instance .. '/' .. whole(epoch.takes), granted)
+            rule_add(rule, now + hold, take_name(call, epoch.takes), granted)
         end
     end
     extend_all()
@@ -218,23 +304,13 @@ function commands.take()
             wait = math.max(wait, rule_wait(rule))
         end
     end
-    return answer(granted, wait, quiet, false)
+    answer(granted, wait, quiet, false)
 end
 
--- number of the take, what it was granted, how many of them started. A set that is not there is left so: what it
--- held is lost, and the next take must find that out.
+-- call and number of the take, what it was granted, how many of them started
 function commands.started()
-    local id, granted, started = instance .. '/' .. ARGV[own + 1], argument(2), argument(3)
-    for _, rule in ipairs(rules) do
-        if not rule.missing then
-            rule_remove(rule, id, granted)
-            if started > 0 then
-                rule_add(rule, now, id, started)
-            end
-        end
-    end
+    note_started(take_name(argument(1), argument(2)), argument(3), argument(4), now)
     show(left())
-    return 0
 end
 
 -- length; 0 = it is over
@@ -244,13 +320,6 @@ function commands.quiet()
     else
         quiet_for(argument(1))
     end
-    return 0
-end
-
-function commands.remaining()
-    local remaining = left()
-    show(remaining)
-    return {remaining}
 end
 
 -- age and places of each group of starts
@@ -266,8 +335,8 @@ function commands.teach()
     end
     epoch.takes = epoch.takes + 1
     redis.call('HSET', epoch_key, 'takes', whole(epoch.takes))
-    for i = 1, #ARGV - own, 2 do
-        local id = instance .. '/' .. whole(epoch.takes) .. '.' .. i
+    for i = 1, own_count, 2 do
+        local id = take_name(call, epoch.takes) .. '.' .. i
         for _, rule in ipairs(rules) do
             if argument(i) < rule.window then
                 rule_add(rule, now - argument(i), id, argument(i + 1))
@@ -275,10 +344,14 @@ function commands.teach()
         end
     end
     extend_all()
-    return answer(0, 0, 0, false)
+    answer(0, 0, 0, false)
 end
 
-for _, rule in ipairs(rules) do
-    rule_read(rule)
+while next_argument <= #ARGV do
+    local command = order_read()
+    for _, rule in ipairs(rules) do
+        rule_read(rule)
+    end
+    commands[command]()
 end
-return commands[command]()
+return answers

@@ -2,6 +2,7 @@
  * and what is remembered between calls are ours. */
 #include "share/link.h"
 
+#include "os/deadline.h"
 #include "share/wire.h"
 
 #include <assert.h>
@@ -26,6 +27,8 @@ struct link {
     size_t owed;         /* replies to come that nobody waits for */
     size_t read_bytes;   /* since the last whole reply */
     char sha[SHA_DIGITS + 1];
+    uint64_t breaks;
+    int64_t until_us; /* of the call that link_reach began */
     bool dialed, up;
     int64_t next_dial_us; /* options.clock's */
     char trouble[200];
@@ -43,6 +46,7 @@ static void link_drop(struct link *link) {
     if (link->reader) redisReaderFree(link->reader);
     link->reader = NULL;
     link->owed = link->read_bytes = 0;
+    link->breaks++;
     wire_close(link->wire);
 }
 
@@ -51,6 +55,10 @@ void link_free(struct link *link) {
     link_drop(link);
     wire_free(link->wire);
     free(link);
+}
+
+uint64_t link_breaks(const struct link *link) {
+    return link->breaks;
 }
 
 bool link_is_up(const struct link *link) {
@@ -279,23 +287,23 @@ static enum err link_dial(struct link *link, int64_t until_us) {
     return link_greet(link, until_us);
 }
 
-static enum err link_ready(struct link *link, int64_t until_us) {
+enum err link_reach(struct link *link) {
+    link->until_us = deadline_now_us() + link->options.deadline_us;
     if (wire_is_open(link->wire) && link_look(link) == ERR_NONE) return ERR_NONE;
-    return link_dial(link, until_us);
+    return link_dial(link, link->until_us);
 }
 
 /* ---- calls ---- */
 
-static enum err script_run(struct link *link, const struct link_call *call, int64_t until_us, redisReply **ret_reply) {
+static enum err script_run(struct link *link, const struct link_call *call, redisReply **ret_reply) {
     redisReply *reply = NULL;
-    TRY(link_ready(link, until_us));
     TRY(script_put(link, call, false));
-    TRY(owed_await(link, until_us));
-    TRY(reply_await(link, until_us, &reply));
+    TRY(owed_await(link, link->until_us));
+    TRY(reply_await(link, link->until_us, &reply));
     if (is_error(reply, "NOSCRIPT")) {
         freeReplyObject(reply);
         TRY(script_put(link, call, true));
-        TRY(reply_await(link, until_us, &reply));
+        TRY(reply_await(link, link->until_us, &reply));
     }
     *ret_reply = reply;
     return ERR_NONE;
@@ -312,7 +320,8 @@ static enum err numbers_read(struct link *link, const redisReply *reply, int64_t
 
 enum err link_ask(struct link *link, const struct link_call *call, int64_t *ret_numbers, size_t count) {
     redisReply *reply = NULL;
-    TRY(script_run(link, call, wire_now_us() + link->options.deadline_us, &reply));
+    assert(wire_is_open(link->wire));
+    TRY(script_run(link, call, &reply));
     enum err err = numbers_read(link, reply, ret_numbers, count);
     freeReplyObject(reply);
     link->up = !err;

@@ -8,8 +8,8 @@
 
 /* Login, database and script are sent again with each connection; the next is tried so long after the last was. */
 #define LINK_PAUSE_US ((int64_t)500000)
-/* Parts of one call: the largest lesson of share_teach and some more. */
-#define LINK_PARTS_MAX 2200
+/* Parts of one call: a take of the most limits with the most rules each. */
+#define LINK_PARTS_MAX 3072
 
 struct link;
 
@@ -28,7 +28,11 @@ struct link_call {
 struct link *link_new(const struct link_options *options);
 void link_free(struct link *link);
 
-/* Runs the script; its answer must be an array of so many whole numbers. After any error the connection is gone. */
+/* Makes sure of a connection: what the one that stood has to say is read, a broken one is made anew. The deadline of
+ * the call that follows begins here. */
+MUST_USE enum err link_reach(struct link *link);
+/* After link_reach: runs the script; its answer must be an array of so many whole numbers. After any error the
+ * connection is gone, and Redis may have run the script all the same. */
 MUST_USE enum err link_ask(struct link *link, const struct link_call *call, int64_t *ret_numbers, size_t count);
 /* Sends what can be sent at once; what the script answers is read and dropped later. False when there is no connection,
  * or it broke. */
@@ -37,7 +41,8 @@ bool link_tell(struct link *link, const struct link_call *call);
 /* Drops the connection, with words for why. Always ERR_IO. */
 enum err link_fail(struct link *link, const char *what, const char *detail);
 
-bool link_is_up(const struct link *link); /* the last link_ask was answered, and nothing broke since */
+uint64_t link_breaks(const struct link *link); /* connections that ended: a note sent before may not have arrived */
+bool link_is_up(const struct link *link);      /* the last link_ask was answered, and nothing broke since */
 const char *link_trouble(const struct link *link);
 
 #endif

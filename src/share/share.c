@@ -16,8 +16,11 @@
 #define KEEP_MORE_US US_PER_MIN
 /* Groups of starts in a lesson; each is two parts of the call. */
 #define LESSON_GROUPS 1024
-/* Keys: window, quiet, epoch and a rule's each. Arguments: command, instance, life, two of a rule each. */
+/* Keys of an order: window, quiet, epoch and one for each rule. */
 #define FIXED_KEYS 3
+/* Parts that all calls begin with are two; an order has its keys, its head and its arguments. */
+#define TAKE_PARTS_MAX (FIXED_KEYS + LIMIT_RULES_MAX + 4 + 2 * LIMIT_RULES_MAX + 11)
+_Static_assert(2 + LIMIT_ASKS_MAX * TAKE_PARTS_MAX <= LINK_PARTS_MAX, "a call with the most asks has room");
 
 /* What this process knows of a limit. */
 struct limit {
@@ -28,8 +31,15 @@ struct limit {
     /* Redis's memory as it was last seen: it is the same while epoch is, and takes never becomes less. 0 = not seen. */
     int64_t epoch, takes;
     int64_t known_until_us; /* options.clock: later, Redis may have let it go, having nothing to count any more */
-    int64_t open_take;      /* its number at Redis */
-    size_t open_count;      /* 0 = none is open */
+    /* The last take that granted something: its number at Redis and that of the call which took it. */
+    int64_t take, take_call;
+    size_t granted;
+    bool open;           /* it was granted, and share_started has not said how many left */
+    bool told;           /* share_started did, and Redis may not have heard it */
+    uint64_t told_break; /* link_breaks when it was told */
+    size_t started;      /* what was told, and when (options.clock) */
+    int64_t started_us;
+    bool in_doubt;          /* a take was sent and not answered: Redis may hold places for it */
     int64_t quiet_until_us; /* options.clock: a spell that could not be told; 0 = none */
 };
 
@@ -41,8 +51,9 @@ struct share {
     struct link *link;
     struct map limits;    /* name -> struct limit */
     struct arena scratch; /* one call's texts */
-    uint64_t losses;
-    const char *trouble; /* our own; NULL = the link's */
+    int64_t calls;        /* numbers each call of this process; what an older one took can be told apart by it */
+    size_t doubts;        /* limits that are in doubt */
+    const char *trouble;  /* our own; NULL = the link's */
 };
 
 /* ---- opening ---- */
@@ -90,10 +101,6 @@ const char *share_trouble(const struct share *share) {
     return share->trouble ? share->trouble : link_trouble(share->link);
 }
 
-uint64_t share_losses(const struct share *share) {
-    return share->losses;
-}
-
 static int64_t now_us(const struct share *share) {
     return share->clock.now_us(share->clock.self);
 }
@@ -121,7 +128,7 @@ static bool limit_has_rule(const struct limit *limit, const struct limit_rule *r
 }
 
 /* A rule that is written twice has one set of starts. */
-static void limit_configure(struct limit *limit, const struct share_ask *ask) {
+static void limit_configure(struct limit *limit, const struct limit_ask *ask) {
     assert(ask->rule_count <= LIMIT_RULES_MAX && ask->hold_us >= 0);
     limit->rule_count = 0;
     limit->hold_us = ask->hold_us;
@@ -139,70 +146,72 @@ static int64_t limit_reach_us(const struct limit *limit) {
     return longest_us + limit->hold_us;
 }
 
-/* ---- calls of the script ---- */
+/* ---- calls of the script: any number of orders, each about one limit ---- */
 
 struct script_call {
-    struct arena *arena;
-    struct str *parts;
+    struct share *share;
+    struct str *keys, *arguments;
     size_t key_count, count;
 };
 
 static void add_text(struct script_call *call, struct str text) {
-    assert(call->count < LINK_PARTS_MAX);
-    call->parts[call->count++] = text;
+    assert(call->key_count + call->count < LINK_PARTS_MAX);
+    call->arguments[call->count++] = text;
 }
 
 static void add_number(struct script_call *call, int64_t number) {
-    add_text(call, str_fmt(call->arena, "%lld", (long long)number));
+    add_text(call, str_fmt(&call->share->scratch, "%lld", (long long)number));
 }
 
 /* The name's last ':' ends it, because no suffix has one: two limits never share a key. */
 static void add_key(struct script_call *call, struct str limit, struct str suffix) {
-    struct buf key = {.arena = call->arena};
+    struct buf key = {.arena = &call->share->scratch};
+    assert(call->key_count + call->count < LINK_PARTS_MAX);
     buf_add(&key, STR("rate_limit:"));
     buf_add(&key, limit);
     buf_byte(&key, ':');
     buf_add(&key, suffix);
-    add_text(call, buf_str(&key));
-    call->key_count++;
+    call->keys[call->key_count++] = buf_str(&key);
 }
 
-/* What every command has before its own arguments. */
-static struct script_call call_begin(struct share *share, struct str command, const struct limit *limit) {
+static struct script_call call_begin(struct share *share) {
     arena_reset(&share->scratch);
-    struct arena *arena = &share->scratch;
-    struct script_call call = {.arena = arena, .parts = arena_array(arena, struct str, LINK_PARTS_MAX)};
-    static const struct str suffixes[FIXED_KEYS] = {{"window", 6}, {"quiet", 5}, {"epoch", 5}};
-    for (size_t i = 0; i < FIXED_KEYS; i++) add_key(&call, limit->name, suffixes[i]);
-    for (size_t i = 0; i < limit->rule_count; i++)
-        add_key(&call, limit->name,
-                str_fmt(arena, "%lld/%lld", (long long)limit->rules[i].count,
-                        (long long)(limit->rules[i].window_us / US_PER_MS)));
-    add_text(&call, command);
+    struct script_call call = {.share = share,
+                               .keys = arena_array(&share->scratch, struct str, LINK_PARTS_MAX),
+                               .arguments = arena_array(&share->scratch, struct str, LINK_PARTS_MAX)};
     add_text(&call, share->instance);
-    add_number(&call, (limit_reach_us(limit) + KEEP_MORE_US) / US_PER_MS);
-    for (size_t i = 0; i < limit->rule_count; i++) {
-        add_number(&call, limit->rules[i].count);
-        add_number(&call, limit->rules[i].window_us);
-    }
+    add_number(&call, ++share->calls);
     return call;
 }
 
-static enum err call_ask(struct share *share, const struct script_call *call, int64_t *ret_numbers, size_t count) {
-    const struct link_call parts = {call->parts, call->key_count, call->count};
-    share->trouble = NULL;
-    return link_ask(share->link, &parts, ret_numbers, count);
+/* What every order has before its own arguments, of which there will be so many. */
+static void add_order(struct script_call *call, struct str command, const struct limit *limit, size_t arguments) {
+    static const struct str suffixes[FIXED_KEYS] = {{"window", 6}, {"quiet", 5}, {"epoch", 5}};
+    for (size_t i = 0; i < FIXED_KEYS; i++) add_key(call, limit->name, suffixes[i]);
+    for (size_t i = 0; i < limit->rule_count; i++)
+        add_key(call, limit->name,
+                str_fmt(&call->share->scratch, "%lld/%lld", (long long)limit->rules[i].count,
+                        (long long)(limit->rules[i].window_us / US_PER_MS)));
+    add_text(call, command);
+    add_number(call, (limit_reach_us(limit) + KEEP_MORE_US) / US_PER_MS);
+    add_number(call, (int64_t)limit->rule_count);
+    add_number(call, (int64_t)arguments);
+    for (size_t i = 0; i < limit->rule_count; i++) {
+        add_number(call, limit->rules[i].count);
+        add_number(call, limit->rules[i].window_us);
+    }
 }
 
-static bool call_tell(struct share *share, const struct script_call *call) {
-    const struct link_call parts = {call->parts, call->key_count, call->count};
-    share->trouble = NULL;
-    return link_tell(share->link, &parts);
+/* Keys go first, as Redis wants them. */
+static struct link_call call_parts(struct script_call *call) {
+    for (size_t i = 0; i < call->count; i++) call->keys[call->key_count + i] = call->arguments[i];
+    call->share->trouble = NULL;
+    return (struct link_call){call->keys, call->key_count, call->key_count + call->count};
 }
 
 /* ---- answers ---- */
 
-/* As limits.lua writes them. */
+/* Of each order that is answered, as limits.lua writes them. */
 enum { EPOCH, TAKES, GRANTED, REMAINING, WAIT, QUIET, LOST, ANSWER_NUMBERS };
 
 static bool answer_is_sane(const int64_t *answer, size_t want) {
@@ -212,14 +221,6 @@ static bool answer_is_sane(const int64_t *answer, size_t want) {
            answer[QUIET] <= US_PER_DAY && answer[LOST] <= 1;
 }
 
-static enum err ask_answer(struct share *share, const struct script_call *call, size_t want, int64_t *ret_answer) {
-    int64_t answer[ANSWER_NUMBERS];
-    TRY(call_ask(share, call, answer, ANSWER_NUMBERS));
-    if (!answer_is_sane(answer, want)) return link_fail(share->link, "an answer of Redis makes no sense", "");
-    memcpy(ret_answer, answer, sizeof answer);
-    return ERR_NONE;
-}
-
 /* What Redis remembers is known from here on. */
 static void limit_learn(struct share *share, struct limit *limit, const int64_t *answer) {
     limit->epoch = answer[EPOCH];
@@ -227,77 +228,146 @@ static void limit_learn(struct share *share, struct limit *limit, const int64_t 
     limit->known_until_us = now_us(share) + limit_reach_us(limit);
 }
 
-static size_t remaining_of(const struct limit *limit, int64_t number) {
-    return limit->rule_count ? (size_t)number : SIZE_MAX;
-}
-
 /* ---- taking ---- */
 
-enum err share_take(struct share *share, const struct share_ask *ask, struct share_grant *ret_grant) {
-    struct limit *limit = limit_of(share, ask->limit);
-    if (!limit) return ERR_IO;
-    assert(!limit->open_count && ask->want <= INT64_MAX);
-    limit_configure(limit, ask);
-    int64_t now = now_us(share), answer[ANSWER_NUMBERS];
-    bool known = limit->epoch && now < limit->known_until_us;
-    struct script_call call = call_begin(share, STR("take"), limit);
-    add_number(&call, (int64_t)ask->want);
-    add_number(&call, limit->hold_us);
-    add_number(&call, known ? limit->epoch : 0);
-    add_number(&call, known ? limit->takes : 0);
-    add_number(&call, limit->quiet_until_us > now ? limit->quiet_until_us - now : 0);
-    TRY(ask_answer(share, &call, ask->want, answer));
-    limit->quiet_until_us = 0;
-    limit_learn(share, limit, answer);
-    if (answer[LOST]) {
-        share->losses++;
-        share->trouble = "Redis had forgotten what it was told";
-        return ERR_IO;
+static void set_doubt(struct share *share, struct limit *limit, bool in_doubt) {
+    if (limit->in_doubt == in_doubt) return;
+    limit->in_doubt = in_doubt;
+    share->doubts += in_doubt ? 1 : (size_t)-1;
+}
+
+/* Redis has surely read a note on a connection that has since answered a call. */
+static bool needs_telling(const struct share *share, const struct limit *limit) {
+    return limit->told && limit->told_break != link_breaks(share->link);
+}
+
+static void add_take(struct script_call *call, struct limit *limit, size_t want) {
+    struct share *share = call->share;
+    int64_t now = now_us(share);
+    bool known = limit->epoch && now < limit->known_until_us, tell = needs_telling(share, limit);
+    add_order(call, STR("take"), limit, 11);
+    add_number(call, (int64_t)want);
+    add_number(call, limit->hold_us);
+    add_number(call, known ? limit->epoch : 0);
+    add_number(call, known ? limit->takes : 0);
+    add_number(call, limit->quiet_until_us > now ? limit->quiet_until_us - now : 0);
+    add_number(call, limit->in_doubt && !limit->open);
+    add_number(call, tell ? limit->take_call : 0);
+    add_number(call, limit->take);
+    add_number(call, (int64_t)limit->granted);
+    add_number(call, (int64_t)limit->started);
+    add_number(call, tell && now > limit->started_us ? now - limit->started_us : 0);
+}
+
+/* The limits of one call: those that are asked for, and behind them others that are in doubt. */
+static enum err gather_limits(struct share *share, const struct limit_ask *asks, size_t count, struct limit **limits,
+                              size_t *ret_count) {
+    size_t gathered = 0;
+    for (; gathered < count; gathered++) {
+        struct limit *limit = limit_of(share, asks[gathered].limit);
+        if (!limit) return ERR_IO;
+        assert((!limit->open || !asks[gathered].want) && asks[gathered].want <= INT64_MAX);
+        limit_configure(limit, &asks[gathered]);
+        limits[gathered] = limit;
     }
-    limit->open_take = answer[TAKES];
-    limit->open_count = (size_t)answer[GRANTED];
-    *ret_grant = (struct share_grant){.granted = limit->open_count,
-                                      .remaining = remaining_of(limit, answer[REMAINING]),
-                                      .wait_us = answer[WAIT],
-                                      .quiet_us = answer[QUIET]};
+    for (size_t i = 0; share->doubts && i < share->limits.count && gathered < LIMIT_ASKS_MAX; i++) {
+        struct limit *limit = share->limits.slots[i].value;
+        bool asked = limit->open || !limit->in_doubt;
+        for (size_t j = 0; j < count && !asked; j++) asked = limits[j] == limit;
+        if (!asked) limits[gathered++] = limit;
+    }
+    *ret_count = gathered;
     return ERR_NONE;
 }
 
-void share_started(struct share *share, struct str name, size_t started) {
-    struct limit *limit = map_get(&share->limits, name);
-    if (!limit || !limit->open_count) return;
-    assert(started <= limit->open_count);
-    struct script_call call = call_begin(share, STR("started"), limit);
-    add_number(&call, limit->open_take);
-    add_number(&call, (int64_t)limit->open_count);
-    add_number(&call, (int64_t)started);
-    limit->open_count = 0;
-    call_tell(share, &call);
+static void take_learn(struct share *share, struct limit *limit, const int64_t *answer) {
+    limit->quiet_until_us = 0;
+    limit_learn(share, limit, answer);
+    if (answer[LOST]) share->trouble = "Redis had forgotten what it was told";
+    if (limit->open) return; /* it was only looked at */
+    limit->told = false;
+    set_doubt(share, limit, false);
+    limit->granted = (size_t)answer[GRANTED];
+    limit->open = limit->granted > 0;
+    limit->take = answer[TAKES];
+    limit->take_call = share->calls;
 }
 
-/* ---- quiet spells, and what is left ---- */
+static enum err share_take(void *self, const struct limit_ask *asks, size_t count, struct limit_grant *ret_grants) {
+    struct share *share = self;
+    struct limit *limits[LIMIT_ASKS_MAX];
+    int64_t answers[LIMIT_ASKS_MAX * ANSWER_NUMBERS];
+    size_t total;
+    assert(count <= LIMIT_ASKS_MAX);
+    TRY(gather_limits(share, asks, count, limits, &total));
+    if (!total) return ERR_NONE;
+    share->trouble = NULL;
+    TRY(link_reach(share->link));
+    struct script_call call = call_begin(share);
+    for (size_t i = 0; i < total; i++) add_take(&call, limits[i], i < count ? asks[i].want : 0);
+    const struct link_call parts = call_parts(&call);
+    enum err err = link_ask(share->link, &parts, answers, total * ANSWER_NUMBERS);
+    for (size_t i = 0; i < total && !err; i++)
+        if (!answer_is_sane(answers + i * ANSWER_NUMBERS, i < count ? asks[i].want : 0))
+            err = link_fail(share->link, "an answer of Redis makes no sense", "");
+    for (size_t i = 0; i < total && err; i++) set_doubt(share, limits[i], true);
+    TRY(err);
+    for (size_t i = 0; i < total; i++) {
+        const int64_t *answer = answers + i * ANSWER_NUMBERS;
+        take_learn(share, limits[i], answer);
+        if (i >= count) continue;
+        ret_grants[i] = (struct limit_grant){.granted = (size_t)answer[GRANTED],
+                                             .remaining = limits[i]->rule_count ? (size_t)answer[REMAINING] : SIZE_MAX,
+                                             .wait_us = answer[WAIT],
+                                             .quiet_us = answer[QUIET],
+                                             .lost = answer[LOST]};
+    }
+    return ERR_NONE;
+}
 
-void share_quiet(struct share *share, struct str name, int64_t for_us) {
+static void share_started(void *self, const struct limit_use *uses, size_t count) {
+    struct share *share = self;
+    struct script_call call = call_begin(share);
+    for (size_t i = 0; i < count; i++) {
+        struct limit *limit = map_get(&share->limits, uses[i].limit);
+        if (!limit || !limit->open) continue;
+        assert(uses[i].started <= limit->granted);
+        limit->open = false;
+        limit->told = true;
+        limit->started = uses[i].started;
+        limit->started_us = now_us(share);
+        limit->told_break = link_breaks(share->link);
+        add_order(&call, STR("started"), limit, 4);
+        add_number(&call, limit->take_call);
+        add_number(&call, limit->take);
+        add_number(&call, (int64_t)limit->granted);
+        add_number(&call, (int64_t)limit->started);
+    }
+    if (!call.key_count) return;
+    const struct link_call parts = call_parts(&call);
+    if (link_tell(share->link, &parts)) return;
+    for (size_t i = 0; i < count; i++) { /* it goes with the next take */
+        struct limit *limit = map_get(&share->limits, uses[i].limit);
+        if (limit && limit->told) limit->told_break = UINT64_MAX;
+    }
+}
+
+/* ---- quiet spells ---- */
+
+static void share_quiet(void *self, struct str name, int64_t for_us) {
+    struct share *share = self;
     struct limit *limit = limit_of(share, name);
     if (!limit) return;
     assert(for_us >= 0);
     if (for_us > US_PER_DAY) for_us = US_PER_DAY;
-    struct script_call call = call_begin(share, STR("quiet"), limit);
+    struct script_call call = call_begin(share);
+    add_order(&call, STR("quiet"), limit, 1);
     add_number(&call, for_us);
-    bool told = call_tell(share, &call);
+    const struct link_call parts = call_parts(&call);
+    bool told = link_tell(share->link, &parts);
     int64_t until_us = now_us(share) + for_us;
     if (!for_us) limit->quiet_until_us = 0;
     if (for_us && !told && until_us > limit->quiet_until_us) limit->quiet_until_us = until_us;
-}
-
-enum err share_remaining(struct share *share, const struct share_ask *ask, size_t *ret_remaining) {
-    int64_t number;
-    struct limit asked = {.name = ask->limit};
-    limit_configure(&asked, ask);
-    struct script_call call = call_begin(share, STR("remaining"), &asked);
-    TRY(call_ask(share, &call, &number, 1));
-    *ret_remaining = remaining_of(&asked, number < 0 ? 0 : number);
-    return ERR_NONE;
 }
 
 /* ---- teaching ---- */
@@ -317,19 +387,42 @@ static size_t keep_ages(const struct limit *limit, const int64_t *ages_us, size_
     return kept;
 }
 
-enum err share_teach(struct share *share, const struct share_ask *ask, const int64_t *ages_us, size_t count) {
+static enum err share_teach(void *self, const struct limit_ask *ask, const int64_t *ages_us, size_t count) {
+    struct share *share = self;
     struct limit *limit = limit_of(share, ask->limit);
     if (!limit) return ERR_IO;
-    assert(!limit->open_count);
+    assert(!limit->open);
     limit_configure(limit, ask);
-    struct script_call call = call_begin(share, STR("teach"), limit);
+    share->trouble = NULL;
+    TRY(link_reach(share->link));
+    struct script_call call = call_begin(share);
     int64_t *ages = arena_array(&share->scratch, int64_t, count), answer[ANSWER_NUMBERS];
     size_t kept = keep_ages(limit, ages_us, count, ages), group = (kept + LESSON_GROUPS - 1) / LESSON_GROUPS;
+    add_order(&call, STR("teach"), limit, group ? 2 * ((kept + group - 1) / group) : 0);
     for (size_t i = 0; i < kept; i += group) {
         add_number(&call, ages[i]);
         add_number(&call, (int64_t)(kept - i < group ? kept - i : group));
     }
-    TRY(ask_answer(share, &call, 0, answer));
+    const struct link_call parts = call_parts(&call);
+    TRY(link_ask(share->link, &parts, answer, ANSWER_NUMBERS));
+    if (!answer_is_sane(answer, 0)) return link_fail(share->link, "an answer of Redis makes no sense", "");
     limit_learn(share, limit, answer);
     return ERR_NONE;
+}
+
+/* ---- the seam ---- */
+
+static const char *seam_trouble(void *self) {
+    return share_trouble(self);
+}
+
+struct shared_limits share_limits(struct share *share) {
+    return (struct shared_limits){
+        .take = share_take,
+        .started = share_started,
+        .quiet = share_quiet,
+        .teach = share_teach,
+        .trouble = seam_trouble,
+        .self = share,
+    };
 }

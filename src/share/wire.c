@@ -2,6 +2,7 @@
 #include "share/wire.h"
 
 #include "base/when.h"
+#include "os/deadline.h"
 #include "share/resolve.h"
 
 #include <assert.h>
@@ -44,12 +45,6 @@ void wire_free(struct wire *wire) {
     free(wire);
 }
 
-int64_t wire_now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
-
 void wire_close(struct wire *wire) {
     if (wire->fd >= 0) close(wire->fd);
     wire->fd = -1;
@@ -62,23 +57,11 @@ bool wire_is_open(const struct wire *wire) {
 
 /* ---- opening ---- */
 
-static bool fd_wait(int fd, short events, int64_t until_us) {
-    for (;;) {
-        int64_t left_us = until_us - wire_now_us();
-        if (left_us < 0) left_us = 0;
-        struct pollfd wanted = {.fd = fd, .events = events};
-        struct timespec left = {.tv_sec = left_us / US_PER_S, .tv_nsec = left_us % US_PER_S * 1000};
-        int count = ppoll(&wanted, 1, &left, NULL);
-        if (count > 0) return true;
-        if (count == 0 || errno != EINTR) return false;
-    }
-}
-
 /* 0 or an errno. */
 static int fd_connect(int fd, const struct sockaddr *address, socklen_t bytes, int64_t until_us) {
     if (connect(fd, address, bytes) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
-    if (!fd_wait(fd, POLLOUT, until_us)) return ETIMEDOUT;
+    if (wait_fd(fd, POLLOUT, until_us, 0) != WAIT_READY) return ETIMEDOUT;
     int trouble = 0;
     socklen_t size = sizeof trouble;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &trouble, &size) == 0 ? trouble : errno;
@@ -110,7 +93,7 @@ static int wire_dial_any(struct wire *wire, const struct addrinfo *addresses, in
     int trouble = ECONNREFUSED;
     for (const struct addrinfo *at = addresses; at; at = at->ai_next) count++;
     for (const struct addrinfo *at = addresses; at && trouble; at = at->ai_next, count--) {
-        int64_t now_us = wire_now_us();
+        int64_t now_us = deadline_now_us();
         trouble = wire_dial(wire, at->ai_addr, at->ai_addrlen, now_us + (until_us - now_us) / count);
     }
     return trouble;
@@ -173,5 +156,5 @@ ssize_t wire_move(struct wire *wire, void *ret_bytes, size_t room, const char **
 }
 
 bool wire_wait(const struct wire *wire, int64_t until_us) {
-    return fd_wait(wire->fd, wire->out_bytes ? POLLIN | POLLOUT : POLLIN, until_us);
+    return wait_fd(wire->fd, wire->out_bytes ? POLLIN | POLLOUT : POLLIN, until_us, 0) == WAIT_READY;
 }

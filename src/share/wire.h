@@ -13,7 +13,6 @@ struct wire;
 struct wire *wire_new(const struct redis_url *url); /* url must outlive it; connects to nothing */
 void wire_free(struct wire *wire);
 
-int64_t wire_now_us(void);
 /* IO with words in *ret_trouble, which live until the next call. */
 MUST_USE enum err wire_open(struct wire *wire, int64_t until_us, const char **ret_trouble);
 void wire_close(struct wire *wire);

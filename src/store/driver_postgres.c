@@ -27,27 +27,32 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/settings.h"
+#include "os/deadline.h"
 #include "store/postgres_values.h"
 #include "store/postgres_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DEADLINE_DEFAULT_US ((int64_t)30 * 1000000)
 #define DOUBT_US            ((int64_t)10 * 1000000) /* how long a commit's fate is asked for */
-#define RECONNECT_MS        500                     /* between two attempts that failed */
+#define RECONNECT_US        ((int64_t)500 * 1000)   /* between two attempts that failed */
+#define START_US            ((int64_t)10 * 1000000) /* for the first connection */
+#define TURN_US             ((int64_t)1 * 1000000)  /* of a turn, for a connection that is not there */
+#define COPY_TURN_US        ((int64_t)20 * 1000)    /* likewise, where the turn can do without */
+#define NAP_US              ((int64_t)100 * 1000)
 
 struct postgres_driver {
     struct link link;
-    const char *dsn;
     struct str self; /* this connection's notes of commits are under this name */
-    int64_t deadline_us;
     bool read_only, in_turn;
-    struct timespec failed_at; /* the last attempt to connect that failed; 0 = none */
-    struct watch *watch;       /* NULL = nobody listens */
-    struct arena encoding;     /* of one statement's parameters */
+    bool bounded;          /* this transaction waits for locks only briefly */
+    int64_t patience_us;   /* for a connection, in one turn */
+    int64_t retry_us;      /* the last attempt to connect failed: none before this */
+    struct watch *watch;   /* NULL = nobody listens */
+    struct arena encoding; /* of one statement's parameters */
     struct postgres_types types[SQL_STATEMENT_COUNT];
     bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
     bool confused;                      /* a pipeline failed: which of them the server took is not known */
@@ -56,21 +61,22 @@ struct postgres_driver {
 
 /* ---- connecting ---- */
 
-static int64_t since_ms(const struct timespec *then) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+/* A server that is away is not asked by every turn, and one that is slow to answer is waited for over several of them.
+ */
+static enum err connect_again(struct postgres_driver *driver, int64_t until_us) {
+    struct link *link = &driver->link;
+    if (link->state == LINK_CLOSED || link->lost) {
+        if (deadline_now_us() < driver->retry_us) return ERR_STORE_AWAY;
+        memset(driver->prepared, 0, sizeof driver->prepared);
+        driver->confused = false;
+    }
+    enum err err = link_open(link, until_us);
+    driver->retry_us = err ? deadline_now_us() + RECONNECT_US : 0;
+    return err ? ERR_STORE_AWAY : ERR_NONE;
 }
 
-/* A server that is away is not asked by every turn. */
-static enum err connect_again(struct postgres_driver *driver) {
-    if (driver->failed_at.tv_sec && since_ms(&driver->failed_at) < RECONNECT_MS) return ERR_STORE_BUSY;
-    memset(driver->prepared, 0, sizeof driver->prepared);
-    driver->confused = false;
-    enum err err = link_open(&driver->link, driver->dsn, driver->deadline_us);
-    driver->failed_at = (struct timespec){0};
-    if (err) clock_gettime(CLOCK_MONOTONIC, &driver->failed_at);
-    return err ? ERR_STORE_BUSY : ERR_NONE;
+static enum err connect_in_turn(struct postgres_driver *driver) {
+    return link_is_usable(&driver->link) ? ERR_NONE : connect_again(driver, deadline_now_us() + driver->patience_us);
 }
 
 static enum err failed(struct postgres_driver *driver, enum err err) {
@@ -125,6 +131,14 @@ static enum err read_answer(struct postgres_driver *driver, PGresult **ret_resul
     return ERR_NONE;
 }
 
+/* Somebody else's open transaction must not hold up all that this turn is about; a migration, which is a script, may
+ * wait. */
+static enum err bound_locks(struct postgres_driver *driver) {
+    if (driver->bounded || !driver->in_turn || driver->read_only) return ERR_NONE;
+    driver->bounded = true;
+    return link_send_text(&driver->link, "SET LOCAL lock_timeout = '100ms'");
+}
+
 static enum err driver_run(void *self, const struct sql_batch *batch, struct arena *arena,
                            struct sql_result *ret_result) {
     struct postgres_driver *driver = self;
@@ -132,6 +146,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
     PGresult *result = NULL;
     if (ret_result) *ret_result = (struct sql_result){0};
     if (!*statement->postgres) return ERR_NONE;
+    TRY(bound_locks(driver));
     TRY(send_batch(driver, batch));
     if (!ret_result) return ERR_NONE;
     TRY(read_answer(driver, &result));
@@ -144,7 +159,7 @@ static enum err driver_run(void *self, const struct sql_batch *batch, struct are
 static enum err driver_script(void *self, struct str sql, struct arena *arena, struct sql_result *ret_result) {
     struct postgres_driver *driver = self;
     PGresult *result = NULL;
-    if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
+    TRY(connect_in_turn(driver));
     TRY(link_script(&driver->link, str_dup(arena, sql).p, &result));
     if (ret_result && result) postgres_decode_script(result, arena, ret_result);
     if (ret_result && !result) *ret_result = (struct sql_result){0};
@@ -156,8 +171,9 @@ static enum err driver_script(void *self, struct str sql, struct arena *arena, s
 
 static enum err driver_begin(void *self) {
     struct postgres_driver *driver = self;
-    if (!driver->link.conn || driver->link.lost) TRY(connect_again(driver));
+    TRY(connect_in_turn(driver));
     driver->in_turn = true;
+    driver->bounded = false;
     driver->number[0] = 0;
     /* Whatever is usual in this database: a statement must see what was committed while it waited for a lock. */
     return link_begin(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
@@ -182,17 +198,20 @@ static enum err ask_text(struct postgres_driver *driver, enum sql_statement whic
  * Its number alone tells nothing: a server that crashed, or one that took over, may have given it to another. When no
  * server says anything for long, nothing can be promised. */
 static enum err ask_fate(struct postgres_driver *driver, const char *number) {
-    struct timespec began, nap = {.tv_nsec = 100 * 1000000};
     const struct sql_value params[] = {sql_str(str_from(number)), sql_str(driver->self)};
-    clock_gettime(CLOCK_MONOTONIC, &began);
-    for (; since_ms(&began) * 1000 < DOUBT_US; nanosleep(&nap, NULL)) {
+    int64_t end_us = deadline_now_us() + DOUBT_US;
+    while (deadline_now_us() < end_us) {
         char status[24] = "", noted[24];
-        driver->failed_at = (struct timespec){0};
-        if (connect_again(driver)) continue;
+        driver->retry_us = 0;
+        if (connect_again(driver, deadline_now_us() + TURN_US)) {
+            if (wait_fd(-1, 0, deadline_now_us() + NAP_US, driver->link.stop_fd) == WAIT_STOPPED) break;
+            continue;
+        }
         enum err err = ask_text(driver, SQL_TURN_STATUS, params, status); /* fails for a number not given out yet */
         bool ended = err || strcmp(status, "in progress") != 0; /* else the old connection's end was not noticed yet */
-        if (driver->link.lost || !ended || ask_text(driver, SQL_TURN_NOTED, params, noted)) continue;
-        return noted[0] ? ERR_NONE : ERR_STORE_RACED;
+        if (!driver->link.lost && ended && !ask_text(driver, SQL_TURN_NOTED, params, noted))
+            return noted[0] ? ERR_NONE : ERR_STORE_RACED;
+        if (wait_fd(-1, 0, deadline_now_us() + NAP_US, driver->link.stop_fd) == WAIT_STOPPED) break;
     }
     link_say(&driver->link, "the connection broke in a COMMIT, and no server tells what became of it");
     return ERR_STORE_BUSY;
@@ -238,7 +257,7 @@ static void driver_rollback(void *self) {
     struct link *link = &driver->link;
     if (!driver->in_turn) return;
     driver->in_turn = false;
-    if (!link->conn || link->lost) return;
+    if (!link_is_usable(link)) return;
     char trouble[sizeof link->trouble];
     memcpy(trouble, link->trouble, sizeof trouble);
     if (clear_away(driver)) link->lost = true;
@@ -270,7 +289,7 @@ static unsigned driver_news(void *self) {
 /* ---- opening ---- */
 
 bool postgres_is_dsn(struct str text) {
-    return str_starts(text, STR("postgres://")) || str_starts(text, STR("postgresql://"));
+    return settings_store_is_postgres(text);
 }
 
 struct str postgres_name(struct str dsn, struct arena *arena) {
@@ -290,9 +309,9 @@ static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_p
     char *problem = NULL;
     PQconninfoOption *options = PQconninfoParse(str_dup(arena, dsn).p, &problem);
     if (!options) {
-        struct str said = str_from(problem ? problem : "out of memory");
-        *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s",
-                               STR_ARG(str_sub(said, 0, str_find(said, '\n'))));
+        /* Behind a quote or a colon the library repeats a piece of the address, which may be of the password. */
+        const char *said = problem ? problem : "out of memory";
+        *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s", (int)strcspn(said, "\":\n"), said);
         PQfreemem(problem);
         return ERR_CONFIG;
     }
@@ -317,13 +336,15 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
     if (options->listen_dsn.n) TRY(check_dsn(options->listen_dsn, arena, ret_problem));
     struct postgres_driver *driver = arena_new(arena, struct postgres_driver);
     uint8_t self[8];
-    driver->dsn = str_dup(arena, options->dsn).p;
+    driver->link.dsn = str_dup(arena, options->dsn).p;
+    driver->link.deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
+    driver->link.stop_fd = options->stop_fd;
     hash_random(self, sizeof self);
     driver->self = hex_encode(arena, self, sizeof self);
     driver->read_only = options->read_only;
-    driver->deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_DEFAULT_US;
+    driver->patience_us = options->later ? COPY_TURN_US : TURN_US;
     for (int i = 0; i < SQL_STATEMENT_COUNT; i++) driver->types[i] = postgres_types(sql_text((enum sql_statement)i));
-    if (!options->later && connect_again(driver)) {
+    if (!options->later && connect_again(driver, deadline_now_us() + START_US)) {
         struct str name = postgres_name(options->dsn, arena);
         *ret_problem = str_fmt(arena, "cannot use the store %.*s: %s", STR_ARG(name), driver->link.trouble);
         driver_close(driver);
@@ -345,6 +366,10 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
         .self = driver,
     };
     return ERR_NONE;
+}
+
+bool postgres_is_risky(const struct sql_driver *driver) {
+    return driver->dialect == SQL_POSTGRES && ((const struct postgres_driver *)driver->self)->link.risky;
 }
 
 bool postgres_is_deaf(const struct sql_driver *driver) {

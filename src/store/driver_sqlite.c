@@ -66,6 +66,9 @@ static const struct {
     {SQLITE_CANTOPEN, ERR_IO},
     {SQLITE_PERM, ERR_IO},
     {SQLITE_AUTH, ERR_IO},
+    {SQLITE_TOOBIG, ERR_STORE_REFUSED},
+    {SQLITE_CONSTRAINT, ERR_STORE_REFUSED},
+    {SQLITE_MISMATCH, ERR_STORE_REFUSED},
 };
 
 /* A write that found no room or a read-only disk left the last commit whole; a sync that failed left who knows what. */

@@ -1,22 +1,33 @@
-/* store/postgres_link.c - see postgres_link.h. */
+/* store/postgres_link.c - one connection to PostgreSQL. See postgres_link.h.
+ *
+ * WHAT. Connects, says what a session needs, sends statements and reads their answers.
+ * PROMISE. Whatever the server does, and also when it does nothing at all, no call lasts longer than its deadline,
+ * and none goes on once stop_fd is readable.
+ * WHY IT HOLDS.
+ * 1. libpq is only used in the forms that never wait: PQconnectStart and PQconnectPoll, a connection set to
+ *    non-blocking, PQgetResult only after PQisBusy said no. All waiting is wait_fd, in one function.
+ * 2. The hosts of a DSN are tried one by one, each as a connection of its own, because libpq leaves a silent host
+ *    only in the forms that wait.
+ * 3. A turn waits for a connection for a moment only. When that is over the state stays as it is, and the next turn
+ *    goes on where this one stopped.
+ * WHAT BREAKS IT. The system's resolver, which libpq calls for a host's name: it waits as long as resolv.conf says.
+ * An address in the DSN (hostaddr) has no such wait.
+ * HOW TO SEE IT. While a turn stands still /readyz says E0133 and drumbeat_loop_turn_age_seconds for how long. The
+ * log line turn_dropped has the words.
+ * TESTED BY. test/e2e/test_silence.py, test_failover.py, test_start.py.
+ */
 #include "store/postgres_link.h"
 
+#include "os/deadline.h"
 #include "store/postgres.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* A deadline is for waiting, not a rule about events: the monotonic clock is read where the waiting is. */
-static int64_t monotonic_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
+#define HOST_US ((int64_t)5 * 1000000) /* for one host to take us, greeting included */
 
 /* ---- trouble ---- */
 
@@ -25,24 +36,25 @@ void link_say(struct link *link, const char *message) {
     snprintf(link->trouble, sizeof link->trouble, "%.*s", (int)length, message);
 }
 
-/* By SQLSTATE, the longest prefix first (PostgreSQL 15, appendix A). */
+/* By SQLSTATE, the longest prefix first (PostgreSQL 15, appendix A). What is not here refused one statement for what
+ * was in it, as a CHECK or a trigger of somebody's does. */
 static const struct {
     const char *state;
     enum err err;
 } errors[] = {
     {"40001", ERR_STORE_RACED},   /* serialization failure */
     {"40P01", ERR_STORE_RACED},   /* deadlock */
-    {"55P03", ERR_STORE_RACED},   /* lock not available */
+    {"55P03", ERR_STORE_HELD},    /* lock not available */
     {"23505", ERR_STORE_RACED},   /* somebody made the same row */
     {"26000", ERR_STORE_RACED},   /* a prepared statement is gone: a pooler came between */
     {"0A000", ERR_STORE_RACED},   /* "cached plan must not change result type": the schema moved on */
     {"42P05", ERR_STORE_RACED},   /* a prepared statement of that name is there */
     {"53100", ERR_STORE_FULL},    /* disk full */
-    {"42P01", ERR_STORE_FOREIGN}, /* no such table */
     {"42501", ERR_STORE_BUSY},    /* no right */
     {"25006", ERR_STORE_BUSY},    /* read-only: a standby */
     {"XX001", ERR_STORE_CORRUPT}, /* data corrupted */
     {"XX002", ERR_STORE_CORRUPT}, /* index corrupted */
+    {"42", ERR_STORE_FOREIGN},    /* no such table or column: the schema is not ours any more */
     {"08", ERR_STORE_BUSY},       /* connection */
     {"25", ERR_STORE_BUSY},       /* transaction state: a timeout of the server's ended it */
     {"28", ERR_STORE_BUSY},       /* not let in */
@@ -56,7 +68,7 @@ static const struct {
 static enum err error_of(const char *state) {
     for (size_t i = 0; state && i < sizeof errors / sizeof *errors; i++)
         if (!strncmp(state, errors[i].state, strlen(errors[i].state))) return errors[i].err;
-    return state ? ERR_INTERNAL : ERR_STORE_BUSY;
+    return state ? ERR_STORE_REFUSED : ERR_STORE_BUSY;
 }
 
 /* A server that stops, or is a standby now, is left: the next connection may find another. */
@@ -80,21 +92,115 @@ static enum err result_error(struct link *link, const PGresult *result) {
     return error_of(state);
 }
 
-/* ---- opening ---- */
-
-/* What the DSN says of these goes before. */
-static PGconn *connect_to(const char *dsn) {
-    static const char *const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
-                                       "keepalives_count", "tcp_user_timeout", "fallback_application_name",
-                                       "dbname",           "client_encoding",  NULL};
-    const char *const values[] = {"5", "10", "5", "3", "15000", "drumbeat", dsn, "UTF8", NULL};
-    return PQconnectdbParams(keys, values, 1);
+/* Until the socket may be used again. Everything that waits, waits here. */
+static enum err link_wait(struct link *link, short want, int64_t until_us, const char *late) {
+    switch (wait_fd(PQsocket(link->conn), want, until_us, link->stop_fd)) {
+    case WAIT_READY:
+        return ERR_NONE;
+    case WAIT_STOPPED:
+        link_say(link, "the server did not answer before this process had to end");
+        break;
+    case WAIT_OVER:
+        link_say(link, late);
+        break;
+    }
+    return ERR_STORE_BUSY;
 }
 
-static enum err refuse(struct link *link, enum err err) {
+/* ---- connecting ---- */
+
+void link_close(struct link *link) {
+    PQfinish(link->conn);
+    link->conn = NULL;
+    link->state = LINK_CLOSED;
+    link->lost = false;
+    link->waiting = 0;
+}
+
+/* The i-th of a list with commas, as libpq counts them; a list of one stands for all. "" when there is none. */
+static char *item_of(const char *list, size_t i) {
+    const char *at = list ? list : "";
+    for (const char *comma; i > 0 && (comma = strchr(at, ',')); i--) at = comma + 1;
+    return strndup(at, strcspn(at, ","));
+}
+
+static size_t items_in(const char *list) {
+    size_t count = 1;
+    for (; list && *list; list++) count += *list == ',';
+    return count;
+}
+
+struct target {
+    char *host, *hostaddr, *port;
+    int64_t patience_us;
+    size_t hosts;
+};
+
+static enum err target_read(struct link *link, size_t host, struct target *ret_target) {
+    PQconninfoOption *options = PQconninfoParse(link->dsn, NULL);
+    const char *hosts = NULL, *addresses = NULL, *ports = NULL;
+    int64_t patience_us = HOST_US;
+    if (!options) {
+        link_say(link, "the PostgreSQL address is not valid");
+        return ERR_STORE_BUSY;
+    }
+    for (const PQconninfoOption *it = options; it->keyword; it++) {
+        if (!it->val || !*it->val) continue;
+        if (!strcmp(it->keyword, "host")) hosts = it->val;
+        if (!strcmp(it->keyword, "hostaddr")) addresses = it->val;
+        if (!strcmp(it->keyword, "port")) ports = it->val;
+        if (!strcmp(it->keyword, "connect_timeout") && atoi(it->val) > 0)
+            patience_us = (int64_t)atoi(it->val) * 1000000;
+    }
+    *ret_target = (struct target){.host = item_of(hosts, host),
+                                  .hostaddr = item_of(addresses, host),
+                                  .port = item_of(ports, items_in(ports) > 1 ? host : 0),
+                                  .patience_us = patience_us,
+                                  .hosts = items_in(hosts ? hosts : addresses)};
+    PQconninfoFree(options);
+    return ERR_NONE;
+}
+
+static void target_free(struct target *target) {
+    free(target->host);
+    free(target->hostaddr);
+    free(target->port);
+}
+
+/* What the DSN says of the first ones goes before ours; which host it is, we say. An empty value is none. */
+static enum err link_dial(struct link *link, size_t host) {
+    static const char *const keys[] = {"keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "tcp_user_timeout",
+                                       "fallback_application_name",
+                                       "dbname",
+                                       "client_encoding",
+                                       "host",
+                                       "hostaddr",
+                                       "port",
+                                       NULL};
+    struct target target;
     link_close(link);
-    return err;
+    TRY(target_read(link, host, &target));
+    const char *const values[] = {
+        "10", "5", "3", "15000", "drumbeat", link->dsn, "UTF8", target.host, target.hostaddr, target.port, NULL};
+    link->conn = PQconnectStartParams(keys, values, 1);
+    link->host = host;
+    link->hosts = target.hosts;
+    link->host_until_us = deadline_now_us() + target.patience_us;
+    link->want = POLLOUT;
+    target_free(&target);
+    link->state = LINK_CONNECTING;
+    if (!link->conn || PQstatus(link->conn) == CONNECTION_BAD) {
+        link_say(link, link->conn ? PQerrorMessage(link->conn) : "out of memory");
+        link_close(link);
+        return ERR_STORE_BUSY;
+    }
+    return ERR_NONE;
 }
+
+/* ---- greeting ---- */
 
 /* Notices ("table does not exist, skipping") are nobody's business. */
 static void ignore_notice(void *self, const PGresult *result) {
@@ -102,71 +208,114 @@ static void ignore_notice(void *self, const PGresult *result) {
     (void)result;
 }
 
-/* What is prepared is planned once, perhaps while the tables are empty: then too it must go by index, row by row, as is
- * right for any number of rows, and start neither a compiler nor other processes for it. What is not prepared is
- * planned for what is there. */
-static bool keep_to_indexes(struct link *link) {
-    PGresult *result = PQexec(link->conn, "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off;"
-                                          "SET enable_mergejoin = off; SET enable_material = off;"
-                                          "SET max_parallel_workers_per_gather = 0");
-    bool is_set = PQresultStatus(result) == PGRES_COMMAND_OK;
-    PQclear(result);
-    return is_set;
-}
-
+/* An acknowledged event must be on the disk of the server, whatever is usual in this database. */
+#define PIN_COMMIT(local)                                                                                              \
+    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "                \
+    "ELSE current_setting('synchronous_commit') END, " local ")"
 /* A process that stands still in a transaction, or whose machine is gone, must not keep others from their work. Where
  * somebody has set a bound already, that one holds. */
 #define BOUND_IDLE(local)                                                                                              \
-    "SELECT set_config('idle_in_transaction_session_timeout', '30s', " local ")"                                       \
-    " WHERE current_setting('idle_in_transaction_session_timeout') = '0'"
+    "set_config('idle_in_transaction_session_timeout', CASE current_setting('idle_in_transaction_session_timeout') "   \
+    "WHEN '0' THEN '30s' ELSE current_setting('idle_in_transaction_session_timeout') END, " local ")"
+/* What is prepared is planned once, perhaps while the tables are empty: then too it must go by index, row by row, as is
+ * right for any number of rows, and start neither a compiler nor other processes for it. What is not prepared is
+ * planned for what is there. */
+#define BY_INDEX                                                                                                       \
+    "set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false), "                                    \
+    "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "                      \
+    "set_config('enable_material', 'off', false), set_config('max_parallel_workers_per_gather', '0', false)"
 
-static bool bound_idle(struct link *link) {
-    PGresult *result = PQexec(link->conn, BOUND_IDLE("false"));
-    bool is_set = PQresultStatus(result) == PGRES_TUPLES_OK;
-    PQclear(result);
-    return is_set;
-}
-
-enum err link_begin(struct link *link, const char *text) {
-    TRY(link_send_text(link, text));
-    return link->direct ? ERR_NONE : link_send_text(link, BOUND_IDLE("true"));
-}
-
-static enum err check_server(struct link *link) {
-    int version = PQserverVersion(link->conn);
+/* A pooler names a process of its own making, and then nothing is set for the session: it belongs to others too. */
+static enum err greet(struct link *link) {
+    static const char form[] =
+        "SELECT pg_backend_pid() = %d, current_setting('fsync') = 'off' OR current_setting('full_page_writes') = 'off',"
+        " CASE WHEN pg_backend_pid() = %d THEN concat(" BY_INDEX
+        ", " PIN_COMMIT("false") ", " BOUND_IDLE("false") ") END";
+    char text[sizeof form + 1024];
+    int version = PQserverVersion(link->conn), pid = PQbackendPID(link->conn);
+    const char *encoding = PQparameterStatus(link->conn, "server_encoding");
     if (version < POSTGRES_VERSION_MIN) {
         snprintf(link->trouble, sizeof link->trouble, "the server is PostgreSQL %d, drumbeat needs %d or later",
                  version / 10000, POSTGRES_VERSION_MIN / 10000);
         return ERR_IO;
     }
-    PGresult *result = PQexec(link->conn, "SELECT pg_backend_pid()");
-    bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
-    /* A pooler names a process of its own making. */
-    link->direct = answered && atoi(PQgetvalue(result, 0, 0)) == PQbackendPID(link->conn);
-    PQclear(result);
-    answered = answered && (!link->direct || (keep_to_indexes(link) && bound_idle(link)));
-    if (!answered) link_say(link, PQerrorMessage(link->conn));
-    PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
-    return answered && PQenterPipelineMode(link->conn) ? ERR_NONE : ERR_STORE_BUSY;
-}
-
-enum err link_open(struct link *link, const char *dsn, int64_t deadline_us) {
-    link_close(link);
-    link->conn = connect_to(dsn);
-    link->deadline_us = deadline_us;
-    if (!link->conn || PQstatus(link->conn) != CONNECTION_OK) {
-        link_say(link, link->conn ? PQerrorMessage(link->conn) : "out of memory");
-        return refuse(link, ERR_STORE_BUSY);
+    if (encoding && strcmp(encoding, "UTF8") != 0) {
+        snprintf(link->trouble, sizeof link->trouble, "the database's encoding is %.40s, drumbeat needs UTF8",
+                 encoding);
+        return ERR_IO;
     }
-    enum err err = check_server(link);
-    return err ? refuse(link, err) : ERR_NONE;
+    PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
+    snprintf(text, sizeof text, form, pid, pid);
+    link->state = LINK_GREETING;
+    return PQsetnonblocking(link->conn, 1) == 0 && PQsendQuery(link->conn, text) ? ERR_NONE : link_lost(link);
 }
 
-void link_close(struct link *link) {
-    PQfinish(link->conn);
-    link->conn = NULL;
-    link->lost = false;
-    link->waiting = 0;
+static enum err greeted(struct link *link) {
+    PGresult *result = PQgetResult(link->conn);
+    bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (answered) link->direct = *PQgetvalue(result, 0, 0) == 't';
+    if (answered) link->risky = *PQgetvalue(result, 0, 1) == 't';
+    if (!answered) link_say(link, PQerrorMessage(link->conn));
+    PQclear(result);
+    return answered ? ERR_NONE : ERR_STORE_BUSY;
+}
+
+/* ---- the state ---- */
+
+/* One step of connecting, without waiting. *ret_want: what must happen before the next; 0 = it may be done at once. */
+static enum err link_step(struct link *link, short *ret_want) {
+    *ret_want = 0;
+    if (link->state == LINK_CONNECTING) {
+        PostgresPollingStatusType status = PQconnectPoll(link->conn);
+        if (status == PGRES_POLLING_OK) return greet(link);
+        *ret_want = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (status != PGRES_POLLING_FAILED) return ERR_NONE;
+        link_say(link, PQerrorMessage(link->conn));
+        return ERR_STORE_BUSY;
+    }
+    int left = PQflush(link->conn);
+    if (left < 0 || !PQconsumeInput(link->conn)) return link_lost(link);
+    if (left || PQisBusy(link->conn)) {
+        *ret_want = left ? POLLIN | POLLOUT : POLLIN;
+        return ERR_NONE;
+    }
+    PGresult *end = NULL;
+    TRY(greeted(link));
+    while ((end = PQgetResult(link->conn))) PQclear(end);
+    if (!PQenterPipelineMode(link->conn)) return link_lost(link);
+    link->state = LINK_OPEN;
+    return ERR_NONE;
+}
+
+/* Goes on with one host until it has us, is over, or the caller's time is. */
+static enum err link_try_host(struct link *link, int64_t until_us) {
+    while (link->state != LINK_OPEN) {
+        int64_t end_us = until_us < link->host_until_us ? until_us : link->host_until_us;
+        if (link->want) TRY(link_wait(link, link->want, end_us, "the server did not answer in time"));
+        TRY(link_step(link, &link->want));
+    }
+    return ERR_NONE;
+}
+
+enum err link_open(struct link *link, int64_t until_us) {
+    if (link_is_usable(link)) return ERR_NONE;
+    if (link->lost) link_close(link);
+    enum err err = link->state == LINK_CLOSED ? link_dial(link, 0) : ERR_NONE;
+    for (;;) {
+        if (!err) err = link_try_host(link, until_us);
+        if (!err) return ERR_NONE;
+        int64_t now_us = deadline_now_us();
+        bool goes_on = link->conn && !link->lost && now_us >= until_us && now_us < link->host_until_us;
+        if (goes_on) return ERR_STORE_BUSY; /* the next call does */
+        size_t next = link->host + 1, hosts = link->hosts;
+        link_close(link);
+        if (err == ERR_IO || next >= hosts) return err == ERR_IO ? ERR_IO : ERR_STORE_BUSY;
+        err = link_dial(link, next);
+    }
+}
+
+bool link_is_usable(const struct link *link) {
+    return link->state == LINK_OPEN && !link->lost;
 }
 
 /* ---- sending and reading ---- */
@@ -175,7 +324,7 @@ enum err link_send(struct link *link, const struct link_statement *it) {
     static const int binary[LINK_PARAMS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     assert(it->count <= LINK_PARAMS_MAX);
-    if (!link->conn || link->lost) return ERR_STORE_RACED;
+    if (!link_is_usable(link)) return ERR_STORE_RACED;
     if (it->prepare) {
         if (!PQsendPrepare(link->conn, it->name, it->text, it->count, it->types)) return link_lost(link);
         link->waiting++;
@@ -193,20 +342,23 @@ enum err link_send_text(struct link *link, const char *text) {
     return link_send(link, &statement);
 }
 
-/* Until the next answer is whole, the server is gone or the time is over. */
+enum err link_begin(struct link *link, const char *text) {
+    TRY(link_send_text(link, text));
+    return link->direct ? ERR_NONE : link_send_text(link, "SELECT " PIN_COMMIT("true") ", " BOUND_IDLE("true"));
+}
+
+/* Until the next answer is whole, the server is gone or the time is over. What was sent leaves on the way: a server
+ * that waits for us to read would otherwise wait for ever. */
 static enum err wait_for_answer(struct link *link, int64_t until_us) {
-    while (PQisBusy(link->conn)) {
-        struct pollfd on = {.fd = PQsocket(link->conn), .events = POLLIN};
-        int64_t left_us = until_us - monotonic_us();
-        if (left_us <= 0) {
-            snprintf(link->trouble, sizeof link->trouble, "the server did not answer in time");
-            link->lost = true;
-            return ERR_STORE_RACED;
-        }
-        if (poll(&on, 1, (int)(left_us / 1000 + 1)) < 0 && errno != EINTR) return link_lost(link);
-        if (on.revents && !PQconsumeInput(link->conn)) return link_lost(link);
+    for (;;) {
+        int left = PQflush(link->conn);
+        if (left < 0 || !PQconsumeInput(link->conn)) return link_lost(link);
+        if (!PQisBusy(link->conn)) return ERR_NONE;
+        short want = left ? POLLIN | POLLOUT : POLLIN;
+        if (!link_wait(link, want, until_us, "the server did not answer in time")) continue;
+        link->lost = true;
+        return ERR_STORE_RACED;
     }
-    return ERR_NONE;
 }
 
 struct answers {
@@ -226,7 +378,7 @@ static void take_result(struct link *link, PGresult *result, struct answers *ans
 
 /* Each statement's results end with a NULL; the pipeline's end is a result of its own. */
 static enum err read_pipeline(struct link *link, struct answers *answers) {
-    int64_t until_us = monotonic_us() + link->deadline_us;
+    int64_t until_us = deadline_now_us() + link->deadline_us;
     for (;;) {
         TRY(wait_for_answer(link, until_us));
         PGresult *result = PQgetResult(link->conn);
@@ -252,7 +404,7 @@ static void give(PGresult *result, enum err err, PGresult **ret_result) {
 
 enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last) {
     struct answers answers = {0};
-    if (!link->conn || link->lost) return ERR_STORE_RACED;
+    if (!link_is_usable(link)) return ERR_STORE_RACED;
     link->waiting = 0;
     enum err err = PQpipelineSync(link->conn) ? read_pipeline(link, &answers) : link_lost(link);
     give(answers.before, err, ret_before);
@@ -265,7 +417,7 @@ enum err link_flush(struct link *link, PGresult **ret_last) {
 }
 
 static enum err read_script(struct link *link, struct answers *answers) {
-    int64_t until_us = monotonic_us() + LINK_SCRIPT_US;
+    int64_t until_us = deadline_now_us() + LINK_SCRIPT_US;
     for (;;) {
         TRY(wait_for_answer(link, until_us));
         PGresult *result = PQgetResult(link->conn);
@@ -276,8 +428,8 @@ static enum err read_script(struct link *link, struct answers *answers) {
 
 enum err link_script(struct link *link, const char *text, PGresult **ret_last) {
     struct answers answers = {0};
-    if (link->conn && link->waiting) TRY(link_flush(link, NULL));
-    if (!link->conn || link->lost) return ERR_STORE_RACED;
+    if (link_is_usable(link) && link->waiting) TRY(link_flush(link, NULL));
+    if (!link_is_usable(link)) return ERR_STORE_RACED;
     enum err err =
         PQexitPipelineMode(link->conn) && PQsendQuery(link->conn, text) ? read_script(link, &answers) : link_lost(link);
     if (!link->lost && !PQenterPipelineMode(link->conn)) link->lost = true;

@@ -1,5 +1,9 @@
-/* store/postgres_link.h - one connection to PostgreSQL: made, used in a
- * pipeline with a deadline, and given up when it is lost. Private to this room.
+/* store/postgres_link.h - one connection to PostgreSQL: a state with a deadline,
+ * used in a pipeline, given up when it is lost. Private to this room.
+ *
+ * No call of this file waits by itself: each waits on the socket, until its
+ * deadline at the latest, and gives up once stop_fd is readable. A connection
+ * that is not made in time is taken up again by the next link_open.
  *
  * What is sent waits in the pipeline until link_flush reads all answers up to
  * here. After the first statement that fails the rest of the pipeline does
@@ -15,12 +19,29 @@
 #define LINK_PARAMS_MAX 32
 #define LINK_SCRIPT_US  ((int64_t)3600 * 1000000) /* a step of a migration rewrites tables */
 
+enum link_state {
+    LINK_CLOSED,
+    LINK_CONNECTING, /* PQconnectPoll is not done */
+    LINK_GREETING,   /* the session's settings are on their way */
+    LINK_OPEN,
+};
+
 struct link {
+    /* the caller's, before the first link_open; they stay over a link_close */
+    const char *dsn;
+    int64_t deadline_us; /* of one exchange */
+    int stop_fd;         /* 0 = none */
+    /* */
     PGconn *conn; /* NULL = none */
-    bool direct;  /* no pooler between: what is prepared stays */
-    bool lost;    /* broke in use; the next link_open makes a new one */
-    int64_t deadline_us;
-    size_t waiting; /* statements sent whose answers are not read */
+    enum link_state state;
+    bool direct;           /* no pooler between: what is prepared stays */
+    bool lost;             /* broke in use; the next link_open makes a new one */
+    bool risky;            /* the server may lose what it committed; trouble does not say so */
+    size_t host, hosts;    /* of the DSN's, the one that is tried */
+    int64_t host_until_us; /* and until when */
+    short want;            /* what PQconnectPoll waits for, of poll(2) */
+    size_t waiting;        /* statements sent whose answers are not read */
+    char state_code[6];    /* SQLSTATE of the last statement that failed; "" = none */
     char trouble[256];
 };
 
@@ -34,12 +55,16 @@ struct link_statement {
     const int *lengths;
 };
 
-MUST_USE enum err link_open(struct link *link, const char *dsn, int64_t deadline_us);
+/* Connects, or goes on connecting. BUSY when it is not done by until_us (then link->state is not LINK_CLOSED and the
+ * next call goes on), or no host of the DSN takes us; IO when what answers can never be used. */
+MUST_USE enum err link_open(struct link *link, int64_t until_us);
+bool link_is_usable(const struct link *link);
 void link_close(struct link *link);
 /* Into the pipeline; counts as one answer, two with a preparation. */
 MUST_USE enum err link_send(struct link *link, const struct link_statement *statement);
 MUST_USE enum err link_send_text(struct link *link, const char *text); /* without parameters */
-MUST_USE enum err link_begin(struct link *link, const char *text); /* BEGIN, of a transaction that may not idle long */
+/* BEGIN. Through a pooler, what a session of our own has for good is set for this transaction. */
+MUST_USE enum err link_begin(struct link *link, const char *text);
 /* Reads everything that waits. *ret_last (may be NULL) is the last statement's result, for PQclear. */
 MUST_USE enum err link_flush(struct link *link, PGresult **ret_last);
 MUST_USE enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last); /* of the last two */

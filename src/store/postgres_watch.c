@@ -1,6 +1,7 @@
 /* store/postgres_watch.c - see postgres_watch.h. */
 #include "store/postgres_watch.h"
 
+#include "os/deadline.h"
 #include "store/postgres_link.h"
 
 #include <assert.h>
@@ -67,10 +68,11 @@ static bool listen_on(struct watch *watch, struct link *link) {
 
 static void *watch_run(void *self) {
     struct watch *watch = self;
-    struct link link = {0};
+    struct link link = {.dsn = watch->options.dsn, .deadline_us = LISTENING_US, .stop_fd = watch->stop_fd};
     bool goes_on = true;
     while (goes_on) {
-        if (link_open(&link, watch->options.dsn, LISTENING_US) || link_script(&link, LISTEN, NULL))
+        if (link_open(&link, deadline_now_us() + LISTENING_US) || link_send_text(&link, LISTEN) ||
+            link_flush(&link, NULL))
             goes_on = sleep_unless_stopped(watch, RETRY_MS);
         else
             goes_on = listen_on(watch, &link);

@@ -68,7 +68,7 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
         .seed = fleet->joined,
         .slots = 16,
         .role = role,
-        .share = member->share,
+        .limits = member->share ? share_limits(member->share) : (struct shared_limits){0},
         .redis_failure = REDIS_FAIL_LOCAL,
         .service = api_service(house->api),
         .version = STR("test"),

@@ -66,7 +66,7 @@ static void one_step_of_one_run_is_planned_once(void **state) {
     struct delivery delivery = fixture_deliver(f, "a", "crm", DELIVERY_PENDING), again = delivery;
     again.id.b[0] ^= 1;
     assert_int_equal(store_plan(f->store, &again, 1, &f->arena, &blocked),
-                     fixture_on_postgres(f) ? ERR_STORE_RACED : ERR_INTERNAL);
+                     fixture_on_postgres(f) ? ERR_STORE_RACED : ERR_STORE_REFUSED);
     store_rollback(f->store);
 }
 

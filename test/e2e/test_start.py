@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 
 from fleet import config
-from harness import command, event, until
+from harness import Server, command, event, until
 from services import sql
 
 FAILED, CONFIG = 1, 3
@@ -52,7 +52,7 @@ def test_a_server_that_is_not_there(folder):
 
 
 def test_an_address_that_is_none(folder):
-    refused(folder, "postgres://u:hunter2@127.0.0.1:1/x?no_such_setting=1", CONFIG, "no_such_setting")
+    refused(folder, "postgres://u:hunter2@127.0.0.1:1/x?no_such_setting=1", CONFIG, "invalid URI query parameter")
 
 
 def test_a_database_that_is_not_there(folder, postgres):
@@ -145,3 +145,18 @@ def test_lists_come_from_the_replica_and_without_it_from_the_store(serve, postgr
             replica.rsplit("/", 1)[1])
         until(lambda: keys(server) == ["new"], lambda: f"a list from the store, not {keys(server)}")
         assert server.send("newer")
+
+
+@pytest.mark.parametrize("place", ["host=db dbname=x password=hunter2", "mysql://root:hunter2@db/x", "file:hunter2?mode=memory",
+                                   "postgresql+asyncpg://u:hunter2@db/x", "Postgres://u:hunter2@db/x", "~/hunter2.db",
+                                   ":memory:", "postgres://u:hunter2%zz@db/x"])
+def test_what_can_be_no_store_is_refused_and_not_shown(folder, place):
+    server = Server(folder, env={"DB_DSN": place})
+    before = sorted(path.name for path in folder.iterdir())
+    server.launch()
+    assert server.wait() == 3 and "hunter2" not in server.text
+    assert ("E0207" in server.text) != place.startswith("postgres://"), server.text
+    for verb in (["status"], ["events", "list"], ["verify"], ["migrate"]):
+        done = server.cli(*verb)
+        assert done.code != 0 and "hunter2" not in done.out + done.err, done
+    assert sorted(path.name for path in folder.iterdir() if not path.name.startswith("log.")) == before

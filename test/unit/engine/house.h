@@ -44,6 +44,7 @@ struct house {
     struct sql_driver real, driver;
     struct store *store;
     int commit_races;                   /* so many commits are raced by another process */
+    bool in_turn;                       /* a transaction is open */
     enum err commit_fails, begin_fails; /* what the next ones come to; NONE = they work */
     /* requests */
     struct request requests[HOUSE_ROOM];
@@ -61,6 +62,8 @@ struct house {
     struct evaluator evaluator;
     struct api *api;
     struct loop *loop;
+    struct shared_limits limits; /* .take NULL = none */
+    enum redis_failure redis_failure;
     int starts;
     struct reload reload; /* .self NULL = there is no file to read */
     int prepared, adopted, forgotten;

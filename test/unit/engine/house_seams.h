@@ -68,16 +68,17 @@ static inline void cancel_call(void *self, uint64_t tag) {
 
 static inline enum err begin_turn(void *self) {
     struct house *house = self;
-    return house->begin_fails ? house->begin_fails : house->real.begin(house->real.self);
+    if (house->begin_fails) return house->begin_fails;
+    house->in_turn = true;
+    return house->real.begin(house->real.self);
 }
 
 static inline enum err commit_turn(void *self) {
     struct house *house = self;
-    if (house->commit_races > 0) {
-        house->commit_races--;
-        return ERR_STORE_RACED;
-    }
-    return house->commit_fails ? house->commit_fails : house->real.commit(house->real.self);
+    if (house->commit_races > 0 && house->commit_races--) return ERR_STORE_RACED;
+    if (house->commit_fails) return house->commit_fails;
+    house->in_turn = false;
+    return house->real.commit(house->real.self);
 }
 
 static inline enum err run_batch(void *self, const struct sql_batch *batch, struct arena *arena,
@@ -93,6 +94,7 @@ static inline enum err run_script(void *self, struct str sql, struct arena *aren
 
 static inline void roll_back(void *self) {
     struct house *house = self;
+    house->in_turn = false;
     house->real.rollback(house->real.self);
 }
 

@@ -6,7 +6,6 @@
 #include "store/sqlite.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,8 +34,8 @@ static inline void load(struct house *house, const char *config) {
 
 static inline void start(struct house *house) {
     static const struct log silent = {.fd = -1, .level = LOG_ERROR};
-    struct str problem = STR_NONE;
     const struct sqlite_options sqlite = {.path = str_fmt(&house->arena, "%s/s.db", house->folder)};
+    struct str problem;
     OK(sqlite_open(&sqlite, &house->arena, &house->real, &problem));
     house->driver = (struct sql_driver){.begin = begin_turn,
                                         .run = run_batch,
@@ -57,6 +56,8 @@ static inline void start(struct house *house) {
         .instance = str_fmt(&house->arena, "start-%d", ++house->starts),
         .seed = 1,
         .slots = 16,
+        .limits = house->limits,
+        .redis_failure = house->redis_failure,
         .exclusive = true,
         .service = api_service(house->api),
         .reload = house->reload.self ? &house->reload : NULL,
@@ -104,8 +105,7 @@ static inline int house_teardown(void **state) {
 static inline void house_open(struct house *house, const char *config) {
     load(house, config);
     start(house);
-    OK(loop_turn(house->loop)); /* the past is settled */
-    OK(loop_turn(house->loop)); /* the first chores are done */
+    for (int i = 0; i < 2; i++) OK(loop_turn(house->loop)); /* the past is settled, the first chores are done */
 }
 
 /* A reload. */

@@ -1,6 +1,10 @@
 /* The loop itself: sleeping and waking, stopping, a change of configuration. */
 #include "house_acts.h"
 
+#define HOUSE_TWO_DESKS                                                                                                \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm: {type: http, url: \"https://crm.example.com/in\"}\n"             \
+    "  mail: {type: http, url: \"https://mail.example.com/in\"}\nroutes:\n  lead:\n    from: LEAD\n"                   \
+    "    to: [crm, mail]\n"
 #define HOUSE_CONNECTORLESS                                                                                            \
     "version: 1\nstore: ./x.db\ndestinations:\n  other:\n    type: http\n    url: https://other.example.com/in\n"      \
     "routes:\n  lead:\n    from: LEAD\n    to: [other]\n"
@@ -109,8 +113,26 @@ static void keys_are_read_again_after_a_dropped_turn(void **state) {
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
+/* A change of configuration while the store is away must not forget that a destination is paused. */
+static void what_a_reload_could_not_read_is_read_by_the_next_turn(void **state) {
+    struct house *house = *state;
+    house->trusted = true;
+    house_open(house, HOUSE_TWO_DESKS);
+    assert_int_equal(house_get(house, "POST", "/v1/destinations/mail/pause", "{}").status, 200);
+    house_configure(house, HOUSE_PLAIN);
+    house_crash(house); /* another process, to which mail is new */
+    house_turn(house);
+    house->begin_fails = ERR_STORE_BUSY;
+    house_back(house);
+    house->begin_fails = ERR_NONE;
+    house_pass(house, US_PER_S);
+    house_post(house, "a");
+    assert_int_equal(house->call_count, 1); /* to crm alone */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        T(what_a_reload_could_not_read_is_read_by_the_next_turn),
         T(an_idle_loop_sleeps),
         T(what_a_turn_could_not_take_is_taken_next),
         T(a_stopping_loop_takes_nothing_and_settles_what_flies),

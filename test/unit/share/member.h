@@ -24,7 +24,9 @@ static inline long long server_number(struct server *server, const char *format,
 struct member {
     struct arena arena;
     struct share *share;
-    int64_t ahead_us; /* of the real clock */
+    struct shared_limits limits; /* the seam */
+    uint64_t losses;             /* takes that found something forgotten */
+    int64_t ahead_us;            /* of the real clock */
 };
 
 static inline int64_t member_now_us(void *self) {
@@ -42,6 +44,7 @@ static inline void member_open(struct member *member, const char *url) {
                                           .clock = {.now_us = member_now_us, .self = member}};
     struct str problem = STR_NONE;
     if (share_open(&options, &member->arena, &member->share, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    member->limits = share_limits(member->share);
 }
 
 static inline void member_close(struct member *member) {
@@ -49,22 +52,57 @@ static inline void member_close(struct member *member) {
     arena_free(&member->arena);
 }
 
-static inline struct share_grant member_take(struct member *member, const struct share_ask *ask) {
-    struct share_grant grant = {0};
-    if (share_take(member->share, ask, &grant)) fail_msg("%s", share_trouble(member->share));
+/* A loss is like a failure, and counted. */
+static inline enum err member_try(struct member *member, const struct limit_ask *ask, struct limit_grant *ret_grant) {
+    struct limit_grant grant = {0};
+    enum err err = member->limits.take(member->limits.self, ask, 1, &grant);
+    if (err) return err;
+    member->losses += grant.lost;
+    if (grant.lost) return ERR_IO;
+    *ret_grant = grant;
+    return ERR_NONE;
+}
+
+static inline struct limit_grant member_take(struct member *member, const struct limit_ask *ask) {
+    struct limit_grant grant = {0};
+    if (member_try(member, ask, &grant)) fail_msg("%s", share_trouble(member->share));
     return grant;
 }
 
-static inline size_t member_remaining(struct member *member, const struct share_ask *ask) {
+static inline void member_started(struct member *member, struct str limit, size_t started) {
+    const struct limit_use use = {limit, started};
+    member->limits.started(member->limits.self, &use, 1);
+}
+
+static inline void member_quiet(struct member *member, struct str limit, int64_t for_us) {
+    member->limits.quiet(member->limits.self, limit, for_us);
+}
+
+static inline void member_teach(struct member *member, const struct limit_ask *ask, const int64_t *ages_us,
+                                size_t count) {
+    if (member->limits.teach(member->limits.self, ask, ages_us, count)) fail_msg("%s", share_trouble(member->share));
+}
+
+/* What is left, without taking any of it. */
+static inline enum err member_look(struct member *member, const struct limit_ask *ask, size_t *ret_remaining) {
+    struct limit_ask look = *ask;
+    struct limit_grant grant;
+    look.want = 0;
+    TRY(member_try(member, &look, &grant));
+    *ret_remaining = grant.remaining;
+    return ERR_NONE;
+}
+
+static inline size_t member_remaining(struct member *member, const struct limit_ask *ask) {
     size_t remaining = 0;
-    if (share_remaining(member->share, ask, &remaining)) fail_msg("%s", share_trouble(member->share));
+    if (member_look(member, ask, &remaining)) fail_msg("%s", share_trouble(member->share));
     return remaining;
 }
 
 /* A take that must fail as the world's. */
-static inline void member_fails(struct member *member, const struct share_ask *ask) {
-    struct share_grant grant = {.granted = 77};
-    assert_int_equal(share_take(member->share, ask, &grant), ERR_IO);
+static inline void member_fails(struct member *member, const struct limit_ask *ask) {
+    struct limit_grant grant = {.granted = 77};
+    assert_int_equal(member_try(member, ask, &grant), ERR_IO);
     assert_int_equal(grant.granted, 77);
     assert_true(*share_trouble(member->share));
 }

@@ -11,7 +11,7 @@
 #include "liar.h"
 
 static const struct limit_rule rules[] = {{10, 900 * US_PER_S}};
-static const struct share_ask usual = {
+static const struct limit_ask usual = {
     .limit = {"x_api", 5}, .rules = rules, .rule_count = 1, .want = 1, .hold_us = 30 * US_PER_S};
 /* Enough for a new connection to be tried. */
 #define PAUSE_OVER_US (501 * US_PER_MS)
@@ -24,6 +24,7 @@ static void open_with(struct member *member, const char *url, int64_t deadline_u
     struct str problem = STR_NONE;
     *member = (struct member){0};
     if (share_open(&options, &member->arena, &member->share, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    member->limits = share_limits(member->share);
 }
 
 /* A clock that stands, so that the pause ends when the test says so. */
@@ -39,6 +40,7 @@ static void open_standing(struct member *member, const char *url, int64_t deadli
     struct str problem = STR_NONE;
     *member = (struct member){0};
     if (share_open(&options, &member->arena, &member->share, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    member->limits = share_limits(member->share);
 }
 
 static void assert_trouble(const struct member *member, const char *words) {
@@ -154,7 +156,7 @@ static void test_nobody_is_there_and_then_somebody(void **state) {
     member_fails(&member, &usual);
     assert_trouble(&member, "no connection to Redis: No such file");
     size_t remaining = 77;
-    assert_int_equal(share_remaining(member.share, &usual, &remaining), ERR_IO);
+    assert_int_equal(member_look(&member, &usual, &remaining), ERR_IO);
     assert_int_equal(remaining, 77);
     member.ahead_us += 2 * US_PER_MS;
     assert_int_equal(member_take(&member, &usual).granted, 1);
@@ -171,14 +173,14 @@ static void test_a_server_that_was_killed(void **state) {
     open_standing(&member, server.url, US_PER_S);
     assert_int_equal(member_take(&member, &usual).granted, 1);
     server_kill(&server);
-    share_started(member.share, usual.limit, 1); /* to nobody, and nobody is harmed */
+    member_started(&member, usual.limit, 1); /* to nobody, and nobody is harmed */
     member.ahead_us += PAUSE_OVER_US;
     member_fails(&member, &usual);
     assert_false(share_is_up(member.share));
     server_begin(&server);
     member.ahead_us += PAUSE_OVER_US;
     member_fails(&member, &usual); /* a Redis that keeps nothing on disk has forgotten */
-    assert_int_equal(share_losses(member.share), 1);
+    assert_int_equal(member.losses, 1);
     assert_int_equal(member_take(&member, &usual).remaining, 9);
     member_close(&member);
     server_stop(&server);
@@ -192,7 +194,7 @@ static void test_a_connection_closed_while_idle_is_not_noticed(void **state) {
     server_start(&server, false, NULL, 0);
     open_standing(&member, server.url, US_PER_S);
     assert_int_equal(member_take(&member, &usual).granted, 1);
-    share_started(member.share, usual.limit, 1);
+    member_started(&member, usual.limit, 1);
     assert_int_equal(member_remaining(&member, &usual), 9);
     assert_int_equal(server_number(&server, "CLIENT KILL TYPE normal SKIPME yes"), 1);
     member.ahead_us += PAUSE_OVER_US;
@@ -207,21 +209,68 @@ static void test_a_server_that_hangs(void **state) {
     struct member member;
     server_start(&server, false, NULL, 0);
     open_standing(&member, server.url, 50 * US_PER_MS);
-    while (share_remaining(member.share, &usual, &(size_t){0})) member.ahead_us += PAUSE_OVER_US;
+    while (member_look(&member, &usual, &(size_t){0})) member.ahead_us += PAUSE_OVER_US;
     server_freeze(&server);
     member_fails(&member, &usual);
     assert_trouble(&member, "did not answer in time");
-    share_quiet(member.share, usual.limit, US_PER_MIN); /* there is no connection: it goes with the next take */
+    member_quiet(&member, usual.limit, US_PER_MIN); /* there is no connection: it goes with the next take */
     member.ahead_us += PAUSE_OVER_US;
     member_fails(&member, &usual);
     assert_trouble(&member, "did not answer in time");
     server_thaw(&server);
-    struct share_grant grant = {.granted = 77};
+    struct limit_grant grant = {.granted = 77};
     do member.ahead_us += PAUSE_OVER_US;
-    while (share_take(member.share, &usual, &grant));
+    while (member_try(&member, &usual, &grant));
     assert_int_equal(grant.granted, 0);
     assert_true(grant.quiet_us > 0);
     member_close(&member);
+    server_stop(&server);
+}
+
+/* A take that was sent and not answered is carried out when the server goes on. Its places are not kept for a process
+ * that never heard of them, and a start that could not be told is told then. */
+static void test_what_a_stall_left_pending_is_given_back(void **state) {
+    (void)state;
+    struct server server;
+    struct member member;
+    struct limit_ask ask = usual;
+    server_start(&server, false, NULL, 0);
+    open_standing(&member, server.url, 50 * US_PER_MS);
+    while (member_look(&member, &usual, &(size_t){0})) member.ahead_us += PAUSE_OVER_US;
+    ask.want = 3;
+    assert_int_equal(member_take(&member, &ask).granted, 3);
+    server_freeze(&server);
+    member_started(&member, ask.limit, 1);
+    ask.want = 5;
+    for (int i = 0; i < 3; i++, member.ahead_us += PAUSE_OVER_US) member_fails(&member, &ask);
+    server_thaw(&server);
+    size_t remaining = 0;
+    for (int i = 0; i < 100 && remaining != 9; i++, member.ahead_us += PAUSE_OVER_US)
+        (void)!member_look(&member, &usual, &remaining);
+    assert_int_equal(remaining, 9);
+    member_close(&member);
+    server_stop(&server);
+}
+
+/* Another limit, for which nothing is asked any more, is given back with whatever is asked next. */
+static void test_what_is_in_doubt_is_given_back_unasked(void **state) {
+    (void)state;
+    struct server server;
+    struct member member, other;
+    struct limit_ask ask = usual, next = usual;
+    next.limit = STR("next");
+    ask.want = 4;
+    server_start(&server, false, NULL, 0);
+    open_standing(&member, server.url, 50 * US_PER_MS);
+    member_open(&other, server.url);
+    while (member_look(&member, &usual, &(size_t){0})) member.ahead_us += PAUSE_OVER_US;
+    server_freeze(&server);
+    member_fails(&member, &ask);
+    server_thaw(&server);
+    for (int i = 0; i < 100 && member_look(&member, &next, &(size_t){0}); i++) member.ahead_us += PAUSE_OVER_US;
+    assert_int_equal(member_remaining(&other, &usual), 10);
+    member_close(&member);
+    member_close(&other);
     server_stop(&server);
 }
 
@@ -235,7 +284,7 @@ static void test_notes_to_a_server_that_hangs_have_a_bound(void **state) {
     member_remaining(&member, &usual);
     server_freeze(&server);
     for (int i = 0; i < 100000 && !*share_trouble(member.share); i++)
-        share_quiet(member.share, usual.limit, US_PER_MIN + i);
+        member_quiet(&member, usual.limit, US_PER_MIN + i);
     assert_trouble(&member, "Redis does not answer");
     server_thaw(&server);
     member.ahead_us += PAUSE_OVER_US;
@@ -249,7 +298,7 @@ static void test_many_calls_go_over_one_connection(void **state) {
     (void)state;
     struct server server;
     struct member member;
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.want = 0;
     server_start(&server, false, NULL, 0);
     open_standing(&member, server.url, 10 * US_PER_S);
@@ -266,12 +315,12 @@ static void test_a_forgotten_script_is_sent_again(void **state) {
     server_start(&server, false, NULL, 0);
     member_open(&member, server.url);
     assert_int_equal(member_take(&member, &usual).granted, 1);
-    share_started(member.share, usual.limit, 1);
+    member_started(&member, usual.limit, 1);
     member_remaining(&member, &usual);
     for (int i = 0; i < 2; i++) {
         server_number(&server, "SCRIPT FLUSH");
         assert_int_equal(member_take(&member, &usual).remaining, 8);
-        share_started(member.share, usual.limit, 0);
+        member_started(&member, usual.limit, 0);
     }
     member_close(&member);
     server_stop(&server);
@@ -376,7 +425,10 @@ static void test_what_hangs_up_is_trouble(void **state) {
 /* An answer is never taken for that of another question. */
 static void test_what_speaks_unasked_is_not_listened_to(void **state) {
     (void)state;
-    struct liar liar = {.lies = {STR(LOADED), STR("*1\r\n:5\r\n*7\r\n:1\r\n:1\r\n:1\r\n:9\r\n:0\r\n:0\r\n:0\r\n")}};
+    struct liar liar = {
+        .lies = {
+            STR(LOADED),
+            STR("*7\r\n:1\r\n:1\r\n:0\r\n:5\r\n:0\r\n:0\r\n:0\r\n*7\r\n:1\r\n:1\r\n:1\r\n:9\r\n:0\r\n:0\r\n:0\r\n")}};
     struct member member;
     liar_start(&liar);
     open_standing(&member, liar.url, 10 * US_PER_S);
@@ -397,6 +449,8 @@ int main(void) {
         cmocka_unit_test(test_a_server_that_was_killed),
         cmocka_unit_test(test_a_connection_closed_while_idle_is_not_noticed),
         cmocka_unit_test(test_a_server_that_hangs),
+        cmocka_unit_test(test_what_a_stall_left_pending_is_given_back),
+        cmocka_unit_test(test_what_is_in_doubt_is_given_back_unasked),
         cmocka_unit_test(test_notes_to_a_server_that_hangs_have_a_bound),
         cmocka_unit_test(test_many_calls_go_over_one_connection),
         cmocka_unit_test(test_a_forgotten_script_is_sent_again),

@@ -9,7 +9,7 @@
 #include "member.h"
 
 static const struct limit_rule rules[] = {{10, 900 * US_PER_S}, {2000, US_PER_HOUR}};
-static const struct share_ask usual = {
+static const struct limit_ask usual = {
     .limit = {"x_api", 5}, .rules = rules, .rule_count = ARRAY_COUNT(rules), .want = 1, .hold_us = 30 * US_PER_S};
 
 struct fixture {
@@ -25,9 +25,9 @@ static int setup(void **state) {
     member_open(&fixture->two, fixture->server.url);
     member_open(&fixture->fresh, fixture->server.url);
     assert_int_equal(member_take(&fixture->one, &usual).remaining, 9);
-    share_started(fixture->one.share, usual.limit, 1);
+    member_started(&fixture->one, usual.limit, 1);
     assert_int_equal(member_take(&fixture->two, &usual).remaining, 8);
-    share_started(fixture->two.share, usual.limit, 1);
+    member_started(&fixture->two, usual.limit, 1);
     assert_int_equal(member_remaining(&fixture->one, &usual), 8);
     assert_int_equal(member_remaining(&fixture->two, &usual), 8);
     *state = fixture;
@@ -48,18 +48,18 @@ static void teach(struct member *member, size_t count, int64_t age_us) {
     int64_t *ages_us = calloc(count ? count : 1, sizeof *ages_us);
     assert_non_null(ages_us);
     for (size_t i = 0; i < count; i++) ages_us[i] = age_us;
-    if (share_teach(member->share, &usual, ages_us, count)) fail_msg("%s", share_trouble(member->share));
+    member_teach(member, &usual, ages_us, count);
     free(ages_us);
 }
 
 static void assert_losses(const struct member *member, uint64_t losses) {
-    assert_int_equal(share_losses(member->share), losses);
+    assert_int_equal(member->losses, losses);
 }
 
 static size_t take_and_start(struct member *member) {
-    struct share_grant grant = member_take(member, &usual);
+    struct limit_grant grant = member_take(member, &usual);
     assert_int_equal(grant.granted, 1);
-    share_started(member->share, usual.limit, 1);
+    member_started(member, usual.limit, 1);
     return grant.remaining;
 }
 
@@ -133,15 +133,15 @@ static void test_what_is_taught_has_its_age(void **state) {
     const int64_t ages_us[] = {
         901 * US_PER_S, US_PER_HOUR, 899 * US_PER_S, -US_PER_MIN, WHEN_NEVER, 2 * US_PER_HOUR, 0};
     server_number(&fixture->server, "FLUSHALL");
-    assert_int_equal(share_teach(fixture->fresh.share, &usual, ages_us, ARRAY_COUNT(ages_us)), 0);
+    member_teach(&fixture->fresh, &usual, ages_us, ARRAY_COUNT(ages_us));
     assert_int_equal(server_number(&fixture->server, "ZSCORE rate_limit:x_api:10/900000 total"), -3);
     assert_int_equal(server_number(&fixture->server, "ZSCORE rate_limit:x_api:2000/3600000 total"), -4);
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.want = 8;
-    struct share_grant grant = member_take(&fixture->fresh, &ask);
+    struct limit_grant grant = member_take(&fixture->fresh, &ask);
     assert_int_equal(grant.granted, 7);
     assert_true(grant.wait_us > 0 && grant.wait_us <= US_PER_S); /* the one of 899 s */
-    share_started(fixture->fresh.share, ask.limit, 0);
+    member_started(&fixture->fresh, ask.limit, 0);
     member_remaining(&fixture->fresh, &ask);
     assert_int_equal(count_between(fixture, -US_PER_MIN, US_PER_HOUR), 2); /* the one of the future is of now */
     assert_int_equal(count_between(fixture, US_PER_S, US_PER_HOUR), 0);
@@ -153,8 +153,7 @@ static void test_groups_are_of_neighbours(void **state) {
     int64_t ages_us[2048];
     for (size_t i = 0; i < ARRAY_COUNT(ages_us); i++) ages_us[i] = i % 2 ? 0 : 50 * US_PER_MIN;
     server_number(&fixture->server, "FLUSHALL");
-    if (share_teach(fixture->fresh.share, &usual, ages_us, ARRAY_COUNT(ages_us)))
-        fail_msg("%s", share_trouble(fixture->fresh.share));
+    member_teach(&fixture->fresh, &usual, ages_us, ARRAY_COUNT(ages_us));
     assert_int_equal(count_between(fixture, -US_PER_HOUR, -40 * US_PER_MIN), 512);
     assert_int_equal(count_between(fixture, -US_PER_MIN, US_PER_MIN), 512);
 }
@@ -163,7 +162,7 @@ static void test_groups_are_of_neighbours(void **state) {
 static void test_many_may_be_taught(void **state) {
     struct fixture *fixture = *state;
     enum { MANY = 100001 };
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     const struct limit_rule wide = {100000, US_PER_HOUR};
     int64_t *ages_us = calloc(MANY, sizeof *ages_us);
     assert_non_null(ages_us);
@@ -171,12 +170,12 @@ static void test_many_may_be_taught(void **state) {
     ask.rules = &wide;
     ask.rule_count = 1;
     server_number(&fixture->server, "FLUSHALL");
-    if (share_teach(fixture->fresh.share, &ask, ages_us, MANY)) fail_msg("%s", share_trouble(fixture->fresh.share));
+    member_teach(&fixture->fresh, &ask, ages_us, MANY);
     assert_int_equal(server_number(&fixture->server, "ZSCORE rate_limit:x_api:100000/3600000 total"), -MANY);
     assert_true(server_number(&fixture->server, "ZCARD rate_limit:x_api:100000/3600000") < 1100);
     assert_int_equal(member_take(&fixture->fresh, &ask).granted, 0);
     /* Two must go before one may come: the oldest group has more than that, and is at least 600 s from its end. */
-    struct share_grant grant = member_take(&fixture->fresh, &ask);
+    struct limit_grant grant = member_take(&fixture->fresh, &ask);
     assert_true(grant.wait_us > 595 * US_PER_S && grant.wait_us < 610 * US_PER_S);
     free(ages_us);
 }
@@ -213,7 +212,7 @@ static void test_a_start_does_not_hide_a_loss(void **state) {
     struct fixture *fixture = *state;
     member_take(&fixture->one, &usual);
     server_number(&fixture->server, "DEL rate_limit:x_api:10/900000");
-    share_started(fixture->one.share, usual.limit, 1);
+    member_started(&fixture->one, usual.limit, 1);
     member_fails(&fixture->one, &usual);
     assert_losses(&fixture->one, 1);
 }
@@ -252,7 +251,7 @@ static void test_what_is_over_is_not_missed(void **state) {
 static void test_new_rules_are_no_loss(void **state) {
     struct fixture *fixture = *state;
     const struct limit_rule changed = {3, US_PER_MIN};
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.rules = &changed;
     ask.rule_count = 1;
     assert_int_equal(member_take(&fixture->one, &ask).granted, 1);

@@ -10,7 +10,7 @@
 
 /* Long enough that nothing ends during a test. */
 static const struct limit_rule rules[] = {{10, 900 * US_PER_S}, {100, US_PER_HOUR}};
-static const struct share_ask usual = {
+static const struct limit_ask usual = {
     .limit = {"x_api", 5}, .rules = rules, .rule_count = ARRAY_COUNT(rules), .want = 4, .hold_us = 30 * US_PER_S};
 
 struct fixture {
@@ -38,7 +38,7 @@ static int teardown(void **state) {
 
 static void test_what_one_takes_another_cannot(void **state) {
     struct fixture *fixture = *state;
-    struct share_grant grant = member_take(&fixture->one, &usual);
+    struct limit_grant grant = member_take(&fixture->one, &usual);
     assert_int_equal(grant.granted, 4);
     assert_int_equal(grant.remaining, 6);
     assert_int_equal(grant.wait_us, 0);
@@ -46,14 +46,14 @@ static void test_what_one_takes_another_cannot(void **state) {
     assert_true(share_is_up(fixture->one.share));
     assert_string_equal(share_trouble(fixture->one.share), "");
 
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.want = 50;
     grant = member_take(&fixture->two, &ask);
     assert_int_equal(grant.granted, 6);
     assert_int_equal(grant.remaining, 0);
     /* The first could leave at once, and would then count from now. */
     assert_int_equal(grant.wait_us, rules[0].window_us);
-    share_started(fixture->two.share, usual.limit, 6);
+    member_started(&fixture->two, usual.limit, 6);
     grant = member_take(&fixture->two, &ask);
     assert_int_equal(grant.granted, 0);
     assert_true(grant.wait_us > 0 && grant.wait_us < rules[0].window_us);
@@ -63,13 +63,13 @@ static void test_what_did_not_start_is_given_back(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(member_take(&fixture->one, &usual).granted, 4);
     assert_int_equal(member_remaining(&fixture->two, &usual), 6);
-    share_started(fixture->one.share, usual.limit, 1);
+    member_started(&fixture->one, usual.limit, 1);
     assert_int_equal(member_take(&fixture->one, &usual).remaining, 5);
-    share_started(fixture->one.share, usual.limit, 0);
+    member_started(&fixture->one, usual.limit, 0);
     assert_int_equal(member_remaining(&fixture->one, &usual), 9);
     /* Nothing is open any more. */
-    share_started(fixture->one.share, usual.limit, 3);
-    share_started(fixture->one.share, STR("never asked"), 3);
+    member_started(&fixture->one, usual.limit, 3);
+    member_started(&fixture->one, STR("never asked"), 3);
     assert_int_equal(member_remaining(&fixture->one, &usual), 9);
     /* Each rule's set says the same. */
     assert_int_equal(server_number(&fixture->server, "ZCARD rate_limit:x_api:10/900000"), 2);
@@ -80,11 +80,11 @@ static void test_what_did_not_start_is_given_back(void **state) {
 static void test_the_tightest_rule_decides(void **state) {
     struct fixture *fixture = *state;
     const struct limit_rule loose_first[] = {{100, US_PER_S}, {7, 900 * US_PER_S}, {9, US_PER_HOUR}};
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.rules = loose_first;
     ask.rule_count = 3;
     ask.want = 8;
-    struct share_grant grant = member_take(&fixture->one, &ask);
+    struct limit_grant grant = member_take(&fixture->one, &ask);
     assert_int_equal(grant.granted, 7);
     assert_int_equal(grant.wait_us, 900 * US_PER_S);
     assert_int_equal(member_remaining(&fixture->one, &ask), 0);
@@ -96,11 +96,11 @@ static void test_the_tightest_rule_decides(void **state) {
 static void test_a_rule_that_stands_twice_counts_once(void **state) {
     struct fixture *fixture = *state;
     const struct limit_rule twice[] = {{10, 900 * US_PER_S}, {10, 900 * US_PER_S}};
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.rules = twice;
     assert_int_equal(member_take(&fixture->one, &ask).remaining, 6);
-    share_started(fixture->one.share, ask.limit, 3);
-    const struct share_ask other = {.limit = STR("other")};
+    member_started(&fixture->one, ask.limit, 3);
+    const struct limit_ask other = {.limit = STR("other")};
     member_remaining(&fixture->one, &other); /* its answer comes after that of the note */
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 7);
     assert_int_equal(member_remaining(&fixture->one, &ask), 7);
@@ -110,8 +110,8 @@ static void test_people_read_what_is_left(void **state) {
     struct fixture *fixture = *state;
     member_take(&fixture->one, &usual);
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 6);
-    share_started(fixture->one.share, usual.limit, 1);
-    const struct share_ask other = {.limit = STR("other")};
+    member_started(&fixture->one, usual.limit, 1);
+    const struct limit_ask other = {.limit = STR("other")};
     member_remaining(&fixture->one, &other); /* its answer comes after that of the note */
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 9);
     server_number(&fixture->server, "DEL rate_limit:x_api:window");
@@ -123,12 +123,12 @@ static void test_people_read_what_is_left(void **state) {
 static void test_remaining_forgets_what_is_over(void **state) {
     struct fixture *fixture = *state;
     const struct limit_rule brief = {3, US_PER_MS};
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.rules = &brief;
     ask.rule_count = 1;
     ask.want = 3;
     assert_int_equal(member_take(&fixture->one, &ask).granted, 3);
-    share_started(fixture->one.share, ask.limit, 3);
+    member_started(&fixture->one, ask.limit, 3);
     while (member_remaining(&fixture->one, &ask) != 3) nap(US_PER_MS);
     assert_int_equal(server_number(&fixture->server, "GET rate_limit:x_api:window"), 3);
 }
@@ -137,7 +137,7 @@ static void test_no_key_stays_for_ever(void **state) {
     struct fixture *fixture = *state;
     static const char *const names[] = {"window", "quiet", "epoch", "10/900000", "100/3600000"};
     member_take(&fixture->one, &usual);
-    share_quiet(fixture->one.share, usual.limit, US_PER_HOUR);
+    member_quiet(&fixture->one, usual.limit, US_PER_HOUR);
     member_remaining(&fixture->one, &usual);
     assert_int_equal(server_number(&fixture->server, "DBSIZE"), ARRAY_COUNT(names));
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -145,7 +145,7 @@ static void test_no_key_stays_for_ever(void **state) {
         assert_true(life_ms > 0 && life_ms <= 3600 * 1000 + 30 * 1000 + 60 * 1000);
     }
     /* One that holds for less does not shorten what another's take needs. */
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     ask.hold_us = 0;
     ask.rule_count = 1;
     member_take(&fixture->two, &ask);
@@ -154,8 +154,8 @@ static void test_no_key_stays_for_ever(void **state) {
 
 static void test_a_quiet_spell_is_for_all(void **state) {
     struct fixture *fixture = *state;
-    share_quiet(fixture->one.share, usual.limit, US_PER_HOUR); /* not connected yet: goes with the take */
-    struct share_grant grant = member_take(&fixture->one, &usual);
+    member_quiet(&fixture->one, usual.limit, US_PER_HOUR); /* not connected yet: goes with the take */
+    struct limit_grant grant = member_take(&fixture->one, &usual);
     assert_int_equal(grant.granted, 0);
     assert_int_equal(grant.remaining, 10);
     grant = member_take(&fixture->two, &usual);
@@ -163,10 +163,10 @@ static void test_a_quiet_spell_is_for_all(void **state) {
     assert_true(grant.quiet_us > US_PER_MIN && grant.quiet_us <= US_PER_HOUR);
     assert_int_equal(grant.wait_us, grant.quiet_us);
 
-    share_quiet(fixture->two.share, usual.limit, US_PER_S);
+    member_quiet(&fixture->two, usual.limit, US_PER_S);
     member_remaining(&fixture->two, &usual);
     assert_true(member_take(&fixture->one, &usual).quiet_us > US_PER_MIN); /* no sooner */
-    share_quiet(fixture->two.share, usual.limit, 50 * US_PER_DAY);
+    member_quiet(&fixture->two, usual.limit, 50 * US_PER_DAY);
     member_remaining(&fixture->two, &usual);
     grant = member_take(&fixture->one, &usual);
     assert_true(grant.quiet_us > US_PER_HOUR && grant.quiet_us <= US_PER_DAY);
@@ -175,7 +175,7 @@ static void test_a_quiet_spell_is_for_all(void **state) {
                   "SET rate_limit:x_api:quiet 9000000000000000"); /* as after a clock that stepped back */
     assert_int_equal(member_take(&fixture->one, &usual).quiet_us, US_PER_DAY);
 
-    share_quiet(fixture->two.share, usual.limit, 0);
+    member_quiet(&fixture->two, usual.limit, 0);
     member_remaining(&fixture->two, &usual);
     grant = member_take(&fixture->one, &usual);
     assert_int_equal(grant.granted, 4);
@@ -184,20 +184,20 @@ static void test_a_quiet_spell_is_for_all(void **state) {
 
 static void test_a_quiet_spell_that_was_taken_back_is_not_told_later(void **state) {
     struct fixture *fixture = *state;
-    share_quiet(fixture->one.share, usual.limit, US_PER_MIN);
-    share_quiet(fixture->one.share, usual.limit, 0);
+    member_quiet(&fixture->one, usual.limit, US_PER_MIN);
+    member_quiet(&fixture->one, usual.limit, 0);
     assert_int_equal(member_take(&fixture->one, &usual).granted, 4);
 }
 
 static void test_a_limit_without_rules_has_quiet_spells(void **state) {
     struct fixture *fixture = *state;
-    struct share_ask ask = {.limit = STR("free"), .want = 1000};
-    struct share_grant grant = member_take(&fixture->one, &ask);
+    struct limit_ask ask = {.limit = STR("free"), .want = 1000};
+    struct limit_grant grant = member_take(&fixture->one, &ask);
     assert_int_equal(grant.granted, 1000);
     assert_true(grant.remaining == SIZE_MAX);
     assert_true(member_remaining(&fixture->one, &ask) == SIZE_MAX);
-    share_started(fixture->one.share, ask.limit, 10);
-    share_quiet(fixture->one.share, ask.limit, US_PER_MIN);
+    member_started(&fixture->one, ask.limit, 10);
+    member_quiet(&fixture->one, ask.limit, US_PER_MIN);
     assert_true(member_remaining(&fixture->one, &ask) == SIZE_MAX);
     assert_int_equal(member_take(&fixture->two, &ask).granted, 0);
 }
@@ -222,14 +222,14 @@ static void test_names_may_hold_anything(void **state) {
         {"a:10/900000:total", 17},
     };
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct share_ask ask = usual;
+        struct limit_ask ask = usual;
         ask.limit = names[i];
         ask.want = 1 + i % 9;
         assert_int_equal(member_take(&fixture->one, &ask).remaining, 10 - ask.want);
-        share_started(fixture->one.share, ask.limit, 1);
+        member_started(&fixture->one, ask.limit, 1);
     }
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct share_ask ask = usual;
+        struct limit_ask ask = usual;
         ask.limit = names[i];
         assert_int_equal(member_take(&fixture->one, &ask).granted, 4);
         assert_int_equal(member_remaining(&fixture->one, &ask), 5);
@@ -250,11 +250,11 @@ static void test_a_take_is_named_after_who_took_it(void **state) {
 
 static void test_limits_have_a_number(void **state) {
     struct fixture *fixture = *state;
-    struct share_ask ask = {.want = 1};
+    struct limit_ask ask = {.want = 1};
     char name[16];
     for (int i = 0; i < SHARE_LIMITS_MAX; i++) {
         ask.limit = (struct str){name, (size_t)snprintf(name, sizeof name, "l%d", i)};
-        share_quiet(fixture->one.share, ask.limit, 0);
+        member_quiet(&fixture->one, ask.limit, 0);
     }
     assert_int_equal(member_take(&fixture->one, &ask).granted, 1);
     ask.limit = STR("one more");

@@ -18,7 +18,7 @@
 #define HOLD_US    (200 * US_PER_MS)
 
 static const struct limit_rule rules[] = {{5, 200 * US_PER_MS}, {11, 500 * US_PER_MS}};
-static const struct share_ask usual = {
+static const struct limit_ask usual = {
     .limit = {"x_api", 5}, .rules = rules, .rule_count = ARRAY_COUNT(rules), .want = 1, .hold_us = HOLD_US};
 
 struct record {
@@ -68,7 +68,7 @@ static void use_grant(struct worker *worker, struct rng *rng, struct member *mem
         member_close(member);
         member_open(member, worker->record->url);
     } else {
-        share_started(member->share, usual.limit, started);
+        member_started(member, usual.limit, started);
     }
 }
 
@@ -79,11 +79,11 @@ static void *work(void *cls) {
     rng_seed(&rng, worker->seed);
     member_open(&member, worker->record->url);
     while (!record_is_full(worker->record)) {
-        struct share_ask ask = usual;
-        struct share_grant grant = {0};
+        struct limit_ask ask = usual;
+        struct limit_grant grant = {0};
         ask.want = 1 + (size_t)rng_below(&rng, 4);
         int64_t hold_until_us = wall_us() + HOLD_US;
-        if (share_take(member.share, &ask, &grant)) {
+        if (member_try(&member, &ask, &grant)) {
             pthread_mutex_lock(&worker->record->lock);
             worker->record->trouble++;
             pthread_mutex_unlock(&worker->record->lock);
@@ -138,7 +138,7 @@ static void test_waiting_as_told_gets_the_next_place(void **state) {
     member_open(&member, server.url);
     struct record record = {.lock = PTHREAD_MUTEX_INITIALIZER};
     while (record.count < 22) {
-        struct share_grant grant = member_take(&member, &usual);
+        struct limit_grant grant = member_take(&member, &usual);
         assert_int_equal(grant.wait_us == 0, grant.granted == 1);
         if (!grant.granted) {
             nap(grant.wait_us);
@@ -146,7 +146,7 @@ static void test_waiting_as_told_gets_the_next_place(void **state) {
             assert_int_equal(grant.granted, 1);
         }
         record_starts(&record, 1, INT64_MAX);
-        share_started(member.share, usual.limit, 1);
+        member_started(&member, usual.limit, 1);
     }
     assert_windows(&record);
     member_close(&member);
@@ -158,7 +158,7 @@ static void test_what_a_dead_process_took_counts_until_its_window_is_over(void *
     (void)state;
     struct server server;
     struct member dead, alive;
-    struct share_ask ask = usual;
+    struct limit_ask ask = usual;
     server_start(&server, false, NULL, 0);
     member_open(&dead, server.url);
     member_open(&alive, server.url);
@@ -166,7 +166,7 @@ static void test_what_a_dead_process_took_counts_until_its_window_is_over(void *
     int64_t before_us = wall_us();
     assert_int_equal(member_take(&dead, &ask).granted, 5);
     member_close(&dead);
-    struct share_grant grant;
+    struct limit_grant grant;
     while (!(grant = member_take(&alive, &ask)).granted) {
         assert_true(grant.wait_us > 0);
         nap(grant.wait_us < 10 * US_PER_MS ? grant.wait_us : 10 * US_PER_MS);

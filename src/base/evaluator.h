@@ -1,0 +1,32 @@
+/* base/evaluator.h - the seam through which the pure rooms have jq run for them
+ * (one of those of world.h; it stands here because pure rooms see no other).
+ *
+ * The programs are the operator's, the inputs are hostile, and libjq can
+ * neither be interrupted nor trusted. So the real end is sandbox/sandbox.h,
+ * which runs them in a process of its own; the simulated one and the tests run
+ * them in the process (base/jq.h). Thread: the loop's.
+ */
+#ifndef BASE_EVALUATOR_H
+#define BASE_EVALUATOR_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* One call of a numbered function. input and event are JSON texts ("" = null). The first output is the result; no
+ * output is "". err is ERR_NONE, ERR_JQ_RUN (the result is jq's message), ERR_JQ_RUNAWAY (it was stopped) or ERR_IO (it
+ * was not run, for a reason that is not its own: ask again later). */
+struct jq_call {
+    size_t function;
+    struct str input, event;
+    enum err err;
+    struct str result; /* JSON text, in the arena given to run */
+};
+
+/* Runs a batch of calls, each of which gets an err of its own; never fails as a whole. A call that is stopped for
+ * running away gets ERR_JQ_RUNAWAY. Those of the same function after it in the batch are not run (ERR_IO), others are. */
+struct evaluator {
+    void (*run)(void *self, struct jq_call *calls, size_t count, struct arena *arena);
+    void *self;
+};
+
+#endif

@@ -1,0 +1,195 @@
+/* engine/parts.c - a turn that the database refused, in parts.
+ *
+ * WHAT      Finds the one request or the one answer for which the database refused a whole turn, or at which it would
+ *           have had to wait for somebody else's transaction, and lets all others through.
+ * PROMISE   One input costs one input. A request is answered 422 with the database's words, or 503 where a foreign lock
+ *           stood in the way; a delivery is HELD with those words, or settled as soon as the lock is gone.
+ * WHY IT HOLDS
+ *           A turn that failed so was rolled back, and nothing of it happened. Its inputs are tried again, half as many
+ *           at a time, each part in a transaction of its own, until one that fails is alone. After a part that went
+ *           well twice as many are tried. So with k bad ones among n there are about 2 k log n transactions.
+ *           Where no input was at fault it is an event that is due: fewer are routed by the next turns, until one that
+ *           fails is alone. That one is FAILED with the words.
+ *           A part settles, takes requests in and appends; it neither routes nor claims, so what it is refused for is
+ *           what came in. Events that it stored are PENDING, and the next turn routes them.
+ *           Locks are waited for briefly (store/driver_postgres.c), and all parts together for PARTS_US. What is left
+ *           then is answered 503, and answers stay for a later turn.
+ * WHAT BREAKS IT
+ *           A refusal of what claims or retires, which has no input of this turn. It drops turns as a store that
+ *           is busy does; requests and answers still pass, in parts.
+ * HOW TO SEE IT
+ *           The log lines input_refused and input_locked_out.
+ * TESTED BY test/unit/engine/test_parts.c, test/e2e/test_refused.py
+ */
+#include <stdio.h>
+
+#include "engine/turn.h"
+
+#define PARTS_US      (2 * US_PER_S)
+#define PARTS_DUE_MAX 500
+#define ASIDE_US      US_PER_S /* an answer that a foreign lock keeps out is tried again after this */
+
+bool turn_is_divisible(const struct turn *turn, enum err err) {
+    return (err == ERR_STORE_REFUSED || err == ERR_STORE_HELD) && turn->visit_count + turn->loop->finished_count > 0;
+}
+
+/* So many inputs from the first that is left: either requests, or answers. */
+static struct turn part_of(const struct turn *whole, struct visit *visits, size_t count) {
+    struct loop *loop = whole->loop;
+    for (size_t i = 0; i < count; i++) visits[i] = (struct visit){.request = visits[i].request};
+    loop->service_stale = true;
+    return (struct turn){.loop = loop,
+                         .arena = whole->arena,
+                         .now_us = whole->now_us,
+                         .wall_us = whole->wall_us,
+                         .visits = visits,
+                         .visit_count = count,
+                         .only_inputs = true};
+}
+
+static enum err part_try(struct turn *part) {
+    enum err err = turn_try(part);
+    if (err)
+        turn_undo(part);
+    else
+        turn_apply(part);
+    return err;
+}
+
+static void say(const struct turn *part, enum err err, struct str what, struct str words) {
+    log_event(part->loop->options.log, LOG_WARN, part->wall_us,
+              err == ERR_STORE_REFUSED ? "input_refused" : "input_locked_out", LOG_TEXT("input", what),
+              LOG_TEXT("reason", words));
+}
+
+static struct str words_of(const struct turn *part, enum err err) {
+    const char *words = store_trouble(part->loop->options.store);
+    return str_dup(part->arena, str_from(*words ? words : err_text(err)));
+}
+
+/* How many of the inputs that are left the next part has, after one that came to err. */
+static size_t next_size(size_t size, enum err err, size_t left) {
+    if (err) return (size + 1) / 2;
+    return 2 * size < left ? 2 * size : left;
+}
+
+/* ---- events that are due ---- */
+
+void turn_route_fewer(struct turn *turn, size_t due, struct str words) {
+    struct loop *loop = turn->loop;
+    if (!due) return;
+    loop->next_scheduled_us = turn->wall_us;
+    loop->due_max = (due + 1) / 2;
+    if (due > 1) return;
+    say(turn, ERR_STORE_REFUSED, STR("what an event is routed to"), words);
+    snprintf(loop->refused_words, sizeof loop->refused_words, "the database refused its deliveries: %.*s",
+             STR_ARG(words));
+    loop->refused_due = str_from(loop->refused_words);
+}
+
+void turn_route_more(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (!turn->due_count) return;
+    loop->due_max = 2 * loop->due_max < PARTS_DUE_MAX ? 2 * loop->due_max : 0;
+    loop->refused_due = STR_NONE;
+}
+
+/* ---- requests ---- */
+
+static void refuse_one(struct turn *part, enum err err) {
+    struct str words = words_of(part, err);
+    say(part, err, part->visits[0].request->path, words);
+    turn_refuse(part, err, err == ERR_STORE_REFUSED ? words : STR_NONE);
+}
+
+/* Another error than those that this is about, or no time left: the rest hears so. */
+static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
+    const struct clock *clock = &whole->loop->options.clock;
+    size_t done = 0, size = (whole->visit_count + 1) / 2;
+    enum err err = ERR_NONE;
+    while (done < whole->visit_count) {
+        size_t left = whole->visit_count - done;
+        struct turn part = part_of(whole, whole->visits + done, size < left ? size : left);
+        err = part_try(&part);
+        bool late = clock->now_us(clock->self) > end_us;
+        if (err && (late || (err != ERR_STORE_REFUSED && err != ERR_STORE_HELD))) {
+            part.visit_count = left;
+            turn_refuse(&part, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
+            return err;
+        }
+        if (err && part.visit_count == 1) refuse_one(&part, err);
+        *blamed |= err && part.visit_count == 1;
+        if (!err || part.visit_count == 1) done += part.visit_count;
+        if (part.event_count && !err) whole->loop->next_scheduled_us = whole->wall_us; /* the next turn routes them */
+        size = err && part.visit_count == 1 ? 1 : next_size(part.visit_count, err, whole->visit_count - done);
+    }
+    return ERR_NONE;
+}
+
+/* ---- answers ---- */
+
+/* A refused one is HELD instead of what it came to; where the database refuses that too, its lease runs out and tells.
+ */
+static void hold_one(const struct turn *whole, enum err err) {
+    struct loop *loop = whole->loop;
+    struct turn part = part_of(whole, NULL, 0);
+    struct str words = words_of(&part, err);
+    say(&part, err, STR("an answer"), words);
+    if (err == ERR_STORE_HELD) {
+        loop->aside[loop->aside_count++] = loop->finished[0];
+        loop->aside_until_us = whole->now_us + ASIDE_US;
+        loop->finished_count = 0;
+        return;
+    }
+    part.refused = words;
+    if (part_try(&part)) turn_release_finished(&part);
+}
+
+/* Each part's answers are where loop->finished points meanwhile. */
+static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
+    struct loop *loop = whole->loop;
+    const struct clock *clock = &loop->options.clock;
+    struct completion *all = loop->finished;
+    size_t count = loop->finished_count, done = 0, size = (count + 1) / 2;
+    enum err err = ERR_NONE;
+    while (done < count) {
+        size_t left = count - done, now = size < left ? size : left;
+        loop->finished = all + done;
+        loop->finished_count = now;
+        struct turn part = part_of(whole, NULL, 0);
+        err = part_try(&part);
+        bool late = clock->now_us(clock->self) > end_us;
+        if (err && (late || (err != ERR_STORE_REFUSED && err != ERR_STORE_HELD))) break;
+        if (err && now == 1) hold_one(whole, err);
+        *blamed |= err && now == 1;
+        if (!err || now == 1) done += now;
+        size = err && now == 1 ? 1 : next_size(now, err, count - done);
+    }
+    for (size_t i = done; i < count; i++) all[i - done] = all[i];
+    loop->finished = all;
+    loop->finished_count = count - done;
+    return done < count ? err : ERR_NONE;
+}
+
+enum err turn_in_parts(struct turn *turn, enum err cause) {
+    struct loop *loop = turn->loop;
+    const struct clock *clock = &loop->options.clock;
+    int64_t end_us = clock->now_us(clock->self) + PARTS_US;
+    struct str words = words_of(turn, cause);
+    size_t due = turn->due_count;
+    bool blamed = false;
+    turn_undo(turn);
+    quota_end(turn, false);
+    struct completion *all = loop->finished;
+    size_t count = loop->finished_count;
+    loop->finished_count = 0;
+    enum err err = visits_in_parts(turn, end_us, &blamed);
+    loop->finished = all;
+    loop->finished_count = count;
+    turn->visit_count = 0; /* all were replied to */
+    if (!blamed && cause == ERR_STORE_REFUSED) turn_route_fewer(turn, due, words);
+    if (!err) err = answers_in_parts(turn, end_us, &blamed);
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
+    loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);
+    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+}

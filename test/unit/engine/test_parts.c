@@ -1,0 +1,102 @@
+/* What the database refuses costs the one input that it is about; all others of the turn are taken. */
+#include "house_acts.h"
+
+static enum err refusal; /* what a statement with BAD in it comes to; NONE = it is carried out */
+
+static enum err run_unless_bad(void *self, const struct sql_batch *batch, struct arena *arena,
+                               struct sql_result *result) {
+    for (size_t i = 0; i < batch->columns * batch->rows && refusal; i++) {
+        const struct sql_value *value = &batch->params[i];
+        if (value->kind == SQL_TEXT && memmem(value->text.p, value->text.n, "BAD", 3)) return refusal;
+    }
+    return run_batch(self, batch, arena, result);
+}
+
+static void open_strict(struct house *house, enum err err) {
+    house_open(house, HOUSE_PLAIN);
+    house->driver.run = run_unless_bad;
+    refusal = err;
+}
+
+/* All in one turn; the bad one is the third. */
+static void ask_five(struct house *house) {
+    static const char *const keys[] = {"a", "b", "BAD", "d", "e"};
+    for (size_t i = 0; i < 5; i++)
+        house_ask(house, "POST", "/v1/events",
+                  str_fmt(&house->arena,
+                          "{\"type\":\"LEAD\",\"source\":\"t\",\"idempotency_key\":\"%s\",\"payload\":{\"k\":\"%s\"}}",
+                          keys[i], keys[i])
+                      .p);
+    house_turn(house);
+}
+
+static void check_five(struct house *house, int status, const char *code) {
+    assert_int_equal(house->reply_count, 5);
+    for (size_t i = 0; i < 5; i++) assert_int_equal(house->replies[i].status, i == 2 ? status : 200);
+    assert_has(house->replies[2].body, code);
+    house_turn(house); /* what the parts stored is routed now */
+    assert_int_equal(house->call_count, 4);
+}
+
+static void one_request_of_five_is_refused(void **state) {
+    struct house *house = *state;
+    open_strict(house, ERR_STORE_REFUSED);
+    ask_five(house);
+    check_five(house, 422, "E0131");
+}
+
+static void one_request_of_five_meets_a_lock(void **state) {
+    struct house *house = *state;
+    open_strict(house, ERR_STORE_HELD);
+    ask_five(house);
+    check_five(house, 503, "E0132");
+    refusal = ERR_NONE;
+    assert_int_equal(house_post(house, "BAD").status, 200);
+}
+
+static void an_answer_that_is_refused_is_held(void **state) {
+    struct house *house = *state;
+    open_strict(house, ERR_STORE_REFUSED);
+    house_post(house, "a");
+    house_post(house, "b");
+    house_answer(house, 0, 200, "fine");
+    house_answer(house, 1, 200, "BAD");
+    house_turn(house);
+    assert_status(house, HELD); /* the newest */
+    assert_int_equal(house->released, 2);
+    assert_int_equal(loop_view(house->loop).open_deliveries, 1);
+    assert_int_equal(loop_in_flight(house->loop), 0);
+}
+
+static void an_answer_that_meets_a_lock_is_settled_when_it_is_gone(void **state) {
+    struct house *house = *state;
+    open_strict(house, ERR_STORE_HELD);
+    house_post(house, "a");
+    house_post(house, "b");
+    house_answer(house, 0, 200, "fine");
+    house_answer(house, 1, 200, "BAD");
+    house_turn(house);
+    assert_status(house, PROCESSING);
+    assert_int_equal(house->released, 1);
+    refusal = ERR_NONE;
+    house_turn(house);
+    assert_int_equal(house->released, 1); /* it is looked at again in a second */
+    loop_wait(house->loop, WHEN_NEVER);
+    assert_true(house->waited_until_us <= house->now_us + US_PER_S);
+    house_pass(house, US_PER_S);
+    house_turn(house);
+    assert_status(house, COMPLETED);
+    assert_int_equal(house->released, 2);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, house_setup, house_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(one_request_of_five_is_refused),
+        T(one_request_of_five_meets_a_lock),
+        T(an_answer_that_is_refused_is_held),
+        T(an_answer_that_meets_a_lock_is_settled_when_it_is_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
