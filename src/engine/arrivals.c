@@ -1,4 +1,5 @@
 /* engine/arrivals.c - calls become events, events become deliveries. */
+#include "deliver/backoff.h"
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
@@ -26,7 +27,8 @@ static struct standing standing_of(const struct loop *loop) {
                              .limits_up = limits_up,
                              .limit_parts = loop->quota.apart ? loop->quota.parts : 1,
                              .settings = loop->in_force.settings,
-                             .routes = loop->in_force.routes};
+                             .routes = loop->in_force.routes,
+                             .chores = &loop->chores};
 }
 
 static struct call call_of(struct turn *turn, const struct request *request) {
@@ -221,6 +223,17 @@ static enum err store_plans(struct turn *turn, const size_t *desks) {
     return turn_store_settlements(turn);
 }
 
+/* When the next event is due. One that is due already and did not come is in somebody else's transaction. */
+static enum err look_ahead(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    int64_t next_us;
+    TRY(store_next_scheduled(loop->options.store, &next_us));
+    bool barren = next_us <= turn->wall_us && !turn->due_count;
+    loop->scheduled_wait_us = barren ? backoff_barren_us(loop->scheduled_wait_us) : 0;
+    loop->next_scheduled_us = barren ? turn->wall_us + loop->scheduled_wait_us : next_us;
+    return ERR_NONE;
+}
+
 enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!turn_routes(loop)) return ERR_NONE;
@@ -234,9 +247,7 @@ enum err turn_route(struct turn *turn) {
         TRY(join_plans(turn, &desks));
         TRY(store_plans(turn, desks));
     }
-    if (loop->next_scheduled_us <= turn->wall_us)
-        TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
-    return ERR_NONE;
+    return loop->next_scheduled_us <= turn->wall_us ? look_ahead(turn) : ERR_NONE;
 }
 
 /* ---- wishes, reply ---- */

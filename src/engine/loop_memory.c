@@ -102,6 +102,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     assert(loop->finished);
     loop->recovering = options->role != LOOP_INGEST;
+    chores_open(loop, options->clock.now_us(options->clock.self));
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
     loop->started_us = options->clock.now_us(options->clock.self);

@@ -2,6 +2,7 @@
 #ifndef ENGINE_LOOP_STATE_H
 #define ENGINE_LOOP_STATE_H
 
+#include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
 #include "engine/loop.h"
@@ -23,11 +24,12 @@ struct loop {
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
     int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t next_chore_us;     /* retention, leases: the loop's clock */
-    int64_t quiet_us;          /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
-    int64_t store_retry_us;    /* after a failing turn: no claims before this */
-    int64_t open_deliveries;   /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
-    bool recovering;           /* leases of the past are still being settled */
+    int64_t scheduled_wait_us; /* an event is due, and none came: how long its search waited last; 0 = not */
+    struct chores chores;
+    int64_t quiet_us;        /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
+    int64_t store_retry_us;  /* after a failing turn: no claims before this */
+    int64_t open_deliveries; /* PENDING PROCESSING UNKNOWN HELD, for the queue's bound */
+    bool recovering;         /* leases of the past are still being settled: nothing is claimed */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
     bool more;                                          /* the last turn could not take all that waited */

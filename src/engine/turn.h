@@ -1,6 +1,6 @@
 /* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
  * read after n. Private to the loop's own files (loop arrivals departures
- * returns company quota). */
+ * returns company quota chore). */
 #ifndef ENGINE_TURN_H
 #define ENGINE_TURN_H
 
@@ -44,8 +44,9 @@ struct turn {
     size_t settlement_count, settlement_written, settlement_room;
     struct routed *routed;
     size_t routed_count;
-    bool recovered;      /* no lease of the past is left */
-    int64_t open_change; /* deliveries made minus deliveries that became final */
+    struct chores chores; /* as they stand when the turn commits */
+    bool recovered;       /* no lease of the past is left */
+    int64_t open_change;  /* deliveries made minus deliveries that became final */
 };
 
 /* A send taken from a desk's budget by this turn. errand NULL: its request could not be built, the budget gets it back
@@ -83,7 +84,7 @@ void turn_drop_leaving(struct turn *turn);
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings);
 /* returns.c: settles of errands, outcomes */
 MUST_USE enum err turn_settle_finished(struct turn *turn);
-MUST_USE enum err turn_settle_past(struct turn *turn);
+MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* a part of the leases that ran out */
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled);
 /* Writes the settlements made so far and not yet written. */

@@ -160,7 +160,7 @@ def test_a_key_without_the_role_is_not_allowed(serve):
     (["destinations", "show", "good"], "/v1/destinations/good"),
     (["routes", "list"], "/v1/routes"),
     (["keys", "list"], "/v1/keys"),
-    (["verify", "--deep"], "/v1/verify?deep=true"),
+    (["verify", "--deep"], "/v1/verify"),
 ])
 def test_json_is_what_the_api_answers(world, arguments, path):
     send(world, "GOOD", "--wait")
