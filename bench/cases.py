@@ -1,9 +1,13 @@
 """The cases of bench/bench. Each takes its settings and returns what it measured, by name."""
 import json
+import os
+import re
+import sqlite3
 import subprocess
 import time
+import urllib.request
 
-from rig import (HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
+from rig import (DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
                  resident_mb, wakeups, written_bytes, wrk)
 
 CONCURRENCY = 256
@@ -143,3 +147,50 @@ def idle(settings):
             rss_mb, child_mb = resident_mb(server.pid), sum(map(resident_mb, children(server.pid)))
     return {"rss_mb": rss_mb, "child_mb": child_mb, "wakeups_per_s": woken / settings.idle_s, "written_bytes": written,
             "cpu_ms_per_s": cpu * 1000 / settings.idle_s, "ready_ms": ready_ms}
+
+
+STORED = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) INSERT INTO marketing_events(id,
+ idempotency_key, type, source, status, run, scheduled_at, created_at, updated_at, fingerprint, payload)
+ SELECT randomblob(16), 'k' || i, 'LEAD', 'bench', 'COMPLETED', 0, {now}, {now}, {now}, '', '{{"k":"' || hex(randomblob(150))
+ || '"}}' FROM n;
+INSERT INTO deliveries(id, event_id, destination, step, run, action, route, status, attempts, lease_epoch, due, first_due,
+ created_at, updated_at) SELECT randomblob(16), id, 'hook', '', 0, '', 'all', 'COMPLETED', 1, 1, {now}, {now}, {now}, {now}
+ FROM marketing_events ORDER BY seq;
+INSERT INTO attempts SELECT seq, 1, {now}, {now}, 'done', 200, NULL, 'ok' FROM deliveries ORDER BY seq;
+"""
+
+
+def long_turns(server):
+    """How many turns there were, and how many of them took more than 10 ms."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+        text = answer.read().decode()
+    within = int(re.search(r'drumbeat_turn_seconds_bucket\{le="0.01"\} (\d+)', text).group(1))
+    count = int(re.search(r"drumbeat_turn_seconds_count (\d+)", text).group(1))
+    return count, count - within
+
+
+def verify(settings):
+    """A round over a large store: alone, and while events come in; against the same load without it."""
+    with folder() as path:
+        with Server(path) as server:
+            pass
+        store = sqlite3.connect(os.path.join(path, "drumbeat.db"))
+        store.executescript(STORED.format(count=settings.verify, now=time.time_ns() // 1000))
+        store.close()
+        command = [DRUMBEAT, "-c", server.file, "verify", "-o", "json"]
+        with Server(path) as server:
+            turns, slow = long_turns(server)
+            start_s = time.monotonic()
+            found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            took_s = time.monotonic() - start_s
+            turns_end, slow_end = long_turns(server)
+            if found["events"] != settings.verify:
+                raise Trouble(f"{found['events']} of {settings.verify} were looked at")
+            alone = wrk(server.port, settings.seconds)
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as round_:
+                beside = wrk(server.port, settings.seconds)
+                round_.terminate()
+    return {"took_s": took_s, "turns": turns_end - turns, "turns_over_10ms": slow_end - slow,
+            "ingest_p99_ms": beside["p99_ms"], "ingest_alone_p99_ms": alone["p99_ms"],
+            "ingest_per_s": beside["per_s"], "ingest_alone_per_s": alone["per_s"]}

@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "store/admin.h"
+#include "store/chore.h"
 #include "store/query.h"
 
 void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ...) {

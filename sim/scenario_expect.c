@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "sim/scenario_player.h"
-#include "store/admin.h"
+#include "store/chore.h"
 #include "store/query.h"
 
 #define TOLERANCE_US (100 * US_PER_MS) /* a moment is met this long after it */

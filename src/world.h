@@ -83,7 +83,8 @@ enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
 enum sql_news { SQL_NEWS_WORK = 1, SQL_NEWS_STATE = 2 }; /* events or deliveries; destinations, keys, routes */
 struct sql_driver {
     enum sql_dialect dialect;
-    bool shared; /* other processes may write to the same store */
+    bool shared;    /* other processes may write to the same store */
+    bool read_only; /* it was opened to change nothing */
     MUST_USE enum err (*begin)(void *self);
     /* ret_result may be NULL when no rows are wanted. Rows are in the arena. */
     MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena,

@@ -15,7 +15,7 @@ A paper is src/store/sql/NOUN.DIALECT.sql. It is made of pieces, each of which b
 A long first line goes on in lines that begin with four more spaces. Comments follow, and among them may stand
 
     -- only here: WHY                 needed where the other dialect has no such statement
-    -- each: moved whole, stamped     the statement is made for each such table of tables.def
+    -- each: moved whole, stamped     the statement is made for each such table of tables.def; also `verified`: with rules
 
 Kinds: int, text, id, instant. Behind the arrow stand columns with their kinds, names of rows or of tables, or
 `changed`: a row for each input that changed something. {p} in PostgreSQL's dialect stands for all rows of parameters, as
@@ -34,7 +34,7 @@ NOTE = re.compile(r"-- (only here|each): (.*)")
 SIGNATURE = re.compile(r"([a-z0-9_{}]+) \((.*?)\)(?: -> (.+))?")
 TOKEN = re.compile(r"'(?:[^'\n]|'')*'|\"[^\"\n]*\"|--[^\n]*|\s+|[^'\"\s-]+|.")
 REFERENCE = re.compile(r"\{(?:(\w+)\.)?(\w+)\}")
-EACH = ("moved", "moved by one", "moved by pair", "moved whole", "stamped")
+EACH = ("moved", "moved by one", "moved by pair", "moved whole", "stamped", "verified")
 
 
 class Refusal(Exception):
@@ -62,6 +62,8 @@ class Table:
     def is_each(self, what):
         if what == "stamped":
             return bool(self.stamp)
+        if what == "verified":
+            return bool(self.verified)
         return bool(self.kind) if what == "moved" else what == f"moved {self.kind}"
 
     def words(self):
@@ -167,6 +169,8 @@ def read_tables(path):
     for table in tables:
         if not table.columns:
             refuse(table.place, f"{table.name} has no columns")
+        if table.verified and not table.key:
+            refuse(table.place, f"{table.name} is verified by its key, and `moved` says none")
     return tables
 
 
@@ -322,6 +326,7 @@ class Papers:
         for table in self.tables:
             used.update(rule[0] for rule in table.verified)
             used.update([table.retired, *(f"move_{part}_{table.name}" for part in MOVE_PARTS)])
+            used.update(f"verify_{part}_{table.name}" for part in VERIFY_PARTS)
         for statement in self.statements.values():
             if statement.name not in used:
                 refuse(statement.place, f"nobody uses the statement '{statement.name}'")
@@ -333,6 +338,7 @@ class Papers:
 # writing
 
 MOVE_PARTS = ("read", "write", "count", "last", "sequence", "stamp", "analyze")
+VERIFY_PARTS = ("window", "end", "rows")
 REACH = {None: "MOVED_NOT", "by one": "MOVED_BY_ONE", "by pair": "MOVED_BY_PAIR", "whole": "MOVED_WHOLE"}
 
 
@@ -356,16 +362,19 @@ def write_statement(statement):
             f"{c_text(statement.results)},\n     {texts},\n     {str(statement.batched).lower()}}},\n")
 
 
-def write_table(papers, table):
+def write_table(papers, table, first_rule):
     def number(name):
         return f"SQL_{name.upper()}" if name in papers.statements else "SQL_NONE"
     columns = table.columns + table.postgres
+    checks = "".join(f"     .verify_{part} = {number(f'verify_{part}_{table.name}')},\n" for part in VERIFY_PARTS)
     moves = "".join(f"     .{part} = {number(f'move_{part}_{table.name}')},\n" for part in MOVE_PARTS)
     return (f"    {{.name = {c_text(table.name)},\n"
             f"     .columns = {c_text(' '.join(name for name, _ in columns))},\n"
             f"     .kinds = {c_text(''.join(kind for _, kind in columns))},\n"
             f"     .embedded_count = {0 if table.only_postgres else len(table.columns)},\n"
-            f"     .moved = {REACH[table.kind]},\n{moves}     .retire = {number(table.retired or '')}}},\n")
+            f"     .moved = {REACH[table.kind]},\n{moves}{checks}"
+            f"     .rules = &table_rules[{first_rule if table.verified else 0}],\n"
+            f"     .rule_count = {len(table.verified)},\n     .retire = {number(table.retired or '')}}},\n")
 
 
 def write_scripts(papers):
@@ -381,7 +390,8 @@ def write_scripts(papers):
 
 def write_source(papers):
     statements = "".join(map(write_statement, papers.statements.values()))
-    tables = "".join(write_table(papers, table) for table in papers.tables)
+    counts = [len(table.verified) for table in papers.tables]
+    tables = "".join(write_table(papers, table, sum(counts[:at])) for at, table in enumerate(papers.tables))
     rules = "".join(f"    {{SQL_{name.upper()}, {c_text(rule)}, {c_text(subject)}}},\n"
                     for table in papers.tables for name, rule, subject in table.verified)
     return ('/* Written by tools/sql.py. */\n#include "store/migrate.h"\n#include "store/table.h"\n\n'

@@ -181,19 +181,30 @@ enum err api_events_list(struct call *call) {
     return reply_list(call, &buf, count > limit ? events[limit - 1].seq : store_next_cursor(call->store));
 }
 
+/* Those of one delivery, which come next among those of the whole event. */
+static size_t encode_next_attempts(struct call *call, struct buf *buf, int64_t seq, const struct event_attempt *next,
+                                   size_t left) {
+    size_t count = 0;
+    while (count < left && next[count].delivery_seq == seq) count++;
+    struct attempt *attempts = arena_array(call->arena, struct attempt, count);
+    for (size_t i = 0; i < count; i++) attempts[i] = next[i].attempt;
+    encode_attempts(buf, attempts, count);
+    return count;
+}
+
 static enum err encode_deliveries(struct call *call, struct buf *buf, struct uuid event_id) {
     struct delivery_query query = {.status = -1, .event_id = event_id, .limit = QUERY_LIMIT_MAX};
     struct delivery *deliveries;
-    size_t count;
+    struct event_attempt *attempts;
+    size_t count, attempt_count, at = 0;
     TRY(store_delivery_list(call->store, &query, call->arena, &deliveries, &count));
+    TRY(store_event_attempts(call->store, event_id, call->arena, &attempts, &attempt_count));
     buf_add(buf, STR(",\"deliveries\":["));
     for (size_t i = count; i-- > 0;) { /* oldest first */
-        struct attempt *attempts;
-        size_t attempt_count;
-        TRY(store_attempts(call->store, deliveries[i].seq, call->arena, &attempts, &attempt_count));
         if (i + 1 < count) buf_byte(buf, ',');
         encode_delivery(buf, &deliveries[i]);
-        encode_attempts(buf, attempts, attempt_count);
+        while (at < attempt_count && attempts[at].delivery_seq < deliveries[i].seq) at++; /* of one past the limit */
+        at += encode_next_attempts(call, buf, deliveries[i].seq, attempts + at, attempt_count - at);
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');

@@ -14,7 +14,8 @@ serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_d
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
-serve_take api_status, api_verify, api_config_apply, api_audit, api_openapi;
+serve_take api_chores_list, api_verify_show, api_verify_begin;
+serve_take api_status, api_config_apply, api_audit, api_openapi;
 
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,

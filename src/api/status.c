@@ -136,26 +136,6 @@ enum err api_status(struct call *call) {
     return serve_json(call, 200, buf_str(&buf));
 }
 
-enum err api_verify(struct call *call) {
-    bool deep = str_eq(request_query(call->request, STR("deep"), call->arena), STR("true"));
-    struct verification found;
-    TRY(store_verify(call->store, deep, call->hasher, call->arena, &found));
-    struct buf buf = {.arena = call->arena};
-    buf_fmt(
-        &buf,
-        "{\"deep\":%s,\"events\":%lld,\"deliveries\":%lld,\"attempts\":%lld,\"violation_count\":%zu,\"violations\":[",
-        deep ? "true" : "false", (long long)found.events, (long long)found.deliveries, (long long)found.attempts,
-        found.violation_count);
-    for (const struct violation *at = found.violations; at; at = at->next) {
-        buf_add(&buf, at == found.violations ? STR("{\"rule\":") : STR(",{\"rule\":"));
-        json_quote(&buf, at->rule);
-        encode_text(&buf, "text", at->text);
-        buf_byte(&buf, '}');
-    }
-    buf_add(&buf, STR("]}"));
-    return serve_json(call, 200, buf_str(&buf));
-}
-
 enum err api_audit(struct call *call) {
     struct audit_row *rows;
     size_t count;

@@ -169,6 +169,8 @@ const struct command commands[] = {
      command_routes_test, COMMAND_JSON},
     {"verify", NULL, "", "Check the store's invariants", verify_options, "verify --deep\n", command_verify,
      COMMAND_JSON},
+    {"chores", "list", "", "What the server does now and then, and how far it is", NULL,
+     "chores list\nchores list --jq '.items[] | select(.running)'\n", command_chores_list, COMMAND_JSON},
     {"migrate", NULL, "", "Bring the store up to date, take a database of the seed's over, or move to PostgreSQL",
      migrate_options, "migrate -n\nmigrate\nmigrate --to postgres://drumbeat@db.example.com/drumbeat\n",
      command_migrate, COMMAND_JSON | COMMAND_CHANGES | COMMAND_SIGNALS},

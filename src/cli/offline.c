@@ -5,6 +5,8 @@
 #include "api/api.h"
 #include "base/hash.h"
 #include "base/when.h"
+#include "cli/bar.h"
+#include "store/chore.h"
 #include "store/takeover.h"
 
 struct ability {
@@ -14,6 +16,7 @@ struct ability {
 static const struct ability abilities[] = {
     {"GET", "/v1/events", false}, {"GET", "/v1/deliveries", false}, {"GET", "/v1/verify", false},
     {"GET", "/v1/keys", false},   {"GET", "/v1/status", false},     {"POST", "/v1/keys", true},
+    {"GET", "/v1/chores", false}, {"POST", "/v1/verify", false},
 };
 
 static const struct ability *find_ability(struct str method, struct str path) {
@@ -89,6 +92,10 @@ static enum err take_in_transaction(const struct offline *offline, const struct 
     return err;
 }
 
+static void show_progress(void *self, const struct chore_round *round) {
+    if (round->steps % 64 == 0) bar_show(self, "verify", chore_share(round), round->found);
+}
+
 /* The same struct as a turn of a server fills, with no desk on the board and nothing that runs. */
 static enum err answer_question(struct cli *cli, const struct offline *offline, const struct request *request,
                                 struct reply *ret_reply) {
@@ -98,6 +105,7 @@ static enum err answer_question(struct cli *cli, const struct offline *offline, 
                                       .store = place_name(offline->place, cli->arena)};
     struct api *api = api_new(&options);
     const struct service service = api_service(api);
+    const struct verify_look look = {show_progress, cli};
     struct rng rng;
     rng_seed(&rng, (uint64_t)cli_wall_us());
     struct call call = {.request = request,
@@ -109,8 +117,10 @@ static enum err answer_question(struct cli *cli, const struct offline *offline, 
                         .desks = deliver_new(1),
                         .hasher = hasher_new(),
                         .rng = &rng,
-                        .standing = &standing};
+                        .standing = &standing,
+                        .look = &look};
     enum err err = take_in_transaction(offline, &service, &call);
+    bar_end(cli);
     *ret_reply = call.reply;
     deliver_free(call.desks);
     hasher_free(call.hasher);

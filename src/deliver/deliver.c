@@ -3,6 +3,8 @@
  * rollback are each one assignment. */
 #include "deliver/deliver.h"
 
+#include "deliver/backoff.h"
+
 #include "base/arena.h"
 #include "base/when.h"
 #include "deliver/backoff.h"
@@ -21,8 +23,9 @@ struct desk_state {
     int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
     size_t in_flight;
     int64_t next_due_us;
-    int64_t wait_us; /* limits that processes share let nothing leave before this */
-    unsigned untold; /* what of the lasting state changed and was not given out (enum desk_aspect) */
+    int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
+    int64_t wait_us;   /* limits that processes share let nothing leave before this */
+    unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 
 struct desk {
@@ -327,6 +330,14 @@ void deliver_due(struct deliver *deliver, size_t desk_number, int64_t due_us) {
 
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us) {
     desk_stage(desk_at(deliver, desk))->next_due_us = due_us;
+}
+
+bool deliver_asked(struct deliver *deliver, size_t desk, size_t found, int64_t due_us, int64_t now_us) {
+    struct desk_state *state = desk_stage(desk_at(deliver, desk));
+    bool barren = !found && due_us <= now_us;
+    state->barren_us = barren ? backoff_barren_us(state->barren_us) : 0;
+    state->next_due_us = barren ? now_us + state->barren_us : due_us;
+    return barren;
 }
 
 /* The turn's end, and what comes after it. */

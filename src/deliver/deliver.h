@@ -34,7 +34,7 @@ const struct destination_settings *deliver_settings(const struct deliver *delive
 size_t deliver_order(const struct deliver *deliver, size_t i);
 void deliver_next_turn(struct deliver *deliver);
 
-/* Staged until deliver_commit, undone by deliver_rollback: all from here to deliver_set_due, and deliver_changed. */
+/* Staged until deliver_commit, undone by deliver_rollback: all from here to deliver_asked, and deliver_changed. */
 
 /* How many may be claimed now: limiter, breaker, pause, concurrency, slots. */
 size_t deliver_budget(struct deliver *deliver, size_t desk, int64_t now_us, size_t want);
@@ -54,6 +54,9 @@ void deliver_resume(struct deliver *deliver, size_t desk);
 /* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
+/* The same after a claim that found fewer than it asked for. true: it found none although the store has some that are
+ * due; the desk waits for longer each time (backoff_barren_us). */
+bool deliver_asked(struct deliver *deliver, size_t desk, size_t found, int64_t due_us, int64_t now_us);
 
 /* Where processes share the desks' states and limits; staged too. */
 /* Nothing leaves before this moment: the shared limit is spent. Not a lasting state. */

@@ -21,7 +21,8 @@ static struct standing standing_of(const struct loop *loop) {
                              .limits_up = limits_up,
                              .limit_parts = loop->quota.apart ? loop->quota.parts : 1,
                              .settings = loop->in_force.settings,
-                             .routes = loop->in_force.routes};
+                             .routes = loop->in_force.routes,
+                             .chores = &loop->chores};
 }
 
 static struct call call_of(struct turn *turn, const struct request *request) {

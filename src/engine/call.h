@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/rng.h"
 #include "deliver/deliver.h"
+#include "engine/chore.h"
 #include "engine/service.h"
 #include "model/event.h"
 #include "model/request.h"
@@ -37,15 +38,18 @@ struct standing {
     size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */
     const struct settings *settings; /* in force; NULL without a server */
     const struct routes *routes;
+    const struct chores *chores; /* when each was looked at; NULL without a server */
 };
 
 /* What shall be once the turn is committed. */
 enum wish {
     WISH_CONFIG = 1, /* what reload.prepare kept is adopted */
     WISH_KEYS = 2,   /* API keys changed: they are read anew, here and in other processes */
+    WISH_VERIFY = 8, /* a round of verify stands in the store and has not begun */
     WISH_WORK = 4,   /* deliveries may leave that could not before: other processes are told */
 };
 
+struct verify_look;
 struct call {
     const struct request *request;
     struct str request_id;
@@ -63,6 +67,7 @@ struct call {
     struct uuid *last_id; /* of the event made last */
     const struct standing *standing;
     const struct reload *reload;
+    const struct verify_look *look; /* without a server a round of verify is done at once: it sees each step */
     /* what take leaves */
     struct reply reply;   /* status 0 = answer makes it */
     struct event *events; /* to be appended in this order */

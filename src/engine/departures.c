@@ -246,7 +246,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     TRY(turn_store_settlements(turn));         /* what was handed back is due too */
     int64_t next_us;
     TRY(store_next_due(loop->options.store, settings->name, &next_us));
-    deliver_set_due(loop->deliver, desk, next_us);
+    if (deliver_asked(loop->deliver, desk, count, next_us, turn->now_us)) chores_suspect_orphans(loop);
     return ERR_NONE;
 }
 

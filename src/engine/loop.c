@@ -5,9 +5,6 @@
 #include "store/memory.h"
 #include "store/shared.h"
 
-#define CHORE_BUSY_US  (10 * US_PER_S)
-#define CHORE_IDLE_US  US_PER_HOUR
-#define RETIRE_STEP    200
 #define STORE_RETRY_US US_PER_S
 #define RACES_MAX      4
 #define QUIET_US       US_PER_S /* without work, before the log is emptied into the store */
@@ -50,26 +47,8 @@ static bool anything_to_do(const struct turn *turn) {
     const struct loop *loop = turn->loop;
     if (turn->visit_count || loop->finished_count) return true;
     if (turn->now_us < loop->store_retry_us) return false;
-    return loop->recovering || (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) ||
-           turn_route_next(loop) <= turn->now_us || loop->next_chore_us <= turn->now_us || quota_waits(loop) ||
-           desk_waits(loop, turn->now_us);
-}
-
-/* Retention in small steps, and leases that ran out. */
-static enum err chores(struct turn *turn) {
-    struct loop *loop = turn->loop;
-    if (loop->recovering) return turn_settle_past(turn);
-    if (turn->now_us < loop->next_chore_us) return ERR_NONE;
-    size_t removed = 0;
-    int64_t keep_us = loop->in_force.settings->keep_events_us;
-    if (turn_routes(loop)) TRY(turn_settle_past(turn));
-    bool ours = false;
-    if (keep_us) TRY(store_try_task(loop->options.store, TASK_RETIRE, &ours));
-    if (ours) TRY(store_retire(loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, &removed));
-    bool busy =
-        removed == RETIRE_STEP || errands_in_use(loop->errands, ERRAND_OF_DESKS) > 0 || !loop->options.exclusive;
-    loop->next_chore_us = turn->now_us + (removed == RETIRE_STEP ? US_PER_S : busy ? CHORE_BUSY_US : CHORE_IDLE_US);
-    return ERR_NONE;
+    return (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) || turn_route_next(loop) <= turn->now_us ||
+           chores_next(loop) <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
 }
 
 /* What an operator wants to know of at once. */
@@ -160,7 +139,7 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(turn_append(turn));
     if (!turn->only_inputs) TRY(turn_route(turn));
     if (!turn->only_inputs) TRY(turn_claim(turn));
-    if (!turn->only_inputs) TRY(chores(turn));
+    if (!turn->only_inputs) TRY(chores_run(turn));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
     return turn_commit(turn);
@@ -186,6 +165,7 @@ void turn_apply(struct turn *turn) {
     loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
     if (loop->recovering) count_recovered(turn);
+    chores_apply(turn);
     if (turn->recovered) loop->recovering = false;
     turn_routed(turn);
     for (size_t i = 0; i < turn->settlement_count; i++) {
@@ -217,7 +197,7 @@ void turn_undo(struct turn *turn) {
 }
 
 /* The same turn from its beginning, with what was to be looked at then. */
-static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t chore_us) {
+static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
     quota_again(turn);
@@ -234,15 +214,14 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us, int64_t ch
     for (size_t i = 0; i < turn->visit_count; i++) turn->visits[i] = (struct visit){.request = turn->visits[i].request};
     loop->service_stale = true;
     loop->next_scheduled_us = scheduled_us;
-    loop->next_chore_us = chore_us;
 }
 
 /* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
 enum err turn_try(struct turn *turn) {
-    int64_t scheduled_us = turn->loop->next_scheduled_us, chore_us = turn->loop->next_chore_us;
+    int64_t scheduled_us = turn->loop->next_scheduled_us;
     enum err err = turn_transaction(turn);
     for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
-        turn_begin_again(turn, scheduled_us, chore_us);
+        turn_begin_again(turn, scheduled_us);
         err = turn_transaction(turn);
     }
     return err;
@@ -256,7 +235,6 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
-    loop->next_chore_us = turn->now_us;
     loop->store_retry_us = turn->now_us + STORE_RETRY_US;
     loop->service_stale = true;
     if (loop->trouble != err)
@@ -307,11 +285,10 @@ enum err loop_turn(struct loop *loop) {
 void loop_wait(struct loop *loop, int64_t until_us) {
     const struct clock *clock = &loop->options.clock;
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
-    int64_t next_us = loop->next_chore_us;
+    int64_t next_us = chores_next(loop);
     if (errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);
-    if (loop->more || loop->recovering || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us))
-        next_us = now_us;
+    if (loop->more || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
     if (loop->aside_count && loop->aside_until_us < next_us) next_us = loop->aside_until_us;
     if (company_next(loop) < next_us) next_us = company_next(loop);
     if (turn_routes(loop) && loop->next_scheduled_us != WHEN_NEVER) {

@@ -110,6 +110,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->aside = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->aside);
     assert(loop->finished && loop->aside);
     loop->recovering = options->role != LOOP_INGEST;
+    chores_open(loop, options->clock.now_us(options->clock.self));
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
     loop->oldest_due_us = WHEN_NEVER;

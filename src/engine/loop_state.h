@@ -3,6 +3,7 @@
 #define ENGINE_LOOP_STATE_H
 
 #include "deliver/deliver.h"
+#include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
 #include "engine/loop.h"
@@ -36,16 +37,17 @@ struct loop {
     size_t due_max;         /* events that a turn routes at most, since the database refused more; 0 = no fewer */
     struct str refused_due; /* the next event that is routed is refused, with these words; "" = none is */
     char refused_words[256];
-    int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    bool backlog;               /* events that are due were left PENDING: fresh ones do not overtake them */
-    int64_t unmade_us;          /* when deliveries that their route has not made are looked at */
-    int64_t unmade_seq;         /* behind which that look goes on */
-    int64_t next_chore_us;      /* retention, leases; by the clock of the loop */
+    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    int64_t scheduled_wait_us; /* an event is due, and none came: how long its search waited last; 0 = not */
+    bool backlog;              /* events that are due were left PENDING: fresh ones do not overtake them */
+    int64_t unmade_us;         /* when deliveries that their route has not made are looked at */
+    int64_t unmade_seq;        /* behind which that look goes on */
+    struct chores chores;
     int64_t quiet_us;           /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failing turn: no claims before this */
     int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the bound of the queue */
     uint64_t resumed, in_doubt; /* of the leases of the past */
-    bool recovering;            /* leases of the past are still being settled */
+    bool recovering;            /* leases of the past are still being settled: nothing is claimed */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
     int64_t due_deliveries;                             /* for metrics, as of their last count */

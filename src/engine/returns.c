@@ -31,7 +31,7 @@
 #include "engine/flight.h"
 #include "engine/turn.h"
 
-#define PAST_MAX 500
+#define PAST_STEP 100
 
 static void grow(struct turn *turn) {
     if (turn->settlement_count < turn->settlement_room) return;
@@ -208,17 +208,21 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
     turn_settlement(turn, delivery, SIZE_MAX, &outcome, &held);
 }
 
-enum err turn_settle_past(struct turn *turn) {
+enum err turn_settle_past(struct turn *turn, bool *ret_more) {
     struct loop *loop = turn->loop;
     struct delivery *lost;
     size_t count;
     bool others_too = loop->recovering && loop->options.exclusive;
-    TRY(store_expired(loop->options.store, turn->now_us, loop->options.instance, others_too, PAST_MAX, turn->arena,
+    TRY(store_expired(loop->options.store, turn->now_us, loop->options.instance, others_too, PAST_STEP, turn->arena,
                       &lost, &count));
     /* A process that was stopped for long finds leases of its own that ran out: what still flies will answer. */
-    for (size_t i = 0; i < count; i++)
-        if (!flights_carry(loop->errands, lost[i].seq, lost[i].lease_epoch)) settle_lost(turn, &lost[i]);
-    turn->recovered = count < PAST_MAX;
+    size_t settled = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (flights_carry(loop->errands, lost[i].seq, lost[i].lease_epoch)) continue;
+        settle_lost(turn, &lost[i]);
+        settled++;
+    }
+    *ret_more = count == PAST_STEP && settled;
     return turn_store_settlements(turn);
 }
 

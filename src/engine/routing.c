@@ -1,4 +1,5 @@
 /* engine/routing.c - events whose time has come become deliveries. */
+#include "deliver/backoff.h"
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
@@ -265,6 +266,17 @@ void turn_routed(struct turn *turn) {
     }
 }
 
+/* When the next event is due. One that is due already and did not come is in somebody else's transaction. */
+static enum err look_ahead(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    int64_t next_us;
+    TRY(store_next_scheduled(loop->options.store, &next_us));
+    bool barren = next_us <= turn->wall_us && !turn->due_count && !loop->backlog;
+    loop->scheduled_wait_us = barren ? backoff_barren_us(loop->scheduled_wait_us) : 0;
+    loop->next_scheduled_us = barren ? turn->wall_us + loop->scheduled_wait_us : next_us;
+    return ERR_NONE;
+}
+
 enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool goes_on = false;
@@ -275,6 +287,7 @@ enum err turn_route(struct turn *turn) {
         loop->next_scheduled_us = turn->wall_us;
     } else {
         TRY(gather_due(turn));
+        if (!turn->due_count && loop->next_scheduled_us <= turn->wall_us) loop->backlog = false;
     }
     if (turn->due_count) {
         size_t *desks;
@@ -284,7 +297,5 @@ enum err turn_route(struct turn *turn) {
         TRY(store_plans(turn, desks));
     }
     TRY(store_stops(turn));
-    if (loop->next_scheduled_us <= turn->wall_us)
-        TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
-    return ERR_NONE;
+    return loop->next_scheduled_us <= turn->wall_us ? look_ahead(turn) : ERR_NONE;
 }

@@ -1,6 +1,6 @@
 /* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
  * read after n. Private to the loop's own files (loop arrivals departures
- * returns company quota). */
+ * returns company quota chore). */
 #ifndef ENGINE_TURN_H
 #define ENGINE_TURN_H
 
@@ -49,10 +49,11 @@ struct turn {
     size_t routed_count;
     struct route_stop *stops; /* routes that were stopped or healed */
     size_t stop_count;
-    bool only_inputs;    /* a part: neither routes nor claims */
-    struct str refused;  /* the database refused what came back; its words are what is settled instead */
-    bool recovered;      /* no lease of the past is left */
-    int64_t open_change; /* deliveries made minus deliveries that became final */
+    bool only_inputs;     /* a part: neither routes nor claims */
+    struct str refused;   /* the database refused what came back; its words are what is settled instead */
+    struct chores chores; /* as they stand when the turn commits */
+    bool recovered;       /* no lease of the past is left */
+    int64_t open_change;  /* deliveries made minus deliveries that became final */
 };
 
 /* A send taken from a desk's budget by this turn. errand NULL: its request could not be built, the budget gets it back
@@ -103,7 +104,7 @@ void turn_drop_leaving(struct turn *turn);
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings);
 /* returns.c: settles of errands, outcomes */
 MUST_USE enum err turn_settle_finished(struct turn *turn);
-MUST_USE enum err turn_settle_past(struct turn *turn);
+MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* a part of the leases that ran out */
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled);
 /* Writes the settlements made so far and not yet written. */

@@ -44,19 +44,4 @@ MUST_USE enum err store_key_revoke(struct store *store, struct str id, struct st
 const char *key_role_text(enum key_role role);
 bool key_role_parse(struct str text, enum key_role *ret_role);
 
-/* ---- verify ---- */
-struct violation {
-    struct violation *next;
-    struct str rule; /* "I5 fan-out", "integrity" ... */
-    struct str text;
-};
-struct verification {
-    int64_t events, deliveries, attempts;
-    struct violation *violations;
-    size_t violation_count; /* at most 100 are kept */
-};
-/* Invariants by SQL; deep adds integrity_check, every payload's fingerprint, every delivery's derived id. */
-MUST_USE enum err store_verify(struct store *store, bool deep, struct hasher *hasher, struct arena *arena,
-                               struct verification *ret);
-
 #endif

@@ -354,6 +354,7 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
     *ret_driver = (struct sql_driver){
         .dialect = SQL_POSTGRES,
         .shared = true,
+        .read_only = options->read_only,
         .begin = driver_begin,
         .run = driver_run,
         .commit = driver_commit,

@@ -483,6 +483,7 @@ enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, 
         (struct sqlite_driver){.lock = {-1}, .wal_bound_frames = bound / PAGE_BYTES, .read_only = options->read_only};
     TRY(open_locked(driver, options, arena, ret_problem));
     *ret_driver = (struct sql_driver){
+        .read_only = options->read_only,
         .begin = driver_begin,
         .run = driver_run,
         .commit = driver_commit,

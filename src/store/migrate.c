@@ -135,6 +135,13 @@ static enum err bring_up(struct migration *it, bool *ret_changed) {
         return ERR_STORE_FOREIGN;
     }
     *ret_changed = standing.version < it->schema->count;
+    if (*ret_changed && it->driver->read_only) {
+        it->problem = str_fmt(it->arena,
+                              "the store has schema %lld, this program needs %d: run `drumbeat migrate` once, or start"
+                              " the server, which brings it up to date",
+                              (long long)standing.version, it->schema->count);
+        return ERR_NOT_NOW;
+    }
     return take_steps(it, standing.version);
 }
 

@@ -16,8 +16,8 @@ extern const char schema_postgres_adoption[];
 extern const char schema_postgres_standing[];
 
 /* Brings the store from whatever step it stands at to the last one, in one transaction. STORE_NEWER when it stands
- * beyond, STORE_FOREIGN when the tables are the seed's or another program's; *ret_problem is a sentence on any
- * failure. */
+ * beyond, STORE_FOREIGN when the tables are the seed's or another program's, NOT_NOW when it stands before and the
+ * driver only reads; *ret_problem is a sentence on any failure. */
 MUST_USE enum err migrate_run(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct str *ret_problem);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "store/list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PREFIX_MIN 6
@@ -140,24 +141,46 @@ enum err store_delivery_get(struct store *store, struct uuid id, struct arena *a
     return result.count ? row_delivery(result.rows[0].values, ret_delivery) : ERR_NOT_FOUND;
 }
 
+/* number, started, finished, outcome, status, error, answer */
+static struct attempt attempt_of(const struct sql_value *v) {
+    return (struct attempt){
+        .number = sql_to_i32(&v[0]),
+        .started_us = v[1].number,
+        .finished_us = v[2].number,
+        .outcome = v[3].text,
+        .http_status = sql_to_i32(&v[4]),
+        .error = v[5].text,
+        .answer = v[6].text,
+    };
+}
+
 enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena, struct attempt **ret_attempts,
                         size_t *ret_count) {
     const struct sql_value param = sql_int(delivery_seq);
     struct sql_result result;
     TRY(store_run(store, SQL_ATTEMPT_LIST, &param, 1, arena, &result));
     struct attempt *attempts = arena_array(arena, struct attempt, result.count);
-    for (size_t i = 0; i < result.count; i++) {
-        const struct sql_value *v = result.rows[i].values;
-        attempts[i] = (struct attempt){
-            .number = sql_to_i32(&v[0]),
-            .started_us = v[1].number,
-            .finished_us = v[2].number,
-            .outcome = v[3].text,
-            .http_status = sql_to_i32(&v[4]),
-            .error = v[5].text,
-            .answer = v[6].text,
-        };
-    }
+    for (size_t i = 0; i < result.count; i++) attempts[i] = attempt_of(result.rows[i].values);
+    *ret_attempts = attempts;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+static int by_delivery(const void *a, const void *b) {
+    const struct event_attempt *left = a, *right = b;
+    if (left->delivery_seq != right->delivery_seq) return left->delivery_seq < right->delivery_seq ? -1 : 1;
+    return (left->attempt.number > right->attempt.number) - (left->attempt.number < right->attempt.number);
+}
+
+enum err store_event_attempts(struct store *store, struct uuid event_id, struct arena *arena,
+                              struct event_attempt **ret_attempts, size_t *ret_count) {
+    const struct sql_value param = sql_uuid(&event_id);
+    struct sql_result result;
+    TRY(store_run(store, SQL_ATTEMPT_OF_EVENT, &param, 1, arena, &result));
+    struct event_attempt *attempts = arena_array(arena, struct event_attempt, result.count);
+    for (size_t i = 0; i < result.count; i++)
+        attempts[i] = (struct event_attempt){result.rows[i].values[0].number, attempt_of(result.rows[i].values + 1)};
+    qsort(attempts, result.count, sizeof *attempts, by_delivery);
     *ret_attempts = attempts;
     *ret_count = result.count;
     return ERR_NONE;

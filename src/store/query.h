@@ -46,6 +46,14 @@ MUST_USE enum err store_delivery_by_prefix(struct store *store, struct str prefi
 MUST_USE enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena,
                                  struct attempt **ret_attempts, size_t *ret_count);
 
+/* All attempts of an event's deliveries in one question, in order of delivery_seq and number. */
+struct event_attempt {
+    int64_t delivery_seq;
+    struct attempt attempt;
+};
+MUST_USE enum err store_event_attempts(struct store *store, struct uuid event_id, struct arena *arena,
+                                       struct event_attempt **ret_attempts, size_t *ret_count);
+
 struct destination_counts {
     struct str destination;
     int64_t by_status[DELIVERY_STATUS_COUNT]; /* open and final alike; exact */

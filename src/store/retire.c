@@ -1,4 +1,5 @@
 /* store/retire.c - what is over and old goes, in small steps between the turns' work. */
+#include "store/chore.h"
 #include "store/row.h"
 #include "store/table.h"
 
@@ -14,9 +15,9 @@ struct look {
     int64_t last_seq;
 };
 
-static enum err look_at(struct store *store, int64_t before_us, size_t rows, size_t room, struct look *ret_look) {
-    const struct sql_value params[] = {sql_int(store->retire_after), sql_int((int64_t)rows)};
-    struct look look = {.gone = arena_array(&store->scratch, struct sql_value, rows), .last_seq = store->retire_after};
+static enum err look_at(struct store *store, int64_t before_us, int64_t after_seq, size_t room, struct look *ret_look) {
+    const struct sql_value params[] = {sql_int(after_seq), sql_int((int64_t)LOOK_ROWS)};
+    struct look look = {.gone = arena_array(&store->scratch, struct sql_value, LOOK_ROWS), .last_seq = after_seq};
     struct sql_result result;
     TRY(store_run(store, SQL_RETIRE_LOOK, params, 1, &store->scratch, &result));
     for (size_t i = 0; i < result.count && look.gone_count < room; i++) {
@@ -41,23 +42,23 @@ static enum err remove_events(struct store *store, const struct look *look) {
 
 /* Seqs follow the time of creation closely, not exactly: the walk ends at a whole window without an old event, and the
  * next one begins at the front again, where old events that were still open may have ended since. */
-enum err store_retire(struct store *store, int64_t before_us, size_t limit, size_t *ret_removed) {
-    size_t removed = 0, seen = 0;
+enum err store_retire(struct store *store, int64_t before_us, size_t limit, int64_t after_seq,
+                      struct retirement *ret_retirement) {
+    struct retirement done = {.last_seq = after_seq, .more = true};
+    size_t seen = 0;
     enum err err = ERR_NONE;
-    while (!err && removed < limit && seen < limit * LOOK_FACTOR + LOOK_ROWS) {
+    while (!err && done.more && done.removed < limit && seen < limit * LOOK_FACTOR + LOOK_ROWS) {
         struct look look;
-        err = look_at(store, before_us, LOOK_ROWS, limit - removed, &look);
+        err = look_at(store, before_us, done.last_seq, limit - done.removed, &look);
         if (!err) err = remove_events(store, &look);
         if (err) break;
-        removed += look.gone_count;
+        done.removed += look.gone_count;
         seen += look.seen;
-        store->retire_after = look.last_seq;
+        done.last_seq = look.last_seq;
+        done.more = look.any_old;
         arena_reset(&store->scratch);
-        if (look.any_old) continue;
-        store->retire_after = 0;
-        break;
     }
     arena_reset(&store->scratch);
-    if (!err) *ret_removed = removed;
+    if (!err) *ret_retirement = done;
     return err;
 }

@@ -10,8 +10,7 @@ struct store {
     struct sql_driver *driver;
     struct arena scratch; /* for verbs that give nothing back; reset as each ends */
     struct str owner;
-    int64_t retire_after; /* seq: a retirement goes on behind it */
-    int64_t next_cursor;  /* store/query.h */
+    int64_t next_cursor; /* store/query.h */
 };
 
 /* Runs a statement for each of the rows of parameters. ret_result may be NULL. */

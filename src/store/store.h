@@ -1,13 +1,13 @@
 /* store/store.h - the verbs of the store, written once for every driver.
  *
  * Owns the tables marketing_events, deliveries, attempts, destinations,
- * routes, api_keys, audit. Every verb of a turn runs between store_begin and
+ * routes, api_keys, audit, chores. Every verb of a turn runs between store_begin and
  * store_commit, takes a batch, and costs one driver call per statement. Only
  * statement text (store/sql) differs per dialect. Nothing here reads a clock.
  * Results are in the arena given. Errors: RETRY class (STORE_FULL,
  * STORE_BUSY) leaves the store usable after store_rollback; FATAL means that
  * nothing in memory is trusted: stop, exit, recover on restart.
- * Lists, checks and keys: store/query.h and store/admin.h.
+ * Lists and keys: store/query.h and store/admin.h; what is done now and then: store/chore.h.
  * Thread: one.
  */
 #ifndef STORE_STORE_H
@@ -110,9 +110,6 @@ MUST_USE enum err store_settle(struct store *store, const struct settlement *set
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 
 /* ---- housekeeping ---- */
-/* Removes up to limit settled events (COMPLETED, FAILED without HELD) created before before_us, with their deliveries
- * and attempts. *ret_removed < limit: nothing is left to do. */
-MUST_USE enum err store_retire(struct store *store, int64_t before_us, size_t limit, size_t *ret_removed);
 struct gauge_set store_gauges(const struct store *store);
 /* Between turns: checkpoints when idle or when the log passed its bound. */
 MUST_USE enum err store_tidy(struct store *store, bool idle);

@@ -8,6 +8,14 @@
 /* How a table is copied: in order of a growing number; of a number and a second one under it; or as it comes. */
 enum table_move { MOVED_NOT, MOVED_BY_ONE, MOVED_BY_PAIR, MOVED_WHOLE };
 
+/* What verify asks of a table. The statement judges the rows whose first key column is in a range, and gives what is
+ * wrong with which id. */
+struct table_rule {
+    enum sql_statement statement;
+    const char *name, *subject;
+};
+extern const struct table_rule table_rules[TABLE_RULE_COUNT];
+
 /* Parents stand before what hangs on them. A statement that a table does not need is SQL_NONE. */
 struct table {
     const char *name;
@@ -15,15 +23,11 @@ struct table {
     int embedded_count;          /* so many of them are in an embedded store; 0 = the table is PostgreSQL's alone */
     enum table_move moved;
     enum sql_statement read, write, count, last, sequence, stamp, analyze; /* of a move */
-    enum sql_statement retire;                                             /* takes the id of an event */
+    enum sql_statement verify_window, verify_end, verify_rows;             /* of a table with rules */
+    const struct table_rule *rules;
+    int rule_count;
+    enum sql_statement retire; /* takes the id of an event */
 };
 extern const struct table tables[TABLE_COUNT];
-
-/* What verify asks. The statement takes how many it may find, and gives what is wrong with which id. */
-struct table_rule {
-    enum sql_statement statement;
-    const char *name, *subject;
-};
-extern const struct table_rule table_rules[TABLE_RULE_COUNT];
 
 #endif

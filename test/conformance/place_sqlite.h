@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "store/admin.h"
+#include "store/chore.h"
 #include "store/memory.h"
 #include "store/query.h"
 #include "store/sqlite.h"

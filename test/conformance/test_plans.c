@@ -7,15 +7,13 @@
 
 /* Those that look at all there is of something, and why that may be. */
 static const enum sql_statement scans[] = {
-    SQL_DESTINATION_LIST,  /* a handful */
-    SQL_ROUTE_STOPS,       /* a handful */
-    SQL_KEY_LIST,          /* a handful */
-    SQL_INSTANCE_LIST,     /* a handful */
-    SQL_INSTANCE_GONE,     /* a handful */
-    SQL_COUNT_FINAL,       /* asked for by name */
-    SQL_COUNT_ROWS,        /* asked for by name */
-    SQL_VERIFY_EVENTS,     /* asked for by name */
-    SQL_VERIFY_DELIVERIES, /* asked for by name */
+    SQL_DESTINATION_LIST, /* a handful */
+    SQL_ROUTE_STOPS,      /* a handful */
+    SQL_KEY_LIST,         /* a handful */
+    SQL_INSTANCE_LIST,    /* a handful */
+    SQL_INSTANCE_GONE,    /* a handful */
+    SQL_COUNT_FINAL,      /* asked for by name */
+    SQL_CHORE_LIST,       /* a handful */
 };
 
 /* ... and the index that others must go by. */
@@ -57,6 +55,17 @@ static const struct {
     {SQL_COUNT_PROCESSING, "deliveries_lease"},
     {SQL_COUNT_HELD, "deliveries_held"},
     {SQL_COUNT_FAILED, "deliveries_failed"},
+    {SQL_VERIFY_WINDOW_MARKETING_EVENTS, "marketing_events_seq_key"},
+    {SQL_VERIFY_WINDOW_DELIVERIES, "deliveries_pkey"},
+    {SQL_VERIFY_WINDOW_ATTEMPTS, "attempts_pkey"},
+    {SQL_VERIFY_EVENTS, "marketing_events_seq_key"},
+    {SQL_VERIFY_FANOUT, "deliveries_pkey"},
+    {SQL_VERIFY_ORDER, "deliveries_pkey"},
+    {SQL_VERIFY_ATTEMPTS, "deliveries_pkey"},
+    {SQL_VERIFY_PAYLOADS, "marketing_events_seq_key"},
+    {SQL_VERIFY_IDS, "deliveries_pkey"},
+    {SQL_ORPHAN_LOOK, "deliveries_pkey"},
+    {SQL_ATTEMPT_OF_EVENT, "deliveries_event_id_destination_step_run_key"},
     {SQL_RETIRE_LOOK, "marketing_events_seq_key"},
     {SQL_RETIRE_ATTEMPTS, "marketing_events_pkey"},
     {SQL_RETIRE_DELIVERIES, "marketing_events_pkey"},

@@ -399,14 +399,14 @@ static void what_is_being_claimed_is_not_cancelled(void **state) {
 }
 
 static enum err retire_all(struct peer *peer, void *with) {
-    return store_retire(peer->store, T0 + US_PER_DAY, 10, with);
+    return store_retire(peer->store, T0 + US_PER_DAY, 10, 0, with);
 }
 
 static void what_is_set_back_to_pending_is_not_retired(void **state) {
     struct fixture *f = *state;
     struct peer *peer = peer_start(f);
     struct meanwhile retiring;
-    size_t removed = 0;
+    struct retirement removed = {0};
     fixture_begin(f);
     struct delivery delivery = fixture_deliver(f, "a", "crm", DELIVERY_PROCESSING);
     fixture_end(f, &delivery, DELIVERY_COMPLETED, "done");

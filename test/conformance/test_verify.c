@@ -123,13 +123,6 @@ static const char *in_dialect(struct fixture *f, const char *sql) {
     return sql;
 }
 
-/* The schema refuses some of it: what is left of it then is a flipped bit's. */
-static void allow_damage(struct fixture *f) {
-    fixture_sql_of(f, "PRAGMA ignore_check_constraints = ON",
-                   "ALTER TABLE deliveries DROP CONSTRAINT IF EXISTS deliveries_lease_check,"
-                   " DROP CONSTRAINT IF EXISTS deliveries_blocked_check");
-}
-
 static void each_damage_is_found_once(void **state) {
     struct fixture *f = *state;
     fill(f);
@@ -137,7 +130,7 @@ static void each_damage_is_found_once(void **state) {
         const struct damage *damage = &damages[i];
         struct verification found;
         fixture_begin(f);
-        allow_damage(f);
+        fixture_allow_damage(f);
         fixture_sql(f, in_dialect(f, damage->sql));
         OK(store_verify(f->store, true, f->hasher, &f->arena, &found));
         if (found.violation_count != 1) fail_msg("%zu found after %s", found.violation_count, damage->sql);
@@ -155,7 +148,7 @@ static void each_damage_is_found_once(void **state) {
 static void a_violation_names_its_row(void **state) {
     struct fixture *f = *state;
     fill(f);
-    allow_damage(f);
+    fixture_allow_damage(f);
     fixture_sql(f, "UPDATE deliveries SET lease_until = 0 WHERE seq = " DELIVERY("flying"));
     struct delivery_query query = {.status = DELIVERY_PROCESSING, .limit = 2};
     struct delivery *flying;
@@ -171,7 +164,7 @@ static void a_hundred_violations_are_kept_and_all_counted(void **state) {
     struct fixture *f = *state;
     fixture_begin(f);
     for (int i = 0; i < 150; i++) fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PENDING);
-    allow_damage(f);
+    fixture_allow_damage(f);
     fixture_sql(f, "UPDATE deliveries SET lease_until = 1");
     fixture_commit(f);
     struct verification found = verify(f, false);

@@ -10,7 +10,7 @@ from receiver import Receiver, answer
 OPENAPI = json.loads((ROOT / "docs/openapi.json").read_text())
 SCHEMAS = OPENAPI["components"]["schemas"]
 DATE_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
 
 WORDS = set("type properties required additionalProperties items enum const oneOf pattern minLength maxLength format "
             "description".split())
@@ -192,7 +192,11 @@ def test_pause_and_resume(world):
 def test_status_verify_and_apply(world):
     status = ask(world, "GET", "/v1/status").json
     assert set(status) == set(SCHEMAS["Status"]["properties"])
-    found = ask(world, "GET", "/v1/verify?deep=true").json
+    assert ask(world, "POST", "/v1/verify?deep=true").status == 202
+    until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
+    found = ask(world, "GET", "/v1/verify").json
+    assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
+        "leases", "retirement", "orphans", "verify"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
     assert applied == {"valid": True, "applied": False, "changes": []}

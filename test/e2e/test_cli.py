@@ -1,14 +1,17 @@
 """The command line: every command asked once, the exit codes, and -o json as the API has it."""
+import contextlib
 import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 
 import pytest
 
 from harness import BINARY, Server, command, environment, event, until
 from receiver import Receiver, answer, silence
+from services import sql
 
 DONE, FAILED, USAGE, CONFIG, NOT_FOUND, CONFLICT, NO_SERVER, NOT_ALLOWED, PARTLY = range(9)
 FINDINGS, TIMED_OUT, DECLINED, INTERRUPTED = 9, 10, 11, 130
@@ -166,7 +169,7 @@ def test_a_key_without_the_role_is_not_allowed(serve):
     (["destinations", "show", "good"], "/v1/destinations/good"),
     (["routes", "list"], "/v1/routes"),
     (["keys", "list"], "/v1/keys"),
-    (["verify", "--deep"], "/v1/verify?deep=true"),
+    (["verify", "--deep"], "/v1/verify"),
 ])
 def test_json_is_what_the_api_answers(world, arguments, path):
     send(world, "GOOD", "--wait")
@@ -312,6 +315,43 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
                   ["tail"]):
         got = server.cli(*words)
         assert got.code == NO_SERVER and got.out == "" and "no server" in got.err, (words, got)
+
+
+STEP_BACK = "DROP TABLE chores; DELETE FROM schema_steps WHERE step = 3;"
+READS = (["events", "list"], ["deliveries", "list"], ["status"], ["verify"], ["chores", "list"])
+
+
+def assert_old_store_is_explained(server):
+    for words in READS:
+        got = server.cli(*words)
+        assert got.code == NO_SERVER and got.out == "", (words, got)
+        assert "the store has schema 2, this program needs 3: run `drumbeat migrate` once" in got.err, (words, got)
+
+
+def make_older(store):
+    with contextlib.closing(sqlite3.connect(store)) as file:
+        file.executescript(STEP_BACK + "PRAGMA user_version = 2;")
+
+
+@pytest.mark.parametrize("upgrade", ["serve", "migrate"])
+def test_a_store_of_an_older_program_is_explained_and_brought_up_to_date(serve, upgrade):
+    server = serve()
+    event_id = server.send()
+    assert server.terminate() == 0
+    make_older(server.store)
+    before = server.store.read_bytes()
+    assert_old_store_is_explained(server)
+    assert server.store.read_bytes() == before
+    if upgrade == "migrate":
+        good(server.cli("migrate", "-y"))
+    else:
+        server.start()
+        assert server.terminate() == 0
+    with contextlib.closing(sqlite3.connect(server.store)) as file:
+        assert file.execute("SELECT max(step) FROM schema_steps").fetchone() == (3,)
+    assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
+    for words in READS:
+        good(server.cli(*words))
 
 
 def test_reads_of_a_store_that_a_kill_left_behind(serve):
@@ -606,3 +646,17 @@ def test_stdout_that_cannot_be_written_is_a_failure():
     with open("/dev/full", "w") as full:
         done = subprocess.run([BINARY, "help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
     assert done.returncode == FAILED and "No space left" in done.stderr
+
+
+def test_a_shared_store_of_an_older_program_is_explained_and_brought_up_to_date(database, serve):
+    server = serve(store=database)
+    event_id = server.send()
+    assert server.terminate() == 0
+    sql(database, STEP_BACK)
+    assert_old_store_is_explained(server)
+    server.start()
+    assert server.terminate() == 0
+    assert sql(database, "SELECT max(step) FROM schema_steps") == [(3,)]
+    assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
+    for words in READS:
+        good(server.cli(*words))

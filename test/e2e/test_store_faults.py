@@ -1,6 +1,7 @@
 """A store that fails: a full disk, a read-only mount, a failed fsync, and files that are not ours."""
 import contextlib
 import http.client
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -189,7 +190,7 @@ def test_a_failed_sync_at_the_start_ends_it_with_a_reason(serve, folder):
     assert server.text.startswith("error: cannot open the store ./data/drumbeat.db: "), server.text
     server.wrap = ()
     server.start()
-    assert server.get("/v1/verify").json["events"] == 1
+    assert json.loads(server.cli("verify", "-o", "json").out)["events"] == 1
 
 
 def test_slow_syncs_are_slow_and_nothing_else(serve, folder):

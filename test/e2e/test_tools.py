@@ -105,6 +105,8 @@ REFUSED = {
     "twice": ({"sqlite": GOOD + GOOD}, "fact.sqlite.sql:4: there is a statement 'fact_get' already"),
     "nobody": ({"c": "SQL_OTHER"}, "fact.sqlite.sql:1: nobody uses the statement 'fact_get'"),
     "no such rule": ({"tables": TABLES + "    retired   fact_gone\n"}, "tables.def:1: there is no statement 'fact_gone'"),
+    "verified without a key": ({"tables": TABLES.replace("moved     by seq", 'verified  fact_get "I1" fact')},
+                               "tables.def:1: facts is verified by its key, and `moved` says none"),
     "no such column": ({"tables": TABLES.replace("by seq", "by number")}, "tables.def:3: 'by number' is no way to move"),
 }
 

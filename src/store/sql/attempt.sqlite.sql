@@ -23,3 +23,12 @@ SELECT number, started, finished, outcome, http_status, error, answer
 FROM attempts
 WHERE delivery_seq = ?1
 ORDER BY number;
+
+-- name: attempt_of_event (event id) -> delivery int, number int, started int, finished int, outcome text, http_status int,
+--     error text, answer text
+-- The attempts of all deliveries of an event, in no order. The cross join keeps the planner from starting at the
+-- attempts.
+SELECT a.delivery_seq, a.number, a.started, a.finished, a.outcome, a.http_status, a.error, a.answer
+FROM deliveries d
+CROSS JOIN attempts a ON a.delivery_seq = d.seq
+WHERE d.event_id = ?1;

@@ -41,7 +41,3 @@ SELECT destination, count(*) FROM deliveries WHERE status = 'FAILED' GROUP BY de
 SELECT destination, sum(status = 'COMPLETED'), sum(status = 'SKIPPED')
 FROM deliveries
 GROUP BY destination;
-
--- name: count_rows () -> events int, deliveries int, attempts int
--- Reads whole tables, for a report that was asked for by name.
-SELECT (SELECT count(*) FROM marketing_events), (SELECT count(*) FROM deliveries), (SELECT count(*) FROM attempts);

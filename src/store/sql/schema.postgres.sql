@@ -206,6 +206,22 @@ ALTER TABLE deliveries
     ADD CONSTRAINT deliveries_blocked_check CHECK (blocked = 0 OR (order_key IS NOT NULL
         AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')));
 
+-- step: 3
+-- How far the round of each chore has come (store/chore.h). A row is written again with each step of its round.
+CREATE TABLE chores(
+    name TEXT COLLATE "C" PRIMARY KEY,
+    mode BIGINT NOT NULL,
+    started BIGINT NOT NULL,
+    finished BIGINT NOT NULL, -- 0 = the round is under way
+    part BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    part_end BIGINT NOT NULL,
+    done BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    steps BIGINT NOT NULL,
+    found BIGINT NOT NULL,
+    result TEXT) WITH {few_rows};
+
 -- fragment: widen
 -- Types are limited to no list, texts get room, and what ON CONFLICT needs is there, whatever the names of what is
 -- there are.

@@ -145,3 +145,19 @@ WHERE type = 'table' AND name = 'deliveries';
 CREATE TABLE schema_text_changed(step INTEGER) STRICT;
 DROP TABLE schema_text_changed;
 PRAGMA writable_schema = RESET;
+
+-- step: 3
+-- How far the round of each chore has come (store/chore.h). A row is written again with each step of its round.
+CREATE TABLE chores(
+    name TEXT NOT NULL PRIMARY KEY,
+    mode INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    finished INTEGER NOT NULL, -- 0 = the round is under way
+    part INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    part_end INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    steps INTEGER NOT NULL,
+    found INTEGER NOT NULL,
+    result TEXT) STRICT;

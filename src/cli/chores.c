@@ -1,0 +1,40 @@
+/* cli/chores.c - what the server does now and then, and how a long chore's progress looks on a terminal. */
+#include "base/json.h"
+#include "cli/bar.h"
+#include "cli/commands.h"
+#include "cli/show.h"
+
+#include <unistd.h>
+
+static const struct column list_columns[] = {
+    {"name", CELL_TEXT, {.title = "CHORE", .whole = true}},
+    {"running", CELL_FLAG, {.title = "RUNS", .whole = true}},
+    {"progress", CELL_TEXT, {.title = "PROGRESS", .whole = true}},
+    {"found", CELL_TEXT, {.title = "FOUND", .whole = true}},
+    {"started_at", CELL_TIME, {.title = "STARTED", .whole = true}},
+    {"finished_at", CELL_TIME, {.title = "FINISHED", .whole = true}},
+    {"looked_at", CELL_TIME, {.title = "LOOKED", .whole = true}},
+    {0},
+};
+
+int command_chores_list(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", STR("/v1/chores"), STR_NONE, &asked);
+    return code ? code : show_list(cli, &asked, list_columns, "name");
+}
+
+static bool has_terminal(const struct cli *cli) {
+    return !cli->quiet && !cli->mute && isatty(STDERR_FILENO);
+}
+
+void bar_show(struct cli *cli, const char *what, double share, int64_t found) {
+    if (!has_terminal(cli)) return;
+    writer_fmt(&cli->err, "\r%s %3.0f %%, %lld found \033[K", what, share * 100, (long long)found);
+    writer_flush(&cli->err);
+}
+
+void bar_end(struct cli *cli) {
+    if (!has_terminal(cli)) return;
+    writer_add(&cli->err, STR("\r\033[K"));
+    writer_flush(&cli->err);
+}

@@ -1,0 +1,239 @@
+/* engine/chore.c - see chore.h.
+ *
+ * WHAT: the table of chores, and how a turn spends a few milliseconds on those that are due.
+ * PROMISE: a chore makes a turn longer by CHORE_TURN_US and one step at most, leaves the line to itself for
+ * CHORE_PAUSE_US between two of its turns, and costs an idle process nothing but one look an hour.
+ * WHY IT HOLDS: steps are taken until the clock says that the share is spent, and each step is bounded by rows and
+ * bytes (store/chore.h). What memory learns (when to look again) is staged in the turn and becomes true with its
+ * commit, and the round's row is written in the same transaction: a dropped turn repeats exactly its own steps. Two
+ * processes never take the same step, because the lock of the chore is held until the commit and the row is read under
+ * it; when the holder dies, its transaction ends, and whoever looks next goes on from the row.
+ * WHAT BREAKS IT: a step whose statement does not go by an index (test/conformance/test_plans.c and
+ * test/unit/store/test_sql.c explain each).
+ * HOW TO SEE IT: `drumbeat chores list`, drumbeat_turn_seconds, the log's chore_finished.
+ * TESTED BY: test/unit/engine/test_chore.c, test/conformance/test_chores.c, test_fleet_chores.c. */
+#include "engine/chore.h"
+
+#include "engine/turn.h"
+#include "store/chore.h"
+#include "store/shared.h"
+
+#define CHORE_TURN_US    (2 * US_PER_MS)
+#define CHORE_STEPS_MAX  16 /* of one chore in a turn, where the clock does not move */
+#define CHORE_PAUSE_US   (4 * US_PER_MS)
+#define LOOK_BUSY_US     (10 * US_PER_S)
+#define LOOK_IDLE_US     US_PER_HOUR
+#define OTHERS_US        US_PER_S /* another process is at it: looked at again so soon */
+#define RETIRE_STEP      ((size_t)32)
+#define ORPHAN_STEP      ((size_t)256)
+#define ORPHANS_FIRST_US US_PER_HOUR /* after the start, unless something points at them */
+#define ORPHANS_EVERY_US US_PER_DAY
+#define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
+
+struct chore {
+    const char *name;
+    int task;         /* enum store_task, which several processes share; 0 = each process does its own */
+    bool for_routers; /* not for a process that only takes events in */
+    bool asked;       /* a round begins by request alone */
+    bool told;        /* the log says what a round found */
+    int64_t every_us; /* between the end of a round and the next; 0 = at each look */
+    /* One step. The round is NULL where the chore has none. */
+    enum err (*step)(struct turn *turn, struct chore_round *round, bool *ret_more);
+};
+
+/* ---- the steps ---- */
+
+static enum err step_leases(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    (void)round;
+    TRY(turn_settle_past(turn, ret_more));
+    turn->recovered = !*ret_more;
+    return ERR_NONE;
+}
+
+static enum err step_retirement(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    int64_t keep_us = turn->loop->in_force.settings->keep_events_us;
+    struct retirement done = {.last_seq = round->last_seq};
+    if (keep_us)
+        TRY(store_retire(turn->loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, round->last_seq, &done));
+    round->last_seq = done.last_seq;
+    round->found += (int64_t)done.removed;
+    *ret_more = done.more;
+    return ERR_NONE;
+}
+
+static enum err step_orphans(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    struct swept swept;
+    if (!round->steps) {
+        TRY(store_last_delivery(loop->options.store, &round->part_end));
+        round->total = round->part_end;
+    }
+    const struct sweep sweep = {.after_seq = round->last_seq,
+                                .upto_seq = round->part_end,
+                                .limit = ORPHAN_STEP,
+                                .now_us = turn->now_us,
+                                .counted_us = turn->now_us - deliver_longest_window(loop->deliver)};
+    TRY(store_sweep(loop->options.store, &sweep, turn->arena, &swept));
+    for (size_t i = 0; i < swept.open; i++) {
+        size_t desk = deliver_desk(loop->deliver, swept.destinations[i]);
+        if (desk != SIZE_MAX) deliver_due(loop->deliver, desk, turn->now_us);
+    }
+    turn->open_change -= (int64_t)swept.open;
+    round->last_seq = swept.last_seq;
+    round->found += (int64_t)swept.orphans;
+    *ret_more = swept.more;
+    return ERR_NONE;
+}
+
+static enum err step_verify(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    return store_verify_step(turn->loop->options.store, turn->loop->hasher, turn->arena, round, ret_more);
+}
+
+static const struct chore chores[CHORE_COUNT] = {
+    [CHORE_LEASES] = {.name = "leases", .for_routers = true, .step = step_leases},
+    [CHORE_RETIREMENT] = {.name = "retirement", .task = TASK_RETIRE, .step = step_retirement},
+    [CHORE_ORPHANS] = {.name = "orphans",
+                       .task = TASK_ORPHANS,
+                       .for_routers = true,
+                       .told = true,
+                       .every_us = ORPHANS_EVERY_US,
+                       .step = step_orphans},
+    [CHORE_VERIFY] = {.name = "verify", .task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
+};
+
+struct str chore_text(enum chore_name name) {
+    return str_from(chores[name].name);
+}
+
+/* ---- when ---- */
+
+void chores_open(struct loop *loop, int64_t now_us) {
+    loop->chores = (struct chores){.orphans_us = now_us + ORPHANS_FIRST_US};
+    for (int i = 0; i < CHORE_COUNT; i++)
+        if (chores[i].for_routers && !turn_routes(loop)) loop->chores.due_us[i] = WHEN_NEVER;
+}
+
+/* The one that waits for longest, of those due at now_us; CHORE_COUNT = none. */
+static int most_overdue(const struct chores *state, int64_t now_us) {
+    int first = CHORE_COUNT;
+    for (int i = 0; i < CHORE_COUNT; i++)
+        if (state->due_us[i] <= now_us && (first == CHORE_COUNT || state->due_us[i] < state->due_us[first])) first = i;
+    return first;
+}
+
+int64_t chores_next(const struct loop *loop) {
+    int first = most_overdue(&loop->chores, WHEN_NEVER);
+    return first == CHORE_COUNT ? WHEN_NEVER : loop->chores.due_us[first];
+}
+
+void chores_suspect_orphans(struct loop *loop) {
+    struct chores *state = &loop->chores;
+    state->orphans_suspected = true;
+    if (state->due_us[CHORE_ORPHANS] > state->suspicion_us) state->due_us[CHORE_ORPHANS] = state->suspicion_us;
+}
+
+/* While nothing is in flight and nobody else writes, nothing here changes by itself. */
+static int64_t next_look(const struct turn *turn) {
+    const struct loop *loop = turn->loop;
+    bool busy = errands_in_use(loop->errands, ERRAND_OF_DESKS) > 0 || !loop->options.exclusive;
+    return turn->now_us + (busy ? LOOK_BUSY_US : LOOK_IDLE_US);
+}
+
+/* Whether a round is to begin, the last one being over. */
+static bool begins(const struct turn *turn, const struct chore *chore, const struct chore_round *last) {
+    const struct loop *loop = turn->loop;
+    const struct chores *state = &turn->chores;
+    if (chore->task == TASK_RETIRE) return loop->in_force.settings->keep_events_us > 0;
+    if (chore->task != TASK_ORPHANS) return !chore->asked;
+    if (state->orphans_suspected && turn->now_us >= state->suspicion_us) return true;
+    return turn->now_us >= state->orphans_us && turn->wall_us - last->finished_us >= chore->every_us;
+}
+
+/* ---- a turn's share ---- */
+
+static int64_t clock_now(const struct loop *loop) {
+    return loop->options.clock.now_us(loop->options.clock.self);
+}
+
+static enum err take_steps(struct turn *turn, const struct chore *chore, struct chore_round *round, int64_t until_us,
+                           bool *ret_more) {
+    bool more = true;
+    for (int i = 0; more && i < CHORE_STEPS_MAX; i++) {
+        TRY(chore->step(turn, round, &more));
+        round->steps++;
+        if (clock_now(turn->loop) >= until_us) break;
+    }
+    *ret_more = more;
+    return ERR_NONE;
+}
+
+static void end_round(struct turn *turn, int name, struct chore_round *round) {
+    struct chores *state = &turn->chores;
+    round->finished_us = turn->wall_us;
+    state->found[name] = round->found;
+    if (name != CHORE_ORPHANS) return;
+    state->orphans_suspected = false;
+    state->orphans_us = turn->now_us + chores[name].every_us;
+    state->suspicion_us = turn->now_us + ORPHANS_AGAIN_US;
+}
+
+/* The row is written where it changed: a round that found nothing in its only turn leaves no trace. */
+static enum err run_round(struct turn *turn, int name, int64_t until_us) {
+    const struct chore *chore = &chores[name];
+    struct store *store = turn->loop->options.store;
+    struct chores *state = &turn->chores;
+    struct chore_round round;
+    bool ours, more;
+    state->due_us[name] = turn->now_us + OTHERS_US;
+    TRY(store_try_task(store, (enum store_task)chore->task, &ours));
+    if (!ours) return ERR_NONE;
+    TRY(store_chore_get(store, str_from(chore->name), turn->arena, &round));
+    bool was_open = chore_is_open(&round);
+    state->due_us[name] = next_look(turn);
+    if (!was_open && !begins(turn, chore, &round)) return ERR_NONE;
+    if (!was_open) round = (struct chore_round){.name = str_from(chore->name), .started_us = turn->wall_us};
+    TRY(take_steps(turn, chore, &round, until_us, &more));
+    if (more)
+        state->due_us[name] = turn->now_us + CHORE_PAUSE_US;
+    else
+        end_round(turn, name, &round);
+    return was_open || more || round.found ? store_chore_set(store, &round) : ERR_NONE;
+}
+
+/* A lease remembers itself: there is no round to write down. */
+static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
+    struct chore_round none = {0};
+    bool more;
+    TRY(take_steps(turn, &chores[name], &none, until_us, &more));
+    int64_t pause_us = turn->loop->recovering ? 0 : CHORE_PAUSE_US; /* until the past is settled nothing leaves */
+    turn->chores.due_us[name] = more ? turn->now_us + pause_us : next_look(turn);
+    return ERR_NONE;
+}
+
+enum err chores_run(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    int64_t until_us = clock_now(loop) + CHORE_TURN_US;
+    turn->chores = loop->chores;
+    if (turn->wishes & WISH_VERIFY) turn->chores.due_us[CHORE_VERIFY] = 0;
+    for (int name; (name = most_overdue(&turn->chores, turn->now_us)) != CHORE_COUNT;) {
+        turn->chores.looked_us[name] = turn->wall_us;
+        TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
+        if (loop->recovering || clock_now(loop) >= until_us) break; /* the past comes first */
+    }
+    return ERR_NONE;
+}
+
+void chores_apply(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (turn->only_inputs) { /* a part of a turn does no chores: the next turn looks at what was asked for */
+        if (turn->wishes & WISH_VERIFY) loop->chores.due_us[CHORE_VERIFY] = 0;
+        return;
+    }
+    loop->chores = turn->chores;
+    for (int i = 0; i < CHORE_COUNT; i++) {
+        if (chores[i].told && turn->chores.found[i])
+            log_event(loop->options.log, LOG_WARN, turn->wall_us, "chore_finished",
+                      LOG_TEXT("chore", str_from(chores[i].name)), LOG_NUMBER("found", turn->chores.found[i]));
+        loop->chores.found[i] = 0;
+    }
+}

@@ -1,0 +1,45 @@
+/* engine/chore.h - what must be done now and then: one table of chores, each
+ * done in steps of a few milliseconds inside a turn's transaction.
+ *
+ * A round of a chore is known to the store (store/chore.h), so that a crash or
+ * another process goes on where it stood. Where several processes share the
+ * store, the one that gets the chore's lock for the turn takes the next steps.
+ * A chore that finds nothing to do writes nothing. Private to the loop's own
+ * files and to the handlers that ask for a round.
+ */
+#ifndef ENGINE_CHORE_H
+#define ENGINE_CHORE_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct turn;
+
+enum chore_name { CHORE_LEASES, CHORE_RETIREMENT, CHORE_ORPHANS, CHORE_VERIFY, CHORE_COUNT };
+
+/* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
+struct chores {
+    int64_t due_us[CHORE_COUNT];    /* looked at then */
+    int64_t looked_us[CHORE_COUNT]; /* wall time; 0 = not yet */
+    int64_t found[CHORE_COUNT];     /* of rounds that this turn ended */
+    int64_t orphans_us;             /* no round of them before this ... */
+    int64_t suspicion_us;           /* ... or, once something pointed at them, before this */
+    bool orphans_suspected;
+};
+
+struct str chore_text(enum chore_name name);
+void chores_open(struct loop *loop, int64_t now_us);
+int64_t chores_next(const struct loop *loop); /* when the loop must wake for them */
+/* In the turn's transaction, behind all other work. */
+MUST_USE enum err chores_run(struct turn *turn);
+/* After the commit: what the turn did of them is true. */
+void chores_apply(struct turn *turn);
+/* A claim came back empty although the store says that something is due. */
+void chores_suspect_orphans(struct loop *loop);
+
+#endif

@@ -1,0 +1,63 @@
+/* store/chore.c - see chore.h: the rows of rounds. */
+#include "store/chore.h"
+
+#include "store/row.h"
+
+#define CHORE_VALUES 12
+
+static struct chore_round round_of(const struct sql_value *v) {
+    return (struct chore_round){.name = v[0].text,
+                                .mode = v[1].number,
+                                .started_us = v[2].number,
+                                .finished_us = v[3].number,
+                                .part = v[4].number,
+                                .last_seq = v[5].number,
+                                .part_end = v[6].number,
+                                .done = v[7].number,
+                                .total = v[8].number,
+                                .steps = v[9].number,
+                                .found = v[10].number,
+                                .result = v[11].text};
+}
+
+enum err store_chore_get(struct store *store, struct str name, struct arena *arena, struct chore_round *ret_round) {
+    const struct sql_value param = sql_str(name);
+    struct sql_result result;
+    TRY(store_run(store, SQL_CHORE_GET, &param, 1, arena, &result));
+    *ret_round = result.count ? round_of(result.rows[0].values) : (struct chore_round){.name = name};
+    return ERR_NONE;
+}
+
+enum err store_chore_set(struct store *store, const struct chore_round *round) {
+    const struct sql_value params[CHORE_VALUES] = {
+        sql_str(round->name),  sql_int(round->mode),     sql_int(round->started_us), sql_int(round->finished_us),
+        sql_int(round->part),  sql_int(round->last_seq), sql_int(round->part_end),   sql_int(round->done),
+        sql_int(round->total), sql_int(round->steps),    sql_int(round->found),      sql_str_or_null(round->result),
+    };
+    enum err err = store_run(store, SQL_CHORE_SET, params, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}
+
+enum err store_chore_list(struct store *store, struct arena *arena, struct chore_round **ret_rounds,
+                          size_t *ret_count) {
+    struct sql_result result;
+    TRY(store_run(store, SQL_CHORE_LIST, NULL, 1, arena, &result));
+    struct chore_round *rounds = arena_array(arena, struct chore_round, result.count);
+    for (size_t i = 0; i < result.count; i++) rounds[i] = round_of(result.rows[i].values);
+    *ret_rounds = rounds;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+bool chore_is_open(const struct chore_round *round) {
+    return round->started_us && !round->finished_us;
+}
+
+/* Rows that came since the round began lie beyond its total. */
+double chore_share(const struct chore_round *round) {
+    if (round->started_us && !chore_is_open(round)) return 1;
+    int64_t done = round->done + round->last_seq;
+    if (round->total <= 0 || done <= 0) return 0;
+    return done < round->total ? (double)done / (double)round->total : 1;
+}

@@ -1,0 +1,198 @@
+#include "work.h"
+
+/* ---- rounds ---- */
+
+static void a_round_is_as_it_was_written(void **state) {
+    struct fixture *f = *state;
+    struct chore_round round, *rounds;
+    size_t count;
+    fixture_begin(f);
+    OK(store_chore_get(f->store, STR("verify"), &f->arena, &round));
+    assert_int_equal(round.started_us, 0);
+    assert_false(chore_is_open(&round));
+    const struct chore_round wrote = {STR("verify"), 1, T0, 0, 2, 30, 60, 40, 200, 5, 6, STR("{\"a\":1}")};
+    OK(store_chore_set(f->store, &wrote));
+    OK(store_chore_set(f->store, &(struct chore_round){.name = STR("orphans"), .started_us = T0, .finished_us = T0}));
+    OK(store_chore_get(f->store, STR("verify"), &f->arena, &round));
+    assert_true(chore_is_open(&round));
+    assert_int_equal(round.part_end, 60);
+    assert_int_equal(round.found, 6);
+    assert_text(round.result, "{\"a\":1}");
+    assert_true(chore_share(&round) > 0.34 && chore_share(&round) < 0.36);
+    OK(store_chore_list(f->store, &f->arena, &rounds, &count));
+    assert_int_equal(count, 2);
+    assert_text(rounds[0].name, "orphans");
+    assert_text(rounds[0].result, "");
+    assert_true(chore_share(&rounds[0]) >= 1);
+    fixture_commit(f);
+}
+
+/* ---- verify, step by step ---- */
+
+static void verify_in_steps_finds_what_it_finds_at_once(void **state) {
+    struct fixture *f = *state;
+    struct chore_round round = {.mode = VERIFY_DEEP};
+    bool more = true;
+    fixture_begin(f);
+    for (int i = 0; i < 300; i++) {
+        struct delivery delivery = fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PROCESSING);
+        fixture_end(f, &delivery, DELIVERY_COMPLETED, "done");
+    }
+    fixture_commit(f);
+    fixture_allow_damage(f);
+    fixture_sql(f, "UPDATE deliveries SET lease_until = 7 WHERE seq = (SELECT max(seq) FROM deliveries)");
+    fixture_sql(f, "DELETE FROM attempts WHERE delivery_seq = (SELECT min(seq) FROM deliveries)");
+    for (double share = 0; more; round.steps++) {
+        fixture_begin(f);
+        OK(store_verify_step(f->store, f->hasher, &f->arena, &round, &more));
+        fixture_commit(f);
+        assert_true(chore_share(&round) >= share || !more);
+        share = chore_share(&round);
+        round.started_us = T0;
+    }
+    struct verification found = verify_found(&round, &f->arena);
+    assert_true(round.steps > 6);
+    assert_int_equal(found.events, 300);
+    assert_int_equal(found.deliveries, 300);
+    assert_int_equal(found.attempts, 299);
+    assert_int_equal(found.violation_count, 2);
+    assert_text(found.violations->rule, "I8 no false success");
+    assert_text(found.violations->next->rule, "I6 deliveries");
+}
+
+/* ---- orphans ---- */
+
+static struct swept sweep(struct fixture *f, int64_t now_us, int64_t counted_us, size_t limit, int64_t after_seq) {
+    struct sweep sweep = {.after_seq = after_seq, .limit = limit, .now_us = now_us, .counted_us = counted_us};
+    struct swept swept;
+    fixture_begin(f);
+    OK(store_last_delivery(f->store, &sweep.upto_seq));
+    OK(store_sweep(f->store, &sweep, &f->arena, &swept));
+    fixture_commit(f);
+    return swept;
+}
+
+#define delete_event(f, key) fixture_sql((f), "DELETE FROM marketing_events WHERE idempotency_key = '" key "'")
+
+static void a_delivery_without_its_event_goes_with_its_attempts(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    struct delivery done = fixture_deliver(f, "done", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &done, DELIVERY_COMPLETED, "done");
+    struct delivery kept = fixture_deliver(f, "kept", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &kept, DELIVERY_COMPLETED, "done");
+    fixture_deliver(f, "waits", "crm", DELIVERY_PENDING);
+    fixture_commit(f);
+    assert_int_equal(sweep(f, T0, T0 + US_PER_DAY, 100, 0).orphans, 0);
+    delete_event(f, "done");
+    delete_event(f, "waits");
+    struct swept swept = sweep(f, T0, T0 + US_PER_DAY, 100, 0);
+    assert_int_equal(swept.orphans, 2);
+    assert_int_equal(swept.open, 1);
+    assert_text(swept.destinations[0], "crm");
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries"), 1);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM attempts"), 1);
+}
+
+/* Limits are rebuilt from attempts after a restart. */
+static void what_limits_still_count_stays(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    struct delivery done = fixture_deliver(f, "done", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &done, DELIVERY_COMPLETED, "done");
+    fixture_commit(f);
+    delete_event(f, "done");
+    sweep(f, T0, 0, 100, 0);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM attempts"), 1);
+    sweep(f, T0, T0 + US_PER_DAY, 100, 0);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM attempts"), 0);
+}
+
+static void the_next_of_its_order_may_go(void **state) {
+    struct fixture *f = *state;
+    size_t count;
+    fixture_begin(f);
+    for (int i = 0; i < 2; i++) {
+        struct event *event = arena_new(&f->arena, struct event);
+        *event = fixture_append(f, i ? "second" : "first", T0);
+        struct delivery delivery = fixture_delivery(f, event, "mail", DELIVERY_PENDING);
+        delivery.order_key = STR("ada");
+        fixture_plan_one(f, &delivery);
+        fixture_routed(f, event, EVENT_PROCESSING, "");
+    }
+    fixture_commit(f);
+    delete_event(f, "first");
+    fixture_begin(f);
+    fixture_claim(f, "mail", 10, T0 + US_PER_DAY, &count);
+    assert_int_equal(count, 0);
+    fixture_commit(f);
+    assert_int_equal(sweep(f, T0, 0, 100, 0).open, 1);
+    fixture_begin(f);
+    fixture_claim(f, "mail", 10, T0 + US_PER_DAY, &count);
+    assert_int_equal(count, 1);
+    fixture_commit(f);
+}
+
+static void one_that_is_being_sent_stays_until_its_lease_is_over(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    struct delivery flying = fixture_deliver(f, "flying", "crm", DELIVERY_PROCESSING);
+    fixture_commit(f);
+    delete_event(f, "flying");
+    assert_int_equal(sweep(f, flying.lease_until_us - 1, 0, 100, 0).orphans, 0);
+    assert_int_equal(sweep(f, flying.lease_until_us, 0, 100, 0).orphans, 1);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries"), 0);
+}
+
+static void a_sweep_goes_in_steps(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    for (int i = 0; i < 5; i++) fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PENDING);
+    fixture_commit(f);
+    fixture_sql(f, "DELETE FROM marketing_events");
+    struct swept swept = sweep(f, T0, 0, 3, 0);
+    assert_int_equal(swept.orphans, 3);
+    assert_true(swept.more);
+    swept = sweep(f, T0, 0, 3, swept.last_seq);
+    assert_int_equal(swept.orphans, 2);
+    assert_false(swept.more);
+}
+
+/* ---- one question for all attempts of an event ---- */
+
+static void the_attempts_of_an_event_come_together(void **state) {
+    struct fixture *f = *state;
+    struct event_attempt *attempts;
+    size_t count;
+    fixture_begin(f);
+    struct delivery other = fixture_deliver(f, "other", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &other, DELIVERY_COMPLETED, "done");
+    struct event event = fixture_append(f, "a", T0);
+    struct delivery first = fixture_delivery(f, &event, "mail", DELIVERY_PROCESSING);
+    struct delivery second = fixture_delivery(f, &event, "crm", DELIVERY_PROCESSING);
+    fixture_plan_one(f, &first);
+    fixture_plan_one(f, &second);
+    fixture_end(f, &second, DELIVERY_COMPLETED, "done");
+    fixture_end(f, &first, DELIVERY_FAILED, "failed");
+    OK(store_event_attempts(f->store, event.id, &f->arena, &attempts, &count));
+    fixture_commit(f);
+    assert_int_equal(count, 2);
+    assert_int_equal(attempts[0].delivery_seq, first.seq);
+    assert_text(attempts[0].attempt.outcome, "failed");
+    assert_int_equal(attempts[1].delivery_seq, second.seq);
+    assert_int_equal(attempts[1].attempt.number, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(a_round_is_as_it_was_written),
+        ON_EVERY_DRIVER(verify_in_steps_finds_what_it_finds_at_once),
+        ON_EVERY_DRIVER(a_delivery_without_its_event_goes_with_its_attempts),
+        ON_EVERY_DRIVER(what_limits_still_count_stays),
+        ON_EVERY_DRIVER(the_next_of_its_order_may_go),
+        ON_EVERY_DRIVER(one_that_is_being_sent_stays_until_its_lease_is_over),
+        ON_EVERY_DRIVER(a_sweep_goes_in_steps),
+        ON_EVERY_DRIVER(the_attempts_of_an_event_come_together),
+    };
+    return RUN_ON_EVERY_DRIVER(tests);
+}
