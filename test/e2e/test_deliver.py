@@ -350,7 +350,9 @@ def test_an_event_that_a_route_fails_on_is_failed_with_the_reason_and_holds_up_n
     good = server.send(payload={"n": 4, "d": 2})
     server.settled(good, "COMPLETED")
     until(lambda: server.event(bad)["status"] == "FAILED", "FAILED")
-    assert server.event(bad)["last_error"] and server.deliveries(bad) == []
+    [unmade] = server.deliveries(bad)
+    assert unmade["status"] == "FAILED" and unmade["attempts"] == []
+    assert "route r" in unmade["last_error"] and unmade["last_error"] == server.event(bad)["last_error"]
 
 
 def test_a_program_that_runs_away_is_stopped_and_holds_up_nobody(serve, receiver):
