@@ -331,7 +331,7 @@ def assert_old_store_is_explained(server):
 def assert_all_is_read(server):
     for words in READS:
         got = server.cli(*words)
-        assert got.code == (NO_SERVER if words == ["status"] else 0) and got.out, (words, got)
+        assert got.code == (NO_SERVER if words == ["status"] else 0), (words, got)
 
 
 def make_older(store):
