@@ -5,14 +5,15 @@
 #include "base/rng.h"
 #include "model/settings.h"
 
-/* What the program paused by itself it tries again so often. */
+/* A destination that the program itself has paused is probed again after this long. */
 #define PAUSE_PROBE_US ((int64_t)3600000000)
 
 /* min(cap, base * 2^retries) + uniform(0, half of it). */
 int64_t backoff_delay_us(const struct retry_rule *rule, int32_t retries, struct rng *rng);
 
-/* Something is due and nothing came of asking for it: somebody else's transaction holds it, or it cannot be taken at
- * all. How long to wait before asking again, from how long the last wait was (0 = it was not): 50 ms to 1 s. */
+/* How long to wait before the store is asked again, when something is due and a claim found nothing: somebody else's
+ * transaction holds it, or it cannot be claimed at all. Each wait is twice the last one, from 50 ms to 1 s; last_us 0
+ * means that this is the first. */
 int64_t backoff_barren_us(int64_t last_us);
 
 #endif

@@ -1,4 +1,28 @@
-/* deliver/breaker.c - see breaker.h. One function moves the state, by table. */
+/* deliver/breaker.c - see breaker.h.
+ *
+ * WHAT. Says how many sends of one destination may start while that destination is in trouble.
+ * PROMISE. Nothing starts while the breaker is open. A destination that was open is asked by one probe at a time until
+ * one succeeds, and then gets its load back step by step. One that keeps failing is asked less and less often, but
+ * never stays closed off for longer than BREAKER_OPEN_MAX times open_us between two probes.
+ * WHY IT HOLDS.
+ * 1. breaker_move is the only place where one state follows another. It refuses every step that `legal` does not have,
+ *    and it begins each state from zero, so that no old count reaches into a new state. A rule that is off, a resume by
+ *    hand and the word of another process replace the breaker as a whole.
+ * 2. Only breaker_admit moves OPEN to HALF_OPEN, once the time is over and nothing is in flight. An answer to a send
+ *    from before the opening can therefore not be mistaken for the probe's, and breaker_record ignores it while OPEN.
+ * 3. While HALF_OPEN one send is admitted, and only while nothing is in flight. Its end closes or opens the breaker.
+ * 4. A breaker that closes starts a ramp: one send in flight, and one more for each good answer, until BREAKER_RAMP_MAX
+ *    are allowed and the ramp is over. Trouble on the ramp puts it back to one send at a time.
+ * 5. The times for which it stays open double from probe to probe. The store keeps the count of openings, so a restart
+ *    does not begin with short times again.
+ * WHAT BREAKS IT. Counting a fault of one payload as trouble: one bad text would then hold up a whole destination
+ * (settle.c decides what counts). A send that never ends: OPEN waits for it, so every call needs a timeout. Several
+ * processes on one store each count their own failures; that only one of them probes is seen to by the engine
+ * (deliver_would_probe).
+ * HOW TO SEE IT. drumbeat_breaker_state; `breaker` in GET /v1/destinations; the log line destination_changed.
+ * TESTED BY. test/unit/deliver/test_breaker.c; the scenarios breaker-*; invariant I13 of every simulated seed, with
+ * the planted bugs breaker-never-opens, half-open-lets-all, breaker-forgotten and refusal-opens-breaker.
+ */
 #include "deliver/breaker.h"
 
 #include "base/when.h"
@@ -22,7 +46,7 @@ static int64_t open_span_us(const struct breaker_rule *rule, int32_t opened) {
     return times * rule->open_us;
 }
 
-/* What each state begins with. */
+/* Enters a state with what it begins with: everything is zero but the ramp of CLOSED and the count of openings. */
 static void breaker_move(struct breaker *breaker, enum breaker_state to) {
     assert(legal[breaker->state][to]);
     int32_t opened = breaker->opened;
@@ -66,6 +90,7 @@ static void record_bad(struct breaker *breaker, const struct breaker_rule *rule,
         breaker_open(breaker, rule, now_us);
 }
 
+/* A probe decides alone: it is not sampled, because the samples of the time before belong to the state that ended. */
 bool breaker_record(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us, bool good) {
     enum breaker_state before = breaker->state;
     if (!rule->on || before == BREAKER_OPEN) return false;

@@ -25,7 +25,7 @@ struct breaker {
     enum breaker_state state;
     int32_t consecutive;                   /* failures in a row while CLOSED */
     int32_t ramp;                          /* sends at a time allowed while ramping up; 0 = no ramp */
-    int32_t opened;                        /* times in a row without a good probe between */
+    int32_t opened;                        /* how often it opened in a row, without a good probe in between */
     int64_t until_us;                      /* OPEN: until when */
     int64_t sample_at_us[BREAKER_SAMPLES]; /* ring of the last attempts */
     bool sample_bad[BREAKER_SAMPLES];
@@ -36,16 +36,17 @@ struct breaker {
  * nothing is in flight. A rule that is off admits all and closes the breaker. */
 size_t breaker_admit(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us, size_t in_flight,
                      size_t want);
-/* good: any complete answer that is not trouble, also a 4xx of one payload. While OPEN late answers change nothing.
- * Returns true when the state changed. */
+/* Takes in one attempt. It is good when a complete answer came that is not trouble, which includes a 4xx that one
+ * payload caused. Answers that come while the breaker is OPEN change nothing. Returns true when the state changed. */
 bool breaker_record(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us, bool good);
 /* The moment from which breaker_admit gives at least one, now_us or later; WHEN_NEVER while that waits for a send in
  * flight to end. */
 int64_t breaker_next(const struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us, size_t in_flight);
 const char *breaker_text(enum breaker_state state);
 
-/* For the store: the one count that matters in its state, and the breaker made of what was kept. A state that is none
- * of the three counts as CLOSED; until_us is clamped to the longest that the rule allows. */
+/* For the store, which keeps one count: that of failures while CLOSED, else how often it opened. The breaker is made
+ * again from what was kept; a state that is none of the three is taken as CLOSED, and until_us is clamped to the
+ * longest time that the rule allows. */
 int32_t breaker_failures(const struct breaker *breaker);
 struct breaker breaker_restored(const struct breaker_rule *rule, int32_t state, int64_t until_us, int32_t failures,
                                 int32_t ramp, int64_t now_us);

@@ -1,6 +1,17 @@
-/* deliver/deliver.c - see deliver.h. What a turn may change of a desk is one
- * struct in two copies, as staged and as committed, so that a commit and a
- * rollback are each one assignment. */
+/* deliver/deliver.c - see deliver.h.
+ *
+ * WHAT. Keeps for each destination what decides how many sends may leave it now, and when it is to be asked.
+ * PROMISE. A budget never passes the desk's limits, breaker and concurrency, or the common slots. A turn that does not
+ * commit leaves no trace here. No desk starves: the order rotates, and each has at most its concurrency of the slots.
+ * WHY IT HOLDS. 1. What a turn may change of a desk is one struct in two copies, so that a commit and a rollback are
+ * each one assignment; limiters stage likewise. 2. deliver_take counts at once, so the next question of the same turn
+ * sees it. 3. A send is taken, then committed (`unstarted`), then started or unsent, and only a started one can end;
+ * asserts hold callers to that. 4. What the store must keep is marked in `untold`, which is staged too: a turn that was
+ * dropped tells it again. 5. desk_next and deliver_budget ask the same bounds: the loop neither oversleeps nor spins.
+ * WHAT BREAKS IT. A change of desk->now without desk_stage; a bound that only one of the two functions of 5 knows.
+ * HOW TO SEE IT. GET /v1/destinations, the gauges of gauges.c, the log line destination_changed.
+ * TESTED BY. test/unit/deliver/test_deliver*.c (test_deliver_turns.c: random turns); the scenarios fairness,
+ * concurrency, pause-*, reload*; invariants I10, I11, I13, I19; the planted bug concurrency-one-too-many. */
 #include "deliver/deliver.h"
 
 #include "deliver/backoff.h"
@@ -19,13 +30,13 @@ struct desk_state {
     char reason[DELIVER_REASON_MAX];
     size_t reason_bytes;
     struct breaker breaker;
-    bool probing;        /* the last pause was for a refusal, and nothing was accepted since */
-    int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
+    bool probing;        /* the last pause was for a refusal, and nothing was accepted since then */
+    int64_t suspect_seq; /* the delivery that was refused last, while nothing was accepted since then; 0 = none */
     size_t in_flight;
     int64_t next_due_us;
-    int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
+    int64_t barren_us; /* how long the desk waited after its last claim that came back empty; 0 = it did not */
     int64_t wait_us;   /* limits that processes share let nothing leave before this */
-    unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
+    unsigned untold;   /* the aspects of the lasting state that changed and were not yet told (enum desk_aspect) */
 };
 
 struct desk {
@@ -108,7 +119,7 @@ static struct desk *desk_named(struct deliver *deliver, struct str name) {
     return desk;
 }
 
-/* Sends that have not started yet will start under the limits of the account that the desk has then. */
+/* Sends that have not started yet will start under the limits of the desk's new account, so they move there with it. */
 static void desk_join(struct desk *desk, struct limiter *limiter) {
     if (desk->limiter == limiter) return;
     assert(desk->now.in_flight == desk->committed.in_flight);
@@ -128,7 +139,7 @@ static void desk_open(struct desk *desk, const struct destination_settings *sett
     if (!desk->was_open) desk->now.next_due_us = desk->committed.next_due_us = 0;
 }
 
-/* Of two rules with the same window the smaller one says it all. */
+/* Adds a rule. Where two rules have the same window, the smaller one says all that both say. */
 static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule rule) {
     for (size_t i = 0; i < count; i++) {
         if (rules[i].window_us != rule.window_us) continue;
@@ -139,7 +150,7 @@ static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule
     return count + 1;
 }
 
-/* All rules of all its destinations hold for an account. One without destinations keeps its rules. */
+/* An account obeys the rules of all its destinations, and keeps its rules when the last of them is gone. */
 static void account_configure(struct deliver *deliver, struct limiter *limiter, struct limit_rule *scratch) {
     size_t count = 0, destinations = 0;
     for (size_t i = 0; i < deliver->desks.count; i++) {
@@ -204,8 +215,8 @@ static int64_t later(int64_t a_us, int64_t b_us) {
     return a_us > b_us ? a_us : b_us;
 }
 
-/* When the desk could send what is due at that moment. Each bound, once met, stays met until something is sent: the
- * latest of them is the moment. */
+/* When the desk could send what is due at due_us. A bound that is once met stays met until something is sent, so the
+ * moment is the latest of all bounds. */
 static int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us) {
     if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
     int64_t next_us = later(now_us, due_us);
@@ -216,7 +227,7 @@ static int64_t desk_next(const struct deliver *deliver, const struct desk *desk,
     return later(next_us, breaker_next(&desk->now.breaker, &desk->settings->breaker, now_us, desk->now.in_flight));
 }
 
-/* What the store keeps of a breaker and differs. */
+/* Which of the breaker's aspects that the store keeps differ between the two. */
 static unsigned breaker_change(const struct breaker *a, const struct breaker *b) {
     if (a->state != b->state || a->until_us != b->until_us) return DESK_BREAKER;
     return a->ramp != b->ramp || breaker_failures(a) != breaker_failures(b) ? DESK_COUNT : 0;
@@ -241,8 +252,6 @@ void deliver_take(struct deliver *deliver, size_t desk_number, size_t sends, int
     deliver->in_flight += sends;
 }
 
-/* Learning. */
-
 void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us, bool good) {
     struct desk *desk = desk_at(deliver, desk_number);
     if (!desk->settings) return;
@@ -256,7 +265,7 @@ void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64
     if (limiter_quiet(limiter, until_us, now_us)) account_changed(deliver, limiter);
 }
 
-/* Cut between characters. */
+/* Copies the reason, cut between two characters of UTF-8 where it is too long. */
 static void state_pause(struct desk_state *state, int64_t until_us, struct str reason) {
     size_t bytes = reason.n < DELIVER_REASON_MAX ? reason.n : DELIVER_REASON_MAX;
     while (bytes && bytes < reason.n && ((unsigned char)reason.p[bytes] & 0xC0) == 0x80) bytes--;
@@ -393,8 +402,6 @@ void deliver_ended(struct deliver *deliver, size_t desk_number) {
     desk_free_slot(deliver, desk);
 }
 
-/* Looking. */
-
 bool deliver_is_due(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
     const struct desk *desk = desk_at(deliver, desk_number);
     return desk->settings && desk->now.next_due_us <= now_us;
@@ -440,8 +447,8 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
 
 /* ---- what another process wrote ---- */
 
-/* Two closed breakers count their own failures each. One that another process probes is open to us; one that we are to
- * probe ourselves stays so until the probe is back or, where nothing was there to probe with, another's went wrong. */
+/* While both are closed, each goes on with its own count. A breaker that another process probes counts as open here.
+ * One that is ours to probe stays ours until the probe is back or, without a probe, until another's went wrong. */
 static void adopt_breaker(struct desk *desk, const struct breaker *stored) {
     struct breaker *breaker = &desk_stage(desk)->breaker;
     if (breaker->state == BREAKER_CLOSED && stored->state == BREAKER_CLOSED) return;
@@ -463,8 +470,6 @@ void deliver_adopt(struct deliver *deliver, size_t desk_number, const struct des
     if (!state->quiet_until_us) limiter_speak(desk->limiter);
     limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
 }
-
-/* Restoring. */
 
 void deliver_restore(struct deliver *deliver, size_t desk_number, const struct desk_view *state, int64_t now_us) {
     struct desk *desk = desk_at(deliver, desk_number);

@@ -1,16 +1,12 @@
 /* deliver/deliver.h - desks: what each destination may send now. Pure.
  *
- * A desk holds a destination's limiter (shared by account name), breaker,
- * pause, count in flight and next due moment. The turn asks for a budget, takes
- * it, and commits or rolls back with the store: memory follows disk. Fairness:
- * desks are asked in rotating order, and no desk may hold more than its
- * concurrency of the common pool of `slots`.
+ * A desk holds a destination's limiter (shared by account name), breaker, pause, count in flight and next due moment.
+ * The turn asks for a budget, takes it, and commits or rolls back with the store: memory follows disk. For fairness,
+ * desks are asked in rotating order, and none may hold more than its concurrency of the common pool of `slots`.
  *
- * A desk's number stays its own: desks are never reordered. A configuration
- * that drops a destination closes its desk (budget 0; what is in flight still
- * ends there), one that names it again opens it with all its state, and new
- * destinations come last. So desks are as many as names were ever configured.
- */
+ * A desk keeps its number for good. A configuration that drops a destination closes its desk (budget 0; what is in
+ * flight still ends there), one that names it again opens it with all its state, and new destinations come last. So
+ * there are as many desks as names were ever configured. */
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
 
@@ -34,7 +30,7 @@ const struct destination_settings *deliver_settings(const struct deliver *delive
 size_t deliver_order(const struct deliver *deliver, size_t i);
 void deliver_next_turn(struct deliver *deliver);
 
-/* Staged until deliver_commit, undone by deliver_rollback: all from here to deliver_asked, and deliver_changed. */
+/* From here to deliver_asked, and deliver_changed: staged until deliver_commit, undone by deliver_rollback. */
 
 /* How many may be claimed now: limiter, breaker, pause, concurrency, slots. */
 size_t deliver_budget(struct deliver *deliver, size_t desk, int64_t now_us, size_t want);
@@ -44,9 +40,10 @@ void deliver_record(struct deliver *deliver, size_t desk, int64_t now_us, bool g
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us);
 /* until_us 0 = until resumed. The last word holds. The reason is copied. */
 void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason);
-/* The account was refused: paused for PAUSE_PROBE_US; then one send at a time leaves, until one is accepted. */
+/* The account was refused: the desk pauses for PAUSE_PROBE_US, and then sends one at a time until one is accepted. */
 void deliver_refuse(struct deliver *deliver, size_t desk, int64_t now_us, struct str reason);
-/* A refusal that may be the delivery's own fault: true when another was refused before, and none accepted since. */
+/* Takes in a refusal that may be the delivery's own fault. True when another delivery was refused before it and none
+ * was accepted in between: then it is the account. */
 bool deliver_suspect(struct deliver *deliver, size_t desk, int64_t delivery_seq);
 void deliver_accept(struct deliver *deliver, size_t desk); /* an answer that refuses no account */
 /* Also closes the breaker and ends the account's quiet spell. */
@@ -54,24 +51,24 @@ void deliver_resume(struct deliver *deliver, size_t desk);
 /* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
-/* The same after a claim that found fewer than it asked for. true: it found none although the store has some that are
- * due; the desk waits for longer each time (backoff_barren_us). */
+/* Sets it after a claim that found fewer than it asked for. True when it found none although the store has some that
+ * are due; the desk then waits for longer each time (backoff_barren_us). */
 bool deliver_asked(struct deliver *deliver, size_t desk, size_t found, int64_t due_us, int64_t now_us);
 
-/* Where processes share the desks' states and limits; staged too. */
-/* Nothing leaves before this moment: the shared limit is spent. Not a lasting state. */
+/* For processes that share the desks' states and limits; staged too. */
+/* Nothing leaves before this moment, because the shared limit is spent. The store does not keep it. */
 void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us);
-/* One may leave now, and it would be the probe of a breaker that was open until now: one process alone may. */
+/* Whether a send may leave now and would be the probe of an open breaker, which only one of the processes may send. */
 bool deliver_would_probe(const struct deliver *deliver, size_t desk, int64_t now_us);
-/* Another process probes: open until then, or until it says what came of it. */
+/* Another process probes: the breaker stays open until then, or until that process says what came of it. */
 void deliver_put_off(struct deliver *deliver, size_t desk, int64_t until_us);
-/* Takes over what another process wrote, save what this one changed and has not yet given out. */
+/* Takes over what another process wrote, except for what this one changed and has not yet told. */
 void deliver_adopt(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 
 void deliver_commit(struct deliver *deliver);
 void deliver_rollback(struct deliver *deliver);
 
-/* Not staged. After the commit each send taken either starts or stays unsent, and each that started ends once.
+/* Not staged. After the commit each send that was taken starts or stays unsent, and each that started ends once.
  *   started  they left: the limits count them from at_us
  *   unsent   one will never leave: its slot and its place in the limits are free
  *   ended    one that started came back: its slot is free */
@@ -109,15 +106,15 @@ struct desk_change {
     unsigned aspects;
 };
 size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes, size_t max);
-/* From the store, at start; of an open desk. Takes pause, breaker (breaker_restored) and quiet. */
+/* At start: gives an open desk the pause, the breaker (breaker_restored) and the quiet spell that the store kept. */
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);
 const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count); /* account's */
-/* From now on each send counts as `parts` sends: so several processes that cannot ask one another keep within the limit
- * together. 1 = alone. forget: what was sent before is told anew, by deliver_restore_send. Only while no send is taken
- * and not started. */
+/* From now on each send counts as `parts` sends, so that several processes that cannot ask one another keep within the
+ * limit together; 1 = alone. With forget, the caller tells anew what was sent before (deliver_restore_send). No send
+ * may be taken and not started at this moment. */
 void deliver_part(struct deliver *deliver, size_t parts, bool forget);
-bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us); /* some of the account's limit is */
+bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us); /* some of the account's limit is used */
 
 #endif

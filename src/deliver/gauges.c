@@ -1,4 +1,5 @@
-/* deliver/gauges.c - the numbers of desks. A closed desk shows none: its destination is configured no more. */
+/* deliver/gauges.c - the numbers of desks. A closed desk shows none, because its destination is no longer configured.
+ */
 #include "deliver/gauges.h"
 
 #include "deliver/deliver.h"
@@ -38,7 +39,7 @@ static void read_paused(const void *self, struct gauge_sink *sink) {
     each_desk(self, sink, put_paused);
 }
 
-/* Desks of one account share its limit, which is told once, under the account's name. */
+/* Desks of one account share its limit, so the limit is shown once, under the account's name. */
 static bool is_told_before(const struct deliver *deliver, size_t desk) {
     struct str account = deliver_settings(deliver, desk)->account;
     for (size_t i = 0; i < desk; i++)

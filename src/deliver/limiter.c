@@ -1,5 +1,30 @@
-/* deliver/limiter.c - see limiter.h. A rule looks only at the youngest N starts,
- * so one ring serves all rules of an account. */
+/* deliver/limiter.c - see limiter.h.
+ *
+ * WHAT. Says how many sends of one account may start now, and remembers the starts that this depends on.
+ * PROMISE. For each rule N per W, no half-open window (t, t+W] ever holds more than N starts, however late a send
+ * starts after it was taken. While the ring knows all starts that count, no send waits longer than its rules demand.
+ * WHY IT HOLDS.
+ * 1. N + 1 starts lie in one window exactly when the youngest of them comes less than W after the oldest. So a start is
+ *    allowed now when the N-th youngest start is W old or older. A rule asks about its N youngest starts and no others,
+ *    which is why one ring, as long as the largest N, serves all rules of an account.
+ * 2. A send that was taken and has not started may start at any later moment, so it counts in every window. It is
+ *    `staged` in the turn that takes it, `committed` when that turn commits, and becomes a cell of the ring only when
+ *    limiter_started says when it left. A turn that is rolled back drops what it staged and nothing else.
+ * 3. The ring is in ascending order, also when starts arrive out of order, so the number of starts that count is found
+ *    by halving.
+ * 4. A ring that had to drop starts knows that it did (`forgot`). A rule that asks for more than the ring has then
+ *    takes each unknown start to be as young as the oldest known one: too few sends may leave, never too many.
+ * 5. A quiet spell is the provider's own word. It only grows until somebody ends it, and QUIET_MAX_US bounds it, so
+ *    that one wrong answer cannot silence an account for good.
+ * WHAT BREAKS IT. A committed send for which neither limiter_started nor limiter_unsent is ever called counts for ever.
+ * limiter_adopt does not ask for room: sends that a new configuration moves to another account start under its rules
+ * even when these are used up. A process whose clock is set back between two runs counts starts of the future as now.
+ * Processes that share a limit need engine/quota.c, because this limiter knows of one process only.
+ * HOW TO SEE IT. drumbeat_limit_remaining; `limits` in GET /v1/status.
+ * TESTED BY. test/unit/deliver/test_limiter.c (random histories against all windows), test_limiter_part.c; the
+ * scenarios limit-*, limits-survive-restart, quiet-*; invariant I10 of every simulated seed, with the planted bugs
+ * limit-one-too-many, limit-blind-to-turn and limits-forgotten.
+ */
 #include "deliver/limiter.h"
 
 #include "base/when.h"
@@ -67,7 +92,8 @@ static void ring_add(struct limiter *limiter, int64_t at_us) {
     *ring_cell(limiter, i) = at_us;
 }
 
-/* Whether the ring says anything of the start that has `younger` starts after it; false = there was none. */
+/* The moment of the start that has `younger` starts after it; false when there was no such start. A start that the ring
+ * has dropped is taken to be as young as the oldest one it has. */
 static bool start_at(const struct limiter *limiter, size_t younger, int64_t *ret_at_us) {
     if (limiter->count == 0 || (younger >= limiter->count && !limiter->forgot)) return false;
     *ret_at_us = *ring_cell(limiter, younger < limiter->count ? limiter->count - 1 - younger : 0);
@@ -92,7 +118,7 @@ static size_t rule_room(const struct limiter *limiter, const struct limit_rule *
     int64_t cut_us = now_us - rule->window_us;
     if (want > free) want = free;
     if (!counts_at(limiter, free - want, cut_us)) return want;
-    /* How many of the youngest starts count: at least low, fewer than high. */
+    /* How many of the youngest starts count: at least `low` of them, and fewer than `high`. */
     size_t low = free - want + 1, high = free + 1;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -110,7 +136,7 @@ static size_t rules_room(const struct limiter *limiter, int64_t now_us, size_t w
     return want;
 }
 
-/* The moment from which the rule lets one start. */
+/* The moment from which the rule lets one more send start, in a now that may be later than now_us. */
 static int64_t rule_next(const struct limiter *limiter, const struct limit_rule *rule, int64_t now_us) {
     size_t limit = (size_t)rule->count, waiting = not_started(limiter);
     if (waiting + limiter->parts > limit) return WHEN_NEVER;

@@ -22,7 +22,8 @@ struct limiter;
 
 struct limiter *limiter_new(const struct limit_rule *rules, size_t count); /* count 0 = only quiet spells */
 void limiter_free(struct limiter *limiter);
-/* New rules, old starts. Starts too old for the ring are taken to be as young as its oldest: never too many sends. */
+/* Gives it new rules and keeps the starts. Starts that have left the ring are taken to be as young as its oldest one,
+ * so that a longer window or a larger count never lets too many leave. */
 void limiter_configure(struct limiter *limiter, const struct limit_rule *rules, size_t count);
 
 /* How many may start now, at most want. O(1) when all of want may, else O(log N). */
@@ -32,17 +33,17 @@ int64_t limiter_next(const struct limiter *limiter, int64_t now_us);
 void limiter_take(struct limiter *limiter, size_t count, int64_t now_us); /* staged; count <= room */
 void limiter_commit(struct limiter *limiter);
 void limiter_rollback(struct limiter *limiter);
-/* So many committed sends started at at_us (not before they were taken): the windows count from there. */
+/* `count` committed sends started at at_us, which is not before they were taken: the windows count them from there. */
 void limiter_started(struct limiter *limiter, size_t count, int64_t at_us);
-/* So many committed sends will never start. */
+/* `count` committed sends will never start, and no longer count. */
 void limiter_unsent(struct limiter *limiter, size_t count);
-/* So many committed sends of another limiter will start under this one, whatever its room. */
+/* `count` committed sends of another limiter will start under this one, even when it has no room for them. */
 void limiter_adopt(struct limiter *limiter, size_t count);
-/* At start-up, in any order (oldest first is fastest). A start later than now_us, by a clock set back, counts as now.
- */
+/* For the start of the process: one start that the store remembers, in any order (oldest first is fastest). A start
+ * that lies after now_us, because the clock was set back, counts as now. */
 void limiter_restore(struct limiter *limiter, int64_t started_us, int64_t now_us);
-/* The provider said: nothing before this moment. Staged. Only ever moves it later; clamped to 24 h from now. True when
- * it moved. */
+/* The provider wants nothing before this moment. Staged. The moment only ever moves later, and never beyond 24 h from
+ * now. True when it moved. */
 bool limiter_quiet(struct limiter *limiter, int64_t until_us, int64_t now_us);
 /* The quiet spell is over. Staged. */
 void limiter_speak(struct limiter *limiter);
@@ -50,10 +51,10 @@ int64_t limiter_quiet_until(const struct limiter *limiter); /* 0 = never was one
 /* What is left now under the tightest rule, quiet or not; SIZE_MAX without rules. */
 size_t limiter_remaining(const struct limiter *limiter, int64_t now_us);
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count);
-/* From now on each send counts as `parts` (1 = itself); forget: every start before is forgotten. None may be on its way
- * to start. */
+/* From now on each send counts as `parts` sends (1 = as itself). forget drops all starts before this. No send may be
+ * taken and not started at this moment. */
 void limiter_part(struct limiter *limiter, size_t parts, bool forget);
-bool limiter_used(const struct limiter *limiter, int64_t now_us); /* a start counts in some rule's window */
+bool limiter_used(const struct limiter *limiter, int64_t now_us); /* some start still counts in some rule's window */
 int64_t limiter_longest_window(const struct limiter *limiter);    /* 0 without rules */
 
 #endif

@@ -1,5 +1,32 @@
-/* deliver/settle.c - see settle.h. A table of rules by class, for sends and for
- * lookups; each rule fills what differs from "as it was, due now". */
+/* deliver/settle.c - see settle.h, which says for each class of outcome what becomes of the delivery.
+ *
+ * WHAT. Decides from one attempt's outcome whether a delivery is done, tried again, looked up, given up or held.
+ * PROMISE. A delivery that may have had its effect is never sent again unless the destination's policy allows it, and
+ * it never becomes FAILED without a definite answer. Every delivery ends: no path tries again for ever. What nobody can
+ * decide is HELD with words that say what a person must look at.
+ * WHY IT HOLDS.
+ * 1. Each class has one rule in a table, one table for sends and one for lookups. A rule starts from "as it was, due
+ *    now" and fills in what differs. An outcome without a rule is a fault of the program and ends it (assert).
+ * 2. Doubt is a fact of the delivery and not of the attempt: in_doubt stays set until a definite answer came (done, a
+ *    refusal with an HTTP status, or a lookup that found nothing after the settle time). give_up and fail look at it
+ * and hold instead of failing, because FAILED invites a replay and a replay could double the effect.
+ * 3. A resend in doubt goes out under the same key. key_holds lets it only while the provider still knows the key at
+ *    the moment of the resend, not at the moment of the decision.
+ * 4. Whatever makes a delivery due again goes through next_try_us, which spends a retry, or stays within give_up. The
+ *    one exception spends nothing, when the provider throttles and names a moment; THROTTLED_FREE_MAX bounds it. A
+ *    refused account and an unsent request spend nothing either, and wait for what is not the delivery's own.
+ * 5. A moment that the provider names is clamped to [NAMED_MIN_US, NAMED_MAX_US] and can only make the wait longer, so
+ *    a wrong header neither hammers the provider nor parks a delivery for years.
+ * 6. Nothing becomes due after late_us: pend holds it instead.
+ * 7. delivery_move refuses an illegal step, and the caller writes the result only under the claim's epoch.
+ * WHAT BREAKS IT. An outcome of class RETRY for bytes that had begun to leave: it would be sent again without doubt
+ * (connect/verdict.c decides the class). A connector that promises a longer life of its key than the provider keeps.
+ * HOW TO SEE IT. The log lines delivery_failed and delivery_held; last_error, retry_count and in_doubt of
+ * `drumbeat deliveries show`; drumbeat_attempts_total.
+ * TESTED BY. test/unit/deliver/test_settle.c and test_settle_doubt.c; the scenarios retry-*, slow-lane,
+ * give-up-ends-the-slow-lane, no-slow-lane, unknown-*, lookup-*, late-*, key-life; the invariants I7, I9 and I12 with
+ * the planted bugs unknown-resent-under-hold, never-gives-up and refusal-opens-breaker.
+ */
 #include "deliver/settle.h"
 
 #include "base/when.h"
@@ -24,7 +51,7 @@ struct trial {
 };
 typedef void settle_rule(const struct trial *trial, struct settled *settled);
 
-/* WHEN_NEVER stays so. */
+/* at_us + span_us. A sum that overflows is WHEN_NEVER, and so WHEN_NEVER plus anything stays WHEN_NEVER. */
 static int64_t after(int64_t at_us, int64_t span_us) {
     int64_t sum_us;
     return __builtin_add_overflow(at_us, span_us, &sum_us) ? WHEN_NEVER : sum_us;
@@ -47,7 +74,8 @@ static bool within_give_up(const struct trial *trial, int64_t due_us) {
     return span_us && due_us <= after(trial->delivery->first_due_us, span_us);
 }
 
-/* Spends a retry. WHEN_NEVER, and nothing spent, when none is left. */
+/* The moment of the next try, for which a retry is spent. WHEN_NEVER, and nothing is spent, when none is left. A
+ * throttled delivery with a named moment spends none either: the provider told us to wait, it did not fail. */
 static int64_t next_try_us(const struct trial *trial, struct settled *settled) {
     const struct retry_rule *rule = &trial->settings->retry;
     int64_t named = named_us(trial), due_us;
@@ -56,7 +84,7 @@ static int64_t next_try_us(const struct trial *trial, struct settled *settled) {
         return named;
     if (settled->retry_count < rule->max) {
         due_us = trial->now_us + backoff_delay_us(rule, settled->retry_count, trial->rng);
-        if (named > due_us) due_us = named; /* a provider that always says "1 s" would burn all tries in a few */
+        if (named > due_us) due_us = named; /* only later: a provider that always says "1 s" would burn all tries */
     } else {
         due_us = trial->now_us + SLOW_LANE_US;
         if (named > due_us) due_us = named;
@@ -93,7 +121,8 @@ static void pend(const struct trial *trial, struct settled *settled, int64_t due
     settled->due_us = due_us;
 }
 
-/* FAILED invites a replay, which could double the effect of the attempt nobody knows the end of. */
+/* Holds instead of failing. FAILED invites a replay, which could double the effect of the attempt whose end nobody
+ * knows. */
 static void hold_doubt(const struct trial *trial, struct settled *settled) {
     hold(trial, settled, STR("an earlier attempt may have had its effect"), DOUBT);
 }
@@ -120,6 +149,7 @@ static void wait_for_lookup(struct settled *settled, int64_t due_us) {
 
 /* Rules for both. */
 
+/* The delivery becomes what it was before its claim, with its last error where this attempt left none. */
 static void put_back(const struct trial *trial, struct settled *settled) {
     if (!trial->outcome->error.n) settled->last_error = str_dup(trial->arena, trial->delivery->last_error);
     int64_t named = trial->outcome->unsent ? named_us(trial) : 0, due_us = named ? named : trial->now_us;
@@ -129,8 +159,8 @@ static void put_back(const struct trial *trial, struct settled *settled) {
         pend(trial, settled, due_us);
 }
 
-/* The account is refused. Where a second delivery was needed to tell, this one goes behind those that have not been
- * tried, so that one bad text is never the first to go at every probe. */
+/* The account is refused. When it took a second delivery to tell, this one goes behind those that have not been tried,
+ * so that one bad text is not the first to go at every probe. */
 static void wait_for_account(const struct trial *trial, struct settled *settled) {
     put_back(trial, settled);
     if (trial->outcome->refused && settled->status == DELIVERY_PENDING)
@@ -163,14 +193,16 @@ static void retry(const struct trial *trial, struct settled *settled) {
         pend(trial, settled, due_us);
 }
 
-/* Whether the provider will still know the key then, or the destination said that it need not. */
+/* Whether the provider will still know the key at due_us. An action without a key life has no such moment: then the
+ * destination's own word, on_unknown: retry, decides alone. */
 static bool key_holds(const struct trial *trial, const struct settled *settled, int64_t due_us) {
     int64_t life_us = trial->traits ? trial->traits->key_life_us : 0;
     if (!life_us) return trial->settings->on_unknown == ON_UNKNOWN_RETRY;
     return due_us < after(settled->first_sent_us, life_us);
 }
 
-/* Blindly, under the same key. False when that must not be, with the reason. */
+/* Sends again without having looked, under the same key. False when that must not be done, with the reason. The retry
+ * is spent in a copy, so that a refused resend costs nothing. */
 static bool resend(const struct trial *trial, struct settled *settled, struct str *ret_why) {
     struct settled again = *settled;
     int64_t due_us = next_try_us(trial, &again);
@@ -203,13 +235,14 @@ static void doubt(const struct trial *trial, struct settled *settled) {
         hold(trial, settled, why, DOUBT);
 }
 
-/* Refused alone: the next delivery will tell whether it is the account, and this one must not hold it up. */
+/* This delivery alone was refused. The next one will tell whether it is the account, and this one must not stand in its
+ * way. */
 static void hold_refused(const struct trial *trial, struct settled *settled) {
     hold(trial, settled, STR_NONE,
          "no other delivery is refused: look at what this one sends, then retry or cancel it");
 }
 
-/* Rules for lookups. */
+/* Rules for lookups. A lookup that went wrong says nothing about the delivery, so it can only be repeated or held. */
 
 static void look_again(const struct trial *trial, struct settled *settled) {
     bool possible = trial->traits && trial->traits->has_lookup;
@@ -220,6 +253,7 @@ static void look_again(const struct trial *trial, struct settled *settled) {
         wait_for_lookup(settled, due_us);
 }
 
+/* The provider does not have it. Before the settle time is over that proves nothing: it may not show it yet. */
 static void absent(const struct trial *trial, struct settled *settled) {
     int64_t settle_us = trial->traits ? trial->traits->lookup_settle_us : 0;
     int64_t certain_us = after(trial->delivery->first_sent_us, settle_us);
@@ -248,7 +282,7 @@ static settle_rule *const lookup_rules[OUTCOME_COUNT] = {
     [OUTCOME_UNKNOWN] = look_again, [OUTCOME_ABSENT] = absent,
 };
 
-/* Nothing of it says how the destination is. */
+/* An outcome that says nothing about how the destination is doing. */
 static bool is_neutral(const struct outcome *outcome) {
     return outcome->unsent || outcome->pause || outcome->refused || outcome->throttled;
 }
@@ -257,12 +291,13 @@ static bool is_trouble(const struct outcome *outcome) {
     return outcome->class == OUTCOME_RETRY || outcome->class == OUTCOME_UNKNOWN;
 }
 
-/* A refusal made here (no HTTP status) is no answer. */
+/* Whether the destination answered. A refusal that was made here has no HTTP status and is no answer. */
 static bool is_answer(const struct outcome *outcome) {
     return outcome->class == OUTCOME_DONE || outcome->class == OUTCOME_ABSENT || outcome->http_status;
 }
 
-/* A retry or a refusal without an HTTP status never left. */
+/* When the first attempt left that may have reached the provider. An outcome of class RETRY or FAILED without an HTTP
+ * status never left. */
 static int64_t first_sent_us(const struct trial *trial) {
     const struct outcome *outcome = trial->outcome;
     bool reached = outcome->class == OUTCOME_DONE || outcome->class == OUTCOME_UNKNOWN || outcome->http_status;

@@ -46,16 +46,16 @@ struct settled {
     bool counts_as_trouble; /* the breaker's view */
     bool counts_as_good;    /* neither: the breaker does not look */
     bool in_doubt;          /* this attempt or an earlier one may have had its effect */
-    bool keep_batch; /* to be sent again as it was: the set stays frozen. A caller whose set came to different ends
+    bool keep_batch; /* the set stays frozen, to be sent again as it was. A caller whose set came to different ends
                         clears it for those that had no effect */
 };
-/* delivery is as claimed. arena for texts. */
+/* What becomes of a delivery that was claimed. `delivery` is as it was claimed; the texts are in the arena. */
 struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome,
                               const struct destination_settings *settings, int64_t now_us, struct rng *rng,
                               struct arena *arena);
-/* As it stands but for its status: for what becomes of a delivery without an attempt. */
+/* The delivery as it stands, with another status: for what becomes of it without an attempt. */
 struct settled settled_as(const struct delivery *delivery, enum delivery_status status);
-/* What is in force for this action: the destination's word (where the action can do it), else the connector's. */
+/* The policy in force for this action: the destination's word where the action can follow it, else the connector's. */
 enum on_unknown settle_policy(const struct destination_settings *settings, struct str action);
 
 #endif
