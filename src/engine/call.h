@@ -23,7 +23,7 @@
 #include "route/route.h"
 #include "store/store.h"
 
-/* Of the process that answers. Without a server only the texts are set, and running is false. */
+/* How the process stands that answers. Without a server only the texts are set, and running is false. */
 struct standing {
     bool running;
     struct str version, store;       /* the store's name, without a password */
@@ -41,7 +41,7 @@ struct standing {
     const struct chores *chores; /* when each was looked at; NULL without a server */
 };
 
-/* What shall be once the turn is committed. */
+/* What a call wants to come true once the turn has committed. */
 enum wish {
     WISH_CONFIG = 1, /* what reload.prepare kept is adopted */
     WISH_KEYS = 2,   /* API keys changed: they are read anew, here and in other processes */

@@ -19,11 +19,11 @@
 #include "store/shared.h"
 
 #define CHORE_TURN_US    (2 * US_PER_MS)
-#define CHORE_STEPS_MAX  16 /* of one chore in a turn, where the clock does not move */
+#define CHORE_STEPS_MAX  16 /* of one chore in a turn: a bound for a clock that does not move */
 #define CHORE_PAUSE_US   (4 * US_PER_MS)
 #define LOOK_BUSY_US     (10 * US_PER_S)
 #define LOOK_IDLE_US     US_PER_HOUR
-#define OTHERS_US        US_PER_S /* another process is at it: looked at again so soon */
+#define OTHERS_US        US_PER_S /* how soon to look again at a chore that another process is doing */
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define ORPHANS_FIRST_US US_PER_HOUR /* after the start, unless something points at them */
@@ -113,7 +113,7 @@ void chores_open(struct loop *loop, int64_t now_us) {
         if (chores[i].for_routers && !turn_routes(loop)) loop->chores.due_us[i] = WHEN_NEVER;
 }
 
-/* The one that waits for longest, of those due at now_us; CHORE_COUNT = none. */
+/* Of the chores that are due at now_us, the one that has waited for longest; CHORE_COUNT = none. */
 static int most_overdue(const struct chores *state, int64_t now_us) {
     int first = CHORE_COUNT;
     for (int i = 0; i < CHORE_COUNT; i++)
@@ -132,7 +132,7 @@ void chores_suspect_orphans(struct loop *loop) {
     if (state->due_us[CHORE_ORPHANS] > state->suspicion_us) state->due_us[CHORE_ORPHANS] = state->suspicion_us;
 }
 
-/* While nothing is in flight and nobody else writes, nothing here changes by itself. */
+/* When to look at leases again. While nothing is in flight and nobody else writes, no lease can appear by itself. */
 static int64_t next_look(const struct turn *turn) {
     const struct loop *loop = turn->loop;
     bool busy = errands_in_use(loop->errands, ERRAND_OF_DESKS) > 0 || !loop->options.exclusive;
@@ -177,7 +177,8 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
     state->suspicion_us = turn->now_us + ORPHANS_AGAIN_US;
 }
 
-/* The row is written where it changed: a round that found nothing in its only turn leaves no trace. */
+/* Takes steps of a round. Its row is written only when it changed, so a round that found nothing in its only turn
+ * leaves no trace. */
 static enum err run_round(struct turn *turn, int name, int64_t until_us) {
     const struct chore *chore = &chores[name];
     struct store *store = turn->loop->options.store;

@@ -24,7 +24,7 @@ enum chore_name { CHORE_LEASES, CHORE_RETIREMENT, CHORE_ORPHANS, CHORE_VERIFY, C
 
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
 struct chores {
-    int64_t due_us[CHORE_COUNT];    /* looked at then */
+    int64_t due_us[CHORE_COUNT];    /* when each is looked at next */
     int64_t looked_us[CHORE_COUNT]; /* wall time; 0 = not yet */
     int64_t found[CHORE_COUNT];     /* of rounds that this turn ended */
     int64_t orphans_us;             /* no round of them before this ... */
@@ -35,9 +35,9 @@ struct chores {
 struct str chore_text(enum chore_name name);
 void chores_open(struct loop *loop, int64_t now_us);
 int64_t chores_next(const struct loop *loop); /* when the loop must wake for them */
-/* In the turn's transaction, behind all other work. */
+/* Runs what is due. Call it in the turn's transaction, behind all other work. */
 MUST_USE enum err chores_run(struct turn *turn);
-/* After the commit: what the turn did of them is true. */
+/* Call it after the commit: what the turn staged becomes true. */
 void chores_apply(struct turn *turn);
 /* A claim came back empty although the store says that something is due. */
 void chores_suspect_orphans(struct loop *loop);

@@ -1,4 +1,30 @@
-/* engine/company.c - see company.h. */
+/* engine/company.c - see company.h.
+ *
+ * WHAT. Keeps this process's memory in step with what other processes do on the same store, and tells them what it did.
+ * PROMISE. Whatever another process made or changed is seen here within LOOK_US, also when its notification was lost.
+ * A turn that does not commit has learned nothing and told nothing. A process that died is no longer counted after
+ * LIVING_US.
+ * WHY IT HOLDS.
+ * 1. A notification only says what kind of thing is new (enum sql_news). The flag stays in company.news until a turn
+ *    that learned it has committed, so a dropped turn learns it again.
+ * 2. Notifications may be lost, so each process also looks every LOOK_US, as if it had heard everything.
+ * 3. What is learned replaces what was known instead of adding to it: each desk's next due moment comes from the store
+ *    anew. A desk's state is taken over except for what this process changed and has not yet told (deliver_adopt).
+ * 4. store_tell is part of the turn's transaction, and the database sends the notification when it commits. Whoever is
+ *    woken by it finds what it speaks of.
+ * 5. Work is told only when this turn leaves some of it undone (leaves_work). Otherwise every turn of one process would
+ *    wake all others for nothing.
+ * 6. Only one process routes at a time. One that found another at it waits until patient_us before it learns news of
+ *    work, because the other finds the same work.
+ * 7. A process shows itself every SEEN_US. It always counts itself, seen or not, so the count is never zero. A process
+ *    that only takes events in sends nothing and is not counted.
+ * WHAT BREAKS IT. A process that stands still for longer than LIVING_US is no longer counted and does not know it;
+ * engine/quota.c and the fence of each lease are made for that. A change of state that no one tells is seen by the
+ * others only at their next look.
+ * HOW TO SEE IT. `instances` in GET /v1/status; the log line no_notifications.
+ * TESTED BY. test/conformance/test_peers.c, test_fleet_work.c, test_fleet_state.c; test/e2e/test_processes.py and
+ * test_failover.py.
+ */
 #include "engine/company.h"
 
 #include "engine/loop_memory.h"
@@ -8,7 +34,7 @@
 
 #define LOOK_US      (2 * US_PER_S)
 #define SEEN_US      (5 * US_PER_S)
-#define LIVING_US    (30 * US_PER_S) /* one not seen for so long is gone */
+#define LIVING_US    (30 * US_PER_S) /* a process that was not seen for so long is gone */
 #define COUNT_OLD_US (4 * US_PER_S)
 
 static const char *const role_texts[] = {
@@ -29,7 +55,7 @@ void company_open(struct loop *loop, int64_t now_us) {
                                      .count = 1};
 }
 
-/* While another process routes, it finds the same work. */
+/* The news that this turn learns. While another process routes, it finds the same work, so news of work can wait. */
 static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
     const struct company *company = &loop->company;
     return now_us < company->patient_us ? company->news & ~(unsigned)SQL_NEWS_WORK : company->news;
@@ -38,7 +64,7 @@ static unsigned news_to_learn(const struct loop *loop, int64_t now_us) {
 bool company_are_due(struct loop *loop, int64_t now_us) {
     struct company *company = &loop->company;
     company->news |= store_news(loop->options.store);
-    if (!turn_routes(loop)) /* work is nothing to one that only takes events in */
+    if (!turn_routes(loop)) /* a process that only takes events in has nothing to do with work */
         company->news &= ~(unsigned)SQL_NEWS_WORK;
     return news_to_learn(loop, now_us) || company->look_us <= now_us;
 }
@@ -50,7 +76,7 @@ int64_t company_next(const struct loop *loop) {
 
 /* ---- learning ---- */
 
-/* What is due may have been made by others, and what was ours to do may be done. */
+/* Others may have made what is due now, and may have done what was due here, so all due moments are read anew. */
 static enum err learn_work(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct next_due *next;
@@ -139,7 +165,8 @@ enum err company_count(struct turn *turn, size_t *ret_count) {
 
 /* ---- telling ---- */
 
-/* Work that this turn made or found and leaves to others: what waits for its budget, or what is not its business. */
+/* Whether this turn leaves work that another process could do: because its own budget is used up, or because its role
+ * does not do such work. */
 static bool leaves_work(const struct turn *turn) {
     const struct loop *loop = turn->loop;
     bool made = turn->planned_count > 0 || turn->wishes & WISH_WORK;
@@ -159,7 +186,7 @@ enum err company_tell(struct turn *turn) {
     return loop->company.tell ? store_tell(loop->options.store, loop->company.tell) : ERR_NONE;
 }
 
-/* A process that cannot say so is missed by its silence. */
+/* An error is not reported: if the store does not take this, the others miss the process by its silence. */
 void company_leave(struct loop *loop) {
     struct store *store = loop->options.store;
     if (!store_is_shared(store) || store_begin(store)) return;

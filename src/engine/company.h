@@ -18,9 +18,9 @@ struct turn;
 
 struct company {
     unsigned news;      /* heard and not yet learned, enum sql_news */
-    unsigned tell;      /* to be told when the turn that made it commits */
-    unsigned kept;      /* of the news, what this turn leaves for later */
-    int64_t patient_us; /* another process routes what was heard of: not learned before this */
+    unsigned tell;      /* what the others are told when the turn that made it commits */
+    unsigned kept;      /* the part of the news that this turn leaves for later */
+    int64_t patient_us; /* another process routes: news of work are not learned before this */
     int64_t look_us;    /* when to look without having heard; WHEN_NEVER on a store of its own */
     int64_t seen_us;    /* when to say next that this process lives */
     int64_t count_us;   /* when the count below was read */
@@ -29,21 +29,22 @@ struct company {
 };
 
 void company_open(struct loop *loop, int64_t now_us);
-/* In a turn's transaction, or a server's before its loop is open: the others see this process on its machine. */
+/* Shows the others this process and its machine. Call it in a turn's transaction, or in a server's own before its loop
+ * is open. */
 MUST_USE enum err company_show(struct store *store, enum loop_role role);
-/* News came, or it is time to look. */
+/* Whether news came, or it is time to look without any. */
 bool company_are_due(struct loop *loop, int64_t now_us);
 /* When the loop must wake for that. */
 int64_t company_next(const struct loop *loop);
-/* In the turn's transaction, before anything else. */
+/* Learns what others made and changed. Call it in the turn's transaction before anything else. */
 MUST_USE enum err company_learn(struct turn *turn);
-/* In the turn's transaction, last. */
+/* Tells the others what this turn made and leaves to them. Call it in the turn's transaction after everything else. */
 MUST_USE enum err company_tell(struct turn *turn);
-/* Of a turn that committed; one that did not learns it again. */
+/* Call only after the commit: a dropped turn reads the same news again. */
 void company_learned(struct turn *turn);
-/* How many processes share what one alone may do. Read anew when what is known is older than a few seconds. */
+/* How many processes share what one alone may do. The count is read anew when it is older than a few seconds. */
 MUST_USE enum err company_count(struct turn *turn, size_t *ret_count);
-/* Before a clean end. */
+/* Call it before a clean end: the others then need not wait until they miss this process. */
 void company_leave(struct loop *loop);
 
 #endif

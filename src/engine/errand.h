@@ -23,7 +23,7 @@
 #include "model/exchange.h"
 
 #define ERRAND_RESERVE_SLOTS 16
-/* No errand of the reserve holds its slot for longer, whatever deadline it is given. */
+/* No errand of the reserve holds its slot for longer than this, whatever deadline it is given. */
 #define ERRAND_LONGEST_US ((int64_t)600000000)
 
 struct errand;
@@ -67,8 +67,8 @@ struct errand {
  * `outgoing` becomes what is left until the deadline. NULL when the reserve is full, the owner has at_once errands
  * already, the deadline is over or the server stops: the owner asks again in a later turn. */
 struct errand *errand_start(struct turn *turn, const struct errand_owner *owner, int64_t deadline_us);
-/* If this turn commits: one that is staged never leaves and is not settled; one under way is ended and settled, mostly
- * as CANCELLED. Without effect when there is no such errand any more. */
+/* Cancels an errand, if this turn commits. A staged one never leaves and is not settled; one under way is ended and
+ * settled, mostly as CANCELLED. It has no effect when there is no such errand any more. */
 void errand_cancel(struct turn *turn, uint64_t tag);
 
 /* ---- for the loop and its flights ---- */
@@ -78,17 +78,18 @@ size_t errands_in_use(const struct errands *errands, enum errand_lot lot);
 /* A staged errand; NULL when all slots of the owner's lot are in use. */
 struct errand *errand_take(struct errands *errands, const struct errand_owner *owner);
 struct errand *errand_find(const struct errands *errands, uint64_t tag); /* NULL when it is no more */
-/* The one in use of this lot that stands behind `last` (NULL = the first); NULL when there is none. */
+/* Goes through the errands in use of this lot: the one behind `last` (NULL = the first); NULL when there is none. */
 struct errand *errand_next(const struct errands *errands, enum errand_lot lot, const struct errand *last);
 void errand_leave(struct loop *loop, struct errand *errand); /* the transport has it from here on */
 void errand_release(struct errands *errands, struct errand *errand);
-/* Whether one that is not over was made with these settings. */
+/* Whether an errand that is not over was made with these settings. */
 bool errands_use(const struct errands *errands, const struct settings *settings);
 
 /* What the turn staged in the reserve becomes true, or never was. */
 void errands_commit(struct turn *turn);
 void errands_rollback(struct turn *turn);
-/* Before the transaction: ends those of the reserve whose deadline has come. They are settled as TIMED_OUT. */
+/* Call it before the transaction: ends the errands of the reserve whose deadline has come. They are settled as
+ * TIMED_OUT. */
 void errands_end_overdue(const struct turn *turn);
 int64_t errands_next_deadline(const struct errands *errands); /* WHEN_NEVER = none */
 void errands_end_all(struct loop *loop);

@@ -57,7 +57,7 @@ static void read_config(const void *self, struct gauge_sink *sink) {
     sink->put(sink, STR_NONE, ((const struct loop *)self)->config_ok);
 }
 
-/* Only where a Redis is configured: the store, where limits are shared through it, is up or nothing is. */
+/* Shown only where a Redis is configured: limits that are shared through the store are up whenever anything is. */
 static void read_limits_up(const void *self, struct gauge_sink *sink) {
     const struct loop *loop = self;
     bool up;

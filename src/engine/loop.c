@@ -1,3 +1,31 @@
+/* engine/loop.c - one turn after the other: see loop.h.
+ *
+ * WHAT. Collects what came in, runs the whole line over it in one transaction, and acts on it once that has committed.
+ * PROMISE. Nobody outside hears of anything that is not durable: no reply, no send and no log line of an end goes out
+ * before the commit. A turn that fails leaves the store and memory as they were; of what came in nothing is lost, and
+ * nothing takes effect twice.
+ * WHY IT HOLDS.
+ * 1. Decide, commit once, then act. turn_transaction only decides; turn_apply runs after its commit and is the only
+ *    place that makes memory true, replies, and starts sends.
+ * 2. Everything that a turn changes in memory is staged (desks, routes, company, chores, errands) and is either made
+ *    true in turn_apply or taken back in turn_undo.
+ * 3. The order of the hops: settling comes first, so that a freed slot can be used again in the same turn. Requests are
+ *    taken before events are routed, so that what came in may leave at once. Desks are saved and others are told last,
+ *    because every hop before may have changed something that is to be saved or told.
+ * 4. Each request is replied to once, by turn_apply or by turn_refuse. Answers of sends stay in loop->finished until a
+ *    turn that settled them has committed.
+ * 5. A turn that another process raced begins again from its inputs, RACES_MAX times at most: nothing of it was heard
+ *    outside. Only shared limits that Redis granted are kept (quota_again).
+ * 6. A COMMIT that was not answered is resolved by the driver: here it either happened or failed.
+ * 7. A turn that one input spoilt is divided (parts.c). Any other failure drops the turn: callers get 503, and the loop
+ *    begins again after STORE_RETRY_US with everything due. An error of class FATAL ends the process, and the next one
+ *    starts from what is durable.
+ * WHAT BREAKS IT. A hop that acts outside before the commit. Memory that a turn changes without staging it.
+ * HOW TO SEE IT. drumbeat_turn_seconds, drumbeat_commit_seconds, drumbeat_hops_total; the log line turn_dropped;
+ * `ready` and the trouble in GET /v1/status. TESTED BY. test/unit/engine/test_loop.c; the scenarios crash-*, disk-*;
+ * test/e2e/test_commit.py and test_store_faults.py; the planted bugs answered-before-commit, failed-commit-is-fine,
+ * memory-before-disk and settled-before-sent.
+ */
 #include "engine/loop.h"
 
 #include "engine/loop_memory.h"
@@ -11,7 +39,7 @@
 
 /* ---- the turn ---- */
 
-/* Answers that a foreign lock kept out are tried again after a while. */
+/* Takes back the answers that were set aside because a foreign lock kept them out, once their time has come. */
 static void take_from_aside(struct loop *loop) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     bool has_room = loop->finished_count + loop->aside_count <= TURN_COMPLETIONS_MAX;
@@ -51,11 +79,11 @@ static bool anything_to_do(const struct turn *turn) {
            chores_next(loop) <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
 }
 
-/* What an operator wants to know of at once. */
+/* Logs a change of a desk that an operator wants to know of at once. */
 static void log_desk(const struct turn *turn, const struct desk_view *view) {
     bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
     bool counting = view->breaker.consecutive > 0 || view->breaker.ramp > 1;
-    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* no news: a count moved on */
+    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* only a count moved on */
     log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
               LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
               LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", view->pause_reason));
@@ -74,7 +102,8 @@ static int64_t quiet_for(const struct desk_view *view, int64_t now_us) {
     return view->quiet_until_us > now_us ? view->quiet_until_us - now_us : 0;
 }
 
-/* What a closed breaker counts is each process's own: written by one, it would undo another's opening. */
+/* What a closed breaker counts belongs to each process alone: on a shared store, writing it could undo the opening that
+ * another process has just written. */
 static unsigned aspects_to_save(const struct loop *loop, unsigned aspects) {
     if (aspects & DESK_COUNT && !store_is_shared(loop->options.store)) aspects |= DESK_BREAKER;
     return aspects & STATE_ALL;
@@ -114,7 +143,7 @@ static enum err save_desks(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* The one wait of a turn: for the disk, or for the database. */
+/* The only moment at which a turn waits for the disk, or for the database to have things on disk. */
 static enum err turn_commit(struct turn *turn) {
     const struct loop *loop = turn->loop;
     const struct clock *clock = &loop->options.clock;
@@ -124,7 +153,7 @@ static enum err turn_commit(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* The line. */
+/* The line: all hops of a turn, in one transaction. See the page above for the reasons of this order. */
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
     TRY(store_begin(loop->options.store));
@@ -145,7 +174,8 @@ static enum err turn_transaction(struct turn *turn) {
     return turn_commit(turn);
 }
 
-/* Nothing flies before the recovery is over: what is settled is what another process, or this one's past, left. */
+/* Nothing flies before the recovery is over. So whatever is settled meanwhile was left by another process, or by this
+ * one's past. */
 static void count_recovered(struct turn *turn) {
     for (size_t i = 0; i < turn->settlement_count; i++) {
         enum delivery_status status = turn->settlements[i].status;
@@ -157,7 +187,7 @@ static void count_recovered(struct turn *turn) {
     }
 }
 
-/* Memory follows disk. */
+/* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
@@ -186,7 +216,7 @@ void turn_apply(struct turn *turn) {
     quota_end(turn, true);
 }
 
-/* As if the turn had not begun: what it staged, claimed and was about to send. */
+/* Undoes what the turn staged, claimed and was about to send, as if it had not begun. */
 void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
@@ -196,7 +226,7 @@ void turn_undo(struct turn *turn) {
     turn_drop_leaving(turn);
 }
 
-/* The same turn from its beginning, with what was to be looked at then. */
+/* Makes the turn what it was at its beginning: its inputs stay, and so does what Redis granted it. */
 static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
@@ -216,7 +246,8 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
     loop->next_scheduled_us = scheduled_us;
 }
 
-/* Another process was in the way, or the connection broke before anything was done: the same again, at once. */
+/* Runs the transaction. When another process was in the way, or the connection broke before anything was done, the same
+ * turn is run again at once. */
 enum err turn_try(struct turn *turn) {
     int64_t scheduled_us = turn->loop->next_scheduled_us;
     enum err err = turn_transaction(turn);
@@ -227,7 +258,8 @@ enum err turn_try(struct turn *turn) {
     return err;
 }
 
-/* The turn never happened: callers hear so, finished sends are offered again, everything is looked at anew. */
+/* Drops a turn that failed. Callers hear 503, answers of sends are offered to the next turn again, and everything
+ * counts as due, because memory may have missed something. */
 static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
     turn_undo(turn);
@@ -245,13 +277,15 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
-/* A checkpoint that finds no space is tried again later: what was committed is safe in the log. */
+/* Puts the store in order. A checkpoint that finds no space is tried again later, because what was committed is safe in
+ * the log; only a FATAL error is passed on. */
 static enum err tidy(struct loop *loop, bool idle) {
     enum err err = store_tidy(loop->options.store, idle);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
-/* Emptying the log costs several syncs and lets the next commits grow it anew: not between two events of a stream. */
+/* Emptying the log costs several syncs, and the next commits must grow it anew. So it is done after QUIET_US without
+ * work, and not between two events of a stream. */
 static enum err rest(const struct turn *turn) {
     struct loop *loop = turn->loop;
     bool quiet = errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && turn->now_us >= loop->quiet_us;

@@ -65,7 +65,7 @@ void loop_close(struct loop *loop);
  * the process. */
 MUST_USE enum err loop_turn(struct loop *loop);
 uint64_t loop_turns(const struct loop *loop); /* turns that had something to do, since the start */
-/* Sleeps until something is due or comes; until_us bounds it. */
+/* Sleeps until something is due or comes, but not beyond until_us. */
 void loop_wait(struct loop *loop, int64_t until_us);
 
 /* A new configuration is in force from the next turn on; desks keep their state by name. Sends under way still use
@@ -73,10 +73,10 @@ void loop_wait(struct loop *loop, int64_t until_us);
 MUST_USE enum err loop_apply(struct loop *loop, struct in_force in_force);
 bool loop_uses(const struct loop *loop, const struct settings *settings);
 
-/* From now on: no claims, no new events (503 STOPPING); what flies is settled. */
+/* From now on nothing is claimed and no event is taken in (503 STOPPING); what flies is settled. */
 void loop_stop(struct loop *loop);
 size_t loop_in_flight(const struct loop *loop);
-/* Ends what still flies: the transport gives each back as cancelled, the next turns settle them as unknown. */
+/* Ends what still flies: the transport gives each back as cancelled, and the next turns settle them as unknown. */
 void loop_cancel(struct loop *loop);
 
 /* What the outside may look at between turns: its own values, and a metrics text. */

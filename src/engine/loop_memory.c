@@ -20,7 +20,8 @@ struct desk_view loop_desk_view(const struct destination_state *state, const str
                                                    state->breaker_failures, state->breaker_ramp, now_us)};
 }
 
-/* Desks before first_desk have their state already: they were there before this configuration. */
+/* Gives desks their state from the store. Those before first_desk have it already, because they were there before this
+ * configuration. */
 static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_us) {
     struct destination_state *states;
     size_t count;
@@ -38,7 +39,7 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
     return ERR_NONE;
 }
 
-/* Limits hold over a restart: the starts that still count are read back. */
+/* Reads back the starts that still count, so that limits hold over a restart. */
 enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, struct arena *arena) {
     struct sent *sent;
     size_t count;
@@ -165,7 +166,7 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     enum err err = read_memory(loop);
     if (!err) return ERR_NONE;
     store_rollback(loop->options.store);
-    /* The next turn reads it before anything else: no new desk begins without its past. */
+    /* The next turn reads it before anything else, so no new desk begins without its past. */
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 

@@ -30,23 +30,23 @@ struct loop {
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */
     size_t finished_count;
-    struct completion *aside; /* likewise; those that a foreign lock keeps out, not tried before aside_until_us */
+    struct completion *aside; /* likewise: answers that a foreign lock keeps out, not tried before aside_until_us */
     size_t aside_count;
     int64_t aside_until_us;
-    size_t unread_desk;     /* from this one on the state of desks is to be read from the store; DESK_NONE = it was */
-    size_t due_max;         /* events that a turn routes at most, since the database refused more; 0 = no fewer */
-    struct str refused_due; /* the next event that is routed is refused, with these words; "" = none is */
+    size_t unread_desk;     /* desks from this one on must still be read from the store; DESK_NONE = all were */
+    size_t due_max;         /* how many events a turn routes at most after the database refused more; 0 = no bound */
+    struct str refused_due; /* the words with which the next event that is routed is refused; "" = it is not */
     char refused_words[256];
     int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t scheduled_wait_us; /* an event is due, and none came: how long its search waited last; 0 = not */
-    bool backlog;              /* events that are due were left PENDING: fresh ones do not overtake them */
-    int64_t unmade_us;         /* when deliveries that their route has not made are looked at */
-    int64_t unmade_seq;        /* behind which that look goes on */
+    int64_t scheduled_wait_us; /* the last wait after a search for due events that found none; 0 = it did not wait */
+    bool backlog;              /* events that are due were left PENDING, and fresh ones must not overtake them */
+    int64_t unmade_us;         /* when deliveries that their route has not made are looked at next */
+    int64_t unmade_seq;        /* that look goes on behind this one */
     struct chores chores;
-    int64_t quiet_us;           /* when the store is put in order, if nothing comes; WHEN_NEVER = it was */
-    int64_t store_retry_us;     /* after a failing turn: no claims before this */
+    int64_t quiet_us;           /* when the store is put in order, if nothing comes before; WHEN_NEVER = it was */
+    int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */
     int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the bound of the queue */
-    uint64_t resumed, in_doubt; /* of the leases of the past */
+    uint64_t resumed, in_doubt; /* what became of the leases of the past: due again, or of unknown outcome */
     bool recovering;            /* leases of the past are still being settled: nothing is claimed */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */

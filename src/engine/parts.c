@@ -33,7 +33,7 @@ bool turn_is_divisible(const struct turn *turn, enum err err) {
     return (err == ERR_STORE_REFUSED || err == ERR_STORE_HELD) && turn->visit_count + turn->loop->finished_count > 0;
 }
 
-/* So many inputs from the first that is left: either requests, or answers. */
+/* A turn of its own for the next `count` inputs: the visits given, or the answers that loop->finished points to. */
 static struct turn part_of(const struct turn *whole, struct visit *visits, size_t count) {
     struct loop *loop = whole->loop;
     for (size_t i = 0; i < count; i++) visits[i] = (struct visit){.request = visits[i].request};
@@ -67,7 +67,7 @@ static struct str words_of(const struct turn *part, enum err err) {
     return str_dup(part->arena, str_from(*words ? words : err_text(err)));
 }
 
-/* How many of the inputs that are left the next part has, after one that came to err. */
+/* The size of the next part: half as many inputs after one that failed, twice as many after one that went well. */
 static size_t next_size(size_t size, enum err err, size_t left) {
     if (err) return (size + 1) / 2;
     return 2 * size < left ? 2 * size : left;
@@ -102,7 +102,8 @@ static void refuse_one(struct turn *part, enum err err) {
     turn_refuse(part, err, err == ERR_STORE_REFUSED ? words : STR_NONE);
 }
 
-/* Another error than those that this is about, or no time left: the rest hears so. */
+/* Answers all requests in parts. An error of another kind, or the end of the time, ends this: all requests that are
+ * left are refused together. *blamed says whether a single request turned out to be at fault. */
 static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
     const struct clock *clock = &whole->loop->options.clock;
     size_t done = 0, size = (whole->visit_count + 1) / 2;
@@ -128,8 +129,8 @@ static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *
 
 /* ---- answers ---- */
 
-/* A refused one is HELD instead of what it came to; where the database refuses that too, its lease runs out and tells.
- */
+/* A delivery whose answer was refused becomes HELD instead of what it came to. If the database refuses that too, its
+ * lease runs out and it is settled as lost. An answer that a foreign lock keeps out is set aside for a later turn. */
 static void hold_one(const struct turn *whole, enum err err) {
     struct loop *loop = whole->loop;
     struct turn part = part_of(whole, NULL, 0);
@@ -145,7 +146,7 @@ static void hold_one(const struct turn *whole, enum err err) {
     if (part_try(&part)) turn_release_finished(&part);
 }
 
-/* Each part's answers are where loop->finished points meanwhile. */
+/* Settles all answers in parts. turn_try reads loop->finished, so that points to the part's answers meanwhile. */
 static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
     struct loop *loop = whole->loop;
     const struct clock *clock = &loop->options.clock;

@@ -62,12 +62,13 @@ bool quota_waits(const struct loop *loop) {
     return loop->quota.started_count > 0;
 }
 
-/* Not as long as a window: another may give back what it took. */
+/* The desk asks again after AGAIN_US at the latest, even when a window lasts longer: another process may give back what
+ * it took. */
 static void wait_for_more(struct turn *turn, size_t desk, int64_t wait_us) {
     deliver_wait(turn->loop->deliver, desk, turn->now_us + (wait_us < AGAIN_US ? wait_us : AGAIN_US));
 }
 
-/* The others share out by a count that this process is not in yet. */
+/* Whether the others may still share the limit out by a count that this process is not in yet. */
 static bool is_too_new(const struct turn *turn) {
     const struct company *company = &turn->loop->company;
     if (turn->loop->options.exclusive) return false;
@@ -81,7 +82,8 @@ struct question {
     size_t count;
 };
 
-/* Desks of one account ask together. Those that find no room in this call ask in a later turn: the order goes round. */
+/* Adds what a desk wants. Desks of one account ask together. A desk that finds no room in this call asks in a later
+ * turn, because the order of desks rotates. */
 static void add_question(struct turn *turn, struct question *question, size_t desk, size_t want) {
     const struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
@@ -100,7 +102,8 @@ static void add_question(struct turn *turn, struct question *question, size_t de
     take->want = ask->want;
 }
 
-/* What one may start now. That a breaker would probe is only seen here: the claim decides whose probe it is. */
+/* How many sends the desk may start now. A breaker that is due for its probe wants one here; whose probe it is will be
+ * decided by the claim. */
 static size_t wanted_by(const struct turn *turn, size_t desk) {
     struct deliver *deliver = turn->loop->deliver;
     if (!turn_delivers(turn->loop) || turn->loop->recovering) return 0;
@@ -109,7 +112,8 @@ static size_t wanted_by(const struct turn *turn, size_t desk) {
     return deliver_budget(deliver, desk, turn->now_us, ASK_MAX);
 }
 
-/* All that is due; now and then also what is only in use, so that people see what is left of it. */
+/* Asks for all desks that have something due. Now and then it also asks for limits that are merely in use, so that
+ * people see what is left of them. */
 static void gather_questions(struct turn *turn, struct question *question) {
     const struct loop *loop = turn->loop;
     bool look = loop->company.look_us <= turn->now_us;
@@ -169,7 +173,7 @@ void quota_ask(struct turn *turn) {
 
 /* ---- in the transaction: apart ---- */
 
-/* What the store knows was sent is counted anew: what is left of it is shared out in equal parts. */
+/* Begins to keep to a part. What the store knows was sent is counted anew, and what is left is shared out equally. */
 static enum err go_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
@@ -210,8 +214,8 @@ static struct quota_lesson lesson_of(struct turn *turn, size_t desk, const struc
     return lesson;
 }
 
-/* Redis was found empty. What the store knows is read now and told after the commit: by then it is a little older than
- * its ages say, so it counts for longer, not for less. */
+/* Redis was found empty. What the store knows is read now and told after the commit. By then it is a little older than
+ * its ages say, so it counts for a little too long and never too short. */
 static enum err prepare_lessons(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct sent *sent;
@@ -226,7 +230,8 @@ static enum err prepare_lessons(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* Between what turns take: nothing is taken and not started. */
+/* Moves between "together" and "apart". It runs before the turn takes anything, when nothing is taken and not started,
+ * as deliver_part demands. */
 static enum err keep_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
@@ -265,7 +270,8 @@ static enum err ask_store(struct turn *turn, size_t desk, size_t want, struct qu
     return ERR_NONE;
 }
 
-/* By the policy. fail_local: this process's part, which the limiter keeps to, once it has one. */
+/* The budget while Redis is away, by redis.on_failure. With fail_local it is this process's part, which the limiter
+ * keeps to, as soon as it has one. */
 static void budget_without_redis(struct turn *turn, size_t desk, size_t *budget) {
     struct loop *loop = turn->loop;
     enum redis_failure policy = loop->options.redis_failure;
@@ -279,7 +285,7 @@ enum err quota_budget(struct turn *turn, size_t desk, size_t *budget) {
     if (!*budget || !quota_is_shared(loop, desk)) return ERR_NONE;
     struct quota_take *take = take_of(turn, deliver_settings(loop->deliver, desk)->account);
     if (!take && !has_redis(loop)) TRY(ask_store(turn, desk, *budget, &take));
-    if (!take || !take->want) { /* became due in this turn: stays due, and the next one asks */
+    if (!take || !take->want) { /* it became due in this turn: it stays due, and the next turn asks for it */
         *budget = 0;
         return ERR_NONE;
     }
@@ -304,7 +310,7 @@ void quota_quiet(struct turn *turn, struct str limit, int64_t for_us) {
     if (!has_redis(loop)) return;
     if (!turn->spells) turn->spells = arena_array(turn->arena, struct quota_spell, deliver_desks(loop->deliver));
     for (size_t i = 0; i < turn->spell_count; i++)
-        if (str_eq(turn->spells[i].limit, limit)) return; /* of one account, and so the same */
+        if (str_eq(turn->spells[i].limit, limit)) return; /* desks of one account have the same spell */
     turn->spells[turn->spell_count++] = (struct quota_spell){limit, for_us};
 }
 
@@ -336,7 +342,7 @@ static void note_started(struct quota *quota, const struct quota_take *take) {
     quota->started[quota->started_count++] = (struct limit_started){take->id, take->started};
 }
 
-/* When a lesson fails, all of them are told again after the next turn. */
+/* Teaches Redis what the store knows. When one lesson fails, all of them are told again after the next turn. */
 static void give_lessons(struct turn *turn) {
     struct loop *loop = turn->loop;
     const struct shared_limits *limits = &loop->options.limits;

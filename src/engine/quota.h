@@ -54,22 +54,25 @@ struct quota_spell {
 void quota_ask(struct turn *turn);
 /* In the transaction, first: what is left to write of earlier turns, and whether this process keeps to its part. */
 MUST_USE enum err quota_begin(struct turn *turn);
-/* In the transaction: instead of *budget, what the desk may claim. Then how much of that it did claim. */
+/* In the transaction: replaces *budget by what the desk may claim. The next one takes in how much of that it did claim.
+ */
 MUST_USE enum err quota_budget(struct turn *turn, size_t desk, size_t *budget);
 void quota_claimed(struct turn *turn, size_t desk, size_t sends);
 /* The provider wants nothing for so long (0 = again): the others hear it if the turn commits. */
 void quota_quiet(struct turn *turn, struct str limit, int64_t for_us);
-/* The turn is tried again from its beginning: what the store granted was undone, what Redis granted still stands. */
+/* The turn is tried again from its beginning: what the store granted was undone, and what Redis granted still stands.
+ */
 void quota_again(struct turn *turn);
 /* A send of this desk left, after the commit. */
 void quota_left(struct turn *turn, size_t desk);
 /* After all that may leave has left, or after the turn was dropped: what was not used goes back. */
 void quota_end(struct turn *turn, bool committed);
-/* This desk's sends are asked for. */
+/* Whether sends of this desk must be asked for. */
 bool quota_is_shared(const struct loop *loop, size_t desk);
-/* Something is to be written that no other turn may come for. */
+/* Whether something must still be written, for which the loop has to make a turn of its own. */
 bool quota_waits(const struct loop *loop);
-/* Between turns: another configuration is in force, and accounts that are new in it have their part like the others. */
+/* Call it between turns, when another configuration came into force: accounts that are new in it get their part like
+ * all others. */
 void quota_reconfigured(struct loop *loop);
 void quota_close(struct loop *loop);
 /* "redis", "store", "none"; whether asking works. */

@@ -1,16 +1,43 @@
-/* engine/routing.c - events whose time has come become deliveries. */
+/* engine/routing.c - events whose time has come become deliveries.
+ *
+ * WHAT. Finds the events that are due, lets route_events plan their deliveries, stores these, and lets those leave at
+ * once that need not wait. Deliveries that their route could not make earlier are made here too.
+ * PROMISE. Each run of an event is routed exactly once, by one process. Where a route keeps an order, its deliveries
+ * get their places in the order of the events. Routing holds up a turn for its budget and one round at most.
+ * WHY IT HOLDS.
+ * 1. An event stays PENDING until its deliveries are stored: store_plan and store_routed are in one transaction. A turn
+ *    that does not commit leaves the event as it was.
+ * 2. Stored events are routed under a lock that one process has until its commit (TASK_ROUTE). A turn's own fresh
+ * events are seen by nobody else before its commit, so it may route them without that lock.
+ * 3. Where a route keeps an order and other processes route too, fresh events are not taken directly. They go through
+ *    gather_stored, which reads them in line with all others and under the lock.
+ * 4. The budget is looked at between rounds of at most ROUND_EVENTS_MAX events. The first round always runs, so every
+ *    turn makes progress. What is left stays PENDING; with `backlog`, fresh events that keep an order wait behind it.
+ * 5. A delivery leaves in the turn that makes it only when nothing older of its desk is due and nobody else has to be
+ *    asked first (leaves_now). Everything else waits for the claim, which takes the oldest first.
+ * 6. Unmade deliveries come before events, a page at a time. While more of them could be made, due events wait for the
+ *    next turn.
+ * 7. What routes learn of their programs (strikes, stops, probes) is staged and becomes true in turn_routed.
+ * WHAT BREAKS IT. An evaluator that does not keep its own time limit: one round would hold up all callers of the turn.
+ * An event whose deliveries the database refuses drops its turn; parts.c finds it and fails it alone.
+ * HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total; drumbeat_events_unrouted_total; the log
+ * lines route_stopped and route_healed.
+ * TESTED BY. test/unit/engine/test_loop.c and test_parts.c; the scenarios routing*, scheduled*, order*, route-*;
+ * test/conformance/test_fleet_work.c; invariants I5 and I14 with the planted bugs routed-twice, second-route-missed,
+ * order-not-kept and failure-takes-others.
+ */
 #include "deliver/backoff.h"
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
 
-#define ROUTE_BUSY_US  (10 * US_PER_MS) /* another process routes, and hears of what comes: looked at again so soon */
-#define DUE_EVENTS_MAX 500 /* stored ones of one turn: events that came due, and those found pending at start */
+#define ROUTE_BUSY_US  (10 * US_PER_MS) /* how soon to look again when another process routes */
+#define DUE_EVENTS_MAX 500 /* stored events of one turn: those that came due, and those found pending at start */
 #define PUT_OFF_US     (250 * US_PER_MS)
 #define UNMADE_MAX     500
 #define UNMADE_LOOK_US (10 * US_PER_S)
 
-/* What one turn may spend on routing: the others of the turn wait for it. */
+/* What one turn may spend on routing. Callers and deliveries of the same turn wait for it meanwhile. */
 #define BUDGET_US         (50 * US_PER_MS)
 #define BUDGET_EVENTS     ((size_t)4096)
 #define BUDGET_BYTES      ((size_t)16 << 20)
@@ -25,8 +52,8 @@ static bool keeps_orders(const struct settings *settings) {
     return false;
 }
 
-/* Older events whose time has come, and this turn's own, which are PENDING in the store too. One process at a time does
- * this, in the order of events, or two would change places. */
+/* Reads the stored events whose time has come, and with them this turn's own, which are PENDING in the store too. Only
+ * one process at a time does this, in the order of events; otherwise two events could change places. */
 static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     struct loop *loop = turn->loop;
     TRY(store_try_task(loop->options.store, TASK_ROUTE, ret_ours));
@@ -39,14 +66,14 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     return store_due_events(loop->options.store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count);
 }
 
-/* This turn's fresh events that are due already, and older ones. Where orders are kept and other processes route too,
- * fresh ones take their place behind what is stored. */
+/* Gathers this turn's fresh events that are due already, and older ones. Where orders are kept and other processes
+ * route too, the fresh ones take their places behind what is stored. */
 static enum err gather_due(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool orders = keeps_orders(loop->in_force.settings), ours = false;
-    if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* put off, all of them */
+    if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* all are put off */
     bool in_line = orders && turn->event_count && !loop->options.exclusive;
-    bool few = loop->due_max && turn->event_count; /* the fresh ones wait behind those that are looked at */
+    bool few = loop->due_max && turn->event_count; /* the fresh ones wait while the database refuses some event */
     if (loop->next_scheduled_us <= turn->wall_us || in_line || few) TRY(gather_stored(turn, &ours));
     if (ours || in_line || few) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
@@ -62,12 +89,12 @@ static enum err gather_due(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* May this delivery leave in the turn that makes it? Only when nothing older of its desk waits. */
+/* Whether this delivery may leave in the turn that makes it, which is only so when nothing older of its desk waits. */
 static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_t desk) {
     struct loop *loop = turn->loop;
     if (!turn_delivers(loop) || loop->recovering) return false;
-    if (quota_is_shared(loop, desk)) return false;                            /* asked for at the claim */
-    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* asked for at the claim */
+    if (quota_is_shared(loop, desk)) return false;                            /* the claim asks for it */
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* the claim asks for it */
     if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);
@@ -95,11 +122,11 @@ static struct routed routed_of(const struct event *event, const struct plan *pla
     struct routed routed = {event->seq, plan->error.n ? EVENT_FAILED : EVENT_COMPLETED, plan->error};
     for (size_t i = 0; i < plan->count; i++)
         if (!delivery_is_final(plan->deliveries[i].status)) routed.status = EVENT_PROCESSING;
-    if (routed.status == EVENT_PROCESSING) routed.last_error = STR_NONE; /* said when its last delivery has ended */
+    if (routed.status == EVENT_PROCESSING) routed.last_error = STR_NONE; /* it is said when its last delivery ends */
     return routed;
 }
 
-/* All plans of the turn, joined: turn->planned, with its desks. */
+/* Joins all plans of the turn into turn->planned, and gives each delivery's desk. */
 static void join_plans(struct turn *turn, size_t **ret_desks) {
     size_t total = 0, n = 0;
     for (size_t i = 0; i < turn->due_count; i++) total += turn->plans[i].count;
@@ -135,7 +162,7 @@ static enum err store_plans(struct turn *turn, const size_t *desks) {
 
 /* ---- a turn's budget ---- */
 
-/* The end of the events that are routed in one round of the evaluator: the clock is looked at between rounds. */
+/* Where the next round of the evaluator ends. Rounds are short, because the clock is only looked at between them. */
 static size_t round_end(const struct turn *turn, size_t from) {
     size_t end = from, bytes = 0;
     while (end < turn->due_count && end - from < ROUND_EVENTS_MAX && (end == from || bytes < ROUND_BYTES_MAX))
@@ -191,7 +218,7 @@ int64_t turn_route_next(const struct loop *loop) {
     return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
 }
 
-/* Those of a page that their routes made or gave up. */
+/* Stores those deliveries of a page that their routes made or gave up. */
 static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
     struct loop *loop = turn->loop;
     struct delivery *made = arena_array(turn->arena, struct delivery, count);
@@ -208,8 +235,8 @@ static enum err store_made(struct turn *turn, const struct delivery *page, size_
     return ERR_NONE;
 }
 
-/* One page of the deliveries that their routes have not made. What is due waits for the next turn where more of them
- * could be made, or it would overtake them. */
+/* Makes one page of the deliveries that their routes have not made. When more of them could be made, due events wait
+ * for the next turn (*ret_goes_on), because they would overtake them. */
 static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     struct loop *loop = turn->loop;
     struct routes *routes = loop->in_force.routes;
@@ -266,7 +293,8 @@ void turn_routed(struct turn *turn) {
     }
 }
 
-/* When the next event is due. One that is due already and did not come is in somebody else's transaction. */
+/* Reads when the next event is due. An event that is due and was not found is in somebody else's transaction, so this
+ * process waits a little before it asks again, longer each time. */
 static enum err look_ahead(struct turn *turn) {
     struct loop *loop = turn->loop;
     int64_t next_us;

@@ -56,8 +56,8 @@ struct turn {
     int64_t open_change;  /* deliveries made minus deliveries that became final */
 };
 
-/* A send taken from a desk's budget by this turn. errand NULL: its request could not be built, the budget gets it back
- * after the commit. */
+/* A send that this turn took from a desk's budget. errand is NULL when its request could not be built; the budget then
+ * gets it back after the commit. */
 struct departure {
     struct errand *errand;
     size_t desk;
@@ -71,11 +71,12 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
-/* loop.c: one transaction, done again where it was raced; then it is applied, or undone as if it had not begun */
+/* loop.c: runs one transaction, again where it was raced. Then the turn is applied, or undone as if it had not begun.
+ */
 MUST_USE enum err turn_try(struct turn *turn);
 void turn_apply(struct turn *turn);
 void turn_undo(struct turn *turn);
-/* parts.c: whether a turn that came to err may be divided by its inputs, and the turn of each part */
+/* parts.c: whether a turn that failed with err can be divided by its inputs, and the division. */
 bool turn_is_divisible(const struct turn *turn, enum err err);
 MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
 /* The database refused what `due` events are routed to: the next turn takes fewer, or refuses the one that it is. */
@@ -86,12 +87,12 @@ MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
 void turn_grant(struct turn *turn); /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
-/* The turn did not happen: that to all. words may be "". */
+/* Replies to all visits that the turn did not happen. words are the database's, or "". */
 void turn_refuse(struct turn *turn, enum err err, struct str words);
 /* routing.c: route, plan */
 MUST_USE enum err turn_route(struct turn *turn);
 void turn_routed(struct turn *turn); /* after the commit: what routes learned of their programs becomes true */
-/* When turn_route has something to do besides events; the loop's clock. */
+/* When turn_route has something to do besides events, by the loop's clock. */
 int64_t turn_route_next(const struct loop *loop);
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
@@ -100,11 +101,11 @@ MUST_USE enum err turn_claim(struct turn *turn);
 MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
 void turn_start(struct turn *turn);
 void turn_drop_leaving(struct turn *turn);
-/* A destination's lease: longer than any call of its may take. */
+/* Until when a claim of this destination is leased: longer than any call of its may take. */
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings);
 /* returns.c: settles of errands, outcomes */
 MUST_USE enum err turn_settle_finished(struct turn *turn);
-MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* a part of the leases that ran out */
+MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* settles some of the leases that ran out */
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled);
 /* Writes the settlements made so far and not yet written. */
