@@ -24,7 +24,8 @@ static struct str act_text(const char *what, struct str actor, struct str note, 
     return str_fmt(arena, "%s by %.*s%s%.*s", what, STR_ARG(actor), note.n ? ": " : "", STR_ARG(note));
 }
 
-/* Sent alone from now on, unless it waits in a frozen set whose other members go the same way. */
+/* Lets the delivery be sent again. One that was PENDING stays in its frozen set, because the others of the set will go
+ * out too; any other leaves alone from now on. */
 static enum err send_again(struct store *store, const struct delivery *delivery, int64_t now_us, struct arena *arena) {
     bool keep_batch = delivery->status == delivery_move(delivery->status, DELIVERY_PENDING);
     const struct sql_value params[] = {sql_uuid(&delivery->id), sql_int(now_us), sql_int(keep_batch)};
@@ -46,8 +47,8 @@ static enum err end_delivery(struct store *store, const struct delivery *deliver
     return store_ended(store, &ending, 1, now_us, arena);
 }
 
-/* The event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole event is
- * about to run again. */
+/* Begins the event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole
+ * event is about to run again. */
 static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
                          struct event *ret_event) {
     const struct sql_value place[] = {sql_uuid(&failed->event_id), sql_str(failed->destination), sql_str(failed->step),

@@ -1,4 +1,27 @@
-/* store/append.c - facts come in, and what routing made of them. */
+/* store/append.c - facts come in, and what routing made of them.
+ *
+ * WHAT. Stores events whose idempotency key is new, and says of each other one whether it is the same fact again or
+ * another fact under a used key.
+ * PROMISE. Of one idempotency key there is one event, however many callers post it and however often. A repeat is told
+ * the first one's id. A payload that differs is never taken for a repeat, and never replaces the first one.
+ * WHY IT HOLDS.
+ * 1. The key is unique in the schema, and event_append inserts where there is no conflict. Whether a key is new is so
+ *    decided by the database, not by a look before the write.
+ * 2. A fresh event is an input for which a row came back. All other inputs are judged afterwards, when the whole batch
+ *    is stored: two equal keys of one batch are therefore judged as if they had come in two.
+ * 3. Facts are compared by their fingerprint. Ours is of the payload's canonical form and as long as a SHA-256 in hex;
+ *    equal ones mean the same fact. An event of another program may have any other or none, and then the canonical
+ *    payloads themselves are compared (same_fact).
+ * 4. A key that was there for the append and is gone for the look was deleted by somebody in between. Where others
+ * write too, that is a race and the turn begins again; in an embedded store it can only be damage.
+ * 5. Events are due in order of their time and then of their seq, and seqs follow the order of the batch.
+ * WHAT BREAKS IT. A row that is deleted by retention frees its key: the same fact posted after that is a new event. A
+ * change of what json_canonical writes would make every repeat of an older event a conflict.
+ * HOW TO SEE IT. drumbeat_events_total by status (accepted, duplicate, conflict); the hop store_append; a deep
+ * `drumbeat verify`, which computes fingerprints anew.
+ * TESTED BY. test/conformance/test_append.c, test_fleet_races.c (a_key_is_made_once); the scenario
+ * duplicate-and-conflict; test/e2e/test_processes.py (a thousand keys posted a hundred times).
+ */
 #include "store/row.h"
 
 #include "base/hash.h"
@@ -16,8 +39,8 @@ static void write_event(struct sql_value *params, const struct event *event) {
     for (size_t i = 0; i < APPEND_COLUMNS; i++) params[i] = row[i];
 }
 
-/* A fingerprint of ours speaks for itself. One that another program wrote (short, of some other form, or none) does
- * not: the payloads are compared. */
+/* Whether two facts with different fingerprints are the same all the same. A fingerprint of ours speaks for itself. One
+ * that another program wrote (short, of some other form, or none) says nothing, so then the payloads are compared. */
 static bool same_fact(const struct event *event, struct str fingerprint, struct str payload) {
     struct arena arena = ARENA_EMPTY;
     struct buf stored_form = {.arena = &arena}, posted_form = {.arena = &arena};
@@ -36,7 +59,7 @@ static bool same_fact(const struct event *event, struct str fingerprint, struct 
     return same;
 }
 
-/* The inputs that no row came back for: their keys were there before, in the store or in this very batch. */
+/* Judges the inputs for which no row came back: their keys were there before, in the store or in this very batch. */
 static enum err judge_repeats(struct store *store, const struct event *events, size_t count, struct arena *arena,
                               struct append_result *results) {
     size_t repeats = 0, *inputs = arena_array(arena, size_t, count);

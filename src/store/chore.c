@@ -54,7 +54,7 @@ bool chore_is_open(const struct chore_round *round) {
     return round->started_us && !round->finished_us;
 }
 
-/* Rows that came since the round began lie beyond its total. */
+/* The share is at most 1: rows that came since the round began lie beyond its total. */
 double chore_share(const struct chore_round *round) {
     if (round->started_us && !chore_is_open(round)) return 1;
     int64_t done = round->done + round->last_seq;

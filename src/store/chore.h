@@ -23,7 +23,7 @@ struct chore_round {
 MUST_USE enum err store_chore_get(struct store *store, struct str name, struct arena *arena,
                                   struct chore_round *ret_round);
 MUST_USE enum err store_chore_set(struct store *store, const struct chore_round *round);
-/* Those that ever had a round to speak of. */
+/* The rounds of all chores that ever had one. */
 MUST_USE enum err store_chore_list(struct store *store, struct arena *arena, struct chore_round **ret_rounds,
                                    size_t *ret_count);
 bool chore_is_open(const struct chore_round *round);
@@ -44,21 +44,21 @@ struct verification {
     struct violation *violations;
     size_t violation_count; /* at most 100 are kept */
 };
-/* Looks at a few hundred rows that were there when their part began. A round begins where steps are 0: who asks
- * counts them. The result is in the arena. *ret_more false: it came to the end. */
+/* Looks at a few hundred rows that were there when their part began. A round begins when steps is 0; the caller counts
+ * the steps. The result is in the arena. *ret_more is false when the round came to its end. */
 MUST_USE enum err store_verify_step(struct store *store, struct hasher *hasher, struct arena *arena,
                                     struct chore_round *round, bool *ret_more);
 /* What a round of it found so far. */
 struct verification verify_found(const struct chore_round *round, struct arena *arena);
-/* A round from beginning to end, for who has the store to himself: nothing of it is written. look, where it is not
- * NULL, sees the round after each step. */
+/* A whole round, for a caller that has the store to itself: nothing of it is written. `look`, where it is not NULL,
+ * sees the round after each step. */
 struct verify_look {
     void (*look)(void *self, const struct chore_round *round);
     void *self;
 };
 MUST_USE enum err store_verify_whole(struct store *store, const struct verify_look *look, struct hasher *hasher,
                                      struct arena *arena, struct chore_round *round);
-/* The same for who wants no more than what it found; deep with the file's pages. */
+/* The same for a caller that only wants to know what it found; deep includes the file's pages. */
 MUST_USE enum err store_verify(struct store *store, bool deep, struct hasher *hasher, struct arena *arena,
                                struct verification *ret);
 
@@ -75,8 +75,8 @@ struct swept {
     struct str *destinations; /* of the open ones: the next of an order key may be free */
     bool more;
 };
-/* Open ones become SKIPPED, which frees the next of their order keys; what limits no longer count is removed with its
- * attempts. One that is being sent stays until its lease is over. */
+/* Open orphans become SKIPPED, which frees the next of their order keys. Orphans that no limit counts any more are
+ * removed with their attempts. An orphan that is being sent stays until its lease is over. */
 MUST_USE enum err store_sweep(struct store *store, const struct sweep *sweep, struct arena *arena,
                               struct swept *ret_swept);
 MUST_USE enum err store_last_delivery(struct store *store, int64_t *ret_seq);

@@ -68,7 +68,8 @@ enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
         waiting->due = due.rows[i].values[1].number;
         waiting->later = due.rows[i].values[2].number;
     }
-    /* Its columns: destination, PENDING, PROCESSING, UNKNOWN, HELD. What is held waits for a person instead. */
+    /* The columns are destination, PENDING, PROCESSING, UNKNOWN, HELD. What is held waits for a person, so it is left
+     * out. */
     for (size_t i = 0; i < blocked.count; i++)
         waiting_of(&destinations, blocked.rows[i].values[0].text)->blocked =
             blocked.rows[i].values[1].number + blocked.rows[i].values[3].number;

@@ -61,8 +61,8 @@ struct postgres_driver {
 
 /* ---- connecting ---- */
 
-/* A server that is away is not asked by every turn, and one that is slow to answer is waited for over several of them.
- */
+/* Connects if need be. A server that is away is not asked again by every turn; a server that is slow to answer is
+ * waited for over several turns, a moment in each. */
 static enum err connect_again(struct postgres_driver *driver, int64_t until_us) {
     struct link *link = &driver->link;
     if (link->state == LINK_CLOSED || link->lost) {
@@ -107,8 +107,8 @@ static enum err send_batch(struct postgres_driver *driver, const struct sql_batc
     return err;
 }
 
-/* The server's number for this transaction, noted in it: what became of it is asked by that if its COMMIT is not
- * answered. Until it is known it comes along with each answer that is waited for anyway. */
+/* Notes the server's number for this transaction in the transaction itself. If the COMMIT is not answered, that number
+ * tells what became of it. The number is asked for together with statements whose answers are waited for anyway. */
 static enum err send_number(struct postgres_driver *driver) {
     const struct sql_value self = sql_str(driver->self);
     const struct sql_batch batch = {.statement = SQL_TURN_NUMBER, .params = &self, .columns = 1, .rows = 1};
@@ -131,8 +131,8 @@ static enum err read_answer(struct postgres_driver *driver, PGresult **ret_resul
     return ERR_NONE;
 }
 
-/* Somebody else's open transaction must not hold up all that this turn is about; a migration, which is a script, may
- * wait. */
+/* Bounds how long this transaction waits for locks: somebody else's open transaction must not hold up everything that
+ * this turn is about. A migration runs as a script and may wait. */
 static enum err bound_locks(struct postgres_driver *driver) {
     if (driver->bounded || !driver->in_turn || driver->read_only) return ERR_NONE;
     driver->bounded = true;
@@ -175,12 +175,12 @@ static enum err driver_begin(void *self) {
     driver->in_turn = true;
     driver->bounded = false;
     driver->number[0] = 0;
-    /* Whatever is usual in this database: a statement must see what was committed while it waited for a lock. */
+    /* Whatever this database's default is: a statement must see what was committed while it waited for a lock. */
     return link_begin(&driver->link, driver->read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
                                                        : "BEGIN ISOLATION LEVEL READ COMMITTED");
 }
 
-/* The one text of a statement's first row, "" when there is none. */
+/* Asks for the one text of a statement's first row; "" when there is none. */
 static enum err ask_text(struct postgres_driver *driver, enum sql_statement which, const struct sql_value *params,
                          char text[24]) {
     struct arena arena = ARENA_EMPTY;
@@ -240,7 +240,8 @@ static enum err driver_commit(void *self) {
     return driver->number[0] ? ask_fate(driver, driver->number) : ERR_STORE_RACED;
 }
 
-/* Ends the transaction, and forgets preparations that may or may not have been taken. */
+/* Ends the transaction. After a pipeline that failed it also drops all prepared statements, because nobody knows which
+ * of them the server took. */
 static enum err clear_away(struct postgres_driver *driver) {
     struct link *link = &driver->link;
     if (link->waiting && failed(driver, link_flush(link, NULL)) && link->lost) return ERR_STORE_RACED;
@@ -309,7 +310,7 @@ static enum err check_dsn(struct str dsn, struct arena *arena, struct str *ret_p
     char *problem = NULL;
     PQconninfoOption *options = PQconninfoParse(str_dup(arena, dsn).p, &problem);
     if (!options) {
-        /* Behind a quote or a colon the library repeats a piece of the address, which may be of the password. */
+        /* Behind a quote or a colon the library repeats a piece of the address, which may be part of the password. */
         const char *said = problem ? problem : "out of memory";
         *ret_problem = str_fmt(arena, "the PostgreSQL address is not valid: %.*s", (int)strcspn(said, "\":\n"), said);
         PQfreemem(problem);

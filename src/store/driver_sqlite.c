@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a checkpoint in a busy spell moves at most: about 15 ms, which the answers of that moment wait for. */
+/* How much a checkpoint in a busy spell moves at most: about 15 ms of work, for which that moment's answers wait. */
 #define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
 #define PAGE_BYTES              4096
 /* A store up to this size is read through and checked at every start: at most about 30 ms. */
@@ -71,7 +71,8 @@ static const struct {
     {SQLITE_MISMATCH, ERR_STORE_REFUSED},
 };
 
-/* A write that found no room or a read-only disk left the last commit whole; a sync that failed left who knows what. */
+/* After a write that found no room or a read-only disk the last commit is whole. After a failed sync nothing is known.
+ */
 static enum err io_error(int extended, int system_errno) {
     if (extended == SQLITE_IOERR_NOMEM) return ERR_STORE_BUSY;
     if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) return ERR_STORE_FAILED;
@@ -176,14 +177,14 @@ static void keep_row(struct rows *rows, size_t input, const struct sql_value *va
     rows->rows[rows->count++] = (struct sql_row){input, values};
 }
 
-/* Results "+" of store/sql.h. */
+/* Keeps one row of a result "+", as store/sql.h describes it. */
 static void keep_change(struct rows *rows, size_t input, int64_t seq) {
     struct sql_value *value = arena_new(rows->arena, struct sql_value);
     *value = sql_int(seq);
     keep_row(rows, input, value);
 }
 
-/* Steps to the end; the statement is ready for its next row either way. */
+/* Steps to the end. The statement is ready for its next row of parameters, also after an error. */
 static enum err run_once(struct sqlite_driver *driver, sqlite3_stmt *statement, size_t input, struct rows *rows) {
     int code;
     rows->columns = (size_t)sqlite3_column_count(statement);
@@ -259,7 +260,7 @@ static enum err driver_commit(void *self) {
     return run_turn_statement(self, COMMIT);
 }
 
-/* SQLite may have rolled back by itself. An error here is the same trouble again, already told. */
+/* SQLite may have rolled back by itself. An error here is only the trouble that was told before, so it is ignored. */
 static void driver_rollback(void *self) {
     struct sqlite_driver *driver = self;
     if (sqlite3_get_autocommit(driver->db)) return;
@@ -315,7 +316,7 @@ static bool driver_measure(void *self, int64_t *ret_file_bytes, int64_t *ret_log
     return true;
 }
 
-/* A last connection checkpoints as it closes, unless nothing is trusted. */
+/* SQLite checkpoints when its last connection closes, which must not happen once nothing is trusted any more. */
 static void driver_close(void *self) {
     struct sqlite_driver *driver = self;
     for (int i = 0; i < TURN_STATEMENTS; i++) sqlite3_finalize(driver->turn[i]);
@@ -343,7 +344,7 @@ static enum err ask_text(struct sqlite_driver *driver, const char *sql, struct a
     return ERR_NONE;
 }
 
-/* Before anything is written: a SQLite file of somebody else's must stay as it is. */
+/* Runs before anything is written, because a SQLite file that belongs to somebody else must stay as it is. */
 static enum err check_owner(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
     struct sql_value id, tables;
     TRY(ask_text(driver, "PRAGMA application_id;", arena, &id));
@@ -373,7 +374,7 @@ static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, s
     return ERR_STORE_CORRUPT;
 }
 
-/* What a crash left in the log goes into the file first. The simulator looks for damage by its own means. */
+/* First moves into the file what a crash left in the log. The simulator sets no check: it looks for damage itself. */
 static enum err open_writer(struct sqlite_driver *driver, bool check, struct arena *arena, struct str *ret_problem) {
     struct sql_value mode;
     TRY(driver_script(driver, STR("PRAGMA locking_mode = EXCLUSIVE;"), arena, NULL));
@@ -429,7 +430,7 @@ static struct str refusal_text(enum err err, struct str path, struct str detail,
                    refusal->after);
 }
 
-/* What an error means while opening: the file may be held by a reader, and one that was ours cannot be foreign. */
+/* What an error means while opening: a reader may hold the file, and a file that was ours before cannot be foreign. */
 static enum err open_error(const struct sqlite_driver *driver, enum err err) {
     int code = driver->db ? sqlite3_errcode(driver->db) & 0xff : SQLITE_OK;
     if (code == SQLITE_BUSY) return ERR_STORE_LOCKED;
@@ -437,10 +438,10 @@ static enum err open_error(const struct sqlite_driver *driver, enum err err) {
     return code == SQLITE_NOTADB && ours ? ERR_STORE_CORRUPT : err;
 }
 
-/* SQLite would let everybody read what it makes; its log takes the file's mode. */
+/* Makes the file before SQLite does, which would let everybody read it. The log later gets the file's mode. */
 static void make_private(struct str path, struct arena *arena) {
     int fd = open(str_dup(arena, path).p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd); /* if not, SQLite says why */
+    if (fd >= 0) close(fd); /* if it could not be made, SQLite will say why */
 }
 
 static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,

@@ -11,7 +11,7 @@
 #define BYTES_MAX    ((size_t)8 << 20) /* a page ends behind the chunk that passes this */
 #define COLUMNS_READ 8
 
-/* Seqs follow the time of creation, give or take a clock that was set. */
+/* Seqs follow the time of creation, except for how far a clock may have been set back. */
 #define CLOCK_SLACK_US US_PER_HOUR
 
 struct span {

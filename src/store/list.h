@@ -5,8 +5,8 @@
 
 #include "store/row.h"
 
-/* statement takes: from seq, below seq, three filters (NULL = any), since, until, limit; gives the seq first, newest
- * row first. */
+/* The statement takes these parameters: from seq, below seq, three filters (NULL = any), since, until, limit. Its first
+ * column is the seq, and the newest row comes first. */
 struct list {
     enum sql_statement statement, last, made; /* the list, max(seq), when the first from a seq on was made */
     bool indexed;                             /* finds its rows by an index: no need to look at windows */
@@ -15,7 +15,7 @@ struct list {
     size_t limit;
     int64_t cursor;
 };
-/* Rows' values in order; sets store->next_cursor. */
+/* Gives the values of the page's rows in order, and sets store->next_cursor. */
 MUST_USE enum err list_rows(struct store *store, const struct list *list, struct arena *arena,
                             const struct sql_value ***ret_rows, size_t *ret_count);
 

@@ -24,7 +24,7 @@ static int read_pid(int fd) {
     return pread(fd, text, PID_BYTES, 0) > 0 ? atoi(text) : 0;
 }
 
-/* A note for people: whether it can be written does not matter, the lock is what holds. */
+/* The pid is a note for people. It does not matter whether it can be written, because the lock is what holds. */
 static void write_pid(int fd, int pid) {
     char text[PID_BYTES + 1];
     snprintf(text, sizeof text, "%11d\n", pid);
@@ -53,7 +53,7 @@ enum err lock_take(struct lock *lock, struct str path, struct arena *arena, stru
     return ERR_NONE;
 }
 
-/* The file stays: removing it would let two processes each hold a lock on a file of that name. */
+/* The file stays, because removing it would let two processes each hold a lock on a file of that name. */
 void lock_release(struct lock *lock) {
     if (lock->fd < 0) return;
     write_pid(lock->fd, 0);

@@ -82,7 +82,7 @@ static int log_close(sqlite3_file *file) {
     return inner(file)->pMethods->xClose(inner(file));
 }
 
-/* What lies outside the gathered bytes can also be read while nothing can be written. */
+/* A read that does not touch the gathered bytes works even while they cannot be written. */
 static int log_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at) {
     const struct log_file *log = (struct log_file *)file;
     bool apart = at + count <= log->from || at >= log_end(log);

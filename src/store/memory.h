@@ -10,8 +10,8 @@ struct sent {
     struct str destination;
     int64_t started_us;
 };
-/* Starts of attempts after since_us, and claims still open (as started at their claim's latest moment, now_us), oldest
- * first. */
+/* Starts of attempts after since_us, oldest first. A claim that is still open counts as started at now_us, the latest
+ * moment at which it can have started. */
 MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
                                     struct sent **ret_sent, size_t *ret_count);
 struct destination_state {
@@ -27,7 +27,9 @@ struct destination_state {
 };
 MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
                                            struct destination_state **ret_states, size_t *ret_count);
-/* What of a state is new; the rest may have been written by another process since, and stays. */
+/* Which aspects of a state are new and are written. The others stay, because another process may have written them
+ * since.
+ */
 enum state_aspect { STATE_PAUSE = 1, STATE_BREAKER = 2, STATE_QUIET = 4, STATE_ALL = 7 };
 MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
                                          int64_t now_us);
@@ -43,7 +45,7 @@ MUST_USE enum err store_route_heal(struct store *store, struct str route, struct
 /* Deliveries that are HELD because their route has not made them, by seq, behind after_seq; each with its event. */
 MUST_USE enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
                                struct delivery **ret_deliveries, size_t *ret_count);
-/* What became of them, in the place of each (by seq). The event of one that is final may be over. */
+/* Writes what became of them, each in its place (by seq). When one is final, its event may be over. */
 MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
                              struct arena *arena);
 

@@ -13,7 +13,7 @@ struct standing {
 struct schema {
     const char *const *steps;
     int count;
-    const char *lock; /* comes first, and keeps other processes out until the end; "" where there are none */
+    const char *lock; /* runs first, and keeps other processes out until the end; "" where there are no others */
     enum err (*look)(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing);
     struct str (*note)(int step, int64_t wall_us, struct arena *arena); /* that a step was taken */
 };
@@ -86,7 +86,7 @@ static enum err run_script(struct migration *it, struct str text) {
     return it->driver->script(it->driver->self, text, it->arena, NULL);
 }
 
-/* Where the tables stand, read when nobody else can change it any more. */
+/* Reads where the tables stand, once nobody else can change that any more. */
 static enum err look(struct migration *it, struct standing *ret_standing) {
     struct standing standing;
     if (*it->schema->lock) TRY(run_script(it, str_from(it->schema->lock)));
@@ -115,7 +115,7 @@ static enum err take_steps(struct migration *it, int64_t version) {
     return ERR_NONE;
 }
 
-/* All stands or falls together. */
+/* Ends the transaction: all steps are taken together, or none. */
 static enum err finish(struct migration *it, enum err err, bool changed, struct str *ret_problem) {
     if (!err && changed) err = it->driver->commit(it->driver->self);
     if (err && !it->problem.n)

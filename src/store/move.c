@@ -1,4 +1,27 @@
-/* store/move.c - see move.h. */
+/* store/move.c - see move.h.
+ *
+ * WHAT. Copies an embedded store into one on PostgreSQL, table by table, in batches.
+ * PROMISE. A move that is killed at any moment and run again ends with exactly the rows of the source, each once. No
+ * server works on a target that is not complete, and rows of two stores never mix in one target.
+ * WHY IT HOLDS.
+ * 1. A batch and the note of how far it came (SQL_MOVE_SAVE) are one transaction of the target. What memory knows of it
+ *    (`reached`) moves on only after the commit. A commit without an answer may have happened: then the batch is
+ * written again, and rows that are there already are left alone.
+ * 2. The source cannot change meanwhile: it is open for writing, which keeps servers away. Between two runs it could,
+ * so every note carries a stamp of the source. A source with another stamp is refused, as another store is.
+ * 3. A target must be empty when its move begins. That is looked at under a lock (SQL_MOVE_LOCK): of two moves that
+ *    begin at once the second waits for the first one's commit and then sees its note.
+ * 4. A server that starts shows itself first and looks for moves then (move_check). A move is noted first and looks for
+ *    servers then. So at least one of the two sees the other and steps back.
+ * 5. Tables are copied in the order of tables.def, parents first, and each by a growing number, so a place in a table
+ *    says everything about what was copied. Sequences are set before the first row, so rows that other programs add
+ *    meanwhile get later numbers and do not count.
+ * 6. Before servers may start, the rows of each table are counted on both sides (move_compare).
+ * WHAT BREAKS IT. Programs that write into the source by SQL past SQLite's locks. A target in which somebody deletes
+ * rows during the move: the counts then differ, and nothing is finished.
+ * HOW TO SEE IT. `drumbeat migrate --to DSN` shows each table's progress, with --dry-run what there is to do.
+ * TESTED BY. test/e2e/test_migrate.py, which kills it at every place and starts servers beside it.
+ */
 #include "store/move.h"
 
 #include "base/str.h"
@@ -11,12 +34,13 @@
 
 #define BATCH_ROWS  ((size_t)1000)
 #define BATCH_BYTES ((size_t)8 << 20)
-#define READ_ROWS   ((size_t)100)   /* at a time: a batch ends soon after it has its bytes */
+#define READ_ROWS   ((size_t)100)   /* read at a time, so that a batch ends soon after it has its bytes */
 #define SERVER_US   (30 * US_PER_S) /* a server that was seen so lately may still run */
 
-/* How far a table was copied: the number of its last row; that and the second number under it; how many rows. */
+/* How far a table was copied. `after` is the number of the last row, or for MOVED_WHOLE how many rows there were;
+ * `within` is the second number of MOVED_BY_PAIR. */
 struct reach {
-    int64_t after, within; /* within: of MOVED_BY_PAIR */
+    int64_t after, within;
 };
 
 struct move {
@@ -25,10 +49,10 @@ struct move {
     struct arena batch;
     struct str source;                   /* which store this is, and how it stands */
     struct reach reached[TABLE_COUNT];   /* in the order of tables.def, which has an event before its deliveries */
-    struct move_table told[TABLE_COUNT]; /* of those that are moved, one behind the other */
+    struct move_table told[TABLE_COUNT]; /* the tables that are moved, one behind the other */
     size_t moved[TABLE_COUNT];           /* their places in tables.def */
     size_t count;
-    size_t part; /* the one that is copied now */
+    size_t part; /* the table that is copied now */
     bool begun, finished;
 };
 
@@ -43,7 +67,7 @@ static enum err read_number(struct store *store, enum sql_statement statement, i
     return ERR_NONE;
 }
 
-/* Rows up to a number; all of them in a table that has none to go by. */
+/* Counts the rows up to a number, or all rows of a table that has no number to go by. */
 static enum err count_rows(struct move *move, struct store *store, size_t part, int64_t upto, int64_t *ret_rows) {
     return read_number(store, tables[move->moved[part]].count, upto, &move->batch, ret_rows);
 }
@@ -73,8 +97,8 @@ static void take_reach(struct move *move, struct str name, int64_t after) {
         if (str_eq(str_from(move->told[i].name), name)) move->reached[i] = (struct reach){after, 0};
 }
 
-/* The second number of a pair counts from 1, so (number, 0) is before all rows of that number: they are copied once
- * more, and do not count as copied. */
+/* Counts what an earlier run copied. The second number of a pair counts from 1, so (number, 0) lies before all rows of
+ * that number: these are copied once more, and do not count as copied. */
 static enum err read_copied(struct move *move) {
     for (size_t i = 0; i < move->count; i++) {
         enum table_move how = tables[move->moved[i]].moved;
@@ -188,7 +212,7 @@ static enum err end_turn(struct move *move, enum err err) {
     return err;
 }
 
-/* What other programs write from now on comes behind what is copied. */
+/* Sets the sequences, so that what other programs write from now on comes behind what is copied. */
 static enum err set_sequences(struct move *move) {
     for (size_t i = 0; i < move->count; i++) {
         const struct table *table = &tables[move->moved[i]];
@@ -200,7 +224,8 @@ static enum err set_sequences(struct move *move) {
     return ERR_NONE;
 }
 
-/* Of two that begin at once the second waits at the lock for the first one's commit, and then sees it. */
+/* Notes that this move began. Of two moves that begin at once, the second waits at the lock for the first one's commit
+ * and then sees it. */
 static enum err note_begin(struct move *move, struct str *ret_problem) {
     struct sql_value params[TABLE_COUNT * 3];
     TRY(store_run(move->to, SQL_MOVE_LOCK, NULL, 1, &move->batch, NULL));
@@ -216,8 +241,8 @@ static enum err note_begin(struct move *move, struct str *ret_problem) {
     return store_run(move->to, SQL_MOVE_SAVE, params, move->count, &move->batch, NULL);
 }
 
-/* A server that starts is seen first and looks for moves then; we are noted first and look for servers then. So one of
- * the two sees the other, and what was noted just now is taken back. */
+/* A server that starts shows itself first and then looks for moves. This move is noted first and then looks for
+ * servers. So one of the two sees the other; if it is this one, it takes back what it has just noted. */
 static enum err look_for_servers(struct move *move, bool forget, struct str *ret_problem) {
     struct instance *instances;
     size_t count;
@@ -268,7 +293,7 @@ static void add_rows(struct batch *batch, const struct sql_result *read) {
     batch->rows += read->count;
 }
 
-/* Nothing else writes the source: what is read needs no turn of its own. */
+/* Reads the next batch. Nothing else writes the source, so this needs no transaction there. */
 static enum err read_batch(struct move *move, struct batch *ret_batch) {
     const struct table *table = &tables[move->moved[move->part]];
     struct batch batch = {.columns = strlen(sql_text(table->write)->params), .reached = move->reached[move->part]};
@@ -312,7 +337,8 @@ enum err move_step(struct move *move, bool *ret_more) {
 
 /* ---- ending ---- */
 
-/* Programs of the seed's kind may write events while they are moved: those have later numbers and do not count. */
+/* Compares the rows up to the source's last number. Programs of the seed's kind may write events during the move; those
+ * have later numbers and do not count. */
 static enum err compare_table(struct move *move, size_t part, struct buf *list) {
     const struct table *table = &tables[move->moved[part]];
     const struct move_table *told = &move->told[part];

@@ -16,7 +16,7 @@
 #include "store/store.h"
 
 /* For a server that starts, once the others can see it (store_seen): NOT_NOW while a move into this store is not
- * finished. A turn of its own. */
+ * finished. It is a transaction of its own. */
 MUST_USE enum err move_check(struct store *store, struct arena *arena, struct str *ret_problem);
 
 struct move;
@@ -25,8 +25,8 @@ struct move_table {
     int64_t rows, copied;
 };
 
-/* Looks at both and changes nothing. NOT_NOW with a sentence when the target cannot take it. to may be NULL for a look
- * at what there is to move. */
+/* Looks at both and changes nothing. NOT_NOW with a sentence when the target cannot take the move. `to` may be NULL,
+ * for a look at what there is to move. */
 MUST_USE enum err move_open(struct store *from, struct store *to, struct arena *arena, struct move **ret_move,
                             struct str *ret_problem);
 void move_close(struct move *move);
@@ -36,7 +36,7 @@ const struct move_table *move_tables(const struct move *move, size_t *ret_count)
 
 /* From here on the target is this move's. NOT_NOW when a server runs on it. */
 MUST_USE enum err move_begin(struct move *move, struct str *ret_problem);
-/* One batch; *ret_more false: all is there. */
+/* Copies one batch; *ret_more is false when everything is there. */
 MUST_USE enum err move_step(struct move *move, bool *ret_more);
 /* Compares the counts of all tables; NOT_NOW, and nothing is finished, when they differ. */
 MUST_USE enum err move_compare(struct move *move, struct str *ret_problem);

@@ -11,7 +11,7 @@ enum err store_last_delivery(struct store *store, int64_t *ret_seq) {
     return store_ask(store, SQL_DELIVERY_LAST, NULL, 0, ret_seq);
 }
 
-/* Open ones end, and the next of their order keys may go. */
+/* Ends those that are open, which frees the next of their order keys. */
 static enum err end_open(struct store *store, const struct sql_result *orphans, int64_t now_us, struct arena *arena,
                          struct swept *swept) {
     struct sql_value *ends = arena_array(arena, struct sql_value, orphans->count * 2);

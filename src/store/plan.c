@@ -1,5 +1,27 @@
 /* store/plan.c - deliveries that an event owes are stored, some of them already claimed. Those that could not be made
- * are made later, in their place. */
+ * are made later, in their place.
+ *
+ * WHAT. Stores planned deliveries, and blocks each one that stands behind an open one of its order key.
+ * PROMISE. Of the deliveries of one destination and order key only the first open one can be claimed. None is
+ * overtaken by a later one, and none stays blocked when the one before it has ended.
+ * WHY IT HOLDS.
+ * 1. An order is kept in the order of seqs. Before seqs are drawn the order key is locked until the commit
+ *    (lock_orders), so two processes cannot draw them in one order and commit in another.
+ * 2. delivery_block looks for an earlier open delivery after all of the batch are stored, in the order of seqs. So one
+ *    of this batch also waits for an earlier one of this batch.
+ * 3. settle.c takes the same lock before it frees the next one. A delivery that is made and one that ends therefore see
+ *    each other, whichever comes first.
+ * 4. A blocked delivery loses its lease, and the caller is told (ret_blocked), so it must not send it.
+ * 5. Without an order key nothing is locked and nothing is looked for. Only ordered deliveries pay for order.
+ * 6. An unmade delivery is HELD and has its place already. store_make fills that place instead of adding a row, so what
+ *    stands behind it in its order waited for it all the time; when it comes to nothing, store_ended frees the next.
+ * WHAT BREAKS IT. Deliveries that somebody inserts by SQL without the lock. An order key that is changed in a row that
+ * is open.
+ * HOW TO SEE IT. The hop store_plan; `drumbeat verify`: I14 tells of a delivery that waits for nothing, I5 of an event
+ * that does not have what its last run made.
+ * TESTED BY. test/conformance/test_claim.c, test_settle.c, test_fleet_races.c; the scenarios order*, route-stopped;
+ * test/e2e/test_processes.py (order over processes); the planted bugs order-not-kept and order-never-freed.
+ */
 #include "store/memory.h"
 #include "store/row.h"
 
@@ -35,7 +57,8 @@ static void write_delivery(struct sql_value *params, const struct delivery *deli
     for (size_t i = 0; i < PLAN_COLUMNS; i++) params[i] = row[i];
 }
 
-/* In order of seq, so that one of this batch waits for an earlier one of this batch too. */
+/* Blocks each delivery that stands behind an open one of its order key. They are looked at in order of seq, so that one
+ * of this batch also waits for an earlier one of this batch. */
 static enum err block_followers(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena,
                                 bool *blocked) {
     size_t ordered = 0, *inputs = arena_array(arena, size_t, count);
@@ -58,7 +81,7 @@ static enum err block_followers(struct store *store, struct delivery *deliveries
     return ERR_NONE;
 }
 
-/* Before they get their seqs: an order is kept in the order of seqs. */
+/* Locks the order keys until the commit. This comes before seqs are drawn, because an order is kept in their order. */
 static enum err lock_orders(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena) {
     size_t ordered = 0;
     struct sql_value *params = arena_array(arena, struct sql_value, count * 2);

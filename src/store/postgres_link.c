@@ -36,8 +36,8 @@ void link_say(struct link *link, const char *message) {
     snprintf(link->trouble, sizeof link->trouble, "%.*s", (int)length, message);
 }
 
-/* By SQLSTATE, the longest prefix first (PostgreSQL 15, appendix A). What is not here refused one statement for what
- * was in it, as a CHECK or a trigger of somebody's does. */
+/* What an SQLSTATE means, the longest prefix first (PostgreSQL 15, appendix A). A state that is not listed means that
+ * the server refused one statement for what was in it, as a CHECK or somebody's trigger does. */
 static const struct {
     const char *state;
     enum err err;
@@ -71,7 +71,8 @@ static enum err error_of(const char *state) {
     return state ? ERR_STORE_REFUSED : ERR_STORE_BUSY;
 }
 
-/* A server that stops, or is a standby now, is left: the next connection may find another. */
+/* Whether the connection is to be given up, because the server stops or is a standby now. The next connection may find
+ * another server. */
 static bool leaves(const char *state) {
     return state && (!strncmp(state, "57P", 3) || !strncmp(state, "08", 2) || !strcmp(state, "25006"));
 }
@@ -92,7 +93,7 @@ static enum err result_error(struct link *link, const PGresult *result) {
     return error_of(state);
 }
 
-/* Until the socket may be used again. Everything that waits, waits here. */
+/* Waits until the socket can be used again. Everything that waits in this file waits here. */
 static enum err link_wait(struct link *link, short want, int64_t until_us, const char *late) {
     switch (wait_fd(PQsocket(link->conn), want, until_us, link->stop_fd)) {
     case WAIT_READY:
@@ -117,7 +118,8 @@ void link_close(struct link *link) {
     link->waiting = 0;
 }
 
-/* The i-th of a list with commas, as libpq counts them; a list of one stands for all. "" when there is none. */
+/* The i-th item of a list with commas, as libpq counts them. A list of one item stands for all; "" when there is none.
+ */
 static char *item_of(const char *list, size_t i) {
     const char *at = list ? list : "";
     for (const char *comma; i > 0 && (comma = strchr(at, ',')); i--) at = comma + 1;
@@ -167,7 +169,8 @@ static void target_free(struct target *target) {
     free(target->port);
 }
 
-/* What the DSN says of the first ones goes before ours; which host it is, we say. An empty value is none. */
+/* Begins to connect to one host of the DSN. For the settings listed first, what the DSN says has precedence over our
+ * defaults; the host is always ours to say. An empty value counts as not given. */
 static enum err link_dial(struct link *link, size_t host) {
     static const char *const keys[] = {"keepalives_idle",
                                        "keepalives_interval",
@@ -202,30 +205,31 @@ static enum err link_dial(struct link *link, size_t host) {
 
 /* ---- greeting ---- */
 
-/* Notices ("table does not exist, skipping") are nobody's business. */
+/* Nobody needs notices such as "table does not exist, skipping", so they are dropped. */
 static void ignore_notice(void *self, const PGresult *result) {
     (void)self;
     (void)result;
 }
 
-/* An acknowledged event must be on the disk of the server, whatever is usual in this database. */
+/* An acknowledged event must be on the server's disk, whatever this database's default is. */
 #define PIN_COMMIT(local)                                                                                              \
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "                \
     "ELSE current_setting('synchronous_commit') END, " local ")"
-/* A process that stands still in a transaction, or whose machine is gone, must not keep others from their work. Where
- * somebody has set a bound already, that one holds. */
+/* A process that stands still in a transaction, or whose machine is gone, must not keep others from their work. A bound
+ * that somebody has set already is left as it is. */
 #define BOUND_IDLE(local)                                                                                              \
     "set_config('idle_in_transaction_session_timeout', CASE current_setting('idle_in_transaction_session_timeout') "   \
     "WHEN '0' THEN '30s' ELSE current_setting('idle_in_transaction_session_timeout') END, " local ")"
-/* What is prepared is planned once, perhaps while the tables are empty: then too it must go by index, row by row, as is
- * right for any number of rows, and start neither a compiler nor other processes for it. What is not prepared is
- * planned for what is there. */
+/* A prepared statement gets one generic plan, perhaps made while the tables were empty. Forbid everything but index
+ * scans, the compiler and parallel workers, so that the plan is still right at ten million rows. A statement that is
+ * not prepared is planned each time for what is there. */
 #define BY_INDEX                                                                                                       \
     "set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false), "                                    \
     "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "                      \
     "set_config('enable_material', 'off', false), set_config('max_parallel_workers_per_gather', '0', false)"
 
-/* A pooler names a process of its own making, and then nothing is set for the session: it belongs to others too. */
+/* Finds out whether a pooler is in between: a pooler names a process that does not exist. Then nothing is set for the
+ * session, because the session belongs to others too. */
 static enum err greet(struct link *link) {
     static const char form[] =
         "SELECT pg_backend_pid() = %d, current_setting('fsync') = 'off' OR current_setting('full_page_writes') = 'off',"
@@ -262,7 +266,7 @@ static enum err greeted(struct link *link) {
 
 /* ---- the state ---- */
 
-/* One step of connecting, without waiting. *ret_want: what must happen before the next; 0 = it may be done at once. */
+/* Takes one step of connecting, without waiting. *ret_want is what must happen before the next step; 0 = nothing. */
 static enum err link_step(struct link *link, short *ret_want) {
     *ret_want = 0;
     if (link->state == LINK_CONNECTING) {
@@ -287,7 +291,7 @@ static enum err link_step(struct link *link, short *ret_want) {
     return ERR_NONE;
 }
 
-/* Goes on with one host until it has us, is over, or the caller's time is. */
+/* Goes on with one host until it has taken us, its time is over, or the caller's time is over. */
 static enum err link_try_host(struct link *link, int64_t until_us) {
     while (link->state != LINK_OPEN) {
         int64_t end_us = until_us < link->host_until_us ? until_us : link->host_until_us;
@@ -306,7 +310,7 @@ enum err link_open(struct link *link, int64_t until_us) {
         if (!err) return ERR_NONE;
         int64_t now_us = deadline_now_us();
         bool goes_on = link->conn && !link->lost && now_us >= until_us && now_us < link->host_until_us;
-        if (goes_on) return ERR_STORE_BUSY; /* the next call does */
+        if (goes_on) return ERR_STORE_BUSY; /* the next call goes on with this host */
         size_t next = link->host + 1, hosts = link->hosts;
         link_close(link);
         if (err == ERR_IO || next >= hosts) return err == ERR_IO ? ERR_IO : ERR_STORE_BUSY;
@@ -347,8 +351,8 @@ enum err link_begin(struct link *link, const char *text) {
     return link->direct ? ERR_NONE : link_send_text(link, "SELECT " PIN_COMMIT("true") ", " BOUND_IDLE("true"));
 }
 
-/* Until the next answer is whole, the server is gone or the time is over. What was sent leaves on the way: a server
- * that waits for us to read would otherwise wait for ever. */
+/* Waits until the next answer is whole, the server is gone or the time is over. Meanwhile it also sends what is left to
+ * send: otherwise each side could wait for the other to read. */
 static enum err wait_for_answer(struct link *link, int64_t until_us) {
     for (;;) {
         int left = PQflush(link->conn);

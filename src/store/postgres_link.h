@@ -60,17 +60,17 @@ struct link_statement {
 MUST_USE enum err link_open(struct link *link, int64_t until_us);
 bool link_is_usable(const struct link *link);
 void link_close(struct link *link);
-/* Into the pipeline; counts as one answer, two with a preparation. */
+/* Sends a statement into the pipeline. It counts as one answer, and as two with its preparation. */
 MUST_USE enum err link_send(struct link *link, const struct link_statement *statement);
 MUST_USE enum err link_send_text(struct link *link, const char *text); /* without parameters */
-/* BEGIN. Through a pooler, what a session of our own has for good is set for this transaction. */
+/* Sends BEGIN. Through a pooler it also sets for this transaction what a session of our own has set for good. */
 MUST_USE enum err link_begin(struct link *link, const char *text);
-/* Reads everything that waits. *ret_last (may be NULL) is the last statement's result, for PQclear. */
+/* Reads all answers that are outstanding. *ret_last (may be NULL) is the last statement's result, for PQclear. */
 MUST_USE enum err link_flush(struct link *link, PGresult **ret_last);
 MUST_USE enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret_last); /* of the last two */
-/* Several statements in one text, outside the pipeline. *ret_last as above. */
+/* Runs several statements in one text, outside the pipeline. *ret_last as above. */
 MUST_USE enum err link_script(struct link *link, const char *text, PGresult **ret_last);
-/* The first line of a message, as trouble. */
+/* Keeps the first line of a message as the link's trouble. */
 void link_say(struct link *link, const char *message);
 
 #endif

@@ -93,7 +93,8 @@ static struct str value_bytes(const struct sql_value *value, char letter, char r
     return STR_NONE;
 }
 
-/* A one-dimensional array: dimensions, whether it may hold NULLs, the type, how many, from 1; then each value. */
+/* Writes a one-dimensional array: the number of dimensions, whether it may hold NULLs, the type, the count, the lower
+ * bound 1, and then each value. */
 static void encode_array(const struct sql_batch *batch, size_t column, char letter, struct arena *arena,
                          struct postgres_params *params) {
     struct str *texts = arena_array(arena, struct str, batch->rows);

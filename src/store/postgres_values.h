@@ -20,7 +20,8 @@ struct postgres_params {
     const char *values[LINK_PARAMS_MAX];
     int lengths[LINK_PARAMS_MAX];
 };
-/* Texts lose what PostgreSQL does not take: a NUL or a byte that is no UTF-8 becomes U+FFFD. */
+/* Encodes a statement's parameters. In texts, a NUL or a byte that is not UTF-8, which PostgreSQL does not take,
+ * becomes U+FFFD. */
 void postgres_encode(const struct sql_text *statement, const struct sql_batch *batch, struct arena *arena,
                      struct postgres_params *ret_params);
 

@@ -29,13 +29,14 @@ static void tell(struct watch *watch, unsigned news) {
     watch->options.wake(watch->options.wake_self);
 }
 
-/* False when it is time to stop. */
+/* Sleeps; false when it is time to stop. */
 static bool sleep_unless_stopped(const struct watch *watch, int milliseconds) {
     struct pollfd on = {.fd = watch->stop_fd, .events = POLLIN};
     return poll(&on, 1, milliseconds) == 0;
 }
 
-/* "<token> ws" of a process of ours; anything else, as the id of an event, is a client's word that there is work. */
+/* What a notification says is new. Processes of ours say "<token> ws". Anything else, such as the id of an event, comes
+ * from a client and means that there is work. */
 static unsigned news_of(const struct watch *watch, const PGnotify *notify) {
     const char *token = watch->options.token, *space = strchr(notify->extra, ' ');
     size_t length = strlen(token);
@@ -54,7 +55,7 @@ static void read_notifications(struct watch *watch, PGconn *conn) {
     if (news) tell(watch, news);
 }
 
-/* Until the connection is lost (true) or it is time to stop (false). */
+/* Listens until the connection is lost (true) or it is time to stop (false). */
 static bool listen_on(struct watch *watch, struct link *link) {
     tell(watch, SQL_NEWS_WORK | SQL_NEWS_STATE);
     for (;;) {

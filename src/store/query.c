@@ -94,7 +94,7 @@ enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct
 
 /* ---- deliveries ---- */
 
-/* Those that few rows share have an index of their own. */
+/* Which statement lists what is asked for: filters that few rows match have an index of their own. */
 static enum sql_statement delivery_statement(const struct delivery_query *query) {
     if (!uuid_is_zero(query->event_id)) return SQL_DELIVERY_LIST_EVENT;
     switch (query->status) {

@@ -62,8 +62,8 @@ struct destination_counts {
  * history of done work; COMPLETED and SKIPPED are filled only when all is set (a scan). */
 MUST_USE enum err store_counts(struct store *store, bool all, struct arena *arena,
                                struct destination_counts **ret_counts, size_t *ret_count);
-/* What waits for each destination that something waits for: due by now_us, due later, and behind another of its order
- * key. Cheap as store_counts is. */
+/* How many deliveries wait for each destination: due by now_us, due later, and blocked behind another of their order
+ * key. A destination that nothing waits for is left out. As cheap as store_counts. */
 struct destination_waiting {
     struct str destination;
     int64_t due, later, blocked;

@@ -32,7 +32,8 @@ static enum err look_at(struct store *store, int64_t before_us, int64_t after_se
     return ERR_NONE;
 }
 
-/* What hangs on a row goes before the row: tables.def has parents first, so it is gone through from its end. */
+/* Removes events and what belongs to them. Children must go before their parents, and tables.def has parents first, so
+ * it is gone through from its end. */
 static enum err remove_events(struct store *store, const struct look *look) {
     for (size_t i = TABLE_COUNT; i-- > 0;)
         if (tables[i].retire != SQL_NONE)
@@ -40,8 +41,8 @@ static enum err remove_events(struct store *store, const struct look *look) {
     return ERR_NONE;
 }
 
-/* Seqs follow the time of creation closely, not exactly: the walk ends at a whole window without an old event, and the
- * next one begins at the front again, where old events that were still open may have ended since. */
+/* Seqs follow the time of creation closely but not exactly, so the walk only ends after a whole window without an old
+ * event. The next walk begins at the front again, where old events that were still open may have ended since. */
 enum err store_retire(struct store *store, int64_t before_us, size_t limit, int64_t after_seq,
                       struct retirement *ret_retirement) {
     struct retirement done = {.last_seq = after_seq, .more = true};

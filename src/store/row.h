@@ -16,18 +16,19 @@ struct store {
 /* Runs a statement for each of the rows of parameters. ret_result may be NULL. */
 MUST_USE enum err store_run(struct store *store, enum sql_statement statement, const struct sql_value *params,
                             size_t rows, struct arena *arena, struct sql_result *ret_result);
-/* One row in, one number out; `otherwise` when there is no row or it holds NULL. */
+/* Runs a statement with one row of parameters that answers with one number; `otherwise` when there is no row or it
+ * holds NULL. */
 MUST_USE enum err store_ask(struct store *store, enum sql_statement statement, const struct sql_value *params,
                             int64_t otherwise, int64_t *ret_number);
 
-/* Texts stay where the row has them. STORE_CORRUPT: a status that is no word of ours, which the schema's checks refuse
- * but a flipped bit does not ask. */
+/* The event's texts stay where the row has them. STORE_CORRUPT for a status that is not one of ours: the schema refuses
+ * to store one, but a flipped bit on the disk can make one. */
 MUST_USE enum err row_event(const struct sql_value *values, struct event *ret_event);
 MUST_USE enum err row_delivery(const struct sql_value *values, struct delivery *ret_delivery);
 /* Rows of delivery and event side by side; each delivery.event is filled. */
 MUST_USE enum err row_claims(const struct sql_result *result, struct arena *arena, struct delivery *ret_deliveries);
 
-/* What follows from final statuses: the next of the order key may go, the event may be over. */
+/* A delivery that became final: the next one of its order key is freed, and its event may be over. */
 struct ending {
     struct uuid event_id;
     struct str destination, order_key; /* order_key "" = no order */

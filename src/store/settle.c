@@ -62,7 +62,7 @@ static void write_attempt(struct sql_value *params, const struct settlement *s) 
     for (size_t i = 0; i < ATTEMPT_COLUMNS; i++) params[i] = row[i];
 }
 
-/* `applied` has a row for each settlement whose lease still held. */
+/* Adds the attempts of the settlements that were applied: `applied` has a row for each whose lease still held. */
 static enum err add_attempts(struct store *store, const struct settlement *settlements,
                              const struct sql_result *applied, struct arena *arena) {
     struct sql_value *params = arena_array(arena, struct sql_value, applied->count * ATTEMPT_COLUMNS);
@@ -98,7 +98,7 @@ enum err store_settle(struct store *store, const struct settlement *settlements,
     return ERR_NONE;
 }
 
-/* Only an event that is over is written. Of several deliveries, that is done by the last one to end. */
+/* Writes only the events that are over. The last delivery of an event to end is the one that finishes it. */
 static enum err finish_events(struct store *store, const struct sql_result *stands, int64_t now_us,
                               struct arena *arena) {
     struct sql_value *params = arena_array(arena, struct sql_value, stands->count * 4);

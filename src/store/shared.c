@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "store/row.h"
 
-#define LIMIT_BUSY_US (5 * (int64_t)1000) /* another process is taking from it: asked again so soon */
+#define LIMIT_BUSY_US (5 * (int64_t)1000) /* how soon to ask again when another process is taking from the limit */
 
 bool store_is_shared(const struct store *store) {
     return store->driver->shared;
@@ -14,7 +14,7 @@ unsigned store_news(struct store *store) {
     return store->driver->shared ? store->driver->news(store->driver->self) : 0;
 }
 
-/* "<token> w", "<token> s", "<token> ws": store/postgres_watch.c reads it. */
+/* Says "<token> w", "<token> s" or "<token> ws", which store/postgres_watch.c reads. */
 enum err store_tell(struct store *store, unsigned news) {
     struct str text = str_fmt(&store->scratch, "%.*s %s%s", STR_ARG(store->owner), news & SQL_NEWS_WORK ? "w" : "",
                               news & SQL_NEWS_STATE ? "s" : "");

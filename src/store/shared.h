@@ -9,14 +9,14 @@
 #include "model/settings.h"
 #include "store/store.h"
 
-/* Others may write to this store while it is open. */
+/* Whether others may write to this store while it is open. */
 bool store_is_shared(const struct store *store);
 /* What another process, or a program of the seed's kind, said is new since the last call: enum sql_news. */
 unsigned store_news(struct store *store);
-/* Tells the others so, when this turn commits; once a turn is enough. */
+/* Tells the others what is new, when this turn commits. Once in a turn is enough. */
 MUST_USE enum err store_tell(struct store *store, unsigned news);
 
-/* What one process at a time does, until its commit; *ret_ours false: somebody else is at it. */
+/* Tasks that one process at a time does, until its commit. *ret_ours is false when somebody else is at it. */
 enum store_task { TASK_ROUTE = 1, TASK_RETIRE, TASK_ORPHANS, TASK_VERIFY };
 MUST_USE enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours);
 
@@ -59,7 +59,7 @@ struct limit_taken {
     int64_t wait_us; /* until at least one more may be had; 0 when all was granted */
 };
 MUST_USE enum err store_limit_take(struct store *store, const struct limit_take *take, struct limit_taken *ret_taken);
-/* Of what was taken so many started; they count from now on. */
+/* How many sends started of what was taken; they count from now on. */
 struct limit_started {
     int64_t id;
     size_t started;

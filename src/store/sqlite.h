@@ -20,7 +20,8 @@ struct sqlite_options {
     bool read_only;          /* for the CLI when no server runs; takes no lock, changes nothing */
     int64_t wal_bound_bytes; /* checkpoint inside a busy spell past this; 0 = 16 MiB */
 };
-/* STORE_LOCKED when another process holds it, STORE_FOREIGN when it is no SQLite file, STORE_CORRUPT, IO. */
+/* STORE_LOCKED when another process holds it, STORE_FOREIGN when it is not an SQLite file of ours, STORE_CORRUPT, IO.
+ */
 MUST_USE enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, struct sql_driver *ret_driver,
                               struct str *ret_problem);
 

@@ -43,7 +43,7 @@ struct append_result {
     int64_t seq;          /* FRESH */
     struct str payload;   /* CONFLICT: the first one's payload */
 };
-/* In order; two equal keys in one batch are judged against each other too. */
+/* Stores events in order. Two equal keys in one batch are judged against each other too. */
 MUST_USE enum err store_append(struct store *store, const struct event *events, size_t count, struct arena *arena,
                                struct append_result *ret_results);
 
@@ -59,7 +59,7 @@ MUST_USE enum err store_next_scheduled(struct store *store, int64_t *ret_wall_us
  * caller must not send it (blocked[i] says so). */
 MUST_USE enum err store_plan(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena,
                              bool *ret_blocked);
-/* What routing made of each event: its status, run, last_error. */
+/* What routing made of each event: its status and last_error. */
 struct routed {
     int64_t event_seq;
     enum event_status status;

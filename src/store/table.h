@@ -5,11 +5,12 @@
 
 #include "store/sql.h"
 
-/* How a table is copied: in order of a growing number; of a number and a second one under it; or as it comes. */
+/* How a table is copied: not at all, in order of a growing number, of such a number and a second one under it, or
+ * whole. */
 enum table_move { MOVED_NOT, MOVED_BY_ONE, MOVED_BY_PAIR, MOVED_WHOLE };
 
-/* What verify asks of a table. The statement judges the rows whose first key column is in a range, and gives what is
- * wrong with which id. */
+/* What verify asks of a table. The statement judges the rows whose first key column lies in a range, and says which of
+ * them break the rule and how. */
 struct table_rule {
     enum sql_statement statement;
     const char *name, *subject;

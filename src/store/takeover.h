@@ -15,9 +15,9 @@ struct take_over {
     int64_t before, after; /* events */
     int64_t doubtful;      /* of those: were PROCESSING, are FAILED now */
 };
-/* In one transaction, while nobody else writes; or nothing is changed and *ret_problem says why. A store that is ours
- * already, or an empty database, is brought up to date. The driver stays the caller's. STORE_NEWER, STORE_FOREIGN; else
- * what the server said. */
+/* Takes the database over in one transaction, while nobody else writes. When it fails, nothing is changed and
+ * *ret_problem says why. A store that is ours already, or an empty database, is brought up to date. The driver stays
+ * the caller's. STORE_NEWER, STORE_FOREIGN; else what the server said. */
 MUST_USE enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct arena *arena,
                                     struct take_over *ret_counts, struct str *ret_problem);
 

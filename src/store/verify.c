@@ -56,7 +56,7 @@ static void blame(struct verifier *verifier, const struct table_rule *rule, stru
 
 /* ---- windows ---- */
 
-/* The next rows of the part: from behind last_seq to *ret_upto. The part's last window ends at the part's end. */
+/* Finds the next window of the part: from behind last_seq to *ret_upto. The last window ends where the part ends. */
 static enum err next_window(struct verifier *verifier, enum sql_statement statement, int64_t rows, int64_t *ret_upto) {
     const struct chore_round *round = verifier->round;
     const struct sql_value params[] = {sql_int(round->last_seq), sql_int(round->part_end), sql_int(rows)};
@@ -83,7 +83,7 @@ static enum err check_rule(struct verifier *verifier, const struct table_rule *r
 
 /* ---- parts ---- */
 
-/* Three tables are counted for people. */
+/* Where the rows of a table are counted for people, which is done for three tables. */
 static int64_t *counter_of(struct verification *found, const struct table *table) {
     if (!strcmp(table->name, "marketing_events")) return &found->events;
     if (!strcmp(table->name, "deliveries")) return &found->deliveries;
@@ -113,7 +113,7 @@ static void check_payload(struct verifier *verifier, const struct sql_value *row
     uint8_t digest[SHA256_BYTES];
     if (json_parse(row[2].text, JSON_DEPTH_MAX, &payload, &error)) {
         blame(verifier, &rule, id, STR("has a payload that is no JSON"));
-    } else if (row[3].text.n == 2 * SHA256_BYTES) { /* else another program's, of a form of its own */
+    } else if (row[3].text.n == 2 * SHA256_BYTES) { /* another length is another program's, in a form of its own */
         json_canonical(&buf, payload);
         hash_sha256(verifier->hasher, buf_str(&buf), digest);
         if (!str_eq(hex_encode(&canonical, digest, sizeof digest), row[3].text))
@@ -161,9 +161,9 @@ static enum err step_pages(struct verifier *verifier) {
     return ERR_NONE;
 }
 
-/* First every table with rules, in the order of tables.def, then these. A part's number is its place, which stored
- * rounds name: where a program with other tables goes on with a round, that round may leave something out, and the next
- * does not. */
+/* The parts of a round are first all tables with rules, in the order of tables.def, and then these. Stored rounds name
+ * a part by its place. If a program with other tables goes on with such a round, that round may leave something out;
+ * the next round does not. */
 struct part {
     int64_t mode;           /* only where it was asked for; 0 = always */
     enum sql_statement end; /* how far the part goes; the pages are as many as the events */
@@ -281,7 +281,7 @@ enum err store_verify_step(struct store *store, struct hasher *hasher, struct ar
     return ERR_NONE;
 }
 
-/* The result of one step is the next one's beginning: two arenas take turns, so that memory stays flat. */
+/* Each step begins from the result of the one before, so two arenas take turns and memory stays flat. */
 enum err store_verify_whole(struct store *store, const struct verify_look *look, struct hasher *hasher,
                             struct arena *arena, struct chore_round *round) {
     struct arena turns[2] = {ARENA_EMPTY, ARENA_EMPTY};
