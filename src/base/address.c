@@ -13,7 +13,7 @@ struct range {
     uint8_t prefix_bits;
 };
 
-/* IPv4 that is not globally reachable unicast. 192.0.0.0/24 has two anycast addresses that are; no receiver of
+/* IPv4 addresses that are not globally reachable unicast. Two anycast addresses of 192.0.0.0/24 are, but no receiver of
  * deliveries stands there. */
 static const struct range closed_v4[] = {
     {{0}, 8},             /* this network */
@@ -33,8 +33,8 @@ static const struct range closed_v4[] = {
     {{240}, 4},           /* reserved, and limited broadcast */
 };
 
-/* IPv6 is public inside 2000::/3 and outside these; all else (unique-local, link-local, multicast, loopback, discard,
- * local NAT64, SRv6...) is not. */
+/* IPv6 is public inside 2000::/3 and outside these ranges. Everything else (unique-local, link-local, multicast,
+ * loopback, discard, local NAT64, SRv6...) is not public. */
 static const struct range global_v6 = {{0x20}, 3};
 static const struct range closed_v6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments: benchmarking, ORCHID, ... */
@@ -100,7 +100,7 @@ static bool parse_literal(int family, struct str text, uint8_t ret_bytes[16]) {
     return inet_pton(family, copy, ret_bytes) == 1;
 }
 
-/* NULL when fine. */
+/* What is wrong with a label of a host's name; NULL when nothing is. */
 static const char *label_problem(struct str label) {
     if (!label.n) return "the host has an empty part between its dots";
     if (label.n > LABEL_MAX) return "a part of the host is longer than 63 characters";
@@ -156,7 +156,7 @@ static const char *host_problem(struct str authority, struct str *ret_host, stru
     return NULL;
 }
 
-/* Empty, or ":" and a port. */
+/* The text behind the host must be empty, or ":" and a port. */
 static const char *port_problem(struct str text) {
     uint64_t port;
     if (!text.n) return NULL;

@@ -28,7 +28,8 @@ static struct arena_block *block_new(size_t room) {
     return block;
 }
 
-/* A block with size bytes left. One that would have less left afterwards than the head goes behind it. */
+/* Adds a block with at least size bytes left. If it would have less left afterwards than the block in use has, it goes
+ * behind that one, so that the larger rest stays in use. */
 static struct arena_block *arena_grow(struct arena *arena, size_t size) {
     struct arena_block *head = arena->head;
     size_t room = head ? head->room * 2 : BLOCK_MIN_BYTES;

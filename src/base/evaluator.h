@@ -22,8 +22,9 @@ struct jq_call {
     struct str result; /* JSON text, in the arena given to run */
 };
 
-/* Runs a batch of calls, each of which gets an err of its own; never fails as a whole. A call that is stopped for
- * running away gets ERR_JQ_RUNAWAY. Those of the same function after it in the batch are not run (ERR_IO), others are. */
+/* Runs a batch of calls, each of which gets an err of its own; the batch never fails as a whole. A call that is stopped
+ * for running away gets ERR_JQ_RUNAWAY. Later calls of the same function in the batch are then not run (ERR_IO); calls
+ * of other functions are. */
 struct evaluator {
     void (*run)(void *self, struct jq_call *calls, size_t count, struct arena *arena);
     void *self;

@@ -37,7 +37,7 @@ static uint64_t v7_top(struct uuid id) {
     return get_be(id.b, 6) << 12 | (get_be(id.b + 6, 2) & 0xfff);
 }
 
-/* Within the 48 bits there are for it: WHEN_NEVER is after every id. */
+/* Milliseconds within the 48 bits that an id has for them. WHEN_NEVER becomes the largest, which is after every id. */
 static uint64_t unix_ms(int64_t us) {
     uint64_t ms = us > 0 ? (uint64_t)(us / US_PER_MS) : 0;
     return ms > TIME_MAX_MS ? TIME_MAX_MS : ms;

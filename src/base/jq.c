@@ -22,7 +22,7 @@ struct jq {
 
 /* ---- libjq's words, made fit for people ---- */
 
-/* In order: an earlier phrase may hold a later one. */
+/* The order matters: an earlier phrase may contain a later one. */
 static const struct {
     const char *from, *to;
 } phrases[] = {
@@ -85,7 +85,7 @@ static struct str jv_str(jv text) {
     return (struct str){jv_string_value(text), (size_t)jv_string_length_bytes(jv_copy(text))};
 }
 
-/* Consumes. A text is taken as it is, anything else as JSON. */
+/* Consumes the value. A text is taken as it is, anything else as JSON. */
 static struct str jv_words(struct arena *arena, jv value) {
     jv text = jv_get_kind(value) == JV_KIND_STRING ? value : jv_dump_string(value, 0);
     struct str words = str_dup(arena, message_cut(arena, jv_str(text)));
@@ -163,7 +163,7 @@ static enum err open_together(const struct str *expressions, size_t count, struc
     return jq_open(jq_program(&source, arena), ret_jq, arena, ret_problem);
 }
 
-/* When it does not compile in its place, it is compiled bare for words that know nothing of the place. */
+/* An expression that does not compile in its place is compiled bare, so that the message says nothing of that place. */
 static enum err open_alone(struct str expression, struct jq **ret_jq, struct arena *arena, struct str *ret_problem) {
     const char *lexical = jq_lex_problem(arena, expression);
     if (lexical) {
@@ -282,7 +282,7 @@ void jq_run(struct jq *jq, struct jq_call *call, struct arena *arena) {
     call_settle(call, jq_next(jq->state), arena);
 }
 
-/* Consumes. */
+/* Consumes the value. */
 static void output_add(struct buf *buf, jv value, bool raw) {
     jv text = raw && jv_get_kind(value) == JV_KIND_STRING ? value : jv_dump_string(value, 0);
     buf_add(buf, jv_str(text));

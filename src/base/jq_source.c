@@ -13,7 +13,7 @@
 #define NESTING_MAX        256
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* What the program offers to all functions. What is taken away still has a definition, since jq would find its own. */
+/* What the program offers to all functions. What is taken away must be defined here too, or jq would find its own. */
 static const char prelude[] =
     "def env: {}; def input: error(\"input is not available\"); def inputs: input; "
     "def debug: .; def debug(f): .; def stderr: .; def input_filename: null; def input_line_number: 0; "
@@ -160,7 +160,7 @@ static enum scan_end scan_step(struct scan *scan) {
     return SCAN_GOES_ON;
 }
 
-/* What else is wrong before the brace is passed over here: jq_lex_problem has better words for it. */
+/* This passes over whatever else is wrong before the brace, because jq_lex_problem has better words for it. */
 size_t jq_closing_brace(struct str text) {
     struct scan scan = {.text = text};
     while (scan.at < text.n) {
@@ -205,7 +205,7 @@ static const char *strange_text(struct arena *arena, const struct scan *scan) {
     return str_fmt(arena, "unexpected '%.*s' at %s%s", (int)bytes, scan->text.p + scan->at, place, hint).p;
 }
 
-/* The text ended; what is still open? */
+/* What is still open where the text ends. */
 static const char *open_text(struct arena *arena, const struct scan *scan) {
     if (scan->depth == 0) return NULL;
     const char *place = place_text(arena, scan->text, scan->places[scan->depth - 1]);

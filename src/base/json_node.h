@@ -37,11 +37,11 @@ struct json_document {
     struct arena arena; /* that holds this very struct */
 };
 
-/* Any order will do that is cheap and total: by length, then by bytes. */
+/* By length, then by bytes: any order will do that is cheap and total. */
 int json_name_cmp(struct str a, struct str b);
 
-/* The escape whose backslash is raw.p[*at] as UTF-8; moves *at behind it; 0 when it is not valid, as a half of a pair
- * of surrogates alone is not. */
+/* Reads the escape whose backslash is raw.p[*at] as UTF-8, moves *at behind it and gives the number of bytes; 0 when it
+ * is not valid, which half of a surrogate pair alone is not. */
 size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]);
 
 #endif

@@ -19,8 +19,9 @@ struct decimal {
     int exponent;
 };
 
-/* For what people write: up to 15 digits behind a point. Two different decimals of 15 digits never round to the same
- * double, so the first one found that gives the value is the shortest; m / 10^k is rounded once, as reading would. */
+/* The quick way for what people write: up to 15 digits and a point. Two different decimals of 15 digits never round to
+ * the same double, so the first one found that gives the value is the shortest. m / 10^k is rounded once, as a reader
+ * would round it. */
 static bool decimal_short(double value, struct decimal *ret_decimal) {
     static const double powers[POWERS_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -43,7 +44,7 @@ static bool decimal_is(struct decimal decimal, double value) {
 }
 
 /* The best decimal of so many digits, if one reads back as the value. At a power of two the doubles below lie closer
- * than those above: the nearest decimal may then miss where the next one up does not. */
+ * than those above, so the nearest decimal may miss the value where the next one up does not. */
 static bool decimal_of_length(double value, int length, struct decimal *ret_decimal) {
     char text[DIGITS_ROOM * 2];
     snprintf(text, sizeof text, "%.*e", length - 1, value);
@@ -58,7 +59,8 @@ static bool decimal_of_length(double value, int length, struct decimal *ret_deci
     return true;
 }
 
-/* value > 0. 15 digits suffice or 17 do; but a subnormal number may need as few as one. */
+/* The shortest decimal of a value above 0. It has at most 17 digits, mostly 15 or fewer, and for a subnormal number it
+ * may be a single one. */
 static struct decimal decimal_of(double value) {
     struct decimal decimal;
     if (decimal_short(value, &decimal)) return decimal;

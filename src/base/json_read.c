@@ -2,9 +2,9 @@
  *
  * The text is copied once, into the document's arena, with a NUL behind it.
  * Strings and names are slices of that copy: a NUL takes the place of their
- * closing quote, and escapes are read in place, as what they stand for is never
- * longer. No byte of a JSON text outside of strings can be NUL, so the one at
- * the end stops every loop.
+ * closing quote, and escapes are read in place, because what they stand for is
+ * never longer than they are. No byte of a JSON text outside of strings can be
+ * NUL, so the NUL at the end stops every loop.
  */
 #include <assert.h>
 #include <math.h>
@@ -38,7 +38,7 @@ static void locate(struct json_error *error, struct str text, size_t offset) {
     }
 }
 
-/* A word or a number as far as it goes, else one byte. */
+/* The word or number at this place as far as it goes, else one byte: what an error shows. */
 static struct str near_text(struct str text, size_t offset) {
     size_t end = offset;
     while (end < text.n && end - offset < NEAR_BYTES && text.p[end] > ' ' && text.p[end] < 0x7f &&
@@ -73,7 +73,7 @@ static void *fail_deep(struct reader *reader) {
 /* What a string may have as it is, one byte each. */
 static const bool plain[256] = {[' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
 
-/* One character that is not plain, moved to `to`: an escape, or a UTF-8 sequence. Its length there, or 0. */
+/* Moves one character that is not plain, an escape or a UTF-8 sequence, to `to`. Gives its length there, or 0. */
 static size_t read_special(struct reader *reader, char *to) {
     size_t offset = (size_t)(reader->at - reader->start);
     struct str raw = {reader->start, reader->text.n};
@@ -227,7 +227,7 @@ static bool enter(struct reader *reader) {
     return true;
 }
 
-/* Behind a child: true when another one follows. On false without an error the list is over. */
+/* Stands behind a child: true when another one follows; false when the list is over or an error was found. */
 static bool goes_on(struct reader *reader, char closing, bool *ret_failed) {
     skip_blanks(reader);
     if (*reader->at == ',') {
@@ -269,7 +269,8 @@ static int member_cmp(const void *a, const void *b) {
     return json_name_cmp((*(struct json *const *)a)->name, (*(struct json *const *)b)->name);
 }
 
-/* The later of two members of one name, or NULL. Of many members an index is kept, which also finds them. */
+/* The later of two members with one name, or NULL. An object of many members gets an index, which is used for this too.
+ */
 static const struct json *find_repeated(struct json *object) {
     struct json **all = object->children.all;
     size_t count = object->size;

@@ -1,6 +1,6 @@
 /* base/json_slice.c - parts of a JSON text as the bytes that were received,
- * for texts that json_parse has accepted. Other texts are safe, and end in
- * false at the latest where they cannot be followed. */
+ * for texts that json_parse has accepted. Other texts do no harm: the answer is
+ * false, at the latest where such a text cannot be followed any more. */
 #include "base/json_node.h"
 
 #define NOWHERE SIZE_MAX

@@ -181,7 +181,7 @@ size_t str_distance(struct str a, struct str b, size_t limit) {
     return row[b.n] > limit ? limit + 1 : row[b.n];
 }
 
-/* Only the last '*' need ever be tried again with a longer run, so this takes at most pattern x text steps. */
+/* Only the last '*' ever needs to be tried again with a longer run, so this takes at most pattern x text steps. */
 bool str_glob(struct str pattern, struct str s) {
     size_t p = 0, at = 0, star = SIZE_MAX, run_end = 0;
     while (at < s.n) {
@@ -202,7 +202,7 @@ bool str_glob(struct str pattern, struct str s) {
     return p == pattern.n;
 }
 
-/* RFC 3629, 4: by lead byte, the length and the range of the second byte. */
+/* For each range of lead bytes, the length of the sequence and the range of its second byte (RFC 3629, 4). */
 static const struct utf8_form {
     uint8_t lead_first, lead_last, length, second_first, second_last;
 } utf8_forms[] = {

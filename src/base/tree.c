@@ -41,7 +41,8 @@ void finding_add(struct findings *findings, struct str file, struct tree_mark ma
     va_start(args, format);
     finding->text = str_vfmt(findings->arena, format, args);
     va_end(args);
-    /* Behind all that are not after it: findings of one place stay in the order they were made. */
+    /* It goes behind all findings that do not come after it, so findings of one place stay in the order they were made.
+     */
     struct finding **place = &findings->first;
     while (*place && !finding_is_before(finding, *place)) place = &(*place)->next;
     finding->next = *place;

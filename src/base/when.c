@@ -163,8 +163,8 @@ static bool read_imf_date(struct str text, struct moment *m) {
            str_eq(text, STR(" GMT"));
 }
 
-/* Sunday, 06-Nov-94 08:49:37 GMT. Without a clock, a year below 70 is in this century: none before 1970 is asked for.
- */
+/* Sunday, 06-Nov-94 08:49:37 GMT. There is no clock here to tell the century, so a year below 70 is taken for one of
+ * this century: no moment before 1970 can be meant. */
 static bool read_rfc850_date(struct str text, struct moment *m) {
     static const char *const days[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
     bool day = false;

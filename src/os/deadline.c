@@ -11,7 +11,7 @@ int64_t deadline_now_us(void) {
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Rounded up: a wait that ends a little early would turn into a busy one. */
+/* It is rounded up, because a wait that ends a little early would be repeated at once, again and again. */
 static int milliseconds_until(int64_t until_us) {
     int64_t left_us = until_us - deadline_now_us();
     if (left_us <= 0) return 0;
