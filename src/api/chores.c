@@ -11,7 +11,7 @@ static void encode_moments(struct buf *buf, const struct chore_round *round) {
             chore_share(round), (long long)round->steps);
 }
 
-/* One that never had anything to do has no row: it is listed all the same. */
+/* Lists all chores, also one that has no row because it never had anything to do. */
 enum err api_chores_list(struct call *call) {
     const struct chores *state = call->standing->chores;
     struct buf buf = {.arena = call->arena};
@@ -52,7 +52,7 @@ enum err api_verify_show(struct call *call) {
     return serve_json(call, 200, verify_answer(&round, call->arena));
 }
 
-/* Without a server there is nobody to take the steps later. */
+/* Does the whole round now: without a server there is nobody to take its steps later. */
 static enum err verify_at_once(struct call *call, struct chore_round *round) {
     if (round->mode & VERIFY_DEEP) round->mode |= VERIFY_PAGES;
     TRY(store_verify_whole(call->store, call->look, call->hasher, call->arena, round));

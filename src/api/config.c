@@ -32,8 +32,8 @@ enum err api_routes_list(struct call *call) {
     return reply_list(call, &buf, 0);
 }
 
-/* {"dry":true} only says what would change. What was prepared comes into force with the commit of its audit row: where
- * the store takes nothing, the configuration stays as it is. */
+/* {"dry":true} only says what would change. What was prepared comes into force with the commit of its audit row, so
+ * while the store takes nothing, the configuration stays as it is. */
 enum err api_config_apply(struct call *call) {
     const struct reload *reload = call->reload;
     struct json *body;

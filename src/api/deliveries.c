@@ -86,7 +86,7 @@ static enum err act_on(struct call *call, enum delivery_act act, struct str note
     else if (!uuid_eq(after.id, id))
         call->open_change++; /* a new run of a failed one */
     size_t desk = deliver_desk(call->desks, after.destination);
-    if (desk != SIZE_MAX) /* it, or the next of its order key */
+    if (desk != SIZE_MAX) /* this delivery, or the next one of its order key, may leave now */
         deliver_due(call->desks, desk, after.status == DELIVERY_PENDING ? after.due_us : call->now_us);
     call->wishes |= WISH_WORK;
     return reply_delivery(call, &after);

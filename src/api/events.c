@@ -181,7 +181,7 @@ enum err api_events_list(struct call *call) {
     return reply_list(call, &buf, count > limit ? events[limit - 1].seq : store_next_cursor(call->store));
 }
 
-/* Those of one delivery, which come next among those of the whole event. */
+/* Encodes the attempts of one delivery, which come next among the attempts of the whole event. */
 static size_t encode_next_attempts(struct call *call, struct buf *buf, int64_t seq, const struct event_attempt *next,
                                    size_t left) {
     size_t count = 0;
@@ -203,7 +203,7 @@ static enum err encode_deliveries(struct call *call, struct buf *buf, struct uui
     for (size_t i = count; i-- > 0;) { /* oldest first */
         if (i + 1 < count) buf_byte(buf, ',');
         encode_delivery(buf, &deliveries[i]);
-        while (at < attempt_count && attempts[at].delivery_seq < deliveries[i].seq) at++; /* of one past the limit */
+        while (at < attempt_count && attempts[at].delivery_seq < deliveries[i].seq) at++; /* not on this page */
         at += encode_next_attempts(call, buf, deliveries[i].seq, attempts + at, attempt_count - at);
         buf_byte(buf, '}');
     }

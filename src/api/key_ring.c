@@ -38,7 +38,7 @@ enum err key_ring_load(struct key_ring *ring, struct store *store) {
     return ERR_NONE;
 }
 
-/* Roles include one another, except that ingest may only post and read may only read. */
+/* Each role includes the lower ones, except that ingest may only post and read may only read. */
 static bool role_allows(enum key_role has, enum key_role needs) {
     if (has == needs || has == KEY_OWNER) return true;
     return has == KEY_OPERATE && needs != KEY_OWNER;

@@ -25,7 +25,7 @@ enum err api_keys_list(struct call *call) {
     return reply_list(call, &buf, 0);
 }
 
-/* db_<role>_<8 hex: its handle><32 hex: 128 bits>; shown once, only its hash is kept. */
+/* A key's text is db_<role>_<8 hex: its handle><32 hex: 128 bits>. It is shown once, and only its hash is kept. */
 enum err api_keys_create(struct call *call) {
     struct json *body;
     if (!serve_body(call, &body)) return ERR_NONE;

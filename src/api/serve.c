@@ -142,8 +142,8 @@ static struct str request_id(struct call *call) {
     return str_fmt(call->arena, "%016llx", (unsigned long long)rng_u64(call->rng));
 }
 
-/* False: the replica cannot answer this, or is in trouble; the store does. One in trouble is left alone for a while,
- * because each try is waited for. */
+/* False when the replica cannot answer this or is in trouble; then the store does. A replica in trouble is left alone
+ * for a while, because the loop waits for each try. */
 static bool take_from_copy(struct api *api, struct call *call, const struct endpoint *endpoint) {
     struct store *copy = api->options.copy, *store = call->store;
     if (!copy || !endpoint->from_copy || call->now_us < api->copy_retry_us) return false;

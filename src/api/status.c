@@ -4,7 +4,7 @@
 #include "base/when.h"
 #include "store/shared.h"
 
-#define INSTANCES_US (30 * US_PER_S) /* one not seen for so long is gone */
+#define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
 
 static void encode_totals(struct buf *buf, const struct destination_counts *counts, size_t count) {
     int64_t totals[DELIVERY_STATUS_COUNT] = {0};
@@ -33,7 +33,7 @@ static void encode_troubled(struct call *call, struct buf *buf) {
     buf_byte(buf, ']');
 }
 
-/* How many of the due ones a desk cannot let go now, and why; "" when nothing is in their way. */
+/* How many of the due deliveries a desk cannot let go now, and why; "" when nothing is in their way. */
 static const char *hindrance(const struct call *call, const struct destination_waiting *waiting, int64_t *ret_count) {
     size_t desk = deliver_desk(call->desks, waiting->destination);
     *ret_count = waiting->due;

@@ -1,17 +1,18 @@
 /* http/client.c - libcurl behind the transport. The only file that knows it.
  *
- * A call is a kept easy handle with its buffers. The loop's thread takes an
- * idle one, fills it and puts it on a list; the client's thread runs it and
- * puts it on another; release makes it idle again. Each side wakes the other
- * only when the other's list was empty.
- *
- * Whether a request began to leave is told by the library's callback right
- * before it sends one. What fails before is NO_CONNECT (NO_TRUST, REFUSED),
- * what fails after is CUT or TIMED_OUT. When a kept connection turns out to be
- * dead, the library would send the request once more on a new one; it cannot
- * know that the first was not carried out. That callback stops it: the end is
- * CUT, and resending is decided and recorded by the loop.
- */
+ * WHAT. Runs the loop's calls on a thread of its own and gives each back with its answer, or with how far it came.
+ * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began. An
+ * address that the destination may not reach is never sent to. Each call that was started is given back once.
+ * WHY IT HOLDS. 1. A call is a kept easy handle with its buffers, and is in one list at a time: idle, starting, ended.
+ * The loop's thread starts and releases, the client's thread runs; the lock guards the lists. Each side wakes the other
+ * only when the other's list was empty. 2. The library calls on_send right before it sends a request. What fails before
+ * that is NO_CONNECT (NO_TRUST, REFUSED), what fails after it is CUT or TIMED_OUT. 3. When a kept connection turns out
+ * to be dead, the library would send once more on a new one, without knowing that the first was not carried out.
+ * on_send stops it: the end is CUT, and the loop decides about resending. 4. on_open judges the address of each new
+ * socket, and on_send that of a kept connection, which another call may have opened. WHAT BREAKS IT. A release of
+ * libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first. HOW TO SEE IT. The `trouble` of a
+ * failed attempt in `drumbeat deliveries show`; drumbeat_attempts_total. TESTED BY. test/unit/http/test_client.c,
+ * test_answer.c, test_trust.c; test/e2e/test_liar.py, test_deliver_bounds.py. */
 #include "http/client.h"
 
 #include <assert.h>
@@ -40,7 +41,7 @@ struct call {
     LIST_ENTRY(call) active;  /* from start to collect, under the client's lock */
     struct client *client;    /* NULL = a call by itself */
     bool running;             /* the library has it; the client's thread only */
-    bool stray;               /* its kept connection was of no use: another one must be made; likewise */
+    bool stray;               /* its kept connection was of no use, another one must be made; likewise */
     int fd;                   /* of the connection it went over, -1 = not known; likewise */
     uint64_t tag;
     const struct outgoing *outgoing;
@@ -65,7 +66,7 @@ struct client {
     struct calls starting, ended, idle;
     struct active active;
     bool cancelling, closing;
-    struct calls round; /* those that ended in this round; the client's thread only */
+    struct calls round; /* the calls that ended in this round; the client's thread only */
     struct lines lines; /* likewise */
 };
 
@@ -98,8 +99,7 @@ static int on_close(void *cls, curl_socket_t fd) {
     return close(fd);
 }
 
-/* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that its receiver may be
- * closing it at this moment. Nothing was sent over it yet. */
+/* A kept connection is of no use when bytes wait on it already, or when its receiver may be about to close it. */
 static bool is_used_up(const struct call *call) {
     if (call->fd < 0 || call->passage.tried) return false;
     const struct client *client = call->client;
@@ -225,8 +225,8 @@ static void call_set(struct call *call) {
     set_headers(call, with_body);
 }
 
-/* Only a certificate that does not stand the test is a matter of trust, which a person must look at. A handshake that
- * breaks off, or a certificate file of ours that cannot be read, is a connection that did not come about. */
+/* Only a certificate that does not stand the test is a matter of trust, at which a person must look. A handshake that
+ * breaks off, or a certificate file of ours that cannot be read, is a connection that was not made. */
 static enum complaint complaint_of(CURLcode code) {
     static const struct {
         CURLcode code;
@@ -241,7 +241,7 @@ static enum complaint complaint_of(CURLcode code) {
     return COMPLAINT_OTHER;
 }
 
-/* The library has one word for a connection that the other side refuses and one for which this side has no room. */
+/* The library has the same word for a connection that was refused and for one that this side has no room for. */
 static bool is_own_trouble(const struct call *call, CURLcode code) {
     long number = 0;
     if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);

@@ -7,7 +7,7 @@
 #include "http/framing.h"
 #include "http/listener.h"
 
-#define BODIES_MAX         16 /* so many bodies of the largest size may be in memory at once */
+#define BODIES_MAX         16 /* how many bodies of the largest size may be in memory at once */
 #define BODIES_PER_ADDRESS 8
 #define SMALL_PART         16              /* a small body is at most this part of the largest one, */
 #define SMALL_BYTES        ((size_t)65536) /* and at most this */

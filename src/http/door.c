@@ -118,7 +118,7 @@ static bool is_own_host(const struct door *door, struct str authority) {
            (host.n && str_eq_nocase(host, str_from(door->listen_host)));
 }
 
-/* A page that this server itself gave has the origin http://HOST, or https:// behind something that speaks TLS. */
+/* A page that this server itself gave has the origin http://HOST, or https://HOST behind something that speaks TLS. */
 static bool is_own_origin(struct str origin, struct str host) {
     static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
     for (size_t i = 0; i < 2; i++)
@@ -163,7 +163,7 @@ static void read_address(struct str address, uint8_t ret_from[ADDRESS_BYTES]) {
     if (inet_pton(AF_INET6, text, ret_from) == 1) memset(ret_from + 8, 0, 8);
 }
 
-/* The one of this address; else the place of whoever was wrong longest ago. */
+/* The guesser of this address, or else the place of the one that was wrong longest ago. */
 static struct guesser *find_guesser(struct door *door, const uint8_t *from, bool *ret_found) {
     struct guesser *oldest = &door->guessers[0];
     *ret_found = true;
@@ -190,7 +190,7 @@ static void note_guess(struct door *door, const uint8_t *from, int64_t now_us) {
     guesser->paid_us = from_us + GUESS_US;
 }
 
-/* Looks at every key, whichever fits: the time says nothing. */
+/* Looks at every key, whichever fits, so that the time it takes says nothing. */
 static struct lock_key *find_key(struct door *door, struct str value) {
     uint8_t digest[SHA256_BYTES];
     struct lock_key *found = NULL;
@@ -210,7 +210,7 @@ static struct denial judge_key(struct door *door, struct str value, bool needs_r
     if (value.p && !known && is_slowed(door, from, now_us))
         return (struct denial){ERR_SLOWED, "this address sent many wrong API keys: one a second is looked at", true, 0};
     if (!key) {
-        if (value.p) note_guess(door, from, now_us); /* who sends none does not guess */
+        if (value.p) note_guess(door, from, now_us); /* a request without a key is no guess */
         return (struct denial){ERR_UNAUTHORIZED, "send the header Authorization: Bearer and a key", true, 0};
     }
     memcpy(key->last_from, from, ADDRESS_BYTES);

@@ -131,7 +131,7 @@ struct str framing_header(const struct framing *head, struct str name) {
     return value;
 }
 
-/* A length or a coding that comes behind the body could only say something else than what the body was framed by. */
+/* A length or a coding that comes behind the body is refused: it could only contradict what the body was framed by. */
 const char *framing_trailer_trouble(const struct header *trailer) {
     if (!is_token(trailer->name)) return "a trailer name is not a token";
     if (!is_field_value(trailer->value)) return "a trailer value holds a control character";

@@ -9,7 +9,7 @@
 #include "base/when.h"
 
 #define LINGER_US (5 * US_PER_S)
-#define GULPS_MAX 256 /* of one connection in one round: nobody keeps the thread */
+#define GULPS_MAX 256 /* of one connection in one round, so that nobody keeps the thread busy */
 
 int linger_add(struct lingers *lingers, int fd, int64_t now_us) {
     int own = lingers->count < LINGERS_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;

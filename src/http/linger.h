@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINGERS_MAX 64 /* whoever is one too many is reset at once */
+#define LINGERS_MAX 64 /* one more is reset at once */
 
 struct lingers {
     struct lingerer {
@@ -26,7 +26,7 @@ struct lingers {
 /* Takes a second descriptor of the connection; the caller closes his own. -1 when there is no room, else the
  * descriptor, whose bytes wake whoever watches it. */
 int linger_add(struct lingers *lingers, int fd, int64_t now_us);
-/* Reads what is there and ends those that are over. */
+/* Reads what is there, and ends the connections whose time is over. */
 void lingers_serve(struct lingers *lingers, int64_t now_us);
 int64_t lingers_due(const struct lingers *lingers); /* WHEN_NEVER = nobody lingers */
 void lingers_end(struct lingers *lingers);

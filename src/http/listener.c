@@ -101,7 +101,7 @@ static void sleep_until_due(struct listener *listener) {
     if (count > 0 && event.data.fd == listener->mailbox.kick_fd) mailbox_hush(&listener->mailbox);
 }
 
-/* Everybody who still waits is told, and given a moment to read it. */
+/* Answers everybody who still waits, and gives them a moment to read it. */
 static void part(struct listener *listener) {
     for (struct peer *peer = listener->peers.first; peer; peer = peer->next)
         if (peer->state == PEER_WAITING) give_up(listener, peer, ERR_STOPPING);
@@ -126,7 +126,7 @@ static void *listener_run(void *arg) {
 
 /* ---- opening and closing ---- */
 
-/* Takes the socket over. Address limits make no sense where all peers have none. */
+/* Takes the socket over. A limit for each address makes no sense on a unix socket, where peers have no address. */
 static bool open_gate(struct listener *listener, struct gate *gate, int fd, int32_t peers, int32_t peers_per_address) {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     gate->listener = listener;
@@ -161,7 +161,7 @@ static enum err open_gates(struct listener *listener, struct arena *arena, struc
     return ERR_NONE;
 }
 
-/* Its thread has ended, or never began. */
+/* Frees a listener whose thread has ended or never began. */
 static void listener_free(struct listener *listener) {
     if (listener->tcp.daemon) MHD_stop_daemon(listener->tcp.daemon);
     if (listener->local.daemon) MHD_stop_daemon(listener->local.daemon);

@@ -39,14 +39,15 @@ MUST_USE enum err listener_open(const struct listener_options *options, const st
                                 struct arena *arena, struct listener **ret_listener, struct str *ret_problem);
 struct inlet listener_inlet(struct listener *listener);
 uint16_t listener_port(const struct listener *listener);
-/* Who is let in from now on over TCP; until the first call nobody is. Copied. The unix socket needs no key. */
+/* Says who is let in over TCP from now on; until the first call nobody is. The keys are copied. The unix socket needs
+ * no key. */
 void listener_publish_keys(struct listener *listener, const struct door_keys *keys);
-/* What GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". Copied. */
+/* Says what GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". The text is copied. */
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
 /* The loop begins a turn, or is about to wait. While a turn lasts too long /readyz says so whatever was published, and
  * /metrics has its age. */
 void listener_turn(struct listener *listener, bool at_work);
-/* No new requests: what comes gets 503 STOPPING and the end of its connection. Published paths go on. */
+/* Takes no new requests: they get 503 STOPPING and the end of their connection. Published paths go on. */
 void listener_quiesce(struct listener *listener);
 void listener_close(struct listener *listener); /* answers 503 to all that still waits */
 

@@ -53,7 +53,7 @@ void reception_on_completed(void *cls, struct MHD_Connection *connection, void *
 void reception_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                              enum MHD_ConnectionNotificationCode what);
 void reception_on_complaint(void *cls, const char *format, va_list values);
-/* Answers in the middle of a head or a body, where the library takes no answer; the connection must end after it. */
+/* Answers in the middle of a head or a body, where the library takes no answer. The connection must end after it. */
 void reception_refuse_early(struct listener *listener, struct peer *peer, struct denial denial);
 /* Nobody waits for the peer's visit any more; the loop may have it, so it is freed when it comes back. */
 void reception_abandon(struct listener *listener, struct peer *peer);

@@ -27,7 +27,7 @@ void mailbox_kick(struct mailbox *mailbox);
 void mailbox_hush(struct mailbox *mailbox); /* the kicks so far are noticed */
 void mailbox_post(struct mailbox *mailbox, struct visits *visits);
 struct visits mailbox_replies(struct mailbox *mailbox);
-/* Nobody waits for this visit's reply: it is not collected any more, and comes back among the replies. */
+/* Nobody waits for this visit's reply any more: it is no longer collected, and comes back among the replies. */
 void mailbox_leave(struct mailbox *mailbox, struct visit *visit);
 
 /* The loop's thread. */

@@ -118,8 +118,7 @@ bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t i
     return idle_us >= line->keep_us || (idle_max_us && idle_us > idle_max_us);
 }
 
-/* How long the receiver keeps the connection, less a second for what is on its way: "Keep-Alive: timeout=5, max=100".
- */
+/* Reads "Keep-Alive: timeout=5, max=100". One second is taken off for what is on its way. */
 int64_t passage_kept_us(const struct answer *answer) {
     struct str rest = answer_header(answer, STR("Keep-Alive")), part;
     uint64_t seconds;
@@ -146,7 +145,8 @@ static bool has_ends(const struct line *line, const struct line_ends *ends) {
            strcmp(line->own_address, ends->own_address) == 0;
 }
 
-/* A connection is new when it is asked for the first time, so it is among those that nothing is known of. */
+/* Learns the ends of a line. A connection is asked for the first time while it is new, so it is among those whose ends
+ * are not known yet. */
 static bool learn(struct line *line, const struct line_ends *ends) {
     if (line->own_port || port_of(line->fd, getsockname) != ends->own_port) return false;
     if (port_of(line->fd, getpeername) != ends->port) return false;

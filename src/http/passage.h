@@ -29,16 +29,16 @@ struct passage {
 enum complaint { COMPLAINT_TIME, COMPLAINT_TRUST, COMPLAINT_URL, COMPLAINT_ROOM, COMPLAINT_OTHER };
 
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint);
-/* Our own words for the end where we know better than the library; else NULL. */
+/* Our own words for the end, where they are better than the library's; else NULL. */
 const char *passage_words(const struct passage *passage);
 /* Whether an errno speaks of this process or machine rather than of the other side. */
 bool passage_is_own_trouble(int number);
-/* No descriptor can be had at this moment: the library's complaint is about that, whatever it says. */
+/* Whether no descriptor can be had at this moment. The library's complaint is then about that, whatever it says. */
 bool passage_is_out_of_descriptors(void);
 
 /* ---- where it may go ----
- * Asked twice: for the address a socket is about to connect to, and for the one a kept connection has, since another
- * call may have opened it. */
+ * This is asked twice: for the address to which a socket is about to connect, and for the address of a kept connection,
+ * which another call may have opened. */
 
 /* bytes: 4 of AF_INET or 16 of AF_INET6; not looked at for AF_UNIX. */
 bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes);
@@ -68,14 +68,14 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us);
 /* How long the receiver keeps the connection, less a second for what is on its way: "Keep-Alive: timeout=5, max=100".
  * WHEN_NEVER where it says nothing, or more than PASSAGE_KEPT_S. */
 int64_t passage_kept_us(const struct answer *answer);
-/* It rested for so long that the receiver may be about to close it: a request over it could be lost on the way.
- * idle_max_us 0 = only the receiver's word counts. */
+/* Whether it rested for so long that the receiver may be about to close it; a request over it could then be lost on the
+ * way. idle_max_us 0 = only the receiver's word counts. */
 bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us);
 /* The socket with these ends, or -1. */
 int lines_find(struct lines *lines, const struct line_ends *ends);
 void lines_free(struct lines *lines);
 
-/* Nothing is there to be read, not even an end. */
+/* Whether nothing is there to be read, not even an end. */
 bool line_is_quiet(int fd);
 
 #endif

@@ -12,7 +12,7 @@
 #include "http/listener.h"
 #include "http/visit.h"
 
-/* Between two sweeps at least; so late a deadline may be noticed. */
+/* The least time between two sweeps, and so how late a deadline may be noticed. */
 #define SWEEP_US (200 * US_PER_MS)
 
 /* An IPv4 address that came over an IPv6 socket is written as what it is. */
@@ -70,7 +70,7 @@ void peer_free(struct peers *peers, struct peer *peer) {
     free(peer);
 }
 
-/* The next look at the pace, or the end of all time for the body. */
+/* Sets the next moment to look at the body: when its pace is due, or when all its time is over. */
 static void set_pace(const struct peers *peers, struct peer *peer, int64_t now_us) {
     peer->deadline_us = peer->body_until_us;
     if (peers->pace_us != WHEN_NEVER && now_us + peers->pace_us < peer->deadline_us)

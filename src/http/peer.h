@@ -64,9 +64,11 @@ void peer_free(struct peers *peers, struct peer *peer);
 void peer_enter(struct peers *peers, struct peer *peer, enum peer_state state, int64_t now_us);
 /* A new request begins. */
 void peer_set_target(struct peer *peer, struct str target);
-/* The body has so many bytes now. One that comes more slowly than PEER_PACE_BYTES in each span of pace_us is late. */
+/* Takes in how many bytes the body has now. A body that grows by less than PEER_PACE_BYTES in a span of pace_us is
+ * late.
+ */
 void peer_pace(struct peers *peers, struct peer *peer, size_t body_bytes, int64_t now_us);
-/* Of bodies over small_bytes, what all other peers of this one's address hold. */
+/* What all other peers of this one's address hold, counting only bodies over small_bytes. */
 size_t peers_held(const struct peers *peers, const struct peer *peer, size_t small_bytes);
 bool peers_any(const struct peers *peers, enum peer_state state);
 /* A peer past its deadline, or NULL; the caller must make it enter another state. Sets sweep_us at the end. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PROBES_MAX 4
-#define STALLED_US (5 * US_PER_S) /* a turn that lasts longer: the server takes nothing */
+#define STALLED_US (5 * US_PER_S) /* while a turn lasts longer than this, the server takes nothing */
 
 struct probe {
     char path[32]; /* "" = this one is free */

@@ -22,7 +22,7 @@ void probes_free(struct probes *probes);
 void probes_publish(struct probes *probes, struct str path, const struct probe_answer *answer);
 /* The loop begins a turn, or is about to wait. */
 void probes_turn(struct probes *probes, bool at_work);
-/* False: nothing is published there. */
+/* What this path answers; false when nothing is published there. */
 bool probes_answer(struct probes *probes, struct str path, struct arena *arena, struct probe_answer *ret_answer);
 
 #endif

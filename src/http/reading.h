@@ -28,13 +28,13 @@ struct reading {
 
 /* For a new answer. Bodies are kept up to keep_max and read up to seen_max bytes. */
 void reading_reset(struct reading *reading, size_t keep_max, size_t seen_max);
-/* One line of a head, its end included; false when it is enough. */
+/* Takes in one line of a head, its end included; false when the head has become too large. */
 bool reading_line(struct reading *reading, struct str line);
 bool reading_body(struct reading *reading, struct str bytes);
 bool reading_dropped(const struct reading *reading); /* the body is larger than what was kept */
 /* Sets status, headers and body of the answer; they live in the reading. */
 void reading_answer(struct reading *reading, struct answer *ret_answer);
-/* The answer's texts, copied to the arena: from then on it needs the reading no more. */
+/* Copies the answer's texts to the arena, so that it no longer needs the reading. */
 void reading_keep(struct arena *arena, struct answer *answer);
 void reading_trim(struct reading *reading); /* gives back what is too large to be kept between answers */
 void reading_free(struct reading *reading);

@@ -1,15 +1,17 @@
 /* http/reception.c - one request, from its first line to its answer.
  *
- * WHAT   The library tells of a connection's bytes by callbacks; here they become visits for the loop, or refusals.
- * PROMISE  A request is judged by its head before a byte of its body is kept. Whoever is refused gets one answer, a
- *   problem with a request id, and can read it although he still sends. Memory for bodies is bounded in all, by
- * address, and by connection. WHY IT HOLDS  take_head asks framing, then the door, then for room, and makes a visit
- * last. A refusal queued there makes the library end the connection without reading the body; one in the middle of a
- * body is written by us and ends it, too. The connection then lingers (http/linger.h). What the library refuses by
- * itself it complains of first, in the same thread, and is made to keep silent. WHAT BREAKS IT  A library that words
- * its complaint in another way: then its own page is sent, and the test fails. HOW TO SEE IT  listener_counts.refused;
- * code and request_id of the answer. TESTED BY  test/unit/http/test_framing.c, test_listener.c, test/e2e/test_door.py,
- * test_framing.py
+ * WHAT. The library tells of a connection's bytes by callbacks; here they become visits for the loop, or refusals.
+ * PROMISE. A request is judged by its head before a byte of its body is kept. Whoever is refused gets one answer, a
+ * problem with a request id, and can read it although he is still sending. Memory for bodies is bounded in all, for
+ * each address, and for each connection.
+ * WHY IT HOLDS.
+ * 1. take_head asks framing first, then the door, then for room, and makes a visit last.
+ * 2. A refusal that is queued there makes the library end the connection without reading the body. A refusal in the
+ *    middle of a body is written by us, and ends the connection too. In both cases it then lingers (http/linger.h).
+ * 3. What the library refuses by itself it complains of first, in the same thread, and is made to keep silent.
+ * WHAT BREAKS IT. A library that words its complaint in another way: its own page is sent then, and the test fails.
+ * HOW TO SEE IT. drumbeat_http_refused_total; code and request_id of the answer.
+ * TESTED BY. test/unit/http/test_framing.c, test_listener.c; test/e2e/test_door.py, test_framing.py.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -36,7 +38,7 @@ static void leave(struct listener *listener, struct peer *peer) {
     peer_enter(&listener->peers, peer, PEER_LEAVING, listener->now_us);
 }
 
-/* The sender's own where it can be said back as it is, else one of ours. */
+/* The sender's own request id, where it can be said back as it is; else one of ours. */
 static const char *request_id(struct listener *listener, struct peer *peer) {
     if (!peer->request_id[0])
         snprintf(peer->request_id, sizeof peer->request_id, "%016llx", (unsigned long long)rng_u64(&listener->rng));
@@ -66,8 +68,8 @@ static enum MHD_Result refuse(struct listener *listener, struct peer *peer, stru
     return queued;
 }
 
-/* The library takes no answer in the middle of a body or a head. Nothing of one is on its way then, so these bytes are
- * the whole answer; the connection must end after it. */
+/* Writes an answer past the library, which takes none in the middle of a body or a head. Nothing of another answer is
+ * on its way then, so these bytes are the whole answer. The connection must end after it. */
 void reception_refuse_early(struct listener *listener, struct peer *peer, struct denial denial) {
     char room[DENIAL_ROOM];
     struct str message = denial_message(&denial, request_id(listener, peer), room);
@@ -77,7 +79,7 @@ void reception_refuse_early(struct listener *listener, struct peer *peer, struct
     (void)sent; /* a peer that does not read is closed without an answer */
 }
 
-/* False where the path is none of the published ones. */
+/* Answers a published path; false when the path is not one of them. */
 static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
     const struct request *request = &peer->visit->request;
     struct arena arena = ARENA_EMPTY;
@@ -281,8 +283,9 @@ static enum MHD_Result on_length(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-/* Of whom the library complains. It does not say; but what it told last in this round was about him, unless his head
- * came in pieces: then it is whoever has a length that is none, or the only one that is not through with a request. */
+/* Finds the peer of whom the library complains, which it does not say. What it told last in this round was about him,
+ * unless his head came in pieces. Then it is the peer with a malformed length, or the only one whose request is not yet
+ * complete. */
 static struct peer *find_accused(struct listener *listener) {
     struct peer *only = NULL;
     size_t count = 0;

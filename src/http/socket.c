@@ -60,7 +60,7 @@ enum err socket_tcp(struct str host, uint16_t port, struct arena *arena, int *re
     return ERR_NONE;
 }
 
-/* Whether the path is free or could be made so; why says why not. */
+/* Makes the path free; false when that cannot be done, with the reason in *ret_why. */
 static bool clear_path(const struct sockaddr_un *at, const char **ret_why) {
     struct stat there;
     if (lstat(at->sun_path, &there) != 0) return true; /* if it cannot be used, bind says why */

@@ -60,7 +60,7 @@ static int64_t clock_wall_us(void *self) {
     return read_us(CLOCK_REALTIME);
 }
 
-/* Boot time goes on while the machine is suspended, so a lease runs out there too. */
+/* Boot time goes on while the machine is suspended, so a lease runs out during that time too. */
 static int64_t clock_now_us(void *self) {
     const struct wake *wake = self;
     return wake->offset_us + read_us(CLOCK_BOOTTIME);

@@ -30,7 +30,7 @@ static const struct {
     [LOG_ERROR] = {"error", "\033[31m"},
 };
 
-/* All or nothing, so that an escape is never halved. */
+/* Adds all of the text or nothing of it, so that an escape is never halved. */
 static void line_add(struct log_line *line, const char *text, size_t bytes) {
     if (line->cut || bytes > LINE_MAX_BYTES - TAIL_BYTES - line->n) {
         line->cut = true;
@@ -109,7 +109,7 @@ static void build_json(struct log_line *line, enum log_level level, const char *
         line_quoted(line, str_from(fields[i].name));
         line_text(line, ":");
         fields[i].text.p ? line_quoted(line, fields[i].text) : line_number(line, fields[i].number);
-        if (line->cut) line->n = before; /* a whole field goes, so that the line stays JSON */
+        if (line->cut) line->n = before; /* the whole field is dropped, so that the line stays JSON */
     }
     memcpy(line->p + line->n, line->cut ? ",\"cut\":1}\n" : "}\n", line->cut ? 10 : 2);
     line->n += line->cut ? 10 : 2;

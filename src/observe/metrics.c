@@ -19,7 +19,7 @@ struct histogram {
     double sum_s;
 };
 
-/* What one destination came to. Its name is a copy. */
+/* What the deliveries of one destination came to. Its name is a copy. */
 struct sums {
     struct str name;
     uint64_t attempts[OUTCOME_COUNT];
@@ -183,7 +183,7 @@ static void histogram_text(struct buf *buf, const char *name, const char *help, 
     buf_fmt(buf, "%s_sum %.15g\n%s_count %llu\n", name, histogram->sum_s, name, (unsigned long long)histogram->count);
 }
 
-/* What was counted since the last look goes to the present second; gives the sums of the last minute. */
+/* Adds what was counted since the last look to the present second, and gives the sums of the last minute. */
 static struct second last_minute(struct metrics *metrics, int64_t now_us) {
     int64_t now_s = now_us / US_PER_SECOND;
     struct second *slot = &metrics->seconds[now_s % WINDOW_SECONDS], sum = {0};

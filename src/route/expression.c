@@ -41,7 +41,7 @@ void expressions_blame(const struct expressions *expressions, struct findings *f
     arena_free(&scratch);
 }
 
-/* `$event` may be written `$ event`, and `now` is made from it: the words decide. */
+/* It looks for the words alone: `$event` may also be written `$ event`, and `now` is made from the event too. */
 bool expressions_want_event(const struct expressions *expressions, size_t from) {
     for (size_t i = from; i < expressions->count; i++) {
         struct str text = expressions->items[i].text;

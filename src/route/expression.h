@@ -17,11 +17,11 @@ struct expressions {
     size_t count, room;
 };
 
-/* Takes a lexically sound one; of another it makes a finding and gives false. */
+/* Adds an expression that is lexically sound; any other becomes a finding and gives false. */
 bool expression_add(struct expressions *expressions, struct expression expression, struct findings *findings);
 /* Compiles each alone, in this process; a finding for each that does not. */
 void expressions_blame(const struct expressions *expressions, struct findings *findings);
-/* Does one of those from index `from` on look at more than the payload? May say yes without need. */
+/* Whether an expression from index `from` on may look at more than the payload. It may say yes without need. */
 bool expressions_want_event(const struct expressions *expressions, size_t from);
 
 #endif

@@ -1,8 +1,8 @@
 /* route/guard.h - a breaker for one route's jq. Private to this room.
  *
- * A program that runs away on one event costs that event its deliveries of this route. Only where three different
- * events did so within ten minutes is the route stopped. Then one event a time is let through as a probe: after a
- * minute, then after twice as long each time, up to an hour. A probe that comes back heals the route.
+ * A program that runs away on one event costs that event its deliveries of this route. The route is only stopped when
+ * it ran away on three different events within ten minutes. Then one event at a time is let through as a probe: after
+ * a minute, then after twice as long each time, up to an hour. A probe that comes back heals the route.
  */
 #ifndef ROUTE_GUARD_H
 #define ROUTE_GUARD_H
@@ -24,9 +24,11 @@ struct guard {
 
 /* Takes in that the program ran away on an event. */
 void guard_strike(struct guard *guard, struct uuid event, struct str why, int64_t now_us);
-/* Takes in that the program came back: a stopped route is healed by its probe. Strikes are kept, they age. */
+/* Takes in that the program came back: a stopped route is healed by its probe. Strikes are kept until they are too old.
+ */
 void guard_heal(struct guard *guard);
-/* As another process or an earlier life stored it. A later moment than known is a longer spell. */
+/* Takes over a stop that another process, or this one before its restart, has stored. A later moment than the known one
+ * means a longer spell. */
 void guard_restore(struct guard *guard, struct str why, int64_t until_us, int64_t now_us);
 bool guard_may_probe(const struct guard *guard, int64_t now_us);
 

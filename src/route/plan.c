@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-/* A payload's own depth below that of the template and the function's list. */
+/* A result may be as deep as the template and the function's list, with a payload's own depth below them. */
 #define RESULT_DEPTH_MAX    (2 * JSON_DEPTH_MAX)
 #define NAME_BYTES_MAX      255 /* of a key or an order */
 #define CONDITION_SHOWN_MAX 200
@@ -94,7 +94,7 @@ static void planner_match(struct planner *planner, struct routes *routes, const 
         if (program_takes(&routes->programs[i], event)) planner_add(planner, &routes->programs[i], event, &event_text);
 }
 
-/* Asks for all jq, and lets the routes learn what their programs did. */
+/* Has all jq run, and lets the routes learn what their programs did. */
 static void planner_run(struct planner *planner, const struct evaluator *evaluator) {
     if (planner->call_count) evaluator->run(evaluator->self, planner->calls, planner->call_count, planner->arena);
     for (size_t i = 0; i < planner->match_count; i++) {
@@ -236,14 +236,15 @@ static struct str condition_text(struct arena *arena, const char *word, struct s
     return str_fmt(arena, "%s: %.*s%s", word, (int)n, text.p, n < text.n ? "..." : "");
 }
 
-/* What is to be joined waits for the next multiple of the wait, so that all of one spell come due together. */
+/* Deliveries that are to be joined wait until the next multiple of the wait, so that all of one spell become due at the
+ * same moment. */
 static int64_t batch_moment(const struct route_step *step, int64_t due_us) {
     int64_t wait_us = step->batch_wait_us;
     if (step->batch_max <= 1 || wait_us <= 0) return due_us;
     return (due_us + wait_us - 1) / wait_us * wait_us;
 }
 
-/* Its times, and its status by them: what could only leave too late is held at once. */
+/* Sets the delivery's times, and its status by them: one that could only leave too late is held at once. */
 static void delivery_time(struct delivery *delivery, const struct draft *draft, const struct step_program *step) {
     const struct event *event = draft->event;
     struct arena *arena = draft->planner->arena;
@@ -258,7 +259,7 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
                                    STR_ARG(span_str(arena, step->late_us)));
 }
 
-/* Fills in what the step's answer says; false with the problem when that is of no use. */
+/* Fills in what the step's answer says; false, with the problem, when the answer cannot be used. */
 static bool delivery_fill(struct delivery *delivery, struct draft *draft, const struct step_program *step,
                           const struct answer *answer, struct str *ret_problem) {
     const struct route_step *settings = step->settings;
@@ -289,7 +290,7 @@ static void draft_deliver(struct draft *draft, const struct step_program *step, 
         draft_fail(draft, step, problem);
 }
 
-/* A `when` does not hold: there is nothing to make, which only a row that waits for it has to say. */
+/* A `when` does not hold, so there is nothing to make. Only a row that waited for its delivery has to say so. */
 static void draft_skip(struct draft *draft, const struct step_program *step, struct str when) {
     struct delivery delivery = draft_delivery(draft, step);
     if (!draft->whole) return;
@@ -409,7 +410,7 @@ static bool is_of(const struct delivery *unmade, const struct delivery *other) {
            str_eq(unmade->route, other->route);
 }
 
-/* Its place in the store stays; what it says is new. */
+/* The unmade delivery keeps its place in the store and takes over what the made one says. */
 static void unmade_become(struct delivery *unmade, const struct delivery *made, int64_t now_us) {
     unmade->id = made->id;
     unmade->status = made->status;

@@ -39,7 +39,7 @@ static void write_object(struct buf *buf, const struct step_program *step, struc
     buf_byte(buf, '}');
 }
 
-/* A step whose jq fails gives its words instead: the other steps do not suffer. */
+/* A step whose jq fails gives jq's words instead, so that the other steps of the route do not suffer. */
 static void write_step(struct buf *buf, const struct step_program *step, struct str params) {
     const struct route_step *settings = step->settings;
     bool has_jq =
@@ -119,7 +119,7 @@ static void compile_route(struct compiler *compiler, const struct route_settings
                     "more than %d jq programs, from route '%.*s' on", JQ_FUNCTIONS_MAX, STR_ARG(settings->name));
 }
 
-/* Any event may owe all of them, and what an event owes is stored in one turn. */
+/* Bounds the steps of all routes together: one event may owe all of them, and all are stored in one turn. */
 static void check_steps(struct compiler *compiler) {
     size_t steps = 0;
     for (size_t i = 0; i < compiler->settings->route_count; i++) {

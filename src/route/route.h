@@ -39,8 +39,9 @@ struct plan {
 void route_events(struct routes *routes, const struct event *events, size_t count, int64_t now_us,
                   struct hasher *hasher, const struct evaluator *evaluator, struct arena *arena,
                   struct plan *ret_plans);
-/* Makes what is unmade and HELD, in place; in order of events. Each has its event, route, destination, step and run.
- * What the route may not make now stays as it is; what the configuration knows no more is FAILED. */
+/* Makes deliveries that are unmade and HELD, in place and in order of events. Each has its event, route, destination,
+ * step and run. What the route may not make now stays as it is; what the configuration no longer knows becomes FAILED.
+ */
 void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, int64_t now_us, struct hasher *hasher,
                   const struct evaluator *evaluator, struct arena *arena);
 
@@ -51,17 +52,17 @@ struct route_stop {
     bool stopped;     /* false: it was, and is healed */
     int64_t until_us; /* when its next probe may go */
 };
-/* Who was stopped, tried again in vain, or healed since the last commit; gives at most max. */
+/* The routes that were stopped, tried again in vain, or healed since the last commit; at most max. */
 size_t routes_changed(const struct routes *routes, struct hasher *hasher, struct arena *arena,
                       struct route_stop *ret_stops, size_t max);
 /* What was staged becomes true, or never was. */
 void routes_commit(struct routes *routes);
 void routes_rollback(struct routes *routes);
-/* All stops that the store has. Those of another program than the route's present one are none. */
+/* Takes in all stops that the store has. A stop of another program than the route's present one does not count. */
 void routes_restore(struct routes *routes, const struct route_stop *stops, size_t count, struct hasher *hasher,
                     struct arena *arena, int64_t now_us);
 bool routes_is_stopped(const struct routes *routes, struct str route);
-/* When the first of the stopped routes may be probed; WHEN_NEVER when there is none. */
+/* When the first of the stopped routes may be probed; WHEN_NEVER when no route is stopped. */
 int64_t routes_next_probe(const struct routes *routes);
 
 #endif

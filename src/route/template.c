@@ -77,7 +77,7 @@ static struct str write_reference(struct writer *writer, const struct tree *tree
     return str_sub(inside, length + 1, inside.n);
 }
 
-/* With references in it a text is a sum that ends in a text: ("Dear " + … + ""). */
+/* A text with references in it is written as a sum that ends in a text: ("Dear " + … + ""). */
 static void write_text(struct writer *writer, const struct tree *tree) {
     struct buf sum = {.arena = writer->buf.arena}, literal = sum;
     for (struct str rest = tree->text; rest.n;) {
@@ -144,7 +144,7 @@ static void write_map(struct writer *writer, const struct tree *tree) {
     buf_byte(&writer->buf, '}');
 }
 
-/* As deep as the configuration, whose depth its parser bounds. */
+/* It recurses as deep as the configuration, whose depth its parser bounds. */
 static void write_node(struct writer *writer, const struct tree *tree) {
     if (tree->kind == TREE_LIST)
         write_list(writer, tree);

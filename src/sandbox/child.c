@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Leaves only the socket open, and signals as a fresh program has them. Gives 0 or an errno. */
+/* Starts the program with only the socket open, and with signals as a fresh program has them. Gives 0 or an errno. */
 static int child_spawn(const char *executable, int fd, pid_t *ret_pid) {
     char name[] = "drumbeat", command[] = "jq-worker";
     char *arguments[] = {name, command, NULL}, *environment[] = {NULL};

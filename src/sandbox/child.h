@@ -17,7 +17,7 @@ struct child {
 
 /* executable ends in NUL. On failure errno says why. */
 MUST_USE enum err child_start(const char *executable, struct child *ret_child);
-/* Nothing waits to be read and the other end is open; false when there is no child. */
+/* Whether nothing waits to be read and the other end is open; false when there is no child. */
 bool child_is_quiet(const struct child *child);
 /* The processor time that it used so far. A worker that is only kept waiting uses none. */
 int64_t child_cpu_us(const struct child *child);

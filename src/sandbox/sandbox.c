@@ -30,7 +30,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* A call is waited for this many deadlines by the wall clock. A worker that is given 5 % of a processor makes it. */
+/* A call is waited for this many deadlines by the wall clock: enough for a worker that gets 5 % of a processor. */
 #define WALL_FACTOR 20
 /* Compiling takes 20 ms; on a machine that swaps, a thousand times that. */
 #define START_US    (30 * US_PER_S)
@@ -278,7 +278,7 @@ static void call_stop(struct jq_call *call, enum err err, struct str why) {
     call->result = why;
 }
 
-/* None of the calls that are still to come is run. */
+/* Gives up: none of the calls that are still to come is run. */
 static void batch_give_up(struct batch *batch, struct str why) {
     for (; batch->answered < batch->queued; batch->answered++) call_stop(batch_current(batch), ERR_IO, why);
 }
@@ -297,7 +297,7 @@ static void batch_drop(struct batch *batch, size_t function) {
     batch->queued = kept;
 }
 
-/* The call that was being run is to blame. */
+/* Blames the call that was being run. */
 static void batch_blame(struct batch *batch, enum batch_end end) {
     const struct sandbox_options *options = &batch->sandbox->options;
     struct jq_call *call = batch_current(batch);

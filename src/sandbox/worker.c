@@ -19,7 +19,7 @@
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A sanitizer maps terabytes and makes calls of its own: under one, memory and system calls are not limited. */
+/* A sanitizer maps terabytes and makes system calls of its own, so under one neither memory nor calls are limited. */
 #if defined(__has_feature)
 #define WORKER_HAS(feature) __has_feature(feature)
 #else
@@ -67,9 +67,9 @@ static const unsigned allowed_calls[] = {
     SYS_exit_group,
 };
 
-/* Any other call fails with ENOSYS. It does not kill: libc asks for more than it needs, another libc asks for other
- * things, and a worker that dies of such a question would look like a program that ran away. A kernel that refuses the
- * filter leaves the worker with the limits alone. */
+/* Any other call fails with ENOSYS and does not kill. libc asks for more than it needs, another libc asks for other
+ * things, and a worker that died of such a question would look like a program that ran away. When the kernel refuses
+ * the filter, the limits alone hold the worker. */
 static void worker_filter(void) {
     struct sock_filter code[ARRAY_COUNT(allowed_calls) + 6];
     unsigned short n = 0;
@@ -93,7 +93,7 @@ static void limit_set(__rlimit_resource_t resource, rlim_t most) {
     (void)setrlimit(resource, &limit);
 }
 
-/* Before the program is compiled. */
+/* Gives up rights before the program is compiled, because the program is not trusted either. */
 static void worker_confine(int64_t memory_bytes) {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE}; /* the worker ends when its socket does */
     for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) (void)signal(ignored[i], SIG_IGN);
@@ -131,7 +131,7 @@ static bool read_text(struct arena *arena, uint64_t bytes, struct str *ret_text)
     return true;
 }
 
-/* One write, so that the parent wakes once. */
+/* Sends head and text in one write, so that the parent wakes once. */
 static bool answer_send(struct arena *arena, enum err err, struct str text) {
     struct frame_answer answer = {.err = (uint32_t)err, .text_bytes = (uint32_t)text.n};
     struct buf buf = {.arena = arena};

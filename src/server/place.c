@@ -68,7 +68,7 @@ static enum err make_folder(struct str path, struct arena *arena, struct str *re
     return ERR_IO;
 }
 
-/* What was pending in it is delivered from where it is now. */
+/* Refuses a file whose content was moved elsewhere: what was pending in it is delivered from there. */
 static enum err check_not_moved(struct str path, struct arena *arena, struct str *ret_problem) {
     struct str moved = str_fmt(arena, "%.*s.moved", STR_ARG(path));
     if (!access(str_dup(arena, path).p, F_OK) || access(moved.p, F_OK)) return ERR_NONE;

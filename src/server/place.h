@@ -18,7 +18,7 @@ struct place place_of(const struct settings *settings, struct str file, struct a
 /* A file, whatever the configuration and the environment say. */
 struct place place_at(struct str path, struct arena *arena);
 bool place_is_shared(const struct place *place);
-/* CONFIG with a sentence that shows nothing of it, when the store's text can be no place. */
+/* CONFIG when the store's text cannot be a place; the sentence in *ret_problem shows nothing of that text. */
 MUST_USE enum err place_check(const struct place *place, struct arena *arena, struct str *ret_problem);
 /* For people: without user and password. */
 struct str place_name(const struct place *place, struct arena *arena);

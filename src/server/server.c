@@ -76,7 +76,7 @@ enum err server_start_engine(const struct setup *setup, struct arena *arena, str
     return ERR_CONFIG;
 }
 
-/* By address, not by how it is written: 127.example.com is a name like any other. */
+/* Whether others can reach this host. The address decides and not how it is written: 127.example.com is a name. */
 static bool is_exposed(struct str host, struct arena *arena) {
     struct in_addr v4;
     struct in6_addr v6;
@@ -86,7 +86,7 @@ static bool is_exposed(struct str host, struct arena *arena) {
     return inet_pton(AF_INET6, text, &v6) != 1 || !IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-/* Keys are a must where others can reach the door. */
+/* Refuses to start without API keys where others can reach the door. */
 static enum err check_exposure(struct server *server, struct arena *arena, struct str *ret_problem) {
     struct str host = server->listen_host;
     server->exposed = is_exposed(host, arena);
@@ -171,7 +171,7 @@ static enum err open_parts(struct server *server, struct arena *arena, struct st
     return open_loop(server, ret_problem);
 }
 
-/* The signal's handler starts this timer: also where the loop stands still, somebody must count. */
+/* Arms the timer that the signal's handler starts: somebody must count the time even when the loop stands still. */
 static void arm_stop(struct server *server, int64_t after_us) {
     struct signals *signals = server->options.signals;
     if (!signals) return;
@@ -183,8 +183,8 @@ static void arm_stop(struct server *server, int64_t after_us) {
     signals->stop_fd = server->stop_fd;
 }
 
-/* The texts that the listener's own thread answers: at most one a second while busy, once more when a minute is over.
- */
+/* Publishes the texts that the listener's own thread answers: at most once a second while busy, and once more when a
+ * minute without work is over. */
 static void publish(struct server *server, bool at_once) {
     int64_t now_us = server->clock.now_us(server->clock.self);
     if (!at_once && now_us < server->publish_us) return;
@@ -240,12 +240,14 @@ uint16_t server_port(const struct server *server) {
     return listener_port(server->listener);
 }
 
-/* By then a store that says nothing is not waited for any more, and there is no time left for another try. */
+/* Whether the time to stop is over. A silent store is no longer waited for then, and there is no time for another try.
+ */
 static bool stop_time_is_over(const struct server *server) {
     return server->stop_fd && wait_fd(server->stop_fd, POLLIN, 0, 0) == WAIT_READY;
 }
 
-/* First stop: no new work, what flies may end. Second stop, or the time is over: what flies is ended. */
+/* The first stop ends new work and lets what flies come back. A second stop, or the end of the time, ends what flies.
+ */
 static bool stop_is_complete(struct server *server) {
     const struct signals *signals = server->options.signals;
     int64_t now_us = server->clock.now_us(server->clock.self);
@@ -262,7 +264,8 @@ static bool stop_is_complete(struct server *server) {
         server->stop_by_us = now_us + STOP_CANCELLED_US;
         loop_cancel(server->loop);
     }
-    bool stuck = server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: its leases will tell */
+    bool stuck =
+        server->cancelled && now_us >= server->stop_by_us; /* the store takes nothing: leases will tell later */
     return stuck || stop_time_is_over(server) || loop_in_flight(server->loop) == 0;
 }
 

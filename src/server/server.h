@@ -28,8 +28,8 @@ struct server_options {
 
 struct server;
 
-/* Everything is open and ready to turn. On failure *ret_findings_text (configuration) or *ret_problem says why.
- * CONFIG = findings; other errors = problem. Texts are in the arena. */
+/* Opens everything, ready for the first turn. On failure *ret_findings_text (CONFIG: the configuration is wrong) or
+ * *ret_problem (all other errors) says why. Texts are in the arena. */
 MUST_USE enum err server_open(const struct server_options *options, struct arena *arena, struct server **ret_server,
                               struct str *ret_problem);
 /* One turn and one wait of at most wait_us; *ret_done when a stop is complete. For `demo`, which acts between turns. */

@@ -39,7 +39,8 @@ static enum err align_clock(struct server *server) {
     return err;
 }
 
-/* The others see it before it looks whether somebody moves a store into this one: whoever moves does the same. */
+/* Shows this process to the others first, and then looks whether somebody moves a store into this one. Whoever moves
+ * does the same two things, so one of the two sees the other. */
 static enum err join_company(struct server *server, struct arena *arena, struct str *ret_problem) {
     store_set_owner(server->store, server->token);
     TRY(store_begin(server->store));

@@ -45,7 +45,7 @@ const struct catalog *setup_catalog(struct arena *arena, struct str connectors_f
     return connectors_catalog(load_connectors(arena, source, connectors_folder, findings));
 }
 
-/* Deliveries are joined where a route asks for it and the connector can. */
+/* Deliveries are joined into batches where a route asks for it and the connector can do it. */
 static void join_batches(struct settings *settings) {
     for (size_t i = 0; i < settings->route_count; i++)
         for (size_t j = 0; j < settings->routes[i].step_count; j++) {
@@ -74,7 +74,7 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     const struct tree *tree = config_parse(arena, file, setup->text, findings);
     if (!tree) return false;
     setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);
-    if (findings->errors) { /* nothing will run, but every mistake is to be named, jq's too */
+    if (findings->errors) { /* nothing will run, but every mistake is to be named, also those in jq */
         if (!routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes))
             routes_blame(setup->routes, findings);
         return false;

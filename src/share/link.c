@@ -12,12 +12,12 @@
 #include <string.h>
 
 #define READ_BYTES 4096
-/* Replies are numbers and one digest: what sends more than this for one is no Redis. */
+/* Replies are numbers and one digest, so whatever sends more than this for one reply is not a Redis. */
 #define REPLY_BYTES_MAX ((size_t)64 << 10)
 #define SHA_DIGITS      40
 /* EVALSHA, the script's name, the number of keys */
 #define HEAD_PARTS 3
-/* Notes whose answers have not been read: a Redis that answers none of so many is gone. */
+/* How many notes may be without an answer: a Redis that answers none of so many is gone. */
 #define OWED_MAX 1000
 
 struct link {
@@ -71,7 +71,8 @@ const char *link_trouble(const struct link *link) {
 
 /* ---- trouble ---- */
 
-/* Words of a stranger: only what can be printed, and only as much as there is room for. */
+/* Keeps words for the trouble. The detail comes from a stranger, so only printable bytes of it are kept, and no more
+ * than there is room for. */
 static void note_trouble(struct link *link, const char *what, const char *detail, size_t length) {
     if (length > sizeof link->trouble / 2) length = sizeof link->trouble / 2;
     snprintf(link->trouble, sizeof link->trouble, "%s%s%.*s", what, length ? ": " : "", (int)length, detail);
@@ -138,14 +139,15 @@ static enum err reply_await(struct link *link, int64_t until_us, redisReply **re
     }
 }
 
-/* A note that was not taken: its sender had no more to do, the caution is built into what the note is about. */
+/* Drops the reply to a note, even when it is an error. The sender has nothing more to do: what a lost note may cost is
+ * bounded by what the note is about. */
 static void owed_settle(struct link *link, redisReply *reply) {
     if (reply->type == REDIS_REPLY_ERROR) note_trouble(link, "Redis refused a note", reply->str, reply->len);
     freeReplyObject(reply);
     link->owed--;
 }
 
-/* Replies to notes come first. */
+/* Reads the replies that are owed for notes, which come before the reply to the next call. */
 static enum err owed_await(struct link *link, int64_t until_us) {
     while (link->owed) {
         redisReply *reply = NULL;
@@ -155,7 +157,7 @@ static enum err owed_await(struct link *link, int64_t until_us) {
     return ERR_NONE;
 }
 
-/* Finds out, before anything is asked on it, that a connection was closed or speaks unasked. */
+/* Finds out whether a connection was closed, or speaks without being asked, before anything is asked on it. */
 static enum err link_look(struct link *link) {
     bool came = true;
     while (came) {
@@ -192,7 +194,7 @@ static enum err command_put(struct link *link, const struct str *parts, size_t c
     return put ? ERR_NONE : link_fail(link, "Redis takes nothing", "");
 }
 
-/* By its digest, or with its whole text when Redis does not know that. */
+/* Puts the call of the script: by its digest, or with its whole text when Redis does not know the digest. */
 static enum err script_put(struct link *link, const struct link_call *call, bool whole) {
     struct str parts[HEAD_PARTS + LINK_PARTS_MAX];
     char keys[24];
@@ -218,7 +220,7 @@ static bool reply_is_sha(struct link *link, const redisReply *reply) {
     return true;
 }
 
-/* An error's first word: what follows may repeat the command, and with it the password. */
+/* The length of an error's first word. What follows it may repeat the command, and with it the password. */
 static size_t code_length(const redisReply *reply) {
     size_t n = 0;
     while (n < reply->len && reply->str[n] >= 'A' && reply->str[n] <= 'Z') n++;
@@ -247,7 +249,7 @@ static enum err step_end(struct link *link, const struct step *step, int64_t unt
     return err;
 }
 
-/* All steps in one go. */
+/* Sends all steps of the greeting at once, and then reads their answers. */
 static enum err link_greet(struct link *link, int64_t until_us) {
     const struct redis_url *url = link->options.url;
     char number[16];

@@ -6,7 +6,7 @@
 #include "share/url.h"
 #include "world.h"
 
-/* Login, database and script are sent again with each connection; the next is tried so long after the last was. */
+/* The pause between two attempts to connect. Login, database and script are sent again with each connection. */
 #define LINK_PAUSE_US ((int64_t)500000)
 /* Parts of one call: a take of the most limits with the most rules each. */
 #define LINK_PARTS_MAX 3072
@@ -28,8 +28,8 @@ struct link_call {
 struct link *link_new(const struct link_options *options);
 void link_free(struct link *link);
 
-/* Makes sure of a connection: what the one that stood has to say is read, a broken one is made anew. The deadline of
- * the call that follows begins here. */
+/* Makes sure of a connection: reads what the one that stands has to say, and replaces a broken one. The deadline of the
+ * call that follows begins here. */
 MUST_USE enum err link_reach(struct link *link);
 /* After link_reach: runs the script; its answer must be an array of so many whole numbers. After any error the
  * connection is gone, and Redis may have run the script all the same. */

@@ -69,7 +69,7 @@ static void *search(void *cls) {
     return NULL;
 }
 
-/* The process's signals are for its other threads. */
+/* Starts the search on a thread without signals, because the process's signals are for its other threads. */
 static bool search_start(struct resolver *resolver) {
     sigset_t all, before;
     pthread_attr_t attributes;
@@ -85,7 +85,7 @@ static bool search_start(struct resolver *resolver) {
     return resolver->searching;
 }
 
-/* Under the lock. */
+/* Waits for the search. The caller holds the lock. */
 static const char *search_wait(struct resolver *resolver, int64_t until_us) {
     if (!resolver->done && !resolver->searching && !search_start(resolver)) return "no thread is left";
     struct timespec until = {.tv_sec = until_us / US_PER_S, .tv_nsec = until_us % US_PER_S * 1000};

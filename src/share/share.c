@@ -1,4 +1,30 @@
-/* share/share.c - see share.h: what this process remembers of each limit, and the script's arguments and answers. */
+/* share/share.c - see share.h: what this process remembers of each limit, and the script's arguments and answers.
+ *
+ * WHAT. Asks Redis for places under limits, tells it how many of them were used, and remembers for each limit what
+ * the next call must say so that Redis and this process agree again.
+ * PROMISE. What this process started is counted at Redis, or Redis is reported as having forgotten. A lost answer or a
+ * lost note may cost free places for a while, and never lets a window hold more than its rule.
+ * WHY IT HOLDS.
+ * 1. All that a turn asks for is one call of one script, which Redis runs as a whole or not at all.
+ * 2. A take that granted something is `open` until share_started said how many sends left. Meanwhile nothing more is
+ *    taken from that limit, so one number is enough to remember.
+ * 3. A take whose answer did not come leaves its limit in doubt: Redis may hold places that nobody here knows of. The
+ *    next take says so, and the script gives back what earlier calls of this process left pending. Calls are numbered,
+ *    so a call that arrives late cannot undo what a later one was granted.
+ * 4. Nobody waits for the answer to a note. It was surely read when a later call on the same connection was answered.
+ * If the connection broke in between (link_breaks), the next take repeats it, and repeating changes nothing.
+ * 5. Redis's memory has an epoch and a count of takes, which each take repeats as they were last seen. If Redis has
+ *    another epoch or a smaller count, it forgot. After known_until_us nothing could count any more and Redis may have
+ *    let the keys go, so nothing is claimed to be known then.
+ * 6. An answer that makes no sense is treated like one that did not come: the connection ends and the limits are in
+ *    doubt.
+ * WHAT BREAKS IT. Processes that ask with different rules. A clock of Redis that jumps forward. What was taken between
+ * the loss of Redis's memory and the next take of this process (engine/quota.c says what that may cost).
+ * HOW TO SEE IT. drumbeat_limits_shared_up, drumbeat_limits_lost_total; the log lines limits_lost and limits_back;
+ * `redis-cli GET rate_limit:<limit>:window`.
+ * TESTED BY. test/unit/share/test_share.c, test_windows.c (several members at once), test_loss.c, test_link.c, all with
+ * a real Redis; test/e2e/test_limits_shared.py.
+ */
 #include "share/share.h"
 
 #include "base/arena.h"
@@ -12,13 +38,13 @@
 #include <string.h>
 
 #define DEADLINE_US (50 * US_PER_MS)
-/* Keys outlive what they tell by so much; limits.lua takes half of it as slack. */
+/* Keys outlive what they tell by this much; limits.lua uses half of it as slack. */
 #define KEEP_MORE_US US_PER_MIN
 /* Groups of starts in a lesson; each is two parts of the call. */
 #define LESSON_GROUPS 1024
 /* Keys of an order: window, quiet, epoch and one for each rule. */
 #define FIXED_KEYS 3
-/* Parts that all calls begin with are two; an order has its keys, its head and its arguments. */
+/* All calls begin with two parts; each order adds its keys, its head and its arguments. */
 #define TAKE_PARTS_MAX (FIXED_KEYS + LIMIT_RULES_MAX + 4 + 2 * LIMIT_RULES_MAX + 11)
 _Static_assert(2 + LIMIT_ASKS_MAX * TAKE_PARTS_MAX <= LINK_PARTS_MAX, "a call with the most asks has room");
 
@@ -28,9 +54,9 @@ struct limit {
     struct limit_rule rules[LIMIT_RULES_MAX]; /* each once */
     size_t rule_count;
     int64_t hold_us;
-    /* Redis's memory as it was last seen: it is the same while epoch is, and takes never becomes less. 0 = not seen. */
+    /* Redis's memory as it was last seen. It is the same while epoch is, and takes never becomes less. 0 = not seen. */
     int64_t epoch, takes;
-    int64_t known_until_us; /* options.clock: later, Redis may have let it go, having nothing to count any more */
+    int64_t known_until_us; /* options.clock: after this nothing counts any more, and Redis may have let it go */
     /* The last take that granted something: its number at Redis and that of the call which took it. */
     int64_t take, take_call;
     size_t granted;
@@ -107,7 +133,7 @@ static int64_t now_us(const struct share *share) {
 
 /* ---- limits ---- */
 
-/* Found, or begun; NULL when there are too many. */
+/* Finds the limit or begins it; NULL when there are too many. */
 static struct limit *limit_of(struct share *share, struct str name) {
     struct limit *limit = map_get(&share->limits, name);
     if (limit) return limit;
@@ -163,7 +189,7 @@ static void add_number(struct script_call *call, int64_t number) {
     add_text(call, str_fmt(&call->share->scratch, "%lld", (long long)number));
 }
 
-/* The name's last ':' ends it, because no suffix has one: two limits never share a key. */
+/* No suffix has a ':', so the key's last ':' always ends the limit's name, and two limits never share a key. */
 static void add_key(struct script_call *call, struct str limit, struct str suffix) {
     struct buf key = {.arena = &call->share->scratch};
     assert(call->key_count + call->count < LINK_PARTS_MAX);
@@ -184,7 +210,7 @@ static struct script_call call_begin(struct share *share) {
     return call;
 }
 
-/* What every order has before its own arguments, of which there will be so many. */
+/* Adds what every order has before its own arguments; `arguments` is how many of those will follow. */
 static void add_order(struct script_call *call, struct str command, const struct limit *limit, size_t arguments) {
     static const struct str suffixes[FIXED_KEYS] = {{"window", 6}, {"quiet", 5}, {"epoch", 5}};
     for (size_t i = 0; i < FIXED_KEYS; i++) add_key(call, limit->name, suffixes[i]);
@@ -211,7 +237,7 @@ static struct link_call call_parts(struct script_call *call) {
 
 /* ---- answers ---- */
 
-/* Of each order that is answered, as limits.lua writes them. */
+/* The numbers in the answer to each order, as limits.lua writes them. */
 enum { EPOCH, TAKES, GRANTED, REMAINING, WAIT, QUIET, LOST, ANSWER_NUMBERS };
 
 static bool answer_is_sane(const int64_t *answer, size_t want) {
@@ -221,7 +247,7 @@ static bool answer_is_sane(const int64_t *answer, size_t want) {
            answer[QUIET] <= US_PER_DAY && answer[LOST] <= 1;
 }
 
-/* What Redis remembers is known from here on. */
+/* Remembers what Redis remembers. */
 static void limit_learn(struct share *share, struct limit *limit, const int64_t *answer) {
     limit->epoch = answer[EPOCH];
     limit->takes = answer[TAKES];
@@ -236,7 +262,8 @@ static void set_doubt(struct share *share, struct limit *limit, bool in_doubt) {
     share->doubts += in_doubt ? 1 : (size_t)-1;
 }
 
-/* Redis has surely read a note on a connection that has since answered a call. */
+/* Whether the last note must be repeated. Redis has surely read a note when the connection that it went over has not
+ * broken and has answered a call since. */
 static bool needs_telling(const struct share *share, const struct limit *limit) {
     return limit->told && limit->told_break != link_breaks(share->link);
 }
@@ -259,7 +286,7 @@ static void add_take(struct script_call *call, struct limit *limit, size_t want)
     add_number(call, tell && now > limit->started_us ? now - limit->started_us : 0);
 }
 
-/* The limits of one call: those that are asked for, and behind them others that are in doubt. */
+/* Gathers the limits of one call: those that are asked for, and behind them others that are in doubt. */
 static enum err gather_limits(struct share *share, const struct limit_ask *asks, size_t count, struct limit **limits,
                               size_t *ret_count) {
     size_t gathered = 0;
@@ -377,7 +404,7 @@ static int compare_ages(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* The ages that some window still has, youngest first; a start of the future counts as now. */
+/* Keeps the ages that some window still counts, youngest first. A start that lies in the future counts as now. */
 static size_t keep_ages(const struct limit *limit, const int64_t *ages_us, size_t count, int64_t *ret_ages_us) {
     int64_t reach_us = limit_reach_us(limit) - limit->hold_us;
     size_t kept = 0;

@@ -87,7 +87,8 @@ static int wire_dial_path(struct wire *wire, int64_t until_us) {
     return wire_dial(wire, (const struct sockaddr *)&address, sizeof address, until_us);
 }
 
-/* Each address has its share of the time, so that one that swallows packets does not hide the next. */
+/* Tries one address after the other. Each has its share of the time, so that an address that swallows packets does not
+ * hide the next one. */
 static int wire_dial_any(struct wire *wire, const struct addrinfo *addresses, int64_t until_us) {
     int64_t count = 0;
     int trouble = ECONNREFUSED;

@@ -20,10 +20,10 @@ bool wire_is_open(const struct wire *wire);
 
 /* Keeps bytes to be sent; false when too many wait. wire_move sends them. */
 MUST_USE bool wire_put(struct wire *wire, const void *bytes, size_t count);
-/* Sends and receives what goes without waiting. Bytes received, 0 when none have come, -1 with words when the other
- * side closed or the connection broke. */
+/* Sends and receives what it can without waiting. Gives the number of bytes received, 0 when none have come, and -1
+ * with words when the other side closed or the connection broke. */
 MUST_USE ssize_t wire_move(struct wire *wire, void *ret_bytes, size_t room, const char **ret_trouble);
-/* Until bytes may be moved; false when until_us came first. */
+/* Waits until bytes can be moved; false when until_us came first. */
 MUST_USE bool wire_wait(const struct wire *wire, int64_t until_us);
 
 #endif
