@@ -27,7 +27,8 @@
 
 /* ---- the body and the variables, as JSON ---- */
 
-/* What is no JSON is one text, without the blanks around it; nothing is null. */
+/* The body as JSON. A body that is not JSON becomes one text, without the blanks around it; an empty one becomes null.
+ */
 static struct str body_json(const struct answer *answer, struct arena *arena) {
     struct json *root;
     struct json_error error;
@@ -49,7 +50,7 @@ static struct str lower_case(struct arena *arena, struct str text) {
     return (struct str){lower, text.n};
 }
 
-/* Names in small letters; of several headers of one name the first. */
+/* Puts the headers with their names in small letters. When several have the same name, the first one counts. */
 static void put_headers(struct buf *buf, const struct answer *answer) {
     for (size_t i = 0; i < answer->header_count; i++) {
         struct str name = answer->headers[i].name;
@@ -72,7 +73,8 @@ static void put_delivery(struct buf *buf, const struct delivery *delivery) {
     buf_add(buf, delivery->params.n ? delivery->params : delivery->event->payload);
 }
 
-/* What $status, $headers, $delivery and $params are taken from; a batch has no one delivery. */
+/* What $status, $headers, $delivery and $params are taken from. A batch has no single delivery, so it has no $delivery.
+ */
 static struct str call_json(const struct answer_reading *reading) {
     struct buf buf = {.arena = reading->context->arena};
     buf_fmt(&buf, "{\"status\":%d,\"headers\":{", reading->answer->status);
@@ -115,7 +117,7 @@ static struct str sentence(const struct answer_reading *reading, struct str word
                    : verdict_text(reading->answer, arena);
 }
 
-/* Without a rule a success is one only where the connector does not say what success is. */
+/* The outcome without a rule. A success by status counts as one only if the connector does not say what success is. */
 static void default_outcome(const struct answer_reading *reading, const struct answer_rules *rules,
                             struct outcome *outcome) {
     if (outcome->class == OUTCOME_DONE && !rules->knows_success) return;
@@ -170,7 +172,7 @@ static struct answer_reading reading_begin(const struct call_context *context, c
     return reading;
 }
 
-/* Of a batch: what was left out of the call is no part of its outcome. */
+/* For a batch: deliveries that were left out of the call have no part in its outcome. */
 static void answer_parts(const struct answer_reading *reading, const struct action *action, struct outcome *outcomes) {
     const struct call_context *context = reading->context;
     struct fill fill = {.context = context, .connector = reading->connector};

@@ -16,7 +16,8 @@ struct answer_reading {
 
 /* Runs what was asked, if anything was. */
 void reading_run(const struct answer_reading *reading, struct questions *questions);
-/* The outcome that a decision makes of the answer. said: what the provider says in place of the body, "" = the body. */
+/* The outcome that a decision makes of the answer. said is what the provider says in place of the body; "" = the body.
+ */
 struct outcome reading_outcome(const struct answer_reading *reading, const struct answer_rules *rules,
                                const struct decision *decision, struct str said);
 /* The outcomes of a batch whose call was answered with items. */

@@ -1,4 +1,4 @@
-/* connect/connect.c - the connectors there are, and their marriage with the
+/* connect/connect.c - the connectors there are, and how they are bound to the
  * destinations; see connect.h. */
 #include "connect/connect.h"
 
@@ -103,7 +103,7 @@ static void check_fields(const struct binding *binding) {
     }
 }
 
-/* false after a finding. */
+/* Checks the beginning of a request's URL; false after a finding. */
 static bool check_url(const struct binding *binding, const struct request_form *request) {
     struct str url, host;
     bool literal_private = false;
@@ -130,7 +130,7 @@ static void check_urls(const struct binding *binding) {
     }
 }
 
-/* The destination's word, else the connector's. */
+/* The policy in force: the destination's word, else the connector's. */
 static enum on_unknown policy_in_force(const struct binding *binding, const struct action_traits *traits,
                                        enum on_unknown own) {
     enum on_unknown asked = binding->destination->on_unknown;

@@ -51,7 +51,7 @@ struct batch_form {
     size_t key;       /* jq on one item */
     struct text sent; /* the delivery's counterpart of key */
     struct answer_rules item_answers;
-    enum verdict missing; /* of a delivery without an item */
+    enum verdict missing; /* the verdict on a delivery without an item */
 };
 
 struct action {

@@ -207,7 +207,7 @@ static const struct key_rule document_keys[] = {
     {"actions", KEY_MAP, true},
 };
 
-/* The language's version, and the day on which somebody last compared the file with the provider. */
+/* Reads the language's version, and the day on which somebody last compared the file with the provider. */
 static void read_facts(struct document_reader *reader, const struct tree *document) {
     const struct tree *version = reader_get(document, "version", KEY_TEXT);
     const struct tree *checked = reader_get(document, "checked", KEY_TEXT);

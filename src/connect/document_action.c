@@ -159,7 +159,7 @@ static bool says_items(const struct answer_rules *rules) {
     return false;
 }
 
-/* What a delivery adds to ${items}: written, else the body of its own request. */
+/* Reads what a delivery adds to ${items}: what is written, else the body of its own request. */
 static void read_item(struct document_reader *reader, const struct tree *map, const struct action *action,
                       struct batch_form *batch) {
     const struct tree *item = reader_get(map, "item", KEY_ANY);
@@ -235,7 +235,7 @@ static bool key_to_node(struct document_reader *reader, const struct tree *map, 
     return true;
 }
 
-/* Into the body of the request, and into the batch's items where they have a form of their own. */
+/* Puts the key into the body of the request, and into the batch's items where these have a form of their own. */
 static void key_to_field(struct document_reader *reader, const struct tree *map, const struct tree *field,
                          struct action *action) {
     struct request_form *request = action->request;

@@ -8,7 +8,7 @@
 
 #define NUMBER_IS_EPOCH_MS 1e11
 #define NUMBER_IS_EPOCH_S  1e9
-/* The end of the year 9999: later names no moment. */
+/* The end of the year 9999: a larger number names no moment. */
 #define MOMENT_MAX_S 253402300800.0
 /* Below one request, nothing remains. */
 #define REMAINING_NONE 1.0
@@ -86,7 +86,7 @@ static void later(bool *found, int64_t *at_us, int64_t candidate_us) {
     *found = true;
 }
 
-/* One value, or several that proxies joined with commas; a date has a comma as well and is tried whole first. */
+/* Reads one value, or several that proxies joined with commas. A date has a comma too, so the whole is tried first. */
 static bool retry_after_read(struct str value, struct field_clock clock, int64_t *ret_at_us) {
     struct str part;
     bool found = false;
@@ -163,7 +163,7 @@ bool field_limit(const struct answer *answer, const struct limit_field *fields, 
                  int64_t now_us, int64_t *ret_at_us) {
     bool found = false;
     int64_t latest_us = 0, at_us;
-    struct str told = STR_NONE; /* by an entry before: of two names for one reset the first counts */
+    struct str told = STR_NONE; /* what an earlier entry read: of two names for one reset the first counts */
     for (size_t i = 0; i < count; i++) {
         struct str remaining = fields[i].remaining;
         if ((remaining.n && str_eq(remaining, told)) || !one_limit(answer, &fields[i], refused, now_us, &at_us))
@@ -175,7 +175,7 @@ bool field_limit(const struct answer *answer, const struct limit_field *fields, 
     return found;
 }
 
-/* Where a provider writes both, seconds to go come first: they need no common clock. */
+/* When a provider writes both, the seconds to go come first, because they need no common clock. */
 static const struct limit_field usual_fields[] = {
     {{"ratelimit", 9}, {0}, RESET_AUTO},
     {{"ratelimit-remaining", 19}, {"ratelimit-reset", 15}, RESET_AUTO},

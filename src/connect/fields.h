@@ -22,17 +22,17 @@ enum reset_unit {
         RESET_COUNT
 };
 
-/* A date or an epoch is a moment of the provider's clock. Where the answer says what time it is there, it is counted
- * from that; else one that is only guessed to be such a moment (AUTO) is at most 15 minutes ahead, so that a clock of
- * ours that is slow does not silence an account for long. */
+/* A date or an epoch is a moment of the provider's clock. If the answer says what time it is there, the moment is
+ * counted from that. Otherwise a moment that is only guessed to be one (AUTO) is taken to be at most 15 minutes ahead,
+ * so that a slow clock of ours does not silence an account for long. */
 struct field_clock {
     int64_t now_us;  /* ours */
     int64_t date_us; /* what the answer's Date says; 0 = it has none that can be read */
 };
 struct field_clock field_clock(const struct answer *answer, int64_t now_us);
 
-/* The moment it names, on our clock, which may be past; false when it names none. Dates: RFC 3339 with an offset, or
- * HTTP-date, also with UTC or +0000 for GMT. */
+/* The moment that a reset header names, on our clock; it may be past. False when it names none. Dates are RFC 3339 with
+ * an offset, or HTTP-date, also with UTC or +0000 for GMT. */
 bool field_reset(struct str value, enum reset_unit unit, struct field_clock clock, int64_t *ret_at_us);
 /* Retry-After: seconds (fractions allowed), an epoch, a date, or several numbers with commas; clamped to
  * [now + 1 s, now + 24 h]; of several, the latest. */
@@ -46,9 +46,9 @@ struct limit_field {
     struct str reset;     /* header; "" = `remaining` is a structured field with r= and t= in each member */
     enum reset_unit unit;
 };
-/* The moment until which the account must be silent: nothing remains and the reset is ahead. Of several, the latest,
- * of several with the same `remaining` the first that can be read; at most 24 h. refused: the answer itself was a
- * refusal for the limit. */
+/* The moment until which the account must be silent, because nothing remains and the reset is ahead. Of several moments
+ * it is the latest, and of several with the same `remaining` the first that can be read; at most 24 h ahead. refused
+ * says that the answer itself was a refusal for the limit. */
 bool field_limit(const struct answer *answer, const struct limit_field *fields, size_t count, bool refused,
                  int64_t now_us, int64_t *ret_at_us);
 /* The same from the headers most providers use: RateLimit in both draft forms, RateLimit-*, X-RateLimit-*,

@@ -4,7 +4,7 @@
 #include "connect/answer.h"
 #include "connect/batch.h"
 
-/* More than a batch can hold are not looked at. */
+/* Items beyond what a batch can hold are not looked at. */
 #define ITEMS_MAX 2000
 
 struct answer_list {
@@ -20,7 +20,7 @@ static struct str ask_one(const struct answer_reading *reading, size_t function,
     return call.err == ERR_NONE ? call.result : STR_NONE;
 }
 
-/* false: the body has no list where there should be one. */
+/* Lists the body's items; false when there is no list where one should be. */
 static bool list_items(const struct answer_reading *reading, const struct batch_form *batch,
                        struct answer_list *items) {
     struct str list = ask_one(reading, batch->list, reading->subject.body), item;
@@ -40,7 +40,7 @@ static struct str bare(struct str result, struct arena *arena) {
     return nothing ? STR_NONE : text;
 }
 
-/* Each sent delivery's item by what its key is in the answer; of two of one key the first. */
+/* Finds each sent delivery's item by its key in the answer. Of two items with one key the first counts. */
 static void match_by_key(const struct answer_reading *reading, const struct batch_form *batch,
                          struct answer_list *items, const struct batch_part *parts, const struct str **ret_matches) {
     struct arena *arena = reading->context->arena;
@@ -71,7 +71,7 @@ static bool match_by_position(const struct answer_reading *reading, const struct
     return sent == items->count;
 }
 
-/* The account is one: what silences it in one item's answer holds for all. */
+/* All items belong to one account, so what silences it in one item's answer holds for all. */
 static void share_silence(struct outcome *outcomes, size_t count) {
     int64_t latest_us = 0;
     for (size_t i = 0; i < count; i++)
@@ -83,7 +83,7 @@ static struct subject subject_of(const struct answer_reading *reading, struct st
     return (struct subject){reading->subject.status, item, reading->subject.call, true};
 }
 
-/* All items' rules in one run. */
+/* Judges all items in one run of the evaluator. */
 static void judge_items(const struct answer_reading *reading, const struct batch_form *batch,
                         const struct str **matches, struct outcome *ret_outcomes) {
     size_t count = reading->context->count, next = 0;

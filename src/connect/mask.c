@@ -21,7 +21,7 @@ static bool header_is_plain(struct str name) {
     return false;
 }
 
-/* The whole value, then what follows "Bearer ": the whole is looked for first. */
+/* Adds the whole value and then what follows "Bearer ", so that the whole is looked for first. */
 static void add_header(struct secrets *secrets, const struct header *header) {
     if (header_is_plain(header->name)) return;
     size_t blank = str_find(header->value, ' ');

@@ -124,7 +124,7 @@ static enum err text_node_fill(struct fill *fill, const struct text *text, struc
     return ERR_NONE;
 }
 
-/* Where a member or item begins: what is there is taken back when it turns out to be missing. */
+/* Begins a member or item, and gives the place to go back to when its value turns out to be missing. */
 static size_t begin_item(struct buf *buf, size_t items_before, const struct str *name) {
     size_t start = buf->n;
     if (items_before) buf_byte(buf, ',');

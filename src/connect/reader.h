@@ -20,7 +20,7 @@ struct connectors {
     struct connector_jq *expressions;
     size_t expression_count, expression_room;
 };
-/* Adds it, or puts it in the place of the one of its name. */
+/* Adds a connector, or puts it in the place of the one with the same name. */
 void connectors_put(struct connectors *connectors, struct connector *connector, struct catalog_entry entry);
 
 struct document_reader {

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-/* Of a provider's words and ids; more is cut. */
+/* How much of a provider's words and ids is kept. */
 #define SAID_BYTES_MAX 500
 
 bool status_in(const struct status_set *set, int32_t status) {
@@ -45,7 +45,8 @@ void rules_ask(const struct answer_rules *rules, const struct subject *subject, 
     }
 }
 
-/* A call that failed says nothing: a rule whose `when` fails on this body is none for it. */
+/* Takes the result of the next question. A jq call that failed says nothing, so a rule whose `when` fails on this body
+ * does not fit. */
 static struct str take(const struct questions *questions, size_t *next, size_t function) {
     if (function == JQ_NONE) return STR_NONE;
     assert(*next < questions->count);
@@ -68,7 +69,7 @@ static struct str said(struct arena *arena, struct str result) {
     return text;
 }
 
-/* What a rule says of an answer whose body was cut. */
+/* What a rule decides about an answer whose body was cut. */
 static struct decision without_body(const struct answer_rule *rule) {
     bool needs_it = rule->when != JQ_NONE || rule->verdict == VERDICT_ITEMS;
     if (!needs_it) return (struct decision){.verdict = rule->verdict};

@@ -52,8 +52,8 @@ struct decision {
     enum verdict verdict;       /* VERDICT_COUNT: no rule fits */
     struct str id, error, wait; /* "" = not said; wait is a number of seconds, an epoch or a date */
 };
-/* Reads the answers from *next on, which must be where rules_ask began. A body that was cut decides no `when`: it is
- * UNKNOWN. */
+/* Reads the results from *next on, which must be where rules_ask began. A `when` cannot be decided on a body that was
+ * cut, so the verdict is then UNKNOWN. */
 struct decision rules_decide(const struct answer_rules *rules, const struct subject *subject,
                              const struct questions *questions, size_t *next, struct arena *arena);
 

@@ -18,8 +18,8 @@ struct sf_member {
     struct sf_param params[SF_PARAMS_MAX];
     size_t param_count;
 };
-/* Takes one member off the front of *rest: `"name";r=0;t=30` or `remaining=0`. false at the end and at the first
- * error; inner lists are none that a limit uses and count as one. */
+/* Takes one member off the front of *rest: `"name";r=0;t=30` or `remaining=0`. False at the end and at the first error.
+ * An inner list counts as an error, because no limit uses one. */
 bool sf_next(struct str *rest, struct sf_member *ret_member);
 const struct sf_param *sf_param(const struct sf_member *member, struct str name); /* NULL when absent */
 

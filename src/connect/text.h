@@ -75,7 +75,7 @@ struct text {
     bool whole; /* one reference and nothing else */
 };
 
-/* Findings go to the reader; the text is then of no use. */
+/* Reads a text. Findings go to the reader, and the text must not be used then. */
 void text_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text);
 bool text_uses(const struct text *text, enum ref_kind kind);
 
@@ -93,7 +93,7 @@ struct fill {
 
 MUST_USE enum err fill_fail(struct fill *fill, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str ref_name(struct arena *arena, const struct ref *ref); /* for sentences: parameter 'to.name' */
-/* *ret_missing: a whole text whose value is missing; *ret_text is "" then. */
+/* Fills a text. *ret_missing says that the text is one reference whose value is missing; *ret_text is "" then. */
 MUST_USE enum err text_fill(struct fill *fill, const struct text *text, struct str *ret_text, bool *ret_missing);
 
 #endif

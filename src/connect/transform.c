@@ -39,7 +39,7 @@ static bool to_base32(struct arena *arena, struct value *value, int64_t argument
     return true;
 }
 
-/* So many characters, not bytes. */
+/* Cuts to the first so many characters, which are not bytes. */
 static bool to_first(struct arena *arena, struct value *value, int64_t argument) {
     (void)arena;
     size_t end = 0;

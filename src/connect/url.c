@@ -85,7 +85,7 @@ void url_escape(struct buf *buf, struct str text, enum part_place place) {
     }
 }
 
-/* Dots alone would be another path, to the client as to the provider. */
+/* A segment of dots alone would mean another path, to the client as well as to the provider. */
 static bool has_dot_segment(struct str url) {
     struct str path = STR_NONE, segment;
     str_next(&url, '?', &path);
@@ -95,7 +95,7 @@ static bool has_dot_segment(struct str url) {
     return false;
 }
 
-/* A base given with its last slash, before a path that begins with one, would double it. */
+/* Takes off the last slash of a base when the path behind it begins with one, or there would be two. */
 static struct str without_slash(struct str base, const struct text_part *next) {
     bool doubled = str_ends(base, STR("/")) && next && !next->ref && str_starts(next->text, STR("/"));
     return doubled ? str_sub(base, 0, base.n - 1) : base;

@@ -11,12 +11,12 @@
 
 #define URL_BYTES_MAX ((size_t)8000)
 
-/* As text_read, and settles how each value is written. */
+/* Reads like text_read, and also settles how each value is written. */
 void url_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_url);
 /* Appends the bytes a place may hold as they are, the others as %XX. */
 void url_escape(struct buf *buf, struct str text, enum part_place place);
 MUST_USE enum err url_fill(struct fill *fill, const struct text *url, struct buf *ret_url);
-/* What stands before the first value of a delivery: scheme and host are in it. fields of the destination are filled in.
+/* What stands before the first value of a delivery, with the destination's fields filled in. Scheme and host are in it.
  */
 struct str url_beginning(const struct text *url, const struct connector *connector,
                          const struct destination_settings *destination, struct arena *arena);

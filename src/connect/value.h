@@ -23,11 +23,12 @@ struct value {
     const struct json *json;
 };
 MUST_USE enum err value_of(struct fill *fill, const struct ref *ref, struct value *ret_value);
-/* As text. BAD_FIELD for a list or an object. */
+/* Gives the value as text. BAD_FIELD for a list or an object. */
 MUST_USE enum err value_text(struct fill *fill, const struct ref *ref, const struct value *value, struct str *ret_text);
 /* Appends it as JSON. */
 void value_json(struct buf *buf, const struct value *value);
-/* `hex`, `first 24`: NULL, or why not. *kinds is what stands before it, and then what it gives. */
+/* Reads a transform such as `hex` or `first 24`; NULL, or what is wrong with it. *kinds says what kinds of value come
+ * in, and then what kinds come out. */
 const char *transform_read(struct str text, unsigned *kinds, struct ref_step *ret_step);
 MUST_USE enum err transform_run(struct fill *fill, const struct ref *ref, const struct ref_step *step,
                                 struct value *value);

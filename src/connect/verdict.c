@@ -5,7 +5,7 @@
 #include "base/when.h"
 #include "model/delivery.h"
 
-/* Of a body, in a sentence for a person. */
+/* How much of a body stands in a sentence for a person. */
 #define EXCERPT_BYTES 200
 
 static const struct word {
@@ -36,7 +36,7 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome) {
         word->adds & VERDICT_ADDS_THROTTLED || (word->class == OUTCOME_RETRY && outcome->http_status == 429);
 }
 
-/* Nothing of the request left: the same again is safe. Once bytes left, the effect may exist. */
+/* As long as nothing of the request left, sending it again is safe. Once bytes left, the effect may exist. */
 static const struct end_rule {
     enum outcome_class class;
     bool pause;  /* a refused certificate is no trouble that passes by itself: no retry storm */
@@ -142,7 +142,7 @@ void verdict_limits(const struct answer *answer, const struct limit_field *field
     bool limited = count ? field_limit(answer, fields, count, outcome->throttled, now_us, &at_us)
                          : field_quiet_until(answer, now_us, &at_us);
     if (limited) outcome->quiet_until_us = at_us;
-    /* Who is over the limit with one delivery is over it with the next. */
+    /* An account that is over its limit with one delivery is over it with the next one too. */
     if (outcome->throttled && outcome->not_before_us > outcome->quiet_until_us)
         outcome->quiet_until_us = outcome->not_before_us;
 }

@@ -45,7 +45,7 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome);
 
 /* The moment the answer came, on the loop's clock. */
 int64_t verdict_now_us(const struct answer *answer, int64_t now_us);
-/* Class, pause, throttled, error and what is the same for each class. The error and the excerpt are in the arena. */
+/* The outcome where no connector says otherwise: class, pause, throttled and error. Its texts are in the arena. */
 struct outcome verdict_default(const struct answer *answer, struct arena *arena);
 /* "answered 422: " and the body's beginning; "answered 422" without one. */
 struct str verdict_text(const struct answer *answer, struct arena *arena);

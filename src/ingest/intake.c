@@ -65,7 +65,7 @@ static bool type_declared(const struct settings *settings, struct str type) {
     return false;
 }
 
-/* Everything about the members but the payload. header_key wins over the body's. */
+/* Checks all members but the payload. header_key wins over the body's. */
 static bool check_texts(const struct intake_context *context, const struct json *const found[FIELD_COUNT],
                         struct str header_key, struct event *event, struct refusal *refusal) {
     struct arena *arena = context->arena;
@@ -132,7 +132,7 @@ static struct intake_item intake_event(const struct intake_context *context, str
     return item;
 }
 
-/* Texts of an event are borrowed from its parsed form, which ends here: keep copies. */
+/* Copies the texts of an event, because they are borrowed from its parsed form, which ends here. */
 static void own_texts(struct arena *arena, struct event *event) {
     event->type = str_dup(arena, event->type);
     event->source = str_dup(arena, event->source);
@@ -225,7 +225,7 @@ static enum err read_ndjson(const struct intake_context *context, struct str bod
     return ERR_NONE;
 }
 
-/* The header's key, or STR_NONE. Two of them, or a broken one, is a refusal. */
+/* The header's key, or STR_NONE. Two such headers, or a malformed one, are refused. */
 static enum err read_key_header(const struct intake_context *context, const struct request *request,
                                 struct str *ret_key, struct refusal *ret_refusal) {
     struct str value = STR_NONE;

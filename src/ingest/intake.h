@@ -30,7 +30,7 @@ struct refusal {
     struct str detail;  /* a sentence */
     struct str pointer; /* RFC 6901, "" = the whole body */
 };
-/* One input: an event, or why it is none. */
+/* One input: an event, or why it was refused. */
 struct intake_item {
     bool valid;
     struct event event;

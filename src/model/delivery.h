@@ -40,7 +40,7 @@ struct delivery {
     int64_t lease_epoch;  /* raised by each claim; a settle must bring it */
     struct str params;    /* JSON: the body or the connector's parameters; "" = the payload as received */
     struct str order_key; /* "" = no order */
-    bool unmade;          /* its route has not made it yet or could not: there is no content, and its step has no key */
+    bool unmade;          /* its route has not made it yet, or could not: it has no content, and its step has no key */
     bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
     bool in_doubt;        /* an attempt's outcome is unknown, and no definite answer has come since */
     struct uuid batch;    /* zero, or the frozen set it is sent in */
@@ -67,7 +67,7 @@ bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
  * run. */
 enum delivery_status delivery_move(enum delivery_status from, enum delivery_status to);
 bool delivery_is_final(enum delivery_status status);
-/* From (idempotency key, destination, step, run), by SHA-256. */
+/* The id of a delivery, made by SHA-256 from (idempotency key, destination, step, run). */
 struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step,
                                int32_t run);
 

@@ -15,7 +15,7 @@ struct header {
 /* What the far end speaks. A transport that does not speak it sends nothing and answers BAD_URL, with words. */
 enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
 
-/* Must stay as it is until the completion was released. */
+/* What is sent. It must stay as it is until the completion was released. */
 struct outgoing {
     enum outgoing_scheme scheme;
     struct str method, url;

@@ -17,7 +17,7 @@ static int hex_value(char c) {
     return -1;
 }
 
-/* A broken escape stays as it stands: the value is then simply not one that exists. */
+/* A broken escape is left as it stands: the text is then simply not the name of anything that exists. */
 static struct str percent_decode(struct arena *arena, struct str text) {
     char *out = arena_alloc(arena, text.n + 1);
     size_t n = 0;

@@ -50,7 +50,7 @@ bool settings_store_is_postgres(struct str store) {
     return str_starts(store, STR("postgres://")) || str_starts(store, STR("postgresql://"));
 }
 
-/* As libpq takes it: host=db dbname=x. */
+/* Whether the text looks like libpq's keywords: host=db dbname=x. */
 static bool has_keyword(struct str text) {
     static const char *const keywords[] = {
         "host=", "hostaddr=", "port=", "dbname=", "user=", "password=", "service=", "sslmode="};

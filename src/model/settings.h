@@ -29,7 +29,7 @@ struct route_settings {
     struct tree_mark mark, when_mark;
 };
 
-/* Who sees GET /metrics once API keys exist: whoever has a key that may read; everybody. */
+/* Who sees GET /metrics once API keys exist: whoever has a key that may read, or everybody. */
 enum metrics_access { METRICS_KEYED = 1, METRICS_OPEN };
 
 struct server_settings {
@@ -53,7 +53,7 @@ struct postgres_settings {
     struct str listen_dsn; /* a direct connection, for notifications; "" = the store's own */
     struct str read_dsn;   /* a replica, for lists; "" = the store's own */
 };
-/* What becomes of shared limits while Redis does not answer: each process has its part; nothing leaves; no limit. */
+/* What holds for shared limits while Redis does not answer: each process has its part, nothing leaves, or no limit. */
 enum redis_failure { REDIS_FAIL_LOCAL = 1, REDIS_CLOSED, REDIS_OPEN };
 struct redis_settings {
     struct str url;     /* "" = none */

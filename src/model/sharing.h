@@ -13,14 +13,14 @@ struct limit_ask {
     const struct limit_rule *rules; /* windows are whole milliseconds */
     size_t rule_count;              /* at most LIMIT_RULES_MAX; 0 = only quiet spells */
     size_t want;                    /* 0 = only see, and show to people, what is left */
-    int64_t hold_us;                /* a send of this take must start within so long after the call, or not at all */
+    int64_t hold_us;                /* a send of this take starts within this time after the call, or never */
 };
 struct limit_grant {
     size_t granted;
     size_t remaining; /* under the tightest rule, quiet or not; SIZE_MAX without rules */
-    int64_t wait_us;  /* then asking for more makes sense: never too late, perhaps too early; 0 when granted == want */
-    int64_t quiet_us; /* the provider's quiet spell goes on for so long; 0 = none */
-    bool lost;        /* what had been told of this limit was forgotten: nothing is granted, once */
+    int64_t wait_us;  /* when to ask for more: never too late, perhaps too early; 0 when granted == want */
+    int64_t quiet_us; /* how long the provider's quiet spell still lasts; 0 = none */
+    bool lost;        /* what had been told of this limit was forgotten: nothing is granted this once */
 };
 struct limit_use {
     struct str limit;
