@@ -21,10 +21,12 @@ struct asked {
 /* --dry-run: nothing was asked. Handed up as a command's result, it ends the program as 0. */
 #define ASK_DRY (-1)
 
-/* One call. An exit code: DONE when the answer is a good one; else what is wrong was said and nothing is to be freed.
- * body .p NULL = none. */
+/* Makes one call and gives an exit code: DONE when the answer is a good one; otherwise what is wrong was said, and
+ * nothing is to be freed. body .p NULL = none. */
 MUST_USE int ask(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked);
-/* The same, but every answer of the server is good: the caller judges it. Not held back by --dry-run. */
+/* The same, but every answer of the server counts as good, because the caller judges it. --dry-run does not hold it
+ * back.
+ */
 MUST_USE int ask_any(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked);
 /* Says what a refusal says, gives its exit code. */
 int asked_refused(struct cli *cli, const struct asked *asked);

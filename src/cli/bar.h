@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 
-/* share from 0 to 1. Written over the line before. */
+/* Shows a share from 0 to 1, over the line before. */
 void bar_show(struct cli *cli, const char *what, double share, int64_t found);
 void bar_end(struct cli *cli); /* takes the line away */
 

@@ -53,7 +53,7 @@ static int run_wrong(struct cli *cli, struct str problem) {
                     STR_ARG(name));
 }
 
-/* Who does not look at the signals simply ends by them. */
+/* Runs the command. A command that does not look at the signals simply ends by them. */
 static int run_command(struct cli *cli) {
     if (!(cli->command->traits & COMMAND_SIGNALS)) {
         signal(SIGINT, SIG_DFL);

@@ -26,7 +26,7 @@ bool cli_stopped(const struct cli *cli) {
     return (cli->signals && cli->signals->stop) || cli->out.closed;
 }
 
-/* A signal that comes just before the call costs one more wait, so waits are short. */
+/* A signal that comes just before the call is only noticed after one more wait, so waits are short. */
 void cli_sleep(const struct cli *cli, int64_t us) {
     if (cli_stopped(cli)) return;
     struct timespec wait = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};

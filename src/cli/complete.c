@@ -17,7 +17,7 @@ static void add_option_words(struct buf *list, const struct option *options) {
         add_word(list, str_fmt(list->arena, "--%s", option->name));
 }
 
-/* Each noun once, in the table's order; those that have verbs only, when asked. */
+/* Gives each noun that is wanted once, in the table's order. */
 static struct str nouns(struct arena *arena, bool (*wanted)(const struct command *command)) {
     struct buf list = {.arena = arena};
     const char *last = "";

@@ -20,7 +20,7 @@ void demo_world_close(struct demo_world *world);
 /* ---- demo_visitor.c: posts and watches over HTTP, as any client would, on a thread of its own ---- */
 struct demo_visitor;
 struct demo_visitor *demo_visitor_start(struct cli *cli, struct demo_world *world, uint16_t port, bool script);
-/* Joins the thread; with a script: whether each step really happened. */
+/* Joins the thread. With a script, it says whether each step really happened. */
 bool demo_visitor_end(struct demo_visitor *visitor);
 
 #endif

@@ -153,7 +153,7 @@ static void look_at(struct demo_visitor *visitor, struct watched *watched) {
     arena_free(&arena);
 }
 
-/* Until all that is watched is settled; false when the time is over first. */
+/* Watches until everything is settled; false when the time is over first. */
 static bool watch(struct demo_visitor *visitor) {
     int64_t by_us = now_us() + STEP_US;
     while (!stopped(visitor) && now_us() < by_us) {
@@ -210,7 +210,7 @@ static void end_server(struct demo_visitor *visitor) {
     if (signals->wake_fd >= 0 && write(signals->wake_fd, &one, sizeof one) < 0) return; /* it is awake already */
 }
 
-/* What others post is told too: new events are found in the list. */
+/* Finds new events in the list, so that what others post is told too. */
 static void find_new(struct demo_visitor *visitor) {
     struct arena arena = ARENA_EMPTY;
     struct json *root;

@@ -76,7 +76,7 @@ static struct str config_of(struct cli *cli, const struct init_answers *answers)
         STR_ARG(answers->destination));
 }
 
-/* What was answered must make a configuration that `check` takes. */
+/* The answers must give a configuration that `check` accepts. */
 static int check_answers(struct cli *cli, struct str text) {
     struct findings findings = {.arena = cli->arena};
     const struct setup_input input = {.file = STR("drumbeat.yaml"), .text = text};
@@ -99,7 +99,7 @@ static int make_folder(struct cli *cli, struct str path, mode_t mode) {
     return cannot(cli, path);
 }
 
-/* A file that is not there yet, whole and on disk. */
+/* Makes a file that is not there yet, whole and on disk. */
 static int make_file(struct cli *cli, struct str path, struct str text) {
     int fd = open(path.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0) return cannot(cli, path);

@@ -42,8 +42,8 @@ static struct str store_problem(struct cli *cli, const struct tree *tree, const 
     return ours.errors ? findings_text(cli->arena, &ours) : STR("error: the configuration names no store");
 }
 
-/* What else the configuration says does not matter to somebody who looks for the server. A store on PostgreSQL whose
- * password is only the server's to know still tells where the server's socket is. */
+/* Reads only where the store is: nothing else in the configuration matters to somebody who looks for the server. A
+ * store on PostgreSQL whose password only the server may know still tells where the server's socket is. */
 static int place_of_config(struct cli *cli, struct place *ret_place, struct str *ret_problem) {
     struct str file, text;
     struct findings syntax = {.arena = cli->arena}, rest = {.arena = cli->arena};

@@ -9,9 +9,9 @@
 struct str locate_config(const struct cli *cli);
 /* The same, or the one that is named, and its text. An exit code; what is wrong was said. */
 MUST_USE int locate_config_text(struct cli *cli, struct str named, struct str *ret_file, struct str *ret_text);
-/* The store in force: DB_DSN, else the configuration's, whose other keys may be wrong. *ret_problem: "", or why its
- * address is not known in full (a secret is not to be found here), which only matters to whoever opens it. An exit code
- * as above. */
+/* The store in force: DB_DSN, else the configuration's, whose other keys may be wrong. *ret_problem is "", or why the
+ * store's address is not known in full (a secret cannot be found here), which only matters to a caller that opens it.
+ * Gives an exit code as above. */
 MUST_USE int locate_place(struct cli *cli, struct place *ret_place, struct str *ret_problem);
 
 #endif

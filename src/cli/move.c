@@ -1,8 +1,8 @@
 /* cli/move.c - copies the embedded store into a PostgreSQL database and puts the file away, so that no server sends its
  * deliveries a second time.
  *
- * The file is renamed when all is there and before servers may start on the database: killed in between, neither of the
- * two can start until the move was run again. */
+ * The file is renamed when everything is there and before servers may start on the database. If the move is killed in
+ * between, no server starts on either of the two until the move was run again. */
 #include "cli/move.h"
 
 #include <errno.h>
@@ -90,7 +90,7 @@ static int open_store(struct cli *cli, struct end *end) {
     return err ? cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(err), STR_ARG(problem)) : EXIT_DONE;
 }
 
-/* An empty database, of which --dry-run makes no store. */
+/* Whether it is an empty database, of which --dry-run must not make a store. */
 static bool is_unmade(struct end *end, struct arena *arena) {
     struct migrate_plan plan;
     struct str problem;
@@ -159,7 +159,7 @@ static void show_progress(struct moving *moving) {
         cli_say(moving->cli, "%.*s", STR_ARG(text));
 }
 
-/* What is said next begins on a line of its own. */
+/* Ends the bar, so that what is said next begins on a line of its own. */
 static void end_bar(struct moving *moving) {
     if (!moving->bar) return;
     show_bar(moving, progress_text(moving, cli_now_us()));
@@ -205,7 +205,7 @@ static int show_tables(struct moving *moving, bool done, const char *title) {
 
 /* ---- copying ---- */
 
-/* A database that restarts is waited for. */
+/* Repeats an act while the database restarts, for up to PATIENCE_US. */
 static enum err patiently(struct moving *moving, enum err (*act)(struct moving *moving, bool *ret_more),
                           bool *ret_more) {
     int64_t since_us = cli_now_us();
@@ -256,7 +256,7 @@ static enum err sync_folder(struct cli *cli, struct str path) {
     return fine ? ERR_NONE : ERR_IO;
 }
 
-/* Its log is empty by then; the lock is held until the file is closed. */
+/* Renames the file. Its log is empty by then, and the lock is held until the file is closed. */
 static int put_file_away(struct moving *moving) {
     struct cli *cli = moving->cli;
     if (is_put_away(moving)) return EXIT_DONE;
@@ -270,8 +270,8 @@ static int put_file_away(struct moving *moving) {
     return EXIT_DONE;
 }
 
-/* SQLite leaves the log of a file that was renamed, and readers their index of it. The one is empty, the other nothing
- * without it; both would only puzzle whoever finds them. */
+/* SQLite leaves the log of a file that was renamed, and readers leave their index of it. The log is empty and the index
+ * is nothing without it, so both would only puzzle whoever finds them. */
 static void remove_log(struct moving *moving) {
     struct stat info;
     if (!moving->move || !move_was_finished(moving->move)) return;

@@ -44,7 +44,7 @@ static int no_store(struct cli *cli, const struct place *place, struct str probl
                     STR_ARG(problem));
 }
 
-/* Who only reads makes no store. */
+/* Whether there is no store yet: a command that only reads must not make one. */
 static bool lacks_file(struct cli *cli, const struct offline *offline) {
     struct stat info;
     bool is_file = !offline->changes && !place_is_shared(offline->place);
@@ -83,7 +83,7 @@ static void close_offline(struct offline *offline) {
 
 /* ---- answers ---- */
 
-/* Reads stand in a transaction too: what they see belongs together. */
+/* Reads run in a transaction too, so that what they see belongs together. */
 static enum err take_in_transaction(const struct offline *offline, const struct service *service, struct call *call) {
     TRY(store_begin(offline->store));
     enum err err = service->take(service->self, call);

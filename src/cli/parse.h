@@ -7,8 +7,9 @@
 
 enum parsed { PARSED_RUN, PARSED_HELP, PARSED_VERSION, PARSED_NOTHING, PARSED_WRONG };
 
-/* words: without the program's name. Global options may stand anywhere, a command's own behind it. WRONG: *ret_problem
- * is a sentence, with "did you mean" where a name is near. HELP: of cli->command, else of cli->noun, else of all. */
+/* The words come without the program's name. Global options may stand anywhere, a command's own options behind it.
+ * After WRONG, *ret_problem is a sentence, with "did you mean" where a name is near. HELP means help on cli->command,
+ * else on cli->noun, else on everything. */
 enum parsed parse_words(struct cli *cli, char *const *words, size_t count, struct str *ret_problem);
 
 /* The command of that name, verb "" for a noun alone; NULL when there is none. */

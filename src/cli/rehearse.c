@@ -54,7 +54,7 @@ static struct str json_escaped(struct arena *arena, struct str text) {
     return str_sub(quoted, 1, quoted.n - 2);
 }
 
-/* As it is, and as it stands in URLs, in JSON, and in Basic credentials that begin with it. */
+/* Hides each secret as it is, and as it stands in URLs, in JSON, and in Basic credentials that begin with it. */
 struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text) {
     struct arena *arena = rehearsal->cli->arena;
     for (size_t i = 0; i < rehearsal->secrets.count; i++) {

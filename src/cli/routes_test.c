@@ -13,7 +13,7 @@
 
 /* ---- the event ---- */
 
-/* A file, or a stored event's answer: both have the API's names. */
+/* Reads the event from a file, or asks for a stored one: both have the API's names. */
 static int read_event_text(struct cli *cli, struct str *ret_text) {
     struct str named = cli_value(cli, "event"), problem;
     struct asked asked;
@@ -130,7 +130,7 @@ static int show_plan(struct rehearsal *rehearsal, const struct plan *plan, struc
     return code;
 }
 
-/* Other routes may fail on this event: that is not what was asked for. */
+/* The failure of this route alone. Other routes may fail on this event too, but nobody asked about them. */
 static struct str failure_of(const struct plan *plan, struct str route) {
     for (size_t i = 0; i < plan->count; i++)
         if (plan->deliveries[i].status == DELIVERY_FAILED && str_eq(plan->deliveries[i].route, route))

@@ -95,7 +95,7 @@ static struct tally tally_of(const struct json *event) {
             tally.skipped++;
         else if (str_eq(status, STR("FAILED")))
             tally.failed++;
-        else if (str_eq(status, STR("HELD"))) /* a person must come: waiting does not help */
+        else if (str_eq(status, STR("HELD"))) /* a person must decide, so waiting does not help */
             tally.held++;
         else
             tally.open++;
@@ -131,8 +131,8 @@ static int judge(struct cli *cli, const struct json *event) {
     return tally.delivered + tally.held == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }
 
-/* The earliest moment at which anything of the event can go on, as the server says; WHEN_NEVER when it does not: then
- * something is on its way. */
+/* The earliest moment at which anything of the event can go on, as the server says. WHEN_NEVER when it names none,
+ * because something is on its way. */
 static int64_t next_due_us(struct cli *cli, const struct json *event) {
     const struct json *deliveries = json_get(event, STR("deliveries"));
     int64_t due_us, next_us = WHEN_NEVER;

@@ -16,7 +16,7 @@ static int run(struct cli *cli, struct server *server) {
     return EXIT_DONE;
 }
 
-/* A part of the work needs others for the rest. */
+/* A role that does a part of the work needs other processes for the rest, and so a store that they share. */
 static int check_role(struct cli *cli, struct str role) {
     struct place place;
     struct str problem;

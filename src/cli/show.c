@@ -68,7 +68,7 @@ static int put_filtered(struct cli *cli, struct str json) {
     return EXIT_DONE;
 }
 
-/* The items as they were written, of an answer with items or of a list; another thing is its own one item. */
+/* Puts out the items of an answer or of a list as they were written. Anything else is its own only item. */
 static void put_items(struct cli *cli, struct str json) {
     struct str items = json, item;
     size_t cursor = 0;
@@ -183,7 +183,7 @@ static struct str took(struct cli *cli, const struct json *delivery) {
     return span_human(cli->arena, to_us - from_us);
 }
 
-/* ", 2 tries, the first unknown": an earlier try may have had its effect, too, and nobody was told. "" otherwise. */
+/* ", 2 tries, the first unknown" when an earlier try may have had its effect too and nobody was told; else "". */
 static struct str doubt(struct cli *cli, const struct json *delivery) {
     const struct json *attempts = json_get(delivery, STR("attempts"));
     size_t count = json_size(attempts), unknown = 0;

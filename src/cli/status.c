@@ -79,7 +79,7 @@ static bool has_findings(const struct json *status) {
            json_size(json_get(status, STR("troubled"))) || (config_ok && !json_true(config_ok));
 }
 
-/* In the colour of what is wrong, where there is something. */
+/* Shows what waits for a person, in the colour of what is wrong when there is something. */
 static void show_needs(struct cli *cli, const struct json *status) {
     bool needed = number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed"));
     const char *before = needed && cli->colour ? "\033[33m" : "", *after = *before ? "\033[0m" : "";
@@ -155,7 +155,7 @@ static long long metric(struct str text, const char *name) {
     return 0;
 }
 
-/* The store answers nothing, but the listener still does: what is wrong, and what was counted last. */
+/* When the store answers nothing but the listener still does: shows what is wrong, and what was counted last. */
 static int last_known(struct cli *cli, struct str trouble, struct asked *ret_asked) {
     static const struct {
         const char *member, *metric;
@@ -181,7 +181,7 @@ static int last_known(struct cli *cli, struct str trouble, struct asked *ret_ask
 
 /* ---- the command ---- */
 
-/* Shown in any case. The exit code says what it came to: without a server 6, whatever the store says. */
+/* Shows the state in any case, and gives the exit code for it: without a server 6, whatever the store says. */
 static int look_once(struct cli *cli) {
     struct asked asked;
     int code = ask_any(cli, "GET", STR("/v1/status"), STR_NONE, &asked), verdict = EXIT_DONE;
@@ -213,7 +213,8 @@ static int look(struct cli *cli, struct arena *arena) {
     return code;
 }
 
-/* Goes on through whatever may pass by itself: a server that starts anew, a store that is full. */
+/* Whether --watch goes on after this, because it may pass by itself: a server that starts anew, a store that is full.
+ */
 static bool may_pass(int code) {
     return code == EXIT_DONE || code == EXIT_NO_SERVER || code == EXIT_TIMED_OUT || code == EXIT_FAILED ||
            code == EXIT_FINDINGS;

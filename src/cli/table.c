@@ -94,7 +94,7 @@ static void measure(const struct table *table, size_t *widths) {
     }
 }
 
-/* Takes from the widest that may be cut, until all fit or none can give more. */
+/* Makes the widest column that may be cut narrower, until all columns fit or none can give more. */
 static void shrink(const struct table *table, size_t *widths, size_t width) {
     for (;;) {
         size_t total = GAP * (table->column_count - 1), widest = SIZE_MAX;

@@ -21,7 +21,7 @@ static void show_verification(struct cli *cli, const struct json *found) {
                STR_ARG(show_member(cli, found, "attempts")), STR_ARG(show_member(cli, found, "violation_count")));
 }
 
-/* Until the round is over; *asked is its last answer. */
+/* Follows the round until it is over; *asked is the last answer. */
 static int follow(struct cli *cli, struct asked *asked) {
     while (json_true(json_get(asked->json, STR("running")))) {
         bar_show(cli, "verify", json_number(json_get(asked->json, STR("progress")), 0),

@@ -17,7 +17,7 @@ struct writer {
 
 void writer_add(struct writer *writer, struct str text);
 void writer_fmt(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Text of somebody else's: control characters, which a terminal would obey, become '?'. */
+/* Writes somebody else's text: control characters, which a terminal would obey, become '?'. */
 void writer_safe(struct writer *writer, struct str text);
 void writer_flush(struct writer *writer);
 

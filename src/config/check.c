@@ -80,13 +80,13 @@ void check_version(struct checker *checker, const struct key *key, const struct 
         scalar_refuse(checker, key, value, CODE_BOUNDS);
 }
 
-/* What a delivery's body holds is the routes' to compile. */
+/* Keeps a delivery's body as it was written: what it holds is compiled by the routes. */
 void check_body(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)checker;
     *(const struct tree **)(void *)((char *)owner + key->place) = value;
 }
 
-/* A type that is not here is one text: scalar_read. */
+/* The readers by type. A type that is not listed is one text, which scalar_read reads. */
 static check_reader *const readers[KEY_TYPE_COUNT] = {
     [KEY_VERSION] = check_version, [KEY_ZONE] = check_zone,           [KEY_STORE] = check_store,
     [KEY_DSN] = check_dsn,         [KEY_REDIS_URL] = check_redis_url, [KEY_LISTEN] = check_listen,
@@ -108,7 +108,8 @@ static void read_fallback(struct checker *checker, const struct key *key, const 
     read_key(checker, key, value, owner);
 }
 
-/* In the table's order, so that a key may rely on those above it. What is no map was reported by the caller. */
+/* Reads the keys in the table's order, so that a key may rely on those above it. The caller has reported a value that
+ * is not a map. */
 void check_known(struct checker *checker, enum section section, const struct tree *map, void *owner) {
     for (const struct key *key = NULL; (key = key_next(section, key));) {
         const struct tree *value = tree_get(map, key->name);

@@ -43,11 +43,11 @@ typedef void check_reader(struct checker *checker, const struct key *key, const 
 /* check.c */
 void check_known(struct checker *checker, enum section section, const struct tree *map, void *owner);
 void check_unknown(struct checker *checker, enum section section, const struct tree *map);
-/* The value must be a map, or nothing; NULL when it is not, which is reported. subject: "'retry' in destination 'crm'";
- * mark: where the map's name stands, which is the place of what is missing in it. */
+/* The value must be a map or nothing; if it is not, that is reported and NULL given. subject: "'retry' in destination
+ * 'crm'"; mark: where the map's name stands, which is the place of what is missing in it. */
 const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value,
                                 struct tree_mark mark);
-/* Reports a name that is none. noun: "destination" */
+/* Reports a text that cannot be a name. noun: "destination" */
 void check_name(struct checker *checker, const char *noun, struct str name, struct tree_mark mark);
 /* Where a key stands in a map; the map's own place when it is not there. */
 struct tree_mark check_key_mark(const struct tree *map, struct str name);
@@ -58,7 +58,8 @@ struct str check_shown(struct checker *checker, struct str text);
 
 /* scalar.c: readers of the types whose value is one text. */
 check_reader scalar_read;
-/* The text of a scalar with its secrets in place; false when it is none or holds what is not allowed (reported). */
+/* The text of a scalar with its secrets in place; false, after a finding, when the value is not one text or holds what
+ * is not allowed. */
 bool scalar_text(struct checker *checker, const struct key *key, const struct tree *value, struct str *ret_text);
 /* Reports a value that the key does not take. */
 void scalar_refuse(struct checker *checker, const struct key *key, const struct tree *value, enum code code);
@@ -69,7 +70,7 @@ struct str size_str(struct arena *arena, int64_t bytes);
 /* expand.c */
 /* Puts the secrets of a text in place. subject names it in findings. */
 bool expand_secrets(struct checker *checker, struct str subject, const struct tree *value, struct str *ret_text);
-/* Reports a ${...} in a text that takes none; true when there is none. */
+/* Reports a ${...} in a text that may have none; true when there is none. */
 bool expand_refuse(struct checker *checker, struct str subject, const struct tree *value);
 /* Reports a token written into the file; the text itself is never shown. */
 void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);

@@ -37,7 +37,8 @@ struct str config_schema(struct arena *arena, const struct catalog *catalog); /*
 /* Help on a key ("limit", "server.max_body", "destinations.*.retry") or on a finding's code ("E0204"); STR_NONE when
  * there is none. */
 struct str config_explain(struct arena *arena, struct str asked);
-/* "; did you mean 'limit'?", or "": among the keys. A code that is one digit off means something else. */
+/* "; did you mean 'limit'?", or "". It looks among the keys alone, because a code that is one digit off means something
+ * else. */
 struct str config_suggest(struct arena *arena, struct str asked);
 /* Markdown reference of every key. */
 struct str config_reference(struct arena *arena);

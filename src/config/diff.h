@@ -16,8 +16,8 @@ struct diff {
     struct change **end;
 };
 
-/* Adds what is different in a section between two owners. subject stands before the names of keys: "destination crm: ",
- * "server."; "" at the top level. */
+/* Adds what is different in a section between two owners. subject stands before the names of keys: "destination crm: "
+ * or "server."; it is "" at the top level. */
 typedef void diff_comparer(struct diff *diff, const struct key *key, struct str subject, const void *before,
                            const void *after);
 diff_comparer diff_keys;         /* each key by its name */

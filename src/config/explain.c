@@ -42,7 +42,7 @@ struct str findings_json(struct arena *arena, const struct findings *findings) {
 
 /* ---- one key ---- */
 
-/* Words in lines; the first begins with a prefix, the others with as many blanks. */
+/* Folds words into lines. The first begins with a prefix, the others with as many blanks. */
 static void add_folded(struct buf *text, const char *prefix, struct str words) {
     int indent = (int)strlen(prefix);
     struct str word;

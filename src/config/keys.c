@@ -99,7 +99,7 @@ static size_t name_distance(struct str wrong, struct str name) {
 void suggestion_consider(struct suggestion *suggestion, struct str name) {
     size_t distance = name_distance(suggestion->wrong, name);
     if (distance > distance_allowed(suggestion->wrong)) return;
-    if (distance && distance >= suggestion->wrong.n) return; /* nothing of it would be left */
+    if (distance && distance >= suggestion->wrong.n) return; /* nothing of the misspelt name would be left */
     if (suggestion->best.p && distance >= suggestion->distance) return;
     suggestion->best = name;
     suggestion->distance = distance;

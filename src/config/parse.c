@@ -185,7 +185,7 @@ static struct yaml_node read_map(struct yaml_reader *reader, struct tree *map, s
     return (struct yaml_node){0};
 }
 
-/* Counts what was added and refuses what is too much. */
+/* Counts what was added, and refuses more than the limits allow. */
 static bool within_limits(struct yaml_reader *reader, const struct yaml_item *item, size_t nodes, size_t depth) {
     reader->nodes += nodes;
     if (reader->nodes > CONFIG_NODES_MAX)
@@ -264,7 +264,7 @@ static struct tree *read_document(struct yaml_reader *reader) {
     return NULL;
 }
 
-/* What the library complained about, each place once. */
+/* Reports what the library complained about, each place once. */
 static size_t report_syntax(struct yaml_reader *reader, struct fy_diag *diag) {
     struct tree_mark last = {0};
     size_t count = 0;

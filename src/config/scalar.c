@@ -64,7 +64,7 @@ static const struct number_type number_types[] = {
     {KEY_PERCENT, percent_parse, percent_str},
 };
 
-/* What a number without a unit should have been. */
+/* Refuses a number without a unit, and says what it should have been. */
 static void refuse_bare_number(struct checker *checker, const struct key *key, const struct tree *value) {
     struct str subject = check_subject(checker, key->name);
     int64_t number;
@@ -164,7 +164,7 @@ static void read_choice(struct checker *checker, const struct key *key, const st
                  STR_ARG(key->choices), STR_ARG(shown), STR_ARG(hint));
 }
 
-/* Characters are counted as bytes: the bounds are there so that nothing grows. */
+/* Characters are counted as bytes here: the bounds are only there so that nothing grows. */
 static bool within_length(struct checker *checker, const struct key *key, const struct tree *value, struct str text) {
     if ((int64_t)text.n >= key->min && (int64_t)text.n <= key->max) return true;
     struct str subject = check_subject(checker, key->name);

@@ -126,7 +126,7 @@ static struct json *type_schema(struct json_schema *schema, const struct key *ke
     return key->type == KEY_SECTION ? section_row(key_section(key))->schema(schema, key) : simple_schema(key);
 }
 
-/* A default that is a number or a boolean to an editor is one in the schema. */
+/* A default that an editor takes for a number or a boolean is one in the schema too. */
 static struct json *default_value(const struct key *key) {
     struct str text = str_from(key->fallback);
     int64_t number;
@@ -145,7 +145,7 @@ static struct json *key_schema(struct json_schema *schema, const struct key *key
 
 /* ---- sections ---- */
 
-/* false as additionalProperties refuses every other key. */
+/* The schema of a section. additionalProperties is false, which refuses every other key. */
 static struct json *schema_section(struct json_schema *schema, enum section section) {
     struct json *map = schema_typed("object"), *properties = json_object(), *required = json_array();
     for (const struct key *key = NULL; (key = key_next(section, key));) {

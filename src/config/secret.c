@@ -23,7 +23,7 @@ struct secret_places {
 
 enum found { FOUND_NOT, FOUND_VALUE, FOUND_REFUSED };
 
-/* A last line end is an editor's, not the secret's. */
+/* Reads a secret's file. A line end at its end comes from an editor and is no part of the secret. */
 static enum found read_secret(int fd, struct arena *arena, struct str path, struct str *ret_value,
                               struct str *ret_note) {
     char *text = arena_alloc(arena, SECRET_BYTES_MAX + 1);

@@ -18,7 +18,7 @@ static bool is_destination(struct checker *checker, struct str name) {
     return settings_destination(checker->settings, dot == SIZE_MAX ? name : str_sub(name, 0, dot)) != SIZE_MAX;
 }
 
-/* The usual slip: the keys of a delivery are indented no further than its name. */
+/* Refuses the usual slip, which is to indent the keys of a delivery no further than its name. */
 static void refuse_neighbours(struct checker *checker, const struct tree *value) {
     for (size_t at = 0; at < value->count; at++) {
         if (!is_destination(checker, value->names[at])) continue;
@@ -101,7 +101,7 @@ static void refuse_action(struct checker *checker, const struct delivery_item *i
                      STR_ARG(entry->name), STR_ARG(shown), STR_ARG(names), STR_ARG(hint));
 }
 
-/* false: reported. *ret_action is NULL for http; the only action of a connector need not be named. */
+/* False after a finding. *ret_action is NULL for http; the only action of a connector need not be named. */
 static bool find_action(struct checker *checker, const struct delivery_item *item, const struct catalog_entry *entry,
                         const struct catalog_action **ret_action) {
     if (!entry) {
@@ -146,7 +146,7 @@ static void refuse_param(struct checker *checker, const struct delivery_item *it
                  STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(shown), STR_ARG(hint));
 }
 
-/* A map of what is no key of the delivery itself. */
+/* Gathers everything that is not a key of the delivery itself into a map: the action's parameters. */
 static const struct tree *action_params(struct checker *checker, const struct delivery_item *item,
                                         const struct catalog_action *action) {
     const struct tree *keys = item->keys;
@@ -267,7 +267,7 @@ static void write_steps(struct buf *text, const struct settings *settings, const
     }
 }
 
-/* Bodies and headers may hold what nobody should read in a list of changes: only that they changed is said. */
+/* Bodies and headers may hold what nobody should read in a list of changes, so it only says that they changed. */
 void diff_steps(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {
     struct buf from = {.arena = diff->arena}, to = {.arena = diff->arena};
     write_steps(&from, diff->before, before);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Of struct outgoing's room the rest is drumbeat's own. */
+/* How many headers a destination may have. The rest of the room in struct outgoing is drumbeat's own. */
 #define HEADERS_MAX         32
 #define LIMIT_WINDOW_MIN_US US_PER_MS
 #define LIMIT_WINDOW_MAX_US (31 * US_PER_DAY)
@@ -154,7 +154,8 @@ static void refuse_type(struct checker *checker, struct tree_mark mark, struct s
                  STR_ARG(name), STR_ARG(shown), STR_ARG(types), STR_ARG(hint));
 }
 
-/* Written; else the name itself when a connector has it; else http when there is a url. */
+/* The type of a destination: what is written, else the destination's own name when a connector has it, else http when
+ * there is a url. */
 static struct target find_target(struct checker *checker, const struct tree *map,
                                  struct destination_settings *destination) {
     const struct tree *value = tree_get(map, STR("type"));
@@ -207,7 +208,7 @@ static void refuse_key(struct checker *checker, const struct catalog_entry *entr
                  STR_ARG(checker->where), STR_ARG(hint));
 }
 
-/* What the table does not have, and what it has for http alone. */
+/* Checks the keys that the table does not have, and those that it has for http alone. */
 static void check_other_keys(struct checker *checker, const struct target *target, const struct tree *map,
                              struct destination_settings *destination) {
     for (size_t i = 0; i < map->count; i++) {

@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Only how it is written: the list of zones is the machine's. */
+/* Checks only how the zone is written, because the list of zones belongs to the machine. */
 void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text;
     if (!scalar_text(checker, key, value, &text)) return;
@@ -45,7 +45,7 @@ void check_store(struct checker *checker, const struct key *key, const struct tr
         *store = beside(checker->arena, checker->file, text);
 }
 
-/* What the URL says is libpq's to read. */
+/* Checks only that it is a PostgreSQL URL, because what the URL says is for libpq to read. */
 void check_dsn(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text;
     if (!scalar_text(checker, key, value, &text)) return;
@@ -55,7 +55,7 @@ void check_dsn(struct checker *checker, const struct key *key, const struct tree
         scalar_refuse(checker, key, value, CODE_VALUE);
 }
 
-/* What follows the scheme is for the one who connects. */
+/* Checks little more than the scheme. share/url.c reads the rest when the server starts. */
 void check_redis_url(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     static const struct str plain = {"redis://", 8}, local = {"unix:///", 8};
     struct str text, subject = check_subject(checker, key->name);
@@ -70,7 +70,7 @@ void check_redis_url(struct checker *checker, const struct key *key, const struc
         scalar_refuse(checker, key, value, CODE_VALUE);
 }
 
-/* Takes the brackets off an IPv6 address; a name would have to be looked up, so localhost is the only one. */
+/* Takes the brackets off an IPv6 address. localhost is the only name, because any other would have to be looked up. */
 static bool host_parse(struct checker *checker, struct str text, struct str *ret_host) {
     uint8_t address[16];
     bool bracketed = text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';

@@ -119,8 +119,8 @@ struct syntax_problem syntax_explain(struct arena *arena, struct str text, struc
     return problem;
 }
 
-/* Neither the blank before # nor the one behind it tells a comment from a cut text for sure; together with where the
- * references are they rarely mislead. */
+/* Neither the blank before # nor the one behind it tells for sure whether a comment was meant or a text was cut.
+ * Together with where the references are, they rarely mislead. */
 bool syntax_comment_cuts(struct str value, struct str rest) {
     size_t blanks = indent_of(rest);
     if (!blanks || blanks == rest.n || rest.p[blanks] != '#') return false;
