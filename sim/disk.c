@@ -176,7 +176,7 @@ static struct image *find(struct disk *disk, const char *path) {
     return NULL;
 }
 
-/* NULL: there are too many files. */
+/* Makes a file; NULL when there are too many. */
 static struct image *create(struct disk *disk, const char *path) {
     size_t i = 0;
     while (i < FILES_MAX && disk->images[i].path[0]) i++;

@@ -14,11 +14,12 @@
 
 struct disk;
 
-/* The one disk of this process becomes the VFS's; sqlite must not be open on it when it is replaced. */
+/* Makes the one disk of this process, which the VFS then uses. SQLite must not be open on a disk that is replaced. */
 struct disk *disk_new(struct rng *rng);
 void disk_free(struct disk *disk);
 
-/* Asked before each write, sync and truncate: false = the process is dead, the call fails and changes nothing. */
+/* It is asked before each write, sync and truncate. False means that the process is dead: the call fails and changes
+ * nothing. */
 struct disk_watch {
     bool (*alive)(void *self);
     void *self;

@@ -7,7 +7,7 @@
 #include "sim/run.h"
 #include "sim/scenario.h"
 
-#define REPEAT_EACH 20 /* every so many seeds one is run twice: same seed, same hash */
+#define REPEAT_EACH 20 /* one seed in so many is run twice: the same seed must give the same hash */
 
 static int usage(void) {
     fputs("simulate SEED | --seeds N [--from S] [--lying-disk] | --hash SEED | --scenarios FOLDER_OR_FILE\n", stderr);

@@ -58,7 +58,7 @@ static void check_pace(struct oracle *oracle, const struct receiver *receiver, c
     int64_t gap_us = send->started_us - last->ended_us, least_us = 0;
     if (is_plain_retry(&last->behaviour)) {
         least_us = settings->retry.base_us << (retries > 20 ? 20 : retries - 1);
-        if (oracle->plant->deaths) least_us = settings->retry.base_us; /* a lost settle forgets a retry */
+        if (oracle->plant->deaths) least_us = settings->retry.base_us; /* a settle that was lost forgets its retry */
         if (least_us > settings->retry.cap_us) least_us = settings->retry.cap_us;
     }
     uint64_t named = 0;
@@ -76,7 +76,8 @@ static void check_breaker(struct oracle *oracle, const struct receiver *receiver
         oracle_fail(oracle, "I13", "%s: %zu probes at a time", receiver->name, receiver->in_flight);
 }
 
-/* A receiver that fails again and again is left alone: never more than its failures and what flew with them. */
+/* A receiver that fails again and again must be left alone: it hears no more calls than the failures that open its
+ * breaker, and what flew with them. */
 static void check_restraint(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
                             const struct destination_settings *settings) {
     int bad = 0;
@@ -99,7 +100,7 @@ static const struct fact *fact_of(const struct oracle *oracle, const char *event
 /* First sends of one order key follow the events' ids, which follow their arrival. */
 static void check_order(struct oracle *oracle, const struct receiver *receiver, const struct send *send) {
     const struct fact *fact = fact_of(oracle, send->event);
-    if (!fact || fact->scheduled_us) return; /* not yet acknowledged, or planned later than it came */
+    if (!fact || fact->scheduled_us) return; /* not acknowledged yet, or planned for later than it came */
     char *last = oracle->last_ordered[fact->k];
     if (strcmp(send->event, last) < 0) oracle_fail(oracle, "I14", "%s: %s after %s", receiver->name, send->event, last);
     snprintf(last, sizeof oracle->last_ordered[0], "%s", send->event);
@@ -141,7 +142,7 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
 
 void oracle_answer(struct oracle *oracle, struct fact *fact, const struct reply *reply) {
     struct json *root;
-    if (reply->status != 200 && reply->status != 422) return; /* to be tried again */
+    if (reply->status != 200 && reply->status != 422) return; /* the client will try again */
     if (fact->conflicting) {
         if (reply->status != 422)
             oracle_fail(oracle, "I3", "%s: another payload was answered %d", fact->key, reply->status);
@@ -186,8 +187,8 @@ static void check_event(struct oracle *oracle, const struct fact *fact, struct a
                         delivery_status_text(deliveries[i].status), STR_ARG(deliveries[i].last_error));
 }
 
-/* Effects: at most one where the receiver knows the key, can be asked, or the delivery is held in doubt; a COMPLETED
- * one has its effect. */
+/* Each delivery has at most one effect where the receiver knows the key, where it can be asked, and where the delivery
+ * is held in doubt. A COMPLETED one has its effect. */
 static void check_effects(struct oracle *oracle, const struct fact *fact) {
     for (size_t i = 0; i < oracle->plant->world->receiver_count; i++) {
         const struct receiver *receiver = &oracle->plant->world->receivers[i];

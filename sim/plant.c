@@ -28,7 +28,7 @@ static struct setup *load(struct plant *plant, struct str config, struct str con
 
 static bool start_engine(struct plant *plant) {
     if (plant->old_jq) jq_close(plant->old_jq);
-    plant->old_jq = plant->jq; /* reads the answers of what flies */
+    plant->old_jq = plant->jq; /* it still reads the answers of what flies */
     plant->jq = NULL;
     plant->evaluator = (struct evaluator){0};
     if (plant->setup->program.n == 0) return true;
@@ -51,7 +51,7 @@ bool plant_load_once(struct plant *plant, struct ready *ready, struct str config
     return true;
 }
 
-/* Not where another configuration took its place. */
+/* Puts the configuration back into `ready`, unless another one took its place meanwhile. */
 void plant_keep(struct plant *plant, struct ready *ready) {
     if (plant->old_setup) return;
     *ready = (struct ready){plant->setup, plant->jq, plant->evaluator};
@@ -123,7 +123,7 @@ static bool start(struct plant *plant) {
         if (!err) return true;
         bool died = plant->world->dead;
         drop_all(plant);
-        if (died || err == ERR_STORE_FAILED || err == ERR_STORE_FULL) { /* again, as a supervisor would */
+        if (died || err == ERR_STORE_FAILED || err == ERR_STORE_FULL) { /* it starts again, as under a supervisor */
             plant->deaths++;
             world_crash(plant->world);
             plant->world->now_us += US_PER_S; /* a supervisor waits a little */

@@ -1,5 +1,5 @@
 /* sim/plant.h - the server under test in the simulated world: all of src/ but
- * the real ends of the seams. Started again, by itself, whenever it dies. */
+ * the real ends of the seams. It starts again by itself whenever it dies. */
 #ifndef SIM_PLANT_H
 #define SIM_PLANT_H
 
@@ -32,17 +32,17 @@ struct plant {
     struct str problem;
 };
 
-/* false: *ret_problem says what is wrong with the configuration. The configuration's receivers are http://NAME.test/ */
+/* False when the configuration is wrong; plant->problem says why. Its receivers are http://NAME.test/ */
 bool plant_load(struct plant *plant, struct str config, struct str connector);
-/* The same, taken out of ready where it has one; and put back for the next plant, before plant_end. Always the same
- * configuration. */
+/* The same, but the configuration is taken out of `ready` if it is there. plant_keep puts it back for the next plant,
+ * before plant_end. It must be the same configuration each time. */
 bool plant_load_once(struct plant *plant, struct ready *ready, struct str config, struct str connector);
 void plant_keep(struct plant *plant, struct ready *ready);
 void ready_free(struct ready *ready);
-/* A new configuration in force, as `apply` does. */
+/* Puts a new configuration in force, as `apply` does. */
 bool plant_apply(struct plant *plant, struct str config, struct str connector);
-/* Turns and waits until the moment; dies and starts again on the way as the world says. false: it does not start, or
- * spins without time going on (problem says so). */
+/* Turns and waits until the moment, and dies and starts again on the way as the world says. False when it does not
+ * start, or spins without time going on; problem says which. */
 bool plant_run(struct plant *plant, int64_t until_us);
 void plant_crash(struct plant *plant); /* now */
 void plant_end(struct plant *plant);   /* frees all but the world */

@@ -104,7 +104,7 @@ static struct behaviour behave(void *self, struct receiver *receiver, const stru
         }
     if (lookup && behaviour.kind == ANSWER && behaviour.status == 200)
         behaviour.body = world_effect(receiver, key) ? STR("{\"found\":true}") : STR("{\"found\":false}");
-    if (knows_key && world_effect(receiver, key)) behaviour.effect = false; /* it has it already */
+    if (knows_key && world_effect(receiver, key)) behaviour.effect = false; /* the effect exists already */
     behaviour.latency_us = (int64_t)(1 + rng_below(&run->rng, rng_below(&run->rng, 20) ? 200 : 4000)) * US_PER_MS;
     return behaviour;
 }
@@ -163,7 +163,7 @@ static int64_t next_post(struct run *run, size_t *ret_fact) {
         const struct fact *fact = &run->oracle->facts[i];
         bool again = fact->acked && fact->posts < 2 && i % 7 == 0;
         if (fact->acked && !again) continue;
-        if (fact->conflicting && !run->oracle->facts[fact->of].acked) continue; /* the first is surely there */
+        if (fact->conflicting && !run->oracle->facts[fact->of].acked) continue; /* the first one must be stored */
         int64_t at_us = fact->posted_us ? fact->posted_us + CLIENT_US : fact->post_us;
         if (at_us < next_us) {
             next_us = at_us;
@@ -179,7 +179,7 @@ static void draw_faults(struct run *run) {
     for (int i = 0; i < RECEIVERS_MAX; i++)
         for (int j = 0; j < FAULT_KINDS; j++)
             if (rng_below(&run->rng, 3) == 0) run->chance[i][j] = rng_below(&run->rng, 250);
-    if (rng_below(&run->rng, 4) == 0) run->chance[rng_below(&run->rng, 4)][BUSY] = 900; /* one is down */
+    if (rng_below(&run->rng, 4) == 0) run->chance[rng_below(&run->rng, 4)][BUSY] = 900; /* one receiver is down */
     if (rng_below(&run->rng, 2)) run->crash_chance = 20 + rng_below(&run->rng, 150);
     if (rng_below(&run->rng, 4) == 0) run->full_chance = 30;
     if (rng_below(&run->rng, 4) == 0) run->sync_chance = 20;
@@ -226,7 +226,8 @@ static void play(struct run *run) {
         if (run->plant.world->now_us >= end_of_faults_us) run->faulty = false;
         strike(run);
         if (next_post(run, &fact) <= run->plant.world->now_us) post(run, fact);
-        if (run->plant.world->now_us > end_of_faults_us + US_PER_HOUR) break; /* who is not answered now never is */
+        if (run->plant.world->now_us > end_of_faults_us + US_PER_HOUR)
+            break; /* whoever is not answered by now never is */
     }
     run->plant.world->die_at = 0;
     disk_limit(run->plant.world->disk, SIZE_MAX);

@@ -89,7 +89,7 @@ static void hear_reply(void *self, uint64_t tag, const struct reply *reply) {
             player->event_status = str_dup(&player->arena, reply->headers[i].value);
 }
 
-/* One that insists is a client that hears nothing, or to come again later. */
+/* Posts a request. A player that insists repeats it until there is an answer that does not ask to come again later. */
 static bool ask(struct player *player, struct str method, struct str path, struct str body) {
     for (int i = 0; i < TRIES_MAX; i++) {
         player->answered = false;
@@ -148,7 +148,7 @@ static bool fill_path(struct player *player, struct str given, struct str *ret_p
     return true;
 }
 
-/* The two characters \n are a line's end. */
+/* Makes the two characters \n a line's end. */
 static struct str lines_of(struct arena *arena, struct str text) {
     struct buf buf = {.arena = arena};
     for (size_t i = 0; i < text.n; i++) {
@@ -271,7 +271,7 @@ static bool play_lines(struct player *player, struct str text, size_t *ret_line)
 
 /* ---- plays ---- */
 
-/* die_at 0 = the process lives. *ret_calls: how many calls of the outside there were. */
+/* Plays the scenario once. die_at 0 = the process lives. *ret_calls is how many calls of the outside there were. */
 static bool play_once(struct str text, uint64_t die_at, bool insists, struct ready *ready, struct arena *arena,
                       uint64_t *ret_calls, struct str *ret_problem) {
     struct player *player = calloc(1, sizeof *player);

@@ -10,7 +10,7 @@
 
 /* ---- looking into the store ---- */
 
-/* Between turns; the server starts first when it is dead. */
+/* Makes ready to look into the store between turns. A server that is dead starts first. */
 static bool look(struct player *player) {
     while (!player->plant.loop)
         if (!plant_run(&player->plant, player->world->now_us + US_PER_MS))

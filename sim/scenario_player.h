@@ -21,7 +21,7 @@ struct actor {
     const struct receiver *receiver;
     struct script sends, lookups;
     bool knows_no_keys;
-    int64_t sees_after_us; /* effects show in lookups only so long after the call */
+    int64_t sees_after_us; /* how long after the call its effect shows in lookups */
     struct str last_body;
 };
 

@@ -141,7 +141,7 @@ static struct limit_grant take_one(struct seam_limits *limits, const struct limi
     return grant;
 }
 
-/* All of it is gone, as after a restart without a disk. */
+/* Everything is gone, as after a restart without a disk. */
 static void forget(struct seam_limits *limits) {
     for (size_t i = 0; i < limits->count; i++) {
         limits->limits[i].forgotten = limits->limits[i].count > 0;
@@ -149,7 +149,7 @@ static void forget(struct seam_limits *limits) {
     }
 }
 
-/* An answer that was lost leaves what was taken: it counts until it runs out. */
+/* What a lost answer had granted stays taken, and counts until it runs out. */
 static void close_open(struct seam_limits *limits) {
     for (size_t i = 0; i < limits->count; i++)
         for (size_t j = 0; j < limits->limits[i].count; j++) limits->limits[i].spots[j].open = false;

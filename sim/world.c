@@ -24,7 +24,7 @@ void world_trace(struct world *world, const char *what, uint64_t value) {
     for (int i = 0; i < 8; i++) world->hash = (world->hash ^ ((value >> (8 * i)) & 255)) * 1099511628211u;
 }
 
-/* Counts the calls of the seams; from the fatal one on nothing reaches the outside any more. */
+/* Counts a call of a seam. From the fatal one on nothing reaches the outside any more. */
 static bool step(struct world *world) {
     world->calls++;
     if (world->die_at && world->calls >= world->die_at) world->dead = true;

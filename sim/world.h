@@ -89,7 +89,7 @@ struct transport world_transport(struct world *world);
 
 /* A request arrives; its reply is heard with this tag, unless the process dies first. */
 void world_post(struct world *world, uint64_t tag, struct str method, struct str path, struct str body);
-/* The process is gone: what was under way and unanswered is forgotten, the disk loses what was not synced. */
+/* The process is gone: what was under way and not answered is forgotten, and the disk loses what was not synced. */
 void world_crash(struct world *world);
 /* The earliest moment at which the world has something for the server, or WHEN_NEVER. */
 int64_t world_next(const struct world *world);
