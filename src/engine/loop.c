@@ -22,9 +22,10 @@
  *    starts from what is durable.
  * WHAT BREAKS IT. A hop that acts outside before the commit. Memory that a turn changes without staging it.
  * HOW TO SEE IT. drumbeat_turn_seconds, drumbeat_commit_seconds, drumbeat_hops_total; the log line turn_dropped;
- * `ready` and the trouble in GET /v1/status. TESTED BY. test/unit/engine/test_loop.c; the scenarios crash-*, disk-*;
- * test/e2e/test_commit.py and test_store_faults.py; the planted bugs answered-before-commit, failed-commit-is-fine,
- * memory-before-disk and settled-before-sent.
+ * GET /readyz.
+ * TESTED BY. test/unit/engine/test_loop.c; the scenarios crash-*, disk-*; test/e2e/test_commit.py and
+ * test_store_faults.py; the planted bugs answered-before-commit, failed-commit-is-fine, memory-before-disk and
+ * settled-before-sent.
  */
 #include "engine/loop.h"
 

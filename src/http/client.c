@@ -1,18 +1,17 @@
 /* http/client.c - libcurl behind the transport. The only file that knows it.
  *
  * WHAT. Runs the loop's calls on a thread of its own and gives each back with its answer, or with how far it came.
- * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began. An
- * address that the destination may not reach is never sent to. Each call that was started is given back once.
- * WHY IT HOLDS. 1. A call is a kept easy handle with its buffers, and is in one list at a time: idle, starting, ended.
- * The loop's thread starts and releases, the client's thread runs; the lock guards the lists. Each side wakes the other
- * only when the other's list was empty. 2. The library calls on_send right before it sends a request. What fails before
- * that is NO_CONNECT (NO_TRUST, REFUSED), what fails after it is CUT or TIMED_OUT. 3. When a kept connection turns out
- * to be dead, the library would send once more on a new one, without knowing that the first was not carried out.
- * on_send stops it: the end is CUT, and the loop decides about resending. 4. on_open judges the address of each new
- * socket, and on_send that of a kept connection, which another call may have opened. WHAT BREAKS IT. A release of
- * libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first. HOW TO SEE IT. The `trouble` of a
- * failed attempt in `drumbeat deliveries show`; drumbeat_attempts_total. TESTED BY. test/unit/http/test_client.c,
- * test_answer.c, test_trust.c; test/e2e/test_liar.py, test_deliver_bounds.py. */
+ * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began.
+ * Nothing is sent to an address that the destination may not reach. Each call is given back once.
+ * WHY IT HOLDS. 1. A call is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
+ * loop's thread starts and releases, the client's thread runs. Each wakes the other only when its list was empty.
+ * 2. The library calls on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED), what
+ * fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new one,
+ * without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
+ * 4. on_open judges the address of a new socket, on_send that of a kept one, which another call may have opened.
+ * WHAT BREAKS IT. A release of libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first.
+ * HOW TO SEE IT. The error of an attempt in `drumbeat deliveries show`; drumbeat_attempts_total.
+ * TESTED BY. test/unit/http/test_client.c, test_answer.c, test_trust.c; test/e2e/test_liar.py. */
 #include "http/client.h"
 
 #include <assert.h>
