@@ -110,7 +110,7 @@ struct shared_limits {
      * costs places, never a window. A limit of which something was granted must be closed by `started` before more of
      * it is asked for. IO: no answer, or none that makes sense; nothing was granted. Waits for a bounded time. */
     MUST_USE enum err (*take)(void *self, const struct limit_ask *asks, size_t count, struct limit_grant *ret_grants);
-    /* Of what was granted so many left just now; the rest is given back. Never waits. */
+    /* Says how many of those granted left just now; the rest is given back. Never waits. */
     void (*started)(void *self, const struct limit_use *uses, size_t count);
     /* The provider said: nothing before now + for_us (0 = the spell is over). Only moves later. Never waits. */
     void (*quiet)(void *self, struct str limit, int64_t for_us);

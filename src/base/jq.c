@@ -57,7 +57,7 @@ static struct str text_replace(struct arena *arena, struct str text, struct str 
     return buf_str(&buf);
 }
 
-/* At most JQ_MESSAGE_MAX bytes, whole characters. */
+/* Cuts a message to at most JQ_MESSAGE_MAX bytes of whole characters. */
 static struct str message_cut(struct arena *arena, struct str text) {
     if (text.n <= JQ_MESSAGE_MAX) return text;
     size_t n = JQ_MESSAGE_MAX;

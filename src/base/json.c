@@ -84,7 +84,7 @@ const struct json *json_next(const struct json *object, void **cursor, struct st
 
 /* ---- building ---- */
 
-/* With text_bytes behind it. */
+/* Makes a node of its own, with text_bytes behind it. */
 static struct json *build(enum json_type type, size_t text_bytes) {
     struct json *node = calloc(1, sizeof *node + text_bytes);
     assert(node);

@@ -150,7 +150,7 @@ static bool skip_digits(char **at) {
     return true;
 }
 
-/* Behind the last byte of the number that begins here, or NULL. `integer`: it has neither fraction nor exponent. */
+/* The place behind the number that begins here, or NULL. *ret_integer: it has neither fraction nor exponent. */
 static char *number_end(struct reader *reader, bool *ret_integer) {
     char *at = reader->at + (*reader->at == '-');
     if (*at == '0')

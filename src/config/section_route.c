@@ -36,8 +36,8 @@ static bool pattern_valid(struct str text, int64_t length_max) {
     return (int64_t)text.n <= length_max;
 }
 
-/* Where 'types' lists the types there are, a name must be one of them and a pattern should match one. When a type was
- * refused, nobody knows which was meant. */
+/* If 'types' lists the types there are, a name must be one of them and a pattern should match one. This is left out
+ * when a type was refused, because nobody knows which type was meant. */
 static void check_declared(struct checker *checker, const struct tree *value, struct str pattern) {
     const struct settings *settings = checker->settings;
     const struct tree *types = tree_get(checker->document, STR("types"));

@@ -40,8 +40,8 @@
 #define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
 #define LEASE_GRACE_US (30 * US_PER_S)
 #define PROBE_LOOK_US  US_PER_S
-/* Where an unknown end wants a person, a connection that rested for longer is not used: its receiver may be closing it
- * while the request is on its way. */
+/* When an unknown end would need a person, a connection that rested for longer than this is not used: its receiver may
+ * be closing it while the request is on its way. */
 #define REST_MAX_US US_PER_S
 
 bool turn_routes(const struct loop *loop) {
@@ -210,8 +210,8 @@ static size_t calls_to_deliveries(const struct destination_settings *settings, s
     return calls * most;
 }
 
-/* Of several processes that share the store only one may send the first delivery after a breaker was open. Those that
- * may not look again a little later, and hear from the store what came of the probe. */
+/* Only one of the processes that share the store may send the first delivery after a breaker was open. The others look
+ * again a little later, and learn from the store what came of the probe. */
 static enum err ask_to_probe(struct turn *turn, size_t desk, const struct destination_settings *settings) {
     struct loop *loop = turn->loop;
     bool ours = true;

@@ -13,7 +13,7 @@
 
 /* ---- what the store must be asked for ---- */
 
-/* In a transaction of its own that changes nothing. A store in trouble leaves the numbers as they were. */
+/* Counts in a transaction of its own, which changes nothing. A store in trouble leaves the numbers as they were. */
 static void count_open(struct loop *loop, int64_t now_us, struct arena *arena) {
     struct destination_counts *counts;
     struct destination_waiting *waiting;

@@ -317,6 +317,8 @@ enum err loop_turn(struct loop *loop) {
     return tidy(loop, false);
 }
 
+/* Everything that anything_to_do and loop_turn act on has its moment here. A moment that is missing would be overslept,
+ * and one that they do not act on would make the loop spin. */
 void loop_wait(struct loop *loop, int64_t until_us) {
     const struct clock *clock = &loop->options.clock;
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);

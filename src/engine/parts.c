@@ -172,6 +172,8 @@ static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool 
     return done < count ? err : ERR_NONE;
 }
 
+/* Requests go first, with all answers put out of the way, because each part also settles what loop->finished holds. An
+ * error in the answers leaves them for a later turn, while every request has been replied to by then. */
 enum err turn_in_parts(struct turn *turn, enum err cause) {
     struct loop *loop = turn->loop;
     const struct clock *clock = &loop->options.clock;

@@ -104,7 +104,7 @@ static bool is_loopback(struct str host) {
     return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-/* Without the port, and an IPv6 address without its brackets. */
+/* The host of an authority, without the port, and an IPv6 address without its brackets. */
 static struct str host_of(struct str authority) {
     bool bracketed = str_starts(authority, STR("["));
     size_t end = str_find(authority, bracketed ? ']' : ':');
@@ -145,7 +145,7 @@ static struct denial judge_page(const struct door *door, const struct framing *h
     if ((origin.p && !is_own_origin(origin, host)) ||
         (site.p && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none"))))
         return (struct denial){ERR_FOREIGN, "while no API key exists, pages of other sites may not ask", true, 0};
-    /* Of the methods that act, a page may send POST alone without asking first. */
+    /* POST is the only method that acts which a page may send without asking first. */
     if (str_eq(head->method, STR("POST")) && !is_json(framing_header(head, STR("content-type"))))
         return (struct denial){
             ERR_BAD_MEDIA,

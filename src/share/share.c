@@ -337,6 +337,7 @@ static enum err share_take(void *self, const struct limit_ask *asks, size_t coun
     for (size_t i = 0; i < total && !err; i++)
         if (!answer_is_sane(answers + i * ANSWER_NUMBERS, i < count ? asks[i].want : 0))
             err = link_fail(share->link, "an answer of Redis makes no sense", "");
+    /* Redis may have run the script although its answer cannot be used, so every limit of the call is in doubt. */
     for (size_t i = 0; i < total && err; i++) set_doubt(share, limits[i], true);
     TRY(err);
     for (size_t i = 0; i < total; i++) {

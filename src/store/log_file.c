@@ -39,7 +39,7 @@ struct log_vfs {
     char name[32];
 };
 
-/* In memory, the base's file follows directly behind this one. */
+/* The base's file follows directly behind this one in memory. */
 struct log_file {
     sqlite3_file file;
     sqlite3_int64 from; /* where the gathered bytes belong */

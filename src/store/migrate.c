@@ -36,7 +36,7 @@ static struct str note_sqlite(int step, int64_t wall_us, struct arena *arena) {
 
 /* ---- PostgreSQL ---- */
 
-/* Of the table that programs of the seed's kind make. */
+/* How many columns the table has that programs of the seed's kind make. */
 #define SEED_COLUMNS 12
 
 static enum err look_postgres(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing) {

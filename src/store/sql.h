@@ -9,7 +9,7 @@
 #include "sql_statements.h"
 #include "world.h"
 
-/* In place of a statement where a table has none. */
+/* Stands in place of a statement that a table does not have. */
 #define SQL_NONE SQL_STATEMENT_COUNT
 
 /* params, results: one letter a column: i number, t text, b id of 16 bytes, w moment (microseconds since 1970; a number
