@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/rehearse.h"
 #include "cli/show.h"
-#include "config/keys.h"
 #include "os/file.h"
 
 #define EVENT_FILE_MAX ((size_t)64 << 20)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/when.h"
+#include "base/gauge.h"
 #include "observe/metrics.h"
 
 #define NOW_US (1000000 * US_PER_S)
