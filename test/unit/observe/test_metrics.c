@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/when.h"
 #include "base/gauge.h"
+#include "base/when.h"
 #include "observe/metrics.h"
 
 #define NOW_US (1000000 * US_PER_S)
