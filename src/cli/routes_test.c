@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/rehearse.h"
 #include "cli/show.h"
+#include "config/keys.h"
 #include "os/file.h"
 
 #define EVENT_FILE_MAX ((size_t)64 << 20)
