@@ -1,5 +1,5 @@
 /* world.h - the narrow seams through which everything outside is reached. All
- * else is plain calls.
+ * else is plain calls. Thread: the loop's, except where `wake` is named.
  *
  *   seam            real end             simulated end
  *   clock           http/wake.c          sim/world.c: a number; waiting jumps
@@ -8,7 +8,6 @@
  *   SQL driver      store/driver_*.c     real SQLite on the disk of sim/disk.c
  *   evaluator       sandbox/sandbox.c    sim/seams.c: jq in the process
  *   shared limits   share/share.c        sim/seams.c: windows in virtual time; slow, failing, forgetful
- * Thread: the loop's thread calls all of them, except where `wake` is named.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -26,8 +25,7 @@ struct clock {
     int64_t (*wall_us)(void *self); /* what a calendar shows; may jump */
     /* Wall time at the start plus monotonic time since: never jumps. For leases, limits, retries. */
     int64_t (*now_us)(void *self);
-    /* Sleeps until now_us() reaches until_us or something woke it, whichever is first. */
-    void (*wait)(void *self, int64_t until_us);
+    void (*wait)(void *self, int64_t until_us); /* sleeps until then, or until something wakes it */
     void *self;
 };
 
@@ -47,8 +45,7 @@ struct completion {
     void *own;            /* the transport's */
 };
 struct transport {
-    /* outgoing must stay as it is until the completion was released. Never blocks, never fails: trouble is an answer.
-     */
+    /* outgoing must stay as it is until its completion was released. Never blocks or fails: trouble is an answer. */
     void (*start)(void *self, uint64_t tag, const struct outgoing *outgoing);
     size_t (*collect)(void *self, struct completion *ret_completions, size_t max);
     void (*release)(void *self, struct completion *completion);
@@ -105,10 +102,10 @@ struct sql_driver {
 
 /* ---- shared limits: places in windows that all processes count together ---- */
 struct shared_limits {
-    /* Asks for several limits at once, each named once. What is granted counts in every window as if it started
-     * hold_us from now, until `started` says that it left (then from that moment on): a process that dies with it
-     * costs places, never a window. A limit of which something was granted must be closed by `started` before more of
-     * it is asked for. IO: no answer, or none that makes sense; nothing was granted. Waits for a bounded time. */
+    /* Asks for several limits at once, each named once, and waits for a bounded time. What is granted counts in every
+     * window as if it started hold_us from now, and from the moment on at which `started` says that it left: a process
+     * that dies with it costs places, never a window. After a grant, `started` comes before the next ask for that
+     * limit. IO: no answer, or none that makes sense; nothing was granted. */
     MUST_USE enum err (*take)(void *self, const struct limit_ask *asks, size_t count, struct limit_grant *ret_grants);
     /* Says how many of those granted left just now; the rest is given back. Never waits. */
     void (*started)(void *self, const struct limit_use *uses, size_t count);

@@ -1,7 +1,7 @@
 /* api/chores.c - what is done now and then: how far it is, and verify, which begins when it is asked for. */
 #include "api/handlers.h"
 #include "base/json.h"
-#include "engine/chore.h"
+#include "model/chore.h"
 #include "store/chore.h"
 
 static void encode_moments(struct buf *buf, const struct chore_round *round) {
@@ -13,7 +13,7 @@ static void encode_moments(struct buf *buf, const struct chore_round *round) {
 
 /* Lists all chores, also one that has no row because it never had anything to do. */
 enum err api_chores_list(struct call *call) {
-    const struct chores *state = call->standing->chores;
+    const int64_t *looked_us = call->standing->looked_us;
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
     for (int i = 0; i < CHORE_COUNT; i++) {
@@ -21,7 +21,7 @@ enum err api_chores_list(struct call *call) {
         TRY(store_chore_get(call->store, chore_text((enum chore_name)i), call->arena, &round));
         buf_add(&buf, i ? STR(",{\"name\":") : STR("{\"name\":"));
         json_quote(&buf, round.name);
-        encode_time(&buf, "looked_at", state ? state->looked_us[i] : 0);
+        encode_time(&buf, "looked_at", looked_us ? looked_us[i] : 0);
         encode_moments(&buf, &round);
         buf_fmt(&buf, ",\"found\":%lld}", (long long)round.found);
     }

@@ -1,6 +1,7 @@
 /* api/config.c - the configuration in force, and how another one gets there. */
 #include "api/handlers.h"
 #include "base/json.h"
+#include "route/route.h"
 #include "store/admin.h"
 
 enum err api_routes_list(struct call *call) {

@@ -1,5 +1,6 @@
 #include "api/handlers.h"
 #include "base/json.h"
+#include "deliver/deliver.h"
 
 static bool read_query(struct call *call, struct delivery_query *query) {
     const struct request *request = call->request;

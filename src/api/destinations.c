@@ -1,6 +1,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "deliver/deliver.h"
 
 static void encode_limits(struct buf *buf, const struct destination_settings *settings) {
     buf_add(buf, STR(",\"limits\":["));

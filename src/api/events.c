@@ -1,5 +1,8 @@
 #include "api/handlers.h"
 #include "base/json.h"
+#include "deliver/deliver.h"
+#include "ingest/intake.h"
+#include "observe/metrics.h"
 
 /* ---- POST /v1/events ---- */
 

@@ -1,5 +1,8 @@
 #include "api/key_ring.h"
 
+#include "api/api.h"
+#include "base/hash.h"
+
 #include <stdlib.h>
 
 struct key_ring {

@@ -3,10 +3,9 @@
 #ifndef API_KEY_RING_H
 #define API_KEY_RING_H
 
-#include "base/hash.h"
-#include "model/request.h"
 #include "store/admin.h"
 
+struct key_digest;
 struct key_ring;
 /* exposed: others can reach the door, so that nobody is let in without a key, also when there is none. */
 struct key_ring *key_ring_new(bool exposed);
@@ -16,11 +15,6 @@ MUST_USE enum err key_ring_load(struct key_ring *ring, struct store *store);
 size_t key_ring_count(const struct key_ring *ring);
 /* Nobody needs a key: there is none, and only this machine reaches the listener. */
 bool key_ring_keyless(const struct key_ring *ring);
-/* For whoever judges keys before a request is whole. */
-struct key_digest {
-    uint8_t digest[SHA256_BYTES]; /* of the key's text */
-    bool reads;                   /* its role may read */
-};
 size_t key_ring_digests(const struct key_ring *ring, struct arena *arena, struct key_digest **ret_digests);
 /* Whether it was read since the last call. */
 bool key_ring_news(struct key_ring *ring);

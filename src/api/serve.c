@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
+#include "api/key_ring.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "ingest/intake.h"
+#include "observe/log.h"
 
 #define COPY_RETRY_US (30 * US_PER_S)
 
@@ -189,7 +193,13 @@ static enum err learn(void *self, struct store *store) {
 
 static void learned(void *self) {
     struct api *api = self;
-    if (key_ring_news(api->keys) && api->options.keys_read) api->options.keys_read(api->options.keys_self, api->keys);
+    if (!key_ring_news(api->keys) || !api->options.keys_read) return;
+    struct arena arena = ARENA_EMPTY;
+    struct key_digest *digests;
+    size_t count = key_ring_digests(api->keys, &arena, &digests);
+    const struct api_keys keys = {digests, count, key_ring_keyless(api->keys)};
+    api->options.keys_read(api->options.keys_self, &keys);
+    arena_free(&arena);
 }
 
 /* ---- the service ---- */

@@ -3,9 +3,8 @@
 #ifndef API_SERVE_H
 #define API_SERVE_H
 
-#include "api/api.h"
-#include "api/key_ring.h"
-#include "ingest/intake.h"
+#include "engine/call.h"
+#include "store/admin.h"
 
 /* The first phase of a handler (engine/call.h). A refusal of its own is a reply, and ERR_NONE goes back. */
 typedef enum err serve_take(struct call *call);
@@ -25,6 +24,7 @@ extern const size_t endpoint_count;
 
 size_t serve_key_count(const struct call *call); /* API keys in force */
 
+struct refusal;
 /* problem+json with X-Event-Status where the contract names one, Retry-After on 503. */
 void serve_refuse(struct call *call, const struct refusal *refusal);
 enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer);

@@ -2,6 +2,7 @@
 #include "base/assets.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "deliver/deliver.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */

@@ -72,7 +72,7 @@ enum err {
 };
 
 const char *err_code(enum err err);  /* "E0502" */
-const char *err_label(enum err err); /* for metrics */
+const char *err_label(enum err err); /* a word, for whoever reads a failing test */
 const char *err_text(enum err err);
 int err_http(enum err err);
 enum err_class err_class(enum err err);

@@ -96,13 +96,13 @@ static struct str jv_words(struct arena *arena, jv value) {
 /* ---- compiling ---- */
 
 /* Keeps the first message; libjq's second one only counts. */
-struct complaint {
+struct compile_error {
     struct arena *arena;
     struct str text;
 };
 
 static void on_error(void *data, jv message) {
-    struct complaint *complaint = data;
+    struct compile_error *complaint = data;
     message = jq_format_error(message);
     if (!complaint->text.n) complaint->text = str_dup(complaint->arena, jv_str(message));
     jv_free(message);
@@ -122,7 +122,7 @@ static jv on_input(jq_state *state, void *data) {
 /* args: an object of global variables, consumed. The program was seen by jq_lex_problem or made by jq_program. */
 static enum err engine_open(struct str program, jv args, jq_state **ret_state, struct arena *arena,
                             struct str *ret_problem) {
-    struct complaint complaint = {.arena = arena};
+    struct compile_error complaint = {.arena = arena};
     jq_state *state = jq_init();
     if (!state) abort();
     jq_set_error_cb(state, on_error, &complaint);

@@ -205,12 +205,12 @@ static struct json *read_word(struct reader *reader) {
 /* ---- lists ---- */
 
 /* The children of one object or array as they come. */
-struct list {
+struct children {
     struct json *first, **last;
     size_t count;
 };
 
-static void list_add(struct list *list, struct json *child) {
+static void list_add(struct children *list, struct json *child) {
     *list->last = child;
     list->last = &child->next;
     list->count++;
@@ -240,7 +240,7 @@ static bool goes_on(struct reader *reader, char closing, bool *ret_failed) {
     return false;
 }
 
-static struct json *leave(struct reader *reader, enum json_type type, const struct list *list) {
+static struct json *leave(struct reader *reader, enum json_type type, const struct children *list) {
     struct json *node = new_node(reader, type);
     bool sorted = type == JSON_OBJECT && list->count > JSON_FEW;
     reader->level--;
@@ -252,7 +252,7 @@ static struct json *leave(struct reader *reader, enum json_type type, const stru
 }
 
 static struct json *read_array(struct reader *reader) {
-    struct list list = {.last = &list.first};
+    struct children list = {.last = &list.first};
     bool failed = false;
     if (!enter(reader)) return NULL;
     if (*reader->at != ']') {
@@ -306,7 +306,7 @@ static struct json *read_member(struct reader *reader) {
 }
 
 static struct json *read_object(struct reader *reader) {
-    struct list list = {.last = &list.first};
+    struct children list = {.last = &list.first};
     bool failed = false;
     if (!enter(reader)) return NULL;
     if (*reader->at != '}') {

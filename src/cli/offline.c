@@ -3,9 +3,10 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
-#include "base/hash.h"
 #include "base/when.h"
 #include "cli/bar.h"
+#include "deliver/deliver.h"
+#include "observe/log.h"
 #include "store/chore.h"
 #include "store/takeover.h"
 

@@ -106,13 +106,13 @@ bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_cod
 /* ---- for people ---- */
 
 void show_table(struct cli *cli, const struct json *items, const struct column *columns) {
-    struct table_column heads[COLUMNS_MAX];
+    struct grid_column heads[COLUMNS_MAX];
     size_t count = 0;
     for (; count < COLUMNS_MAX && columns[count].member; count++) heads[count] = columns[count].how;
-    struct table table = {.arena = cli->arena, .columns = heads, .column_count = count};
+    struct grid grid = {.arena = cli->arena, .columns = heads, .column_count = count};
     for (size_t i = 0; i < json_size(items); i++)
-        for (size_t j = 0; j < count; j++) table_cell(&table, cell_text(cli, json_at(items, i), &columns[j]));
-    writer_add(&cli->out, table_text(&table, terminal_width(), cli->colour));
+        for (size_t j = 0; j < count; j++) grid_cell(&grid, cell_text(cli, json_at(items, i), &columns[j]));
+    writer_add(&cli->out, grid_text(&grid, terminal_width(), cli->colour));
 }
 
 int show_list(struct cli *cli, struct asked *asked, const struct column *columns, const char *id) {

@@ -4,7 +4,7 @@
 #define CLI_SHOW_H
 
 #include "cli/ask.h"
-#include "cli/table.h"
+#include "cli/grid.h"
 
 /* How a member of an answer's item becomes a cell. */
 enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG, CELL_TARGET };
@@ -12,7 +12,7 @@ enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG, CELL_TARGET };
 struct column {
     const char *member;
     enum cell_kind kind;
-    struct table_column how;
+    struct grid_column how;
 };
 
 /* A list answer {"items":[...],"next":...}, which is freed. id: the member that -o id prints. An exit code. */

@@ -73,7 +73,7 @@ void check_name(struct checker *checker, const char *noun, struct str name, stru
                  STR_ARG(shown), noun, NAME_MAX_CHARACTERS);
 }
 
-void check_version(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+static void check_version(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)owner;
     struct str text;
     if (scalar_text(checker, key, value, &text) && !str_eq(text, STR("1")))
@@ -81,7 +81,7 @@ void check_version(struct checker *checker, const struct key *key, const struct 
 }
 
 /* Keeps a delivery's body as it was written: what it holds is compiled by the routes. */
-void check_body(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+static void check_body(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     (void)checker;
     *(const struct tree **)(void *)((char *)owner + key->place) = value;
 }

@@ -76,7 +76,6 @@ bool expand_refuse(struct checker *checker, struct str subject, const struct tre
 void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);
 
 /* The types whose value is more than one text. */
-check_reader check_version, check_body;                                         /* check.c */
 check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; /* section_server.c */
 check_reader check_headers, check_limits;                                       /* section_destination.c */
 check_reader check_types, check_patterns;                                       /* section_route.c */

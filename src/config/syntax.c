@@ -7,55 +7,55 @@
 #include <string.h>
 
 /* Where the mistake is, seen from the place the library names. */
-enum place {
-    PLACE_HERE,
-    PLACE_QUOTE,     /* the quote that opens the text */
-    PLACE_NEXT_LINE, /* the line below, which was read as a part of this text */
+enum culprit {
+    CULPRIT_HERE,
+    CULPRIT_QUOTE,     /* the quote that opens the text */
+    CULPRIT_NEXT_LINE, /* the line below, which was read as a part of this text */
 };
 
 static const struct {
     const char *part; /* of the library's message */
-    enum place place;
+    enum culprit culprit;
     const char *text;
 } messages[] = {
-    {"tab", PLACE_HERE, "a tab cannot indent in YAML: use blanks"},
-    {"invalid multiline plain key", PLACE_NEXT_LINE,
+    {"tab", CULPRIT_HERE, "a tab cannot indent in YAML: use blanks"},
+    {"invalid multiline plain key", CULPRIT_NEXT_LINE,
      "this line is indented deeper than the one above, which already has its value: indent both alike"},
-    {"quoted scalar without closing quote", PLACE_QUOTE, "this quoted text is never closed"},
-    {"wrongly indented double-quoted scalar", PLACE_QUOTE, "this quoted text is never closed"},
-    {"wrongly indented single-quoted scalar", PLACE_QUOTE, "this quoted text is never closed"},
-    {"invalid trailing content after single-quoted", PLACE_HERE,
+    {"quoted scalar without closing quote", CULPRIT_QUOTE, "this quoted text is never closed"},
+    {"wrongly indented double-quoted scalar", CULPRIT_QUOTE, "this quoted text is never closed"},
+    {"wrongly indented single-quoted scalar", CULPRIT_QUOTE, "this quoted text is never closed"},
+    {"invalid trailing content after single-quoted", CULPRIT_HERE,
      "the quoted text ended before this: write a ' inside it as '', or put the text in double quotes"},
-    {"invalid trailing content after double-quoted", PLACE_HERE,
+    {"invalid trailing content after double-quoted", CULPRIT_HERE,
      "the quoted text ended before this: write a \" inside it as \\\""},
-    {"invalid nested block mapping", PLACE_HERE,
+    {"invalid nested block mapping", CULPRIT_HERE,
      "': ' begins a key, and there is one on this line already: put the text in quotes"},
-    {"missing comma in flow", PLACE_HERE, "a comma is missing between the entries of { } or [ ]"},
-    {"flow sequence without a closing", PLACE_HERE, "a '[' above is never closed"},
-    {"flow mapping without a closing", PLACE_HERE, "a '{' above is never closed"},
-    {"did not find expected node content", PLACE_HERE, "a value is expected here: is a ',' one too many?"},
-    {"did not find expected key", PLACE_HERE, "a key is expected here"},
-    {"extra closing", PLACE_HERE, "this bracket closes nothing: put the text in quotes if it belongs to one"},
-    {"mismatched flow", PLACE_HERE, "this bracket does not match the one it should close"},
-    {"invalid indentation in mapping", PLACE_HERE,
+    {"missing comma in flow", CULPRIT_HERE, "a comma is missing between the entries of { } or [ ]"},
+    {"flow sequence without a closing", CULPRIT_HERE, "a '[' above is never closed"},
+    {"flow mapping without a closing", CULPRIT_HERE, "a '{' above is never closed"},
+    {"did not find expected node content", CULPRIT_HERE, "a value is expected here: is a ',' one too many?"},
+    {"did not find expected key", CULPRIT_HERE, "a key is expected here"},
+    {"extra closing", CULPRIT_HERE, "this bracket closes nothing: put the text in quotes if it belongs to one"},
+    {"mismatched flow", CULPRIT_HERE, "this bracket does not match the one it should close"},
+    {"invalid indentation in mapping", CULPRIT_HERE,
      "this line is indented like none of the levels above: indent it as its neighbours"},
-    {"wrong indendation", PLACE_HERE,
+    {"wrong indendation", CULPRIT_HERE,
      "this line is indented like none of the levels above: indent it as its neighbours"},
-    {"wrongly indented sequence item", PLACE_HERE,
+    {"wrongly indented sequence item", CULPRIT_HERE,
      "this list item is indented like none above: put its '-' below the others"},
-    {"invalid scalar at the end of block sequence", PLACE_HERE,
+    {"invalid scalar at the end of block sequence", CULPRIT_HERE,
      "a list item begins with '- ': this line does not, and is indented as if it belonged to the list"},
-    {"on the same line as a mapping key", PLACE_HERE, "a list begins on the line below its key"},
-    {"invalid alias", PLACE_HERE, "a text that begins with '*' needs quotes"},
-    {"invalid anchor", PLACE_HERE, "a text that begins with '&' needs quotes"},
-    {"cannot start with '", PLACE_HERE, "a text that begins with this character needs quotes"},
-    {"malformed UTF8", PLACE_HERE, "this text is not UTF-8"},
-    {"invalid escape", PLACE_HERE,
+    {"on the same line as a mapping key", CULPRIT_HERE, "a list begins on the line below its key"},
+    {"invalid alias", CULPRIT_HERE, "a text that begins with '*' needs quotes"},
+    {"invalid anchor", CULPRIT_HERE, "a text that begins with '&' needs quotes"},
+    {"cannot start with '", CULPRIT_HERE, "a text that begins with this character needs quotes"},
+    {"malformed UTF8", CULPRIT_HERE, "this text is not UTF-8"},
+    {"invalid escape", CULPRIT_HERE,
      "there is no such escape in double quotes: write \\\\ for a backslash, or use single quotes"},
-    {"invalid value after mapping", PLACE_HERE, "this line belongs to nothing above: check its indentation"},
-    {"invalid mapping in plain multiline", PLACE_HERE,
+    {"invalid value after mapping", CULPRIT_HERE, "this line belongs to nothing above: check its indentation"},
+    {"invalid mapping in plain multiline", CULPRIT_HERE,
      "a ':' without its key: the key stands on a line of its own above"},
-    {"depth", PLACE_HERE, "the levels are nested too deep"},
+    {"depth", CULPRIT_HERE, "the levels are nested too deep"},
 };
 
 static struct str line_at(struct str text, uint32_t number) {
@@ -93,9 +93,9 @@ static struct tree_mark next_key(struct str text, struct tree_mark mark) {
     }
 }
 
-static struct tree_mark moved(struct str text, struct tree_mark mark, enum place place) {
-    if (place == PLACE_NEXT_LINE) return next_key(text, mark);
-    if (place == PLACE_QUOTE) {
+static struct tree_mark moved(struct str text, struct tree_mark mark, enum culprit culprit) {
+    if (culprit == CULPRIT_NEXT_LINE) return next_key(text, mark);
+    if (culprit == CULPRIT_QUOTE) {
         struct str before = line_before(line_at(text, mark.line), mark.column);
         if (before.n && strchr("'\"", before.p[before.n - 1])) mark.column--;
     }
@@ -106,7 +106,7 @@ struct syntax_problem syntax_explain(struct arena *arena, struct str text, struc
     struct syntax_problem problem = {mark, str_fmt(arena, "not valid YAML: %.*s", STR_ARG(message))};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         if (!memmem(message.p, message.n, messages[i].part, strlen(messages[i].part))) continue;
-        problem.mark = moved(text, mark, messages[i].place);
+        problem.mark = moved(text, mark, messages[i].culprit);
         problem.text = str_from(messages[i].text);
         break;
     }

@@ -9,12 +9,14 @@
 #define CONNECT_CONNECT_H
 
 #include "base/arena.h"
-#include "base/jq.h"
+#include "base/err.h"
 #include "model/delivery.h"
 #include "model/exchange.h"
 #include "model/settings.h"
 
 struct connectors;
+struct evaluator;
+struct jq_source;
 
 struct connectors *connectors_new(struct arena *arena, struct jq_source *source); /* holds `http` */
 /* Reads one document; a later one of the same name replaces an earlier one. */

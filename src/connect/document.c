@@ -11,6 +11,27 @@
 #define NAME_BYTES_MAX        40
 #define ACTIONS_MAX           64
 
+/* ---- names ---- */
+
+/* A name as destinations, parameters and fields have it: a small letter, then small letters, digits and one of the
+ * marks, at most 40. */
+static bool name_valid(struct str name, struct str marks) {
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = c >= 'a' && c <= 'z';
+        bool other = (c >= '0' && c <= '9') || str_find(marks, c) != SIZE_MAX;
+        if (!letter && (i == 0 || !other)) return false;
+    }
+    return name.n > 0 && name.n <= NAME_BYTES_MAX;
+}
+
+/* Whether it is one of the words, so that it cannot be used. */
+static bool name_reserved(struct str name, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(name, str_from(words[i]))) return true;
+    return false;
+}
+
 /* ---- fields and parameters ---- */
 
 /* Words that mean something to every destination; `url` is one that a connector may take over. */
@@ -173,22 +194,6 @@ static void read_limit_fields(struct document_reader *reader, const struct tree 
 }
 
 /* ---- the document as a whole ---- */
-
-bool name_valid(struct str name, struct str marks) {
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool letter = c >= 'a' && c <= 'z';
-        bool other = (c >= '0' && c <= '9') || str_find(marks, c) != SIZE_MAX;
-        if (!letter && (i == 0 || !other)) return false;
-    }
-    return name.n > 0 && name.n <= NAME_BYTES_MAX;
-}
-
-bool name_reserved(struct str name, const char *const *words, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(name, str_from(words[i]))) return true;
-    return false;
-}
 
 static const struct key_rule document_keys[] = {
     {"version", KEY_TEXT, true},

@@ -7,12 +7,6 @@
 #include "connect/reader.h"
 
 /* document.c */
-/* A name as destinations, parameters and fields have it: a small letter, then small letters, digits and one of the
- * marks, at most 40. */
-bool name_valid(struct str name, struct str marks);
-/* Whether the name is one of the words, so that it cannot be used. */
-bool name_reserved(struct str name, const char *const *words, size_t count);
-
 void read_params(struct document_reader *reader, const struct tree *map, struct catalog_action *action);
 
 /* document_request.c */

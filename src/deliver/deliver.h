@@ -48,7 +48,7 @@ bool deliver_suspect(struct deliver *deliver, size_t desk, int64_t delivery_seq)
 void deliver_accept(struct deliver *deliver, size_t desk); /* an answer that refuses no account */
 /* Also closes the breaker and ends the account's quiet spell. */
 void deliver_resume(struct deliver *deliver, size_t desk);
-/* The earliest due moment known: lowered by plans and settles, set anew after a claim found less than asked. */
+/* The earliest due moment known: plans and settles lower it, a claim that found less than it asked for sets it anew. */
 void deliver_due(struct deliver *deliver, size_t desk, int64_t due_us);
 void deliver_set_due(struct deliver *deliver, size_t desk, int64_t due_us);
 /* Sets it after a claim that found fewer than it asked for. True when it found none although the store has some that
@@ -68,13 +68,10 @@ void deliver_adopt(struct deliver *deliver, size_t desk, const struct desk_view 
 void deliver_commit(struct deliver *deliver);
 void deliver_rollback(struct deliver *deliver);
 
-/* Not staged. After the commit each send that was taken starts or stays unsent, and each that started ends once.
- *   started  they left: the limits count them from at_us
- *   unsent   one will never leave: its slot and its place in the limits are free
- *   ended    one that started came back: its slot is free */
-void deliver_started(struct deliver *deliver, size_t desk, size_t sends, int64_t at_us);
-void deliver_unsent(struct deliver *deliver, size_t desk);
-void deliver_ended(struct deliver *deliver, size_t desk);
+/* Not staged. After the commit each send taken either starts or stays unsent, and each that started ends once. */
+void deliver_started(struct deliver *deliver, size_t desk, size_t sends, int64_t at_us); /* limits count from at_us */
+void deliver_unsent(struct deliver *deliver, size_t desk); /* it will never leave: its slot and its place are free */
+void deliver_ended(struct deliver *deliver, size_t desk);  /* it came back: its slot is free */
 
 bool deliver_is_due(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* When the loop must look again, over all desks: the earliest moment, now_us or later, at which one is due and has a

@@ -22,7 +22,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .limit_parts = loop->quota.apart ? loop->quota.parts : 1,
                              .settings = loop->in_force.settings,
                              .routes = loop->in_force.routes,
-                             .chores = &loop->chores};
+                             .looked_us = loop->chores.looked_us};
 }
 
 static struct call call_of(struct turn *turn, const struct request *request) {

@@ -12,16 +12,19 @@
 #ifndef ENGINE_CALL_H
 #define ENGINE_CALL_H
 
-#include "base/id.h"
-#include "base/rng.h"
-#include "deliver/deliver.h"
-#include "engine/chore.h"
 #include "engine/service.h"
-#include "model/event.h"
 #include "model/request.h"
-#include "observe/metrics.h"
-#include "route/route.h"
-#include "store/store.h"
+
+struct append_result;
+struct deliver;
+struct event;
+struct hasher;
+struct metrics;
+struct rng;
+struct routes;
+struct settings;
+struct uuid;
+struct verify_look;
 
 /* How the process stands that answers. Without a server only the texts are set, and running is false. */
 struct standing {
@@ -38,7 +41,7 @@ struct standing {
     size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */
     const struct settings *settings; /* in force; NULL without a server */
     const struct routes *routes;
-    const struct chores *chores; /* when each was looked at; NULL without a server */
+    const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */
 };
 
 /* What a call wants to come true once the turn has committed. */
@@ -49,7 +52,6 @@ enum wish {
     WISH_WORK = 4,   /* deliveries may leave that could not before: other processes are told */
 };
 
-struct verify_look;
 struct call {
     const struct request *request;
     struct str request_id;

@@ -31,7 +31,6 @@
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
 
 struct chore {
-    const char *name;
     int task;         /* enum store_task, which several processes share; 0 = each process does its own */
     bool for_routers; /* not for a process that only takes events in */
     bool asked;       /* a round begins by request alone */
@@ -90,20 +89,12 @@ static enum err step_verify(struct turn *turn, struct chore_round *round, bool *
 }
 
 static const struct chore chores[CHORE_COUNT] = {
-    [CHORE_LEASES] = {.name = "leases", .for_routers = true, .step = step_leases},
-    [CHORE_RETIREMENT] = {.name = "retirement", .task = TASK_RETIRE, .step = step_retirement},
-    [CHORE_ORPHANS] = {.name = "orphans",
-                       .task = TASK_ORPHANS,
-                       .for_routers = true,
-                       .told = true,
-                       .every_us = ORPHANS_EVERY_US,
-                       .step = step_orphans},
-    [CHORE_VERIFY] = {.name = "verify", .task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
+    [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
+    [CHORE_RETIREMENT] = {.task = TASK_RETIRE, .step = step_retirement},
+    [CHORE_ORPHANS] =
+        {.task = TASK_ORPHANS, .for_routers = true, .told = true, .every_us = ORPHANS_EVERY_US, .step = step_orphans},
+    [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
 };
-
-struct str chore_text(enum chore_name name) {
-    return str_from(chores[name].name);
-}
 
 /* ---- when ---- */
 
@@ -188,11 +179,11 @@ static enum err run_round(struct turn *turn, int name, int64_t until_us) {
     state->due_us[name] = turn->now_us + OTHERS_US;
     TRY(store_try_task(store, (enum store_task)chore->task, &ours));
     if (!ours) return ERR_NONE;
-    TRY(store_chore_get(store, str_from(chore->name), turn->arena, &round));
+    TRY(store_chore_get(store, chore_text((enum chore_name)name), turn->arena, &round));
     bool was_open = chore_is_open(&round);
     state->due_us[name] = next_look(turn);
     if (!was_open && !begins(turn, chore, &round)) return ERR_NONE;
-    if (!was_open) round = (struct chore_round){.name = str_from(chore->name), .started_us = turn->wall_us};
+    if (!was_open) round = (struct chore_round){.name = chore_text((enum chore_name)name), .started_us = turn->wall_us};
     TRY(take_steps(turn, chore, &round, until_us, &more));
     if (more)
         state->due_us[name] = turn->now_us + CHORE_PAUSE_US;
@@ -234,7 +225,7 @@ void chores_apply(struct turn *turn) {
     for (int i = 0; i < CHORE_COUNT; i++) {
         if (chores[i].told && turn->chores.found[i])
             log_event(loop->options.log, LOG_WARN, turn->wall_us, "chore_finished",
-                      LOG_TEXT("chore", str_from(chores[i].name)), LOG_NUMBER("found", turn->chores.found[i]));
+                      LOG_TEXT("chore", chore_text((enum chore_name)i)), LOG_NUMBER("found", turn->chores.found[i]));
         loop->chores.found[i] = 0;
     }
 }

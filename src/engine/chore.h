@@ -5,13 +5,13 @@
  * another process goes on where it stood. Where several processes share the
  * store, the one that gets the chore's lock for the turn takes the next steps.
  * A chore that finds nothing to do writes nothing. Private to the loop's own
- * files and to the handlers that ask for a round.
+ * files.
  */
 #ifndef ENGINE_CHORE_H
 #define ENGINE_CHORE_H
 
 #include "base/err.h"
-#include "base/str.h"
+#include "model/chore.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,8 +19,6 @@
 
 struct loop;
 struct turn;
-
-enum chore_name { CHORE_LEASES, CHORE_RETIREMENT, CHORE_ORPHANS, CHORE_VERIFY, CHORE_COUNT };
 
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
 struct chores {
@@ -32,7 +30,6 @@ struct chores {
     bool orphans_suspected;
 };
 
-struct str chore_text(enum chore_name name);
 void chores_open(struct loop *loop, int64_t now_us);
 int64_t chores_next(const struct loop *loop); /* when the loop must wake for them */
 /* Runs what is due. Call it in the turn's transaction, behind all other work. */

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/gauge.h"
 #include "base/when.h"
 #include "deliver/gauges.h"
 #include "engine/loop_state.h"

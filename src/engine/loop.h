@@ -8,8 +8,6 @@
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
-#include "base/gauge.h"
-#include "base/jq.h"
 #include "engine/service.h"
 #include "model/settings.h"
 #include "world.h"
@@ -19,6 +17,7 @@
 
 /* What a process does on a store that it shares: all; take events in and store them; route and deliver. */
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
+struct gauge_set;
 struct str loop_role_text(enum loop_role role);
 
 struct log;

@@ -1,14 +1,14 @@
 /* http/client.c - libcurl behind the transport. The only file that knows it.
  *
- * WHAT. Runs the loop's calls on a thread of its own and gives each back with its answer, or with how far it came.
+ * WHAT. Runs the loop's transfers on a thread of its own and gives each back with its answer, or with how far it came.
  * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began.
- * Nothing is sent to an address that the destination may not reach. Each call is given back once.
- * WHY IT HOLDS. 1. A call is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
+ * Nothing is sent to an address that the destination may not reach. Each transfer is given back once.
+ * WHY IT HOLDS. 1. A transfer is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
  * loop's thread starts and releases, the client's thread runs. Each wakes the other only when its list was empty.
  * 2. The library calls on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED), what
  * fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new one,
  * without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
- * 4. on_open judges the address of a new socket, on_send that of a kept one, which another call may have opened.
+ * 4. on_open judges the address of a new socket, on_send that of a kept one, which another transfer may have opened.
  * WHAT BREAKS IT. A release of libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first.
  * HOW TO SEE IT. The error of an attempt in `drumbeat deliveries show`; drumbeat_attempts_total.
  * TESTED BY. test/unit/http/test_client.c, test_answer.c, test_trust.c; test/e2e/test_liar.py. */
@@ -35,13 +35,13 @@
 
 #define OWN_HEADERS_MAX 4
 
-struct call {
-    STAILQ_ENTRY(call) queue; /* in the one that has it: starting, ended, idle or round */
-    LIST_ENTRY(call) active;  /* from start to collect, under the client's lock */
-    struct client *client;    /* NULL = a call by itself */
-    bool running;             /* the library has it; the client's thread only */
-    bool stray;               /* its kept connection was of no use, another one must be made; likewise */
-    int fd;                   /* of the connection it went over, -1 = not known; likewise */
+struct transfer {
+    STAILQ_ENTRY(transfer) queue; /* in the one that has it: starting, ended, idle or round */
+    LIST_ENTRY(transfer) active;  /* from start to collect, under the client's lock */
+    struct client *client;        /* NULL = a transfer by itself */
+    bool running;                 /* the library has it; the client's thread only */
+    bool stray;                   /* its kept connection was of no use, another one must be made; likewise */
+    int fd;                       /* of the connection it went over, -1 = not known; likewise */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -53,8 +53,8 @@ struct call {
     struct passage passage;
     char trouble[CURL_ERROR_SIZE];
 };
-STAILQ_HEAD(calls, call);
-LIST_HEAD(active, call);
+STAILQ_HEAD(transfers, transfer);
+LIST_HEAD(active, transfer);
 struct client {
     char *ca_file, *user_agent; /* ca_file NULL = the system's */
     struct clock clock;
@@ -62,14 +62,14 @@ struct client {
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock; /* of the next three lines */
-    struct calls starting, ended, idle;
+    struct transfers starting, ended, idle;
     struct active active;
     bool cancelling, closing;
-    struct calls round; /* the calls that ended in this round; the client's thread only */
-    struct lines lines; /* likewise */
+    struct transfers round; /* the transfers that ended in this round; the client's thread only */
+    struct lines lines;     /* likewise */
 };
 
-/* ---- what the library asks while a call runs ---- */
+/* ---- what the library asks while a transfer runs ---- */
 
 static int64_t now_of(const struct client *client) {
     return client->clock.now_us(client->clock.self);
@@ -77,18 +77,18 @@ static int64_t now_of(const struct client *client) {
 
 static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
-    struct call *call = cls;
+    struct transfer *transfer = cls;
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    if (!passage_allows(call->outgoing, (int)address->family, bytes)) {
-        call->passage.refused = true;
+    if (!passage_allows(transfer->outgoing, (int)address->family, bytes)) {
+        transfer->passage.refused = true;
         return CURL_SOCKET_BAD;
     }
-    call->passage.tried = true;
+    transfer->passage.tried = true;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0 && passage_is_own_trouble(errno)) call->passage.no_room = true;
-    if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
+    if (fd < 0 && passage_is_own_trouble(errno)) transfer->passage.no_room = true;
+    if (fd >= 0 && transfer->client) lines_opened(&transfer->client->lines, fd);
     return fd;
 }
 
@@ -99,47 +99,47 @@ static int on_close(void *cls, curl_socket_t fd) {
 }
 
 /* A kept connection is of no use when bytes wait on it already, or when its receiver may be about to close it. */
-static bool is_used_up(const struct call *call) {
-    if (call->fd < 0 || call->passage.tried) return false;
-    const struct client *client = call->client;
-    if (line_is_quiet(call->fd) &&
-        !lines_is_stale(&client->lines, call->fd, now_of(client), call->outgoing->idle_max_us))
+static bool is_used_up(const struct transfer *transfer) {
+    if (transfer->fd < 0 || transfer->passage.tried) return false;
+    const struct client *client = transfer->client;
+    if (line_is_quiet(transfer->fd) &&
+        !lines_is_stale(&client->lines, transfer->fd, now_of(client), transfer->outgoing->idle_max_us))
         return false;
-    shutdown(call->fd, SHUT_RDWR); /* the library sees that before it uses it again */
+    shutdown(transfer->fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
-    struct call *call = cls;
+    struct transfer *transfer = cls;
     const struct line_ends ends = {address, own_address, port, own_port};
-    bool allowed = passage_allows_text(call->outgoing, address);
-    call->passage.refused = call->passage.refused || !allowed;
-    call->passage.sent_again = call->passage.began;
-    if (!call->passage.began) call->fd = call->client ? lines_find(&call->client->lines, &ends) : -1;
-    call->stray = allowed && !call->passage.began && is_used_up(call);
-    if (!allowed || call->passage.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
-    call->passage.began = true;
+    bool allowed = passage_allows_text(transfer->outgoing, address);
+    transfer->passage.refused = transfer->passage.refused || !allowed;
+    transfer->passage.sent_again = transfer->passage.began;
+    if (!transfer->passage.began) transfer->fd = transfer->client ? lines_find(&transfer->client->lines, &ends) : -1;
+    transfer->stray = allowed && !transfer->passage.began && is_used_up(transfer);
+    if (!allowed || transfer->passage.sent_again || transfer->stray) return CURL_PREREQFUNC_ABORT;
+    transfer->passage.began = true;
     return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_line(char *line, size_t size, size_t count, void *cls) {
-    struct call *call = cls;
-    return reading_line(&call->reading, (struct str){line, size * count}) ? size * count : 0;
+    struct transfer *transfer = cls;
+    return reading_line(&transfer->reading, (struct str){line, size * count}) ? size * count : 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *cls) {
-    struct call *call = cls;
-    return reading_body(&call->reading, (struct str){bytes, size * count}) ? size * count : 0;
+    struct transfer *transfer = cls;
+    return reading_body(&transfer->reading, (struct str){bytes, size * count}) ? size * count : 0;
 }
 
-/* ---- what a call is set to ---- */
+/* ---- what a transfer is set to ---- */
 
-/* What is the same for all calls of a handle's life. */
-static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_file) {
+/* What is the same for all transfers of a handle's life. */
+static CURL *easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
     CURL *easy = curl_easy_init();
     assert(easy);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->trouble);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that is still being looked up */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -153,65 +153,65 @@ static CURL *easy_new(struct call *call, const char *user_agent, const char *ca_
     curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->client);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->client);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     return easy;
 }
 
 /* The library's own list type, without an allocation for each of its nodes. */
-static void add_line(struct call *call, struct str name, const char *mark, struct str value) {
+static void add_line(struct transfer *transfer, struct str name, const char *mark, struct str value) {
     size_t marked = name.n + strlen(mark);
-    assert(call->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
+    assert(transfer->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
     assert(str_find(value, '\n') == SIZE_MAX && str_find(value, '\r') == SIZE_MAX);
-    char *line = arena_alloc(&call->texts, marked + value.n + 1);
+    char *line = arena_alloc(&transfer->texts, marked + value.n + 1);
     memcpy(line, name.p, name.n);
     memcpy(line + name.n, mark, marked - name.n);
     if (value.n) memcpy(line + marked, value.p, value.n);
-    struct curl_slist *node = &call->nodes[call->node_count];
+    struct curl_slist *node = &transfer->nodes[transfer->node_count];
     *node = (struct curl_slist){.data = line};
-    if (call->node_count++) node[-1].next = node;
+    if (transfer->node_count++) node[-1].next = node;
 }
 
-static void set_headers(struct call *call, bool with_body) {
-    const struct outgoing *outgoing = call->outgoing;
+static void set_headers(struct transfer *transfer, bool with_body) {
+    const struct outgoing *outgoing = transfer->outgoing;
     bool typed = !with_body;
-    call->node_count = 0;
+    transfer->node_count = 0;
     for (size_t i = 0; i < outgoing->header_count; i++) {
         const struct header *header = &outgoing->headers[i];
-        add_line(call, header->name, header->value.n ? ": " : ";", header->value); /* "Name;" sends an empty value */
+        add_line(transfer, header->name, header->value.n ? ": " : ";", header->value); /* "Name;": an empty value */
         typed = typed || str_eq_nocase(header->name, STR("content-type"));
     }
     /* "Name:" keeps the library from adding a header of its own. */
-    add_line(call, STR("Expect"), ":", STR_NONE);
-    if (!typed) add_line(call, STR("Content-Type"), ":", STR_NONE);
-    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->nodes);
+    add_line(transfer, STR("Expect"), ":", STR_NONE);
+    if (!typed) add_line(transfer, STR("Content-Type"), ":", STR_NONE);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->nodes);
 }
 
-static void call_set(struct call *call) {
-    const struct outgoing *outgoing = call->outgoing;
-    CURL *easy = call->easy;
+static void transfer_set(struct transfer *transfer) {
+    const struct outgoing *outgoing = transfer->outgoing;
+    CURL *easy = transfer->easy;
     bool head = str_eq(outgoing->method, STR("HEAD"));
     struct str method = outgoing->method;
     bool with_body =
         outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
-    arena_reset(&call->texts);
-    call->passage.began = call->passage.sent_again = call->passage.answered = false;
-    call->passage.refused = call->passage.tried = call->passage.no_room = call->stray = false;
-    call->fd = -1;
-    call->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
-    call->trouble[0] = '\0';
-    curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
+    arena_reset(&transfer->texts);
+    transfer->passage.began = transfer->passage.sent_again = transfer->passage.answered = false;
+    transfer->passage.refused = transfer->passage.tried = transfer->passage.no_room = transfer->stray = false;
+    transfer->fd = -1;
+    transfer->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
+    transfer->trouble[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_URL, str_dup(&transfer->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
-                     outgoing->unix_socket.n ? str_dup(&call->texts, outgoing->unix_socket).p : NULL);
+                     outgoing->unix_socket.n ? str_dup(&transfer->texts, outgoing->unix_socket).p : NULL);
     curl_easy_setopt(easy, CURLOPT_NOBODY, head ? 1L : 0L); /* first: it chooses a method too */
     if (with_body) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -220,8 +220,8 @@ static void call_set(struct call *call) {
     } else if (!head) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&call->texts, outgoing->method).p);
-    set_headers(call, with_body);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, outgoing->method).p);
+    set_headers(transfer, with_body);
 }
 
 /* Only a certificate that does not stand the test is a matter of trust, at which a person must look. A handshake that
@@ -241,69 +241,69 @@ static enum complaint complaint_of(CURLcode code) {
 }
 
 /* The library has the same word for a connection that was refused and for one that this side has no room for. */
-static bool is_own_trouble(const struct call *call, CURLcode code) {
+static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
     long number = 0;
-    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
     return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
 }
 
-static void call_end(struct call *call, CURLcode code) {
-    struct answer *answer = &call->answer;
-    call->passage.answered = call->reading.final;
-    answer->end = passage_end(&call->passage, complaint_of(code));
-    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(call, code)) answer->end = EXCHANGE_NO_ROOM;
-    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
-    answer->body_complete = call->passage.answered && code == CURLE_OK && !reading_dropped(&call->reading);
-    const char *words = passage_words(&call->passage);
-    if (!words) words = call->trouble[0] ? call->trouble : curl_easy_strerror(code);
+static void transfer_end(struct transfer *transfer, CURLcode code) {
+    struct answer *answer = &transfer->answer;
+    transfer->passage.answered = transfer->reading.final;
+    answer->end = passage_end(&transfer->passage, complaint_of(code));
+    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(transfer, code)) answer->end = EXCHANGE_NO_ROOM;
+    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&transfer->reading, answer);
+    answer->body_complete = transfer->passage.answered && code == CURLE_OK && !reading_dropped(&transfer->reading);
+    const char *words = passage_words(&transfer->passage);
+    if (!words) words = transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code);
     snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
 }
 
-static struct call *call_new(struct client *client) {
-    struct call *call = calloc(1, sizeof *call);
-    assert(call);
-    call->client = client;
-    return call;
+static struct transfer *transfer_new(struct client *client) {
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    assert(transfer);
+    transfer->client = client;
+    return transfer;
 }
 
-static void call_free(struct call *call) {
-    if (call->easy) curl_easy_cleanup(call->easy);
-    arena_free(&call->texts);
-    reading_free(&call->reading);
-    free(call);
+static void transfer_free(struct transfer *transfer) {
+    if (transfer->easy) curl_easy_cleanup(transfer->easy);
+    arena_free(&transfer->texts);
+    reading_free(&transfer->reading);
+    free(transfer);
 }
 
 /* ---- the thread ---- */
 
-/* Removing a call that is not over closes its connection. */
-static void finish(struct client *client, struct call *call, CURLcode code) {
-    curl_multi_remove_handle(client->multi, call->easy);
-    call->running = false;
-    call_end(call, code);
-    call->answer.finished_us = now_of(client);
-    if (call->answer.body_complete)
-        lines_rest(&client->lines, call->fd, call->answer.finished_us, passage_kept_us(&call->answer));
-    STAILQ_INSERT_TAIL(&client->round, call, queue);
+/* Removing a transfer that is not over closes its connection. */
+static void finish(struct client *client, struct transfer *transfer, CURLcode code) {
+    curl_multi_remove_handle(client->multi, transfer->easy);
+    transfer->running = false;
+    transfer_end(transfer, code);
+    transfer->answer.finished_us = now_of(client);
+    if (transfer->answer.body_complete)
+        lines_rest(&client->lines, transfer->fd, transfer->answer.finished_us, passage_kept_us(&transfer->answer));
+    STAILQ_INSERT_TAIL(&client->round, transfer, queue);
 }
 
-static void begin(struct client *client, struct call *call) {
-    if (!call->easy) call->easy = easy_new(call, client->user_agent, client->ca_file);
-    call->answer = (struct answer){.started_us = now_of(client)};
-    reading_reset(&call->reading, EXCHANGE_ANSWER_MAX, READING_BODY_MAX);
-    call_set(call);
-    call->running = true;
-    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
-    if (call->passage.foreign)
-        finish(client, call, CURLE_UNSUPPORTED_PROTOCOL);
-    else if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
-        finish(client, call, CURLE_FAILED_INIT);
+static void begin(struct client *client, struct transfer *transfer) {
+    if (!transfer->easy) transfer->easy = easy_new(transfer, client->user_agent, client->ca_file);
+    transfer->answer = (struct answer){.started_us = now_of(client)};
+    reading_reset(&transfer->reading, EXCHANGE_ANSWER_MAX, READING_BODY_MAX);
+    transfer_set(transfer);
+    transfer->running = true;
+    curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);
+    if (transfer->passage.foreign)
+        finish(client, transfer, CURLE_UNSUPPORTED_PROTOCOL);
+    else if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
+        finish(client, transfer, CURLE_FAILED_INIT);
 }
 
 static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
-    for (struct call *call = LIST_FIRST(&client->active); call; call = LIST_NEXT(call, active)) {
-        if (all) atomic_store(&call->passage.cancelled, true);
-        if (call->running && atomic_load(&call->passage.cancelled)) finish(client, call, CURLE_ABORTED_BY_CALLBACK);
+    for (struct transfer *it = LIST_FIRST(&client->active); it; it = LIST_NEXT(it, active)) {
+        if (all) atomic_store(&it->passage.cancelled, true);
+        if (it->running && atomic_load(&it->passage.cancelled)) finish(client, it, CURLE_ABORTED_BY_CALLBACK);
     }
     pthread_mutex_unlock(&client->lock);
 }
@@ -317,25 +317,25 @@ static void hand_over(struct client *client) {
     if (first) wake_raise(client->wake);
 }
 
-/* Nothing was sent yet, so the same call may be made on a connection of its own. */
-static void begin_afresh(struct client *client, struct call *call) {
-    call->stray = false;
-    curl_multi_remove_handle(client->multi, call->easy);
-    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
-    if (curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) finish(client, call, CURLE_FAILED_INIT);
+/* Nothing was sent yet, so the same transfer may be made on a connection of its own. */
+static void begin_afresh(struct client *client, struct transfer *transfer) {
+    transfer->stray = false;
+    curl_multi_remove_handle(client->multi, transfer->easy);
+    curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) finish(client, transfer, CURLE_FAILED_INIT);
 }
 
 static void take_ended(struct client *client) {
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(client->multi, &left))) {
-        struct call *call = NULL;
+        struct transfer *transfer = NULL;
         CURLcode code = message->data.result; /* the message does not outlive the handle's removal */
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-        if (call->stray && !call->passage.refused)
-            begin_afresh(client, call);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+        if (transfer->stray && !transfer->passage.refused)
+            begin_afresh(client, transfer);
         else
-            finish(client, call, code);
+            finish(client, transfer, code);
     }
 }
 
@@ -343,15 +343,15 @@ static void *client_run(void *arg) {
     struct client *client = arg;
     for (bool closing = false; !closing;) {
         pthread_mutex_lock(&client->lock);
-        struct calls starting = STAILQ_HEAD_INITIALIZER(starting);
+        struct transfers starting = STAILQ_HEAD_INITIALIZER(starting);
         STAILQ_CONCAT(&starting, &client->starting);
         bool cancelling = client->cancelling;
         client->cancelling = false;
         closing = client->closing;
         pthread_mutex_unlock(&client->lock);
-        for (struct call *call; (call = STAILQ_FIRST(&starting));) {
+        for (struct transfer *transfer; (transfer = STAILQ_FIRST(&starting));) {
             STAILQ_REMOVE_HEAD(&starting, queue);
-            begin(client, call);
+            begin(client, transfer);
         }
         if (cancelling || closing) end_cancelled(client, closing);
         int running = 0;
@@ -365,23 +365,23 @@ static void *client_run(void *arg) {
 
 /* ---- what the loop calls ---- */
 
-static struct call *take_idle(struct client *client) {
-    struct call *call = STAILQ_FIRST(&client->idle);
-    if (!call) return call_new(client);
+static struct transfer *take_idle(struct client *client) {
+    struct transfer *transfer = STAILQ_FIRST(&client->idle);
+    if (!transfer) return transfer_new(client);
     STAILQ_REMOVE_HEAD(&client->idle, queue);
-    return call;
+    return transfer;
 }
 
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct client *client = self;
     pthread_mutex_lock(&client->lock);
-    struct call *call = take_idle(client);
-    call->tag = tag;
-    call->outgoing = outgoing;
-    atomic_store(&call->passage.cancelled, false);
-    LIST_INSERT_HEAD(&client->active, call, active);
+    struct transfer *transfer = take_idle(client);
+    transfer->tag = tag;
+    transfer->outgoing = outgoing;
+    atomic_store(&transfer->passage.cancelled, false);
+    LIST_INSERT_HEAD(&client->active, transfer, active);
     bool first = STAILQ_EMPTY(&client->starting);
-    STAILQ_INSERT_TAIL(&client->starting, call, queue);
+    STAILQ_INSERT_TAIL(&client->starting, transfer, queue);
     pthread_mutex_unlock(&client->lock);
     if (first) curl_multi_wakeup(client->multi);
 }
@@ -390,38 +390,38 @@ static size_t transport_collect(void *self, struct completion *ret_completions, 
     struct client *client = self;
     size_t count = 0;
     pthread_mutex_lock(&client->lock);
-    for (struct call *call; count < max && (call = STAILQ_FIRST(&client->ended)); count++) {
+    for (struct transfer *transfer; count < max && (transfer = STAILQ_FIRST(&client->ended)); count++) {
         STAILQ_REMOVE_HEAD(&client->ended, queue);
-        LIST_REMOVE(call, active);
-        ret_completions[count].own = call;
+        LIST_REMOVE(transfer, active);
+        ret_completions[count].own = transfer;
     }
     pthread_mutex_unlock(&client->lock);
     for (size_t i = 0; i < count; i++) {
-        struct call *call = ret_completions[i].own;
-        ret_completions[i].tag = call->tag;
-        ret_completions[i].answer = call->answer;
+        struct transfer *transfer = ret_completions[i].own;
+        ret_completions[i].tag = transfer->tag;
+        ret_completions[i].answer = transfer->answer;
     }
     return count;
 }
 
 static void transport_release(void *self, struct completion *completion) {
     struct client *client = self;
-    struct call *call = completion->own;
-    reading_trim(&call->reading);
+    struct transfer *transfer = completion->own;
+    reading_trim(&transfer->reading);
     pthread_mutex_lock(&client->lock);
-    STAILQ_INSERT_HEAD(&client->idle, call, queue);
+    STAILQ_INSERT_HEAD(&client->idle, transfer, queue);
     pthread_mutex_unlock(&client->lock);
 }
 
 static void transport_cancel(void *self, uint64_t tag) {
     struct client *client = self;
     pthread_mutex_lock(&client->lock);
-    struct call *call = LIST_FIRST(&client->active);
-    while (call && call->tag != tag) call = LIST_NEXT(call, active);
-    if (call) atomic_store(&call->passage.cancelled, true);
-    client->cancelling = client->cancelling || call;
+    struct transfer *transfer = LIST_FIRST(&client->active);
+    while (transfer && transfer->tag != tag) transfer = LIST_NEXT(transfer, active);
+    if (transfer) atomic_store(&transfer->passage.cancelled, true);
+    client->cancelling = client->cancelling || transfer;
     pthread_mutex_unlock(&client->lock);
-    if (call) curl_multi_wakeup(client->multi);
+    if (transfer) curl_multi_wakeup(client->multi);
 }
 
 struct transport client_transport(struct client *client) {
@@ -430,9 +430,9 @@ struct transport client_transport(struct client *client) {
 
 static void client_free(struct client *client) {
     STAILQ_CONCAT(&client->idle, &client->ended);
-    for (struct call *call; (call = STAILQ_FIRST(&client->idle));) {
+    for (struct transfer *transfer; (transfer = STAILQ_FIRST(&client->idle));) {
         STAILQ_REMOVE_HEAD(&client->idle, queue);
-        call_free(call);
+        transfer_free(transfer);
     }
     if (client->multi) curl_multi_cleanup(client->multi);
     curl_global_cleanup();
@@ -480,20 +480,20 @@ void client_close(struct client *client) {
     client_free(client);
 }
 
-/* ---- one call by itself ---- */
+/* ---- one transfer by itself ---- */
 
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     assert(code == CURLE_OK);
-    struct call *call = call_new(NULL);
-    call->easy = easy_new(call, "drumbeat", NULL);
-    call->outgoing = outgoing;
-    reading_reset(&call->reading, max_body_bytes, max_body_bytes);
-    call_set(call);
-    call_end(call, curl_easy_perform(call->easy));
-    reading_keep(arena, &call->answer);
-    *ret_answer = call->answer;
-    call_free(call);
+    struct transfer *transfer = transfer_new(NULL);
+    transfer->easy = easy_new(transfer, "drumbeat", NULL);
+    transfer->outgoing = outgoing;
+    reading_reset(&transfer->reading, max_body_bytes, max_body_bytes);
+    transfer_set(transfer);
+    transfer_end(transfer, curl_easy_perform(transfer->easy));
+    reading_keep(arena, &transfer->answer);
+    *ret_answer = transfer->answer;
+    transfer_free(transfer);
     curl_global_cleanup();
 }

@@ -40,13 +40,13 @@ static void resume(struct listener *listener, struct peer *peer) {
 }
 
 static void take_replies(struct listener *listener) {
-    struct visit *next;
-    for (struct visit *visit = mailbox_replies(&listener->mailbox).first; visit; visit = next) {
-        next = visit->next;
-        if (visit->peer) {
-            resume(listener, visit->peer);
+    struct stay *next;
+    for (struct stay *stay = mailbox_replies(&listener->mailbox).first; stay; stay = next) {
+        next = stay->next;
+        if (stay->peer) {
+            resume(listener, stay->peer);
         } else {
-            reception_free_visit(listener, visit);
+            reception_free_stay(listener, stay);
         }
     }
 }

@@ -35,8 +35,8 @@ struct listener {
     struct peers peers;
     struct peer *speaking; /* whose request the library last told of in this round */
     struct lingers lingers;
-    struct visits complete; /* of this round */
-    struct rng rng;         /* for request ids */
+    struct stays complete; /* of this round */
+    struct rng rng;        /* for request ids */
     int64_t now_us;
     size_t held_bytes; /* of bodies that are not small */
     bool again;        /* the library has work that its own timeout does not tell of: no sleep after this round */
@@ -55,9 +55,9 @@ void reception_on_connection(void *cls, struct MHD_Connection *connection, void 
 void reception_on_complaint(void *cls, const char *format, va_list values);
 /* Answers in the middle of a head or a body, where the library takes no answer. The connection must end after it. */
 void reception_refuse_early(struct listener *listener, struct peer *peer, struct denial denial);
-/* Nobody waits for the peer's visit any more; the loop may have it, so it is freed when it comes back. */
+/* Nobody waits for the peer's stay any more; the loop may have it, so it is freed when it comes back. */
 void reception_abandon(struct listener *listener, struct peer *peer);
-void reception_free_visit(struct listener *listener, struct visit *visit); /* NULL is fine */
+void reception_free_stay(struct listener *listener, struct stay *stay); /* NULL is fine */
 
 /* ---- listener.c ---- */
 

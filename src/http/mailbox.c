@@ -15,17 +15,17 @@ enum err mailbox_open(struct mailbox *mailbox, struct wake *wake) {
     return ERR_NONE;
 }
 
-static void free_visits(struct visits *visits) {
-    struct visit *next;
-    for (struct visit *visit = visits_all(visits).first; visit; visit = next) {
-        next = visit->next;
-        visit_free(visit);
+static void free_stays(struct stays *stays) {
+    struct stay *next;
+    for (struct stay *stay = stays_all(stays).first; stay; stay = next) {
+        next = stay->next;
+        stay_free(stay);
     }
 }
 
 void mailbox_close(struct mailbox *mailbox) {
-    free_visits(&mailbox->waiting);
-    free_visits(&mailbox->replied);
+    free_stays(&mailbox->waiting);
+    free_stays(&mailbox->replied);
     close(mailbox->kick_fd);
     pthread_mutex_destroy(&mailbox->lock);
 }
@@ -42,34 +42,34 @@ void mailbox_hush(struct mailbox *mailbox) {
     (void)taken;
 }
 
-void mailbox_post(struct mailbox *mailbox, struct visits *visits) {
-    if (!visits->count) return;
+void mailbox_post(struct mailbox *mailbox, struct stays *stays) {
+    if (!stays->count) return;
     pthread_mutex_lock(&mailbox->lock);
     bool first = !mailbox->waiting.count;
-    visits_join(&mailbox->waiting, visits);
+    stays_join(&mailbox->waiting, stays);
     atomic_store(&mailbox->waiting_count, mailbox->waiting.count);
     pthread_mutex_unlock(&mailbox->lock);
     if (first) wake_raise(mailbox->wake);
 }
 
-struct visits mailbox_replies(struct mailbox *mailbox) {
+struct stays mailbox_replies(struct mailbox *mailbox) {
     pthread_mutex_lock(&mailbox->lock);
-    struct visits all = visits_all(&mailbox->replied);
+    struct stays all = stays_all(&mailbox->replied);
     pthread_mutex_unlock(&mailbox->lock);
     return all;
 }
 
-void mailbox_leave(struct mailbox *mailbox, struct visit *visit) {
+void mailbox_leave(struct mailbox *mailbox, struct stay *stay) {
     pthread_mutex_lock(&mailbox->lock);
-    visit->left = true;
+    stay->left = true;
     pthread_mutex_unlock(&mailbox->lock);
 }
 
-static struct visit *take_first(struct visits *visits) {
-    struct visit *visit = visits->first;
-    visits->first = visit->next;
-    visits->count--;
-    return visit;
+static struct stay *take_first(struct stays *stays) {
+    struct stay *stay = stays->first;
+    stays->first = stay->next;
+    stays->count--;
+    return stay;
 }
 
 size_t mailbox_collect(struct mailbox *mailbox, struct request **ret_requests, size_t max) {
@@ -77,11 +77,11 @@ size_t mailbox_collect(struct mailbox *mailbox, struct request **ret_requests, s
     size_t count = 0;
     pthread_mutex_lock(&mailbox->lock);
     while (mailbox->waiting.count && count < max) {
-        struct visit *visit = take_first(&mailbox->waiting);
-        if (visit->left)
-            visits_add(&mailbox->replied, visit); /* answered already; freed at the next replies */
+        struct stay *stay = take_first(&mailbox->waiting);
+        if (stay->left)
+            stays_add(&mailbox->replied, stay); /* answered already; freed at the next replies */
         else
-            ret_requests[count++] = &visit->request;
+            ret_requests[count++] = &stay->request;
     }
     atomic_store(&mailbox->waiting_count, mailbox->waiting.count);
     pthread_mutex_unlock(&mailbox->lock);
@@ -89,11 +89,11 @@ size_t mailbox_collect(struct mailbox *mailbox, struct request **ret_requests, s
 }
 
 void mailbox_reply(struct mailbox *mailbox, struct request *request, const struct reply *reply) {
-    struct visit *visit = (struct visit *)(void *)request;
-    visit->parcel = parcel_new(reply);
+    struct stay *stay = (struct stay *)(void *)request;
+    stay->parcel = parcel_new(reply);
     pthread_mutex_lock(&mailbox->lock);
     bool first = !mailbox->replied.count;
-    visits_add(&mailbox->replied, visit);
+    stays_add(&mailbox->replied, stay);
     pthread_mutex_unlock(&mailbox->lock);
     if (first) mailbox_kick(mailbox);
 }

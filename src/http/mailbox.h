@@ -1,5 +1,5 @@
-/* http/mailbox.h - how visits pass between the listener's thread and the
- * loop's. Each side takes the lock once for many visits, and wakes the other
+/* http/mailbox.h - how stays pass between the listener's thread and the
+ * loop's. Each side takes the lock once for many stays, and wakes the other
  * only when there was nothing for it before.
  */
 #ifndef HTTP_MAILBOX_H
@@ -8,13 +8,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "http/visit.h"
+#include "http/stay.h"
 #include "http/wake.h"
 
 struct mailbox {
     pthread_mutex_t lock;
-    struct visits waiting; /* for the loop */
-    struct visits replied; /* for the listener */
+    struct stays waiting; /* for the loop */
+    struct stays replied; /* for the listener */
     atomic_size_t waiting_count;
     struct wake *wake; /* wakes the loop */
     int kick_fd;       /* an eventfd that wakes the listener */
@@ -25,10 +25,10 @@ void mailbox_kick(struct mailbox *mailbox);
 
 /* The listener's thread. */
 void mailbox_hush(struct mailbox *mailbox); /* the kicks so far are noticed */
-void mailbox_post(struct mailbox *mailbox, struct visits *visits);
-struct visits mailbox_replies(struct mailbox *mailbox);
-/* Nobody waits for this visit's reply any more: it is no longer collected, and comes back among the replies. */
-void mailbox_leave(struct mailbox *mailbox, struct visit *visit);
+void mailbox_post(struct mailbox *mailbox, struct stays *stays);
+struct stays mailbox_replies(struct mailbox *mailbox);
+/* Nobody waits for this stay's reply any more: it is no longer collected, and comes back among the replies. */
+void mailbox_leave(struct mailbox *mailbox, struct stay *stay);
 
 /* The loop's thread. */
 size_t mailbox_collect(struct mailbox *mailbox, struct request **ret_requests, size_t max);

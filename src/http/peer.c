@@ -10,7 +10,7 @@
 
 #include "base/when.h"
 #include "http/listener.h"
-#include "http/visit.h"
+#include "http/stay.h"
 
 /* The least time between two sweeps, and so how late a deadline may be noticed. */
 #define SWEEP_US (200 * US_PER_MS)
@@ -60,7 +60,7 @@ struct peer *peer_new(struct peers *peers, int fd, const struct sockaddr *addres
 }
 
 void peer_free(struct peers *peers, struct peer *peer) {
-    assert(!peer->visit);
+    assert(!peer->stay);
     if (peer->previous)
         peer->previous->next = peer->next;
     else
@@ -86,8 +86,8 @@ void peer_pace(struct peers *peers, struct peer *peer, size_t body_bytes, int64_
 size_t peers_held(const struct peers *peers, const struct peer *peer, size_t small_bytes) {
     size_t held = 0;
     for (const struct peer *other = peers->first; other; other = other->next) {
-        if (other == peer || !other->visit || other->visit->request.body.n <= small_bytes) continue;
-        if (strcmp(other->address, peer->address) == 0) held += other->visit->request.body.n;
+        if (other == peer || !other->stay || other->stay->request.body.n <= small_bytes) continue;
+        if (strcmp(other->address, peer->address) == 0) held += other->stay->request.body.n;
     }
     return held;
 }

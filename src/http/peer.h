@@ -15,7 +15,7 @@
 struct MHD_Connection;
 struct listener_options;
 struct sockaddr;
-struct visit;
+struct stay;
 
 #define PEER_PACE_BYTES ((size_t)16384)
 
@@ -39,7 +39,7 @@ struct peer {
     char address[INET6_ADDRSTRLEN];
     enum peer_state state;
     int64_t deadline_us;
-    struct visit *visit;
+    struct stay *stay;
     int64_t body_expected; /* -1 = chunked or none */
     int64_t body_until_us; /* the whole body must be here by then */
     size_t paced_bytes;    /* of the body, when its pace was last looked at */

@@ -1,11 +1,11 @@
 /* http/reception.c - one request, from its first line to its answer.
  *
- * WHAT. The library tells of a connection's bytes by callbacks; here they become visits for the loop, or refusals.
+ * WHAT. The library tells of a connection's bytes by callbacks; here they become stays for the loop, or refusals.
  * PROMISE. A request is judged by its head before a byte of its body is kept. Whoever is refused gets one answer, a
  * problem with a request id, and can read it although he is still sending. Memory for bodies is bounded in all, for
  * each address, and for each connection.
  * WHY IT HOLDS.
- * 1. take_head asks framing first, then the door, then for room, and makes a visit last.
+ * 1. take_head asks framing first, then the door, then for room, and makes a stay last.
  * 2. A refusal that is queued there makes the library end the connection without reading the body. A refusal in the
  *    middle of a body is written by us, and ends the connection too. In both cases it then lingers (http/linger.h).
  * 3. What the library refuses by itself it complains of first, in the same thread, and is made to keep silent.
@@ -27,14 +27,14 @@ static size_t large(const struct listener *listener, size_t body_bytes) {
     return body_bytes > denial_small_bytes(&listener->options) ? body_bytes : 0;
 }
 
-void reception_free_visit(struct listener *listener, struct visit *visit) {
-    if (visit) listener->held_bytes -= large(listener, visit->request.body.n);
-    visit_free(visit);
+void reception_free_stay(struct listener *listener, struct stay *stay) {
+    if (stay) listener->held_bytes -= large(listener, stay->request.body.n);
+    stay_free(stay);
 }
 
 static void leave(struct listener *listener, struct peer *peer) {
-    reception_free_visit(listener, peer->visit);
-    peer->visit = NULL;
+    reception_free_stay(listener, peer->stay);
+    peer->stay = NULL;
     peer_enter(&listener->peers, peer, PEER_LEAVING, listener->now_us);
 }
 
@@ -81,7 +81,7 @@ void reception_refuse_early(struct listener *listener, struct peer *peer, struct
 
 /* Answers a published path; false when the path is not one of them. */
 static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_Result *ret_result) {
-    const struct request *request = &peer->visit->request;
+    const struct request *request = &peer->stay->request;
     struct arena arena = ARENA_EMPTY;
     struct probe_answer answer;
     if (!probes_answer(listener->probes, request->path, &arena, &answer)) return false;
@@ -132,7 +132,7 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
 }
 
 static struct denial judge_body(struct listener *listener, const struct peer *peer, size_t body_bytes) {
-    size_t own = peer->visit ? large(listener, peer->visit->request.body.n) : 0;
+    size_t own = peer->stay ? large(listener, peer->stay->request.body.n) : 0;
     struct held held = {.all_bytes = listener->held_bytes - own};
     if (large(listener, body_bytes))
         held.address_bytes = peers_held(&listener->peers, peer, denial_small_bytes(&listener->options));
@@ -158,8 +158,8 @@ static enum MHD_Result take_head(struct listener *listener, struct peer *peer, c
     peer->body_expected = denial.err ? -1 : framing_length(&head);
     if (peer->body_expected > 0) denial = judge_body(listener, peer, (size_t)peer->body_expected);
     if (!denial.err) {
-        peer->visit = visit_new(&head, str_from(peer->address), listener->now_us);
-        peer->visit->request.trusted = peer->trusted;
+        peer->stay = stay_new(&head, str_from(peer->address), listener->now_us);
+        peer->stay->request.trusted = peer->trusted;
         peer_enter(&listener->peers, peer, PEER_BODY, listener->now_us);
     }
     free(head.headers);
@@ -168,13 +168,13 @@ static enum MHD_Result take_head(struct listener *listener, struct peer *peer, c
 }
 
 static enum MHD_Result take_body(struct listener *listener, struct peer *peer, const char *bytes, size_t *count) {
-    size_t bytes_now = peer->visit->request.body.n, bytes_then = bytes_now + *count;
+    size_t bytes_now = peer->stay->request.body.n, bytes_then = bytes_now + *count;
     struct denial denial = judge_body(listener, peer, bytes_then);
     if (denial.err) {
         reception_refuse_early(listener, peer, denial);
         return MHD_NO; /* ends the connection */
     }
-    visit_add(peer->visit, bytes, *count, peer->body_expected > 0 ? (size_t)peer->body_expected : 0);
+    stay_add(peer->stay, bytes, *count, peer->body_expected > 0 ? (size_t)peer->body_expected : 0);
     listener->held_bytes += large(listener, bytes_then) - large(listener, bytes_now);
     peer_pace(&listener->peers, peer, bytes_then, listener->now_us);
     *count = 0;
@@ -199,9 +199,9 @@ static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
     if (atomic_load(&listener->quiet)) return refuse(listener, peer, denial_of_wait(ERR_STOPPING));
     if (atomic_load(&listener->mailbox.waiting_count) + listener->complete.count >= listener->options.queue_max)
         return refuse(listener, peer, denial_of_wait(ERR_FULL));
-    peer->visit->peer = peer;
+    peer->stay->peer = peer;
     peer->denial = ERR_NONE;
-    visits_add(&listener->complete, peer->visit);
+    stays_add(&listener->complete, peer->stay);
     peer_enter(&listener->peers, peer, PEER_WAITING, listener->now_us);
     MHD_suspend_connection(peer->connection);
     return MHD_YES;
@@ -209,8 +209,8 @@ static enum MHD_Result end_body(struct listener *listener, struct peer *peer) {
 
 static enum MHD_Result send_reply(struct listener *listener, struct peer *peer) {
     if (peer->denial) return refuse(listener, peer, denial_of_wait(peer->denial));
-    struct parcel *parcel = peer->visit->parcel;
-    peer->visit->parcel = NULL;
+    struct parcel *parcel = peer->stay->parcel;
+    peer->stay->parcel = NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         parcel->body.n, (void *)(uintptr_t)parcel->body.p, parcel_free, parcel);
     if (!response) return MHD_NO;
@@ -236,9 +236,9 @@ enum MHD_Result reception_on_request(void *cls, struct MHD_Connection *connectio
 }
 
 void reception_abandon(struct listener *listener, struct peer *peer) {
-    peer->visit->peer = NULL;
-    mailbox_leave(&listener->mailbox, peer->visit);
-    peer->visit = NULL;
+    peer->stay->peer = NULL;
+    mailbox_leave(&listener->mailbox, peer->stay);
+    peer->stay = NULL;
 }
 
 void reception_on_completed(void *cls, struct MHD_Connection *connection, void **context,

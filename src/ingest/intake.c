@@ -6,7 +6,7 @@
 #include "base/when.h"
 
 /* The members an event may have, and no others. */
-enum field { FIELD_TYPE, FIELD_SOURCE, FIELD_KEY, FIELD_PAYLOAD, FIELD_SCHEDULED, FIELD_COUNT };
+enum event_field { FIELD_TYPE, FIELD_SOURCE, FIELD_KEY, FIELD_PAYLOAD, FIELD_SCHEDULED, FIELD_COUNT };
 static const struct {
     const char *name, *pointer;
     enum json_type type;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/gauge.h"
+
 #define US_PER_SECOND  1000000
 #define WINDOW_SECONDS 60
 #define NAMES_MAX      4096 /* destinations ever configured in one process; more are not told apart */

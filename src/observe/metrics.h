@@ -6,7 +6,6 @@
 #define OBSERVE_METRICS_H
 
 #include "base/arena.h"
-#include "base/gauge.h"
 #include "model/exchange.h"
 
 enum metric_event {
@@ -27,6 +26,7 @@ enum hop {
 };
 const char *hop_name(enum hop hop);
 
+struct gauge_set;
 struct metrics;
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);

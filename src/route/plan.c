@@ -11,6 +11,7 @@
  * HOW TO SEE IT  last_error of FAILED and HELD deliveries; the log's route_stopped and route_healed.
  * TESTED BY  test/unit/route/test_plan.c and test_guard.c, test/scenario/route-fails-alone.txt.
  */
+#include "base/evaluator.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/when.h"
@@ -122,7 +123,7 @@ struct draft {
     struct plan *plan;
 };
 /* A step's item of the function's answer. */
-struct answer {
+struct step_answer {
     const struct json *item; /* NULL: the route has no jq */
     struct str text;
 };
@@ -189,7 +190,7 @@ static struct str kind_text(const struct json *node) {
 }
 
 /* A key or an order: a text, or a number as it is written. */
-static bool answer_name(struct draft *draft, const struct answer *answer, struct str member, const char *setting,
+static bool answer_name(struct draft *draft, const struct step_answer *answer, struct str member, const char *setting,
                         struct str *ret_name, struct str *ret_problem) {
     const struct json *node = json_get(answer->item, member);
     struct arena *arena = draft->planner->arena;
@@ -207,7 +208,7 @@ static bool answer_name(struct draft *draft, const struct answer *answer, struct
 }
 
 /* "<route>:<key>" where the delivery names a key. */
-static bool step_text(struct draft *draft, const struct step_program *step, const struct answer *answer,
+static bool step_text(struct draft *draft, const struct step_program *step, const struct step_answer *answer,
                       struct str *ret_step, struct str *ret_problem) {
     struct str key;
     *ret_step = step->settings->step;
@@ -261,7 +262,7 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
 
 /* Fills in what the step's answer says; false, with the problem, when the answer cannot be used. */
 static bool delivery_fill(struct delivery *delivery, struct draft *draft, const struct step_program *step,
-                          const struct answer *answer, struct str *ret_problem) {
+                          const struct step_answer *answer, struct str *ret_problem) {
     const struct route_step *settings = step->settings;
     delivery->params = step->constant;
     if (!step_text(draft, step, answer, &delivery->step, ret_problem)) return false;
@@ -278,7 +279,7 @@ static bool delivery_fill(struct delivery *delivery, struct draft *draft, const 
     return false;
 }
 
-static void draft_deliver(struct draft *draft, const struct step_program *step, const struct answer *answer) {
+static void draft_deliver(struct draft *draft, const struct step_program *step, const struct step_answer *answer) {
     struct delivery delivery = draft_delivery(draft, step);
     const struct json *error = json_get(answer->item, STR("e"));
     struct str problem;
@@ -300,7 +301,7 @@ static void draft_skip(struct draft *draft, const struct step_program *step, str
 }
 
 static void draft_plain(struct draft *draft) {
-    const struct answer none = {0};
+    const struct step_answer none = {0};
     draft->plan->wanted = true;
     for (size_t i = 0; i < draft->program->settings->step_count; i++)
         draft_deliver(draft, &draft->program->steps[i], &none);
@@ -328,7 +329,7 @@ static void draft_steps(struct draft *draft, const struct json *root, struct str
     draft->plan->wanted = true;
     for (size_t i = 0; i < settings->step_count; i++) {
         const struct step_program *step = &draft->program->steps[i];
-        struct answer answer = {.item = json_at(root, i)};
+        struct step_answer answer = {.item = json_at(root, i)};
         (void)json_slice_item(text, &cursor, &answer.text);
         if (json_type(answer.item) == JSON_NULL)
             draft_skip(draft, step, step->settings->when);

@@ -3,6 +3,7 @@
 #include "route/route.h"
 
 #include "base/hash.h"
+#include "base/jq.h"
 #include "base/when.h"
 #include "model/code.h"
 #include "route/program.h"

@@ -8,12 +8,16 @@
 #define ROUTE_ROUTE_H
 
 #include "base/arena.h"
-#include "base/jq.h"
+#include "base/err.h"
 #include "model/delivery.h"
 #include "model/settings.h"
 
 #define ROUTE_STEPS_MAX 10000 /* deliveries in all routes together, so that one event never owes more */
 
+struct evaluator;
+struct findings;
+struct hasher;
+struct jq_source;
 struct routes;
 
 /* Findings: bad templates and jq trouble, with their places. settings, source and arena outlive the routes. CONFIG when

@@ -14,15 +14,15 @@
 /* How much of an expression a finding repeats. */
 #define SHOWN_BYTES_MAX 60
 
-struct writer {
+struct program_writer {
     const struct template_input *input;
     struct buf buf;
     bool is_jq;
 };
 
-static void write_node(struct writer *writer, const struct tree *tree);
+static void write_node(struct program_writer *writer, const struct tree *tree);
 
-static void report(const struct writer *writer, const struct tree *tree, enum code code, const char *text) {
+static void report(const struct program_writer *writer, const struct tree *tree, enum code code, const char *text) {
     const struct template_input *input = writer->input;
     finding_add(input->findings, input->expressions->file, tree->mark, code_text(code), "%s, in %.*s", text,
                 STR_ARG(input->where));
@@ -47,7 +47,7 @@ static struct str shown(struct arena *arena, struct str expression) {
 
 /* ---- scalars ---- */
 
-static void write_expression(struct writer *writer, const struct tree *tree, struct str text, struct str before,
+static void write_expression(struct program_writer *writer, const struct tree *tree, struct str text, struct str before,
                              struct str behind, struct buf *out) {
     const struct template_input *input = writer->input;
     struct arena *arena = input->expressions->arena;
@@ -66,7 +66,8 @@ static void write_expression(struct writer *writer, const struct tree *tree, str
 }
 
 /* A term of the sum; rest begins with "${". Gives what stands behind the closing brace. */
-static struct str write_reference(struct writer *writer, const struct tree *tree, struct str rest, struct buf *sum) {
+static struct str write_reference(struct program_writer *writer, const struct tree *tree, struct str rest,
+                                  struct buf *sum) {
     struct str inside = str_sub(rest, 2, rest.n);
     size_t length = jq_closing_brace(inside);
     if (length == SIZE_MAX) {
@@ -78,7 +79,7 @@ static struct str write_reference(struct writer *writer, const struct tree *tree
 }
 
 /* A text with references in it is written as a sum that ends in a text: ("Dear " + … + ""). */
-static void write_text(struct writer *writer, const struct tree *tree) {
+static void write_text(struct program_writer *writer, const struct tree *tree) {
     struct buf sum = {.arena = writer->buf.arena}, literal = sum;
     for (struct str rest = tree->text; rest.n;) {
         if (str_starts(rest, STR("$${"))) {
@@ -103,7 +104,7 @@ static bool is_one_reference(struct str text) {
     return str_starts(text, STR("${")) && jq_closing_brace(str_sub(text, 2, text.n)) == text.n - 3;
 }
 
-static void write_scalar(struct writer *writer, const struct tree *tree) {
+static void write_scalar(struct program_writer *writer, const struct tree *tree) {
     struct str text = tree->text;
     double number;
     bool is_word = str_eq(text, STR("true")) || str_eq(text, STR("false")) || str_eq(text, STR("null"));
@@ -122,7 +123,7 @@ static void write_scalar(struct writer *writer, const struct tree *tree) {
 
 /* ---- lists and maps ---- */
 
-static void write_list(struct writer *writer, const struct tree *tree) {
+static void write_list(struct program_writer *writer, const struct tree *tree) {
     buf_byte(&writer->buf, '[');
     for (size_t i = 0; i < tree->count; i++) {
         if (i) buf_byte(&writer->buf, ',');
@@ -131,7 +132,7 @@ static void write_list(struct writer *writer, const struct tree *tree) {
     buf_byte(&writer->buf, ']');
 }
 
-static void write_map(struct writer *writer, const struct tree *tree) {
+static void write_map(struct program_writer *writer, const struct tree *tree) {
     buf_byte(&writer->buf, '{');
     for (size_t i = 0; i < tree->count; i++) {
         if (memmem(tree->names[i].p, tree->names[i].n, "${", 2))
@@ -145,7 +146,7 @@ static void write_map(struct writer *writer, const struct tree *tree) {
 }
 
 /* It recurses as deep as the configuration, whose depth its parser bounds. */
-static void write_node(struct writer *writer, const struct tree *tree) {
+static void write_node(struct program_writer *writer, const struct tree *tree) {
     if (tree->kind == TREE_LIST)
         write_list(writer, tree);
     else if (tree->kind == TREE_MAP)
@@ -157,7 +158,7 @@ static void write_node(struct writer *writer, const struct tree *tree) {
 }
 
 struct template template_make(const struct template_input *input, const struct tree *tree) {
-    struct writer writer = {.input = input, .buf = {.arena = input->expressions->arena}};
+    struct program_writer writer = {.input = input, .buf = {.arena = input->expressions->arena}};
     write_node(&writer, tree);
     return (struct template){.is_jq = writer.is_jq, .text = buf_str(&writer.buf)};
 }

@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "api/key_ring.h"
 #include "base/hash.h"
 #include "base/when.h"
 #include "http/client.h"
@@ -107,17 +106,15 @@ static enum err check_exposure(struct server *server, struct arena *arena, struc
 }
 
 /* What the listener needs to judge keys by itself. */
-static void publish_keys(void *self, const struct key_ring *ring) {
+static void publish_keys(void *self, const struct api_keys *in_force) {
     struct server *server = self;
     struct arena arena = ARENA_EMPTY;
-    struct key_digest *digests;
-    size_t count = key_ring_digests(ring, &arena, &digests);
-    struct door_key *keys = arena_array(&arena, struct door_key, count);
-    for (size_t i = 0; i < count; i++) {
-        keys[i].reads = digests[i].reads;
-        memcpy(keys[i].digest, digests[i].digest, sizeof keys[i].digest);
+    struct door_key *keys = arena_array(&arena, struct door_key, in_force->count);
+    for (size_t i = 0; i < in_force->count; i++) {
+        keys[i].reads = in_force->digests[i].reads;
+        memcpy(keys[i].digest, in_force->digests[i].digest, sizeof keys[i].digest);
     }
-    const struct door_keys door = {keys, count, key_ring_keyless(ring), server->open_metrics};
+    const struct door_keys door = {keys, in_force->count, in_force->keyless, server->open_metrics};
     listener_publish_keys(server->listener, &door);
     arena_free(&arena);
 }

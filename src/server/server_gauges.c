@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/gauge.h"
 #include "http/listener.h"
 #include "sandbox/sandbox.h"
 #include "server/server_private.h"

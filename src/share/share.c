@@ -12,7 +12,7 @@
  *    next take says so, and the script gives back what earlier calls of this process left pending. Calls are numbered,
  *    so a call that arrives late cannot undo what a later one was granted.
  * 4. Nobody waits for the answer to a note. It was surely read when a later call on the same connection was answered.
- * If the connection broke in between (link_breaks), the next take repeats it, and repeating changes nothing.
+ * If the connection broke in between (redis_breaks), the next take repeats it, and repeating changes nothing.
  * 5. Redis's memory has an epoch and a count of takes, which each take repeats as they were last seen. If Redis has
  *    another epoch or a smaller count, it forgot. After known_until_us nothing could count any more and Redis may have
  *    let the keys go, so nothing is claimed to be known then.
@@ -31,7 +31,7 @@
 #include "base/assets.h"
 #include "base/map.h"
 #include "base/when.h"
-#include "share/link.h"
+#include "share/redis.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@
 #define FIXED_KEYS 3
 /* All calls begin with two parts; each order adds its keys, its head and its arguments. */
 #define TAKE_PARTS_MAX (FIXED_KEYS + LIMIT_RULES_MAX + 4 + 2 * LIMIT_RULES_MAX + 11)
-_Static_assert(2 + LIMIT_ASKS_MAX * TAKE_PARTS_MAX <= LINK_PARTS_MAX, "a call with the most asks has room");
+_Static_assert(2 + LIMIT_ASKS_MAX * TAKE_PARTS_MAX <= REDIS_PARTS_MAX, "a call with the most asks has room");
 
 /* What this process knows of a limit. */
 struct limit {
@@ -62,7 +62,7 @@ struct limit {
     size_t granted;
     bool open;           /* it was granted, and share_started has not said how many left */
     bool told;           /* share_started did, and Redis may not have heard it */
-    uint64_t told_break; /* link_breaks when it was told */
+    uint64_t told_break; /* redis_breaks when it was told */
     size_t started;      /* what was told, and when (options.clock) */
     int64_t started_us;
     bool in_doubt;          /* a take was sent and not answered: Redis may hold places for it */
@@ -74,12 +74,12 @@ struct share {
     struct clock clock;
     struct str instance;
     struct redis_url url;
-    struct link *link;
+    struct redis *redis;
     struct map limits;    /* name -> struct limit */
     struct arena scratch; /* one call's texts */
     int64_t calls;        /* numbers each call of this process; what an older one took can be told apart by it */
     size_t doubts;        /* limits that are in doubt */
-    const char *trouble;  /* our own; NULL = the link's */
+    const char *trouble;  /* our own; NULL = the connection's */
 };
 
 /* ---- opening ---- */
@@ -103,28 +103,28 @@ enum err share_open(const struct share_options *options, struct arena *arena, st
                             .instance = str_dup(arena, options->instance),
                             .url = url,
                             .limits = {.arena = arena}};
-    const struct link_options link = {.url = &share->url,
-                                      .script = script_text(),
-                                      .deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_US,
-                                      .clock = options->clock};
-    assert(link.script.n);
-    share->link = link_new(&link);
+    const struct redis_options redis = {.url = &share->url,
+                                        .script = script_text(),
+                                        .deadline_us = options->deadline_us ? options->deadline_us : DEADLINE_US,
+                                        .clock = options->clock};
+    assert(redis.script.n);
+    share->redis = redis_new(&redis);
     *ret_share = share;
     return ERR_NONE;
 }
 
 void share_close(struct share *share) {
     if (!share) return;
-    link_free(share->link);
+    redis_free(share->redis);
     arena_free(&share->scratch);
 }
 
 bool share_is_up(const struct share *share) {
-    return link_is_up(share->link);
+    return redis_is_up(share->redis);
 }
 
 const char *share_trouble(const struct share *share) {
-    return share->trouble ? share->trouble : link_trouble(share->link);
+    return share->trouble ? share->trouble : redis_trouble(share->redis);
 }
 
 static int64_t now_us(const struct share *share) {
@@ -181,7 +181,7 @@ struct script_call {
 };
 
 static void add_text(struct script_call *call, struct str text) {
-    assert(call->key_count + call->count < LINK_PARTS_MAX);
+    assert(call->key_count + call->count < REDIS_PARTS_MAX);
     call->arguments[call->count++] = text;
 }
 
@@ -192,7 +192,7 @@ static void add_number(struct script_call *call, int64_t number) {
 /* No suffix has a ':', so the key's last ':' always ends the limit's name, and two limits never share a key. */
 static void add_key(struct script_call *call, struct str limit, struct str suffix) {
     struct buf key = {.arena = &call->share->scratch};
-    assert(call->key_count + call->count < LINK_PARTS_MAX);
+    assert(call->key_count + call->count < REDIS_PARTS_MAX);
     buf_add(&key, STR("rate_limit:"));
     buf_add(&key, limit);
     buf_byte(&key, ':');
@@ -203,8 +203,8 @@ static void add_key(struct script_call *call, struct str limit, struct str suffi
 static struct script_call call_begin(struct share *share) {
     arena_reset(&share->scratch);
     struct script_call call = {.share = share,
-                               .keys = arena_array(&share->scratch, struct str, LINK_PARTS_MAX),
-                               .arguments = arena_array(&share->scratch, struct str, LINK_PARTS_MAX)};
+                               .keys = arena_array(&share->scratch, struct str, REDIS_PARTS_MAX),
+                               .arguments = arena_array(&share->scratch, struct str, REDIS_PARTS_MAX)};
     add_text(&call, share->instance);
     add_number(&call, ++share->calls);
     return call;
@@ -229,10 +229,10 @@ static void add_order(struct script_call *call, struct str command, const struct
 }
 
 /* Keys go first, as Redis wants them. */
-static struct link_call call_parts(struct script_call *call) {
+static struct redis_call call_parts(struct script_call *call) {
     for (size_t i = 0; i < call->count; i++) call->keys[call->key_count + i] = call->arguments[i];
     call->share->trouble = NULL;
-    return (struct link_call){call->keys, call->key_count, call->key_count + call->count};
+    return (struct redis_call){call->keys, call->key_count, call->key_count + call->count};
 }
 
 /* ---- answers ---- */
@@ -265,7 +265,7 @@ static void set_doubt(struct share *share, struct limit *limit, bool in_doubt) {
 /* Whether the last note must be repeated. Redis has surely read a note when the connection that it went over has not
  * broken and has answered a call since. */
 static bool needs_telling(const struct share *share, const struct limit *limit) {
-    return limit->told && limit->told_break != link_breaks(share->link);
+    return limit->told && limit->told_break != redis_breaks(share->redis);
 }
 
 static void add_take(struct script_call *call, struct limit *limit, size_t want) {
@@ -329,14 +329,14 @@ static enum err share_take(void *self, const struct limit_ask *asks, size_t coun
     TRY(gather_limits(share, asks, count, limits, &total));
     if (!total) return ERR_NONE;
     share->trouble = NULL;
-    TRY(link_reach(share->link));
+    TRY(redis_reach(share->redis));
     struct script_call call = call_begin(share);
     for (size_t i = 0; i < total; i++) add_take(&call, limits[i], i < count ? asks[i].want : 0);
-    const struct link_call parts = call_parts(&call);
-    enum err err = link_ask(share->link, &parts, answers, total * ANSWER_NUMBERS);
+    const struct redis_call parts = call_parts(&call);
+    enum err err = redis_ask(share->redis, &parts, answers, total * ANSWER_NUMBERS);
     for (size_t i = 0; i < total && !err; i++)
         if (!answer_is_sane(answers + i * ANSWER_NUMBERS, i < count ? asks[i].want : 0))
-            err = link_fail(share->link, "an answer of Redis makes no sense", "");
+            err = redis_fail(share->redis, "an answer of Redis makes no sense", "");
     /* Redis may have run the script although its answer cannot be used, so every limit of the call is in doubt. */
     for (size_t i = 0; i < total && err; i++) set_doubt(share, limits[i], true);
     TRY(err);
@@ -364,7 +364,7 @@ static void share_started(void *self, const struct limit_use *uses, size_t count
         limit->told = true;
         limit->started = uses[i].started;
         limit->started_us = now_us(share);
-        limit->told_break = link_breaks(share->link);
+        limit->told_break = redis_breaks(share->redis);
         add_order(&call, STR("started"), limit, 4);
         add_number(&call, limit->take_call);
         add_number(&call, limit->take);
@@ -372,8 +372,8 @@ static void share_started(void *self, const struct limit_use *uses, size_t count
         add_number(&call, (int64_t)limit->started);
     }
     if (!call.key_count) return;
-    const struct link_call parts = call_parts(&call);
-    if (link_tell(share->link, &parts)) return;
+    const struct redis_call parts = call_parts(&call);
+    if (redis_tell(share->redis, &parts)) return;
     for (size_t i = 0; i < count; i++) { /* it goes with the next take */
         struct limit *limit = map_get(&share->limits, uses[i].limit);
         if (limit && limit->told) limit->told_break = UINT64_MAX;
@@ -391,8 +391,8 @@ static void share_quiet(void *self, struct str name, int64_t for_us) {
     struct script_call call = call_begin(share);
     add_order(&call, STR("quiet"), limit, 1);
     add_number(&call, for_us);
-    const struct link_call parts = call_parts(&call);
-    bool told = link_tell(share->link, &parts);
+    const struct redis_call parts = call_parts(&call);
+    bool told = redis_tell(share->redis, &parts);
     int64_t until_us = now_us(share) + for_us;
     if (!for_us) limit->quiet_until_us = 0;
     if (for_us && !told && until_us > limit->quiet_until_us) limit->quiet_until_us = until_us;
@@ -422,7 +422,7 @@ static enum err share_teach(void *self, const struct limit_ask *ask, const int64
     assert(!limit->open);
     limit_configure(limit, ask);
     share->trouble = NULL;
-    TRY(link_reach(share->link));
+    TRY(redis_reach(share->redis));
     struct script_call call = call_begin(share);
     int64_t *ages = arena_array(&share->scratch, int64_t, count), answer[ANSWER_NUMBERS];
     size_t kept = keep_ages(limit, ages_us, count, ages), group = (kept + LESSON_GROUPS - 1) / LESSON_GROUPS;
@@ -431,9 +431,9 @@ static enum err share_teach(void *self, const struct limit_ask *ask, const int64
         add_number(&call, ages[i]);
         add_number(&call, (int64_t)(kept - i < group ? kept - i : group));
     }
-    const struct link_call parts = call_parts(&call);
-    TRY(link_ask(share->link, &parts, answer, ANSWER_NUMBERS));
-    if (!answer_is_sane(answer, 0)) return link_fail(share->link, "an answer of Redis makes no sense", "");
+    const struct redis_call parts = call_parts(&call);
+    TRY(redis_ask(share->redis, &parts, answer, ANSWER_NUMBERS));
+    if (!answer_is_sane(answer, 0)) return redis_fail(share->redis, "an answer of Redis makes no sense", "");
     limit_learn(share, limit, answer);
     return ERR_NONE;
 }

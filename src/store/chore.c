@@ -39,17 +39,6 @@ enum err store_chore_set(struct store *store, const struct chore_round *round) {
     return err;
 }
 
-enum err store_chore_list(struct store *store, struct arena *arena, struct chore_round **ret_rounds,
-                          size_t *ret_count) {
-    struct sql_result result;
-    TRY(store_run(store, SQL_CHORE_LIST, NULL, 1, arena, &result));
-    struct chore_round *rounds = arena_array(arena, struct chore_round, result.count);
-    for (size_t i = 0; i < result.count; i++) rounds[i] = round_of(result.rows[i].values);
-    *ret_rounds = rounds;
-    *ret_count = result.count;
-    return ERR_NONE;
-}
-
 bool chore_is_open(const struct chore_round *round) {
     return round->started_us && !round->finished_us;
 }

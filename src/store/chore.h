@@ -23,9 +23,6 @@ struct chore_round {
 MUST_USE enum err store_chore_get(struct store *store, struct str name, struct arena *arena,
                                   struct chore_round *ret_round);
 MUST_USE enum err store_chore_set(struct store *store, const struct chore_round *round);
-/* The rounds of all chores that ever had one. */
-MUST_USE enum err store_chore_list(struct store *store, struct arena *arena, struct chore_round **ret_rounds,
-                                   size_t *ret_count);
 bool chore_is_open(const struct chore_round *round);
 double chore_share(const struct chore_round *round); /* of the range, 0 to 1 */
 

@@ -409,10 +409,10 @@ static enum err check_not_emptied(const struct sqlite_driver *driver, struct str
     return ERR_STORE_CORRUPT;
 }
 
-static const struct refusal {
+static const struct open_failure {
     enum err err;
     const char *before, *between, *after; /* the file's name, the detail */
-} refusals[] = {
+} open_failures[] = {
     {ERR_STORE_CORRUPT, "the store ", " is damaged: ", "; restore a backup"},
     {ERR_STORE_FOREIGN, "", " is not a drumbeat store: ", ""},
     {ERR_STORE_LOCKED, "", " is in use", ""},
@@ -420,14 +420,14 @@ static const struct refusal {
 };
 
 static struct str refusal_text(enum err err, struct str path, struct str detail, struct arena *arena) {
-    const struct refusal *refusal = refusals;
-    while (refusal->err && refusal->err != err) refusal++;
+    const struct open_failure *failure = open_failures;
+    while (failure->err && failure->err != err) failure++;
     if (err == ERR_STORE_LOCKED) {
         int pid = lock_holder(path, arena);
         detail = pid ? str_fmt(arena, " by process %d", pid) : STR(" by another process");
     }
-    return str_fmt(arena, "%s%.*s%s%.*s%s", refusal->before, STR_ARG(path), refusal->between, STR_ARG(detail),
-                   refusal->after);
+    return str_fmt(arena, "%s%.*s%s%.*s%s", failure->before, STR_ARG(path), failure->between, STR_ARG(detail),
+                   failure->after);
 }
 
 /* What an error means while opening: a reader may hold the file, and a file that was ours before cannot be foreign. */

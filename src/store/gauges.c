@@ -1,5 +1,6 @@
 /* store/gauges.c - the numbers of the store: what it takes on the disk. A database on a server of its own is measured
  * there; here it shows nothing. */
+#include "base/gauge.h"
 #include "store/row.h"
 
 static void read_bytes(const void *self, struct gauge_sink *sink) {

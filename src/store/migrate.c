@@ -6,7 +6,7 @@
 
 /* Whose the tables are that were found. */
 enum tables { TABLES_OURS, TABLES_SEED, TABLES_FOREIGN };
-struct standing {
+struct schema_state {
     int64_t version; /* the last step taken; 0 = none */
     enum tables tables;
 };
@@ -14,16 +14,16 @@ struct schema {
     const char *const *steps;
     int count;
     const char *lock; /* runs first, and keeps other processes out until the end; "" where there are no others */
-    enum err (*look)(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing);
+    enum err (*look)(struct sql_driver *driver, struct arena *arena, struct schema_state *ret_state);
     struct str (*note)(int step, int64_t wall_us, struct arena *arena); /* that a step was taken */
 };
 
 /* ---- the embedded store ---- */
 
-static enum err look_sqlite(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing) {
+static enum err look_sqlite(struct sql_driver *driver, struct arena *arena, struct schema_state *ret_state) {
     struct sql_result result;
     TRY(driver->script(driver->self, STR("PRAGMA user_version;"), arena, &result));
-    *ret_standing = (struct standing){.version = result.count ? result.rows[0].values[0].number : 0};
+    *ret_state = (struct schema_state){.version = result.count ? result.rows[0].values[0].number : 0};
     return ERR_NONE;
 }
 
@@ -39,19 +39,19 @@ static struct str note_sqlite(int step, int64_t wall_us, struct arena *arena) {
 /* How many columns the table has that programs of the seed's kind make. */
 #define SEED_COLUMNS 12
 
-static enum err look_postgres(struct sql_driver *driver, struct arena *arena, struct standing *ret_standing) {
-    struct standing standing = {.tables = TABLES_OURS};
+static enum err look_postgres(struct sql_driver *driver, struct arena *arena, struct schema_state *ret_state) {
+    struct schema_state state = {.tables = TABLES_OURS};
     struct sql_result result;
     TRY(driver->script(driver->self, str_from(schema_postgres_standing), arena, &result));
     const struct sql_value *found = result.rows[0].values; /* as the script says */
     if (found[0].number) {
         TRY(driver->script(driver->self, STR("SELECT coalesce(max(step), 0) FROM schema_steps"), arena, &result));
-        standing.version = result.rows[0].values[0].number;
+        state.version = result.rows[0].values[0].number;
     } else if (found[2].number) {
         bool is_seed = found[1].number == SEED_COLUMNS && found[3].number == 0;
-        standing.tables = is_seed ? TABLES_SEED : TABLES_FOREIGN;
+        state.tables = is_seed ? TABLES_SEED : TABLES_FOREIGN;
     }
-    *ret_standing = standing;
+    *ret_state = state;
     return ERR_NONE;
 }
 
@@ -87,20 +87,20 @@ static enum err run_script(struct migration *it, struct str text) {
 }
 
 /* Reads where the tables stand, once nobody else can change that any more. */
-static enum err look(struct migration *it, struct standing *ret_standing) {
-    struct standing standing;
+static enum err look(struct migration *it, struct schema_state *ret_state) {
+    struct schema_state state;
     if (*it->schema->lock) TRY(run_script(it, str_from(it->schema->lock)));
-    TRY(it->schema->look(it->driver, it->arena, &standing));
-    if (standing.version > it->schema->count) {
+    TRY(it->schema->look(it->driver, it->arena, &state));
+    if (state.version > it->schema->count) {
         it->problem = str_fmt(it->arena, "the store has schema %lld, this program knows up to %d: use a newer drumbeat",
-                              (long long)standing.version, it->schema->count);
+                              (long long)state.version, it->schema->count);
         return ERR_STORE_NEWER;
     }
-    if (standing.tables == TABLES_FOREIGN) {
+    if (state.tables == TABLES_FOREIGN) {
         it->problem = STR("this database holds a table marketing_events of another program");
         return ERR_STORE_FOREIGN;
     }
-    *ret_standing = standing;
+    *ret_state = state;
     return ERR_NONE;
 }
 
@@ -127,22 +127,22 @@ static enum err finish(struct migration *it, enum err err, bool changed, struct 
 }
 
 static enum err bring_up(struct migration *it, bool *ret_changed) {
-    struct standing standing;
-    TRY(look(it, &standing));
-    if (standing.tables == TABLES_SEED) {
+    struct schema_state state;
+    TRY(look(it, &state));
+    if (state.tables == TABLES_SEED) {
         it->problem = STR("this database holds the seed's marketing_events table: run `drumbeat migrate` once, with the"
                           " seed's worker stopped; it keeps every row");
         return ERR_STORE_FOREIGN;
     }
-    *ret_changed = standing.version < it->schema->count;
+    *ret_changed = state.version < it->schema->count;
     if (*ret_changed && it->driver->read_only) {
         it->problem = str_fmt(it->arena,
                               "the store has schema %lld, this program needs %d: run `drumbeat migrate` once, or start"
                               " the server, which brings it up to date",
-                              (long long)standing.version, it->schema->count);
+                              (long long)state.version, it->schema->count);
         return ERR_NOT_NOW;
     }
-    return take_steps(it, standing.version);
+    return take_steps(it, state.version);
 }
 
 enum err migrate_run(struct sql_driver *driver, int64_t wall_us, struct arena *arena, struct str *ret_problem) {
@@ -174,15 +174,15 @@ static enum err adopt(struct migration *it, struct take_over *counts) {
 }
 
 static enum err take_over(struct migration *it, struct take_over *counts) {
-    struct standing standing;
-    TRY(look(it, &standing));
-    if (standing.tables == TABLES_SEED) {
+    struct schema_state state;
+    TRY(look(it, &state));
+    if (state.tables == TABLES_SEED) {
         TRY(adopt(it, counts));
-        standing.version = 1;
-    } else if (standing.version) {
+        state.version = 1;
+    } else if (state.version) {
         TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->before));
     }
-    TRY(take_steps(it, standing.version));
+    TRY(take_steps(it, state.version));
     TRY(ask(it, "SELECT count(*) FROM marketing_events", &counts->after));
     if (counts->before == counts->after) return ERR_NONE;
     it->problem = str_fmt(it->arena, "%lld events were there and %lld would be left: nothing was changed",
@@ -202,11 +202,11 @@ enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, struct ar
 }
 
 static enum err plan(struct migration *it, struct migrate_plan *plan) {
-    struct standing standing;
-    TRY(look(it, &standing));
-    plan->version = standing.version;
+    struct schema_state state;
+    TRY(look(it, &state));
+    plan->version = state.version;
     plan->latest = it->schema->count;
-    plan->is_seed = standing.tables == TABLES_SEED;
+    plan->is_seed = state.tables == TABLES_SEED;
     return plan->is_seed ? count_seed(it, &plan->events, &plan->doubtful) : ERR_NONE;
 }
 

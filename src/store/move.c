@@ -270,7 +270,7 @@ enum err move_begin(struct move *move, struct str *ret_problem) {
 
 /* ---- copying ---- */
 
-struct batch {
+struct load {
     struct sql_value *params; /* row after row */
     size_t columns, rows, bytes;
     struct reach reached; /* behind its last row */
@@ -284,50 +284,50 @@ static void advance(const struct table *table, const struct sql_result *read, st
         *reached = (struct reach){last[0].number, table->moved == MOVED_BY_PAIR ? last[1].number : 0};
 }
 
-static void add_rows(struct batch *batch, const struct sql_result *read) {
+static void add_rows(struct load *load, const struct sql_result *read) {
     for (size_t i = 0; i < read->count; i++) {
-        struct sql_value *row = batch->params + (batch->rows + i) * batch->columns;
-        memcpy(row, read->rows[i].values, batch->columns * sizeof *row);
-        for (size_t j = 0; j < batch->columns; j++) batch->bytes += row[j].text.n;
+        struct sql_value *row = load->params + (load->rows + i) * load->columns;
+        memcpy(row, read->rows[i].values, load->columns * sizeof *row);
+        for (size_t j = 0; j < load->columns; j++) load->bytes += row[j].text.n;
     }
-    batch->rows += read->count;
+    load->rows += read->count;
 }
 
-/* Reads the next batch. Nothing else writes the source, so this needs no transaction there. */
-static enum err read_batch(struct move *move, struct batch *ret_batch) {
+/* Reads the next load. Nothing else writes the source, so this needs no transaction there. */
+static enum err read_load(struct move *move, struct load *ret_load) {
     const struct table *table = &tables[move->moved[move->part]];
-    struct batch batch = {.columns = strlen(sql_text(table->write)->params), .reached = move->reached[move->part]};
-    batch.params = arena_array(&move->batch, struct sql_value, BATCH_ROWS * batch.columns);
-    for (bool more = true; more && batch.rows < BATCH_ROWS && batch.bytes < BATCH_BYTES;) {
-        const struct sql_value from[] = {sql_int(batch.reached.after), sql_int(batch.reached.within),
+    struct load load = {.columns = strlen(sql_text(table->write)->params), .reached = move->reached[move->part]};
+    load.params = arena_array(&move->batch, struct sql_value, BATCH_ROWS * load.columns);
+    for (bool more = true; more && load.rows < BATCH_ROWS && load.bytes < BATCH_BYTES;) {
+        const struct sql_value from[] = {sql_int(load.reached.after), sql_int(load.reached.within),
                                          sql_int((int64_t)READ_ROWS)};
         struct sql_result read;
         TRY(store_run(move->from, table->read, from, 1, &move->batch, &read));
-        add_rows(&batch, &read);
-        advance(table, &read, &batch.reached);
+        add_rows(&load, &read);
+        advance(table, &read, &load.reached);
         more = read.count == READ_ROWS;
     }
-    *ret_batch = batch;
+    *ret_load = load;
     return ERR_NONE;
 }
 
-static enum err write_batch(struct move *move, const struct batch *batch) {
+static enum err write_load(struct move *move, const struct load *load) {
     const struct table *table = &tables[move->moved[move->part]];
     const struct sql_value save[] = {sql_str(move->source), sql_str(str_from(table->name)),
-                                     sql_int(batch->reached.after)};
-    TRY(store_run(move->to, table->write, batch->params, batch->rows, &move->batch, NULL));
+                                     sql_int(load->reached.after)};
+    TRY(store_run(move->to, table->write, load->params, load->rows, &move->batch, NULL));
     return store_run(move->to, SQL_MOVE_SAVE, save, 1, &move->batch, NULL);
 }
 
 enum err move_step(struct move *move, bool *ret_more) {
-    struct batch batch;
+    struct load load;
     TRY(store_begin(move->to));
-    enum err err = read_batch(move, &batch);
-    if (!err && batch.rows) err = write_batch(move, &batch);
+    enum err err = read_load(move, &load);
+    if (!err && load.rows) err = write_load(move, &load);
     TRY(end_turn(move, err));
-    if (batch.rows) {
-        move->reached[move->part] = batch.reached;
-        move->told[move->part].copied += (int64_t)batch.rows;
+    if (load.rows) {
+        move->reached[move->part] = load.reached;
+        move->told[move->part].copied += (int64_t)load.rows;
     } else {
         move->part++;
     }

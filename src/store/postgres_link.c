@@ -132,13 +132,13 @@ static size_t items_in(const char *list) {
     return count;
 }
 
-struct target {
+struct address {
     char *host, *hostaddr, *port;
     int64_t patience_us;
     size_t hosts;
 };
 
-static enum err target_read(struct link *link, size_t host, struct target *ret_target) {
+static enum err address_read(struct link *link, size_t host, struct address *ret_address) {
     PQconninfoOption *options = PQconninfoParse(link->dsn, NULL);
     const char *hosts = NULL, *addresses = NULL, *ports = NULL;
     int64_t patience_us = HOST_US;
@@ -154,19 +154,19 @@ static enum err target_read(struct link *link, size_t host, struct target *ret_t
         if (!strcmp(it->keyword, "connect_timeout") && atoi(it->val) > 0)
             patience_us = (int64_t)atoi(it->val) * 1000000;
     }
-    *ret_target = (struct target){.host = item_of(hosts, host),
-                                  .hostaddr = item_of(addresses, host),
-                                  .port = item_of(ports, items_in(ports) > 1 ? host : 0),
-                                  .patience_us = patience_us,
-                                  .hosts = items_in(hosts ? hosts : addresses)};
+    *ret_address = (struct address){.host = item_of(hosts, host),
+                                    .hostaddr = item_of(addresses, host),
+                                    .port = item_of(ports, items_in(ports) > 1 ? host : 0),
+                                    .patience_us = patience_us,
+                                    .hosts = items_in(hosts ? hosts : addresses)};
     PQconninfoFree(options);
     return ERR_NONE;
 }
 
-static void target_free(struct target *target) {
-    free(target->host);
-    free(target->hostaddr);
-    free(target->port);
+static void address_free(struct address *address) {
+    free(address->host);
+    free(address->hostaddr);
+    free(address->port);
 }
 
 /* Begins to connect to one host of the DSN. For the settings listed first, what the DSN says has precedence over our
@@ -183,17 +183,17 @@ static enum err link_dial(struct link *link, size_t host) {
                                        "hostaddr",
                                        "port",
                                        NULL};
-    struct target target;
+    struct address address;
     link_close(link);
-    TRY(target_read(link, host, &target));
+    TRY(address_read(link, host, &address));
     const char *const values[] = {
-        "10", "5", "3", "15000", "drumbeat", link->dsn, "UTF8", target.host, target.hostaddr, target.port, NULL};
+        "10", "5", "3", "15000", "drumbeat", link->dsn, "UTF8", address.host, address.hostaddr, address.port, NULL};
     link->conn = PQconnectStartParams(keys, values, 1);
     link->host = host;
-    link->hosts = target.hosts;
-    link->host_until_us = deadline_now_us() + target.patience_us;
+    link->hosts = address.hosts;
+    link->host_until_us = deadline_now_us() + address.patience_us;
     link->want = POLLOUT;
-    target_free(&target);
+    address_free(&address);
     link->state = LINK_CONNECTING;
     if (!link->conn || PQstatus(link->conn) == CONNECTION_BAD) {
         link_say(link, link->conn ? PQerrorMessage(link->conn) : "out of memory");

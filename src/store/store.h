@@ -14,10 +14,10 @@
 #define STORE_STORE_H
 
 #include "base/arena.h"
-#include "base/gauge.h"
 #include "model/delivery.h"
 #include "world.h"
 
+struct gauge_set;
 struct store;
 
 /* Brings the schema up to date (numbered migrations) and prepares the store. The driver stays the caller's.

@@ -13,7 +13,6 @@ static const enum sql_statement scans[] = {
     SQL_INSTANCE_LIST,    /* a handful */
     SQL_INSTANCE_GONE,    /* a handful */
     SQL_COUNT_FINAL,      /* asked for by name */
-    SQL_CHORE_LIST,       /* a handful */
 };
 
 /* ... and the index that others must go by. */

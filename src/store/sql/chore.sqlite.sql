@@ -9,9 +9,6 @@ name, mode, started, finished, part, last_seq, part_end, done, total, steps, fou
 -- name: chore_get (name text) -> chore
 SELECT {chore_columns} FROM chores WHERE name = ?1;
 
--- name: chore_list () -> chore
-SELECT {chore_columns} FROM chores ORDER BY name;
-
 -- name: chore_set (chore)
 INSERT INTO chores({chore_columns})
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)

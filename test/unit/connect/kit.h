@@ -3,6 +3,7 @@
 #ifndef KIT_H
 #define KIT_H
 
+#include "base/jq.h"
 #include "connect/connect.h"
 
 #include "base/hash.h"

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/gauge.h"
 #include "base/when.h"
 #include "observe/metrics.h"
 

@@ -4,6 +4,7 @@
 #define TEST_ROUTE_BENCH_H
 
 #include "base/hash.h"
+#include "base/jq.h"
 #include "base/when.h"
 #include "config/config.h"
 #include "route/route.h"

@@ -31,7 +31,6 @@ static const enum sql_statement scans[] = {
     SQL_COUNT_PROCESSING,         /* what is on its way */
     SQL_COUNT_FINAL,              /* asked for by name */
     SQL_DELIVERY_REPLACED,        /* the one row of a SELECT without a table */
-    SQL_CHORE_LIST,               /* a handful */
     SQL_VERIFY_ATTEMPTS,          /* the window's groups, a window's worth */
     SQL_VERIFY_PAYLOADS,          /* the seqs found so far */
     SQL_VERIFY_INTEGRITY,         /* asked for by name, while no server runs */

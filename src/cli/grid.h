@@ -1,29 +1,29 @@
-/* cli/table.h - rows of cells as aligned text, cut to a width. Pure. */
-#ifndef CLI_TABLE_H
-#define CLI_TABLE_H
+/* cli/grid.h - rows of cells as aligned text, cut to a width. Pure. */
+#ifndef CLI_GRID_H
+#define CLI_GRID_H
 
 #include "base/arena.h"
 #include "base/str.h"
 
-struct table_column {
+struct grid_column {
     const char *title;
     bool right;  /* numbers */
     bool whole;  /* ids: never cut */
     bool status; /* coloured by what it says */
 };
 
-struct table {
+struct grid {
     struct arena *arena;
-    const struct table_column *columns;
+    const struct grid_column *columns;
     size_t column_count;
     struct str *cells;
     size_t cell_count, cell_room;
 };
 
 /* Row after row, cell after cell; control characters become '?'. */
-void table_cell(struct table *table, struct str text);
+void grid_cell(struct grid *grid, struct str text);
 /* width 0 = as wide as it gets. The title line is there only with rows. */
-struct str table_text(struct table *table, size_t width, bool colour);
+struct str grid_text(struct grid *grid, size_t width, bool colour);
 
 /* Columns a text takes on a terminal: wide characters two, combining ones none. */
 size_t text_columns(struct str text);

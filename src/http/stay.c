@@ -1,5 +1,5 @@
-/* http/visit.c - what a request owns while it is here. */
-#include "http/visit.h"
+/* http/stay.c - what a request owns while it is here. */
+#include "http/stay.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,13 +22,13 @@ static size_t head_bytes(const struct framing *head, struct str address) {
     return bytes;
 }
 
-struct visit *visit_new(const struct framing *head, struct str address, int64_t now_us) {
+struct stay *stay_new(const struct framing *head, struct str address, int64_t now_us) {
     size_t headers = head->header_count * sizeof(struct header);
-    struct visit *visit = malloc(sizeof *visit + headers + head_bytes(head, address));
-    assert(visit);
-    *visit = (struct visit){.request = {.arrived_us = now_us}};
-    struct request *request = &visit->request;
-    request->headers = (struct header *)(visit + 1);
+    struct stay *stay = malloc(sizeof *stay + headers + head_bytes(head, address));
+    assert(stay);
+    *stay = (struct stay){.request = {.arrived_us = now_us}};
+    struct request *request = &stay->request;
+    request->headers = (struct header *)(stay + 1);
     request->header_count = head->header_count;
     char *at = (char *)(request->headers + head->header_count);
     request->peer = put_text(&at, address);
@@ -38,30 +38,30 @@ struct visit *visit_new(const struct framing *head, struct str address, int64_t 
         struct str name = put_text(&at, head->headers[i].name);
         request->headers[i] = (struct header){name, put_text(&at, str_trim(head->headers[i].value))};
     }
-    return visit;
+    return stay;
 }
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-void visit_add(struct visit *visit, const char *bytes, size_t count, size_t expected_bytes) {
-    size_t used = visit->request.body.n;
-    if (count > visit->body_room - used) {
+void stay_add(struct stay *stay, const char *bytes, size_t count, size_t expected_bytes) {
+    size_t used = stay->request.body.n;
+    if (count > stay->body_room - used) {
         size_t first = expected_bytes < BODY_START_BYTES ? expected_bytes : BODY_START_BYTES;
-        visit->body_room = larger(larger(first, used + count), visit->body_room * 2);
-        visit->body = realloc(visit->body, visit->body_room);
-        assert(visit->body);
+        stay->body_room = larger(larger(first, used + count), stay->body_room * 2);
+        stay->body = realloc(stay->body, stay->body_room);
+        assert(stay->body);
     }
-    memcpy(visit->body + used, bytes, count);
-    visit->request.body = (struct str){visit->body, used + count};
+    memcpy(stay->body + used, bytes, count);
+    stay->request.body = (struct str){stay->body, used + count};
 }
 
-void visit_free(struct visit *visit) {
-    if (!visit) return;
-    free(visit->body);
-    parcel_free(visit->parcel);
-    free(visit);
+void stay_free(struct stay *stay) {
+    if (!stay) return;
+    free(stay->body);
+    parcel_free(stay->parcel);
+    free(stay);
 }
 
 static size_t reply_bytes(const struct reply *reply) {
@@ -93,22 +93,22 @@ void parcel_free(void *parcel) {
     free(parcel);
 }
 
-void visits_add(struct visits *visits, struct visit *visit) {
-    if (!visits->count) visits->last = &visits->first;
-    visit->next = NULL;
-    *visits->last = visit;
-    visits->last = &visit->next;
-    visits->count++;
+void stays_add(struct stays *stays, struct stay *stay) {
+    if (!stays->count) stays->last = &stays->first;
+    stay->next = NULL;
+    *stays->last = stay;
+    stays->last = &stay->next;
+    stays->count++;
 }
 
-struct visits visits_all(struct visits *visits) {
-    struct visits all = *visits;
-    *visits = (struct visits){0};
+struct stays stays_all(struct stays *stays) {
+    struct stays all = *stays;
+    *stays = (struct stays){0};
     return all;
 }
 
-void visits_join(struct visits *to, struct visits *from) {
-    struct visits all = visits_all(from);
+void stays_join(struct stays *to, struct stays *from) {
+    struct stays all = stays_all(from);
     if (!all.count) return;
     if (!to->count) to->last = &to->first;
     *to->last = all.first;

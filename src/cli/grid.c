@@ -1,4 +1,4 @@
-#include "cli/table.h"
+#include "cli/grid.h"
 
 #include <assert.h>
 #include <string.h>
@@ -74,33 +74,33 @@ struct str status_coloured(struct arena *arena, struct str word, bool colour) {
     return word;
 }
 
-/* ---- the table ---- */
+/* ---- the grid ---- */
 
-void table_cell(struct table *table, struct str text) {
-    if (table->cell_count == table->cell_room) {
-        table->cell_room = table->cell_room ? table->cell_room * 2 : 64;
-        struct str *grown = arena_array(table->arena, struct str, table->cell_room);
-        if (table->cell_count) memcpy(grown, table->cells, table->cell_count * sizeof *grown);
-        table->cells = grown;
+void grid_cell(struct grid *grid, struct str text) {
+    if (grid->cell_count == grid->cell_room) {
+        grid->cell_room = grid->cell_room ? grid->cell_room * 2 : 64;
+        struct str *grown = arena_array(grid->arena, struct str, grid->cell_room);
+        if (grid->cell_count) memcpy(grown, grid->cells, grid->cell_count * sizeof *grown);
+        grid->cells = grown;
     }
-    table->cells[table->cell_count++] = text_safe(table->arena, text, true);
+    grid->cells[grid->cell_count++] = text_safe(grid->arena, text, true);
 }
 
-static void measure(const struct table *table, size_t *widths) {
-    for (size_t i = 0; i < table->column_count; i++) widths[i] = text_columns(str_from(table->columns[i].title));
-    for (size_t i = 0; i < table->cell_count; i++) {
-        size_t columns = text_columns(table->cells[i]);
-        if (columns > widths[i % table->column_count]) widths[i % table->column_count] = columns;
+static void measure(const struct grid *grid, size_t *widths) {
+    for (size_t i = 0; i < grid->column_count; i++) widths[i] = text_columns(str_from(grid->columns[i].title));
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        size_t columns = text_columns(grid->cells[i]);
+        if (columns > widths[i % grid->column_count]) widths[i % grid->column_count] = columns;
     }
 }
 
 /* Makes the widest column that may be cut narrower, until all columns fit or none can give more. */
-static void shrink(const struct table *table, size_t *widths, size_t width) {
+static void shrink(const struct grid *grid, size_t *widths, size_t width) {
     for (;;) {
-        size_t total = GAP * (table->column_count - 1), widest = SIZE_MAX;
-        for (size_t i = 0; i < table->column_count; i++) {
+        size_t total = GAP * (grid->column_count - 1), widest = SIZE_MAX;
+        for (size_t i = 0; i < grid->column_count; i++) {
             total += widths[i];
-            if (table->columns[i].whole || widths[i] <= CUT_COLUMNS_LEAST) continue;
+            if (grid->columns[i].whole || widths[i] <= CUT_COLUMNS_LEAST) continue;
             if (widest == SIZE_MAX || widths[i] > widths[widest]) widest = i;
         }
         if (total <= width || widest == SIZE_MAX) return;
@@ -112,14 +112,14 @@ static void add_blanks(struct buf *buf, size_t count) {
     for (size_t i = 0; i < count; i++) buf_byte(buf, ' ');
 }
 
-static void add_cell(struct buf *buf, const struct table *table, size_t column, struct str text, size_t width,
+static void add_cell(struct buf *buf, const struct grid *grid, size_t column, struct str text, size_t width,
                      bool colour) {
-    const struct table_column *how = &table->columns[column];
-    bool last = column + 1 == table->column_count;
-    struct str shown = how->whole ? text : text_cut(table->arena, text, width);
+    const struct grid_column *how = &grid->columns[column];
+    bool last = column + 1 == grid->column_count;
+    struct str shown = how->whole ? text : text_cut(grid->arena, text, width);
     size_t used = text_columns(shown), blanks = used < width ? width - used : 0;
     if (how->right) add_blanks(buf, blanks);
-    buf_add(buf, status_coloured(table->arena, shown, colour && how->status));
+    buf_add(buf, status_coloured(grid->arena, shown, colour && how->status));
     if (!how->right && !last) add_blanks(buf, blanks);
     if (last)
         buf_byte(buf, '\n');
@@ -129,18 +129,18 @@ static void add_cell(struct buf *buf, const struct table *table, size_t column, 
 
 #define COLUMNS_MAX 16
 
-struct str table_text(struct table *table, size_t width, bool colour) {
+struct str grid_text(struct grid *grid, size_t width, bool colour) {
     size_t widths[COLUMNS_MAX];
-    struct buf buf = {.arena = table->arena};
-    assert(table->column_count && table->column_count <= COLUMNS_MAX);
-    assert(table->cell_count % table->column_count == 0);
-    measure(table, widths);
-    if (width) shrink(table, widths, width);
-    for (size_t i = 0; table->cell_count && i < table->column_count; i++)
-        add_cell(&buf, table, i, str_from(table->columns[i].title), widths[i], false);
-    for (size_t i = 0; i < table->cell_count; i++) {
-        size_t column = i % table->column_count;
-        add_cell(&buf, table, column, table->cells[i], widths[column], colour);
+    struct buf buf = {.arena = grid->arena};
+    assert(grid->column_count && grid->column_count <= COLUMNS_MAX);
+    assert(grid->cell_count % grid->column_count == 0);
+    measure(grid, widths);
+    if (width) shrink(grid, widths, width);
+    for (size_t i = 0; grid->cell_count && i < grid->column_count; i++)
+        add_cell(&buf, grid, i, str_from(grid->columns[i].title), widths[i], false);
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        size_t column = i % grid->column_count;
+        add_cell(&buf, grid, column, grid->cells[i], widths[column], colour);
     }
     return buf_str(&buf);
 }

@@ -1,11 +1,11 @@
-/* http/visit.h - one request's stay, from its head to its reply.
+/* http/stay.h - one request's stay, from its head to its reply.
  *
- * A visit owns copies of all its texts, because a connection that waited too
+ * A stay owns copies of all its texts, because a connection that waited too
  * long goes on without it. It belongs to the listener's thread, except between
  * mailbox_post and mailbox_reply, when its request belongs to the loop's.
  */
-#ifndef HTTP_VISIT_H
-#define HTTP_VISIT_H
+#ifndef HTTP_STAY_H
+#define HTTP_STAY_H
 
 #include "http/framing.h"
 #include "model/request.h"
@@ -21,9 +21,9 @@ struct parcel {
     struct str body;
 };
 
-struct visit {
-    struct request request; /* first: the loop's request is the visit */
-    struct visit *next;     /* in the list that has it */
+struct stay {
+    struct request request; /* first: the loop's request is the stay */
+    struct stay *next;      /* in the list that has it */
     struct peer *peer;      /* who waits for the reply; NULL when nobody does. The listener's thread only. */
     bool left;              /* the same for the loop's thread, under the mailbox's lock */
     char *body;
@@ -32,20 +32,20 @@ struct visit {
 };
 
 /* The head must have passed framing_trouble. */
-struct visit *visit_new(const struct framing *head, struct str address, int64_t now_us);
+struct stay *stay_new(const struct framing *head, struct str address, int64_t now_us);
 /* Adds to the body; expected_bytes is its whole length, 0 when that is not known. */
-void visit_add(struct visit *visit, const char *bytes, size_t count, size_t expected_bytes);
-void visit_free(struct visit *visit); /* NULL is fine */
+void stay_add(struct stay *stay, const char *bytes, size_t count, size_t expected_bytes);
+void stay_free(struct stay *stay); /* NULL is fine */
 
 struct parcel *parcel_new(const struct reply *reply);
 void parcel_free(void *parcel); /* NULL is fine */
 
-struct visits {
-    struct visit *first, **last;
+struct stays {
+    struct stay *first, **last;
     size_t count;
 };
-void visits_add(struct visits *visits, struct visit *visit);
-struct visits visits_all(struct visits *visits);          /* takes them out; follow first and next */
-void visits_join(struct visits *to, struct visits *from); /* takes them out of from */
+void stays_add(struct stays *stays, struct stay *stay);
+struct stays stays_all(struct stays *stays);           /* takes them out; follow first and next */
+void stays_join(struct stays *to, struct stays *from); /* takes them out of from */
 
 #endif

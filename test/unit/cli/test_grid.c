@@ -7,10 +7,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "cli/table.h"
+#include "cli/grid.h"
 #include "cli/writer.h"
 
-static const struct table_column columns[] = {
+static const struct grid_column columns[] = {
     {.title = "ID", .whole = true},
     {.title = "STATUS", .status = true},
     {.title = "N", .right = true},
@@ -18,9 +18,9 @@ static const struct table_column columns[] = {
 };
 
 static struct str make(struct arena *arena, const char *const *cells, size_t count, size_t width, bool colour) {
-    struct table table = {.arena = arena, .columns = columns, .column_count = 4};
-    for (size_t i = 0; i < count; i++) table_cell(&table, str_from(cells[i]));
-    return table_text(&table, width, colour);
+    struct grid grid = {.arena = arena, .columns = columns, .column_count = 4};
+    for (size_t i = 0; i < count; i++) grid_cell(&grid, str_from(cells[i]));
+    return grid_text(&grid, width, colour);
 }
 
 static void test_columns_are_aligned_by_what_a_terminal_shows(void **state) {
