@@ -82,17 +82,18 @@ static struct event make_event(struct bench *bench) {
 
 static struct delivery make_delivery(struct bench *bench, const struct event *event, enum delivery_status status) {
     struct str destination = str_from(bench->destinations[bench->made % DESTINATIONS]);
-    return (struct delivery){.id = delivery_derive_id(bench->hasher, event->key, destination, STR("new-lead"), 0),
-                             .event_id = event->id,
-                             .destination = destination,
-                             .route = STR("new-lead"),
-                             .step = STR("new-lead"),
-                             .status = status,
-                             .due_us = bench->now_us,
-                             .first_due_us = bench->now_us,
-                             .lease_until_us = bench->now_us + LEASE_US,
-                             .created_us = bench->now_us,
-                             .updated_us = bench->now_us};
+    struct delivery delivery = {.event_id = event->id,
+                                .destination = destination,
+                                .route = STR("new-lead"),
+                                .step = STR("new-lead"),
+                                .status = status,
+                                .due_us = bench->now_us,
+                                .first_due_us = bench->now_us,
+                                .lease_until_us = bench->now_us + LEASE_US,
+                                .created_us = bench->now_us,
+                                .updated_us = bench->now_us};
+    delivery_identify(bench->hasher, event, &delivery);
+    return delivery;
 }
 
 static struct settlement make_settlement(struct bench *bench, const struct delivery *delivery) {

@@ -1,13 +1,17 @@
 """The cases of bench/bench. Each takes its settings and returns what it measured, by name."""
+import atexit
+import functools
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
+import tempfile
 import time
 import urllib.request
 
-from rig import (DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
+from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
                  resident_mb, wakeups, written_bytes, wrk)
 
 CONCURRENCY = 256
@@ -152,13 +156,63 @@ def idle(settings):
 STORED = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) INSERT INTO marketing_events(id,
  idempotency_key, type, source, status, run, scheduled_at, created_at, updated_at, fingerprint, payload)
- SELECT randomblob(16), 'k' || i, 'LEAD', 'bench', 'COMPLETED', 0, {now}, {now}, {now}, '', '{{"k":"' || hex(randomblob(150))
- || '"}}' FROM n;
+ SELECT dated(i), lower(hex(randomblob(16))), 'LEAD', 'bench', 'COMPLETED', 0, {now}, {now}, {now}, '', '{{"k":"'
+ || hex(randomblob(150)) || '"}}' FROM n;
 INSERT INTO deliveries(id, event_id, destination, step, run, action, route, status, attempts, lease_epoch, due, first_due,
- created_at, updated_at) SELECT randomblob(16), id, 'hook', '', 0, '', 'all', 'COMPLETED', 1, 1, {now}, {now}, {now}, {now}
+ created_at, updated_at) SELECT {delivery_id}, id, 'hook', '', 0, '', 'all', 'COMPLETED', 1, 1, {now}, {now}, {now}, {now}
  FROM marketing_events ORDER BY seq;
 INSERT INTO attempts SELECT seq, 1, {now}, {now}, 'done', 200, NULL, 'ok' FROM deliveries ORDER BY seq;
 """
+
+
+@functools.lru_cache(None)
+def grown(binary, count):
+    """A store that so many events went through, under random keys; made once, to be copied."""
+    path = tempfile.mkdtemp(prefix="drumbeat-bench-", dir=BENCH_FOLDER)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    with Server(path, binary=binary):
+        pass
+    now = time.time_ns() // 1000
+    store = sqlite3.connect(os.path.join(path, "drumbeat.db"))
+    store.create_function("dated", 1, lambda i: (now // 1000 - count + i).to_bytes(6, "big") + b"\x70" + os.urandom(9))
+    store.executescript(STORED.format(count=count, now=now,
+                                      delivery_id="randomblob(16)" if binary == BASE else "dated(seq)"))
+    store.close()
+    return os.path.join(path, "drumbeat.db")
+
+
+def walk_grown_once(settings, keys, binary):
+    store = grown(binary, settings.grown)
+    with folder() as path:
+        shutil.copy(store, path)
+        os.sync()
+        with Receiver() as receiver, Server(path, hook(receiver), binary=binary) as server:
+            watch, written = Watch(server.pid), written_bytes(server.pid)
+            load = wrk(server.port, settings.seconds, keys=keys)
+            await_count(receiver, load["requests"])
+            took_s = watch.took_s()
+            server.await_settled(SETTLE_LIMIT_S)
+            written = written_bytes(server.pid) - written
+    return {"per_s": load["requests"] / took_s, "answer_p99_ms": load["p99_ms"],
+            "event_kb": written / load["requests"] / 1000}
+
+
+def walk_grown(settings, keys):
+    """As walk, on a store that has grown, and with the other binary too where one is named."""
+    base = walk_grown_once(settings, keys, BASE) if BASE else None
+    measured = walk_grown_once(settings, keys, DRUMBEAT)
+    if base:
+        measured |= {f"base_{name}": value for name, value in base.items()}
+        measured["base_ratio"] = measured["per_s"] / base["per_s"]
+    return measured
+
+
+def walk_grown_sequential(settings):
+    return walk_grown(settings, "sequential")
+
+
+def walk_grown_random(settings):
+    return walk_grown(settings, "random")
 
 
 def long_turns(server):
@@ -173,12 +227,8 @@ def long_turns(server):
 def verify(settings):
     """A round over a large store: alone, and while events come in; against the same load without it."""
     with folder() as path:
-        with Server(path) as server:
-            pass
-        store = sqlite3.connect(os.path.join(path, "drumbeat.db"))
-        store.executescript(STORED.format(count=settings.verify, now=time.time_ns() // 1000))
-        store.close()
-        command = [DRUMBEAT, "-c", server.file, "verify", "-o", "json"]
+        shutil.copy(grown(DRUMBEAT, settings.verify), path)
+        command = [DRUMBEAT, "-c", os.path.join(path, "drumbeat.yaml"), "verify", "-o", "json"]
         with Server(path) as server:
             turns, slow = long_turns(server)
             start_s = time.monotonic()

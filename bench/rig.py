@@ -17,7 +17,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.append(os.path.join(ROOT, "tools"))
 BUILD = os.path.join(ROOT, "build")
 DRUMBEAT = os.environ.get("DRUMBEAT", os.path.join(BUILD, "drumbeat"))
+BASE = os.environ.get("DRUMBEAT_BASE")  # another binary, for the cases that measure two side by side
 POST_LUA = os.path.join(ROOT, "bench", "post.lua")
+BENCH_FOLDER = os.environ.get("BENCH_DIR", "/var/tmp")  # on a real disk: /tmp is in memory on some machines
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 START_LIMIT_S = 60
@@ -54,8 +56,8 @@ def program(name):
 
 @contextlib.contextmanager
 def folder():
-    """A folder on a real disk: /tmp is in memory on some machines."""
-    path = tempfile.mkdtemp(prefix="drumbeat-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
+    """A folder of a measurement's own."""
+    path = tempfile.mkdtemp(prefix="drumbeat-bench-", dir=BENCH_FOLDER)
     try:
         yield path
     finally:
@@ -188,7 +190,7 @@ class Receiver(Process):
 class Server(Process):
     """drumbeat serve, in a folder of its own, ready when this returns."""
 
-    def __init__(self, path, config="", hold=False, port=0, store="./drumbeat.db", role="all"):
+    def __init__(self, path, config="", hold=False, port=0, store="./drumbeat.db", role="all", binary=DRUMBEAT):
         self.path, self.port = path, port or free_port()
         self.file = os.path.join(path, "drumbeat.yaml")
         with open(self.file, "w", encoding="utf-8") as file:
@@ -197,7 +199,7 @@ class Server(Process):
         self.log = open(os.path.join(path, "log"), "ab")
         environ = {name: value for name, value in os.environ.items() if name not in ("DB_DSN", "REDIS_URL")}
         start_s = time.monotonic()
-        super().__init__([DRUMBEAT, "serve", "-c", self.file, "--role", role] + (["--hold"] if hold else []), cwd=path,
+        super().__init__([binary, "serve", "-c", self.file, "--role", role] + (["--hold"] if hold else []), cwd=path,
                          env=environ, stderr=self.log, stdout=self.log)
         self.await_ready(start_s)
 
@@ -267,10 +269,10 @@ def fill(server, count, run="fill"):
             raise Trouble("an event that should be stored was not")
 
 
-def start_wrk(port, seconds, connections=64):
-    """Posts unique events as fast as they are answered."""
+def start_wrk(port, seconds, connections=64, keys="sequential"):
+    """Posts unique events as fast as they are answered, under sequential or random keys."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", POST_LUA,
-               f"http://127.0.0.1:{port}/v1/events", "--", f"{time.time_ns()}"]
+               f"http://127.0.0.1:{port}/v1/events", "--", f"{time.time_ns()}", keys]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -286,8 +288,8 @@ def read_wrk(started):
             "p50_ms": to_ms(spread["50"]), "p99_ms": to_ms(spread["99"])}
 
 
-def wrk(port, seconds, connections=64):
-    return read_wrk(start_wrk(port, seconds, connections))
+def wrk(port, seconds, connections=64, keys="sequential"):
+    return read_wrk(start_wrk(port, seconds, connections, keys))
 
 
 def to_ms(text):

@@ -205,11 +205,11 @@ static void check_truth(struct oracle *oracle, struct arena *arena) {
     do {
         if (store_delivery_list(oracle->plant->store, &query, arena, &deliveries, &count)) return;
         for (size_t i = 0; i < count; i++) {
-            char id[UUID_TEXT_LENGTH + 1];
-            uuid_format(deliveries[i].id, id);
+            char key[UUID_TEXT_LENGTH + 1];
+            uuid_format(deliveries[i].key, key);
             const struct receiver *receiver = world_receiver(oracle->plant->world, deliveries[i].destination);
-            if (!world_effect(receiver, str_from(id)))
-                oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, id);
+            if (!world_effect(receiver, str_from(key)))
+                oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, key);
         }
         query.cursor = store_next_cursor(oracle->plant->store);
     } while (query.cursor);

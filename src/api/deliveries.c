@@ -2,10 +2,17 @@
 #include "base/json.h"
 #include "deliver/deliver.h"
 
+/* Zero where none is named; false: refused. */
+static bool read_event_id(struct call *call, struct uuid *ret_id) {
+    struct str text = request_query(call->request, STR("event_id"), call->arena);
+    if (!text.n || uuid_parse(text, ret_id)) return true;
+    (void)serve_problem(call, ERR_BAD_REQUEST, STR("'event_id' is not an id"), NULL);
+    return false;
+}
+
 static bool read_query(struct call *call, struct delivery_query *query) {
     const struct request *request = call->request;
     struct str status = request_query(request, STR("status"), call->arena);
-    struct str event = request_query(request, STR("event_id"), call->arena);
     enum delivery_status parsed;
     struct page page;
     query->status = -1;
@@ -15,10 +22,7 @@ static bool read_query(struct call *call, struct delivery_query *query) {
         return false;
     }
     if (status.n) query->status = (int)parsed;
-    if (event.n && !uuid_parse(event, &query->event_id)) {
-        (void)serve_problem(call, ERR_BAD_REQUEST, STR("'event_id' is not an id"), NULL);
-        return false;
-    }
+    if (!read_event_id(call, &query->event_id)) return false;
     query->destination = request_query(request, STR("destination"), call->arena);
     if (!read_window(call, &page)) return false;
     query->since_us = page.since_us;
@@ -60,12 +64,21 @@ static enum err reply_delivery(struct call *call, const struct delivery *deliver
     return serve_json(call, 200, buf_str(&buf));
 }
 
+/* By its id, or by the key that the provider has. */
 enum err api_deliveries_show(struct call *call) {
-    struct uuid id;
+    struct uuid id, event_id = {0};
     struct delivery delivery;
     enum err err;
+    if (!read_event_id(call, &event_id)) return ERR_NONE;
     if (!read_id(call, store_delivery_by_prefix, &id, &err)) return err;
     err = store_delivery_get(call->store, id, call->arena, &delivery);
+    if (err == ERR_NOT_FOUND)
+        err = store_delivery_by_key(call->store, id, event_id, call->now_us, call->arena, &delivery);
+    if (err == ERR_NOT_FOUND && uuid_is_zero(event_id))
+        return serve_problem(call, err,
+                             STR("no delivery has this id, and none of the newest 10,000 this key; name the "
+                                 "event of an older key: event_id, X-Drumbeat-Event of the same request"),
+                             NULL);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such delivery"), NULL);
     TRY(err);
     return reply_delivery(call, &delivery);

@@ -48,7 +48,9 @@ void encode_delivery(struct buf *buf, const struct delivery *delivery) {
     char id[UUID_TEXT_LENGTH + 1], event_id[UUID_TEXT_LENGTH + 1];
     uuid_format(delivery->id, id);
     uuid_format(delivery->event_id, event_id);
-    buf_fmt(buf, "{\"id\":\"%s\",\"event_id\":\"%s\"", id, event_id);
+    buf_fmt(buf, "{\"id\":\"%s\"", id);
+    encode_maybe(buf, "key", uuid_is_zero(delivery->key) ? STR_NONE : uuid_str(buf->arena, delivery->key));
+    buf_fmt(buf, ",\"event_id\":\"%s\"", event_id);
     encode_text(buf, "destination", delivery->destination);
     encode_maybe(buf, "action", delivery->action);
     encode_text(buf, "route", delivery->route);

@@ -74,6 +74,19 @@ struct uuid uuid_derive(struct hasher *hasher, const struct str *parts, size_t c
     return id;
 }
 
+struct uuid uuid_dated(struct uuid derived, int64_t at_us) {
+    put_be(derived.b, unix_ms(at_us), 6);
+    derived.b[6] = (uint8_t)(0x70 | (derived.b[6] & 0x0f));
+    return derived;
+}
+
+bool uuid_is_of(struct uuid id, struct uuid derived) {
+    bool dated = id.b[6] >> 4 == 7;
+    if (dated) memcpy(derived.b, id.b, 6);
+    if (dated) derived.b[6] = (uint8_t)(0x70 | (derived.b[6] & 0x0f));
+    return uuid_eq(id, derived);
+}
+
 /* Whether a dash stands before this byte in the text. */
 static bool dash_before(size_t byte) {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;

@@ -66,6 +66,10 @@ static const struct option event_filters[] = {
     {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
     {0},
 };
+static const struct option delivery_place[] = {
+    {"event", 0, "ID", NULL, false, "Its event, for a key that is not among the newest 10,000 deliveries"},
+    {0},
+};
 static const struct option delivery_filters[] = {
     {"status", 0, "STATUS", "PENDING|PROCESSING|COMPLETED|FAILED|UNKNOWN|HELD|SKIPPED", false,
      "Only those with this status"},
@@ -143,14 +147,16 @@ const struct command commands[] = {
      command_events_cancel, COMMAND_JSON | COMMAND_CHANGES},
     {"deliveries", "list", "", "Deliveries, newest first", delivery_filters,
      "deliveries list --status HELD\ndeliveries list --destination crm -o id\n", command_deliveries_list, COMMAND_JSON},
-    {"deliveries", "show", "ID", "One delivery with its attempts", NULL, "deliveries show 3f2a8c3d\n",
+    {"deliveries", "show", "ID|KEY", "One delivery with its attempts; by the provider's key too", delivery_place,
+     "deliveries show 01934f2a-8c3d-7b11-9f7e-0a52c3d4e5f6\n"
+     "deliveries show 5e0c1a77-93b4-8b11-9f7e-0a52c3d4e5f6 --event 01934f2a-8c3d-7f00-8a4e-62b1d0c9e8f7\n",
      command_deliveries_show, COMMAND_JSON},
-    {"deliveries", "retry", "ID", "Send it again now; a failed one gets a new run", NULL, "deliveries retry 3f2a8c3d\n",
-     command_deliveries_retry, COMMAND_JSON | COMMAND_CHANGES},
-    {"deliveries", "cancel", "ID", "Do not send it", NULL, "deliveries cancel 3f2a8c3d\n", command_deliveries_cancel,
-     COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "retry", "ID", "Send it again now; a failed one gets a new run", NULL,
+     "deliveries retry 01934f2a-8c3d-7b11\n", command_deliveries_retry, COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "cancel", "ID", "Do not send it", NULL, "deliveries cancel 01934f2a-8c3d-7b11\n",
+     command_deliveries_cancel, COMMAND_JSON | COMMAND_CHANGES},
     {"deliveries", "resolve", "ID", "Say what came of one that is in doubt", resolve_options,
-     "deliveries resolve 3f2a8c3d --as delivered --note 'seen at the provider'\n", command_deliveries_resolve,
+     "deliveries resolve 01934f2a-8c3d-7b11 --as delivered --note 'seen at the provider'\n", command_deliveries_resolve,
      COMMAND_JSON | COMMAND_CHANGES},
     {"destinations", "list", "", "Destinations with limits, breaker and backlog", NULL, "destinations list\n",
      command_destinations_list, COMMAND_JSON},

@@ -28,6 +28,7 @@ int command_deliveries_list(struct cli *cli) {
 
 static const struct column delivery_fields[] = {
     {"status", CELL_TEXT, {.title = "status", .status = true}},
+    {"key", CELL_TEXT, {.title = "key"}},
     {"event_id", CELL_TEXT, {.title = "event"}},
     {"destination", CELL_TEXT, {.title = "destination"}},
     {"action", CELL_TEXT, {.title = "action"}},
@@ -58,7 +59,10 @@ static void show_delivery(struct cli *cli, const struct json *delivery) {
 
 int command_deliveries_show(struct cli *cli) {
     struct asked asked;
-    int code = ask(cli, "GET", path_of(cli, "/v1/deliveries/", cli_argument(cli, 0), ""), STR_NONE, &asked);
+    struct buf path = {.arena = cli->arena};
+    buf_add(&path, path_of(cli, "/v1/deliveries/", cli_argument(cli, 0), ""));
+    path_option(cli, &path, "event", "event_id");
+    int code = ask(cli, "GET", buf_str(&path), STR_NONE, &asked);
     return code ? code : show_one(cli, &asked, "id", show_delivery);
 }
 

@@ -81,17 +81,17 @@ static int make_sample(struct rehearsal *rehearsal, struct sample *sample) {
                                    .payload = STR("{\"test\":true,\"from\":\"drumbeat destinations test\"}"),
                                    .scheduled_us = now_us,
                                    .created_us = now_us};
-    sample->delivery = (struct delivery){
-        .id = delivery_derive_id(rehearsal->hasher, sample->event.key, destination->name, STR("test"), 0),
-        .event_id = id,
-        .destination = destination->name,
-        .action = action,
-        .route = STR("test"),
-        .step = STR("test"),
-        .params = action.n && entry ? sample_params(cli, catalog_action(entry, action)) : STR(""),
-        .due_us = now_us,
-        .created_us = now_us,
-        .event = &sample->event};
+    sample->delivery =
+        (struct delivery){.event_id = id,
+                          .destination = destination->name,
+                          .action = action,
+                          .route = STR("test"),
+                          .step = STR("test"),
+                          .params = action.n && entry ? sample_params(cli, catalog_action(entry, action)) : STR(""),
+                          .due_us = now_us,
+                          .created_us = now_us,
+                          .event = &sample->event};
+    delivery_identify(rehearsal->hasher, &sample->event, &sample->delivery);
     sample->deliveries[0] = &sample->delivery;
     sample->context = (struct call_context){.destination = destination,
                                             .deliveries = sample->deliveries,

@@ -91,6 +91,7 @@ static struct json *rehearse_delivery(struct rehearsal *rehearsal, const struct 
         .hasher = rehearsal->hasher,
         .arena = rehearsal->cli->arena};
     json_set_str(item, "id", uuid_str(rehearsal->cli->arena, delivery->id));
+    json_set_str(item, "key", uuid_str(rehearsal->cli->arena, delivery->key));
     json_set_str(item, "destination", delivery->destination);
     if (delivery->action.n) json_set_str(item, "action", delivery->action);
     json_set_str(item, "status", str_from(delivery_status_text(delivery->status)));

@@ -63,7 +63,7 @@ static void put_headers(struct buf *buf, const struct answer *answer) {
 }
 
 static void put_delivery(struct buf *buf, const struct delivery *delivery) {
-    struct str id = uuid_str(buf->arena, delivery->id);
+    struct str id = uuid_str(buf->arena, delivery->key);
     buf_fmt(buf, ",\"delivery\":{\"id\":\"%.*s\",\"attempts\":%d,\"sent_at\":", STR_ARG(id), delivery->attempts);
     if (delivery->first_sent_us)
         json_quote(buf, when_str(buf->arena, delivery->first_sent_us));

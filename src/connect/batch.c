@@ -39,7 +39,7 @@ void batch_parts(struct fill *fill, const struct action *action, struct batch_pa
         size_t start = items->n;
         *part = (struct batch_part){0};
         fill->delivery = fill->context->deliveries[i];
-        fill->key = fill->delivery->id;
+        fill->key = fill->delivery->key;
         fill->index = index;
         if (part_fill(fill, action, &part->key, items)) {
             part->problem = fill->problem;

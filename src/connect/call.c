@@ -29,7 +29,7 @@ static struct fill fill_for(const struct call_context *context, bool many) {
     const struct delivery *first = context->deliveries[0];
     return (struct fill){.context = context,
                          .connector = context->destination->connector,
-                         .key = many && !uuid_is_zero(first->batch) ? first->batch : first->id};
+                         .key = many && !uuid_is_zero(first->batch) ? first->batch : first->key};
 }
 
 enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {

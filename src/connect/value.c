@@ -62,13 +62,13 @@ static void put_sortable(char *to, uint64_t bits, size_t digits) {
 }
 
 /* AT Protocol, record keys: a zero bit, 53 bits of microseconds, 10 bits that tell writers apart; here the event's time
- * and the delivery's id, so that each attempt and each replayed backup names the same record. */
+ * and the delivery's key, so that each attempt and each replayed backup names the same record. */
 #define TID_DIGITS     13
 #define TID_TIME_MASK  (((uint64_t)1 << 53) - 1)
 #define TID_CLOCK_BITS 10
 static struct value value_of_tid(const struct fill *fill) {
     const struct delivery *delivery = fill->delivery;
-    uint64_t writer = (uint64_t)(delivery->id.b[14] << 8 | delivery->id.b[15]) & ((1U << TID_CLOCK_BITS) - 1);
+    uint64_t writer = (uint64_t)(delivery->key.b[14] << 8 | delivery->key.b[15]) & ((1U << TID_CLOCK_BITS) - 1);
     char text[TID_DIGITS];
     put_sortable(text, ((uint64_t)delivery->event->created_us & TID_TIME_MASK) << TID_CLOCK_BITS | writer, TID_DIGITS);
     return value_of_text(str_dup(fill->context->arena, (struct str){text, TID_DIGITS}));
@@ -85,7 +85,7 @@ static struct value value_referred(const struct fill *fill, const struct ref *re
     case REF_KEY:
         return value_of_id(fill->key);
     case REF_DELIVERY_ID:
-        return value_of_id(delivery->id);
+        return value_of_id(delivery->key);
     case REF_DELIVERY_TID:
         return value_of_tid(fill);
     case REF_DELIVERY_SENT_AT:

@@ -134,12 +134,12 @@ static int by_age(const void *a, const void *b) {
     return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
 }
 
-/* A set that leaves for the first time is frozen under the id of its oldest delivery. */
+/* A set that leaves for the first time is frozen under the key of its oldest delivery. */
 static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk) {
     qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
-        const struct uuid batch = set[0]->id;
+        const struct uuid batch = set[0]->key;
         for (size_t i = 0; i < count; i++) {
             seqs[i] = set[i]->seq;
             set[i]->batch = batch;

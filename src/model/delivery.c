@@ -44,10 +44,16 @@ bool delivery_is_final(enum delivery_status status) {
     return moves[status] == 0;
 }
 
-struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step,
-                               int32_t run) {
+struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
+                                int32_t run) {
     char run_text[16];
     int run_length = snprintf(run_text, sizeof run_text, "%d", run);
-    const struct str parts[] = {key, destination, step, {run_text, (size_t)run_length}};
+    const struct str parts[] = {event_key, destination, step, {run_text, (size_t)run_length}};
     return uuid_derive(hasher, parts, sizeof parts / sizeof parts[0]);
+}
+
+/* The id begins with the event's time, so that new ids stand at the end of their index. */
+void delivery_identify(struct hasher *hasher, const struct event *event, struct delivery *delivery) {
+    delivery->key = delivery_derive_key(hasher, event->key, delivery->destination, delivery->step, delivery->run);
+    delivery->id = uuid_dated(delivery->key, event->created_us);
 }

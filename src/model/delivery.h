@@ -23,8 +23,9 @@ enum delivery_status {
 };
 
 struct delivery {
-    int64_t seq;    /* insertion order; 0 before it is stored */
-    struct uuid id; /* also the idempotency key sent to the provider */
+    int64_t seq;     /* insertion order; 0 before it is stored */
+    struct uuid id;  /* what people and the API call it by: in time order */
+    struct uuid key; /* the idempotency key that the provider sees; not stored, zero where the event is gone */
     struct uuid event_id;
     struct str destination, action; /* action "" for a plain http destination */
     struct str route, step;
@@ -67,8 +68,11 @@ bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
  * run. */
 enum delivery_status delivery_move(enum delivery_status from, enum delivery_status to);
 bool delivery_is_final(enum delivery_status status);
-/* The id of a delivery, made by SHA-256 from (idempotency key, destination, step, run). */
-struct uuid delivery_derive_id(struct hasher *hasher, struct str key, struct str destination, struct str step,
-                               int32_t run);
+/* The key of a delivery, made by SHA-256 from (the event's idempotency key, destination, step, run). */
+struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
+                                int32_t run);
+/* The key and the id of a delivery that is made: both follow from the event and the delivery's destination, step and
+ * run. */
+void delivery_identify(struct hasher *hasher, const struct event *event, struct delivery *delivery);
 
 #endif

@@ -144,8 +144,7 @@ static struct delivery draft_delivery(const struct draft *draft, const struct st
 }
 
 static void draft_add(struct draft *draft, struct delivery *delivery) {
-    delivery->id = delivery_derive_id(draft->planner->hasher, draft->event->key, delivery->destination, delivery->step,
-                                      draft->run);
+    delivery_identify(draft->planner->hasher, draft->event, delivery);
     draft->plan->deliveries[draft->plan->count++] = *delivery;
 }
 
@@ -414,6 +413,7 @@ static bool is_of(const struct delivery *unmade, const struct delivery *other) {
 /* The unmade delivery keeps its place in the store and takes over what the made one says. */
 static void unmade_become(struct delivery *unmade, const struct delivery *made, int64_t now_us) {
     unmade->id = made->id;
+    unmade->key = made->key;
     unmade->status = made->status;
     unmade->unmade = made->unmade;
     unmade->action = made->action;

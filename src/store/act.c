@@ -71,7 +71,6 @@ static enum err run_again(struct store *store, const struct delivery *failed, in
     bool blocked;
     TRY(next_run(store, failed, now_us, arena, &event));
     struct delivery again = {
-        .id = delivery_derive_id(hasher, event.key, failed->destination, failed->step, event.run),
         .event_id = failed->event_id,
         .destination = failed->destination,
         .action = failed->action,
@@ -87,6 +86,7 @@ static enum err run_again(struct store *store, const struct delivery *failed, in
         .created_us = now_us,
         .updated_us = now_us,
     };
+    delivery_identify(hasher, &event, &again);
     TRY(store_plan(store, &again, 1, arena, &blocked));
     *ret_id = again.id;
     return ERR_NONE;

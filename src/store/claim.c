@@ -64,7 +64,7 @@ static enum err complete_sets(struct store *store, struct arena *arena, struct t
     TRY(store_run(store, SQL_DELIVERY_OF_BATCH, params, sets, arena, &result));
     struct delivery *rest = arena_array(arena, struct delivery, result.count);
     struct taken all = {arena_array(arena, struct delivery, taken->count + result.count), taken->count};
-    TRY(row_claims(&result, arena, rest));
+    TRY(row_claims(store, &result, arena, rest));
     memcpy(all.rows, taken->rows, taken->count * sizeof *all.rows);
     for (size_t i = 0; i < result.count; i++)
         if (!holds(taken, rest[i].seq)) all.rows[all.count++] = rest[i];
@@ -96,7 +96,7 @@ enum err store_claim(struct store *store, const struct claim *claim, struct aren
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_DUE, params, 1, arena, &result));
     struct taken taken = {arena_array(arena, struct delivery, result.count), result.count};
-    TRY(row_claims(&result, arena, taken.rows));
+    TRY(row_claims(store, &result, arena, taken.rows));
     TRY(complete_sets(store, arena, &taken));
     TRY(lease(store, claim, arena, &taken));
     *ret_deliveries = taken.rows;
@@ -117,7 +117,7 @@ enum err store_expired(struct store *store, int64_t now_us, struct str owner, bo
     TRY(store_run(store, others_too ? SQL_DELIVERY_LEFT : SQL_DELIVERY_EXPIRED, others_too ? left : expired, 1, arena,
                   &result));
     struct delivery *deliveries = arena_array(arena, struct delivery, result.count);
-    TRY(row_claims(&result, arena, deliveries));
+    TRY(row_claims(store, &result, arena, deliveries));
     *ret_deliveries = deliveries;
     *ret_count = result.count;
     return ERR_NONE;

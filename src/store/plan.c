@@ -119,7 +119,7 @@ enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, stru
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_UNMADE, params, 1, arena, &result));
     struct delivery *deliveries = arena_array(arena, struct delivery, result.count);
-    TRY(row_claims(&result, arena, deliveries));
+    TRY(row_claims(store, &result, arena, deliveries));
     *ret_deliveries = deliveries;
     *ret_count = result.count;
     return ERR_NONE;

@@ -1,6 +1,7 @@
 /* store/query.c - see query.h: lists and single rows. */
 #include "store/query.h"
 
+#include "base/when.h"
 #include "store/list.h"
 
 #include <stdlib.h>
@@ -128,7 +129,7 @@ enum err store_delivery_list(struct store *store, const struct delivery_query *q
         list.filters[0] = sql_str(str_from(delivery_status_text((enum delivery_status)query->status)));
     TRY(list_rows(store, &list, arena, &rows, &count));
     struct delivery *deliveries = arena_array(arena, struct delivery, count);
-    for (size_t i = 0; i < count; i++) TRY(row_delivery(rows[i], &deliveries[i]));
+    for (size_t i = 0; i < count; i++) TRY(row_delivery(store, rows[i], &deliveries[i]));
     *ret_deliveries = deliveries;
     *ret_count = count;
     return ERR_NONE;
@@ -138,7 +139,26 @@ enum err store_delivery_get(struct store *store, struct uuid id, struct arena *a
     const struct sql_value param = sql_uuid(&id);
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_GET, &param, 1, arena, &result));
-    return result.count ? row_delivery(result.rows[0].values, ret_delivery) : ERR_NOT_FOUND;
+    return result.count ? row_delivery(store, result.rows[0].values, ret_delivery) : ERR_NOT_FOUND;
+}
+
+/* A delivery's id ends as its key does, and begins with a time that the key does not have. Within an event that is
+ * enough; without one, the newest ids are looked through, which takes a few milliseconds. */
+#define CLOCK_SLACK_US US_PER_HOUR
+
+enum err store_delivery_by_key(struct store *store, struct uuid key, struct uuid event_id, int64_t now_us,
+                               struct arena *arena, struct delivery *ret_delivery) {
+    const struct uuid newest = uuid_dated((struct uuid){0}, now_us + CLOCK_SLACK_US);
+    bool known = !uuid_is_zero(event_id);
+    const struct sql_value params[] = {sql_uuid(&key), sql_uuid(known ? &event_id : &newest)};
+    struct sql_result result;
+    struct delivery delivery;
+    TRY(store_run(store, known ? SQL_DELIVERY_BY_KEY : SQL_DELIVERY_BY_NEW_KEY, params, 1, arena, &result));
+    if (!result.count) return ERR_NOT_FOUND;
+    TRY(store_delivery_get(store, sql_to_uuid(&result.rows[0].values[0]), arena, &delivery));
+    if (!uuid_eq(delivery.key, key)) return ERR_NOT_FOUND;
+    *ret_delivery = delivery;
+    return ERR_NONE;
 }
 
 /* number, started, finished, outcome, status, error, answer */

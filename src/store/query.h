@@ -43,6 +43,10 @@ MUST_USE enum err store_delivery_get(struct store *store, struct uuid id, struct
                                      struct delivery *ret_delivery);
 MUST_USE enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct arena *arena,
                                            struct uuid *ret_id);
+/* By the key that the provider sees: among the deliveries of an event or, where event_id is zero, among the newest
+ * 10,000. NOT_FOUND. */
+MUST_USE enum err store_delivery_by_key(struct store *store, struct uuid key, struct uuid event_id, int64_t now_us,
+                                        struct arena *arena, struct delivery *ret_delivery);
 MUST_USE enum err store_attempts(struct store *store, int64_t delivery_seq, struct arena *arena,
                                  struct attempt **ret_attempts, size_t *ret_count);
 

@@ -43,6 +43,8 @@ enum err store_ask(struct store *store, enum sql_statement statement, const stru
     return err;
 }
 
+#define ROW_EVENT_KEY 2
+
 enum err row_event(const struct sql_value *values, struct event *ret_event) {
     const struct sql_value *v = values;
     enum event_status status;
@@ -50,7 +52,7 @@ enum err row_event(const struct sql_value *values, struct event *ret_event) {
     *ret_event = (struct event){
         .seq = v[0].number,
         .id = sql_to_uuid(&v[1]),
-        .key = v[2].text,
+        .key = v[ROW_EVENT_KEY].text,
         .type = v[3].text,
         .source = v[4].text,
         .payload = v[5].text,
@@ -66,7 +68,8 @@ enum err row_event(const struct sql_value *values, struct event *ret_event) {
     return ERR_NONE;
 }
 
-enum err row_delivery(const struct sql_value *values, struct delivery *ret_delivery) {
+static enum err read_delivery(struct store *store, const struct sql_value *values, const struct sql_value *event_key,
+                              struct delivery *ret_delivery) {
     const struct sql_value *v = values;
     enum delivery_status status;
     if (!delivery_status_parse(v[8].text, &status)) return ERR_STORE_CORRUPT;
@@ -99,14 +102,23 @@ enum err row_delivery(const struct sql_value *values, struct delivery *ret_deliv
         .updated_us = v[24].number,
         .in_doubt = v[25].number != 0,
     };
+    if (event_key->kind == SQL_TEXT)
+        ret_delivery->key = delivery_derive_key(store->hasher, event_key->text, ret_delivery->destination,
+                                                ret_delivery->step, ret_delivery->run);
     return ERR_NONE;
 }
 
-enum err row_claims(const struct sql_result *result, struct arena *arena, struct delivery *ret_deliveries) {
+enum err row_delivery(struct store *store, const struct sql_value *values, struct delivery *ret_delivery) {
+    return read_delivery(store, values, &values[ROW_DELIVERY_COLUMNS], ret_delivery);
+}
+
+enum err row_claims(struct store *store, const struct sql_result *result, struct arena *arena,
+                    struct delivery *ret_deliveries) {
     struct event *events = arena_array(arena, struct event, result->count);
     for (size_t i = 0; i < result->count; i++) {
-        TRY(row_delivery(result->rows[i].values, &ret_deliveries[i]));
-        TRY(row_event(result->rows[i].values + ROW_DELIVERY_COLUMNS, &events[i]));
+        const struct sql_value *values = result->rows[i].values, *event = values + ROW_DELIVERY_COLUMNS;
+        TRY(row_event(event, &events[i]));
+        TRY(read_delivery(store, values, &event[ROW_EVENT_KEY], &ret_deliveries[i]));
         ret_deliveries[i].event = &events[i];
     }
     return ERR_NONE;

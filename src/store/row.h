@@ -10,7 +10,8 @@ struct store {
     struct sql_driver *driver;
     struct arena scratch; /* for verbs that give nothing back; reset as each ends */
     struct str owner;
-    int64_t next_cursor; /* store/query.h */
+    int64_t next_cursor;   /* store/query.h */
+    struct hasher *hasher; /* of the keys, which are not stored */
 };
 
 /* Runs a statement for each of the rows of parameters. ret_result may be NULL. */
@@ -24,9 +25,11 @@ MUST_USE enum err store_ask(struct store *store, enum sql_statement statement, c
 /* The event's texts stay where the row has them. STORE_CORRUPT for a status that is not one of ours: the schema refuses
  * to store one, but a flipped bit on the disk can make one. */
 MUST_USE enum err row_event(const struct sql_value *values, struct event *ret_event);
-MUST_USE enum err row_delivery(const struct sql_value *values, struct delivery *ret_delivery);
+/* A row of delivery, and behind it the idempotency key of its event, or NULL where that is gone. */
+MUST_USE enum err row_delivery(struct store *store, const struct sql_value *values, struct delivery *ret_delivery);
 /* Rows of delivery and event side by side; each delivery.event is filled. */
-MUST_USE enum err row_claims(const struct sql_result *result, struct arena *arena, struct delivery *ret_deliveries);
+MUST_USE enum err row_claims(struct store *store, const struct sql_result *result, struct arena *arena,
+                             struct delivery *ret_deliveries);
 
 /* A delivery that became final: the next one of its order key is freed, and its event may be over. */
 struct ending {

@@ -1,5 +1,6 @@
 /* store/store.c - opening, turns, housekeeping. The verbs are in append, plan, claim, settle, state, retire; lists in
  * query and count; acts in act, audit, key, verify. */
+#include "base/hash.h"
 #include "store/migrate.h"
 #include "store/row.h"
 
@@ -13,11 +14,13 @@ enum err store_open(struct sql_driver *driver, int64_t wall_us, struct arena *ar
 struct store *store_attach(struct sql_driver *driver, struct arena *arena) {
     struct store *store = arena_new(arena, struct store);
     store->driver = driver;
+    store->hasher = hasher_new();
     return store;
 }
 
 void store_close(struct store *store) {
     arena_free(&store->scratch);
+    hasher_free(store->hasher);
 }
 
 void store_set_owner(struct store *store, struct str owner) {

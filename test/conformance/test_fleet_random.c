@@ -53,10 +53,11 @@ static void nobody_else_is_at_it(const struct chaos *chaos, const struct member 
 static void look_at_start(void *self, struct member *member, const struct outgoing *outgoing) {
     struct chaos *chaos = self;
     struct delivery delivery;
-    struct uuid id;
-    assert_true(uuid_parse(key_of(outgoing), &id));
+    struct uuid key;
+    assert_true(uuid_parse(key_of(outgoing), &key));
     OK(store_begin(chaos->fleet->store));
-    OK(store_delivery_get(chaos->fleet->store, id, &chaos->fleet->arena, &delivery));
+    OK(store_delivery_by_key(chaos->fleet->store, key, (struct uuid){0}, chaos->fleet->now_us, &chaos->fleet->arena,
+                             &delivery));
     store_rollback(chaos->fleet->store);
     chaos->starts++;
     assert_int_equal(delivery.status, DELIVERY_PROCESSING);

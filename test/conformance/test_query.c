@@ -188,6 +188,73 @@ static void an_id_is_found_by_a_unique_prefix(void **state) {
     assert_int_equal(store_event_by_prefix(f->store, STR("ffffff"), &f->arena, &other), ERR_NOT_FOUND);
 }
 
+/* As it was stored while the key was the id. */
+static struct delivery deliver_old(struct fixture *f, const char *key) {
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, key, T0);
+    struct delivery delivery = fixture_delivery(f, event, "crm", DELIVERY_PENDING);
+    delivery.id = delivery.key;
+    fixture_plan_one(f, &delivery);
+    fixture_routed(f, event, EVENT_PROCESSING, "");
+    return delivery;
+}
+
+/* An id that was given while the key was the id stays as it is, and the provider sees the key that it saw. */
+static void a_key_is_the_same_whatever_the_id(void **state) {
+    struct fixture *f = *state;
+    struct delivery_query query = any_delivery;
+    struct delivery *deliveries, got;
+    size_t count;
+    fixture_begin(f);
+    struct delivery plain = fixture_deliver(f, "a", "crm", DELIVERY_PENDING), old = deliver_old(f, "b");
+    OK(store_delivery_get(f->store, old.key, &f->arena, &got));
+    assert_int_equal(got.seq, old.seq);
+    assert_true(uuid_eq(got.key, old.key));
+    OK(store_delivery_list(f->store, &query, &f->arena, &deliveries, &count));
+    assert_int_equal(count, 2);
+    assert_true(uuid_eq(deliveries[0].key, old.key) && uuid_eq(deliveries[0].id, old.key));
+    assert_true(uuid_eq(deliveries[1].key, plain.key) && uuid_eq(deliveries[1].id, plain.id));
+    struct claim claim = {STR("crm"), 10, T0, T0 + US_PER_MIN, STR("me")};
+    OK(store_claim(f->store, &claim, &f->arena, &deliveries, &count));
+    assert_int_equal(count, 2);
+    assert_true(uuid_eq(deliveries[0].key, plain.key) && uuid_eq(deliveries[1].key, old.key));
+    struct verification found;
+    OK(store_verify(f->store, true, f->hasher, &f->arena, &found));
+    if (found.violation_count) fail_msg("%.*s", STR_ARG(found.violations->text));
+    fixture_commit(f);
+}
+
+static void a_delivery_is_found_by_its_key(void **state) {
+    struct fixture *f = *state;
+    const struct uuid anywhere = {0};
+    struct delivery got;
+    fixture_begin(f);
+    struct delivery a = fixture_deliver(f, "a", "crm", DELIVERY_PENDING),
+                    b = fixture_deliver(f, "b", "crm", DELIVERY_PENDING);
+    fixture_commit(f);
+    OK(store_delivery_by_key(f->store, a.key, a.event_id, T0, &f->arena, &got));
+    assert_int_equal(got.seq, a.seq);
+    OK(store_delivery_by_key(f->store, b.key, anywhere, T0, &f->arena, &got));
+    assert_int_equal(got.seq, b.seq);
+    struct uuid other = a.key;
+    other.b[0] ^= 1; /* ends as the id does */
+    assert_int_equal(store_delivery_by_key(f->store, other, a.event_id, T0, &f->arena, &got), ERR_NOT_FOUND);
+    assert_int_equal(store_delivery_by_key(f->store, other, anywhere, T0, &f->arena, &got), ERR_NOT_FOUND);
+    assert_int_equal(store_delivery_by_key(f->store, a.key, b.event_id, T0, &f->arena, &got), ERR_NOT_FOUND);
+}
+
+static void without_its_event_a_delivery_has_no_key(void **state) {
+    struct fixture *f = *state;
+    struct delivery got;
+    fixture_begin(f);
+    fixture_allow_damage(f);
+    struct delivery orphan = fixture_deliver(f, "a", "crm", DELIVERY_PENDING);
+    fixture_sql(f, "DELETE FROM marketing_events");
+    OK(store_delivery_get(f->store, orphan.id, &f->arena, &got));
+    assert_true(uuid_is_zero(got.key));
+    fixture_commit(f);
+}
+
 static void what_is_not_there_is_not_found(void **state) {
     struct fixture *f = *state;
     struct event event;
@@ -273,6 +340,9 @@ int main(void) {
         ON_EVERY_DRIVER(a_list_is_bounded_in_bytes),
         ON_EVERY_DRIVER(limits_are_capped),
         ON_EVERY_DRIVER(an_id_is_found_by_a_unique_prefix),
+        ON_EVERY_DRIVER(a_key_is_the_same_whatever_the_id),
+        ON_EVERY_DRIVER(a_delivery_is_found_by_its_key),
+        ON_EVERY_DRIVER(without_its_event_a_delivery_has_no_key),
         ON_EVERY_DRIVER(what_is_not_there_is_not_found),
         ON_EVERY_DRIVER(deliveries_are_filtered),
         ON_EVERY_DRIVER(deliveries_go_on_from_a_cursor),

@@ -46,6 +46,7 @@ static void *open_at_once(void *self) {
     struct opening *it = self;
     struct store *store;
     it->err = store_open(&it->driver, T0, &it->arena, &store, &it->problem);
+    if (!it->err) store_close(store);
     return NULL;
 }
 

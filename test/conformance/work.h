@@ -7,8 +7,7 @@
 
 static inline struct delivery fixture_delivery(struct fixture *fixture, const struct event *event,
                                                const char *destination, enum delivery_status status) {
-    return (struct delivery){
-        .id = delivery_derive_id(fixture->hasher, event->key, str_from(destination), STR("lead"), event->run),
+    struct delivery delivery = {
         .event_id = event->id,
         .destination = str_from(destination),
         .route = STR("lead"),
@@ -23,6 +22,8 @@ static inline struct delivery fixture_delivery(struct fixture *fixture, const st
         .updated_us = T0,
         .event = event,
     };
+    delivery_identify(fixture->hasher, event, &delivery);
+    return delivery;
 }
 
 /* True when it waits for its order. */

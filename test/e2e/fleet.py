@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 
-from harness import Server, event, until
+from harness import Server, delivery_key, event, until
 from services import sql
 
 FAST = {"max": "8", "base": "20ms", "cap": "200ms"}
@@ -296,10 +296,11 @@ def stored(url):
 
 
 def unknown_outcomes(url):
-    """How many were recorded, by delivery."""
-    return collections.Counter({str(id): count for id, count in sql(
-        url, "SELECT d.id, count(*) FROM attempts a JOIN deliveries d ON d.seq = a.delivery_seq"
-             " WHERE a.outcome = 'unknown' GROUP BY d.id")})
+    """How many were recorded, by the key of the delivery."""
+    return collections.Counter({delivery_key(*of): count for *of, count in sql(
+        url, "SELECT e.idempotency_key, d.destination, d.step, d.run, count(*) FROM attempts a"
+             " JOIN deliveries d ON d.seq = a.delivery_seq JOIN marketing_events e ON e.id = d.event_id"
+             " WHERE a.outcome = 'unknown' GROUP BY 1, 2, 3, 4")})
 
 
 def judge_answers(url, answers):

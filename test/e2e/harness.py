@@ -4,6 +4,7 @@ Nothing here waits for a length of time: `until` waits for a condition and
 fails with what was expected when its bound passes.
 """
 import contextlib
+import hashlib
 import http.client
 import itertools
 import json
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 
 from services import free_port
 
@@ -39,6 +41,14 @@ def event(key=None, kind="LEAD", source="test", payload=None, **more):
     """An event as POST /v1/events takes it; the key is a new one unless given."""
     return {"type": kind, "source": source, "idempotency_key": key or f"key-{next(numbers)}",
             "payload": {"n": 1} if payload is None else payload, **more}
+
+
+def delivery_key(event_key, destination, step, run):
+    """What the provider must see: SHA-256 over the parts, each behind its length, cut to a UUID of version 8."""
+    parts = [part.encode() for part in (event_key, destination, step, str(run))]
+    digest = hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+    bits = int.from_bytes(digest[:16], "big") & ~(0xf000 << 64 | 0xc000 << 48) | 0x8000 << 64 | 0x8000 << 48
+    return str(uuid.UUID(int=bits))
 
 
 class Answer:

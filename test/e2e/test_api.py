@@ -109,7 +109,7 @@ def ask(world, method, path, body=None, headers=None):
 LISTS = {
     "/v1/events": "id type source idempotency_key payload fingerprint status retry_count last_error scheduled_at "
                   "created_at updated_at",
-    "/v1/deliveries": "id event_id destination action route step run status retry_count due last_status last_error "
+    "/v1/deliveries": "id key event_id destination action route step run status retry_count due last_status last_error "
                       "created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",

@@ -183,7 +183,10 @@ def test_events_and_deliveries_one_by_one_and_by_the_beginning_of_their_id(world
     delivery_id = whole.json["deliveries"][0]["id"]
     shown = good(world.cli("deliveries", "show", delivery_id[:13], "-o", "json"))
     assert shown.out == world.get(f"/v1/deliveries/{delivery_id}").body.decode() + "\n"
-    for words in (["events", "show", event_id], ["deliveries", "show", delivery_id]):
+    key = whole.json["deliveries"][0]["key"]
+    for words in ([key], [key, "--event", event_id]):
+        assert good(world.cli("deliveries", "show", *words, "-o", "json")).out == shown.out
+    for words in (["events", "show", event_id], ["deliveries", "show", delivery_id], ["deliveries", "show", key]):
         text = good(world.cli(*words)).out
         assert "COMPLETED" in text and event_id in text
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import event, until
+from harness import delivery_key, event, until
 from receiver import answer, silence
 
 FAST = {"max": "5", "base": "20ms", "cap": "50ms"}
@@ -39,7 +39,9 @@ def test_the_request_has_everything_the_contract_names(serve, receiver):
     [request] = receiver.of("/hook")
     assert request.method == "POST" and json.loads(request.body) == {"email": "ada@example.com"}
     assert request["Content-Type"] == "application/json"
-    assert request["Idempotency-Key"] == request["webhook-id"] == delivery["id"]
+    assert request["Idempotency-Key"] == request["webhook-id"] == delivery["key"]
+    assert delivery["key"] == delivery_key(server.event(event_id)["idempotency_key"], "hook", "all", 0) != delivery["id"]
+    assert delivery["id"][:13] == event_id[:13]  # in order of time
     assert abs(int(request["webhook-timestamp"]) - request.wall) < 60
     assert request["webhook-signature"] is None
     assert request["X-Drumbeat-Event"] == event_id
@@ -77,7 +79,7 @@ def test_all_attempts_have_the_same_key_and_body_and_count_up(serve, receiver):
     delivery = server.settled(server.send(), "COMPLETED")
     requests = receiver.of("/hook")
     assert [request["X-Drumbeat-Attempt"] for request in requests] == ["1", "2", "3"]
-    assert {request.key for request in requests} == {request["webhook-id"] for request in requests} == {delivery["id"]}
+    assert {request.key for request in requests} == {request["webhook-id"] for request in requests} == {delivery["key"]}
     assert len({request.body for request in requests}) == 1
     assert [(attempt["number"], attempt["outcome"], attempt["http_status"]) for attempt in delivery["attempts"]] == [
         (1, "retry", 500), (2, "retry", 503), (3, "done", 200)]
@@ -158,7 +160,7 @@ def test_a_failed_delivery_is_sent_again_as_a_new_run(serve, receiver):
     assert again.status == 200 and again.json["run"] == 1
     until(lambda: [item["status"] for item in server.deliveries(event_id)] == ["FAILED", "COMPLETED"], "the second run")
     keys = receiver.keys("/hook")
-    assert keys == [first["id"], again.json["id"]] and keys[0] != keys[1]
+    assert keys == [first["key"], again.json["key"]] and keys[0] != keys[1]
     until(lambda: server.event(event_id)["status"] != "PROCESSING", "the event to be settled")
 
 
@@ -194,7 +196,7 @@ def test_an_unknown_outcome_is_tried_again_under_the_same_key(serve, receiver):
     server = serve(**one(receiver, timeout="200ms"))
     delivery = server.settled(server.send(), "COMPLETED")
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["unknown", "done"]
-    assert receiver.keys("/hook") == [delivery["id"]] * 2
+    assert receiver.keys("/hook") == [delivery["key"]] * 2
 
 
 def held_in_doubt(serve, receiver):
@@ -213,7 +215,7 @@ def test_an_unknown_outcome_waits_for_a_person_where_told(serve, receiver, word,
     resolved = server.post({"as": word, "note": "seen"}, path=f"/v1/deliveries/{delivery['id']}/resolve")
     assert resolved.status == 200, resolved
     server.settled(event_id, status)
-    assert len(receiver.of("/hook")) == requests and set(receiver.keys("/hook")) == {delivery["id"]}
+    assert len(receiver.of("/hook")) == requests and set(receiver.keys("/hook")) == {delivery["key"]}
 
 
 def test_a_lie_the_other_way_has_one_key(serve, receiver):

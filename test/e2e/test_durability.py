@@ -78,7 +78,7 @@ def check_whole(server, receiver, acknowledged):
         assert len(keys[event_id]) == 1, f"{key} went out under {keys[event_id] or 'no key'}"
     ids = [item["id"] for items in stored.values() for item in items]
     assert set(keys) <= set(ids), "a delivery of an event that is not stored"
-    assert {delivery["id"] for delivery in server.every("/v1/deliveries")} == set().union(*keys.values())
+    assert {delivery["key"] for delivery in server.every("/v1/deliveries")} == set().union(*keys.values())
     found = server.cli("verify", "--deep", "-o", "json")
     assert found.code == 0 and found.json["violation_count"] == 0, found
     assert found.json["events"] == len(ids)
@@ -117,7 +117,7 @@ def test_killed_while_an_answer_is_awaited_the_same_key_goes_out_again(serve, re
     server.restart()
     delivery = server.settled(event_id, "COMPLETED")
     first, second = receiver.of("/crm")
-    assert first.key == second.key == delivery["id"]
+    assert first.key == second.key == delivery["key"]
     assert first.body == second.body
 
 

@@ -93,7 +93,7 @@ def test_deliveries_are_filtered(shelf):
 def test_a_delivery_shows_every_field_of_the_contract(shelf):
     [delivery] = shelf.get(f"/v1/deliveries?event_id={shelf.ids[1]}").json["items"]
     shown = shelf.get(f"/v1/deliveries/{delivery['id']}").json
-    assert {"id", "event_id", "destination", "run", "status", "retry_count", "due", "last_status", "last_error",
+    assert {"id", "key", "event_id", "destination", "run", "status", "retry_count", "due", "last_status", "last_error",
             "attempts"} <= set(shown)
 
 

@@ -84,7 +84,7 @@ def test_what_arrives_is_what_was_inserted(server, inserted, receiver, client):
     [request] = receiver.of("/crm")
     assert json.loads(request.body) == payload
     assert (request["X-Drumbeat-Event"], request["X-Drumbeat-Type"], request.key) == (
-        event_id, "LEAD_CAPTURE", delivery["id"])
+        event_id, "LEAD_CAPTURE", delivery["key"])
     shown = server.event(event_id)
     assert (shown["idempotency_key"], shown["source"], shown["status"]) == ("whole", "seed", "COMPLETED")
     assert shown["payload"] == payload
@@ -156,7 +156,7 @@ def test_the_replay_of_the_seed_is_a_new_run(server, inserted, database, receive
         until(lambda: runs(server, event_id) == [(0, "COMPLETED"), (1, "COMPLETED")],
               lambda: f"a second run: {server.event(event_id)}")
         sent = [request for request in receiver.of("/crm") if request["X-Drumbeat-Event"] == event_id]
-        assert [request.key for request in sent] == [delivery["id"] for delivery in server.deliveries(event_id)]
+        assert [request.key for request in sent] == [delivery["key"] for delivery in server.deliveries(event_id)]
         assert sent[0].key != sent[1].key and sent[0].body == sent[1].body
         until(lambda: server.event(event_id)["status"] == "COMPLETED", "the event to be over")
     assert runs(server, lead) == [(0, "COMPLETED")]

@@ -189,35 +189,35 @@ WHERE d.seq = next.seq AND d.blocked <> 0;
 SELECT destination FROM deliveries WHERE status = 'PROCESSING' ORDER BY lease_until;
 
 -- name: delivery_list (low int, high int, status text, destination text, event id, since int, until int, most int)
---     -> delivery
+--     -> delivery, event_key text
 -- A list looks at the seqs in [low, high), newest first. A filter that is NULL lets everything through.
-SELECT {delivery_columns} FROM deliveries d WHERE {delivery_filter};
+SELECT {delivery_columns}, {delivery_event_key} FROM deliveries d WHERE {delivery_filter};
 
 -- name: delivery_list_held (low int, high int, status text, destination text, event id, since int, until int, most
---     int) -> delivery
+--     int) -> delivery, event_key text
 -- As delivery_list, over the index of what is held.
-SELECT {delivery_columns} FROM deliveries d WHERE d.status = 'HELD' AND {delivery_filter};
+SELECT {delivery_columns}, {delivery_event_key} FROM deliveries d WHERE d.status = 'HELD' AND {delivery_filter};
 
 -- name: delivery_list_failed (low int, high int, status text, destination text, event id, since int, until int, most
---     int) -> delivery
+--     int) -> delivery, event_key text
 -- As delivery_list, over the index of what failed.
-SELECT {delivery_columns}
+SELECT {delivery_columns}, {delivery_event_key}
 FROM deliveries d
 WHERE d.status = 'FAILED' AND {delivery_filter};
 
 -- name: delivery_list_processing (low int, high int, status text, destination text, event id, since int, until int,
---     most int) -> delivery
+--     most int) -> delivery, event_key text
 -- As delivery_list, over the index of leases: few are under way, however long the history is. With a zero added to
 -- the seq, the planner cannot walk the primary key, which would come sorted.
-SELECT {delivery_columns}
+SELECT {delivery_columns}, {delivery_event_key}
 FROM deliveries d
 WHERE d.status = 'PROCESSING' AND {delivery_filter_apart};
 
 -- name: delivery_list_event (low int, high int, status text, destination text, event id, since int, until int, most
---     int) -> delivery
+--     int) -> delivery, event_key text
 -- As delivery_list, over the deliveries of one event. With a zero added to the seq, the planner cannot walk the
 -- primary key, which would come sorted.
-SELECT {delivery_columns}
+SELECT {delivery_columns}, {delivery_event_key}
 FROM deliveries d
 WHERE d.event_id = $5 AND {delivery_filter_apart};
 
@@ -228,8 +228,22 @@ SELECT max(seq) FROM deliveries;
 -- When the first delivery from a seq on was made, as event_made.
 SELECT created_at FROM deliveries WHERE seq >= $1 ORDER BY seq LIMIT 1;
 
--- name: delivery_get (id id) -> delivery
-SELECT {delivery_columns} FROM deliveries d WHERE d.id = $1;
+-- name: delivery_get (id id) -> delivery, event_key text
+SELECT {delivery_columns}, {delivery_event_key} FROM deliveries d WHERE d.id = $1;
+
+-- name: delivery_by_key (key id, event id) -> id id
+-- Whose id ends as the key does, from the eighth byte on. An event has few deliveries.
+SELECT id FROM deliveries WHERE event_id = $2 AND substring(uuid_send(id) FROM 8) = substring(uuid_send($1) FROM 8) LIMIT 1;
+
+-- name: delivery_by_new_key (key id, newest id) -> id id
+-- As delivery_by_key, among the newest ids. They stand in order of time in their index, which is all that is read;
+-- `newest` keeps out most of those that are a key themselves and stand anywhere.
+SELECT id
+FROM deliveries
+WHERE id <= $2
+    AND id >= coalesce((SELECT id FROM deliveries WHERE id <= $2 ORDER BY id DESC LIMIT 1 OFFSET 9999), '00000000-0000-0000-0000-000000000000')
+    AND substring(uuid_send(id) FROM 8) = substring(uuid_send($1) FROM 8)
+LIMIT 1;
 
 -- name: delivery_by_prefix (low id, high id) -> id id
 -- Two rows are enough to know that a prefix is not unique.

@@ -22,6 +22,10 @@ d.seq, d.id, d.event_id, d.destination, d.action, d.route, d.step, d.run, d.stat
 d.first_due, d.late, d.first_sent, d.lease_until, d.lease_epoch, d.params, d.order_key, d.looking_up, d.batch,
 d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt
 
+-- fragment: delivery_event_key
+-- The provider's key is derived from it. A delivery whose event is gone is listed all the same.
+(SELECT k.idempotency_key::text FROM marketing_events k WHERE k.id = d.event_id)
+
 -- fragment: T.open
 -- What still owes something, written as the partial indexes have it, or the planner does not see it. Where the planner
 -- must not see it (a text that is kept as prepared while the rows that it was planned for change), the column stands in

@@ -109,6 +109,27 @@ static void a_derived_id_depends_on_its_parts_alone(void **state) {
     arena_free(&arena);
 }
 
+static void a_dated_id_ends_as_the_derived_one(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct uuid key, id, other;
+    assert_true(uuid_parse(STR("93613541-df6a-8e4c-9802-0845b950bc0c"), &key));
+    id = uuid_dated(key, (int64_t)0x0193a0b1c2d3 * US_PER_MS + 999);
+    assert_str(uuid_str(&arena, id), "0193a0b1-c2d3-7e4c-9802-0845b950bc0c");
+    assert_str(uuid_str(&arena, uuid_dated(key, -1)), "00000000-0000-7e4c-9802-0845b950bc0c");
+    assert_true(uuid_is_of(id, key));
+    assert_true(uuid_is_of(key, key));
+    for (size_t i = 6; i < sizeof id.b; i++) {
+        other = id;
+        other.b[i] ^= 1;
+        assert_false(uuid_is_of(other, key));
+    }
+    other = key;
+    other.b[0] ^= 1; /* no time: its version is that of a key */
+    assert_false(uuid_is_of(other, key));
+    arena_free(&arena);
+}
+
 static void texts_both_ways(void **state) {
     (void)state;
     struct uuid id, again;
@@ -150,6 +171,7 @@ int main(void) {
         cmocka_unit_test(a_counter_that_runs_over_carries_into_the_time),
         cmocka_unit_test(the_same_seed_gives_the_same_ids),
         cmocka_unit_test(a_derived_id_depends_on_its_parts_alone),
+        cmocka_unit_test(a_dated_id_ends_as_the_derived_one),
         cmocka_unit_test(texts_both_ways),
         cmocka_unit_test(other_texts_are_refused),
     };

@@ -75,7 +75,7 @@ static inline struct kit *kit_new(void) {
     assert_true(uuid_parse(STR("01936f3e-0000-7000-8000-0000000000aa"), &kit->event.id));
     kit->delivery = (struct delivery){
         .event_id = kit->event.id, .destination = STR("crm"), .event = &kit->event, .first_sent_us = NOW - US_PER_S};
-    assert_true(uuid_parse(STR("01234567-89ab-8def-8123-456789abcdef"), &kit->delivery.id));
+    assert_true(uuid_parse(STR("01234567-89ab-8def-8123-456789abcdef"), &kit->delivery.key));
     kit->deliveries[0] = &kit->delivery;
     kit->context = (struct call_context){.destination = &kit->destination,
                                          .deliveries = kit->deliveries,

@@ -23,10 +23,10 @@ static int teardown(void **state) {
 static void use(const char *action, const char *const *params, size_t count) {
     for (size_t i = 0; i < count; i++) {
         many[i] = kit->delivery;
-        many[i].id.b[15] = (uint8_t)i;
+        many[i].key.b[15] = (uint8_t)i;
         many[i].action = str_from(action);
         many[i].params = str_from(params[i]);
-        many[i].batch = kit->delivery.id;
+        many[i].batch = kit->delivery.key;
         kit->deliveries[i] = &many[i];
     }
     kit->context.count = count;

@@ -65,17 +65,28 @@ static void test_open_statuses_move_by_the_table(void **state) {
     assert_false(is_moved(DELIVERY_HELD, DELIVERY_PROCESSING));       /* a person lets it go first */
 }
 
+static void test_an_id_has_the_time_of_the_event_and_the_end_of_the_key(void **state) {
+    (void)state;
+    struct hasher *hasher = hasher_new();
+    const struct event event = {.key = STR("k"), .created_us = 1764000000000000};
+    struct delivery delivery = {.destination = STR("crm"), .step = STR("lead"), .run = 3};
+    delivery_identify(hasher, &event, &delivery);
+    assert_true(uuid_eq(delivery.key, delivery_derive_key(hasher, STR("k"), STR("crm"), STR("lead"), 3)));
+    assert_true(uuid_eq(delivery.id, uuid_dated(delivery.key, 1764000000000000)));
+    hasher_free(hasher);
+}
+
 static void test_a_delivery_is_what_it_is_derived_from(void **state) {
     (void)state;
     struct hasher *hasher = hasher_new();
-    struct uuid id = delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 0);
-    assert_true(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 0)));
-    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k2"), STR("crm"), STR("lead"), 0)));
-    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm2"), STR("lead"), 0)));
-    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead.2"), 0)));
-    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("k"), STR("crm"), STR("lead"), 1)));
-    assert_false(uuid_eq(id, delivery_derive_id(hasher, STR("kc"), STR("rm"), STR("lead"), 0)));
-    assert_int_equal(id.b[6] >> 4, 8);
+    struct uuid key = delivery_derive_key(hasher, STR("k"), STR("crm"), STR("lead"), 0);
+    assert_true(uuid_eq(key, delivery_derive_key(hasher, STR("k"), STR("crm"), STR("lead"), 0)));
+    assert_false(uuid_eq(key, delivery_derive_key(hasher, STR("k2"), STR("crm"), STR("lead"), 0)));
+    assert_false(uuid_eq(key, delivery_derive_key(hasher, STR("k"), STR("crm2"), STR("lead"), 0)));
+    assert_false(uuid_eq(key, delivery_derive_key(hasher, STR("k"), STR("crm"), STR("lead.2"), 0)));
+    assert_false(uuid_eq(key, delivery_derive_key(hasher, STR("k"), STR("crm"), STR("lead"), 1)));
+    assert_false(uuid_eq(key, delivery_derive_key(hasher, STR("kc"), STR("rm"), STR("lead"), 0)));
+    assert_int_equal(key.b[6] >> 4, 8);
     hasher_free(hasher);
 }
 
@@ -133,6 +144,7 @@ int main(void) {
         cmocka_unit_test(test_final_statuses_are_left_by_nothing),
         cmocka_unit_test(test_open_statuses_move_by_the_table),
         cmocka_unit_test(test_a_delivery_is_what_it_is_derived_from),
+        cmocka_unit_test(test_an_id_has_the_time_of_the_event_and_the_end_of_the_key),
         cmocka_unit_test(test_names_are_checked),
         cmocka_unit_test(test_jq_sees_the_whole_event),
         cmocka_unit_test(test_queries_are_decoded),

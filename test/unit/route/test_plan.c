@@ -66,8 +66,9 @@ static void a_delivery_says_what_it_is(void **state) {
     assert_int_equal(second->first_due_us, NOW_US + 3 * US_PER_DAY);
     assert_int_equal(second->late_us, NOW_US + 3 * US_PER_DAY + US_PER_HOUR);
     assert_int_equal(first->created_us, NOW_US);
-    struct uuid id = delivery_derive_id(bench->hasher, STR("key-1"), STR("crm"), STR("new-lead.2"), 2);
-    assert_true(uuid_eq(third->id, id));
+    struct uuid key = delivery_derive_key(bench->hasher, STR("key-1"), STR("crm"), STR("new-lead.2"), 2);
+    assert_true(uuid_eq(third->key, key));
+    assert_true(uuid_eq(third->id, uuid_dated(key, event.created_us)));
     bench_close(bench);
 }
 
