@@ -56,8 +56,8 @@ static struct uuid id_in_force(const struct call *call, size_t event) {
     return verdict->verdict == APPEND_FRESH ? call->events[event].id : verdict->event_id;
 }
 
-/* Points at the first place where the new payload differs from the stored one. */
-static struct refusal conflict(const struct call *call, size_t event) {
+/* The first place where the new payload differs from the stored one. */
+static struct str payload_pointer(const struct call *call, size_t event) {
     struct json *stored, *posted;
     struct json_error error;
     struct str pointer = STR("/payload");
@@ -69,10 +69,34 @@ static struct refusal conflict(const struct call *call, size_t event) {
         }
         json_free(stored);
     }
-    struct str first = uuid_str(call->arena, call->verdicts[event].event_id);
-    return (struct refusal){ERR_CONFLICT,
-                            str_fmt(call->arena, "this key names event %.*s, whose payload differs", STR_ARG(first)),
-                            pointer};
+    return pointer;
+}
+
+/* Points at what the new event says otherwise than the first one of its key. */
+static struct refusal conflict(const struct call *call, size_t event) {
+    const struct append_result *first = &call->verdicts[event];
+    const struct event *posted = &call->events[event];
+    bool other_type = !str_eq(first->type, posted->type), other_source = !str_eq(first->source, posted->source);
+    struct str id = uuid_str(call->arena, first->event_id), detail, pointer;
+    if (other_type || other_source) {
+        struct str was = other_type ? first->type : first->source;
+        pointer = other_type ? STR("/type") : STR("/source");
+        detail = str_fmt(call->arena, "this key names event %.*s, whose %s is '%.*s'", STR_ARG(id),
+                         other_type ? "type" : "source", STR_ARG(was));
+    } else {
+        pointer = payload_pointer(call, event);
+        detail = str_fmt(call->arena, "this key names event %.*s, whose payload differs", STR_ARG(id));
+    }
+    return (struct refusal){ERR_CONFLICT, detail, pointer};
+}
+
+/* A fact is due once, when its first sender said. One who asks for another moment is told which is in force; one who
+ * names no moment, which means now, is not. */
+static void add_moment_in_force(const struct call *call, size_t event, struct buf *body) {
+    const struct append_result *verdict = &call->verdicts[event];
+    int64_t asked_us = call->events[event].scheduled_us;
+    if (verdict->verdict == APPEND_DUPLICATE && asked_us != call->wall_us && asked_us != verdict->scheduled_us)
+        encode_time(body, "scheduled_at", verdict->scheduled_us);
 }
 
 static void answer_one(struct call *call, const struct intake_item *item) {
@@ -85,9 +109,14 @@ static void answer_one(struct call *call, const struct intake_item *item) {
     bool fresh = call->verdicts[0].verdict == APPEND_FRESH;
     char id[UUID_TEXT_LENGTH + 1];
     uuid_format(id_in_force(call, 0), id);
-    const char *form = fresh ? "{\"success\":true,\"eventId\":\"%s\"}"
-                             : "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"}";
-    (void)serve_json(call, 200, str_fmt(call->arena, form, id));
+    struct buf body = {.arena = call->arena};
+    buf_fmt(&body,
+            fresh ? "{\"success\":true,\"eventId\":\"%s\""
+                  : "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"",
+            id);
+    add_moment_in_force(call, 0, &body);
+    buf_byte(&body, '}');
+    (void)serve_json(call, 200, buf_str(&body));
     reply_header(&call->reply, STR("X-Event-Status"), fresh ? STR("ACCEPTED") : STR("DUPLICATE"));
 }
 
@@ -106,6 +135,7 @@ static void add_item(const struct call *call, struct buf *body, size_t index, co
         char id[UUID_TEXT_LENGTH + 1];
         uuid_format(id_in_force(call, event), id);
         buf_fmt(body, ",\"eventId\":\"%s\"", id);
+        add_moment_in_force(call, event, body);
     }
     if (refusal.err) {
         buf_fmt(body, ",\"code\":\"%s\",\"error\":", err_code(refusal.err));

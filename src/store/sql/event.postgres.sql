@@ -24,11 +24,13 @@ GROUP BY seq
 HAVING count(*) = 2
 ORDER BY seq;
 
--- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text
+-- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text, type text, source text,
+--     scheduled instant
 -- The event that a key belongs to. The payload is only read where the fingerprints differ: then the caller must show
 -- where. An event of another program may have no fingerprint; it then always counts as different and is compared by
 -- its payload.
-SELECT n, e.id, coalesce(e.fingerprint, '')::text, CASE WHEN e.fingerprint IS DISTINCT FROM p2 THEN {payload} END
+SELECT n, e.id, coalesce(e.fingerprint, '')::text, CASE WHEN e.fingerprint IS DISTINCT FROM p2 THEN {payload} END,
+    e.type, e.source, e.scheduled_at
 FROM {p}
 JOIN marketing_events e ON e.idempotency_key = p1
 ORDER BY n;

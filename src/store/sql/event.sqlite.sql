@@ -10,10 +10,11 @@ INSERT INTO marketing_events(
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT(idempotency_key) DO NOTHING;
 
--- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text
+-- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text, type text, source text,
+--     scheduled instant
 -- The event that a key belongs to. The payload is only read where the fingerprints differ: then the caller must show
 -- where.
-SELECT id, fingerprint, CASE WHEN fingerprint <> ?2 THEN payload END
+SELECT id, fingerprint, CASE WHEN fingerprint <> ?2 THEN payload END, type, source, scheduled_at
 FROM marketing_events
 WHERE idempotency_key = ?1;
 
