@@ -1,5 +1,6 @@
-/* cli/events.c - events list, show, cancel. */
+/* cli/events.c - events list, show, retry, cancel. */
 #include "base/json.h"
+#include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 
@@ -59,4 +60,11 @@ int command_events_cancel(struct cli *cli) {
         return EXIT_DECLINED;
     int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/cancel"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "id", show_cancelled);
+}
+
+int command_events_retry(struct cli *cli) {
+    const char *all = cli_flag(cli, "all") ? "true" : "false";
+    const struct bulk bulk = {"events", "retry", cli_flag(cli, "status") ? "FAILED COMPLETED" : "FAILED", "type",
+                              str_fmt(cli->arena, "\"all\":%s", all)};
+    return bulk_run(cli, &bulk);
 }

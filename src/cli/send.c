@@ -89,6 +89,7 @@ static struct tally tally_of(const struct json *event) {
     struct tally tally = {0};
     for (size_t i = 0; i < json_size(deliveries); i++) {
         struct str status = json_text(json_get(json_at(deliveries, i), STR("status")));
+        if (json_text(json_get(json_at(deliveries, i), STR("superseded_by"))).n) continue;
         if (str_eq(status, STR("COMPLETED")))
             tally.delivered++;
         else if (str_eq(status, STR("SKIPPED")))

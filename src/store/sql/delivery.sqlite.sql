@@ -185,9 +185,28 @@ SET status = 'PENDING', due = ?2, first_due = ?2, late = 0, retry_count = 0, bat
     updated_at = ?2
 WHERE id = ?1;
 
--- name: delivery_replaced (event id, destination text, step text, run int) -> replaced int
--- Whether a later run has taken the place of this delivery.
-SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run > ?4);
+-- name: delivery_successor (seq int) -> id id, run int
+-- The delivery of the last run that has taken the place of this one.
+SELECT n.id, n.run
+FROM deliveries d
+CROSS JOIN deliveries n
+WHERE d.seq = ?1 AND {later}
+ORDER BY n.run DESC
+LIMIT 1;
+
+-- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int
+-- What came of each step of an event in its last run. A person's word that it shall not be sent has words of its own.
+SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', 0)
+FROM deliveries d
+WHERE d.event_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
+
+-- name: delivery_done (event id, destination text, step text, run int) -> done int
+-- Whether what an earlier run made of this step came to a good end. What was skipped says nothing.
+SELECT status = 'COMPLETED'
+FROM deliveries
+WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run < ?4 AND status <> 'SKIPPED'
+ORDER BY run DESC
+LIMIT 1;
 
 -- name: delivery_waiting (event id) -> id id, destination text, order_key text
 -- Those of an event that nobody is sending right now.
