@@ -115,3 +115,21 @@ def test_what_waits_is_cancelled_and_resolved_in_bulk(serve, receiver):
     good(server.cli("deliveries", "cancel", "--destination", "hook", "-y"))
     assert server.get("/v1/status").json["pending"] == 0
     assert server.cli("deliveries", "resolve", "--status", "HELD", "--as", "delivered", "-y").code == NOT_FOUND
+
+
+def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(serve, receiver, store):
+    given = {**one(receiver), **store}
+    server = serve(**given)
+    good(server.cli("destinations", "pause", "hook"))
+    ids = [server.send() for _ in range(2)]
+    until(lambda: server.get("/v1/status").json["pending"] == 2, "two to wait")
+    gone = {**given, "destinations": {"other": given["destinations"]["hook"]},
+            "routes": {"all": {"from": "*", "to": ["other"]}}}
+    server.configure(**gone)
+    assert "! 2 deliveries wait for hook, which is gone" in good(server.cli("apply", "-n")).out
+    assert good(server.cli("apply", "-o", "json")).json["stranded"] == [{"destination": "hook", "count": 2}]
+    why = server.get("/v1/status").json["waiting"]["why"]
+    assert {"destination": "hook", "reason": "no such destination", "count": 2} in why
+    good(server.cli("deliveries", "cancel", "--destination", "hook", "-y"))
+    for event_id in ids:
+        until(lambda e=event_id: server.event(e)["status"] == "COMPLETED", "the cancelled ones")

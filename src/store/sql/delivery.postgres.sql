@@ -301,3 +301,36 @@ FROM deliveries
 WHERE event_id = $1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')
 ORDER BY seq + 0
 FOR UPDATE;
+
+-- name: delivery_strand (destination text, before int, error text, now int, most int) -> changed
+-- What waits for a destination that is no more is held, with the reason. What is not due for long enough may be on its
+-- way through a process that still knows the destination; rows that one holds are skipped.
+UPDATE deliveries
+SET status = 'HELD', last_error = $3, updated_at = $4
+WHERE seq = ANY (ARRAY(
+    SELECT seq
+    FROM deliveries
+    WHERE destination = $1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0 AND due <= $2
+        AND status || '' = 'PENDING'
+    LIMIT $5
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING 1::int8, seq;
+
+-- name: delivery_stranded (error text) -> destination text
+-- For which destinations something is held so. What is held is counted often, in the same way.
+SELECT DISTINCT destination FROM deliveries WHERE status = 'HELD' AND last_error = $1;
+
+-- name: delivery_unstrand (destination text, error text, now int, most int) -> changed
+-- The destination is there again.
+UPDATE deliveries
+SET status = 'PENDING', last_error = NULL, updated_at = $3
+WHERE seq = ANY (ARRAY(
+    SELECT seq
+    FROM deliveries
+    WHERE status = 'HELD' AND destination = $1 AND last_error = $2
+    ORDER BY seq
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING 1::int8, seq;
