@@ -223,7 +223,22 @@ static size_t encode_next_attempts(struct call *call, struct buf *buf, int64_t s
     return count;
 }
 
-static enum err encode_deliveries(struct call *call, struct buf *buf, struct uuid event_id) {
+/* Which rule of each route did not let it through, as they are now. */
+static void encode_unwanted(struct call *call, struct buf *buf, const struct event *event) {
+    struct route_reason *reasons;
+    size_t count = route_reasons(call->standing->routes, event, call->arena, &reasons);
+    buf_add(buf, STR(",\"unwanted\":["));
+    for (size_t i = 0; i < count; i++) {
+        buf_add(buf, i ? STR(",{\"route\":") : STR("{\"route\":"));
+        json_quote(buf, reasons[i].route);
+        encode_text(buf, "why", reasons[i].why);
+        buf_byte(buf, '}');
+    }
+    buf_byte(buf, ']');
+}
+
+static enum err encode_deliveries(struct call *call, struct buf *buf, const struct event *event) {
+    struct uuid event_id = event->id;
     struct delivery_query query = {.status = -1, .event_id = event_id, .limit = QUERY_LIMIT_MAX};
     struct delivery *deliveries;
     struct event_attempt *attempts;
@@ -240,6 +255,9 @@ static enum err encode_deliveries(struct call *call, struct buf *buf, struct uui
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');
+    bool unwanted =
+        count == 0 && event->status == EVENT_COMPLETED && !event->last_error.n; /* a cancelled one has words */
+    if (unwanted && call->standing->routes) encode_unwanted(call, buf, event);
     return ERR_NONE;
 }
 
@@ -253,7 +271,7 @@ enum err api_events_show(struct call *call) {
     TRY(err);
     struct buf buf = {.arena = call->arena};
     encode_event(&buf, &event, true);
-    TRY(encode_deliveries(call, &buf, id));
+    TRY(encode_deliveries(call, &buf, &event));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }

@@ -42,6 +42,7 @@ static void show_event(struct cli *cli, const struct json *event) {
     show_fields(cli, event, event_fields);
     writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
     for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i), STR(""));
+    show_unwanted(cli, &cli->out, event);
 }
 
 int command_events_show(struct cli *cli) {

@@ -127,7 +127,7 @@ static int judge(struct cli *cli, const struct json *event) {
     if (none && str_eq(status, STR("FAILED")))
         return cli_fail(cli, EXIT_FAILED, "error: routing failed: %.*s",
                         STR_ARG(show_member(cli, event, "last_error")));
-    if (none) cli_say(cli, "no route wants it: nothing is sent");
+    if (none && !cli->quiet) show_unwanted(cli, &cli->err, event);
     if (tally.failed + tally.held == 0) return EXIT_DONE;
     return tally.delivered + tally.held == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }

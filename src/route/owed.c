@@ -33,3 +33,36 @@ void route_owed(const struct routes *routes, const struct event *event, int64_t 
     }
     *ret_plan = plan;
 }
+
+/* ---- why not ---- */
+
+static struct str types_text(const struct route_settings *settings, struct arena *arena) {
+    struct buf buf = {.arena = arena};
+    for (size_t i = 0; i < settings->from_count; i++)
+        buf_fmt(&buf, "%s%.*s", i ? ", " : "", STR_ARG(settings->from[i]));
+    return buf_str(&buf);
+}
+
+static struct str why_not(const struct route_program *program, const struct event *event, struct arena *arena) {
+    const struct route_settings *settings = program->settings;
+    bool type_fits = false;
+    for (size_t i = 0; i < settings->from_count; i++) type_fits |= str_glob(settings->from[i], event->type);
+    if (!type_fits)
+        return str_fmt(arena, "from: %.*s, and its type is %.*s", STR_ARG(types_text(settings, arena)),
+                       STR_ARG(event->type));
+    if (!program_takes(program, event))
+        return str_fmt(arena, "source: %.*s, and its source is %.*s", STR_ARG(settings->source),
+                       STR_ARG(event->source));
+    if (settings->when.n) return str_fmt(arena, "when: %.*s, which does not hold", STR_ARG(str_trim(settings->when)));
+    return STR("no 'when' of its deliveries holds");
+}
+
+size_t route_reasons(const struct routes *routes, const struct event *event, struct arena *arena,
+                     struct route_reason **ret_reasons) {
+    struct route_reason *reasons = arena_array(arena, struct route_reason, routes->count);
+    for (size_t i = 0; i < routes->count; i++)
+        reasons[i] =
+            (struct route_reason){routes->programs[i].settings->name, why_not(&routes->programs[i], event, arena)};
+    *ret_reasons = reasons;
+    return routes->count;
+}

@@ -133,3 +133,19 @@ def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(serve,
     good(server.cli("deliveries", "cancel", "--destination", "hook", "-y"))
     for event_id in ids:
         until(lambda e=event_id: server.event(e)["status"] == "COMPLETED", "the cancelled ones")
+
+
+def test_an_event_that_no_route_wants_says_which_rule_kept_it_out(serve, receiver):
+    routes = {"typed": {"from": "OTHER", "to": ["hook"]}, "sourced": {"from": "*", "source": "shop", "to": ["hook"]},
+              "asked": {"from": "*", "when": ".n > 5", "to": ["hook"]}}
+    server = serve(**{**one(receiver), "routes": routes})
+    event_id = server.send()
+    until(lambda: server.event(event_id)["status"] == "COMPLETED", "its routing")
+    assert {it["route"]: it["why"] for it in server.event(event_id)["unwanted"]} == {
+        "typed": "from: OTHER, and its type is LEAD", "sourced": "source: shop, and its source is test",
+        "asked": "when: .n > 5, which does not hold"}
+    assert "  route typed: from: OTHER, and its type is LEAD\n" in good(server.cli("events", "show", event_id)).out
+    sent = good(server.cli("send", "LEAD", "--data", '{"n":1}', "--wait"))
+    assert "no route wants it" in sent.err and "route asked: when: .n > 5" in sent.err
+    assert server.get("/v1/status").json["unrouted"] == 2
+    assert "Unwanted  2 events" in good(server.cli("status")).out

@@ -30,7 +30,7 @@ ORDER BY seq;
 -- where. An event of another program may have no fingerprint; it then always counts as different and is compared by
 -- its payload.
 SELECT n, e.id, coalesce(e.fingerprint, '')::text, CASE WHEN e.fingerprint IS DISTINCT FROM p2 THEN {payload} END,
-    e.type, e.source, e.scheduled_at
+    e.type::text, e.source::text, e.scheduled_at
 FROM {p}
 JOIN marketing_events e ON e.idempotency_key = p1
 ORDER BY n;
