@@ -103,9 +103,9 @@ static const struct option event_retry_options[] = {
     {0},
 };
 static const struct option resolve_options[] = {
-    CHOOSING_DELIVERIES,
     {"as", 0, "WHAT", "delivered|not-delivered|retry", true, "What came of it"},
     {"note", 0, "TEXT", NULL, false, "Why, for the audit"},
+    CHOOSING_DELIVERIES,
     {0},
 };
 static const struct option pause_options[] = {
