@@ -59,8 +59,8 @@ static enum err add_stranded(struct call *call, struct str *answer) {
     return ERR_NONE;
 }
 
-/* {"dry":true} only says what would change. What was prepared comes into force with the commit of its audit row: where
- * the store takes nothing, the configuration stays as it is. */
+/* {"dry":true} only says what would change. What was prepared comes into force with the commit of its audit row, so
+ * while the store takes nothing, the configuration stays as it is. */
 enum err api_config_apply(struct call *call) {
     const struct reload *reload = call->reload;
     struct json *body;

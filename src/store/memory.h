@@ -48,7 +48,7 @@ MUST_USE enum err store_unmade(struct store *store, int64_t after_seq, size_t li
 /* Whether the last run of the same step before this one came to a good end. */
 MUST_USE enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count,
                                     struct arena *arena, bool *ret_done);
-/* What became of them, in the place of each (by seq). The event of one that is final may be over. */
+/* Writes what became of them, each in its place (by seq). When one is final, its event may be over. */
 MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
                              struct arena *arena);
 

@@ -112,7 +112,7 @@ enum err store_superseded(struct store *store, struct delivery *deliveries, size
     return ERR_NONE;
 }
 
-/* Those that few rows share have an index of their own. */
+/* Which statement lists what is asked for: filters that few rows match have an index of their own. */
 static enum sql_statement delivery_statement(const struct delivery_query *query) {
     if (!uuid_is_zero(query->event_id)) return SQL_DELIVERY_LIST_EVENT;
     switch (query->status) {

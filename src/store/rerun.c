@@ -6,8 +6,8 @@
 
 /* ---- one delivery ---- */
 
-/* The event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole event is
- * about to run again. */
+/* Begins the event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole
+ * event is about to run again. */
 static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
                          struct event *ret_event) {
     const struct sql_value id = sql_uuid(&failed->event_id), seq = sql_int(failed->seq);
