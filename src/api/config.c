@@ -33,6 +33,33 @@ enum err api_routes_list(struct call *call) {
     return reply_list(call, &buf, 0);
 }
 
+/* How much still waits for destinations that the other configuration does not have. */
+static enum err add_stranded(struct call *call, struct str *answer) {
+    struct destination_counts *counts;
+    struct json *root;
+    size_t count;
+    if (json_parse(*answer, JSON_DEPTH_MAX, &root, NULL)) return ERR_NONE;
+    const struct json *removed = json_get(root, STR("removed"));
+    struct buf buf = {.arena = call->arena};
+    enum err err = json_size(removed) ? store_counts(call->store, false, call->arena, &counts, &count) : ERR_NONE;
+    for (size_t i = 0; !err && i < json_size(removed); i++)
+        for (size_t j = 0; j < count; j++) {
+            if (!str_eq(counts[j].destination, json_text(json_at(removed, i)))) continue;
+            int64_t open = 0;
+            for (int k = 0; k < DELIVERY_STATUS_COUNT; k++)
+                if (!delivery_is_final((enum delivery_status)k)) open += counts[j].by_status[k];
+            if (!open) continue;
+            buf_add(&buf, buf.n ? STR(",{\"destination\":") : STR("{\"destination\":"));
+            json_quote(&buf, counts[j].destination);
+            buf_fmt(&buf, ",\"count\":%lld}", (long long)open);
+        }
+    json_free(root);
+    TRY(err);
+    *answer =
+        str_fmt(call->arena, "%.*s,\"stranded\":[%.*s]}", (int)(answer->n - 1), answer->p, STR_ARG(buf_str(&buf)));
+    return ERR_NONE;
+}
+
 /* {"dry":true} only says what would change. What was prepared comes into force with the commit of its audit row, so
  * while the store takes nothing, the configuration stays as it is. */
 enum err api_config_apply(struct call *call) {
@@ -48,5 +75,6 @@ enum err api_config_apply(struct call *call) {
         call->wishes |= WISH_CONFIG;
         TRY(store_audit(call->store, call->actor, STR("config.apply"), STR(""), STR(""), call->now_us));
     }
+    if (valid) TRY(add_stranded(call, &answer));
     return serve_json(call, valid ? 200 : 422, answer);
 }

@@ -40,6 +40,7 @@ enum err api_deliveries_list(struct call *call) {
     size_t limit = query.limit++;
     TRY(store_delivery_list(call->store, &query, call->arena, &deliveries, &count));
     struct buf buf = {.arena = call->arena};
+    TRY(store_superseded(call->store, deliveries, count, call->arena));
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < count && i < limit; i++) {
         if (i) buf_byte(&buf, ',');
@@ -49,9 +50,10 @@ enum err api_deliveries_list(struct call *call) {
     return reply_list(call, &buf, count > limit ? deliveries[limit - 1].seq : store_next_cursor(call->store));
 }
 
-static enum err reply_delivery(struct call *call, const struct delivery *delivery) {
+static enum err reply_delivery(struct call *call, struct delivery *delivery) {
     struct attempt *attempts;
     size_t count;
+    TRY(store_superseded(call->store, delivery, 1, call->arena));
     TRY(store_attempts(call->store, delivery->seq, call->arena, &attempts, &count));
     struct buf buf = {.arena = call->arena};
     encode_delivery(&buf, delivery);
@@ -84,34 +86,56 @@ enum err api_deliveries_show(struct call *call) {
     return reply_delivery(call, &delivery);
 }
 
-static enum err act_on(struct call *call, enum delivery_act act, struct str note) {
+/* ---- acts ---- */
+
+/* What a person wants, of one delivery or of many. */
+struct wanted {
+    enum delivery_act act;
+    struct str note;
+};
+
+/* "a later run has taken its place: ..." where that is why. */
+static enum err refusal_words(struct call *call, struct uuid id, struct str *ret_words) {
+    struct delivery delivery;
+    TRY(store_delivery_get(call->store, id, call->arena, &delivery));
+    TRY(store_superseded(call->store, &delivery, 1, call->arena));
+    *ret_words = STR("the delivery's status does not allow this (one in flight never does)");
+    if (!uuid_is_zero(delivery.superseded_by))
+        *ret_words = str_fmt(call->arena, "run %d has taken its place: delivery %.*s is the one to look at",
+                             delivery.superseded_run, STR_ARG(uuid_str(call->arena, delivery.superseded_by)));
+    return ERR_NONE;
+}
+
+/* Carries it out for one. A refusal is an err with its words, and changes nothing; what is RETRY class or worse is the
+ * store's trouble. */
+static enum err carry_out(struct call *call, struct uuid id, const struct wanted *wanted, struct delivery *ret_after,
+                          struct str *ret_words) {
+    enum err err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us,
+                                      call->hasher, call->arena, ret_after);
+    if (err == ERR_NOT_FOUND) *ret_words = STR("no such delivery");
+    if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, ret_words));
+    if (err) return err;
+    if (delivery_is_final(ret_after->status))
+        call->open_change--;
+    else if (!uuid_eq(ret_after->id, id))
+        call->open_change++; /* a new run of a failed one */
+    size_t desk = deliver_desk(call->desks, ret_after->destination);
+    if (desk != SIZE_MAX) /* this delivery, or the next one of its order key, may leave now */
+        deliver_due(call->desks, desk, ret_after->status == DELIVERY_PENDING ? ret_after->due_us : call->now_us);
+    call->wishes |= WISH_WORK;
+    return ERR_NONE;
+}
+
+static enum err act_on(struct call *call, const struct wanted *wanted) {
     struct uuid id;
     struct delivery after;
+    struct str words;
     enum err err;
     if (!read_id(call, store_delivery_by_prefix, &id, &err)) return err;
-    err = store_delivery_act(call->store, id, act, call->actor, note, call->now_us, call->hasher, call->arena, &after);
-    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such delivery"), NULL);
-    if (err == ERR_NOT_NOW)
-        return serve_problem(call, err, STR("the delivery's status does not allow this (one in flight never does)"),
-                             NULL);
+    err = carry_out(call, id, wanted, &after, &words);
+    if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
     TRY(err);
-    if (delivery_is_final(after.status))
-        call->open_change--;
-    else if (!uuid_eq(after.id, id))
-        call->open_change++; /* a new run of a failed one */
-    size_t desk = deliver_desk(call->desks, after.destination);
-    if (desk != SIZE_MAX) /* this delivery, or the next one of its order key, may leave now */
-        deliver_due(call->desks, desk, after.status == DELIVERY_PENDING ? after.due_us : call->now_us);
-    call->wishes |= WISH_WORK;
     return reply_delivery(call, &after);
-}
-
-enum err api_deliveries_retry(struct call *call) {
-    return act_on(call, ACT_RETRY, STR(""));
-}
-
-enum err api_deliveries_cancel(struct call *call) {
-    return act_on(call, ACT_CANCEL, STR(""));
 }
 
 static const struct {
@@ -123,13 +147,65 @@ static const struct {
     {"retry", ACT_RESOLVE_RETRY},
 };
 
-enum err api_deliveries_resolve(struct call *call) {
+/* What the body says beside the act itself; false: refused. */
+static bool read_wanted(struct call *call, struct str act, const struct json *body, struct wanted *ret_wanted) {
+    struct wanted wanted = {.act = ACT_CANCEL, .note = str_dup(call->arena, json_text(json_get(body, STR("note"))))};
+    struct str as = json_text(json_get(body, STR("as")));
+    bool known = str_eq(act, STR("retry")) || str_eq(act, STR("cancel"));
+    if (str_eq(act, STR("retry")))
+        wanted.act = json_true(json_get(body, STR("as_sent"))) ? ACT_RETRY_AS_SENT : ACT_RETRY;
+    for (size_t i = 0; str_eq(act, STR("resolve")) && i < sizeof resolutions / sizeof *resolutions; i++) {
+        if (!str_eq(as, str_from(resolutions[i].word))) continue;
+        wanted.act = resolutions[i].act;
+        known = true;
+    }
+    if (known) {
+        *ret_wanted = wanted;
+        return true;
+    }
+    if (str_eq(act, STR("resolve")))
+        (void)serve_problem(call, ERR_BAD_FIELD, STR("'as' must be delivered, not-delivered or retry"), "/as");
+    else
+        (void)serve_problem(call, ERR_BAD_FIELD, STR("'act' must be retry, cancel or resolve"), "/act");
+    return false;
+}
+
+static enum err act_by(struct call *call, const char *act) {
     struct json *body;
+    struct wanted wanted;
     if (!serve_body(call, &body)) return ERR_NONE;
-    struct str as = str_dup(call->arena, json_text(json_get(body, STR("as"))));
-    struct str note = str_dup(call->arena, json_text(json_get(body, STR("note"))));
+    bool good = read_wanted(call, str_from(act), body, &wanted);
     json_free(body);
-    for (size_t i = 0; i < sizeof resolutions / sizeof resolutions[0]; i++)
-        if (str_eq(as, str_from(resolutions[i].word))) return act_on(call, resolutions[i].act, note);
-    return serve_problem(call, ERR_BAD_FIELD, STR("'as' must be delivered, not-delivered or retry"), "/as");
+    return good ? act_on(call, &wanted) : ERR_NONE;
+}
+
+enum err api_deliveries_retry(struct call *call) {
+    return act_by(call, "retry");
+}
+
+enum err api_deliveries_cancel(struct call *call) {
+    return act_by(call, "cancel");
+}
+
+enum err api_deliveries_resolve(struct call *call) {
+    return act_by(call, "resolve");
+}
+
+static enum err act_on_one(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
+                           struct str *ret_words) {
+    struct delivery after;
+    TRY(carry_out(call, id, wanted, &after, ret_words));
+    *ret_status = str_from(delivery_status_text(after.status));
+    return ERR_NONE;
+}
+
+enum err api_deliveries_bulk(struct call *call) {
+    struct json *body;
+    struct wanted wanted;
+    if (!serve_body(call, &body)) return ERR_NONE;
+    enum err err = ERR_NONE;
+    if (read_wanted(call, json_text(json_get(body, STR("act"))), body, &wanted))
+        err = serve_each(call, body, act_on_one, &wanted);
+    json_free(body);
+    return err;
 }

@@ -63,6 +63,8 @@ void encode_delivery(struct buf *buf, const struct delivery *delivery) {
     else
         buf_add(buf, STR(",\"last_status\":null"));
     encode_maybe(buf, "last_error", delivery->last_error);
+    encode_maybe(buf, "superseded_by",
+                 uuid_is_zero(delivery->superseded_by) ? STR_NONE : uuid_str(buf->arena, delivery->superseded_by));
     encode_time(buf, "created_at", delivery->created_us);
     encode_time(buf, "updated_at", delivery->updated_us);
     buf_fmt(buf, ",\"attempt_count\":%d", delivery->attempts);

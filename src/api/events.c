@@ -3,6 +3,8 @@
 #include "deliver/deliver.h"
 #include "ingest/intake.h"
 #include "observe/metrics.h"
+#include "route/route.h"
+#include "store/admin.h"
 
 /* ---- POST /v1/events ---- */
 
@@ -59,8 +61,8 @@ static struct uuid id_in_force(const struct call *call, size_t event) {
     return verdict->verdict == APPEND_FRESH ? call->events[event].id : verdict->event_id;
 }
 
-/* Points at the first place where the new payload differs from the stored one. */
-static struct refusal conflict(const struct call *call, size_t event) {
+/* The first place where the new payload differs from the stored one. */
+static struct str payload_pointer(const struct call *call, size_t event) {
     struct json *stored, *posted;
     struct json_error error;
     struct str pointer = STR("/payload");
@@ -72,10 +74,34 @@ static struct refusal conflict(const struct call *call, size_t event) {
         }
         json_free(stored);
     }
-    struct str first = uuid_str(call->arena, call->verdicts[event].event_id);
-    return (struct refusal){ERR_CONFLICT,
-                            str_fmt(call->arena, "this key names event %.*s, whose payload differs", STR_ARG(first)),
-                            pointer};
+    return pointer;
+}
+
+/* Points at what the new event says otherwise than the first one of its key. */
+static struct refusal conflict(const struct call *call, size_t event) {
+    const struct append_result *first = &call->verdicts[event];
+    const struct event *posted = &call->events[event];
+    bool other_type = !str_eq(first->type, posted->type), other_source = !str_eq(first->source, posted->source);
+    struct str id = uuid_str(call->arena, first->event_id), detail, pointer;
+    if (other_type || other_source) {
+        struct str was = other_type ? first->type : first->source;
+        pointer = other_type ? STR("/type") : STR("/source");
+        detail = str_fmt(call->arena, "this key names event %.*s, whose %s is '%.*s'", STR_ARG(id),
+                         other_type ? "type" : "source", STR_ARG(was));
+    } else {
+        pointer = payload_pointer(call, event);
+        detail = str_fmt(call->arena, "this key names event %.*s, whose payload differs", STR_ARG(id));
+    }
+    return (struct refusal){ERR_CONFLICT, detail, pointer};
+}
+
+/* A fact is due once, when its first sender said. One who asks for another moment is told which is in force; one who
+ * names no moment, which means now, is not. */
+static void add_moment_in_force(const struct call *call, size_t event, struct buf *body) {
+    const struct append_result *verdict = &call->verdicts[event];
+    int64_t asked_us = call->events[event].scheduled_us;
+    if (verdict->verdict == APPEND_DUPLICATE && asked_us != call->wall_us && asked_us != verdict->scheduled_us)
+        encode_time(body, "scheduled_at", verdict->scheduled_us);
 }
 
 static void answer_one(struct call *call, const struct intake_item *item) {
@@ -88,9 +114,14 @@ static void answer_one(struct call *call, const struct intake_item *item) {
     bool fresh = call->verdicts[0].verdict == APPEND_FRESH;
     char id[UUID_TEXT_LENGTH + 1];
     uuid_format(id_in_force(call, 0), id);
-    const char *form = fresh ? "{\"success\":true,\"eventId\":\"%s\"}"
-                             : "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"}";
-    (void)serve_json(call, 200, str_fmt(call->arena, form, id));
+    struct buf body = {.arena = call->arena};
+    buf_fmt(&body,
+            fresh ? "{\"success\":true,\"eventId\":\"%s\""
+                  : "{\"success\":false,\"error\":\"DUPLICATE_EVENT\",\"eventId\":\"%s\"",
+            id);
+    add_moment_in_force(call, 0, &body);
+    buf_byte(&body, '}');
+    (void)serve_json(call, 200, buf_str(&body));
     reply_header(&call->reply, STR("X-Event-Status"), fresh ? STR("ACCEPTED") : STR("DUPLICATE"));
 }
 
@@ -109,6 +140,7 @@ static void add_item(const struct call *call, struct buf *body, size_t index, co
         char id[UUID_TEXT_LENGTH + 1];
         uuid_format(id_in_force(call, event), id);
         buf_fmt(body, ",\"eventId\":\"%s\"", id);
+        add_moment_in_force(call, event, body);
     }
     if (refusal.err) {
         buf_fmt(body, ",\"code\":\"%s\",\"error\":", err_code(refusal.err));
@@ -195,12 +227,28 @@ static size_t encode_next_attempts(struct call *call, struct buf *buf, int64_t s
     return count;
 }
 
-static enum err encode_deliveries(struct call *call, struct buf *buf, struct uuid event_id) {
+/* Which rule of each route did not let it through, as they are now. */
+static void encode_unwanted(struct call *call, struct buf *buf, const struct event *event) {
+    struct route_reason *reasons;
+    size_t count = route_reasons(call->standing->routes, event, call->arena, &reasons);
+    buf_add(buf, STR(",\"unwanted\":["));
+    for (size_t i = 0; i < count; i++) {
+        buf_add(buf, i ? STR(",{\"route\":") : STR("{\"route\":"));
+        json_quote(buf, reasons[i].route);
+        encode_text(buf, "why", reasons[i].why);
+        buf_byte(buf, '}');
+    }
+    buf_byte(buf, ']');
+}
+
+static enum err encode_deliveries(struct call *call, struct buf *buf, const struct event *event) {
+    struct uuid event_id = event->id;
     struct delivery_query query = {.status = -1, .event_id = event_id, .limit = QUERY_LIMIT_MAX};
     struct delivery *deliveries;
     struct event_attempt *attempts;
     size_t count, attempt_count, at = 0;
     TRY(store_delivery_list(call->store, &query, call->arena, &deliveries, &count));
+    TRY(store_superseded(call->store, deliveries, count, call->arena));
     TRY(store_event_attempts(call->store, event_id, call->arena, &attempts, &attempt_count));
     buf_add(buf, STR(",\"deliveries\":["));
     for (size_t i = count; i-- > 0;) { /* oldest first */
@@ -211,6 +259,9 @@ static enum err encode_deliveries(struct call *call, struct buf *buf, struct uui
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');
+    bool unwanted =
+        count == 0 && event->status == EVENT_COMPLETED && !event->last_error.n; /* a cancelled one has words */
+    if (unwanted && call->standing->routes) encode_unwanted(call, buf, event);
     return ERR_NONE;
 }
 
@@ -224,7 +275,7 @@ enum err api_events_show(struct call *call) {
     TRY(err);
     struct buf buf = {.arena = call->arena};
     encode_event(&buf, &event, true);
-    TRY(encode_deliveries(call, &buf, id));
+    TRY(encode_deliveries(call, &buf, &event));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }
@@ -247,4 +298,63 @@ enum err api_events_cancel(struct call *call) {
     char text[UUID_TEXT_LENGTH + 1];
     uuid_format(id, text);
     return serve_json(call, 200, str_fmt(call->arena, "{\"id\":\"%s\",\"cancelled\":%zu}", text, cancelled));
+}
+
+/* ---- retry: a new run ---- */
+
+static enum err retry_one(struct call *call, struct uuid id, const void *all, struct str *ret_status,
+                          struct str *ret_words) {
+    struct event event;
+    struct plan plan;
+    size_t made;
+    enum err err = store_event_get(call->store, id, call->arena, &event);
+    if (!err) {
+        route_owed(call->standing->routes, &event, call->now_us, call->hasher, call->arena, &plan);
+        const struct event_retry retry = {id,         *(const bool *)all, plan.deliveries,
+                                          plan.count, call->actor,        call->now_us};
+        err = store_event_retry(call->store, &retry, call->hasher, call->arena, &made);
+    }
+    if (err == ERR_NOT_FOUND) *ret_words = STR("no such event");
+    if (err == ERR_NOT_NOW) *ret_words = STR("it is not over: something of it is still open");
+    if (err == ERR_LIMIT)
+        *ret_words = plan.wanted ? STR("all that its routes make of it is done; with 'all' it is made again")
+                                 : STR("no route takes its type and source");
+    if (err) return err;
+    call->open_change += (int64_t)made;
+    call->wishes |= WISH_WORK;
+    *ret_status = *(const bool *)all ? STR("PENDING") : STR("PROCESSING");
+    return ERR_NONE;
+}
+
+static bool read_all(struct call *call, struct json **ret_body, bool *ret_all) {
+    if (!serve_body(call, ret_body)) return false;
+    *ret_all = json_true(json_get(*ret_body, STR("all")));
+    return true;
+}
+
+enum err api_events_retry(struct call *call) {
+    struct json *body;
+    struct uuid id;
+    struct str status, words;
+    bool all;
+    enum err err;
+    if (!read_all(call, &body, &all)) return ERR_NONE;
+    json_free(body);
+    if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
+    err = retry_one(call, id, &all, &status, &words);
+    if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
+    if (err == ERR_LIMIT) return serve_problem(call, ERR_NOT_NOW, words, NULL);
+    TRY(err);
+    return serve_json(call, 200,
+                      str_fmt(call->arena, "{\"id\":\"%.*s\",\"status\":\"%.*s\"}", STR_ARG(uuid_str(call->arena, id)),
+                              STR_ARG(status)));
+}
+
+enum err api_events_bulk(struct call *call) {
+    struct json *body;
+    bool all;
+    if (!read_all(call, &body, &all)) return ERR_NONE;
+    enum err err = serve_each(call, body, retry_one, &all);
+    json_free(body);
+    return err;
 }

@@ -8,9 +8,9 @@
 #include "store/query.h"
 
 serve_answer api_events_answer;
-serve_take api_events_post, api_events_list, api_events_show, api_events_cancel;
+serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
-    api_deliveries_resolve;
+    api_deliveries_resolve, api_deliveries_bulk;
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
@@ -26,6 +26,13 @@ void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…
 void encode_text(struct buf *buf, const char *name, struct str text);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
+/* ---- bulk.c: one act for each of a body's "ids" ---- */
+#define BULK_MAX 50 /* ids in one request, so that a turn stays short */
+/* NOT_FOUND, NOT_NOW and LIMIT are refusals of that one, with words, and have changed nothing. */
+typedef enum err bulk_act(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
+                          struct str *ret_words);
+enum err serve_each(struct call *call, const struct json *body, bulk_act *act, const void *wanted);
+
 /* limit and cursor of a list, and the moments it lies between (0 = open). */
 struct page {
     size_t limit;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/deliver.h"
+#include "observe/metrics.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -113,6 +114,7 @@ static enum err encode_server(struct call *call, struct buf *buf) {
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
+    buf_fmt(buf, ",\"unrouted\":%llu", (unsigned long long)metrics_unrouted_count(call->metrics));
     encode_troubled(call, buf);
     return encode_company(call, buf);
 }

@@ -14,6 +14,12 @@ static void show_changes(struct cli *cli, const struct json *answer) {
         writer_safe(&cli->out, show_member(cli, change, "text"));
         writer_add(&cli->out, restart ? STR("  (takes a restart)\n") : STR("\n"));
     }
+    const struct json *stranded = json_get(answer, STR("stranded"));
+    for (size_t i = 0; i < json_size(stranded); i++) {
+        const struct json *one = json_at(stranded, i);
+        writer_fmt(&cli->out, "! %.*s deliveries wait for %.*s, which is gone: they will be held\n",
+                   STR_ARG(show_member(cli, one, "count")), STR_ARG(show_member(cli, one, "destination")));
+    }
     if (!json_size(changes))
         cli_say(cli, "nothing changed");
     else if (!applied)

@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "cli/writer.h"
 
-#define CLI_ARGUMENTS_MAX 4
+#define CLI_ARGUMENTS_MAX 64
 #define CLI_OPTIONS_MAX   32
 
 struct cli;
@@ -36,7 +36,7 @@ struct option {
 
 struct command {
     const char *noun, *verb; /* verb NULL: the noun is the whole command */
-    const char *arguments;   /* "ROUTE", "[FILE]", "" */
+    const char *arguments;   /* "ROUTE", "[FILE]", "[ID...]", "" */
     const char *summary;
     const struct option *options; /* NULL = none of its own */
     const char *examples;         /* what follows `drumbeat `, one a line */

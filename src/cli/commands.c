@@ -81,9 +81,35 @@ static const struct option delivery_filters[] = {
     {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
     {0},
 };
+#define CHOOSING_DELIVERIES                                                                                            \
+    {"status", 0, "STATUS", "PENDING|FAILED|UNKNOWN|HELD", false, "All with this status, instead of ids"},             \
+        {"destination", 0, "NAME", NULL, false, "All to this destination"},                                            \
+        {"route", 0, "NAME", NULL, false, "All of this route"},                                                        \
+        {"since", 0, "TIME", NULL, false, "Made at or after: RFC 3339, or a length of time as 2h"},                    \
+        {"until", 0, "TIME", NULL, false, "Made before"}, {                                                            \
+        "error", 0, "TEXT", NULL, false, "All whose error has this text"                                               \
+    }
+static const struct option retry_options[] = {
+    {"as-sent", 0, NULL, NULL, false, "A failed one goes with its old content; else its route makes it anew"},
+    CHOOSING_DELIVERIES,
+    {0},
+};
+static const struct option cancel_options[] = {CHOOSING_DELIVERIES, {0}};
+static const struct option event_retry_options[] = {
+    {"all", 0, NULL, NULL, false, "Also what is done already"},
+    {"status", 0, "STATUS", "COMPLETED|FAILED", false, "All with this status, instead of ids"},
+    {"type", 0, "TYPE", NULL, false, "All of this type"},
+    {"source", 0, "NAME", NULL, false, "All from this source"},
+    {"route", 0, "NAME", NULL, false, "All with a failed delivery of this route"},
+    {"destination", 0, "NAME", NULL, false, "All with a failed delivery to this destination"},
+    {"since", 0, "TIME", NULL, false, "Made at or after: RFC 3339, or a length of time as 2h"},
+    {"until", 0, "TIME", NULL, false, "Made before"},
+    {0},
+};
 static const struct option resolve_options[] = {
     {"as", 0, "WHAT", "delivered|not-delivered|retry", true, "What came of it"},
     {"note", 0, "TEXT", NULL, false, "Why, for the audit"},
+    CHOOSING_DELIVERIES,
     {0},
 };
 static const struct option pause_options[] = {
@@ -145,19 +171,26 @@ const struct command commands[] = {
      "events show 01934f2a-8c3d\nevents show 01934f2a-8c3d -o json\n", command_events_show, COMMAND_JSON},
     {"events", "cancel", "ID", "Cancel what is still open of an event", NULL, "events cancel 01934f2a-8c3d\n",
      command_events_cancel, COMMAND_JSON | COMMAND_CHANGES},
+    {"events", "retry", "[ID...]", "Route events again and make what is not done, in a new run", event_retry_options,
+     "events retry 01934f2a-8c3d\nevents retry --status FAILED --since 2h\nevents retry --route new-lead --all -n\n",
+     command_events_retry, COMMAND_JSON | COMMAND_CHANGES},
     {"deliveries", "list", "", "Deliveries, newest first", delivery_filters,
      "deliveries list --status HELD\ndeliveries list --destination crm -o id\n", command_deliveries_list, COMMAND_JSON},
     {"deliveries", "show", "ID|KEY", "One delivery with its attempts; by the provider's key too", delivery_place,
      "deliveries show 01934f2a-8c3d-7b11-9f7e-0a52c3d4e5f6\n"
      "deliveries show 5e0c1a77-93b4-8b11-9f7e-0a52c3d4e5f6 --event 01934f2a-8c3d-7f00-8a4e-62b1d0c9e8f7\n",
      command_deliveries_show, COMMAND_JSON},
-    {"deliveries", "retry", "ID", "Send it again now; a failed one gets a new run", NULL,
-     "deliveries retry 01934f2a-8c3d-7b11\n", command_deliveries_retry, COMMAND_JSON | COMMAND_CHANGES},
-    {"deliveries", "cancel", "ID", "Do not send it", NULL, "deliveries cancel 01934f2a-8c3d-7b11\n",
-     command_deliveries_cancel, COMMAND_JSON | COMMAND_CHANGES},
-    {"deliveries", "resolve", "ID", "Say what came of one that is in doubt", resolve_options,
-     "deliveries resolve 01934f2a-8c3d-7b11 --as delivered --note 'seen at the provider'\n", command_deliveries_resolve,
+    {"deliveries", "retry", "[ID...]", "Send again now; a failed one gets a new run", retry_options,
+     "deliveries retry 01934f2a-8c3d-7b11\ndeliveries retry --status FAILED --destination crm --since 2h\n",
+     command_deliveries_retry, COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "cancel", "[ID...]", "Do not send", cancel_options,
+     "deliveries cancel 01934f2a-8c3d-7b11\ndeliveries cancel --destination crm -n\n", command_deliveries_cancel,
      COMMAND_JSON | COMMAND_CHANGES},
+    {"deliveries", "resolve", "[ID...]", "Say what came of those that are in doubt", resolve_options,
+     "deliveries resolve --status UNKNOWN --destination crm --as retry\ndeliveries resolve 01934f2a-8c3d-7b11 --as "
+     "delivered "
+     "--note 'seen at the provider'\n",
+     command_deliveries_resolve, COMMAND_JSON | COMMAND_CHANGES},
     {"destinations", "list", "", "Destinations with limits, breaker and backlog", NULL, "destinations list\n",
      command_destinations_list, COMMAND_JSON},
     {"destinations", "show", "NAME", "One destination", NULL, "destinations show crm\n", command_destinations_show,

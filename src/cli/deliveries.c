@@ -1,5 +1,6 @@
 /* cli/deliveries.c - deliveries list, show, retry, cancel, resolve. */
 #include "base/json.h"
+#include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 
@@ -38,6 +39,7 @@ static const struct column delivery_fields[] = {
     {"created_at", CELL_TIME, {.title = "created"}},
     {"updated_at", CELL_TIME, {.title = "updated"}},
     {"last_error", CELL_TEXT, {.title = "error"}},
+    {"superseded_by", CELL_TEXT, {.title = "superseded by"}},
     {"params", CELL_TEXT, {.title = "content"}},
     {0},
 };
@@ -77,19 +79,32 @@ static int act(struct cli *cli, const char *verb, struct str body) {
     return code ? code : show_one(cli, &asked, "id", show_changed);
 }
 
+static int act_on_many(struct cli *cli, const char *verb, const char *statuses, struct str members) {
+    const struct bulk bulk = {"deliveries", verb, statuses, "destination", members};
+    return bulk_run(cli, &bulk);
+}
+
 int command_deliveries_retry(struct cli *cli) {
-    return act(cli, "/retry", STR("{}"));
+    const char *as_sent = cli_flag(cli, "as-sent") ? "true" : "false";
+    struct str members = str_fmt(cli->arena, "\"act\":\"retry\",\"as_sent\":%s", as_sent);
+    if (bulk_wanted(cli)) return act_on_many(cli, "retry", "PENDING HELD UNKNOWN FAILED", members);
+    return act(cli, "/retry", str_fmt(cli->arena, "{\"as_sent\":%s}", as_sent));
 }
 
 int command_deliveries_cancel(struct cli *cli) {
+    if (bulk_wanted(cli)) return act_on_many(cli, "cancel", "PENDING HELD UNKNOWN", STR("\"act\":\"cancel\""));
     return act(cli, "/cancel", STR("{}"));
 }
 
 int command_deliveries_resolve(struct cli *cli) {
-    struct json *body = json_object();
-    json_set_str(body, "as", cli_value(cli, "as"));
-    if (cli_flag(cli, "note")) json_set_str(body, "note", cli_value(cli, "note"));
-    struct str text = json_dump(cli->arena, body);
-    json_free(body);
-    return act(cli, "/resolve", text);
+    struct buf members = {.arena = cli->arena};
+    buf_add(&members, STR("\"as\":"));
+    json_quote(&members, cli_value(cli, "as"));
+    if (cli_flag(cli, "note")) {
+        buf_add(&members, STR(",\"note\":"));
+        json_quote(&members, cli_value(cli, "note"));
+    }
+    if (!bulk_wanted(cli)) return act(cli, "/resolve", str_fmt(cli->arena, "{%.*s}", STR_ARG(buf_str(&members))));
+    buf_add(&members, STR(",\"act\":\"resolve\""));
+    return act_on_many(cli, "resolve", "HELD UNKNOWN", buf_str(&members));
 }

@@ -1,5 +1,6 @@
-/* cli/events.c - events list, show, cancel. */
+/* cli/events.c - events list, show, retry, cancel. */
 #include "base/json.h"
+#include "cli/bulk.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 
@@ -41,6 +42,7 @@ static void show_event(struct cli *cli, const struct json *event) {
     show_fields(cli, event, event_fields);
     writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
     for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i), STR(""));
+    show_unwanted(cli, &cli->out, event);
 }
 
 int command_events_show(struct cli *cli) {
@@ -59,4 +61,11 @@ int command_events_cancel(struct cli *cli) {
         return EXIT_DECLINED;
     int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/cancel"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "id", show_cancelled);
+}
+
+int command_events_retry(struct cli *cli) {
+    const char *all = cli_flag(cli, "all") ? "true" : "false";
+    const struct bulk bulk = {"events", "retry", cli_flag(cli, "status") ? "FAILED COMPLETED" : "FAILED", "type",
+                              str_fmt(cli->arena, "\"all\":%s", all)};
+    return bulk_run(cli, &bulk);
 }

@@ -39,13 +39,13 @@ struct str command_unknown(struct arena *arena, struct str noun, struct str verb
     return str_fmt(arena, "'%.*s' has no '%.*s'%.*s", STR_ARG(noun), STR_ARG(verb), STR_ARG(suggestion));
 }
 
-/* How many arguments a command takes: "ROUTE [FILE]" is 1 to 2. */
+/* How many arguments a command takes: "ROUTE [FILE]" is 1 to 2, "[ID...]" any number. */
 static void command_arguments(const struct command *command, size_t *ret_least, size_t *ret_most) {
     struct str rest = str_from(command->arguments), word;
     *ret_least = *ret_most = 0;
     while (str_next(&rest, ' ', &word)) {
         *ret_least += word.p[0] != '[';
-        *ret_most += 1;
+        *ret_most += str_find(word, '.') == SIZE_MAX ? 1 : CLI_ARGUMENTS_MAX;
     }
 }
 

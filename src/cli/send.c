@@ -89,6 +89,7 @@ static struct tally tally_of(const struct json *event) {
     struct tally tally = {0};
     for (size_t i = 0; i < json_size(deliveries); i++) {
         struct str status = json_text(json_get(json_at(deliveries, i), STR("status")));
+        if (json_text(json_get(json_at(deliveries, i), STR("superseded_by"))).n) continue;
         if (str_eq(status, STR("COMPLETED")))
             tally.delivered++;
         else if (str_eq(status, STR("SKIPPED")))
@@ -126,7 +127,7 @@ static int judge(struct cli *cli, const struct json *event) {
     if (none && str_eq(status, STR("FAILED")))
         return cli_fail(cli, EXIT_FAILED, "error: routing failed: %.*s",
                         STR_ARG(show_member(cli, event, "last_error")));
-    if (none) cli_say(cli, "no route wants it: nothing is sent");
+    if (none && !cli->quiet) show_unwanted(cli, &cli->err, event);
     if (tally.failed + tally.held == 0) return EXIT_DONE;
     return tally.delivered + tally.held == 0 ? EXIT_FAILED : EXIT_PARTLY;
 }

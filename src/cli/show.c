@@ -219,3 +219,14 @@ void show_delivery_line(struct cli *cli, const struct json *delivery, struct str
     struct str rest = text_safe(cli->arena, why, true);
     writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
 }
+
+void show_unwanted(struct cli *cli, struct writer *writer, const struct json *event) {
+    const struct json *reasons = json_get(event, STR("unwanted"));
+    if (!reasons) return;
+    writer_add(writer, STR("no route wants it: nothing is sent\n"));
+    for (size_t i = 0; i < json_size(reasons); i++) {
+        struct str why = text_safe(cli->arena, show_member(cli, json_at(reasons, i), "why"), true);
+        writer_fmt(writer, "  route %.*s: %.*s\n", STR_ARG(show_member(cli, json_at(reasons, i), "route")),
+                   STR_ARG(why));
+    }
+}

@@ -33,6 +33,8 @@ void show_table(struct cli *cli, const struct json *items, const struct column *
 void show_fields(struct cli *cli, const struct json *thing, const struct column *columns);
 /* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there. */
 void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more);
+/* Of an event that no route wants, a line for each route: which of its rules did not let it through. */
+void show_unwanted(struct cli *cli, struct writer *writer, const struct json *event);
 /* "crm", or "hubspot.contact" where there is an action. */
 struct str show_target(struct cli *cli, const struct json *delivery);
 

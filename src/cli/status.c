@@ -85,6 +85,9 @@ static void show_needs(struct cli *cli, const struct json *status) {
     const char *before = needed && cli->colour ? "\033[33m" : "", *after = *before ? "\033[0m" : "";
     writer_fmt(&cli->out, "  %sNeeds you %lld held · %lld unknown · %lld failed%s\n", before,
                number(status, STR("held")), number(status, STR("unknown")), number(status, STR("failed")), after);
+    if (number(status, STR("unrouted")))
+        writer_fmt(&cli->out, "  Unwanted  %lld events since the start: no route took them\n",
+                   number(status, STR("unrouted")));
 }
 
 static const struct {

@@ -26,6 +26,8 @@
 #define OTHERS_US        US_PER_S /* how soon to look again at a chore that another process is doing */
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
+#define STRAY_STEP       ((size_t)256)
+#define STRAY_AFTER_US   US_PER_MIN  /* another process may still know the destination, and send to it */
 #define ORPHANS_FIRST_US US_PER_HOUR /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
@@ -88,18 +90,66 @@ static enum err step_verify(struct turn *turn, struct chore_round *round, bool *
     return store_verify_step(turn->loop->options.store, turn->loop->hasher, turn->arena, round, ret_more);
 }
 
+static bool is_known(const struct loop *loop, struct str destination) {
+    size_t desk = deliver_desk(loop->deliver, destination);
+    return desk != SIZE_MAX && deliver_settings(loop->deliver, desk);
+}
+
+/* What was held because its destination was gone, and is back. */
+static enum err free_stranded(struct turn *turn, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    struct chores *state = &turn->chores;
+    struct str *names;
+    size_t count, freed = 0;
+    TRY(store_stranded(loop->options.store, turn->arena, &names, &count));
+    for (size_t i = 0; i < count && !freed; i++) {
+        if (!is_known(loop, names[i])) continue;
+        TRY(store_unstrand(loop->options.store, names[i], turn->now_us, STRAY_STEP, turn->arena, &freed));
+        deliver_due(loop->deliver, deliver_desk(loop->deliver, names[i]), turn->now_us);
+    }
+    state->freed += (int64_t)freed;
+    if (!freed) state->reconfigured = false;
+    *ret_more = freed > 0;
+    return ERR_NONE;
+}
+
+static enum err step_strays(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    (void)round;
+    struct loop *loop = turn->loop;
+    struct next_due *next;
+    size_t count, held = 0;
+    if (turn->chores.reconfigured) {
+        TRY(free_stranded(turn, ret_more));
+        if (*ret_more) return ERR_NONE;
+    }
+    TRY(store_next_due_all(loop->options.store, turn->arena, &next, &count));
+    for (size_t i = 0; i < count && !held; i++) {
+        int64_t before_us = turn->now_us - STRAY_AFTER_US;
+        if (is_known(loop, next[i].destination)) continue;
+        if (next[i].due_us <= before_us)
+            TRY(store_strand(loop->options.store, next[i].destination, before_us, turn->now_us, STRAY_STEP, turn->arena,
+                             &held));
+        if (!held && next[i].due_us + STRAY_AFTER_US < turn->chores.strays_us)
+            turn->chores.strays_us = next[i].due_us + STRAY_AFTER_US;
+    }
+    turn->chores.stranded += (int64_t)held;
+    *ret_more = held > 0;
+    return ERR_NONE;
+}
+
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
     [CHORE_RETIREMENT] = {.task = TASK_RETIRE, .step = step_retirement},
     [CHORE_ORPHANS] =
         {.task = TASK_ORPHANS, .for_routers = true, .told = true, .every_us = ORPHANS_EVERY_US, .step = step_orphans},
     [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
+    [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
 };
 
 /* ---- when ---- */
 
 void chores_open(struct loop *loop, int64_t now_us) {
-    loop->chores = (struct chores){.orphans_us = now_us + ORPHANS_FIRST_US};
+    loop->chores = (struct chores){.orphans_us = now_us + ORPHANS_FIRST_US, .reconfigured = true};
     for (int i = 0; i < CHORE_COUNT; i++)
         if (chores[i].for_routers && !turn_routes(loop)) loop->chores.due_us[i] = WHEN_NEVER;
 }
@@ -115,6 +165,11 @@ static int most_overdue(const struct chores *state, int64_t now_us) {
 int64_t chores_next(const struct loop *loop) {
     int first = most_overdue(&loop->chores, WHEN_NEVER);
     return first == CHORE_COUNT ? WHEN_NEVER : loop->chores.due_us[first];
+}
+
+void chores_reconfigured(struct loop *loop) {
+    loop->chores.reconfigured = true;
+    if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
 }
 
 void chores_suspect_orphans(struct loop *loop) {
@@ -196,9 +251,13 @@ static enum err run_round(struct turn *turn, int name, int64_t until_us) {
 static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
     struct chore_round none = {0};
     bool more;
+    turn->chores.strays_us = WHEN_NEVER;
     TRY(take_steps(turn, &chores[name], &none, until_us, &more));
     int64_t pause_us = turn->loop->recovering ? 0 : CHORE_PAUSE_US; /* until the past is settled nothing leaves */
-    turn->chores.due_us[name] = more ? turn->now_us + pause_us : next_look(turn);
+    int64_t look_us = next_look(turn);
+    if (name == CHORE_STRAYS && turn->chores.strays_us < look_us)
+        look_us = turn->chores.strays_us > turn->now_us ? turn->chores.strays_us : turn->now_us + OTHERS_US;
+    turn->chores.due_us[name] = more ? turn->now_us + pause_us : look_us;
     return ERR_NONE;
 }
 
@@ -222,6 +281,13 @@ void chores_apply(struct turn *turn) {
         return;
     }
     loop->chores = turn->chores;
+    if (turn->chores.stranded)
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_stranded",
+                  LOG_NUMBER("held", turn->chores.stranded), LOG_TEXT("reason", STR(STRAY_ERROR)));
+    if (turn->chores.freed)
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "deliveries_freed",
+                  LOG_NUMBER("count", turn->chores.freed));
+    loop->chores.stranded = loop->chores.freed = 0;
     for (int i = 0; i < CHORE_COUNT; i++) {
         if (chores[i].told && turn->chores.found[i])
             log_event(loop->options.log, LOG_WARN, turn->wall_us, "chore_finished",

@@ -28,6 +28,9 @@ struct chores {
     int64_t orphans_us;             /* no round of them before this ... */
     int64_t suspicion_us;           /* ... or, once something pointed at them, before this */
     bool orphans_suspected;
+    int64_t strays_us;       /* when the next delivery without a destination is to be held */
+    bool reconfigured;       /* destinations may have come back for what is stranded */
+    int64_t stranded, freed; /* by this turn */
 };
 
 void chores_open(struct loop *loop, int64_t now_us);
@@ -36,6 +39,8 @@ int64_t chores_next(const struct loop *loop); /* when the loop must wake for the
 MUST_USE enum err chores_run(struct turn *turn);
 /* Call it after the commit: what the turn staged becomes true. */
 void chores_apply(struct turn *turn);
+/* Another configuration is in force: destinations may be gone, or back. */
+void chores_reconfigured(struct loop *loop);
 /* A claim came back empty although the store says that something is due. */
 void chores_suspect_orphans(struct loop *loop);
 

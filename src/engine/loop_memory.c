@@ -161,6 +161,7 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     size_t desks = deliver_desks(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
     loop->in_force = in_force;
+    chores_reconfigured(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;
     quota_reconfigured(loop);
     enum err err = read_memory(loop);

@@ -218,6 +218,26 @@ int64_t turn_route_next(const struct loop *loop) {
     return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
 }
 
+/* A step with a key is known by it only now that it is made: one that an earlier run carried out is not sent again. */
+static enum err skip_done(struct turn *turn, struct delivery *made, size_t count) {
+    struct delivery **again = arena_array(turn->arena, struct delivery *, count);
+    struct delivery *asked = arena_array(turn->arena, struct delivery, count);
+    bool *done = arena_array(turn->arena, bool, count);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (made[i].run == 0 || made[i].status != DELIVERY_PENDING) continue;
+        again[n] = &made[i];
+        asked[n++] = made[i];
+    }
+    TRY(store_done_before(turn->loop->options.store, asked, n, turn->arena, done));
+    for (size_t i = 0; i < n; i++) {
+        if (!done[i]) continue;
+        again[i]->status = DELIVERY_SKIPPED;
+        again[i]->last_error = STR("an earlier run has done it");
+    }
+    return ERR_NONE;
+}
+
 /* Stores those deliveries of a page that their routes made or gave up. */
 static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
     struct loop *loop = turn->loop;
@@ -225,6 +245,7 @@ static enum err store_made(struct turn *turn, const struct delivery *page, size_
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (!page[i].unmade || page[i].status != DELIVERY_HELD) made[n++] = page[i];
+    TRY(skip_done(turn, made, n));
     if (n) TRY(store_make(loop->options.store, made, n, turn->now_us, turn->arena));
     for (size_t i = 0; i < n; i++) {
         if (delivery_is_final(made[i].status)) turn->open_change--;
@@ -240,7 +261,10 @@ static enum err store_made(struct turn *turn, const struct delivery *page, size_
 static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     struct loop *loop = turn->loop;
     struct routes *routes = loop->in_force.routes;
-    if (turn->wishes & WISH_WORK) loop->unmade_us = turn->now_us; /* a retry by hand leaves a delivery to its route */
+    if (turn->wishes & WISH_WORK) { /* a retry by hand leaves a delivery, or a whole event, to the routes */
+        loop->unmade_us = turn->now_us;
+        loop->next_scheduled_us = turn->wall_us;
+    }
     if (loop->unmade_us > turn->now_us) return ERR_NONE;
     struct delivery *page;
     size_t count, made;

@@ -10,7 +10,8 @@
     X(LEASES, "leases")                                                                                                \
     X(RETIREMENT, "retirement")                                                                                        \
     X(ORPHANS, "orphans")                                                                                              \
-    X(VERIFY, "verify")
+    X(VERIFY, "verify")                                                                                                \
+    X(STRAYS, "strays")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

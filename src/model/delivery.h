@@ -48,6 +48,8 @@ struct delivery {
     int32_t last_status;  /* HTTP status of the last attempt, 0 = none */
     struct str last_error;
     int64_t created_us, updated_us;
+    struct uuid superseded_by; /* set by store_superseded: the delivery of the run that took its place */
+    int32_t superseded_run;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */
 };
 

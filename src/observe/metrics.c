@@ -67,6 +67,10 @@ void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t cou
     if (what == METRIC_ACCEPTED) metrics->open.events += count;
 }
 
+uint64_t metrics_unrouted_count(const struct metrics *metrics) {
+    return metrics->unrouted;
+}
+
 void metrics_unrouted(struct metrics *metrics, uint64_t count) {
     metrics->unrouted += count;
 }

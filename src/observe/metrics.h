@@ -33,6 +33,7 @@ void metrics_free(struct metrics *metrics);
 
 void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count);
 void metrics_unrouted(struct metrics *metrics, uint64_t count);
+uint64_t metrics_unrouted_count(const struct metrics *metrics); /* since the start */
 void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
 void metrics_settled(struct metrics *metrics, struct str destination, struct str status);

@@ -43,7 +43,7 @@ struct planner {
 
 /* ---- first pass: who takes what ---- */
 
-static bool program_takes(const struct route_program *program, const struct event *event) {
+bool program_takes(const struct route_program *program, const struct event *event) {
     const struct route_settings *settings = program->settings;
     if (settings->source.n && !str_eq(settings->source, event->source)) return false;
     for (size_t i = 0; i < settings->from_count; i++)
@@ -119,6 +119,7 @@ struct draft {
     int32_t run;
     int64_t base_us;                     /* from which deliveries wait */
     bool whole;                          /* each step gives a delivery, also where a `when` does not hold */
+    bool again;                          /* a person wants it once more: never too late, and it waits no second time */
     const struct route_program *program; /* the one at work */
     struct plan *plan;
 };
@@ -249,9 +250,11 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
     const struct event *event = draft->event;
     struct arena *arena = draft->planner->arena;
     int64_t base_us = draft->base_us, wanted_us = event->scheduled_us + step->settings->after_us;
-    delivery->due_us = batch_moment(step->settings, base_us + step->settings->after_us);
+    int64_t due_us = base_us + step->settings->after_us;
+    if (draft->again) due_us = wanted_us > base_us ? wanted_us : base_us;
+    delivery->due_us = batch_moment(step->settings, due_us);
     delivery->first_due_us = delivery->due_us;
-    if (!step->late_us) return;
+    if (!step->late_us || draft->again) return;
     delivery->late_us = wanted_us + step->late_us;
     if (delivery->due_us <= delivery->late_us) return;
     delivery->status = DELIVERY_HELD;
@@ -427,12 +430,26 @@ static void unmade_become(struct delivery *unmade, const struct delivery *made, 
     unmade->updated_us = now_us;
 }
 
+/* Which of the steps it is: by the name it has without a key, by the one that its key gives it, or because there is no
+ * other with a key for this destination. SIZE_MAX = none any more. */
+static size_t unmade_step(const struct delivery *unmade, const struct route_program *program, const struct plan *plan) {
+    size_t named = SIZE_MAX, lone = SIZE_MAX, keyed = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct step_program *step = &program->steps[i];
+        if (!str_eq(step->destination, unmade->destination)) continue;
+        if (str_eq(step->settings->step, unmade->step)) return i;
+        if (str_eq(plan->deliveries[i].step, unmade->step)) named = i;
+        if (step->settings->key.n && keyed++ == 0) lone = i;
+    }
+    bool has_key = str_find(unmade->step, ':') != SIZE_MAX;
+    return named != SIZE_MAX || !has_key || keyed != 1 ? named : lone;
+}
+
 static void unmade_make(struct delivery *unmade, const struct route_program *program, const struct plan *plan,
                         const struct planner *planner) {
-    for (size_t i = 0; program && i < plan->count; i++) {
-        const struct step_program *step = &program->steps[i];
-        if (!str_eq(step->destination, unmade->destination) || !str_eq(step->settings->step, unmade->step)) continue;
-        unmade_become(unmade, &plan->deliveries[i], planner->now_us);
+    size_t step = program ? unmade_step(unmade, program, plan) : SIZE_MAX;
+    if (step != SIZE_MAX) {
+        unmade_become(unmade, &plan->deliveries[step], planner->now_us);
         return;
     }
     unmade->status = DELIVERY_FAILED;
@@ -463,6 +480,7 @@ void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, 
                                   .run = unmade[i].run,
                                   .base_us = unmade[i].created_us,
                                   .whole = true,
+                                  .again = unmade[i].run > 0 && !unmade[i].last_error.n,
                                   .plan = &plan};
             plan =
                 (struct plan){.deliveries = arena_array(arena, struct delivery, match->program->settings->step_count)};

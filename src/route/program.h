@@ -27,6 +27,8 @@ struct route_program {
     bool probing;               /* the batch at work holds the one event that is let through */
     struct step_program *steps; /* settings->step_count */
 };
+/* Whether it takes events of this type and source; its `when` was not asked. In plan.c. */
+bool program_takes(const struct route_program *program, const struct event *event);
 struct routes {
     struct route_program *programs;
     size_t count;

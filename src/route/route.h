@@ -43,6 +43,16 @@ struct plan {
 void route_events(struct routes *routes, const struct event *events, size_t count, int64_t now_us,
                   struct hasher *hasher, const struct evaluator *evaluator, struct arena *arena,
                   struct plan *ret_plans);
+/* A delivery of each step of each route that takes the event's type and source, unmade and HELD: no program is run. */
+void route_owed(const struct routes *routes, const struct event *event, int64_t now_us, struct hasher *hasher,
+                struct arena *arena, struct plan *ret_plan);
+/* Of an event that no route made anything of: the rule of each route that did not let it through. No program is run, so
+ * a condition is named where everything before it fits. */
+struct route_reason {
+    struct str route, why;
+};
+size_t route_reasons(const struct routes *routes, const struct event *event, struct arena *arena,
+                     struct route_reason **ret_reasons);
 /* Makes deliveries that are unmade and HELD, in place and in order of events. Each has its event, route, destination,
  * step and run. What the route may not make now stays as it is; what the configuration no longer knows becomes FAILED.
  */

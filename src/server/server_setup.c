@@ -46,7 +46,25 @@ static bool say(struct arena *arena, struct str problem, struct str *ret_json) {
     return false;
 }
 
-static struct str changes_json(struct arena *arena, const struct change *change, bool dry) {
+static bool has_destination(const struct settings *settings, struct str name) {
+    for (size_t i = 0; i < settings->destination_count; i++)
+        if (str_eq(settings->destinations[i].name, name)) return true;
+    return false;
+}
+
+static void add_removed(struct buf *buf, const struct settings *from, const struct settings *to) {
+    const char *comma = "";
+    buf_add(buf, STR("],\"removed\":["));
+    for (size_t i = 0; i < from->destination_count; i++) {
+        if (has_destination(to, from->destinations[i].name)) continue;
+        buf_add(buf, str_from(comma));
+        json_quote(buf, from->destinations[i].name);
+        comma = ",";
+    }
+}
+
+static struct str changes_json(struct arena *arena, const struct settings *from, const struct settings *to, bool dry) {
+    const struct change *change = config_diff(arena, from, to);
     struct buf buf = {.arena = arena};
     buf_fmt(&buf, "{\"valid\":true,\"applied\":%s,\"changes\":[", dry ? "false" : "true");
     for (const char *comma = ""; change; change = change->next, comma = ",") {
@@ -54,6 +72,7 @@ static struct str changes_json(struct arena *arena, const struct change *change,
         json_quote(&buf, change->text);
         buf_fmt(&buf, ",\"needs_restart\":%s}", change->needs_restart ? "true" : "false");
     }
+    add_removed(&buf, from, to);
     buf_add(&buf, STR("]}"));
     return buf_str(&buf);
 }
@@ -82,7 +101,7 @@ static bool prepare(void *self, bool dry, struct arena *arena, struct str *ret_j
         if (!dry) server_say_refused(server, problem);
         return say(arena, problem, ret_json);
     }
-    *ret_json = changes_json(arena, config_diff(arena, server->setup->settings, setup->settings), dry);
+    *ret_json = changes_json(arena, server->setup->settings, setup->settings, dry);
     drop_staged(server);
     server->staged = setup;
     server->staged_sandbox = sandbox;

@@ -12,6 +12,7 @@ static const struct act_rule {
     const char *error; /* what the delivery's last_error begins with; NULL = none */
 } rules[] = {
     [ACT_RETRY] = {"retry", FROM(PENDING) | FROM(HELD) | FROM(UNKNOWN), DELIVERY_PENDING, NULL},
+    [ACT_RETRY_AS_SENT] = {"retry as sent", FROM(PENDING) | FROM(HELD) | FROM(UNKNOWN), DELIVERY_PENDING, NULL},
     [ACT_CANCEL] = {"cancel", FROM(PENDING) | FROM(HELD) | FROM(UNKNOWN), DELIVERY_SKIPPED, "cancelled"},
     [ACT_RESOLVE_DELIVERED] = {"resolve delivered", FROM(HELD) | FROM(UNKNOWN), DELIVERY_COMPLETED, NULL},
     [ACT_RESOLVE_NOT_DELIVERED] = {"resolve not-delivered", FROM(HELD) | FROM(UNKNOWN), DELIVERY_FAILED,
@@ -47,51 +48,6 @@ static enum err end_delivery(struct store *store, const struct delivery *deliver
     return store_ended(store, &ending, 1, now_us, arena);
 }
 
-/* Begins the event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole
- * event is about to run again. */
-static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
-                         struct event *ret_event) {
-    const struct sql_value place[] = {sql_uuid(&failed->event_id), sql_str(failed->destination), sql_str(failed->step),
-                                      sql_int(failed->run)};
-    const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
-    struct sql_result result;
-    struct event event;
-    TRY(store_run(store, SQL_EVENT_LOCK, place, 1, arena, NULL));
-    TRY(store_event_get(store, failed->event_id, arena, &event));
-    TRY(store_run(store, SQL_DELIVERY_REPLACED, place, 1, arena, &result));
-    if (result.rows[0].values[0].number || event.status == EVENT_PENDING) return ERR_NOT_NOW;
-    TRY(store_run(store, SQL_EVENT_REOPEN, reopen, 1, arena, NULL));
-    *ret_event = event;
-    return ERR_NONE;
-}
-
-static enum err run_again(struct store *store, const struct delivery *failed, int64_t now_us, struct hasher *hasher,
-                          struct arena *arena, struct uuid *ret_id) {
-    struct event event;
-    bool blocked;
-    TRY(next_run(store, failed, now_us, arena, &event));
-    struct delivery again = {
-        .event_id = failed->event_id,
-        .destination = failed->destination,
-        .action = failed->action,
-        .route = failed->route,
-        .step = failed->step,
-        .run = event.run,
-        .status = failed->unmade ? DELIVERY_HELD : DELIVERY_PENDING, /* its route makes it first */
-        .unmade = failed->unmade,
-        .due_us = now_us,
-        .first_due_us = now_us,
-        .params = failed->params,
-        .order_key = failed->order_key,
-        .created_us = now_us,
-        .updated_us = now_us,
-    };
-    delivery_identify(hasher, &event, &again);
-    TRY(store_plan(store, &again, 1, arena, &blocked));
-    *ret_id = again.id;
-    return ERR_NONE;
-}
-
 enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
                             struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                             struct delivery *ret_after) {
@@ -101,14 +57,14 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
     struct delivery delivery;
     TRY(store_run(store, SQL_DELIVERY_LOCK, &looked_at, 1, arena, NULL));
     TRY(store_delivery_get(store, id, arena, &delivery));
-    if (act == ACT_RETRY && delivery.status == DELIVERY_FAILED)
-        TRY(run_again(store, &delivery, now_us, hasher, arena, &after));
+    if ((act == ACT_RETRY || act == ACT_RETRY_AS_SENT) && delivery.status == DELIVERY_FAILED)
+        TRY(store_run_again(store, &delivery, act == ACT_RETRY_AS_SENT, now_us, hasher, arena, &after));
     else if (!(rule->from & (1u << delivery.status)))
         return ERR_NOT_NOW;
-    else if (rule->to == DELIVERY_PENDING && !delivery.unmade) /* else its route makes it as soon as it may */
-        TRY(send_again(store, &delivery, now_us, arena));
-    else
+    else if (rule->to != DELIVERY_PENDING)
         TRY(end_delivery(store, &delivery, rule, actor, note, now_us, arena));
+    else if (!delivery.unmade) /* one that is, its route makes as soon as it may */
+        TRY(send_again(store, &delivery, now_us, arena));
     struct str detail =
         str_fmt(arena, "%s%s%.*s", delivery_status_text(delivery.status), note.n ? ": " : "", STR_ARG(note));
     TRY(store_audit(store, actor, str_from(rule->name), uuid_str(arena, id), detail, now_us));

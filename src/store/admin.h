@@ -6,14 +6,36 @@
 #include "store/store.h"
 
 /* ---- acts on deliveries and events ---- */
-enum delivery_act { ACT_RETRY, ACT_CANCEL, ACT_RESOLVE_DELIVERED, ACT_RESOLVE_NOT_DELIVERED, ACT_RESOLVE_RETRY };
-/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED -> a new run. CANCEL: open -> SKIPPED. RESOLVE_*: HELD,
- * UNKNOWN
- * -> COMPLETED, FAILED, PENDING. NOT_FOUND; NOT_NOW when the status does not allow it (PROCESSING never does).
+enum delivery_act {
+    ACT_RETRY,
+    ACT_RETRY_AS_SENT,
+    ACT_CANCEL,
+    ACT_RESOLVE_DELIVERED,
+    ACT_RESOLVE_NOT_DELIVERED,
+    ACT_RESOLVE_RETRY
+};
+/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED -> a new run, HELD until its route has made it from the
+ * configuration in force (AS_SENT: PENDING, with the content of the failed one). CANCEL: open -> SKIPPED. RESOLVE_*:
+ * HELD, UNKNOWN -> COMPLETED, FAILED, PENDING. NOT_FOUND; NOT_NOW when the status does not allow it (PROCESSING never
+ * does), or a later run has taken its place (store_superseded).
  * *ret_after is the delivery as it stands (the new run's for a retried FAILED one). */
 MUST_USE enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
                                      struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                                      struct delivery *ret_after);
+/* A new run of an event that is over, of what is owed for it now (route_owed); each becomes HELD until its route makes
+ * it. What is done, and what a person cancelled, is left out; with all, the whole event is PENDING again instead.
+ * *ret_made is how many are made, 0 with all. NOT_FOUND; NOT_NOW while it is open; LIMIT when nothing is left to make.
+ */
+struct event_retry {
+    struct uuid id;
+    bool all;
+    struct delivery *owed;
+    size_t owed_count;
+    struct str actor;
+    int64_t now_us;
+};
+MUST_USE enum err store_event_retry(struct store *store, const struct event_retry *retry, struct hasher *hasher,
+                                    struct arena *arena, size_t *ret_made);
 /* Cancels an event that is not yet due, and every open delivery of one that is (not those in flight). NOT_NOW when
  * nothing was open. */
 MUST_USE enum err store_event_cancel(struct store *store, struct uuid id, struct str actor, int64_t now_us,

@@ -74,12 +74,18 @@ static enum err judge_repeats(struct store *store, const struct event *events, s
     TRY(store_run(store, SQL_EVENT_OF_KEY, params, repeats, arena, &found));
     if (found.count != repeats) return store->driver->shared ? ERR_STORE_RACED : ERR_STORE_CORRUPT; /* just deleted */
     for (size_t i = 0; i < repeats; i++) {
-        const struct sql_value *row = found.rows[i].values; /* id, fingerprint, payload where they differ */
-        bool differs = row[2].kind != SQL_NULL && !same_fact(&events[inputs[i]], row[1].text, row[2].text);
+        const struct event *event = &events[inputs[i]];
+        /* id, fingerprint, payload where they differ, type, source, scheduled_at */
+        const struct sql_value *row = found.rows[i].values;
+        bool other_payload = row[2].kind != SQL_NULL && !same_fact(event, row[1].text, row[2].text);
+        bool differs = other_payload || !str_eq(event->type, row[3].text) || !str_eq(event->source, row[4].text);
         results[inputs[i]] = (struct append_result){
             .verdict = differs ? APPEND_CONFLICT : APPEND_DUPLICATE,
             .event_id = sql_to_uuid(&row[0]),
-            .payload = row[2].text,
+            .payload = other_payload ? row[2].text : STR_NONE,
+            .type = row[3].text,
+            .source = row[4].text,
+            .scheduled_us = row[5].number,
         };
     }
     return ERR_NONE;
@@ -94,8 +100,7 @@ enum err store_append(struct store *store, const struct event *events, size_t co
     TRY(store_run(store, SQL_EVENT_APPEND, params, count, arena, &fresh));
     for (size_t i = 0; i < fresh.count; i++) {
         size_t input = fresh.rows[i].input;
-        results[input] =
-            (struct append_result){APPEND_FRESH, events[input].id, fresh.rows[i].values[0].number, STR_NONE};
+        results[input] = (struct append_result){.event_id = events[input].id, .seq = fresh.rows[i].values[0].number};
     }
     if (fresh.count < count) TRY(judge_repeats(store, events, count, arena, results));
     for (size_t i = 0; i < count; i++) ret_results[i] = results[i];

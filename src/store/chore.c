@@ -50,3 +50,36 @@ double chore_share(const struct chore_round *round) {
     if (round->total <= 0 || done <= 0) return 0;
     return done < round->total ? (double)done / (double)round->total : 1;
 }
+
+/* ---- strays ---- */
+
+enum err store_strand(struct store *store, struct str destination, int64_t before_us, int64_t now_us, size_t limit,
+                      struct arena *arena, size_t *ret_held) {
+    const struct sql_value params[] = {sql_str(destination), sql_int(before_us), sql_str(STR(STRAY_ERROR)),
+                                       sql_int(now_us), sql_int((int64_t)limit)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_STRAND, params, 1, arena, &result));
+    *ret_held = (size_t)result.changes;
+    return ERR_NONE;
+}
+
+enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count) {
+    const struct sql_value error = sql_str(STR(STRAY_ERROR));
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_STRANDED, &error, 1, arena, &result));
+    struct str *names = arena_array(arena, struct str, result.count);
+    for (size_t i = 0; i < result.count; i++) names[i] = result.rows[i].values[0].text;
+    *ret_names = names;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit, struct arena *arena,
+                        size_t *ret_freed) {
+    const struct sql_value params[] = {sql_str(destination), sql_str(STR(STRAY_ERROR)), sql_int(now_us),
+                                       sql_int((int64_t)limit)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_UNSTRAND, params, 1, arena, &result));
+    *ret_freed = (size_t)result.changes;
+    return ERR_NONE;
+}

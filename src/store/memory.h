@@ -45,6 +45,9 @@ MUST_USE enum err store_route_heal(struct store *store, struct str route, struct
 /* Deliveries that are HELD because their route has not made them, by seq, behind after_seq; each with its event. */
 MUST_USE enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
                                struct delivery **ret_deliveries, size_t *ret_count);
+/* Whether the last run of the same step before this one came to a good end. */
+MUST_USE enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count,
+                                    struct arena *arena, bool *ret_done);
 /* Writes what became of them, each in its place (by seq). When one is final, its event may be over. */
 MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
                              struct arena *arena);

@@ -95,6 +95,24 @@ enum err store_delivery_by_prefix(struct store *store, struct str prefix, struct
 
 /* ---- deliveries ---- */
 
+enum err store_superseded(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena) {
+    size_t failed = 0, *inputs = arena_array(arena, size_t, count);
+    struct sql_value *seqs = arena_array(arena, struct sql_value, count);
+    struct sql_result result;
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status != DELIVERY_FAILED) continue;
+        seqs[failed] = sql_int(deliveries[i].seq);
+        inputs[failed++] = i;
+    }
+    TRY(store_run(store, SQL_DELIVERY_SUCCESSOR, seqs, failed, arena, &result));
+    for (size_t i = 0; i < result.count; i++) {
+        struct delivery *delivery = &deliveries[inputs[result.rows[i].input]];
+        delivery->superseded_by = sql_to_uuid(&result.rows[i].values[0]);
+        delivery->superseded_run = sql_to_i32(&result.rows[i].values[1]);
+    }
+    return ERR_NONE;
+}
+
 /* Which statement lists what is asked for: filters that few rows match have an index of their own. */
 static enum sql_statement delivery_statement(const struct delivery_query *query) {
     if (!uuid_is_zero(query->event_id)) return SQL_DELIVERY_LIST_EVENT;

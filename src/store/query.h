@@ -37,6 +37,8 @@ struct delivery_query {
     size_t limit;
     int64_t cursor;
 };
+/* Fills superseded_by and superseded_run of those that are FAILED and that a later run has replaced. */
+MUST_USE enum err store_superseded(struct store *store, struct delivery *deliveries, size_t count, struct arena *arena);
 MUST_USE enum err store_delivery_list(struct store *store, const struct delivery_query *query, struct arena *arena,
                                       struct delivery **ret_deliveries, size_t *ret_count);
 MUST_USE enum err store_delivery_get(struct store *store, struct uuid id, struct arena *arena,

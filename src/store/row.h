@@ -39,4 +39,8 @@ struct ending {
 MUST_USE enum err store_ended(struct store *store, const struct ending *endings, size_t count, int64_t now_us,
                               struct arena *arena);
 
+/* rerun.c: a FAILED delivery in the event's next run; see store_delivery_act. */
+MUST_USE enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
+                                  struct hasher *hasher, struct arena *arena, struct uuid *ret_id);
+
 #endif

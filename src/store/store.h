@@ -41,7 +41,10 @@ struct append_result {
     enum append_verdict verdict;
     struct uuid event_id; /* the first one's, unless FRESH */
     int64_t seq;          /* FRESH */
-    struct str payload;   /* CONFLICT: the first one's payload */
+    struct str payload;   /* CONFLICT: the first one's payload; STR_NONE where it is the same */
+    /* The first one's, unless FRESH. Another type or source is a CONFLICT, another moment is not. */
+    struct str type, source;
+    int64_t scheduled_us;
 };
 /* Stores events in order. Two equal keys in one batch are judged against each other too. */
 MUST_USE enum err store_append(struct store *store, const struct event *events, size_t count, struct arena *arena,

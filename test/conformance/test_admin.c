@@ -19,7 +19,8 @@ static struct delivery make(struct fixture *f, const char *key, enum delivery_st
 #define X DELIVERY_STATUS_COUNT
 static const enum delivery_status becomes[][DELIVERY_STATUS_COUNT] = {
     /* from PENDING, PROCESSING, COMPLETED, FAILED, UNKNOWN, HELD, SKIPPED */
-    [ACT_RETRY] = {DELIVERY_PENDING, X, X, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_PENDING, X},
+    [ACT_RETRY] = {DELIVERY_PENDING, X, X, DELIVERY_HELD, DELIVERY_PENDING, DELIVERY_PENDING, X},
+    [ACT_RETRY_AS_SENT] = {DELIVERY_PENDING, X, X, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_PENDING, X},
     [ACT_CANCEL] = {DELIVERY_SKIPPED, X, X, X, DELIVERY_SKIPPED, DELIVERY_SKIPPED, X},
     [ACT_RESOLVE_DELIVERED] = {X, X, X, X, DELIVERY_COMPLETED, DELIVERY_COMPLETED, X},
     [ACT_RESOLVE_NOT_DELIVERED] = {X, X, X, X, DELIVERY_FAILED, DELIVERY_FAILED, X},
@@ -97,7 +98,7 @@ static void a_failed_one_is_retried_in_a_new_run(void **state) {
     fixture_end(f, &pair[1], DELIVERY_FAILED, "failed");
     assert_int_equal(fixture_get_event(f, event->id).status, EVENT_FAILED);
 
-    OK(act(f, pair[0].id, ACT_RETRY, &after));
+    OK(act(f, pair[0].id, ACT_RETRY_AS_SENT, &after));
     assert_false(uuid_eq(after.id, pair[0].id));
     struct uuid key = delivery_derive_key(f->hasher, event->key, STR("crm"), STR("lead"), 1);
     assert_true(uuid_eq(after.key, key));
@@ -114,12 +115,143 @@ static void a_failed_one_is_retried_in_a_new_run(void **state) {
     size_t count;
     fixture_end(f, fixture_claim(f, "crm", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
     assert_int_equal(fixture_get_event(f, event->id).status, EVENT_FAILED);
-    OK(act(f, pair[1].id, ACT_RETRY, &other));
+    OK(act(f, pair[1].id, ACT_RETRY_AS_SENT, &other));
     assert_int_equal(other.run, 2);
     fixture_end(f, fixture_claim(f, "mail", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
     assert_int_equal(fixture_get_event(f, event->id).status, EVENT_COMPLETED);
     assert_int_equal(fixture_get_event(f, event->id).last_error.n, 0);
     assert_int_equal(fixture_get_event(f, event->id).run, 3);
+    fixture_commit(f);
+}
+
+static int64_t counted_failed(struct fixture *f) {
+    struct destination_counts *counts;
+    size_t count;
+    int64_t failed = 0;
+    OK(store_counts(f->store, false, &f->arena, &counts, &count));
+    for (size_t i = 0; i < count; i++) failed += counts[i].by_status[DELIVERY_FAILED];
+    return failed;
+}
+
+static void a_failed_one_is_counted_until_a_later_run_takes_its_place(void **state) {
+    struct fixture *f = *state;
+    struct delivery after, failed, other;
+    size_t count;
+    fixture_begin(f);
+    failed = make(f, "a", DELIVERY_FAILED);
+    other = make(f, "b", DELIVERY_FAILED);
+    assert_int_equal(counted_failed(f), 2);
+    OK(act(f, failed.id, ACT_RETRY_AS_SENT, &after));
+    assert_int_equal(counted_failed(f), 1);
+    fixture_end(f, fixture_claim(f, "crm", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
+    assert_int_equal(counted_failed(f), 1);
+    struct delivery both[2] = {fixture_get(f, failed.id), fixture_get(f, other.id)};
+    OK(store_superseded(f->store, both, 2, &f->arena));
+    assert_true(uuid_eq(both[0].superseded_by, after.id));
+    assert_int_equal(both[0].superseded_run, 1);
+    assert_true(uuid_is_zero(both[1].superseded_by));
+    fixture_commit(f);
+}
+
+static void one_without_a_key_is_replaced_by_what_gets_one(void **state) {
+    struct fixture *f = *state;
+    struct delivery after;
+    size_t count, made = 1;
+    fixture_begin(f);
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, "a", T0);
+    struct delivery unmade = fixture_delivery(f, event, "crm", DELIVERY_FAILED), *page;
+    unmade.unmade = true;
+    fixture_plan_one(f, &unmade);
+    fixture_routed(f, event, EVENT_FAILED, "route lead: no key");
+    OK(act(f, unmade.id, ACT_RETRY, &after));
+    OK(store_unmade(f->store, 0, 9, &f->arena, &page, &made));
+    assert_int_equal(made, 1);
+    page[0].step = STR("lead:ada");
+    page[0].status = DELIVERY_PENDING;
+    page[0].unmade = false;
+    page[0].params = STR("{}");
+    OK(store_make(f->store, page, 1, T0 + 50, &f->arena));
+    fixture_end(f, fixture_claim(f, "crm", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
+    assert_int_equal(fixture_get_event(f, event->id).status, EVENT_COMPLETED);
+    assert_int_equal(counted_failed(f), 0);
+    fixture_commit(f);
+}
+
+/* ---- a new run of an event ---- */
+
+static enum err retry_event(struct fixture *f, const struct event *event, bool all, size_t *ret_made) {
+    struct delivery *owed = arena_array(&f->arena, struct delivery, 3);
+    static const char *const names[] = {"crm", "mail", "sms"};
+    for (size_t i = 0; i < 3; i++) {
+        owed[i] = fixture_delivery(f, event, names[i], DELIVERY_HELD);
+        owed[i].unmade = true;
+    }
+    const struct event_retry retry = {event->id, all, owed, 3, STR("ada"), T0 + 50};
+    return store_event_retry(f->store, &retry, f->hasher, &f->arena, ret_made);
+}
+
+static void an_event_is_retried_without_what_is_done_or_cancelled(void **state) {
+    struct fixture *f = *state;
+    struct delivery after, *page;
+    struct event *due;
+    size_t made = 0, count;
+    fixture_begin(f);
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, "a", T0);
+    struct delivery three[3] = {fixture_delivery(f, event, "crm", DELIVERY_PROCESSING),
+                                fixture_delivery(f, event, "mail", DELIVERY_PROCESSING),
+                                fixture_delivery(f, event, "sms", DELIVERY_PENDING)};
+    bool blocked[3];
+    OK(store_plan(f->store, three, 3, &f->arena, blocked));
+    fixture_routed(f, event, EVENT_PROCESSING, "");
+    fixture_end(f, &three[0], DELIVERY_COMPLETED, "done");
+    fixture_end(f, &three[1], DELIVERY_FAILED, "failed");
+    assert_int_equal(retry_event(f, event, false, &made), ERR_NOT_NOW);
+    OK(act(f, three[2].id, ACT_CANCEL, &after));
+
+    OK(retry_event(f, event, false, &made));
+    assert_int_equal(made, 1);
+    assert_int_equal(fixture_get_event(f, event->id).status, EVENT_PROCESSING);
+    OK(store_unmade(f->store, 0, 9, &f->arena, &page, &count));
+    assert_int_equal(count, 1);
+    assert_text(page[0].destination, "mail");
+    assert_int_equal(page[0].run, 1);
+    assert_true(uuid_eq(page[0].id, delivery_derive_id(f->hasher, event->key, STR("mail"), STR("lead"), 1)));
+    page[0].status = DELIVERY_PENDING;
+    page[0].unmade = false;
+    OK(store_make(f->store, page, 1, T0 + 50, &f->arena));
+    fixture_end(f, fixture_claim(f, "mail", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
+    assert_int_equal(fixture_get_event(f, event->id).status, EVENT_COMPLETED);
+    assert_int_equal(counted_failed(f), 0);
+
+    bool done[2];
+    struct delivery asked[2] = {page[0], page[0]};
+    asked[0].run = asked[1].run = 2;
+    asked[1].step = STR("other");
+    OK(store_done_before(f->store, asked, 2, &f->arena, done));
+    assert_true(done[0]);
+    assert_false(done[1]);
+
+    assert_int_equal(retry_event(f, event, false, &made), ERR_LIMIT);
+    OK(retry_event(f, event, true, &made));
+    OK(store_due_events(f->store, T0 + 60, ROOM, &f->arena, &due, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(due[0].run, 2);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM audit WHERE act = 'retry'"), 2);
+    fixture_commit(f);
+}
+
+static void an_unmade_one_that_is_held_stays_for_its_route(void **state) {
+    struct fixture *f = *state;
+    struct delivery after, again;
+    fixture_begin(f);
+    struct delivery failed = make(f, "a", DELIVERY_FAILED);
+    OK(act(f, failed.id, ACT_RETRY, &after));
+    assert_true(after.unmade);
+    OK(act(f, after.id, ACT_RETRY, &again));
+    assert_int_equal(again.status, DELIVERY_HELD);
+    assert_true(again.unmade);
     fixture_commit(f);
 }
 
@@ -303,6 +435,10 @@ int main(void) {
         ON_EVERY_DRIVER(an_act_on_nothing_is_not_found),
         ON_EVERY_DRIVER(a_retry_is_a_fresh_start),
         ON_EVERY_DRIVER(a_failed_one_is_retried_in_a_new_run),
+        ON_EVERY_DRIVER(a_failed_one_is_counted_until_a_later_run_takes_its_place),
+        ON_EVERY_DRIVER(one_without_a_key_is_replaced_by_what_gets_one),
+        ON_EVERY_DRIVER(an_event_is_retried_without_what_is_done_or_cancelled),
+        ON_EVERY_DRIVER(an_unmade_one_that_is_held_stays_for_its_route),
         ON_EVERY_DRIVER(a_failed_one_waits_for_a_replay_of_its_event),
         ON_EVERY_DRIVER(an_act_lets_the_next_of_the_order_go),
         ON_EVERY_DRIVER(an_act_ends_its_event),

@@ -28,6 +28,31 @@ static void judges_each_event_by_key_and_fingerprint(void **state) {
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM marketing_events"), 4);
 }
 
+static void another_type_or_source_is_another_fact(void **state) {
+    struct fixture *f = *state;
+    struct append_result results[4];
+    fixture_begin(f);
+    struct event first = fixture_append(f, "k", T0);
+    struct event again[4];
+    for (size_t i = 0; i < 4; i++) again[i] = fixture_event(f, "k", T0 + 60);
+    again[0].type = STR("LEAD_LOST");
+    again[1].source = STR("partner");
+    again[2].scheduled_us = T0 + 3600;
+    OK(store_append(f->store, again, 4, &f->arena, results));
+    fixture_commit(f);
+    assert_int_equal(results[0].verdict, APPEND_CONFLICT);
+    assert_int_equal(results[1].verdict, APPEND_CONFLICT);
+    assert_int_equal(results[2].verdict, APPEND_DUPLICATE);
+    assert_int_equal(results[3].verdict, APPEND_DUPLICATE);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(uuid_eq(results[i].event_id, first.id));
+        assert_text(results[i].type, "LEAD_CAPTURE");
+        assert_text(results[i].source, "landing-page");
+        assert_int_equal(results[i].scheduled_us, T0);
+        assert_int_equal(results[i].payload.n, 0);
+    }
+}
+
 static void judges_equal_keys_of_one_batch_in_order(void **state) {
     struct fixture *f = *state;
     struct event events[3] = {fixture_event(f, "k", T0), fixture_event(f, "k", T0), fixture_event(f, "k", T0)};
@@ -190,6 +215,7 @@ static void empty_batches_are_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(judges_each_event_by_key_and_fingerprint),
+        ON_EVERY_DRIVER(another_type_or_source_is_another_fact),
         ON_EVERY_DRIVER(judges_equal_keys_of_one_batch_in_order),
         ON_EVERY_DRIVER(keeps_every_byte_of_an_event),
         ON_EVERY_DRIVER(gives_due_events_oldest_first),

@@ -181,8 +181,33 @@ static void the_attempts_of_an_event_come_together(void **state) {
     assert_int_equal(attempts[1].attempt.number, 1);
 }
 
+static void what_waits_for_no_destination_is_held_and_freed(void **state) {
+    struct fixture *f = *state;
+    struct str *names;
+    size_t count = 0;
+    fixture_begin(f);
+    struct delivery gone = fixture_deliver(f, "a", "crm", DELIVERY_PENDING);
+    struct delivery other = fixture_deliver(f, "b", "mail", DELIVERY_PENDING);
+    OK(store_strand(f->store, STR("crm"), T0 - 1, T0 + 5, 9, &f->arena, &count));
+    assert_int_equal(count, 0);
+    OK(store_strand(f->store, STR("crm"), T0, T0 + 5, 9, &f->arena, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(fixture_get(f, gone.id).status, DELIVERY_HELD);
+    assert_text(fixture_get(f, gone.id).last_error, STRAY_ERROR);
+    assert_int_equal(fixture_get(f, other.id).status, DELIVERY_PENDING);
+    OK(store_stranded(f->store, &f->arena, &names, &count));
+    assert_int_equal(count, 1);
+    assert_text(names[0], "crm");
+    OK(store_unstrand(f->store, STR("crm"), T0 + 6, 9, &f->arena, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(fixture_get(f, gone.id).status, DELIVERY_PENDING);
+    assert_int_equal(fixture_get(f, gone.id).last_error.n, 0);
+    fixture_commit(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(what_waits_for_no_destination_is_held_and_freed),
         ON_EVERY_DRIVER(a_round_is_as_it_was_written),
         ON_EVERY_DRIVER(verify_in_steps_finds_what_it_finds_at_once),
         ON_EVERY_DRIVER(a_delivery_without_its_event_goes_with_its_attempts),

@@ -5,7 +5,8 @@ static void fill(struct fixture *f) {
     fixture_begin(f);
     struct delivery retried = fixture_deliver(f, "retried", "crm", DELIVERY_PROCESSING), after;
     fixture_end(f, &retried, DELIVERY_FAILED, "failed");
-    OK(store_delivery_act(f->store, retried.id, ACT_RETRY, STR("ada"), STR_NONE, T0, f->hasher, &f->arena, &after));
+    OK(store_delivery_act(f->store, retried.id, ACT_RETRY_AS_SENT, STR("ada"), STR_NONE, T0, f->hasher, &f->arena,
+                          &after));
     struct delivery done = fixture_deliver(f, "done", "crm", DELIVERY_PROCESSING);
     fixture_end(f, &done, DELIVERY_COMPLETED, "done");
     struct delivery failed = fixture_deliver(f, "failed", "crm", DELIVERY_PROCESSING);

@@ -110,7 +110,7 @@ LISTS = {
     "/v1/events": "id type source idempotency_key payload fingerprint status retry_count last_error scheduled_at "
                   "created_at updated_at",
     "/v1/deliveries": "id key event_id destination action route step run status retry_count due last_status last_error "
-                      "created_at updated_at attempt_count",
+                      "superseded_by created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
@@ -178,8 +178,26 @@ def test_what_an_operator_does_to_an_event_and_to_deliveries(world):
     until(lambda: server.get(f"/v1/deliveries/{again['id']}").json["status"] == "FAILED", "the second run")
     resolved = ask(world, "POST", f"/v1/deliveries/{again['id']}/resolve", {"as": "delivered", "note": "seen"})
     assert resolved.status == 409, "a failed delivery is in no doubt"
+    assert ask(world, "POST", f"/v1/deliveries/{world['failed']}/retry", {"as_sent": True}).status == 409
     skipped = ask(world, "POST", f"/v1/deliveries/{world['waiting']}/cancel", {})
     assert skipped.json["status"] == "SKIPPED"
+    many = {"act": "retry", "ids": [world["failed"], again["id"]]}
+    bulk = ask(world, "POST", "/v1/bulk/deliveries", many).json
+    assert [item["done"] for item in bulk["items"]] == [False, True] and (bulk["done"], bulk["refused"]) == (1, 1)
+    assert ask(world, "POST", "/v1/bulk/deliveries", {**many, "act": "lose"}).pointers == ["/act"]
+    assert ask(world, "POST", "/v1/bulk/deliveries", {"act": "cancel", "ids": []}).pointers == ["/ids"]
+    assert ask(world, "POST", "/v1/bulk/deliveries", {"act": "cancel", "ids": ["x"]}).pointers == ["/ids/0"]
+
+
+def test_an_event_runs_again(world):
+    server = world["server"]
+    until(lambda: server.event(world["bad"])["status"] == "FAILED", "the end of what ran")
+    assert ask(world, "POST", f"/v1/events/{world['bad']}/retry", {}).json["status"] == "PROCESSING"
+    until(lambda: server.event(world["bad"])["status"] in ("FAILED", "PROCESSING"), "another end")
+    assert ask(world, "POST", f"/v1/events/{world['good']}/retry", {}).status == 409, "all of it is done"
+    bulk = ask(world, "POST", "/v1/bulk/events", {"ids": [world["good"]], "all": True}).json
+    assert bulk["done"] == 1
+    until(lambda: server.event(world["good"])["status"] == "COMPLETED", "all of it once more")
 
 
 def test_pause_and_resume(world):
@@ -196,10 +214,10 @@ def test_status_verify_and_apply(world):
     until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
-        "leases", "retirement", "orphans", "verify"]
+        "leases", "retirement", "orphans", "verify", "strays"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
-    assert applied == {"valid": True, "applied": False, "changes": []}
+    assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "stranded": []}
 
 
 def test_wrong_values_of_a_request(world):

@@ -44,6 +44,22 @@ def test_a_payload_that_only_looks_different_is_a_duplicate(idle):
     assert (first.outcome, again.outcome) == ((200, "ACCEPTED"), (200, "DUPLICATE"))
 
 
+def test_the_same_key_with_another_type_or_source_is_a_conflict(idle):
+    idle.send("other-fact")
+    for pointer, other in ({"/type": event("other-fact", kind="LOST"), "/source": event("other-fact", source="b")}).items():
+        answer = idle.post(other)
+        assert answer.outcome == (422, "CONFLICT") and answer.pointers == [pointer]
+    items = idle.post([event("other-fact", kind="LOST"), event("other-fact")]).json
+    assert [(item["status"], item.get("pointer")) for item in items] == [("CONFLICT", "/type"), ("DUPLICATE", None)]
+
+
+def test_a_duplicate_that_asks_for_another_moment_is_told_the_one_in_force(idle):
+    first = idle.post(event("moment", scheduled_at="2031-01-01T09:00:00Z"))
+    again = idle.post(event("moment", scheduled_at="2032-01-01T09:00:00Z"))
+    assert again.outcome == (200, "DUPLICATE") and again.json["eventId"] == first.json["eventId"]
+    assert again.json["scheduled_at"] == idle.event(first.json["eventId"])["scheduled_at"]
+
+
 @pytest.mark.parametrize("payload, pointer", [
     ({"user": {"tags": ["a", "c"]}}, "/payload/user/tags/1"),
     ({"user": {"tags": ["a", "b"], "more": 1}}, "/payload/user/more"),

@@ -199,9 +199,28 @@ SET status = 'PENDING', due = ?2, first_due = ?2, late = 0, retry_count = 0, bat
     updated_at = ?2
 WHERE id = ?1;
 
--- name: delivery_replaced (event id, destination text, step text, run int) -> replaced int
--- Whether a later run has taken the place of this delivery.
-SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run > ?4);
+-- name: delivery_successor (seq int) -> id id, run int
+-- The delivery of the last run that has taken the place of this one.
+SELECT n.id, n.run
+FROM deliveries d
+CROSS JOIN deliveries n
+WHERE d.seq = ?1 AND {later}
+ORDER BY n.run DESC
+LIMIT 1;
+
+-- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int
+-- What came of each step of an event in its last run. A person's word that it shall not be sent has words of its own.
+SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', 0)
+FROM deliveries d
+WHERE d.event_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
+
+-- name: delivery_done (event id, destination text, step text, run int) -> done int
+-- Whether what an earlier run made of this step came to a good end. What was skipped says nothing.
+SELECT status = 'COMPLETED'
+FROM deliveries
+WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run < ?4 AND status <> 'SKIPPED'
+ORDER BY run DESC
+LIMIT 1;
 
 -- name: delivery_waiting (event id) -> id id, destination text, order_key text
 -- Those of an event that nobody is sending right now.
@@ -209,3 +228,28 @@ SELECT id, destination, order_key
 FROM deliveries
 WHERE event_id = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')
 ORDER BY seq;
+
+-- name: delivery_strand (destination text, before int, error text, now int, most int) -> changed
+-- What waits for a destination that is no more is held, with the reason. What is not due for long enough may be on its
+-- way through a process that still knows the destination.
+UPDATE deliveries
+SET status = 'HELD', last_error = ?3, updated_at = ?4
+WHERE seq IN (
+    SELECT seq
+    FROM deliveries
+    WHERE destination = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0 AND due <= ?2
+        AND status = 'PENDING'
+    LIMIT ?5
+);
+
+-- name: delivery_stranded (error text) -> destination text
+-- For which destinations something is held so. What is held is counted often, in the same way.
+SELECT DISTINCT destination FROM deliveries WHERE status = 'HELD' AND last_error = ?1;
+
+-- name: delivery_unstrand (destination text, error text, now int, most int) -> changed
+-- The destination is there again.
+UPDATE deliveries
+SET status = 'PENDING', last_error = NULL, updated_at = ?3
+WHERE seq IN (
+    SELECT seq FROM deliveries WHERE status = 'HELD' AND destination = ?1 AND last_error = ?2 ORDER BY seq LIMIT ?4
+);

@@ -24,11 +24,13 @@ GROUP BY seq
 HAVING count(*) = 2
 ORDER BY seq;
 
--- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text
+-- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text, type text, source text,
+--     scheduled instant
 -- The event that a key belongs to. The payload is only read where the fingerprints differ: then the caller must show
 -- where. An event of another program may have no fingerprint; it then always counts as different and is compared by
 -- its payload.
-SELECT n, e.id, coalesce(e.fingerprint, '')::text, CASE WHEN e.fingerprint IS DISTINCT FROM p2 THEN {payload} END
+SELECT n, e.id, coalesce(e.fingerprint, '')::text, CASE WHEN e.fingerprint IS DISTINCT FROM p2 THEN {payload} END,
+    e.type::text, e.source::text, e.scheduled_at
 FROM {p}
 JOIN marketing_events e ON e.idempotency_key = p1
 ORDER BY n;
@@ -95,6 +97,16 @@ WHERE e.seq = p1;
 UPDATE marketing_events
 SET run = run + 1, status = 'PROCESSING', updated_at = $2
 WHERE id = $1;
+
+-- name: event_rerun (id id, now instant)
+-- It is routed again: its deliveries of earlier runs speak for it no more.
+UPDATE marketing_events
+SET run = run + 1, routed_run = run + 1, status = 'PROCESSING', last_error = NULL, updated_at = $2
+WHERE id = $1;
+
+-- name: event_replay (id id, now instant)
+-- All of it is made again, as for an event that comes due.
+UPDATE marketing_events SET status = 'PENDING', last_error = NULL, updated_at = $2 WHERE id = $1;
 
 -- name: event_cancel (id id, error text, now instant) -> changed
 -- Cancels an event that was not routed yet. Deliveries of one that was are cancelled by delivery_act.

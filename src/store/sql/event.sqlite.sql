@@ -10,10 +10,11 @@ INSERT INTO marketing_events(
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT(idempotency_key) DO NOTHING;
 
--- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text
+-- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text, type text, source text,
+--     scheduled instant
 -- The event that a key belongs to. The payload is only read where the fingerprints differ: then the caller must show
 -- where.
-SELECT id, fingerprint, CASE WHEN fingerprint <> ?2 THEN payload END
+SELECT id, fingerprint, CASE WHEN fingerprint <> ?2 THEN payload END, type, source, scheduled_at
 FROM marketing_events
 WHERE idempotency_key = ?1;
 
@@ -62,6 +63,16 @@ WHERE e.seq = ?1;
 UPDATE marketing_events
 SET run = run + 1, status = 'PROCESSING', updated_at = ?2
 WHERE id = ?1;
+
+-- name: event_rerun (id id, now instant)
+-- It is routed again: its deliveries of earlier runs speak for it no more.
+UPDATE marketing_events
+SET run = run + 1, routed_run = run + 1, status = 'PROCESSING', last_error = NULL, updated_at = ?2
+WHERE id = ?1;
+
+-- name: event_replay (id id, now instant)
+-- All of it is made again, as for an event that comes due.
+UPDATE marketing_events SET status = 'PENDING', last_error = NULL, updated_at = ?2 WHERE id = ?1;
 
 -- name: event_cancel (id id, error text, now instant) -> changed
 -- Cancels an event that was not routed yet. Deliveries of one that was are cancelled by delivery_act.

@@ -30,12 +30,17 @@ d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt
 -- What a claim may take, as the index deliveries_due has it.
 (T.status = 'PENDING' OR T.status = 'UNKNOWN') AND T.blocked = 0
 
+-- fragment: later
+-- Delivery n of a later run stands in the place of delivery d. One that its route never made has no key in its step yet:
+-- what was made of it later may have one.
+n.event_id = d.event_id AND n.destination = d.destination AND n.run > d.run AND (n.step = d.step OR (
+    d.params = '' AND n.route = d.route AND substr(n.step, 1, length(d.route) + 1) = d.route || ':'
+))
+
 -- fragment: current
 -- The deliveries that speak for event e: those of its last routing and later, without those a later run replaced.
 d.event_id = e.id AND d.run >= e.routed_run AND (e.run = e.routed_run OR NOT EXISTS (
-    SELECT 1
-    FROM deliveries n
-    WHERE n.event_id = d.event_id AND n.destination = d.destination AND n.step = d.step AND n.run > d.run
+    SELECT 1 FROM deliveries n WHERE {later}
 ))
 
 -- fragment: id_text

@@ -88,7 +88,7 @@ static const struct {
     {"status --timeout 0s", "--timeout takes a length of time as 30s or 5m, not '0s'"},
     {"explain E0502 -o json", "'explain' has one form of output: it takes no --output and no --jq"},
     {"serve -n", "'serve' takes no --dry-run"},
-    {"events list a b c d e", "too many arguments, from 'e' on"},
+    {"events list a b c d e", "'events list' takes no 'a'"},
     {"--deep verify", "unknown option --deep; did you mean '--help'?"}, /* an option of a command stands behind it */
 };
 

@@ -30,7 +30,6 @@ static const enum sql_statement scans[] = {
     SQL_COUNT_DUE,                /* the same */
     SQL_COUNT_PROCESSING,         /* what is on its way */
     SQL_COUNT_FINAL,              /* asked for by name */
-    SQL_DELIVERY_REPLACED,        /* the one row of a SELECT without a table */
     SQL_VERIFY_ATTEMPTS,          /* the window's groups, a window's worth */
     SQL_VERIFY_PAYLOADS,          /* the seqs found so far */
     SQL_VERIFY_INTEGRITY,         /* asked for by name, while no server runs */
@@ -41,6 +40,7 @@ static const enum sql_statement sorts[] = {
     SQL_DELIVERY_LIST_PROCESSING,
     SQL_DELIVERY_LIST_EVENT,
     SQL_DELIVERY_WAITING,
+    SQL_DELIVERY_SUCCESSOR,
     SQL_KEY_LIST,
     SQL_COUNT_PROCESSING,
     SQL_COUNT_HELD,

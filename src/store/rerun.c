@@ -1,0 +1,122 @@
+/* store/rerun.c - a person's word that something is tried once more, in a run of its own. */
+#include "store/admin.h"
+#include "store/memory.h"
+#include "store/query.h"
+#include "store/row.h"
+
+/* ---- one delivery ---- */
+
+/* Begins the event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole
+ * event is about to run again. */
+static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
+                         struct event *ret_event) {
+    const struct sql_value id = sql_uuid(&failed->event_id), seq = sql_int(failed->seq);
+    const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
+    struct sql_result result;
+    struct event event;
+    TRY(store_run(store, SQL_EVENT_LOCK, &id, 1, arena, NULL));
+    TRY(store_event_get(store, failed->event_id, arena, &event));
+    TRY(store_run(store, SQL_DELIVERY_SUCCESSOR, &seq, 1, arena, &result));
+    if (result.count || event.status == EVENT_PENDING) return ERR_NOT_NOW;
+    TRY(store_run(store, SQL_EVENT_REOPEN, reopen, 1, arena, NULL));
+    *ret_event = event;
+    return ERR_NONE;
+}
+
+enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
+                         struct hasher *hasher, struct arena *arena, struct uuid *ret_id) {
+    bool unmade = failed->unmade || !as_sent, blocked;
+    struct event event;
+    TRY(next_run(store, failed, now_us, arena, &event));
+    struct delivery again = {
+        .event_id = failed->event_id,
+        .destination = failed->destination,
+        .action = failed->action,
+        .route = failed->route,
+        .step = failed->step,
+        .run = event.run,
+        .status = unmade ? DELIVERY_HELD : DELIVERY_PENDING, /* its route makes it first */
+        .unmade = unmade,
+        .due_us = now_us,
+        .first_due_us = now_us,
+        .params = failed->params,
+        .order_key = failed->order_key,
+        .created_us = now_us,
+        .updated_us = now_us,
+    };
+    delivery_identify(hasher, &event, &again);
+    TRY(store_plan(store, &again, 1, arena, &blocked));
+    *ret_id = again.id;
+    return ERR_NONE;
+}
+
+/* ---- a whole event ---- */
+
+/* Whether the last run of this step leaves nothing to do: it is done, or a person said that it shall not be. */
+static bool is_settled(const struct delivery *owed, const struct sql_result *latest) {
+    for (size_t i = 0; i < latest->count; i++) {
+        const struct sql_value *row = latest->rows[i].values; /* destination, step, status, cancelled */
+        if (!str_eq(row[0].text, owed->destination) || !str_eq(row[1].text, owed->step)) continue;
+        return str_eq(row[2].text, str_from(delivery_status_text(DELIVERY_COMPLETED))) || row[3].number;
+    }
+    return false;
+}
+
+static enum err plan_owed(struct store *store, const struct event_retry *retry, const struct event *event,
+                          struct hasher *hasher, struct arena *arena, size_t *ret_made) {
+    const struct sql_value id = sql_uuid(&retry->id);
+    struct delivery *made = arena_array(arena, struct delivery, retry->owed_count);
+    bool *blocked = arena_array(arena, bool, retry->owed_count);
+    struct sql_result latest;
+    size_t count = 0;
+    TRY(store_run(store, SQL_DELIVERY_LATEST, &id, 1, arena, &latest));
+    for (size_t i = 0; i < retry->owed_count; i++) {
+        struct delivery *owed = &retry->owed[i];
+        if (is_settled(owed, &latest)) continue;
+        owed->run = event->run;
+        delivery_identify(hasher, event, owed);
+        made[count++] = *owed;
+    }
+    if (!count) return ERR_LIMIT;
+    TRY(store_run(store, SQL_EVENT_RERUN, (struct sql_value[]){id, sql_int(retry->now_us)}, 1, arena, NULL));
+    TRY(store_plan(store, made, count, arena, blocked));
+    *ret_made = count;
+    return ERR_NONE;
+}
+
+enum err store_event_retry(struct store *store, const struct event_retry *retry, struct hasher *hasher,
+                           struct arena *arena, size_t *ret_made) {
+    const struct sql_value id = sql_uuid(&retry->id);
+    struct event event;
+    size_t made = 0;
+    TRY(store_run(store, SQL_EVENT_LOCK, &id, 1, arena, NULL));
+    TRY(store_event_get(store, retry->id, arena, &event));
+    if (event.status == EVENT_PENDING || event.status == EVENT_PROCESSING) return ERR_NOT_NOW;
+    if (retry->all)
+        TRY(store_run(store, SQL_EVENT_REPLAY, (struct sql_value[]){id, sql_int(retry->now_us)}, 1, arena, NULL));
+    else
+        TRY(plan_owed(store, retry, &event, hasher, arena, &made));
+    struct str detail = str_fmt(arena, "%s, %s", event_status_text(event.status),
+                                retry->all ? "all of it" : str_fmt(arena, "%zu deliveries", made).p);
+    TRY(store_audit(store, retry->actor, STR("retry"), uuid_str(arena, retry->id), detail, retry->now_us));
+    *ret_made = made;
+    return ERR_NONE;
+}
+
+/* ---- what is made ---- */
+
+enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena,
+                           bool *ret_done) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 4);
+    struct sql_result result;
+    for (size_t i = 0; i < count; i++) {
+        params[i * 4] = sql_uuid(&deliveries[i].event_id);
+        params[i * 4 + 1] = sql_str(deliveries[i].destination);
+        params[i * 4 + 2] = sql_str(deliveries[i].step);
+        params[i * 4 + 3] = sql_int(deliveries[i].run);
+        ret_done[i] = false;
+    }
+    TRY(store_run(store, SQL_DELIVERY_DONE, params, count, arena, &result));
+    for (size_t i = 0; i < result.count; i++) ret_done[result.rows[i].input] = result.rows[i].values[0].number;
+    return ERR_NONE;
+}

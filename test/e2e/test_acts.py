@@ -1,0 +1,151 @@
+"""A person's acts, on one and on many: retries in a new run, cancels, resolutions, and what they leave to be seen."""
+import pytest
+
+from harness import event, until
+from receiver import answer
+from test_deliver import one
+
+PARTLY, CONFLICT, USAGE, NOT_FOUND = 8, 5, 2, 4
+
+
+def good(result):
+    assert result.code == 0, result
+    return result
+
+
+def failed_status(server):
+    return server.get("/v1/status").json["failed"]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request):
+    return {} if request.param == "sqlite" else {"store": request.getfixturevalue("database")}
+
+
+def mended(server, body):
+    config = dict(server.config_given)
+    config["routes"] = {"all": {"from": "*", "to": [{"hook": {"body": body}}]}}
+    server.configure(**config)
+    good(server.cli("apply"))
+
+
+def broken(receiver, **more):
+    return {**one(receiver), "routes": {"all": {"from": "*", "to": [{"hook": {"body": {"n": "${.n + \"x\"}"}}}]}}, **more}
+
+
+def test_events_whose_routing_failed_are_routed_again(serve, receiver, store):
+    given = broken(receiver, **store)
+    server = serve(**given)
+    server.config_given = given
+    ids = [server.send() for _ in range(3)]
+    for event_id in ids:
+        until(lambda e=event_id: server.event(e)["status"] == "FAILED", "the routing to fail")
+    assert failed_status(server) == 3
+    mended(server, {"n": "${.n}"})
+    plan = good(server.cli("events", "retry", "--status", "FAILED", "--since", "2h", "-n"))
+    assert plan.out == "would retry 3 events: LEAD 3\n"
+    done = good(server.cli("events", "retry", "--status", "FAILED", "--since", "2h", "-y", "-o", "json")).json
+    assert (done["done"], done["refused"]) == (3, 0)
+    for event_id in ids:
+        until(lambda e=event_id: server.event(e)["status"] == "COMPLETED", "the second run")
+    assert failed_status(server) == 0
+    assert len(receiver.keys("/hook")) == 3
+
+
+def test_a_retry_renders_anew_and_as_sent_does_not(serve, receiver):
+    receiver.script("/hook", answer(422), answer(422), answer(200), answer(200))
+    given = {**one(receiver), "routes": {"all": {"from": "*", "to": [{"hook": {"body": {"old": "${.n}"}}}]}}}
+    server = serve(**given)
+    server.config_given = given
+    first, second = (server.settled(server.send(), "FAILED") for _ in range(2))
+    mended(server, {"new": "${.n}"})
+    good(server.cli("deliveries", "retry", first["id"]))
+    until(lambda: server.event(first["event_id"])["status"] == "COMPLETED", "the new run")
+    good(server.cli("deliveries", "retry", second["id"], "--as-sent"))
+    until(lambda: server.event(second["event_id"])["status"] == "COMPLETED", "the run as sent")
+    assert [call.body for call in receiver.of("/hook")][2:] == [b'{"new":1}', b'{"old":1}']
+
+
+def test_a_delivery_that_a_later_run_replaced_names_it(serve, receiver):
+    receiver.script("/hook", answer(422), answer(200))
+    server = serve(**one(receiver))
+    failed = server.settled(server.send(), "FAILED")
+    assert failed["superseded_by"] is None and failed_status(server) == 1
+    again = server.post({}, path=f"/v1/deliveries/{failed['id']}/retry").json
+    until(lambda: failed_status(server) == 0, "nothing to need a person")
+    assert server.get(f"/v1/deliveries/{failed['id']}").json["superseded_by"] == again["id"]
+    refused = server.post({}, path=f"/v1/deliveries/{failed['id']}/retry")
+    assert refused.status == 409 and again["id"] in refused.json["detail"] and "run 1" in refused.json["detail"]
+    assert good(server.cli("status", "--exit-code")).code == 0
+
+
+def test_many_deliveries_by_filters_in_pages(serve, receiver):
+    receiver.script("/hook", answer(422))
+    server = serve(**one(receiver))
+    for start in range(0, 120, 40):
+        server.post([event(payload={"n": n}) for n in range(start, start + 40)])
+    until(lambda: failed_status(server) == 120, "all to fail")
+    plan = good(server.cli("deliveries", "retry", "--status", "FAILED", "--destination", "hook", "-n", "-o", "json"))
+    assert plan.json == {"act": "retry", "count": 120, "by": {"hook": 120}}
+    assert server.cli("deliveries", "retry", "--error", "no such words", "-y").code == NOT_FOUND
+    assert server.cli("deliveries", "retry").code == USAGE
+    receiver.script("/hook", answer(200))
+    done = good(server.cli("deliveries", "retry", "--route", "all", "--status", "FAILED", "-y", "-o", "json")).json
+    assert done["done"] == 120
+    until(lambda: failed_status(server) == 0, "all to be done")
+
+
+def test_some_are_refused_and_the_others_done(serve, receiver):
+    receiver.script("/hook", answer(422))
+    server = serve(**one(receiver))
+    failed, other = (server.settled(server.send(), "FAILED") for _ in range(2))
+    server.post({}, path=f"/v1/deliveries/{failed['id']}/retry")
+    partly = server.cli("deliveries", "retry", failed["id"], other["id"], "-o", "json")
+    assert partly.code == PARTLY and (partly.json["done"], partly.json["refused"]) == (1, 1)
+    assert partly.json["refusals"][0]["id"] == failed["id"]
+    assert server.cli("deliveries", "cancel", failed["id"], other["id"]).code == CONFLICT
+
+
+def test_what_waits_is_cancelled_and_resolved_in_bulk(serve, receiver):
+    server = serve(**one(receiver))
+    good(server.cli("destinations", "pause", "hook"))
+    for _ in range(3):
+        server.send()
+    until(lambda: server.get("/v1/status").json["pending"] == 3, "three to wait")
+    good(server.cli("deliveries", "cancel", "--destination", "hook", "-y"))
+    assert server.get("/v1/status").json["pending"] == 0
+    assert server.cli("deliveries", "resolve", "--status", "HELD", "--as", "delivered", "-y").code == NOT_FOUND
+
+
+def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(serve, receiver, store):
+    given = {**one(receiver), **store}
+    server = serve(**given)
+    good(server.cli("destinations", "pause", "hook"))
+    ids = [server.send() for _ in range(2)]
+    until(lambda: server.get("/v1/status").json["pending"] == 2, "two to wait")
+    gone = {**given, "destinations": {"other": given["destinations"]["hook"]},
+            "routes": {"all": {"from": "*", "to": ["other"]}}}
+    server.configure(**gone)
+    assert "! 2 deliveries wait for hook, which is gone" in good(server.cli("apply", "-n")).out
+    assert good(server.cli("apply", "-o", "json")).json["stranded"] == [{"destination": "hook", "count": 2}]
+    why = server.get("/v1/status").json["waiting"]["why"]
+    assert {"destination": "hook", "reason": "no such destination", "count": 2} in why
+    good(server.cli("deliveries", "cancel", "--destination", "hook", "-y"))
+    for event_id in ids:
+        until(lambda e=event_id: server.event(e)["status"] == "COMPLETED", "the cancelled ones")
+
+
+def test_an_event_that_no_route_wants_says_which_rule_kept_it_out(serve, receiver):
+    routes = {"typed": {"from": "OTHER", "to": ["hook"]}, "sourced": {"from": "*", "source": "shop", "to": ["hook"]},
+              "asked": {"from": "*", "when": ".n > 5", "to": ["hook"]}}
+    server = serve(**{**one(receiver), "routes": routes})
+    event_id = server.send()
+    until(lambda: server.event(event_id)["status"] == "COMPLETED", "its routing")
+    assert {it["route"]: it["why"] for it in server.event(event_id)["unwanted"]} == {
+        "typed": "from: OTHER, and its type is LEAD", "sourced": "source: shop, and its source is test",
+        "asked": "when: .n > 5, which does not hold"}
+    assert "  route typed: from: OTHER, and its type is LEAD\n" in good(server.cli("events", "show", event_id)).out
+    sent = good(server.cli("send", "LEAD", "--data", '{"n":1}', "--wait"))
+    assert "no route wants it" in sent.err and "route asked: when: .n > 5" in sent.err
+    assert server.get("/v1/status").json["unrouted"] == 2
+    assert "Unwanted  2 events" in good(server.cli("status")).out
