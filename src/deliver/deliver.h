@@ -2,7 +2,8 @@
  *
  * A desk holds a destination's limiter (shared by account name), breaker, pause, count in flight and next due moment.
  * The turn asks for a budget, takes it, and commits or rolls back with the store: memory follows disk. For fairness,
- * desks are asked in rotating order, and none may hold more than its concurrency of the common pool of `slots`.
+ * desks are asked in rotating order, none may hold more than its concurrency of the common pool of `slots`, and none
+ * gets the last places of others: half of the pool is reserved in even shares.
  *
  * A desk keeps its number for good. A configuration that drops a destination closes its desk (budget 0; what is in
  * flight still ends there), one that names it again opens it with all its state, and new destinations come last. So
