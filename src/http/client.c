@@ -42,6 +42,7 @@ struct call {
     bool running;             /* the library has it; the client's thread only */
     bool stray;               /* its kept connection was of no use, another one must be made; likewise */
     int fd;                   /* of the connection it went over, -1 = not known; likewise */
+    bool untold;              /* it began to leave, and the loop does not know; under the lock */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -65,7 +66,8 @@ struct client {
     struct calls starting, ended, idle;
     struct active active;
     bool cancelling, closing;
-    struct calls round; /* the calls that ended in this round; the client's thread only */
+    bool telling;       /* likewise: a call is untold */
+    struct calls round; /* those that ended in this round; the client's thread only */
     struct lines lines; /* likewise */
 };
 
@@ -81,15 +83,8 @@ static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockad
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    if (!passage_allows(call->outgoing, (int)address->family, bytes)) {
-        call->passage.refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    call->passage.tried = true;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0 && passage_is_own_trouble(errno)) call->passage.no_room = true;
-    if (fd >= 0 && call->client) lines_opened(&call->client->lines, fd);
-    return fd;
+    return passage_socket(&call->passage, call->client ? &call->client->lines : NULL, call->outgoing,
+                          (int)address->family, address->socktype, address->protocol, bytes);
 }
 
 static int on_close(void *cls, curl_socket_t fd) {
@@ -98,15 +93,16 @@ static int on_close(void *cls, curl_socket_t fd) {
     return close(fd);
 }
 
-/* A kept connection is of no use when bytes wait on it already, or when its receiver may be about to close it. */
-static bool is_used_up(const struct call *call) {
-    if (call->fd < 0 || call->passage.tried) return false;
-    const struct client *client = call->client;
-    if (line_is_quiet(call->fd) &&
-        !lines_is_stale(&client->lines, call->fd, now_of(client), call->outgoing->idle_max_us))
-        return false;
-    shutdown(call->fd, SHUT_RDWR); /* the library sees that before it uses it again */
-    return true;
+/* What leaves now is told before its answer comes: whoever counts starts waits for it. */
+static void tell_start(struct call *call) {
+    struct client *client = call->client;
+    call->answer.started_us = now_of(client);
+    if (!call->outgoing->tell_start) return;
+    pthread_mutex_lock(&client->lock);
+    bool first = !client->telling;
+    call->untold = client->telling = true;
+    pthread_mutex_unlock(&client->lock);
+    if (first) wake_raise(client->wake);
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
@@ -116,9 +112,11 @@ static int on_send(void *cls, char *address, char *own_address, int port, int ow
     call->passage.refused = call->passage.refused || !allowed;
     call->passage.sent_again = call->passage.began;
     if (!call->passage.began) call->fd = call->client ? lines_find(&call->client->lines, &ends) : -1;
-    call->stray = allowed && !call->passage.began && is_used_up(call);
+    call->stray = allowed && !call->passage.began && !call->passage.tried && call->fd >= 0 &&
+                  lines_used_up(&call->client->lines, call->fd, now_of(call->client), call->outgoing->idle_max_us);
     if (!allowed || call->passage.sent_again || call->stray) return CURL_PREREQFUNC_ABORT;
     call->passage.began = true;
+    if (call->client) tell_start(call);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -203,10 +201,9 @@ static void call_set(struct call *call) {
         outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&call->texts);
-    call->passage.began = call->passage.sent_again = call->passage.answered = false;
-    call->passage.refused = call->passage.tried = call->passage.no_room = call->stray = false;
+    passage_reset(&call->passage, outgoing->scheme != OUTGOING_HTTP);
+    call->stray = false;
     call->fd = -1;
-    call->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
     call->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&call->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -254,9 +251,7 @@ static void call_end(struct call *call, CURLcode code) {
     if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(call, code)) answer->end = EXCHANGE_NO_ROOM;
     if (answer->end == EXCHANGE_ANSWERED) reading_answer(&call->reading, answer);
     answer->body_complete = call->passage.answered && code == CURLE_OK && !reading_dropped(&call->reading);
-    const char *words = passage_words(&call->passage);
-    if (!words) words = call->trouble[0] ? call->trouble : curl_easy_strerror(code);
-    snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
+    passage_trouble(&call->passage, call->trouble[0] ? call->trouble : curl_easy_strerror(code), answer);
 }
 
 static struct call *call_new(struct client *client) {
@@ -365,19 +360,17 @@ static void *client_run(void *arg) {
 
 /* ---- what the loop calls ---- */
 
-static struct call *take_idle(struct client *client) {
-    struct call *call = STAILQ_FIRST(&client->idle);
-    if (!call) return call_new(client);
-    STAILQ_REMOVE_HEAD(&client->idle, queue);
-    return call;
-}
-
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct client *client = self;
     pthread_mutex_lock(&client->lock);
-    struct call *call = take_idle(client);
+    struct call *call = STAILQ_FIRST(&client->idle);
+    if (call)
+        STAILQ_REMOVE_HEAD(&client->idle, queue);
+    else
+        call = call_new(client);
     call->tag = tag;
     call->outgoing = outgoing;
+    call->untold = false;
     atomic_store(&call->passage.cancelled, false);
     LIST_INSERT_HEAD(&client->active, call, active);
     bool first = STAILQ_EMPTY(&client->starting);
@@ -393,14 +386,9 @@ static size_t transport_collect(void *self, struct completion *ret_completions, 
     for (struct call *call; count < max && (call = STAILQ_FIRST(&client->ended)); count++) {
         STAILQ_REMOVE_HEAD(&client->ended, queue);
         LIST_REMOVE(call, active);
-        ret_completions[count].own = call;
+        ret_completions[count] = (struct completion){call->tag, call->answer, call};
     }
     pthread_mutex_unlock(&client->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct call *call = ret_completions[i].own;
-        ret_completions[i].tag = call->tag;
-        ret_completions[i].answer = call->answer;
-    }
     return count;
 }
 
@@ -424,8 +412,23 @@ static void transport_cancel(void *self, uint64_t tag) {
     if (call) curl_multi_wakeup(client->multi);
 }
 
+static size_t transport_begun(void *self, struct beginning *ret_begun, size_t max) {
+    struct client *client = self;
+    size_t count = 0;
+    pthread_mutex_lock(&client->lock);
+    for (struct call *call = LIST_FIRST(&client->active); call && client->telling; call = LIST_NEXT(call, active)) {
+        if (!call->untold || count == max) continue;
+        ret_begun[count++] = (struct beginning){call->tag, call->answer.started_us};
+        call->untold = false;
+    }
+    client->telling = count == max;
+    pthread_mutex_unlock(&client->lock);
+    return count;
+}
+
 struct transport client_transport(struct client *client) {
-    return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, client};
+    return (struct transport){transport_start,  transport_collect, transport_release,
+                              transport_cancel, transport_begun,   client};
 }
 
 static void client_free(struct client *client) {
@@ -479,8 +482,6 @@ void client_close(struct client *client) {
     pthread_join(client->thread, NULL);
     client_free(client);
 }
-
-/* ---- one call by itself ---- */
 
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {
