@@ -20,6 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MARGIN_MIN_US (10 * US_PER_MS)
+#define MARGIN_MAX_US US_PER_S
+
 /* A quiet spell is lasting state of every desk of the account. */
 static void account_changed(struct deliver *deliver, const struct limiter *limiter) {
     for (size_t i = 0; i < deliver->desks.count; i++)
@@ -82,6 +85,15 @@ static void desk_open(struct desk *desk, const struct destination_settings *sett
     if (!desk->was_open) desk->now.next_due_us = desk->committed.next_due_us = 0;
 }
 
+/* A window is kept a little longer than it says: the way to the receiver is not as long for each request, and its clock
+ * counts when they come. */
+static struct limit_rule rule_with_margin(struct limit_rule rule) {
+    int64_t margin_us = rule.window_us / 100;
+    if (margin_us < MARGIN_MIN_US) margin_us = MARGIN_MIN_US;
+    if (margin_us > MARGIN_MAX_US) margin_us = MARGIN_MAX_US;
+    return (struct limit_rule){rule.count, rule.window_us + margin_us};
+}
+
 /* Adds a rule. Where two rules have the same window, the smaller one says all that both say. */
 static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule rule) {
     for (size_t i = 0; i < count; i++) {
@@ -101,7 +113,7 @@ static void account_configure(struct deliver *deliver, struct limiter *limiter, 
         if (!desk->settings || desk->limiter != limiter) continue;
         destinations++;
         for (size_t j = 0; j < desk->settings->limit_count; j++)
-            count = rule_add(scratch, count, desk->settings->limits[j]);
+            count = rule_add(scratch, count, rule_with_margin(desk->settings->limits[j]));
     }
     if (destinations) limiter_configure(limiter, scratch, count);
 }

@@ -61,6 +61,8 @@ bool deliver_asked(struct deliver *deliver, size_t desk, size_t found, int64_t d
 void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us);
 /* Whether a send may leave now and would be the probe of an open breaker, which only one of the processes may send. */
 bool deliver_would_probe(const struct deliver *deliver, size_t desk, int64_t now_us);
+/* Its breaker is open, or is being probed. */
+bool deliver_is_broken(const struct deliver *deliver, size_t desk);
 /* Another process probes: the breaker stays open until then, or until that process says what came of it. */
 void deliver_put_off(struct deliver *deliver, size_t desk, int64_t until_us);
 /* Takes over what another process wrote, except for what this one changed and has not yet told. */

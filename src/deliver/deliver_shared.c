@@ -11,6 +11,11 @@ bool deliver_would_probe(const struct deliver *deliver, size_t desk_number, int6
     return desk_next(deliver, desk, now_us, now_us) <= now_us;
 }
 
+bool deliver_is_broken(const struct deliver *deliver, size_t desk_number) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    return desk->settings && desk->settings->breaker.on && desk->now.breaker.state != BREAKER_CLOSED;
+}
+
 void deliver_put_off(struct deliver *deliver, size_t desk_number, int64_t until_us) {
     desk_stage(desk_at(deliver, desk_number))->breaker.until_us = until_us;
 }

@@ -1,5 +1,6 @@
 /* deliver/pool.c - see pool.h. What is unused of all reserves is kept as one sum, so that no budget looks at every
- * desk. */
+ * desk. A desk may have what is neither in flight nor unused of another's reserve; as every desk is held to that, the
+ * two together never grow beyond the slots, and an unused reserve can always be had. */
 #include "deliver/pool.h"
 
 #include <assert.h>

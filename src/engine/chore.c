@@ -50,6 +50,11 @@ static enum err step_leases(struct turn *turn, struct chore_round *round, bool *
     return ERR_NONE;
 }
 
+static enum err step_giving_up(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    (void)round;
+    return turn_give_up(turn, ret_more);
+}
+
 static enum err step_retirement(struct turn *turn, struct chore_round *round, bool *ret_more) {
     int64_t keep_us = turn->loop->in_force.settings->keep_events_us;
     struct retirement done = {.last_seq = round->last_seq};
@@ -91,6 +96,7 @@ static enum err step_verify(struct turn *turn, struct chore_round *round, bool *
 
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.name = "leases", .for_routers = true, .step = step_leases},
+    [CHORE_GIVING_UP] = {.name = "giving-up", .for_routers = true, .step = step_giving_up},
     [CHORE_RETIREMENT] = {.name = "retirement", .task = TASK_RETIRE, .step = step_retirement},
     [CHORE_ORPHANS] = {.name = "orphans",
                        .task = TASK_ORPHANS,
@@ -130,6 +136,10 @@ void chores_suspect_orphans(struct loop *loop) {
     struct chores *state = &loop->chores;
     state->orphans_suspected = true;
     if (state->due_us[CHORE_ORPHANS] > state->suspicion_us) state->due_us[CHORE_ORPHANS] = state->suspicion_us;
+}
+
+void chores_give_up(struct loop *loop) {
+    if (loop->chores.due_us[CHORE_GIVING_UP] != WHEN_NEVER) loop->chores.due_us[CHORE_GIVING_UP] = 0;
 }
 
 /* When to look at leases again. While nothing is in flight and nobody else writes, no lease can appear by itself. */

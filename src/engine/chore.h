@@ -20,7 +20,7 @@
 struct loop;
 struct turn;
 
-enum chore_name { CHORE_LEASES, CHORE_RETIREMENT, CHORE_ORPHANS, CHORE_VERIFY, CHORE_COUNT };
+enum chore_name { CHORE_LEASES, CHORE_GIVING_UP, CHORE_RETIREMENT, CHORE_ORPHANS, CHORE_VERIFY, CHORE_COUNT };
 
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
 struct chores {
@@ -39,6 +39,8 @@ int64_t chores_next(const struct loop *loop); /* when the loop must wake for the
 MUST_USE enum err chores_run(struct turn *turn);
 /* Call it after the commit: what the turn staged becomes true. */
 void chores_apply(struct turn *turn);
+/* A destination is about to be probed: what it did not take for too long is looked for. */
+void chores_give_up(struct loop *loop);
 /* A claim came back empty although the store says that something is due. */
 void chores_suspect_orphans(struct loop *loop);
 
