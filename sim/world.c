@@ -308,7 +308,7 @@ static void transport_cancel(void *self, uint64_t tag) {
 }
 
 struct transport world_transport(struct world *world) {
-    return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, world};
+    return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, NULL, world};
 }
 
 void world_crash(struct world *world) {

@@ -44,6 +44,11 @@ struct completion {
     struct answer answer; /* lives until release */
     void *own;            /* the transport's */
 };
+/* When a request began to leave: until then a connection was made, which may take long. */
+struct beginning {
+    uint64_t tag;
+    int64_t at_us; /* the same as the answer's started_us */
+};
 struct transport {
     /* outgoing must stay as it is until its completion was released. Never blocks or fails: trouble is an answer. */
     void (*start)(void *self, uint64_t tag, const struct outgoing *outgoing);
@@ -51,6 +56,9 @@ struct transport {
     void (*release)(void *self, struct completion *completion);
     /* Ends it soon; a completion still comes, CANCELLED or what was true before. */
     void (*cancel)(void *self, uint64_t tag);
+    /* Of the calls with tell_start, those that began to leave since they were asked for last, up to max. One that ends
+     * may not be among them. NULL = every call leaves when it starts. */
+    size_t (*begun)(void *self, struct beginning *ret_begun, size_t max);
     void *self;
 };
 

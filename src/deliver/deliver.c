@@ -2,7 +2,8 @@
  *
  * WHAT. Keeps for each destination what decides how many sends may leave it now, and when it is to be asked.
  * PROMISE. A budget never passes the desk's limits, breaker and concurrency, or the common slots. A turn that does not
- * commit leaves no trace here. No desk starves: the order rotates, and each has at most its concurrency of the slots.
+ * commit leaves no trace here. No desk starves: the order rotates, each has at most its
+ * concurrency of the slots, and half of them are reserved in even shares (pool.h).
  * WHY IT HOLDS. 1. What a turn may change of a desk is one struct in two copies, so that a commit and a rollback are
  * each one assignment; limiters stage likewise. 2. deliver_take counts at once, so the next question of the same turn
  * sees it. 3. A send is taken, then committed (`unstarted`), then started or unsent, and only a started one can end;
@@ -12,70 +13,15 @@
  * HOW TO SEE IT. GET /v1/destinations, the gauges of gauges.c, the log line destination_changed.
  * TESTED BY. test/unit/deliver/test_deliver*.c (test_deliver_turns.c: random turns); the scenarios fairness,
  * concurrency, pause-*, reload*; invariants I10, I11, I13, I19; the planted bug concurrency-one-too-many. */
-#include "deliver/deliver.h"
+#include "deliver/desk.h"
 
 #include "deliver/backoff.h"
 
-#include "base/arena.h"
-#include "base/when.h"
-#include "deliver/backoff.h"
-
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct desk_state {
-    bool paused;
-    int64_t paused_until_us;
-    char reason[DELIVER_REASON_MAX];
-    size_t reason_bytes;
-    struct breaker breaker;
-    bool probing;        /* the last pause was for a refusal, and nothing was accepted since then */
-    int64_t suspect_seq; /* the delivery that was refused last, while nothing was accepted since then; 0 = none */
-    size_t in_flight;
-    int64_t next_due_us;
-    int64_t barren_us; /* how long the desk waited after its last claim that came back empty; 0 = it did not */
-    int64_t wait_us;   /* limits that processes share let nothing leave before this */
-    unsigned untold;   /* the aspects of the lasting state that changed and were not yet told (enum desk_aspect) */
-};
-
-struct desk {
-    size_t number;
-    struct str name;
-    const struct destination_settings *settings; /* NULL = closed */
-    bool was_open;                               /* before the configure that is under way */
-    struct limiter *limiter;                     /* the account's */
-    struct desk_state now, committed;
-    bool touched;     /* the two may differ */
-    size_t unstarted; /* committed sends that have neither started nor stayed unsent */
-};
-
-struct deliver {
-    struct arena arena;  /* names and desks: never forgotten */
-    struct map desks;    /* name -> desk; its place is its number */
-    struct map limiters; /* account -> limiter */
-    size_t slots;
-    size_t in_flight, in_flight_committed; /* of all desks */
-    size_t first;                          /* the desk to ask first in this turn */
-};
-
-static struct desk *desk_at(const struct deliver *deliver, size_t desk) {
-    assert(desk < deliver->desks.count);
-    return deliver->desks.slots[desk].value;
-}
-
-static struct limiter *limiter_at(const struct deliver *deliver, size_t account) {
-    return deliver->limiters.slots[account].value;
-}
-
-static struct desk_state *desk_stage(struct desk *desk) {
-    desk->touched = true;
-    return &desk->now;
-}
-
-static void desk_changed(struct desk *desk, unsigned aspects) {
-    desk_stage(desk)->untold |= aspects;
-}
+#define MARGIN_MIN_US (10 * US_PER_MS)
+#define MARGIN_MAX_US US_PER_S
 
 /* A quiet spell is lasting state of every desk of the account. */
 static void account_changed(struct deliver *deliver, const struct limiter *limiter) {
@@ -90,7 +36,7 @@ struct deliver *deliver_new(size_t slots) {
     struct deliver *deliver = arena_new(&arena, struct deliver);
     deliver->arena = arena;
     deliver->desks.arena = deliver->limiters.arena = &deliver->arena;
-    deliver->slots = slots;
+    deliver->pool.slots = slots;
     return deliver;
 }
 
@@ -139,6 +85,15 @@ static void desk_open(struct desk *desk, const struct destination_settings *sett
     if (!desk->was_open) desk->now.next_due_us = desk->committed.next_due_us = 0;
 }
 
+/* A window is kept a little longer than it says: the way to the receiver is not as long for each request, and its clock
+ * counts when they come. */
+static struct limit_rule rule_with_margin(struct limit_rule rule) {
+    int64_t margin_us = rule.window_us / 100;
+    if (margin_us < MARGIN_MIN_US) margin_us = MARGIN_MIN_US;
+    if (margin_us > MARGIN_MAX_US) margin_us = MARGIN_MAX_US;
+    return (struct limit_rule){rule.count, rule.window_us + margin_us};
+}
+
 /* Adds a rule. Where two rules have the same window, the smaller one says all that both say. */
 static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule rule) {
     for (size_t i = 0; i < count; i++) {
@@ -158,9 +113,22 @@ static void account_configure(struct deliver *deliver, struct limiter *limiter, 
         if (!desk->settings || desk->limiter != limiter) continue;
         destinations++;
         for (size_t j = 0; j < desk->settings->limit_count; j++)
-            count = rule_add(scratch, count, desk->settings->limits[j]);
+            count = rule_add(scratch, count, rule_with_margin(desk->settings->limits[j]));
     }
     if (destinations) limiter_configure(limiter, scratch, count);
+}
+
+static void reserve_places(struct deliver *deliver, size_t open) {
+    struct pool *pool = &deliver->pool;
+    size_t share = pool_share(pool, open);
+    pool->now.unused = pool->committed.unused = 0;
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        size_t most = desk->settings ? (size_t)desk->settings->concurrency : 0;
+        desk->reserve = share < most ? share : most;
+        pool_count_desk(&pool->now, desk->reserve, desk->now.in_flight);
+        pool_count_desk(&pool->committed, desk->reserve, desk->committed.in_flight);
+    }
 }
 
 void deliver_configure(struct deliver *deliver, const struct settings *settings) {
@@ -173,6 +141,7 @@ void deliver_configure(struct deliver *deliver, const struct settings *settings)
     struct limit_rule *scratch = arena_array(&arena, struct limit_rule, settings->destination_count * LIMIT_RULES_MAX);
     for (size_t i = 0; i < deliver->limiters.count; i++) account_configure(deliver, limiter_at(deliver, i), scratch);
     arena_free(&arena);
+    reserve_places(deliver, settings->destination_count);
 }
 
 size_t deliver_desks(const struct deliver *deliver) {
@@ -207,17 +176,11 @@ static bool desk_is_paused(const struct desk *desk, int64_t now_us) {
 static size_t desk_places(const struct deliver *deliver, const struct desk *desk) {
     size_t most = desk->now.probing ? 1 : (size_t)desk->settings->concurrency;
     size_t own = desk->now.in_flight < most ? most - desk->now.in_flight : 0;
-    size_t common = deliver->in_flight < deliver->slots ? deliver->slots - deliver->in_flight : 0;
+    size_t common = pool_places(&deliver->pool, desk->reserve, desk->now.in_flight);
     return own < common ? own : common;
 }
 
-static int64_t later(int64_t a_us, int64_t b_us) {
-    return a_us > b_us ? a_us : b_us;
-}
-
-/* When the desk could send what is due at due_us. A bound that is once met stays met until something is sent, so the
- * moment is the latest of all bounds. */
-static int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us) {
+int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us) {
     if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
     int64_t next_us = later(now_us, due_us);
     if (desk_is_paused(desk, now_us))
@@ -248,8 +211,8 @@ void deliver_take(struct deliver *deliver, size_t desk_number, size_t sends, int
     struct desk *desk = desk_at(deliver, desk_number);
     assert(desk->settings && sends <= desk_places(deliver, desk));
     limiter_take(desk->limiter, sends, now_us);
+    pool_take(&deliver->pool, desk->reserve, desk->now.in_flight, sends);
     desk_stage(desk)->in_flight += sends;
-    deliver->in_flight += sends;
 }
 
 void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us, bool good) {
@@ -266,7 +229,7 @@ void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64
 }
 
 /* Copies the reason, cut between two characters of UTF-8 where it is too long. */
-static void state_pause(struct desk_state *state, int64_t until_us, struct str reason) {
+void desk_pause(struct desk_state *state, int64_t until_us, struct str reason) {
     size_t bytes = reason.n < DELIVER_REASON_MAX ? reason.n : DELIVER_REASON_MAX;
     while (bytes && bytes < reason.n && ((unsigned char)reason.p[bytes] & 0xC0) == 0x80) bytes--;
     state->paused = true;
@@ -278,7 +241,7 @@ static void state_pause(struct desk_state *state, int64_t until_us, struct str r
 void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us, struct str reason) {
     struct desk *desk = desk_at(deliver, desk_number);
     const struct desk_state before = desk->now;
-    state_pause(desk_stage(desk), until_us, reason);
+    desk_pause(desk_stage(desk), until_us, reason);
     bool same = before.paused && before.paused_until_us == until_us && before.reason_bytes == desk->now.reason_bytes &&
                 memcmp(before.reason, desk->now.reason, before.reason_bytes) == 0;
     if (!same) desk_changed(desk, DESK_PAUSE);
@@ -314,24 +277,6 @@ void deliver_resume(struct deliver *deliver, size_t desk_number) {
     account_changed(deliver, desk->limiter);
 }
 
-void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us) {
-    desk_stage(desk_at(deliver, desk))->wait_us = until_us;
-}
-
-bool deliver_would_probe(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
-    const struct desk *desk = desk_at(deliver, desk_number);
-    if (!desk->settings || !desk->settings->breaker.on || desk->now.breaker.state != BREAKER_OPEN) return false;
-    return desk_next(deliver, desk, now_us, now_us) <= now_us;
-}
-
-void deliver_put_off(struct deliver *deliver, size_t desk_number, int64_t until_us) {
-    desk_stage(desk_at(deliver, desk_number))->breaker.until_us = until_us;
-}
-
-const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count) {
-    return limiter_rules(desk_at(deliver, desk)->limiter, ret_count);
-}
-
 void deliver_due(struct deliver *deliver, size_t desk_number, int64_t due_us) {
     struct desk *desk = desk_at(deliver, desk_number);
     if (due_us < desk->now.next_due_us) desk_stage(desk)->next_due_us = due_us;
@@ -360,7 +305,7 @@ void deliver_commit(struct deliver *deliver) {
         desk->touched = false;
     }
     for (size_t i = 0; i < deliver->limiters.count; i++) limiter_commit(limiter_at(deliver, i));
-    deliver->in_flight_committed = deliver->in_flight;
+    deliver->pool.committed = deliver->pool.now;
 }
 
 void deliver_rollback(struct deliver *deliver) {
@@ -371,7 +316,7 @@ void deliver_rollback(struct deliver *deliver) {
         desk->touched = false;
     }
     for (size_t i = 0; i < deliver->limiters.count; i++) limiter_rollback(limiter_at(deliver, i));
-    deliver->in_flight = deliver->in_flight_committed;
+    deliver->pool.now = deliver->pool.committed;
 }
 
 void deliver_started(struct deliver *deliver, size_t desk_number, size_t sends, int64_t at_us) {
@@ -382,10 +327,8 @@ void deliver_started(struct deliver *deliver, size_t desk_number, size_t sends, 
 }
 
 static void desk_free_slot(struct deliver *deliver, struct desk *desk) {
-    desk->now.in_flight--;
-    desk->committed.in_flight--;
-    deliver->in_flight--;
-    deliver->in_flight_committed--;
+    pool_free_one(&deliver->pool.now, desk->reserve, desk->now.in_flight--);
+    pool_free_one(&deliver->pool.committed, desk->reserve, desk->committed.in_flight--);
 }
 
 void deliver_unsent(struct deliver *deliver, size_t desk_number) {
@@ -443,58 +386,4 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
         desk_stage(desk)->untold = 0;
     }
     return count;
-}
-
-/* ---- what another process wrote ---- */
-
-/* While both are closed, each goes on with its own count. A breaker that another process probes counts as open here.
- * One that is ours to probe stays ours until the probe is back or, without a probe, until another's went wrong. */
-static void adopt_breaker(struct desk *desk, const struct breaker *stored) {
-    struct breaker *breaker = &desk_stage(desk)->breaker;
-    if (breaker->state == BREAKER_CLOSED && stored->state == BREAKER_CLOSED) return;
-    bool ours = stored->state == BREAKER_HALF_OPEN || (stored->state == BREAKER_OPEN && desk->now.in_flight);
-    if (breaker->state == BREAKER_HALF_OPEN && ours) return;
-    *breaker = *stored;
-    if (stored->state == BREAKER_HALF_OPEN) breaker->state = BREAKER_OPEN;
-}
-
-void deliver_adopt(struct deliver *deliver, size_t desk_number, const struct desk_view *state, int64_t now_us) {
-    struct desk *desk = desk_at(deliver, desk_number);
-    unsigned own = desk->now.untold;
-    if (!(own & DESK_PAUSE)) {
-        desk_stage(desk)->paused = false;
-        if (state->paused) state_pause(&desk->now, state->paused_until_us, state->pause_reason);
-    }
-    if (!(own & DESK_BREAKER)) adopt_breaker(desk, &state->breaker);
-    if (own & DESK_QUIET) return;
-    if (!state->quiet_until_us) limiter_speak(desk->limiter);
-    limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
-}
-
-void deliver_restore(struct deliver *deliver, size_t desk_number, const struct desk_view *state, int64_t now_us) {
-    struct desk *desk = desk_at(deliver, desk_number);
-    if (state->paused) state_pause(&desk->now, state->paused_until_us, state->pause_reason);
-    desk->now.breaker = state->breaker;
-    desk->committed = desk->now;
-    limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
-    limiter_commit(desk->limiter);
-}
-
-void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us) {
-    limiter_restore(desk_at(deliver, desk)->limiter, started_us, now_us);
-}
-
-void deliver_part(struct deliver *deliver, size_t parts, bool forget) {
-    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_part(limiter_at(deliver, i), parts, forget);
-}
-
-bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us) {
-    return limiter_used(desk_at(deliver, desk)->limiter, now_us);
-}
-
-int64_t deliver_longest_window(const struct deliver *deliver) {
-    int64_t longest_us = 0;
-    for (size_t i = 0; i < deliver->limiters.count; i++)
-        longest_us = later(longest_us, limiter_longest_window(limiter_at(deliver, i)));
-    return longest_us;
 }

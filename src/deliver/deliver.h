@@ -2,7 +2,8 @@
  *
  * A desk holds a destination's limiter (shared by account name), breaker, pause, count in flight and next due moment.
  * The turn asks for a budget, takes it, and commits or rolls back with the store: memory follows disk. For fairness,
- * desks are asked in rotating order, and none may hold more than its concurrency of the common pool of `slots`.
+ * desks are asked in rotating order, none may hold more than its concurrency of the common pool of `slots`, and none
+ * gets the last places of others: half of the pool is reserved in even shares.
  *
  * A desk keeps its number for good. A configuration that drops a destination closes its desk (budget 0; what is in
  * flight still ends there), one that names it again opens it with all its state, and new destinations come last. So
@@ -60,6 +61,8 @@ bool deliver_asked(struct deliver *deliver, size_t desk, size_t found, int64_t d
 void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us);
 /* Whether a send may leave now and would be the probe of an open breaker, which only one of the processes may send. */
 bool deliver_would_probe(const struct deliver *deliver, size_t desk, int64_t now_us);
+/* Its breaker is open, or is being probed. */
+bool deliver_is_broken(const struct deliver *deliver, size_t desk);
 /* Another process probes: the breaker stays open until then, or until that process says what came of it. */
 void deliver_put_off(struct deliver *deliver, size_t desk, int64_t until_us);
 /* Takes over what another process wrote, except for what this one changed and has not yet told. */

@@ -349,6 +349,16 @@ enum on_unknown settle_policy(const struct destination_settings *settings, struc
     return traits ? traits->on_unknown : ON_UNKNOWN_HOLD;
 }
 
+struct settled settle_overdue(const struct delivery *delivery, const struct destination_settings *settings,
+                              struct arena *arena) {
+    bool doubtful = delivery->in_doubt || delivery->looking_up;
+    struct settled settled = settled_as(delivery, doubtful ? DELIVERY_HELD : DELIVERY_FAILED);
+    settled.last_error = str_fmt(arena, "gave up after %.*s: the destination did not answer%s%.*s%s",
+                                 STR_ARG(span_str(arena, settings->give_up_us)), delivery->last_error.n ? "; " : "",
+                                 STR_ARG(delivery->last_error), doubtful ? "; " DOUBT : "");
+    return settled;
+}
+
 struct settled settled_as(const struct delivery *delivery, enum delivery_status status) {
     return (struct settled){.status = status,
                             .due_us = delivery->due_us,

@@ -51,6 +51,11 @@ static enum err step_leases(struct turn *turn, struct chore_round *round, bool *
     return ERR_NONE;
 }
 
+static enum err step_giving_up(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    (void)round;
+    return turn_give_up(turn, ret_more);
+}
+
 static enum err step_retirement(struct turn *turn, struct chore_round *round, bool *ret_more) {
     int64_t keep_us = turn->loop->in_force.settings->keep_events_us;
     struct retirement done = {.last_seq = round->last_seq};
@@ -139,6 +144,7 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
 
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
+    [CHORE_GIVING_UP] = {.for_routers = true, .step = step_giving_up},
     [CHORE_RETIREMENT] = {.task = TASK_RETIRE, .step = step_retirement},
     [CHORE_ORPHANS] =
         {.task = TASK_ORPHANS, .for_routers = true, .told = true, .every_us = ORPHANS_EVERY_US, .step = step_orphans},
@@ -176,6 +182,10 @@ void chores_suspect_orphans(struct loop *loop) {
     struct chores *state = &loop->chores;
     state->orphans_suspected = true;
     if (state->due_us[CHORE_ORPHANS] > state->suspicion_us) state->due_us[CHORE_ORPHANS] = state->suspicion_us;
+}
+
+void chores_give_up(struct loop *loop) {
+    if (loop->chores.due_us[CHORE_GIVING_UP] != WHEN_NEVER) loop->chores.due_us[CHORE_GIVING_UP] = 0;
 }
 
 /* When to look at leases again. While nothing is in flight and nobody else writes, no lease can appear by itself. */

@@ -41,6 +41,8 @@ MUST_USE enum err chores_run(struct turn *turn);
 void chores_apply(struct turn *turn);
 /* Another configuration is in force: destinations may be gone, or back. */
 void chores_reconfigured(struct loop *loop);
+/* A destination is about to be probed: what it did not take for too long is looked for. */
+void chores_give_up(struct loop *loop);
 /* A claim came back empty although the store says that something is due. */
 void chores_suspect_orphans(struct loop *loop);
 

@@ -81,6 +81,14 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
     }
 }
 
+/* Whether this process alone counts the starts of the desk's account. What processes share is told when it leaves the
+ * loop. */
+static bool counts_here(const struct loop *loop, size_t desk) {
+    size_t rules;
+    deliver_rules(loop->deliver, desk, &rules);
+    return rules && !quota_is_shared(loop, desk);
+}
+
 /* What each kind of flight sends. */
 static enum err (*const requests[ERRAND_KINDS])(const struct call_context *context, struct outgoing *ret_outgoing,
                                                 struct str *ret_problem) = {
@@ -109,6 +117,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     metrics_hop(loop->metrics, HOP_CONNECT_REQUEST, 1);
     bool holds = settle_policy(flight->destination, deliveries[0]->action) == ON_UNKNOWN_HOLD;
     if (holds) errand->outgoing.idle_max_us = REST_MAX_US;
+    errand->outgoing.tell_start = loop->options.transport.begun && counts_here(loop, desk);
     if (err) {
         settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
         errand_release(loop->errands, errand);
@@ -225,6 +234,7 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
     struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     if (!settings || !deliver_is_due(loop->deliver, desk, turn->now_us)) return ERR_NONE;
+    if (deliver_would_probe(loop->deliver, desk, turn->now_us)) chores_give_up(loop);
     TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
     metrics_hop(loop->metrics, HOP_DELIVER_BUDGET, 1);
@@ -258,7 +268,9 @@ enum err turn_claim(struct turn *turn) {
 }
 
 /* A process that stood still from its claim until now may have lost it to another one, so the lease is looked at once
- * more. The desk counts a send from the moment after its start: a limit's window may only be judged too long. */
+ * more. Under a limit a send counts as now until the transport says when it began to leave (flights_begun): at the
+ * receiver the first sends over new connections would else come together with those of the next window. Any other
+ * counts from the moment after its start. */
 void turn_start(struct turn *turn) {
     struct loop *loop = turn->loop;
     const struct clock *clock = &loop->options.clock;
@@ -273,9 +285,11 @@ void turn_start(struct turn *turn) {
             deliver_unsent(loop->deliver, departure->desk);
             continue;
         }
+        flight_of(errand)->starting = errand->outgoing.tell_start;
         errand_leave(loop, errand);
         quota_left(turn, departure->desk);
-        deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
+        if (!errand->outgoing.tell_start)
+            deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
     }
     metrics_hop(loop->metrics, HOP_TRANSPORT_START, turn->leaving_count);
     errands_commit(turn);

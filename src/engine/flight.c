@@ -2,6 +2,8 @@
  * when the answer comes is copied into the errand's own arena. */
 #include "engine/flight.h"
 
+#include "engine/loop_state.h"
+
 #include <assert.h>
 
 static const struct event *copy_event(struct arena *arena, const struct event *from) {
@@ -42,6 +44,26 @@ struct errand *flight_take(struct errands *errands, enum errand_kind kind, const
 struct flight *flight_of(const struct errand *errand) {
     assert(errand->owner->lot == ERRAND_OF_DESKS);
     return errand->keeps;
+}
+
+static void flight_began(struct loop *loop, uint64_t tag, int64_t at_us) {
+    struct errand *errand = errand_find(loop->errands, tag);
+    if (!errand || errand->owner->lot != ERRAND_OF_DESKS || !flight_of(errand)->starting) return;
+    flight_of(errand)->starting = false;
+    deliver_started(loop->deliver, flight_of(errand)->desk, 1, at_us);
+}
+
+void flights_begun(struct loop *loop) {
+    const struct transport *transport = &loop->options.transport;
+    struct beginning begun[64];
+    for (size_t count = 64; transport->begun && count == 64;) {
+        count = transport->begun(transport->self, begun, 64);
+        for (size_t i = 0; i < count; i++) flight_began(loop, begun[i].tag, begun[i].at_us);
+    }
+}
+
+void flight_over(struct loop *loop, const struct completion *completion) {
+    flight_began(loop, completion->tag, completion->answer.started_us);
 }
 
 bool flights_carry(const struct errands *errands, int64_t delivery_seq, int64_t lease_epoch) {

@@ -6,6 +6,7 @@
 #include "base/jq.h"
 #include "engine/errand.h"
 #include "model/delivery.h"
+#include "world.h"
 
 /* What a delivery's or a lookup's errand keeps. All of it is of the configuration it was made with, also when another
  * one is in force by the time the answer comes. */
@@ -15,12 +16,17 @@ struct flight {
     size_t count;
     const struct destination_settings *destination;
     struct evaluator evaluator;
+    bool starting; /* the transport has it, and did not say yet when it began to leave */
 };
 
 /* A staged errand whose flight has copies of the deliveries; NULL when all slots of the desks are in use. */
 struct errand *flight_take(struct errands *errands, enum errand_kind kind, const struct delivery *const *deliveries,
                            size_t count);
 struct flight *flight_of(const struct errand *errand);
+/* Those that began to leave since the last call: their desks' limits count them from there. */
+void flights_begun(struct loop *loop);
+/* The same of one that ended, if it was not told before. It counts also when it never left: its attempt is written. */
+void flight_over(struct loop *loop, const struct completion *completion);
 /* Whether this claim of a delivery is on its way. */
 bool flights_carry(const struct errands *errands, int64_t delivery_seq, int64_t lease_epoch);
 

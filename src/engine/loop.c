@@ -29,6 +29,7 @@
  */
 #include "engine/loop.h"
 
+#include "engine/flight.h"
 #include "engine/loop_memory.h"
 #include "engine/turn.h"
 #include "store/memory.h"
@@ -58,8 +59,10 @@ static struct turn turn_collect(struct loop *loop) {
     turn.visit_count = inlet->collect(inlet->self, requests, TURN_REQUESTS_MAX);
     turn.visits = arena_array(turn.arena, struct visit, turn.visit_count);
     for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
-    loop->finished_count += transport->collect(transport->self, loop->finished + loop->finished_count,
-                                               TURN_COMPLETIONS_MAX - loop->finished_count);
+    flights_begun(loop);
+    size_t before = loop->finished_count;
+    loop->finished_count += transport->collect(transport->self, loop->finished + before, TURN_COMPLETIONS_MAX - before);
+    for (size_t i = before; i < loop->finished_count; i++) flight_over(loop, &loop->finished[i]);
     take_from_aside(loop);
     loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);

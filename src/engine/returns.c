@@ -226,6 +226,42 @@ enum err turn_settle_past(struct turn *turn, bool *ret_more) {
     return turn_store_settlements(turn);
 }
 
+/* Behind a breaker that is not closed one delivery is sent now and then, so nothing would ever come to the end of its
+ * tries. What was due before a moment was due for the first time before it, too: the claim needs to know no more. */
+static enum err give_up_desk(struct turn *turn, size_t desk, size_t most, size_t *ret_count) {
+    struct loop *loop = turn->loop;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    *ret_count = 0;
+    if (!settings || !settings->give_up_us) return ERR_NONE;
+    const struct claim claim = {.destination = settings->name,
+                                .limit = most,
+                                .now_us = turn->now_us - settings->give_up_us,
+                                .lease_until_us = turn_lease_until(turn, settings),
+                                .owner = loop->options.instance};
+    if (!deliver_is_due(loop->deliver, desk, claim.now_us) || !deliver_is_broken(loop->deliver, desk)) return ERR_NONE;
+    const struct outcome nothing = {.class = OUTCOME_FAILED, .unsent = true};
+    struct delivery *overdue;
+    TRY(store_claim(loop->options.store, &claim, turn->arena, &overdue, ret_count));
+    for (size_t i = 0; i < *ret_count; i++) {
+        struct settled settled = settle_overdue(&overdue[i], settings, turn->arena);
+        struct outcome outcome = nothing;
+        outcome.http_status = overdue[i].last_status;
+        turn_settlement(turn, &overdue[i], desk, &outcome, &settled);
+    }
+    return ERR_NONE;
+}
+
+enum err turn_give_up(struct turn *turn, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    size_t left = PAST_STEP, count;
+    for (size_t i = 0; i < deliver_desks(loop->deliver) && left && turn_delivers(loop); i++) {
+        TRY(give_up_desk(turn, i, left, &count));
+        left -= count < left ? count : left; /* a frozen set is claimed whole */
+    }
+    *ret_more = left == 0;
+    return turn_store_settlements(turn);
+}
+
 enum err turn_store_settlements(struct turn *turn) {
     size_t from = turn->settlement_written, count = turn->settlement_count - from;
     if (count == 0) return ERR_NONE;

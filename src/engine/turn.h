@@ -106,6 +106,7 @@ int64_t turn_lease_until(const struct turn *turn, const struct destination_setti
 /* returns.c: settles of errands, outcomes */
 MUST_USE enum err turn_settle_finished(struct turn *turn);
 MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* settles some of the leases that ran out */
+MUST_USE enum err turn_give_up(struct turn *turn, bool *ret_more);     /* a part of what breakers held for too long */
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled);
 /* Writes the settlements made so far and not yet written. */

@@ -5,9 +5,9 @@
  * Nothing is sent to an address that the destination may not reach. Each transfer is given back once.
  * WHY IT HOLDS. 1. A transfer is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
  * loop's thread starts and releases, the client's thread runs. Each wakes the other only when its list was empty.
- * 2. The library calls on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED), what
- * fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new one,
- * without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
+ * 2. The library transfers on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED),
+ * what fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new
+ * one, without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
  * 4. on_open judges the address of a new socket, on_send that of a kept one, which another transfer may have opened.
  * WHAT BREAKS IT. A release of libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first.
  * HOW TO SEE IT. The error of an attempt in `drumbeat deliveries show`; drumbeat_attempts_total.
@@ -42,6 +42,7 @@ struct transfer {
     bool running;                 /* the library has it; the client's thread only */
     bool stray;                   /* its kept connection was of no use, another one must be made; likewise */
     int fd;                       /* of the connection it went over, -1 = not known; likewise */
+    bool untold;                  /* it began to leave, and the loop does not know; under the lock */
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
@@ -65,7 +66,8 @@ struct client {
     struct transfers starting, ended, idle;
     struct active active;
     bool cancelling, closing;
-    struct transfers round; /* the transfers that ended in this round; the client's thread only */
+    bool telling;           /* likewise: a transfer is untold */
+    struct transfers round; /* those that ended in this round; the client's thread only */
     struct lines lines;     /* likewise */
 };
 
@@ -81,15 +83,8 @@ static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockad
     const struct sockaddr_in *v4 = (const void *)&address->addr;
     const struct sockaddr_in6 *v6 = (const void *)&address->addr;
     const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    if (!passage_allows(transfer->outgoing, (int)address->family, bytes)) {
-        transfer->passage.refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    transfer->passage.tried = true;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0 && passage_is_own_trouble(errno)) transfer->passage.no_room = true;
-    if (fd >= 0 && transfer->client) lines_opened(&transfer->client->lines, fd);
-    return fd;
+    return passage_socket(&transfer->passage, transfer->client ? &transfer->client->lines : NULL, transfer->outgoing,
+                          (int)address->family, address->socktype, address->protocol, bytes);
 }
 
 static int on_close(void *cls, curl_socket_t fd) {
@@ -98,15 +93,16 @@ static int on_close(void *cls, curl_socket_t fd) {
     return close(fd);
 }
 
-/* A kept connection is of no use when bytes wait on it already, or when its receiver may be about to close it. */
-static bool is_used_up(const struct transfer *transfer) {
-    if (transfer->fd < 0 || transfer->passage.tried) return false;
-    const struct client *client = transfer->client;
-    if (line_is_quiet(transfer->fd) &&
-        !lines_is_stale(&client->lines, transfer->fd, now_of(client), transfer->outgoing->idle_max_us))
-        return false;
-    shutdown(transfer->fd, SHUT_RDWR); /* the library sees that before it uses it again */
-    return true;
+/* What leaves now is told before its answer comes: whoever counts starts waits for it. */
+static void tell_start(struct transfer *transfer) {
+    struct client *client = transfer->client;
+    transfer->answer.started_us = now_of(client);
+    if (!transfer->outgoing->tell_start) return;
+    pthread_mutex_lock(&client->lock);
+    bool first = !client->telling;
+    transfer->untold = client->telling = true;
+    pthread_mutex_unlock(&client->lock);
+    if (first) wake_raise(client->wake);
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
@@ -116,9 +112,12 @@ static int on_send(void *cls, char *address, char *own_address, int port, int ow
     transfer->passage.refused = transfer->passage.refused || !allowed;
     transfer->passage.sent_again = transfer->passage.began;
     if (!transfer->passage.began) transfer->fd = transfer->client ? lines_find(&transfer->client->lines, &ends) : -1;
-    transfer->stray = allowed && !transfer->passage.began && is_used_up(transfer);
+    transfer->stray = allowed && !transfer->passage.began && !transfer->passage.tried && transfer->fd >= 0 &&
+                      lines_used_up(&transfer->client->lines, transfer->fd, now_of(transfer->client),
+                                    transfer->outgoing->idle_max_us);
     if (!allowed || transfer->passage.sent_again || transfer->stray) return CURL_PREREQFUNC_ABORT;
     transfer->passage.began = true;
+    if (transfer->client) tell_start(transfer);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -185,7 +184,8 @@ static void set_headers(struct transfer *transfer, bool with_body) {
     transfer->node_count = 0;
     for (size_t i = 0; i < outgoing->header_count; i++) {
         const struct header *header = &outgoing->headers[i];
-        add_line(transfer, header->name, header->value.n ? ": " : ";", header->value); /* "Name;": an empty value */
+        add_line(transfer, header->name, header->value.n ? ": " : ";",
+                 header->value); /* "Name;" sends an empty value */
         typed = typed || str_eq_nocase(header->name, STR("content-type"));
     }
     /* "Name:" keeps the library from adding a header of its own. */
@@ -203,10 +203,9 @@ static void transfer_set(struct transfer *transfer) {
         outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
     arena_reset(&transfer->texts);
-    transfer->passage.began = transfer->passage.sent_again = transfer->passage.answered = false;
-    transfer->passage.refused = transfer->passage.tried = transfer->passage.no_room = transfer->stray = false;
+    passage_reset(&transfer->passage, outgoing->scheme != OUTGOING_HTTP);
+    transfer->stray = false;
     transfer->fd = -1;
-    transfer->passage.foreign = outgoing->scheme != OUTGOING_HTTP;
     transfer->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&transfer->texts, outgoing->url).p);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
@@ -254,9 +253,7 @@ static void transfer_end(struct transfer *transfer, CURLcode code) {
     if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(transfer, code)) answer->end = EXCHANGE_NO_ROOM;
     if (answer->end == EXCHANGE_ANSWERED) reading_answer(&transfer->reading, answer);
     answer->body_complete = transfer->passage.answered && code == CURLE_OK && !reading_dropped(&transfer->reading);
-    const char *words = passage_words(&transfer->passage);
-    if (!words) words = transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code);
-    snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1, words);
+    passage_trouble(&transfer->passage, transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code), answer);
 }
 
 static struct transfer *transfer_new(struct client *client) {
@@ -301,9 +298,10 @@ static void begin(struct client *client, struct transfer *transfer) {
 
 static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
-    for (struct transfer *it = LIST_FIRST(&client->active); it; it = LIST_NEXT(it, active)) {
-        if (all) atomic_store(&it->passage.cancelled, true);
-        if (it->running && atomic_load(&it->passage.cancelled)) finish(client, it, CURLE_ABORTED_BY_CALLBACK);
+    for (struct transfer *transfer = LIST_FIRST(&client->active); transfer; transfer = LIST_NEXT(transfer, active)) {
+        if (all) atomic_store(&transfer->passage.cancelled, true);
+        if (transfer->running && atomic_load(&transfer->passage.cancelled))
+            finish(client, transfer, CURLE_ABORTED_BY_CALLBACK);
     }
     pthread_mutex_unlock(&client->lock);
 }
@@ -363,21 +361,19 @@ static void *client_run(void *arg) {
     return NULL;
 }
 
-/* ---- what the loop calls ---- */
-
-static struct transfer *take_idle(struct client *client) {
-    struct transfer *transfer = STAILQ_FIRST(&client->idle);
-    if (!transfer) return transfer_new(client);
-    STAILQ_REMOVE_HEAD(&client->idle, queue);
-    return transfer;
-}
+/* ---- what the loop transfers ---- */
 
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct client *client = self;
     pthread_mutex_lock(&client->lock);
-    struct transfer *transfer = take_idle(client);
+    struct transfer *transfer = STAILQ_FIRST(&client->idle);
+    if (transfer)
+        STAILQ_REMOVE_HEAD(&client->idle, queue);
+    else
+        transfer = transfer_new(client);
     transfer->tag = tag;
     transfer->outgoing = outgoing;
+    transfer->untold = false;
     atomic_store(&transfer->passage.cancelled, false);
     LIST_INSERT_HEAD(&client->active, transfer, active);
     bool first = STAILQ_EMPTY(&client->starting);
@@ -393,14 +389,9 @@ static size_t transport_collect(void *self, struct completion *ret_completions, 
     for (struct transfer *transfer; count < max && (transfer = STAILQ_FIRST(&client->ended)); count++) {
         STAILQ_REMOVE_HEAD(&client->ended, queue);
         LIST_REMOVE(transfer, active);
-        ret_completions[count].own = transfer;
+        ret_completions[count] = (struct completion){transfer->tag, transfer->answer, transfer};
     }
     pthread_mutex_unlock(&client->lock);
-    for (size_t i = 0; i < count; i++) {
-        struct transfer *transfer = ret_completions[i].own;
-        ret_completions[i].tag = transfer->tag;
-        ret_completions[i].answer = transfer->answer;
-    }
     return count;
 }
 
@@ -424,8 +415,24 @@ static void transport_cancel(void *self, uint64_t tag) {
     if (transfer) curl_multi_wakeup(client->multi);
 }
 
+static size_t transport_begun(void *self, struct beginning *ret_begun, size_t max) {
+    struct client *client = self;
+    size_t count = 0;
+    pthread_mutex_lock(&client->lock);
+    for (struct transfer *transfer = LIST_FIRST(&client->active); transfer && client->telling;
+         transfer = LIST_NEXT(transfer, active)) {
+        if (!transfer->untold || count == max) continue;
+        ret_begun[count++] = (struct beginning){transfer->tag, transfer->answer.started_us};
+        transfer->untold = false;
+    }
+    client->telling = count == max;
+    pthread_mutex_unlock(&client->lock);
+    return count;
+}
+
 struct transport client_transport(struct client *client) {
-    return (struct transport){transport_start, transport_collect, transport_release, transport_cancel, client};
+    return (struct transport){transport_start,  transport_collect, transport_release,
+                              transport_cancel, transport_begun,   client};
 }
 
 static void client_free(struct client *client) {
@@ -479,8 +486,6 @@ void client_close(struct client *client) {
     pthread_join(client->thread, NULL);
     client_free(client);
 }
-
-/* ---- one transfer by itself ---- */
 
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {

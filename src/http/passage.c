@@ -26,6 +26,12 @@ static enum exchange_end end_before(const struct passage *passage, enum complain
     return only_refused ? EXCHANGE_REFUSED : EXCHANGE_NO_CONNECT;
 }
 
+void passage_reset(struct passage *passage, bool foreign) {
+    passage->began = passage->sent_again = passage->answered = false;
+    passage->refused = passage->tried = passage->no_room = false;
+    passage->foreign = foreign;
+}
+
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint) {
     if (passage->answered) return EXCHANGE_ANSWERED;
     if (!passage->began) return end_before(passage, complaint);
@@ -33,12 +39,18 @@ enum exchange_end passage_end(const struct passage *passage, enum complaint comp
     return complaint == COMPLAINT_TIME ? EXCHANGE_TIMED_OUT : EXCHANGE_CUT;
 }
 
-const char *passage_words(const struct passage *passage) {
+static const char *passage_words(const struct passage *passage) {
     if (passage->answered) return "";
     if (passage->foreign) return "this client speaks http and https only";
     if (passage->refused && !passage->tried) return "the address is not public (allow_private)";
     if (passage->sent_again) return "the kept connection ended before an answer came";
     return atomic_load(&passage->cancelled) ? "stopped by this server" : NULL;
+}
+
+void passage_trouble(const struct passage *passage, const char *library_words, struct answer *answer) {
+    const char *words = passage_words(passage);
+    snprintf(answer->trouble, sizeof answer->trouble, "%.*s", (int)sizeof answer->trouble - 1,
+             words ? words : library_words);
 }
 
 bool passage_is_own_trouble(int number) {
@@ -57,9 +69,22 @@ bool passage_is_out_of_descriptors(void) {
 
 /* ---- where it may go ---- */
 
-bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes) {
+static bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes) {
     if (outgoing->unix_socket.n || family == AF_UNIX) return outgoing->unix_socket.n && family == AF_UNIX;
     return outgoing->allow_private || address_is_public(family, bytes);
+}
+
+int passage_socket(struct passage *passage, struct lines *lines, const struct outgoing *outgoing, int family, int type,
+                   int protocol, const void *bytes) {
+    if (!passage_allows(outgoing, family, bytes)) {
+        passage->refused = true;
+        return -1;
+    }
+    passage->tried = true;
+    int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+    if (fd < 0 && passage_is_own_trouble(errno)) passage->no_room = true;
+    if (fd >= 0 && lines) lines_opened(lines, fd);
+    return fd;
 }
 
 bool passage_allows_text(const struct outgoing *outgoing, const char *address) {
@@ -111,7 +136,8 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us) {
     line->keep_us = keep_us;
 }
 
-bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us) {
+/* It rested for so long that the receiver may be about to close it. */
+static bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us) {
     const struct line *line = find_line(lines, fd);
     if (!line || !line->rest_us) return false;
     int64_t idle_us = now_us - line->rest_us;
@@ -170,7 +196,14 @@ void lines_free(struct lines *lines) {
     *lines = (struct lines){0};
 }
 
-bool line_is_quiet(int fd) {
+/* Nothing is there to be read, not even an end. */
+static bool line_is_quiet(int fd) {
     char byte;
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us) {
+    if (line_is_quiet(fd) && !lines_is_stale(lines, fd, now_us, idle_max_us)) return false;
+    shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
+    return true;
 }

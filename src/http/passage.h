@@ -15,6 +15,7 @@
 /* A connection idle for longer is never used again: most servers close at 60 s or 75 s. */
 #define PASSAGE_KEPT_S 50
 
+struct lines;
 struct passage {
     bool foreign;          /* its scheme is none of this client's: it was not even begun */
     bool began;            /* the request began to leave */
@@ -28,9 +29,11 @@ struct passage {
 /* What the library complains of, as far as it matters here. */
 enum complaint { COMPLAINT_TIME, COMPLAINT_TRUST, COMPLAINT_URL, COMPLAINT_ROOM, COMPLAINT_OTHER };
 
+/* Before it is begun; a cancel that came already stays. */
+void passage_reset(struct passage *passage, bool foreign);
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint);
-/* Our own words for the end, where they are better than the library's; else NULL. */
-const char *passage_words(const struct passage *passage);
+/* Words for the end: our own where we know better than the library. */
+void passage_trouble(const struct passage *passage, const char *library_words, struct answer *answer);
 /* Whether an errno speaks of this process or machine rather than of the other side. */
 bool passage_is_own_trouble(int number);
 /* Whether no descriptor can be had at this moment. The library's complaint is then about that, whatever it says. */
@@ -40,8 +43,10 @@ bool passage_is_out_of_descriptors(void);
  * This is asked twice: for the address to which a socket is about to connect, and for the address of a kept connection,
  * which another call may have opened. */
 
-/* bytes: 4 of AF_INET or 16 of AF_INET6; not looked at for AF_UNIX. */
-bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes);
+/* A socket to connect to that address, or -1: it may not go there, or there is none to be had. bytes: 4 of AF_INET or
+ * 16 of AF_INET6; not looked at for AF_UNIX. lines NULL = nothing is kept. */
+int passage_socket(struct passage *passage, struct lines *lines, const struct outgoing *outgoing, int family, int type,
+                   int protocol, const void *bytes);
 /* The same for an address as text; "" is a unix socket's. */
 bool passage_allows_text(const struct outgoing *outgoing, const char *address);
 
@@ -68,14 +73,12 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us);
 /* How long the receiver keeps the connection, less a second for what is on its way: "Keep-Alive: timeout=5, max=100".
  * WHEN_NEVER where it says nothing, or more than PASSAGE_KEPT_S. */
 int64_t passage_kept_us(const struct answer *answer);
-/* Whether it rested for so long that the receiver may be about to close it; a request over it could then be lost on the
- * way. idle_max_us 0 = only the receiver's word counts. */
-bool lines_is_stale(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us);
+/* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that the receiver may be
+ * about to close it, and a request over it could be lost on the way (idle_max_us 0 = only the receiver's word counts).
+ * Nothing was sent over it yet, and nothing will be. */
+bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us);
 /* The socket with these ends, or -1. */
 int lines_find(struct lines *lines, const struct line_ends *ends);
 void lines_free(struct lines *lines);
-
-/* Whether nothing is there to be read, not even an end. */
-bool line_is_quiet(int fd);
 
 #endif

@@ -8,6 +8,7 @@
 /* X(name, text) */
 #define CHORE_LIST(X)                                                                                                  \
     X(LEASES, "leases")                                                                                                \
+    X(GIVING_UP, "giving-up")                                                                                          \
     X(RETIREMENT, "retirement")                                                                                        \
     X(ORPHANS, "orphans")                                                                                              \
     X(VERIFY, "verify")                                                                                                \

@@ -24,6 +24,7 @@ struct outgoing {
     struct str body;
     int64_t timeout_us; /* for the whole exchange, connecting included */
     bool allow_private;
+    bool tell_start;        /* the moment it begins to leave is wanted before the answer */
     int64_t idle_max_us;    /* a kept connection that rested for longer is not used; 0 = as the receiver says */
     struct str unix_socket; /* "" = TCP; the CLI's way to the server */
 };
@@ -53,7 +54,7 @@ struct answer {
     size_t header_count;             /* at most 100, 16 KiB together; the rest is dropped */
     struct str body;                 /* at most EXCHANGE_ANSWER_MAX, the rest was dropped */
     bool body_complete;              /* the body ended as its framing said and was not cut */
-    int64_t started_us, finished_us; /* on the loop's clock */
+    int64_t started_us, finished_us; /* on the loop's clock; started: the request began to leave, if it ever did */
     char trouble[160];               /* the transport's words when not ANSWERED */
 };
 

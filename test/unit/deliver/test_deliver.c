@@ -24,12 +24,39 @@ static void slots_are_common(void **state) {
     (void)state;
     struct world world;
     two_desks(&world);
-    world.destinations[0].concurrency = 98;
+    world.destinations[0].concurrency = world.destinations[1].concurrency = 98;
     struct deliver *deliver = opened(&world);
-    send(deliver, 0, 98, T0);
-    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 2);
+    send(deliver, 0, 75, T0);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 50), 0); /* 25 of the 100 are the other's */
+    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 25);
     deliver_ended(deliver, 0);
-    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 3);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 50), 1);
+    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 26);
+    deliver_free(deliver);
+}
+
+/* Whoever answers slowly, and as many of them as there are, leaves every other desk its reserve; a turn that was
+ * dropped, and a desk that is closed, give back what they held. */
+static void nobody_gets_the_last_places_of_others(void **state) {
+    (void)state;
+    struct world world;
+    two_desks(&world);
+    world.destinations[0].concurrency = 1000;
+    struct deliver *deliver = opened(&world);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 1000), 92); /* the other may have 8 at a time: no more are kept */
+    deliver_take(deliver, 0, 92, T0);
+    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 8);
+    deliver_rollback(deliver);
+    send(deliver, 1, 3, T0);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 1000), 92); /* 5 are still kept */
+    send(deliver, 0, 92, T0);
+    assert_int_equal(deliver_budget(deliver, 1, T0, 50), 5);
+    deliver_ended(deliver, 1);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 1000), 0);
+    assert_us(deliver_next(deliver, T0), T0);
+    world.settings.destination_count = 1;
+    deliver_configure(deliver, &world.settings);
+    assert_int_equal(deliver_budget(deliver, 0, T0, 1000), 6);
     deliver_free(deliver);
 }
 
@@ -57,12 +84,12 @@ static void an_account_is_bound_by_the_rules_of_all_its_destinations(void **stat
     limit(&world.destinations[1], 6, US_PER_S);
     limit(&world.destinations[1], 7, US_PER_MIN);
     struct deliver *deliver = opened(&world);
-    assert_us(deliver_longest_window(deliver), US_PER_MIN);
+    assert_us(deliver_longest_window(deliver), KEPT_MIN);
     send(deliver, 0, 4, T0);
     assert_int_equal(deliver_budget(deliver, 0, T0, 50), 1);
     assert_int_equal(deliver_budget(deliver, 1, T0, 50), 1);
-    assert_int_equal(deliver_budget(deliver, 1, T0 + US_PER_S, 50), 3);
-    assert_int_equal(deliver_view(deliver, 1, T0 + US_PER_S).remaining, 3);
+    assert_int_equal(deliver_budget(deliver, 1, T0 + 1010 * US_PER_MS, 50), 3);
+    assert_int_equal(deliver_view(deliver, 1, T0 + 1010 * US_PER_MS).remaining, 3);
     deliver_free(deliver);
 }
 
@@ -229,8 +256,8 @@ static void an_unsent_send_gives_all_back(void **state) {
     deliver_started(deliver, 0, 1, T0 + 5);
     deliver_ended(deliver, 0);
     assert_int_equal(deliver_view(deliver, 0, T0 + 5).in_flight, 0);
-    assert_int_equal(deliver_budget(deliver, 0, T0 + US_PER_MIN + 4, 8), 1);
-    assert_int_equal(deliver_budget(deliver, 0, T0 + US_PER_MIN + 5, 8), 2);
+    assert_int_equal(deliver_budget(deliver, 0, T0 + KEPT_MIN + 4, 8), 1);
+    assert_int_equal(deliver_budget(deliver, 0, T0 + KEPT_MIN + 5, 8), 2);
     deliver_free(deliver);
 }
 
@@ -278,9 +305,10 @@ static void next_is_never_while_slots_are_missing(void **state) {
     (void)state;
     struct world world;
     two_desks(&world);
-    world.destinations[0].concurrency = 100;
+    world.destinations[0].concurrency = world.destinations[1].concurrency = 100;
     struct deliver *deliver = opened(&world);
-    send(deliver, 0, 100, T0);
+    send(deliver, 0, 75, T0);
+    send(deliver, 1, 25, T0);
     assert_true(deliver_is_due(deliver, 0, T0) && deliver_is_due(deliver, 1, T0));
     assert_us(deliver_next(deliver, T0), WHEN_NEVER);
     deliver_ended(deliver, 0);
@@ -311,6 +339,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_budget_is_the_least_of_all_bounds),
         cmocka_unit_test(slots_are_common),
+        cmocka_unit_test(nobody_gets_the_last_places_of_others),
         cmocka_unit_test(a_lower_concurrency_waits_for_what_is_in_flight),
         cmocka_unit_test(an_account_is_bound_by_the_rules_of_all_its_destinations),
         cmocka_unit_test(a_quiet_spell_is_the_accounts),

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define SLOTS 100
+#define SLOTS    100
+#define KEPT_MIN (US_PER_MIN + 600 * US_PER_MS) /* a limit's minute with its margin */
 
 #define DESTINATIONS_MAX 6
 struct world {

@@ -56,6 +56,9 @@ struct house {
     size_t call_count;
     struct completion done[HOUSE_ROOM];
     size_t done_count, released;
+    struct beginning begun[HOUSE_ROOM]; /* requests that began to leave, for the next turn to see */
+    size_t begun_count;
+    bool tells_starts; /* the transport says when: set before the house is opened */
     /* the loop */
     struct setup *setup, *old_setup;
     struct jq *jq, *old_jq;

@@ -2,7 +2,7 @@
 #ifndef ENGINE_HOUSE_START_H
 #define ENGINE_HOUSE_START_H
 
-#include "house_seams.h"
+#include "house_begun.h"
 #include "store/sqlite.h"
 
 #include <dirent.h>
@@ -50,7 +50,7 @@ static inline void start(struct house *house) {
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
         .inlet = {collect_requests, take_reply, house},
-        .transport = {start_call, collect_done, release_done, cancel_call, house},
+        .transport = house_transport(house),
         .store = house->store,
         .log = &silent,
         .instance = str_fmt(&house->arena, "start-%d", ++house->starts),

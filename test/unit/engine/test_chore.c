@@ -64,7 +64,7 @@ static void verify_goes_in_steps_and_says_how_far_it_is(void **state) {
     json_free(begun);
     assert_true(runs(house)); /* the first turn did a part */
     struct json *chores = asked(house, "GET", "/v1/chores", 200);
-    double share = json_number(json_point(chores, STR("/items/3/progress")), -1);
+    double share = json_number(json_point(chores, STR("/items/4/progress")), -1);
     assert_true(share > 0 && share < 1);
     json_free(chores);
     for (int i = 0; i < 20 && runs(house); i++) house_sleep(house);

@@ -9,6 +9,38 @@
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "    on_unknown: hold\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
 
+#define HOUSE_LIMIT                                                                                                    \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "    limit: 1/1s\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
+
+/* A connection is made before a request leaves, and the receiver counts requests. */
+static void a_limit_counts_from_when_a_request_began_to_leave(void **state) {
+    struct house *house = *state;
+    house->tells_starts = true;
+    house_open(house, HOUSE_LIMIT);
+    house_post(house, "a");
+    house_post(house, "b");
+    assert_true(house->calls[0].outgoing->tell_start);
+    house_pass(house, 3 * US_PER_S); /* it may leave at any moment: nothing else may */
+    house_turn(house);
+    loop_wait(house->loop, WHEN_NEVER);
+    assert_int_equal(house->call_count, 1);
+    int64_t began_us = house->now_us;
+    house_begin(house, 0);
+    house_turn(house);
+    house_sleep(house);
+    assert_int_equal(house->call_count, 2);
+    assert_true(house->now_us == began_us + US_PER_S + 10 * US_PER_MS);
+    house_pass(house, 60 * US_PER_MS);
+    house_post(house, "c");
+    house_answer(house, 1, 200, ""); /* the answer says it too, where nothing else did */
+    began_us = house->now_us;
+    house_turn(house);
+    house_sleep(house);
+    assert_int_equal(house->call_count, 3);
+    assert_true(house->now_us == began_us + US_PER_S + 10 * US_PER_MS);
+}
+
 static void an_answer_settles_and_frees_its_slot(void **state) {
     struct house *house = *state;
     house_open(house, HOUSE_PLAIN);
@@ -147,6 +179,7 @@ static void a_refused_account_pauses_its_destination(void **state) {
 #define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
+        T(a_limit_counts_from_when_a_request_began_to_leave),
         T(an_answer_settles_and_frees_its_slot),
         T(a_retry_leaves_when_it_is_due_under_the_same_key),
         T(an_answer_is_offered_again_when_the_commit_failed),

@@ -103,6 +103,28 @@ static void keeps_connections(void **state) {
     end_office(office);
 }
 
+/* A receiver that never answers has the request all the same, and who counts starts must not wait for its timeout. */
+static void tells_when_a_request_began_to_leave(void **state) {
+    (void)state;
+    struct office *office = new_office(serve_silence);
+    struct transport *transport = &office->transport;
+    struct beginning begun[2];
+    int64_t before_us = office->clock.now_us(office->clock.self);
+    transport->start(transport->self, 6, &office->outgoing); /* nobody wants to know of this one */
+    struct outgoing told = office->outgoing;
+    told.tell_start = true;
+    transport->start(transport->self, 7, &told);
+    while (!transport->begun(transport->self, begun, 2)) office->clock.wait(office->clock.self, WHEN_NEVER);
+    assert_int_equal(begun[0].tag, 7);
+    assert_true(begun[0].at_us > before_us);
+    assert_int_equal(transport->begun(transport->self, begun, 2), 0);
+    transport->cancel(transport->self, 7);
+    collect_one(office);
+    assert_true(office->end.answer.started_us == begun[0].at_us);
+    release(office);
+    end_office(office);
+}
+
 static void cancels(void **state) {
     (void)state;
     struct office *office = new_office(serve_silence);
@@ -411,6 +433,7 @@ int main(void) {
         cmocka_unit_test(sends_what_it_is_told_and_no_more),
         cmocka_unit_test(sends_each_method_on_a_kept_handle),
         cmocka_unit_test(keeps_connections),
+        cmocka_unit_test(tells_when_a_request_began_to_leave),
         cmocka_unit_test(cancels),
         cmocka_unit_test(closes_with_calls_on_the_wire),
         cmocka_unit_test(sends_nothing_twice),

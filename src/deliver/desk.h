@@ -1,0 +1,75 @@
+/* deliver/desk.h - a desk from inside. Private to deliver.c and deliver_shared.c. */
+#ifndef DELIVER_DESK_H
+#define DELIVER_DESK_H
+
+#include "base/arena.h"
+#include "base/when.h"
+#include "deliver/deliver.h"
+#include "deliver/pool.h"
+
+#include <assert.h>
+
+/* What a turn may change of a desk. */
+struct desk_state {
+    bool paused;
+    int64_t paused_until_us;
+    char reason[DELIVER_REASON_MAX];
+    size_t reason_bytes;
+    struct breaker breaker;
+    bool probing;        /* the last pause was for a refusal, and nothing was accepted since */
+    int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
+    size_t in_flight;
+    int64_t next_due_us;
+    int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
+    int64_t wait_us;   /* limits that processes share let nothing leave before this */
+    unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
+};
+
+struct desk {
+    size_t number;
+    struct str name;
+    const struct destination_settings *settings; /* NULL = closed */
+    bool was_open;                               /* before the configure that is under way */
+    struct limiter *limiter;                     /* the account's */
+    struct desk_state now, committed;
+    bool touched;     /* the two may differ */
+    size_t unstarted; /* committed sends that have neither started nor stayed unsent */
+    size_t reserve;   /* places of the pool that no other desk may take; 0 while closed */
+};
+
+struct deliver {
+    struct arena arena;  /* names and desks: never forgotten */
+    struct map desks;    /* name -> desk; its place is its number */
+    struct map limiters; /* account -> limiter */
+    struct pool pool;    /* of sends in flight */
+    size_t first;        /* the desk to ask first in this turn */
+};
+
+static inline struct desk *desk_at(const struct deliver *deliver, size_t desk) {
+    assert(desk < deliver->desks.count);
+    return deliver->desks.slots[desk].value;
+}
+
+static inline struct limiter *limiter_at(const struct deliver *deliver, size_t account) {
+    return deliver->limiters.slots[account].value;
+}
+
+static inline struct desk_state *desk_stage(struct desk *desk) {
+    desk->touched = true;
+    return &desk->now;
+}
+
+static inline void desk_changed(struct desk *desk, unsigned aspects) {
+    desk_stage(desk)->untold |= aspects;
+}
+
+static inline int64_t later(int64_t a_us, int64_t b_us) {
+    return a_us > b_us ? a_us : b_us;
+}
+
+/* When the desk could send what is due at that moment. Each bound, once met, stays met until something is sent: the
+ * latest of them is the moment. */
+int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us);
+void desk_pause(struct desk_state *state, int64_t until_us, struct str reason);
+
+#endif
