@@ -6,6 +6,7 @@
 #include "store/sqlite.h"
 
 #include "base/arena.h"
+#include "store/files.h"
 #include "store/lock.h"
 #include "store/log_file.h"
 #include "store/migrate.h"
@@ -13,13 +14,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* How much a checkpoint in a busy spell moves at most: about 15 ms of work, for which that moment's answers wait. */
 #define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
@@ -38,6 +36,7 @@ struct sqlite_driver {
     sqlite3 *db;
     struct log_vfs *log_vfs; /* of a writer */
     struct lock lock;
+    struct files files;
     sqlite3_stmt *turn[TURN_STATEMENTS];
     sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* prepared at first use, kept */
     int64_t wal_bound_frames;
@@ -256,10 +255,6 @@ static enum err driver_begin(void *self) {
     return run_turn_statement(driver, driver->read_only ? BEGIN_READING : BEGIN);
 }
 
-static enum err driver_commit(void *self) {
-    return run_turn_statement(self, COMMIT);
-}
-
 /* SQLite may have rolled back by itself. An error here is only the trouble that was told before, so it is ignored. */
 static void driver_rollback(void *self) {
     struct sqlite_driver *driver = self;
@@ -281,23 +276,38 @@ static enum err checkpoint(struct sqlite_driver *driver, int mode) {
     if (sqlite3_wal_checkpoint_v2(driver->db, "main", mode, NULL, NULL)) return driver_failed(driver);
     driver->wal_frames = 0;
     driver->wal_filled = mode != SQLITE_CHECKPOINT_TRUNCATE;
+    files_grew(&driver->files);
     return ERR_NONE;
 }
 
-/* A file that was removed or replaced would take commits that nobody finds again. */
-static bool was_moved(struct sqlite_driver *driver) {
-    int moved = 0;
-    return !sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
+/* Files that were removed, replaced or cut would take commits that nobody finds again. Where only the log's name is
+ * gone, what it holds can still be read and goes into the store's file. */
+static enum err check_files(struct sqlite_driver *driver) {
+    const char *what = "";
+    if (!driver->log_vfs) return ERR_NONE;
+    enum files_trouble trouble = files_look(&driver->files, log_vfs_bytes(driver->log_vfs), &what);
+    if (trouble == FILES_FINE) return ERR_NONE;
+    driver_rollback(driver);
+    if (trouble == FILES_LOG_GONE && checkpoint(driver, SQLITE_CHECKPOINT_PASSIVE)) trouble = FILES_GONE;
+    snprintf(driver->trouble, sizeof driver->trouble, "%s %s", what, files_trouble_text(trouble));
+    driver->failed = true;
+    return ERR_STORE_FAILED;
+}
+
+/* Before, because what is written behind the end of a file that was cut hides that it was. After, because only then it
+ * is known that what is acknowledged went where the next start looks for it. */
+static enum err driver_commit(void *self) {
+    struct sqlite_driver *driver = self;
+    if (driver->failed) return ERR_STORE_FAILED;
+    TRY(check_files(driver));
+    TRY(run_turn_statement(driver, COMMIT));
+    return check_files(driver);
 }
 
 static enum err driver_tidy(void *self, bool idle) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
-    if (was_moved(driver)) {
-        snprintf(driver->trouble, sizeof driver->trouble, "the store's file was removed or replaced");
-        driver->failed = true;
-        return ERR_STORE_FAILED;
-    }
+    TRY(check_files(driver));
     if (idle && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
     if (driver->wal_frames > driver->wal_bound_frames) return checkpoint(driver, SQLITE_CHECKPOINT_RESTART);
     return ERR_NONE;
@@ -395,20 +405,6 @@ static enum err open_reader(struct sqlite_driver *driver, struct arena *arena, s
     return driver_script(driver, str_from(settings), arena, NULL);
 }
 
-static int64_t file_bytes(struct str path, const char *suffix, struct arena *arena) {
-    struct stat info;
-    return stat(str_fmt(arena, "%.*s%s", STR_ARG(path), suffix).p, &info) ? -1 : (int64_t)info.st_size;
-}
-
-/* SQLite makes a new database of an empty file, and throws away the log of one it does not find. */
-static enum err check_not_emptied(const struct sqlite_driver *driver, struct str path, struct arena *arena,
-                                  struct str *ret_problem) {
-    int64_t bytes = file_bytes(path, "", arena), wal = file_bytes(path, "-wal", arena);
-    if (bytes > 0 || (wal <= 0 && (bytes < 0 || !lock_was_made(&driver->lock)))) return ERR_NONE;
-    *ret_problem = bytes < 0 ? STR("the file is gone, but its log (-wal) is there") : STR("the file was emptied");
-    return ERR_STORE_CORRUPT;
-}
-
 static const struct refusal {
     enum err err;
     const char *before, *between, *after; /* the file's name, the detail */
@@ -438,19 +434,13 @@ static enum err open_error(const struct sqlite_driver *driver, enum err err) {
     return code == SQLITE_NOTADB && ours ? ERR_STORE_CORRUPT : err;
 }
 
-/* Makes the file before SQLite does, which would let everybody read it. The log later gets the file's mode. */
-static void make_private(struct str path, struct arena *arena) {
-    int fd = open(str_dup(arena, path).p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd); /* if it could not be made, SQLite will say why */
-}
-
 static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,
                           struct str *ret_problem) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* refused, without harm, once SQLite is in use */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    if (!options->read_only && !options->vfs) make_private(options->path, arena);
+    if (!options->read_only && !options->vfs) files_make_private(options->path, arena);
     if (!options->read_only) driver->log_vfs = log_vfs_new(options->vfs);
     if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags,
                         driver->log_vfs ? log_vfs_name(driver->log_vfs) : options->vfs))
@@ -464,9 +454,11 @@ static enum err open_locked(struct sqlite_driver *driver, const struct sqlite_op
     bool locks = !options->read_only && !options->vfs;
     struct str detail = STR_NONE;
     if (locks) TRY(lock_take(&driver->lock, options->path, arena, ret_problem));
-    enum err err = locks ? check_not_emptied(driver, options->path, arena, &detail) : ERR_NONE;
+    bool made = locks && lock_was_made(&driver->lock);
+    enum err err = options->vfs ? ERR_NONE : files_check(options->path, made, arena, &detail);
     if (!err) err = open_file(driver, options, arena, &detail);
     if (!err && locks) lock_note_made(&driver->lock);
+    if (!err && locks) files_note(&driver->files, options->path, arena);
     if (!err) return ERR_NONE;
     err = open_error(driver, err);
     *ret_problem =
