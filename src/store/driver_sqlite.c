@@ -10,7 +10,9 @@
 #include "store/lock.h"
 #include "store/log_file.h"
 #include "store/migrate.h"
+#include "store/reserve.h"
 #include "store/sql.h"
+#include "store/sqlite_error.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +24,8 @@
 /* How much a checkpoint in a busy spell moves at most: about 15 ms of work, for which that moment's answers wait. */
 #define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
 #define PAGE_BYTES              4096
+/* While there is only the reserve's room on the disk. */
+#define WAL_TIGHT_BYTES ((int64_t)1 << 20)
 /* A store up to this size is read through and checked at every start: at most about 30 ms. */
 #define CHECKED_AT_START_BYTES ((int64_t)4 << 20)
 #define FIRST_ROWS             ((size_t)8)
@@ -37,6 +41,7 @@ struct sqlite_driver {
     struct log_vfs *log_vfs; /* of a writer */
     struct lock lock;
     struct files files;
+    struct reserve reserve;
     sqlite3_stmt *turn[TURN_STATEMENTS];
     sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* prepared at first use, kept */
     int64_t wal_bound_frames;
@@ -48,43 +53,6 @@ struct sqlite_driver {
 };
 
 /* ---- errors ---- */
-
-static const struct {
-    int code;
-    enum err err;
-} errors[] = {
-    {SQLITE_FULL, ERR_STORE_FULL},
-    {SQLITE_BUSY, ERR_STORE_BUSY},
-    {SQLITE_LOCKED, ERR_STORE_BUSY},
-    {SQLITE_READONLY, ERR_STORE_BUSY},
-    {SQLITE_NOMEM, ERR_STORE_BUSY},
-    {SQLITE_INTERRUPT, ERR_STORE_BUSY},
-    {SQLITE_IOERR, ERR_STORE_FAILED},
-    {SQLITE_CORRUPT, ERR_STORE_CORRUPT},
-    {SQLITE_NOTADB, ERR_STORE_FOREIGN},
-    {SQLITE_CANTOPEN, ERR_IO},
-    {SQLITE_PERM, ERR_IO},
-    {SQLITE_AUTH, ERR_IO},
-    {SQLITE_TOOBIG, ERR_STORE_REFUSED},
-    {SQLITE_CONSTRAINT, ERR_STORE_REFUSED},
-    {SQLITE_MISMATCH, ERR_STORE_REFUSED},
-};
-
-/* After a write that found no room or a read-only disk the last commit is whole. After a failed sync nothing is known.
- */
-static enum err io_error(int extended, int system_errno) {
-    if (extended == SQLITE_IOERR_NOMEM) return ERR_STORE_BUSY;
-    if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) return ERR_STORE_FAILED;
-    if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG) return ERR_STORE_FULL;
-    return system_errno == EROFS ? ERR_STORE_BUSY : ERR_STORE_FAILED;
-}
-
-static enum err error_of(int extended, int system_errno) {
-    if ((extended & 0xff) == SQLITE_IOERR) return io_error(extended, system_errno);
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (errors[i].code == (extended & 0xff)) return errors[i].err;
-    return ERR_INTERNAL;
-}
 
 /* What the system said. A failed COMMIT keeps no such note in the connection; the log's file does. */
 static int system_error(struct sqlite_driver *driver) {
@@ -99,13 +67,14 @@ static int system_error(struct sqlite_driver *driver) {
 static enum err driver_failed(struct sqlite_driver *driver) {
     int extended = sqlite3_extended_errcode(driver->db), primary = extended & 0xff;
     int system_errno = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(driver) : 0;
-    enum err err = error_of(extended, system_errno);
+    enum err err = sqlite_error(extended, system_errno);
     if (system_errno)
         snprintf(driver->trouble, sizeof driver->trouble, "%s: %s (%d)", sqlite3_errmsg(driver->db),
                  strerror(system_errno), extended);
     else
         snprintf(driver->trouble, sizeof driver->trouble, "%s (%d)", sqlite3_errmsg(driver->db), extended);
     if (err_class(err) == ERR_CLASS_FATAL) driver->failed = true;
+    if (err == ERR_STORE_FULL) reserve_give_up(&driver->reserve);
     return err;
 }
 
@@ -308,9 +277,15 @@ static enum err driver_tidy(void *self, bool idle) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
     TRY(check_files(driver));
-    if (idle && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
+    reserve_restore(&driver->reserve);
+    bool tight = driver->reserve.tight && driver->wal_frames > WAL_TIGHT_BYTES / PAGE_BYTES;
+    if ((idle || tight) && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
     if (driver->wal_frames > driver->wal_bound_frames) return checkpoint(driver, SQLITE_CHECKPOINT_RESTART);
     return ERR_NONE;
+}
+
+static bool driver_tight(void *self) {
+    return ((struct sqlite_driver *)self)->reserve.tight;
 }
 
 static bool driver_measure(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes) {
@@ -364,7 +339,8 @@ static enum err check_owner(struct sqlite_driver *driver, struct arena *arena, s
     return ERR_STORE_FOREIGN;
 }
 
-/* The file as the disk has it must hold every page the store counts; what is small is checked page by page. */
+/* The file as the disk has it must hold every page the store counts, unless the log could not be emptied; what is small
+ * is checked page by page. */
 static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
     sqlite3_file *file = NULL;
     sqlite3_int64 bytes = 0;
@@ -372,7 +348,7 @@ static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, s
     TRY(ask_text(driver, "PRAGMA page_count;", arena, &pages));
     sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     if (file->pMethods->xFileSize(file, &bytes)) return driver_failed(driver);
-    if (bytes < pages.number * PAGE_BYTES) {
+    if (bytes < pages.number * PAGE_BYTES && !driver->wal_filled) {
         *ret_problem = str_fmt(arena, "it is cut short: %lld bytes where %lld belong", (long long)bytes,
                                (long long)pages.number * PAGE_BYTES);
         return ERR_STORE_CORRUPT;
@@ -382,6 +358,14 @@ static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, s
     if (str_eq(verdict.text, STR("ok"))) return ERR_NONE;
     *ret_problem = verdict.text;
     return ERR_STORE_CORRUPT;
+}
+
+/* A full disk keeps nobody from starting: what the log holds can stay there, and what a person asks can be told. */
+static enum err empty_log(struct sqlite_driver *driver) {
+    enum err err = checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
+    if (err == ERR_STORE_FULL) err = checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE); /* with the reserve given up */
+    driver->wal_filled = err != ERR_NONE;
+    return err == ERR_STORE_FULL ? ERR_NONE : err;
 }
 
 /* First moves into the file what a crash left in the log. The simulator sets no check: it looks for damage itself. */
@@ -395,7 +379,7 @@ static enum err open_writer(struct sqlite_driver *driver, bool check, struct are
         *ret_problem = STR("its folder allows no write-ahead log");
         return ERR_IO;
     }
-    TRY(checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE));
+    TRY(empty_log(driver));
     sqlite3_wal_hook(driver->db, count_frames, driver);
     return check ? check_whole(driver, arena, ret_problem) : ERR_NONE;
 }
@@ -455,9 +439,11 @@ static enum err open_locked(struct sqlite_driver *driver, const struct sqlite_op
     struct str detail = STR_NONE;
     if (locks) TRY(lock_take(&driver->lock, options->path, arena, ret_problem));
     bool made = locks && lock_was_made(&driver->lock);
+    if (locks) reserve_open(&driver->reserve, options->path, arena);
     enum err err = options->vfs ? ERR_NONE : files_check(options->path, made, arena, &detail);
     if (!err) err = open_file(driver, options, arena, &detail);
     if (!err && locks) lock_note_made(&driver->lock);
+    if (!err && locks) reserve_restore(&driver->reserve);
     if (!err && locks) files_note(&driver->files, options->path, arena);
     if (!err) return ERR_NONE;
     err = open_error(driver, err);
@@ -486,6 +472,7 @@ enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, 
         .close = driver_close,
         .trouble = driver_trouble,
         .measure = driver_measure,
+        .tight = driver_tight,
         .self = driver,
     };
     return ERR_NONE;

@@ -192,6 +192,14 @@ class Server:
             self.kill()
         return self.start(*arguments)
 
+    def restart_unready(self):
+        """A start that comes up and may say that it takes nothing."""
+        if self.process.poll() is None:
+            self.kill()
+        self.launch()
+        until(lambda: self.ready() or self.port, lambda: f"the server to be there:\n{self.text}")
+        return self
+
     def close(self):
         """The end of a test: what a sanitizer found fails it, and so does a broken invariant."""
         if self.process is None:
