@@ -78,6 +78,7 @@ static inline enum err commit_turn(void *self) {
     if (house->commit_races > 0 && house->commit_races--) return ERR_STORE_RACED;
     if (house->commit_fails) return house->commit_fails;
     house->in_turn = false;
+    house->now_us += house->commit_takes_us;
     return house->real.commit(house->real.self);
 }
 
