@@ -447,6 +447,8 @@ static enum err open_locked(struct sqlite_driver *driver, const struct sqlite_op
     if (!err && locks) files_note(&driver->files, options->path, arena);
     if (!err) return ERR_NONE;
     err = open_error(driver, err);
+    bool denied = !options->vfs && (err == ERR_IO || err == ERR_STORE_BUSY || err == ERR_STORE_FAILED);
+    if (denied && !detail.n) detail = files_complaint(options->path, !options->read_only, arena);
     *ret_problem =
         refusal_text(err, options->path, detail.n ? detail : str_dup(arena, str_from(driver->trouble)), arena);
     driver->failed = true;

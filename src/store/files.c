@@ -1,6 +1,9 @@
 /* store/files.c - see files.h. */
 #include "store/files.h"
 
+#include "os/file.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +33,25 @@ enum err files_check(struct str path, bool made, struct arena *arena, struct str
     else
         *ret_problem = bytes < 0 ? STR("the file is gone, but its log (-wal) is there") : STR("the file was emptied");
     return bytes > 0 && !made ? ERR_STORE_FOREIGN : ERR_STORE_CORRUPT;
+}
+
+static struct str complaint_about(const char *path, int number, const char *what, struct arena *arena) {
+    struct stat now;
+    if (number == EROFS) return str_fmt(arena, "%s is on a file system that is read-only", path);
+    if (number != EACCES && number != EPERM) return STR_NONE;
+    if (stat(path, &now)) return str_fmt(arena, "uid %u may not look into the folder of %s", geteuid(), path);
+    return str_fmt(arena, "uid %u may not %s %s, which belongs to uid %u", geteuid(), what, path, now.st_uid);
+}
+
+/* A reader, too, makes a file in the folder, because SQLite reads a log by way of one. */
+struct str files_complaint(struct str path, bool writes, struct arena *arena) {
+    const char *file = str_dup(arena, path).p;
+    int fd = open(file, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    int number = errno;
+    if (fd < 0) return complaint_about(file, number, writes ? "write" : "read", arena);
+    close(fd);
+    const char *folder = file_folder(path, arena).p;
+    return access(folder, W_OK) ? complaint_about(folder, errno, "make files in", arena) : STR_NONE;
 }
 
 /* Makes the file before SQLite does, which would let everybody read it. The log later gets the file's mode. */

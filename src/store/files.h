@@ -30,6 +30,9 @@ struct files {
 /* Before it is opened: STORE_CORRUPT or STORE_FOREIGN with words, when it is there and can hold no store. made: that
  * there was one is on record. */
 MUST_USE enum err files_check(struct str path, bool made, struct arena *arena, struct str *ret_problem);
+/* Why the system lets this process not read or, where it wants to, write the store: whose it is, or that the disk is
+ * read-only. "" = it does. For people, after an attempt has failed. */
+struct str files_complaint(struct str path, bool writes, struct arena *arena);
 /* Makes the store's file, for its owner alone, if it is not there. */
 void files_make_private(struct str path, struct arena *arena);
 
