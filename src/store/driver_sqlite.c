@@ -5,7 +5,6 @@
  * an error that leaves the disk's state in doubt (a failed fsync above all) nothing is written any more. */
 #include "store/sqlite.h"
 
-#include "base/arena.h"
 #include "store/files.h"
 #include "store/lock.h"
 #include "store/log_file.h"

@@ -42,7 +42,7 @@ def line(database):
         yield cutter
 
 
-def test_a_silent_database_costs_new_events_and_no_outcome(serve, line, database, receiver):
+def test_a_silent_database_costs_new_events_and_no_outcome(line, serve, database, receiver):
     gate, good = threading.Event(), answer(200)
     receiver.script("/crm", lambda exchange: gate.wait(60) and good(exchange))
     server = serve(store=line.through(database), **crm(receiver, timeout="60s"))

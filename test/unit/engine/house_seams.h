@@ -56,8 +56,7 @@ static inline size_t collect_done(void *self, struct completion *ret_completions
 }
 
 static inline void release_done(void *self, struct completion *completion) {
-    (void)completion;
-    ((struct house *)self)->released++;
+    (void)completion, ((struct house *)self)->released++;
 }
 
 static inline void cancel_call(void *self, uint64_t tag) {
