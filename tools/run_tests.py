@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Runs every test there is and counts cases, not programs.
 
-    run_tests.py [FILTER]
+    run_tests.py [--tsan] [FILTER]
 
-FILTER is part of a group's name or of a path. Each group prints one line while
+FILTER is part of a group's name or of a path. With --tsan: unit and e2e tests, against the build that finds data races. Each group prints one line while
 it is green; what failed shows its output. The last line of all is
 `N passed, N failed`. A program that crashes, hangs, fails after its last case
 or runs no case at all is a failed case of its own. Groups that want a PostgreSQL
@@ -31,8 +31,25 @@ FUZZ_SLICE_S = 5
 PROGRAM_LIMIT_S = 300
 LONG_LIMIT_S = 1800  # all of pytest, all scenarios, all seeds
 GOODBYE_S = 20       # for what runs to clean up after Ctrl-C
+ASAN, TSAN = "build-asan", "build-tsan"
 POSTGRES = "DRUMBEAT_TEST_POSTGRES"
 WANT_POSTGRES = ("conformance", "e2e")
+# A program that a sanitizer ends has this exit code; its report is on stderr, where the harness looks for it.
+FOUND_CODE = 86
+SANITIZERS = {
+    "ASAN_OPTIONS": f"detect_stack_use_after_return=1:strict_string_checks=1:exitcode={FOUND_CODE}",
+    "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1:exitcode={FOUND_CODE}",
+    "LSAN_OPTIONS": f"exitcode={FOUND_CODE}",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:exitcode={FOUND_CODE}:suppressions=tools/tsan.supp",
+}
+# Every e2e file runs the program with sanitizers, but for these, which run it as users do.
+RELEASE_E2E = {
+    "test_durability.py": "a chaos run: many kills and starts, each of which is slow with sanitizers",
+    "test_failover.py": "a chaos run: many processes, killed and paused under load",
+    "test_processes.py": "a chaos run: many processes under load",
+    "test_idle.py": "it measures memory, wake-ups and descriptors of what users run",
+    "test_jq_worker.py": "its filter of system calls is off where a sanitizer needs others",
+}
 SHOWN_LINES = 80     # of one failure's output, from its end
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
 CMOCKA_RUN = re.compile(r"^\[ RUN      \] (\S+)")
@@ -91,15 +108,15 @@ class Running:
 running = Running()
 
 
-def run(command, limit_s, temporary):
+def run(command, limit_s, temporary, more=None):
     """Exit code (None = stopped at the limit) and output of a program in a session of its own."""
     environment = dict(
         os.environ,
         TMPDIR=temporary,
-        DRUMBEAT=os.path.abspath("build/drumbeat"),
+        DRUMBEAT_RELEASE=os.path.abspath("build/drumbeat"),
         PYTHONDONTWRITEBYTECODE="1",
-        ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1",
-        UBSAN_OPTIONS="print_stacktrace=1",
+        **SANITIZERS,
+        **(more or {}),
     )
     process = running.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             env=environment, text=True, errors="replace")
@@ -188,10 +205,10 @@ def read_pytest(name, code, output, report):
 
 
 class Suite:
-    """The jobs of each group: (path, function that gives its Tally)."""
+    """The jobs of each group: (path, function that gives its Tally). folder: the build with the sanitizers."""
 
-    def __init__(self, temporary):
-        self.temporary, self.postgres = temporary, None
+    def __init__(self, temporary, folder):
+        self.temporary, self.folder, self.postgres = temporary, folder, None
 
     def prepare(self, group):
         """What a group wants before its jobs run."""
@@ -205,7 +222,7 @@ class Suite:
 
     def cmocka(self, pattern):
         for source in sorted(glob.glob(pattern)):
-            program = "build-asan/" + source.removeprefix("test/").removesuffix(".c").replace("/", "-")
+            program = f"{self.folder}/" + source.removeprefix("test/").removesuffix(".c").replace("/", "-")
             yield source, lambda s=source, p=program: read_cmocka(s, *run([p], PROGRAM_LIMIT_S, self.temporary))
 
     def summary(self, name, command):
@@ -235,16 +252,23 @@ class Suite:
     def pytest(self, path):
         report = os.path.join(self.temporary, os.path.basename(path) + ".xml")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path]
-        code, output = run(command, LONG_LIMIT_S, self.temporary)
+        folder = "build" if os.path.basename(path) in RELEASE_E2E else self.folder
+        program = {"DRUMBEAT": os.path.abspath(f"{folder}/drumbeat")}
+        code, output = run(command, LONG_LIMIT_S, self.temporary, program)
         return read_pytest(path, code, output, report)
 
     def e2e(self):
         for path in sorted(glob.glob("test/e2e/**/test_*.py", recursive=True)):
-            yield path, lambda p=path: self.pytest(p)
+            if self.folder != TSAN or os.path.basename(path) not in RELEASE_E2E:
+                yield path, lambda p=path: self.pytest(p)
 
     def groups(self):
         """(name, jobs, how many run at once)"""
         cores = os.cpu_count() or 1
+        if self.folder == TSAN:
+            yield "unit", self.cmocka("test/unit/*/test_*.c"), cores
+            yield "e2e", self.e2e(), 1
+            return
         yield "unit", self.cmocka("test/unit/*/test_*.c"), cores
         yield "conformance", self.cmocka("test/conformance/test_*.c"), cores
         yield "scenario", self.scenario(), 1
@@ -293,13 +317,15 @@ def run_groups(suite, wanted):
 
 
 def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    arguments = sys.argv[1:]
+    folder = TSAN if arguments[:1] == ["--tsan"] else ASAN
+    wanted = arguments[-1] if arguments[folder == TSAN:] else ""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a shell started in the background
         signal.signal(number, signal.default_int_handler)
     temporary = tempfile.mkdtemp(prefix="drumbeat-test-")
     os.chmod(temporary, 0o711)  # the user that PostgreSQL runs as finds its way
     tempfile.tempdir = temporary
-    suite = Suite(temporary)
+    suite = Suite(temporary, folder)
     try:
         total = run_groups(suite, wanted)
     except KeyboardInterrupt:

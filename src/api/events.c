@@ -20,6 +20,12 @@ static enum err refuse_all(struct call *call, bool *ret_refused) {
     if (!standing->takes_events)
         return serve_problem(call, ERR_NOT_HERE,
                              STR("this process is a worker: post to one that runs as ingest or all"), NULL);
+    if (standing->tight) {
+        metrics_event(call->metrics, METRIC_REFUSED, 1);
+        return serve_problem(call, ERR_STORE_FULL,
+                             STR("the disk is full: what is stored goes on being delivered, new events have no room"),
+                             NULL);
+    }
     if (queue_max && standing->open_deliveries >= queue_max) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
         struct str detail =

@@ -1,7 +1,9 @@
 #include "cli/ask.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "cli/locate.h"
@@ -76,6 +78,7 @@ static int find_way(struct cli *cli, struct way *ret_way) {
     } else {
         code = locate_place(cli, &way.place, &way.problem);
         way.local = true;
+        if (!code) place_find(&way.place, cli->arena);
         if (!code) way.unix_socket = way.place.socket;
     }
     if (!code) *ret_way = way;
@@ -83,6 +86,11 @@ static int find_way(struct cli *cli, struct way *ret_way) {
 }
 
 /* ---- the call ---- */
+
+/* There is a server, or was one, whose socket this user may not use. */
+static bool is_forbidden(const struct cli *cli, const struct way *way) {
+    return way->unix_socket.n && access(str_dup(cli->arena, way->unix_socket).p, W_OK) && errno == EACCES;
+}
 
 static int no_answer(struct cli *cli, const struct way *way, const struct answer *answer) {
     struct str where = way->unix_socket.n ? way->unix_socket : way->base;
@@ -117,6 +125,11 @@ int ask_any(struct cli *cli, const char *method, struct str path, struct str bod
     if (code) return code;
     call(cli, &way, method, path, body, &answer);
     struct asked asked = {.status = answer.status, .body = answer.body};
+    if (answer.end == EXCHANGE_NO_CONNECT && is_forbidden(cli, &way))
+        return cli_fail(cli, EXIT_NO_SERVER,
+                        "error: uid %u may not use the server's socket %.*s: run this as the user that the server runs "
+                        "as, or name the server with --server and a key in DRUMBEAT_KEY",
+                        geteuid(), STR_ARG(way.unix_socket));
     if (answer.end == EXCHANGE_NO_CONNECT && way.local && offline_can(str_from(method), path)) {
         const struct offline_question question = {str_from(method), path, body};
         if (way.problem.n)

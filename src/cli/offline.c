@@ -1,5 +1,6 @@
 #include "cli/offline.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "api/api.h"
@@ -49,7 +50,7 @@ static int no_store(struct cli *cli, const struct place *place, struct str probl
 static bool lacks_file(struct cli *cli, const struct offline *offline) {
     struct stat info;
     bool is_file = !offline->changes && !place_is_shared(offline->place);
-    return is_file && stat(str_dup(cli->arena, offline->place->store).p, &info) != 0;
+    return is_file && stat(str_dup(cli->arena, offline->place->store).p, &info) != 0 && errno == ENOENT;
 }
 
 static bool lacks_tables(struct cli *cli, struct offline *offline) {

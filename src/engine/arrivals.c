@@ -11,6 +11,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .store = loop->options.store_text,
                              .role = loop_role_text(loop->options.role),
                              .takes_events = loop->options.role != LOOP_WORKER,
+                             .tight = store_is_tight(loop->options.store),
                              .hold = loop->options.hold,
                              .stopping = loop->stopping,
                              .config_ok = loop->config_ok,

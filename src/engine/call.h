@@ -32,6 +32,7 @@ struct standing {
     struct str version, store;       /* the store's name, without a password */
     struct str role;                 /* all, ingest, worker */
     bool takes_events;               /* by its role */
+    bool tight;                      /* the disk was full: what room is left is not for new events */
     bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* as far as this process knows */

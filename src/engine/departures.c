@@ -12,7 +12,8 @@
  * 1. deliver_budget is asked before store_claim, and no more is claimed than the budget's calls can carry. What was
  *    claimed in vain is handed back in the same turn.
  * 2. A claim is a lease that ends LEASE_GRACE_US after the destination's timeout. A process that stood still between
- *    claim and start looks at the lease once more before it starts, and does not start what another may have claimed.
+ *    claim and start looks at the lease once more before it starts, and does not start what another may have claimed:
+ *    the next turn gives it back as what it is, not sent.
  * 3. A request is built inside the transaction, so that one which cannot be built is settled in it. Its errand is only
  *    staged: turn_start hands it to the transport after the commit, and turn_drop_leaving takes it back.
  * 4. A set of several deliveries is frozen in the store (store_freeze_batch) before it leaves for the first
@@ -267,6 +268,22 @@ enum err turn_claim(struct turn *turn) {
     return turn_store_settlements(turn);
 }
 
+/* Its lease ended between the claim and now. Nothing was sent, and that is its answer: the next turn gives the delivery
+ * back, unless another process took it over meanwhile. Without room for the answer the lease is found as one that ran
+ * out. */
+static void answer_unsent(struct loop *loop, struct errand *errand, int64_t now_us) {
+    if (loop->finished_count + loop->aside_count == TURN_COMPLETIONS_MAX) {
+        errand_release(loop->errands, errand);
+        return;
+    }
+    loop->finished[loop->finished_count++] =
+        (struct completion){.tag = errand->tag,
+                            .answer = {.end = EXCHANGE_NO_ROOM,
+                                       .started_us = now_us,
+                                       .finished_us = now_us,
+                                       .trouble = "the lease ended before the request left: this machine stood still"}};
+}
+
 /* A process that stood still from its claim until now may have lost it to another one, so the lease is looked at once
  * more. Under a limit a send counts as now until the transport says when it began to leave (flights_begun): at the
  * receiver the first sends over new connections would else come together with those of the next window. Any other
@@ -277,8 +294,9 @@ void turn_start(struct turn *turn) {
     for (size_t i = 0; i < turn->leaving_count; i++) {
         struct departure *departure = &turn->leaving[i];
         struct errand *errand = departure->errand;
-        if (errand && flight_of(errand)->deliveries[0]->lease_until_us <= clock->now_us(clock->self)) {
-            errand_release(loop->errands, errand);
+        int64_t now_us = clock->now_us(clock->self);
+        if (errand && flight_of(errand)->deliveries[0]->lease_until_us <= now_us) {
+            answer_unsent(loop, errand, now_us);
             errand = NULL;
         }
         if (!errand) {

@@ -262,12 +262,19 @@ enum err turn_try(struct turn *turn) {
     return err;
 }
 
+/* A store of our own that is full, or on a disk that became read-only, can still be read. */
+static bool writes_nothing(const struct loop *loop, enum err err) {
+    return err == ERR_STORE_FULL || (err == ERR_STORE_BUSY && !store_is_shared(loop->options.store));
+}
+
 /* Drops a turn that failed. Callers hear 503, answers of sends are offered to the next turn again, and everything
  * counts as due, because memory may have missed something. */
 static enum err turn_drop(struct turn *turn, enum err err) {
     struct loop *loop = turn->loop;
+    struct str words = str_dup(turn->arena, str_from(store_trouble(loop->options.store)));
     turn_undo(turn);
     quota_end(turn, false);
+    if (writes_nothing(loop, err)) turn_answer_questions(turn);
     turn_refuse(turn, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->next_scheduled_us = turn->wall_us;
@@ -275,8 +282,7 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     loop->service_stale = true;
     if (loop->trouble != err)
         log_event(loop->options.log, LOG_ERROR, turn->wall_us, "turn_dropped",
-                  LOG_TEXT("code", str_from(err_code(err))),
-                  LOG_TEXT("trouble", str_from(store_trouble(loop->options.store))));
+                  LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("trouble", words));
     loop->trouble = err;
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
@@ -340,6 +346,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
         int64_t desk_us = deliver_next(loop->deliver, now_us);
         if (desk_us < next_us) next_us = desk_us;
     }
+    if (store_is_tight(loop->options.store) && now_us + STORE_RETRY_US < next_us) next_us = now_us + STORE_RETRY_US;
     if (next_us < loop->store_retry_us) next_us = loop->store_retry_us;
     clock->wait(clock->self, next_us < until_us ? next_us : until_us);
 }

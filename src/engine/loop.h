@@ -83,6 +83,7 @@ struct loop_view {
     bool ready; /* the store takes writes */
     enum err trouble;
     int64_t open_deliveries;
+    bool tight; /* the disk was full: deliveries go on, new events are refused */
     bool recovering, stopping;
     uint64_t resumed, in_doubt; /* what the recovery found on its way: due again, and of unknown outcome */
     bool limits_up;             /* limits can be asked for where they are shared */

@@ -190,8 +190,11 @@ void loop_cancel(struct loop *loop) {
 struct loop_view loop_view(const struct loop *loop) {
     bool limits_up;
     quota_way(loop, &limits_up);
-    return (struct loop_view){.ready = loop->trouble == ERR_NONE,
-                              .trouble = loop->trouble,
+    bool tight = store_is_tight(loop->options.store);
+    enum err trouble = tight && !loop->trouble ? ERR_STORE_FULL : loop->trouble;
+    return (struct loop_view){.ready = trouble == ERR_NONE,
+                              .trouble = trouble,
+                              .tight = tight,
                               .open_deliveries = loop->open_deliveries,
                               .recovering = loop->recovering,
                               .stopping = loop->stopping,

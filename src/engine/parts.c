@@ -127,6 +127,35 @@ static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *
     return ERR_NONE;
 }
 
+/* ---- questions ---- */
+
+static bool asks_only(const struct visit *visit) {
+    return str_eq(visit->request->method, STR("GET")) || str_eq(visit->request->method, STR("HEAD"));
+}
+
+/* Answers of destinations stay for the turn in which they can be stored. */
+void turn_answer_questions(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct visit *questions = arena_array(turn->arena, struct visit, turn->visit_count);
+    size_t asked = 0, others = 0, finished_count = loop->finished_count;
+    enum err trouble = loop->trouble;
+    for (size_t i = 0; i < turn->visit_count; i++) asked += asks_only(&turn->visits[i]);
+    if (!asked) return;
+    asked = 0;
+    for (size_t i = 0; i < turn->visit_count; i++)
+        if (asks_only(&turn->visits[i]))
+            questions[asked++] = turn->visits[i];
+        else
+            turn->visits[others++] = turn->visits[i];
+    loop->finished_count = 0;
+    struct turn part = part_of(turn, questions, asked);
+    enum err err = part_try(&part);
+    loop->finished_count = finished_count;
+    loop->trouble = trouble;
+    if (err) turn_refuse(&part, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
+    turn->visit_count = others;
+}
+
 /* ---- answers ---- */
 
 /* A delivery whose answer was refused becomes HELD instead of what it came to. If the database refuses that too, its

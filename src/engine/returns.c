@@ -280,9 +280,10 @@ void turn_release_finished(struct turn *turn) {
     struct loop *loop = turn->loop;
     for (size_t i = 0; i < loop->finished_count; i++) {
         struct errand *errand = errand_find(loop->errands, loop->finished[i].tag);
-        loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
+        bool left = !errand || errand->state != ERRAND_STAGED; /* what never left is not the transport's */
+        if (left) loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
         if (!errand) continue;
-        if (errand->owner->settled) errand->owner->settled(turn, errand);
+        if (left && errand->owner->settled) errand->owner->settled(turn, errand);
         errand_release(loop->errands, errand);
     }
     loop->finished_count = 0;

@@ -78,6 +78,8 @@ void turn_apply(struct turn *turn);
 void turn_undo(struct turn *turn);
 /* parts.c: whether a turn that failed with err can be divided by its inputs, and the division. */
 bool turn_is_divisible(const struct turn *turn, enum err err);
+/* Of a turn that was undone because nothing can be written: who only asks is answered, and leaves turn->visits. */
+void turn_answer_questions(struct turn *turn);
 MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
 /* The database refused what `due` events are routed to: the next turn takes fewer, or refuses the one that it is. */
 void turn_route_fewer(struct turn *turn, size_t due, struct str words);

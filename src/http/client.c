@@ -5,7 +5,7 @@
  * Nothing is sent to an address that the destination may not reach. Each transfer is given back once.
  * WHY IT HOLDS. 1. A transfer is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
  * loop's thread starts and releases, the client's thread runs. Each wakes the other only when its list was empty.
- * 2. The library transfers on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED),
+ * 2. The library calls on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED),
  * what fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new
  * one, without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
  * 4. on_open judges the address of a new socket, on_send that of a kept one, which another transfer may have opened.
@@ -184,8 +184,7 @@ static void set_headers(struct transfer *transfer, bool with_body) {
     transfer->node_count = 0;
     for (size_t i = 0; i < outgoing->header_count; i++) {
         const struct header *header = &outgoing->headers[i];
-        add_line(transfer, header->name, header->value.n ? ": " : ";",
-                 header->value); /* "Name;" sends an empty value */
+        add_line(transfer, header->name, header->value.n ? ": " : ";", header->value); /* "Name;" sends "Name:" */
         typed = typed || str_eq_nocase(header->name, STR("content-type"));
     }
     /* "Name:" keeps the library from adding a header of its own. */
@@ -300,8 +299,8 @@ static void end_cancelled(struct client *client, bool all) {
     pthread_mutex_lock(&client->lock);
     for (struct transfer *transfer = LIST_FIRST(&client->active); transfer; transfer = LIST_NEXT(transfer, active)) {
         if (all) atomic_store(&transfer->passage.cancelled, true);
-        if (transfer->running && atomic_load(&transfer->passage.cancelled))
-            finish(client, transfer, CURLE_ABORTED_BY_CALLBACK);
+        if (!transfer->running || !atomic_load(&transfer->passage.cancelled)) continue;
+        finish(client, transfer, CURLE_ABORTED_BY_CALLBACK);
     }
     pthread_mutex_unlock(&client->lock);
 }
@@ -361,7 +360,7 @@ static void *client_run(void *arg) {
     return NULL;
 }
 
-/* ---- what the loop transfers ---- */
+/* ---- what the loop calls ---- */
 
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct client *client = self;
@@ -419,11 +418,10 @@ static size_t transport_begun(void *self, struct beginning *ret_begun, size_t ma
     struct client *client = self;
     size_t count = 0;
     pthread_mutex_lock(&client->lock);
-    for (struct transfer *transfer = LIST_FIRST(&client->active); transfer && client->telling;
-         transfer = LIST_NEXT(transfer, active)) {
-        if (!transfer->untold || count == max) continue;
-        ret_begun[count++] = (struct beginning){transfer->tag, transfer->answer.started_us};
-        transfer->untold = false;
+    for (struct transfer *it = LIST_FIRST(&client->active); it && client->telling; it = LIST_NEXT(it, active)) {
+        if (!it->untold || count == max) continue;
+        ret_begun[count++] = (struct beginning){it->tag, it->answer.started_us};
+        it->untold = false;
     }
     client->telling = count == max;
     pthread_mutex_unlock(&client->lock);

@@ -66,9 +66,10 @@ static bool clear_path(const struct sockaddr_un *at, const char **ret_why) {
     if (lstat(at->sun_path, &there) != 0) return true; /* if it cannot be used, bind says why */
     *ret_why = "there is something else at this path";
     if (!S_ISSOCK(there.st_mode)) return false;
-    *ret_why = "another process listens on it";
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool answered = fd < 0 || connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 || errno != ECONNREFUSED;
+    int trouble = fd < 0 || connect(fd, (const struct sockaddr *)at, sizeof *at) == 0 ? 0 : errno;
+    bool answered = trouble != ECONNREFUSED;
+    *ret_why = trouble == EACCES ? "there is the socket of another user" : "another process listens on it";
     if (fd >= 0) close(fd);
     return !answered && unlink(at->sun_path) == 0;
 }

@@ -11,12 +11,30 @@
 #include "store/postgres.h"
 #include "store/sqlite.h"
 
-#define COPY_DEADLINE_US (2 * US_PER_S) /* the loop waits for it */
+#define SYSTEMD_FOLDER   "/run/drumbeat" /* of a unit with RuntimeDirectory=drumbeat */
+#define COPY_DEADLINE_US (2 * US_PER_S)  /* the loop waits for it */
+
+static struct str socket_in(struct str folder, unsigned port, struct arena *arena) {
+    return str_fmt(arena, "%.*s/drumbeat-%u.sock", STR_ARG(folder), port);
+}
 
 static struct str socket_of(struct str store, const struct settings *settings, struct str file, struct arena *arena) {
-    if (!postgres_is_dsn(store)) return str_fmt(arena, "%.*s.sock", STR_ARG(store));
+    struct str runtime = str_from(getenv("RUNTIME_DIRECTORY")); /* systemd makes it; several are divided by colons */
     struct str folder = file.n ? file_folder(file, arena) : STR(".");
-    return str_fmt(arena, "%.*s/drumbeat-%u.sock", STR_ARG(folder), (unsigned)settings->server.listen_port);
+    if (!postgres_is_dsn(store)) return str_fmt(arena, "%.*s.sock", STR_ARG(store));
+    if (runtime.n) folder = str_sub(runtime, 0, strcspn(runtime.p, ":"));
+    return socket_in(folder, settings->server.listen_port, arena);
+}
+
+void place_move(struct place *place, uint16_t port, struct arena *arena) {
+    if (place_is_shared(place)) place->socket = socket_in(file_folder(place->socket, arena), port, arena);
+}
+
+void place_find(struct place *place, struct arena *arena) {
+    struct str folder = file_folder(place->socket, arena), name = place->socket;
+    if (!place_is_shared(place) || !access(str_dup(arena, name).p, F_OK)) return;
+    struct str there = str_fmt(arena, SYSTEMD_FOLDER "%.*s", STR_ARG(str_sub(name, folder.n, SIZE_MAX)));
+    if (!access(there.p, F_OK)) place->socket = there;
 }
 
 struct place place_of(const struct settings *settings, struct str file, struct arena *arena) {

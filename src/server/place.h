@@ -13,8 +13,13 @@ struct place {
     struct str socket; /* where the CLI finds the server */
 };
 
-/* file: the configuration's; the socket of a server on PostgreSQL is beside it. */
+/* file: the configuration's. The socket is beside the store's file; of a server on PostgreSQL it is named for the
+ * port, in $RUNTIME_DIRECTORY or else beside the configuration. */
 struct place place_of(const struct settings *settings, struct str file, struct arena *arena);
+/* The server listens on another port than its configuration says. */
+void place_move(struct place *place, uint16_t port, struct arena *arena);
+/* For who looks for the server: one that systemd started has its socket where systemd made room for it. */
+void place_find(struct place *place, struct arena *arena);
 /* A file, whatever the configuration and the environment say. */
 struct place place_at(struct str path, struct arena *arena);
 bool place_is_shared(const struct place *place);

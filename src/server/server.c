@@ -55,10 +55,19 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
         if (str_starts(options.host, STR("[")) && str_ends(options.host, STR("]")))
             options.host = str_sub(options.host, 1, options.host.n - 2);
         options.port = (uint16_t)port;
+        place_move(&server->place, options.port, &server->arena);
+        options.socket_path = server->place.socket;
     }
     server->listen_host = str_dup(&server->arena, options.host);
     server->open_metrics = settings->metrics == METRICS_OPEN;
-    return listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem);
+    enum err err = listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem);
+    if (!err || !place_is_shared(&server->place)) return err;
+    struct str problem = *ret_problem; /* of the socket, unless it comes again: then of the port */
+    options.socket_path = STR_NONE;
+    TRY(listener_open(&options, &server->clock, server->wake, arena, &server->listener, ret_problem));
+    log_event(&server->options.log, LOG_WARN, server->clock.wall_us(server->clock.self), "no_socket",
+              LOG_TEXT("reason", problem), LOG_TEXT("effect", STR("the command line needs --server and a key")));
+    return ERR_NONE;
 }
 
 enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,

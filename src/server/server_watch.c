@@ -58,9 +58,20 @@ static void watch_sandbox(struct server *server) {
     server->jq_restarts = restarts;
 }
 
+static void watch_disk(struct server *server, const struct loop_view *view) {
+    if (server->tight == view->tight) return;
+    server->tight = view->tight;
+    server->publish_us = 0; /* /readyz follows at once */
+    LOG(server, view->tight ? LOG_ERROR : LOG_INFO, view->tight ? "disk_full" : "disk_has_space",
+        LOG_TEXT("effect", view->tight ? STR("new events are refused (E0121); what is stored goes on being delivered, "
+                                             "in the room that was kept for it")
+                                       : STR("new events are taken again")));
+}
+
 void server_watch(struct server *server) {
     struct loop_view view = loop_view(server->loop);
     watch_recovery(server, &view);
+    watch_disk(server, &view);
     watch_limits(server, &view);
     watch_sandbox(server);
 }

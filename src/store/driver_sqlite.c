@@ -5,25 +5,26 @@
  * an error that leaves the disk's state in doubt (a failed fsync above all) nothing is written any more. */
 #include "store/sqlite.h"
 
-#include "base/arena.h"
+#include "store/files.h"
 #include "store/lock.h"
 #include "store/log_file.h"
 #include "store/migrate.h"
+#include "store/reserve.h"
 #include "store/sql.h"
+#include "store/sqlite_error.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* How much a checkpoint in a busy spell moves at most: about 15 ms of work, for which that moment's answers wait. */
 #define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
 #define PAGE_BYTES              4096
+/* While there is only the reserve's room on the disk. */
+#define WAL_TIGHT_BYTES ((int64_t)1 << 20)
 /* A store up to this size is read through and checked at every start: at most about 30 ms. */
 #define CHECKED_AT_START_BYTES ((int64_t)4 << 20)
 #define FIRST_ROWS             ((size_t)8)
@@ -38,6 +39,8 @@ struct sqlite_driver {
     sqlite3 *db;
     struct log_vfs *log_vfs; /* of a writer */
     struct lock lock;
+    struct files files;
+    struct reserve reserve;
     sqlite3_stmt *turn[TURN_STATEMENTS];
     sqlite3_stmt *statements[SQL_STATEMENT_COUNT]; /* prepared at first use, kept */
     int64_t wal_bound_frames;
@@ -49,43 +52,6 @@ struct sqlite_driver {
 };
 
 /* ---- errors ---- */
-
-static const struct {
-    int code;
-    enum err err;
-} errors[] = {
-    {SQLITE_FULL, ERR_STORE_FULL},
-    {SQLITE_BUSY, ERR_STORE_BUSY},
-    {SQLITE_LOCKED, ERR_STORE_BUSY},
-    {SQLITE_READONLY, ERR_STORE_BUSY},
-    {SQLITE_NOMEM, ERR_STORE_BUSY},
-    {SQLITE_INTERRUPT, ERR_STORE_BUSY},
-    {SQLITE_IOERR, ERR_STORE_FAILED},
-    {SQLITE_CORRUPT, ERR_STORE_CORRUPT},
-    {SQLITE_NOTADB, ERR_STORE_FOREIGN},
-    {SQLITE_CANTOPEN, ERR_IO},
-    {SQLITE_PERM, ERR_IO},
-    {SQLITE_AUTH, ERR_IO},
-    {SQLITE_TOOBIG, ERR_STORE_REFUSED},
-    {SQLITE_CONSTRAINT, ERR_STORE_REFUSED},
-    {SQLITE_MISMATCH, ERR_STORE_REFUSED},
-};
-
-/* After a write that found no room or a read-only disk the last commit is whole. After a failed sync nothing is known.
- */
-static enum err io_error(int extended, int system_errno) {
-    if (extended == SQLITE_IOERR_NOMEM) return ERR_STORE_BUSY;
-    if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) return ERR_STORE_FAILED;
-    if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG) return ERR_STORE_FULL;
-    return system_errno == EROFS ? ERR_STORE_BUSY : ERR_STORE_FAILED;
-}
-
-static enum err error_of(int extended, int system_errno) {
-    if ((extended & 0xff) == SQLITE_IOERR) return io_error(extended, system_errno);
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (errors[i].code == (extended & 0xff)) return errors[i].err;
-    return ERR_INTERNAL;
-}
 
 /* What the system said. A failed COMMIT keeps no such note in the connection; the log's file does. */
 static int system_error(struct sqlite_driver *driver) {
@@ -100,13 +66,14 @@ static int system_error(struct sqlite_driver *driver) {
 static enum err driver_failed(struct sqlite_driver *driver) {
     int extended = sqlite3_extended_errcode(driver->db), primary = extended & 0xff;
     int system_errno = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? system_error(driver) : 0;
-    enum err err = error_of(extended, system_errno);
+    enum err err = sqlite_error(extended, system_errno);
     if (system_errno)
         snprintf(driver->trouble, sizeof driver->trouble, "%s: %s (%d)", sqlite3_errmsg(driver->db),
                  strerror(system_errno), extended);
     else
         snprintf(driver->trouble, sizeof driver->trouble, "%s (%d)", sqlite3_errmsg(driver->db), extended);
     if (err_class(err) == ERR_CLASS_FATAL) driver->failed = true;
+    if (err == ERR_STORE_FULL) reserve_give_up(&driver->reserve);
     return err;
 }
 
@@ -256,10 +223,6 @@ static enum err driver_begin(void *self) {
     return run_turn_statement(driver, driver->read_only ? BEGIN_READING : BEGIN);
 }
 
-static enum err driver_commit(void *self) {
-    return run_turn_statement(self, COMMIT);
-}
-
 /* SQLite may have rolled back by itself. An error here is only the trouble that was told before, so it is ignored. */
 static void driver_rollback(void *self) {
     struct sqlite_driver *driver = self;
@@ -281,26 +244,47 @@ static enum err checkpoint(struct sqlite_driver *driver, int mode) {
     if (sqlite3_wal_checkpoint_v2(driver->db, "main", mode, NULL, NULL)) return driver_failed(driver);
     driver->wal_frames = 0;
     driver->wal_filled = mode != SQLITE_CHECKPOINT_TRUNCATE;
+    files_grew(&driver->files);
     return ERR_NONE;
 }
 
-/* A file that was removed or replaced would take commits that nobody finds again. */
-static bool was_moved(struct sqlite_driver *driver) {
-    int moved = 0;
-    return !sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
+/* Files that were removed, replaced or cut would take commits that nobody finds again. Where only the log's name is
+ * gone, what it holds can still be read and goes into the store's file. */
+static enum err check_files(struct sqlite_driver *driver) {
+    const char *what = "";
+    if (!driver->log_vfs) return ERR_NONE;
+    enum files_trouble trouble = files_look(&driver->files, log_vfs_bytes(driver->log_vfs), &what);
+    if (trouble == FILES_FINE) return ERR_NONE;
+    driver_rollback(driver);
+    if (trouble == FILES_LOG_GONE && checkpoint(driver, SQLITE_CHECKPOINT_PASSIVE)) trouble = FILES_GONE;
+    snprintf(driver->trouble, sizeof driver->trouble, "%s %s", what, files_trouble_text(trouble));
+    driver->failed = true;
+    return ERR_STORE_FAILED;
+}
+
+/* Before, because what is written behind the end of a file that was cut hides that it was. After, because only then it
+ * is known that what is acknowledged went where the next start looks for it. */
+static enum err driver_commit(void *self) {
+    struct sqlite_driver *driver = self;
+    if (driver->failed) return ERR_STORE_FAILED;
+    TRY(check_files(driver));
+    TRY(run_turn_statement(driver, COMMIT));
+    return check_files(driver);
 }
 
 static enum err driver_tidy(void *self, bool idle) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
-    if (was_moved(driver)) {
-        snprintf(driver->trouble, sizeof driver->trouble, "the store's file was removed or replaced");
-        driver->failed = true;
-        return ERR_STORE_FAILED;
-    }
-    if (idle && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
+    TRY(check_files(driver));
+    reserve_restore(&driver->reserve);
+    bool tight = driver->reserve.tight && driver->wal_frames > WAL_TIGHT_BYTES / PAGE_BYTES;
+    if ((idle || tight) && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
     if (driver->wal_frames > driver->wal_bound_frames) return checkpoint(driver, SQLITE_CHECKPOINT_RESTART);
     return ERR_NONE;
+}
+
+static bool driver_tight(void *self) {
+    return ((struct sqlite_driver *)self)->reserve.tight;
 }
 
 static bool driver_measure(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes) {
@@ -354,7 +338,8 @@ static enum err check_owner(struct sqlite_driver *driver, struct arena *arena, s
     return ERR_STORE_FOREIGN;
 }
 
-/* The file as the disk has it must hold every page the store counts; what is small is checked page by page. */
+/* The file as the disk has it must hold every page the store counts, unless the log could not be emptied; what is small
+ * is checked page by page. */
 static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
     sqlite3_file *file = NULL;
     sqlite3_int64 bytes = 0;
@@ -362,7 +347,7 @@ static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, s
     TRY(ask_text(driver, "PRAGMA page_count;", arena, &pages));
     sqlite3_file_control(driver->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     if (file->pMethods->xFileSize(file, &bytes)) return driver_failed(driver);
-    if (bytes < pages.number * PAGE_BYTES) {
+    if (bytes < pages.number * PAGE_BYTES && !driver->wal_filled) {
         *ret_problem = str_fmt(arena, "it is cut short: %lld bytes where %lld belong", (long long)bytes,
                                (long long)pages.number * PAGE_BYTES);
         return ERR_STORE_CORRUPT;
@@ -372,6 +357,14 @@ static enum err check_whole(struct sqlite_driver *driver, struct arena *arena, s
     if (str_eq(verdict.text, STR("ok"))) return ERR_NONE;
     *ret_problem = verdict.text;
     return ERR_STORE_CORRUPT;
+}
+
+/* A full disk keeps nobody from starting: what the log holds can stay there, and what a person asks can be told. */
+static enum err empty_log(struct sqlite_driver *driver) {
+    enum err err = checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);
+    if (err == ERR_STORE_FULL) err = checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE); /* with the reserve given up */
+    driver->wal_filled = err != ERR_NONE;
+    return err == ERR_STORE_FULL ? ERR_NONE : err;
 }
 
 /* First moves into the file what a crash left in the log. The simulator sets no check: it looks for damage itself. */
@@ -385,7 +378,7 @@ static enum err open_writer(struct sqlite_driver *driver, bool check, struct are
         *ret_problem = STR("its folder allows no write-ahead log");
         return ERR_IO;
     }
-    TRY(checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE));
+    TRY(empty_log(driver));
     sqlite3_wal_hook(driver->db, count_frames, driver);
     return check ? check_whole(driver, arena, ret_problem) : ERR_NONE;
 }
@@ -393,20 +386,6 @@ static enum err open_writer(struct sqlite_driver *driver, bool check, struct are
 static enum err open_reader(struct sqlite_driver *driver, struct arena *arena, struct str *ret_problem) {
     TRY(check_owner(driver, arena, ret_problem));
     return driver_script(driver, str_from(settings), arena, NULL);
-}
-
-static int64_t file_bytes(struct str path, const char *suffix, struct arena *arena) {
-    struct stat info;
-    return stat(str_fmt(arena, "%.*s%s", STR_ARG(path), suffix).p, &info) ? -1 : (int64_t)info.st_size;
-}
-
-/* SQLite makes a new database of an empty file, and throws away the log of one it does not find. */
-static enum err check_not_emptied(const struct sqlite_driver *driver, struct str path, struct arena *arena,
-                                  struct str *ret_problem) {
-    int64_t bytes = file_bytes(path, "", arena), wal = file_bytes(path, "-wal", arena);
-    if (bytes > 0 || (wal <= 0 && (bytes < 0 || !lock_was_made(&driver->lock)))) return ERR_NONE;
-    *ret_problem = bytes < 0 ? STR("the file is gone, but its log (-wal) is there") : STR("the file was emptied");
-    return ERR_STORE_CORRUPT;
 }
 
 static const struct open_failure {
@@ -438,19 +417,13 @@ static enum err open_error(const struct sqlite_driver *driver, enum err err) {
     return code == SQLITE_NOTADB && ours ? ERR_STORE_CORRUPT : err;
 }
 
-/* Makes the file before SQLite does, which would let everybody read it. The log later gets the file's mode. */
-static void make_private(struct str path, struct arena *arena) {
-    int fd = open(str_dup(arena, path).p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) close(fd); /* if it could not be made, SQLite will say why */
-}
-
 static enum err open_file(struct sqlite_driver *driver, const struct sqlite_options *options, struct arena *arena,
                           struct str *ret_problem) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                 (options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* refused, without harm, once SQLite is in use */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    if (!options->read_only && !options->vfs) make_private(options->path, arena);
+    if (!options->read_only && !options->vfs) files_make_private(options->path, arena);
     if (!options->read_only) driver->log_vfs = log_vfs_new(options->vfs);
     if (sqlite3_open_v2(str_dup(arena, options->path).p, &driver->db, flags,
                         driver->log_vfs ? log_vfs_name(driver->log_vfs) : options->vfs))
@@ -464,11 +437,17 @@ static enum err open_locked(struct sqlite_driver *driver, const struct sqlite_op
     bool locks = !options->read_only && !options->vfs;
     struct str detail = STR_NONE;
     if (locks) TRY(lock_take(&driver->lock, options->path, arena, ret_problem));
-    enum err err = locks ? check_not_emptied(driver, options->path, arena, &detail) : ERR_NONE;
+    bool made = locks && lock_was_made(&driver->lock);
+    if (locks) reserve_open(&driver->reserve, options->path, arena);
+    enum err err = options->vfs ? ERR_NONE : files_check(options->path, made, arena, &detail);
     if (!err) err = open_file(driver, options, arena, &detail);
     if (!err && locks) lock_note_made(&driver->lock);
+    if (!err && locks) reserve_restore(&driver->reserve);
+    if (!err && locks) files_note(&driver->files, options->path, arena);
     if (!err) return ERR_NONE;
     err = open_error(driver, err);
+    bool denied = !options->vfs && (err == ERR_IO || err == ERR_STORE_BUSY || err == ERR_STORE_FAILED);
+    if (denied && !detail.n) detail = files_complaint(options->path, !options->read_only, arena);
     *ret_problem =
         refusal_text(err, options->path, detail.n ? detail : str_dup(arena, str_from(driver->trouble)), arena);
     driver->failed = true;
@@ -494,6 +473,7 @@ enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, 
         .close = driver_close,
         .trouble = driver_trouble,
         .measure = driver_measure,
+        .tight = driver_tight,
         .self = driver,
     };
     return ERR_NONE;

@@ -36,12 +36,14 @@
 struct log_vfs {
     sqlite3_vfs vfs; /* the base's, but for opening and the name: its functions find in it what they look for */
     sqlite3_vfs *base;
+    sqlite3_int64 written; /* the end of what was written of the log since it was last cut */
     char name[32];
 };
 
 /* The base's file follows directly behind this one in memory. */
 struct log_file {
     sqlite3_file file;
+    struct log_vfs *owner;
     sqlite3_int64 from; /* where the gathered bytes belong */
     size_t count;
     unsigned char *bytes;
@@ -55,10 +57,18 @@ static sqlite3_int64 log_end(const struct log_file *log) {
     return log->from + (sqlite3_int64)log->count;
 }
 
+static int write_now(struct log_file *log, const void *bytes, size_t count, sqlite3_int64 at) {
+    sqlite3_file *to = inner(&log->file);
+    sqlite3_int64 end = at + (sqlite3_int64)count;
+    int code = to->pMethods->xWrite(to, bytes, (int)count, at);
+    if (!code && end > log->owner->written) log->owner->written = end;
+    return code;
+}
+
 static int write_gathered(sqlite3_file *file) {
     struct log_file *log = (struct log_file *)file;
     if (!log->count) return SQLITE_OK;
-    int code = inner(file)->pMethods->xWrite(inner(file), log->bytes, (int)log->count, log->from);
+    int code = write_now(log, log->bytes, log->count, log->from);
     if (!code) log->count = 0;
     return code;
 }
@@ -70,7 +80,7 @@ static int log_write(sqlite3_file *file, const void *bytes, int count, sqlite3_i
         int code = write_gathered(file);
         if (code) return code;
     }
-    if (size > GATHER_BYTES) return inner(file)->pMethods->xWrite(inner(file), bytes, count, at);
+    if (size > GATHER_BYTES) return write_now(log, bytes, size, at);
     if (!log->count) log->from = at;
     memcpy(log->bytes + log->count, bytes, size);
     log->count += size;
@@ -92,7 +102,10 @@ static int log_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at
 
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
     int code = write_gathered(file);
-    return code ? code : inner(file)->pMethods->xTruncate(inner(file), size);
+    if (!code) code = inner(file)->pMethods->xTruncate(inner(file), size);
+    struct log_vfs *owner = ((struct log_file *)file)->owner;
+    if (!code && owner->written > size) owner->written = size;
+    return code;
 }
 
 static int log_sync(sqlite3_file *file, int flags) {
@@ -152,12 +165,13 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     sqlite3_vfs *base = ((struct log_vfs *)vfs)->base;
     if (!(flags & SQLITE_OPEN_WAL)) return base->xOpen(base, name, file, flags, ret_flags);
     struct log_file *log = (struct log_file *)file;
-    *log = (struct log_file){0};
+    *log = (struct log_file){.owner = (struct log_vfs *)vfs};
     int code = base->xOpen(base, name, inner(file), flags, ret_flags);
     if (code) {
         if (inner(file)->pMethods) inner(file)->pMethods->xClose(inner(file));
         return code;
     }
+    log->owner->written = 0;
     log->bytes = malloc(GATHER_BYTES);
     assert(log->bytes);
     log->file.pMethods = &log_methods;
@@ -181,6 +195,10 @@ struct log_vfs *log_vfs_new(const char *vfs) {
 
 const char *log_vfs_name(const struct log_vfs *log_vfs) {
     return log_vfs->name;
+}
+
+int64_t log_vfs_bytes(const struct log_vfs *log_vfs) {
+    return log_vfs->written;
 }
 
 void log_vfs_free(struct log_vfs *log_vfs) {

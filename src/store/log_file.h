@@ -10,11 +10,15 @@
 #ifndef STORE_LOG_FILE_H
 #define STORE_LOG_FILE_H
 
+#include <stdint.h>
+
 struct log_vfs;
 
 /* vfs NULL = the system's; it must outlive this. NULL when there is none of that name. */
 struct log_vfs *log_vfs_new(const char *vfs);
 const char *log_vfs_name(const struct log_vfs *log_vfs); /* to open a database with; each has another */
-void log_vfs_free(struct log_vfs *log_vfs);              /* when its files are closed; NULL is fine */
+/* How long the log's file is at least, as far as it was written through here. */
+int64_t log_vfs_bytes(const struct log_vfs *log_vfs);
+void log_vfs_free(struct log_vfs *log_vfs); /* when its files are closed; NULL is fine */
 
 #endif

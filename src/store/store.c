@@ -43,6 +43,10 @@ void store_rollback(struct store *store) {
     store->driver->rollback(store->driver->self);
 }
 
+bool store_is_tight(const struct store *store) {
+    return store->driver->tight && store->driver->tight(store->driver->self);
+}
+
 enum err store_tidy(struct store *store, bool idle) {
     return store->driver->tidy(store->driver->self, idle);
 }

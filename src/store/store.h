@@ -113,6 +113,8 @@ MUST_USE enum err store_settle(struct store *store, const struct settlement *set
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 
 /* ---- housekeeping ---- */
+/* The disk was full: what is left is for deliveries, their outcomes and operators. New events are to be refused. */
+bool store_is_tight(const struct store *store);
 struct gauge_set store_gauges(const struct store *store);
 /* Between turns: checkpoints when idle or when the log passed its bound. */
 MUST_USE enum err store_tidy(struct store *store, bool idle);

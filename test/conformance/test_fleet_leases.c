@@ -90,12 +90,30 @@ static void what_was_claimed_too_long_ago_does_not_leave(void **state) {
     member_of(a)->stall_us = LEASE_US;
     fleet_post(a, "a");
     assert_called(a, "");
-    assert_int_equal(loop_in_flight(a->loop), 0);
+    assert_int_equal(loop_in_flight(a->loop), 1); /* until a turn has given it back */
     fleet_pass(fleet, 10 * US_PER_S);
     house_turn(b);
     fleet_pass(fleet, 10 * US_PER_S);
     house_turn(b);
     assert_called(b, "a");
+    member_of(a)->stall_us = 0;
+    house_turn(a); /* too late: it is another one's */
+    assert_int_equal(loop_in_flight(a->loop), 0);
+    assert_status(b, PROCESSING);
+}
+
+static void what_did_not_leave_is_given_back_to_whoever_comes_first(void **state) {
+    struct fleet *fleet = *state;
+    fleet->config = FLEET_LEASED;
+    struct house *a = fleet_join(fleet, LOOP_ALL), *b = fleet_join(fleet, LOOP_ALL);
+    member_of(a)->stall_us = LEASE_US;
+    fleet_post(a, "a");
+    assert_called(a, "");
+    member_of(a)->stall_us = 0;
+    house_turn(a);
+    assert_int_equal(loop_in_flight(a->loop), 0);
+    assert_status(b, PENDING);
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM deliveries WHERE in_doubt <> 0"), 0);
 }
 
 static void what_was_claimed_just_now_leaves(void **state) {
@@ -183,6 +201,7 @@ int main(void) {
         T(who_still_waits_for_an_answer_leaves_its_own_lease_alone),
         T(a_late_answer_changes_nothing_and_counts_nowhere),
         T(what_was_claimed_too_long_ago_does_not_leave),
+        T(what_did_not_leave_is_given_back_to_whoever_comes_first),
         T(what_was_claimed_just_now_leaves),
         T(one_retires_what_is_old),
         T(all_are_seen_until_they_leave),

@@ -1,5 +1,6 @@
 """Fixtures: a folder with a short path, servers and receivers that end with the test, and real services, which start
 when the first test wants them."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -45,8 +46,9 @@ def serve(request, folder):
         return servers[-1].start(*arguments)
 
     yield start
-    for server in servers:
-        server.close()
+    with contextlib.ExitStack() as ends:  # each ends, whatever the end of another found
+        for server in reversed(servers):
+            ends.callback(server.close)
 
 
 @pytest.fixture

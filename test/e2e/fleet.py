@@ -81,10 +81,13 @@ class Fleet:
         assert found.code == 0, found
 
     def close(self):
-        for server in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.process.pid, signal.SIGCONT)
-            server.kill()
+        with contextlib.ExitStack() as ends:  # each ends, whatever the log of another says
+            for server in self.servers:
+                ends.callback(server.wait)
+            for server in self.running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.process.pid, signal.SIGCONT)
+                ends.callback(server.kill)
 
     # the database, as time and SQL users would change and see it
 

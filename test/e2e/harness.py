@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +20,11 @@ import uuid
 from services import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("DRUMBEAT_BIN") or os.environ.get("DRUMBEAT") or str(ROOT / "build/drumbeat")
+RELEASE = os.environ.get("DRUMBEAT_RELEASE") or str(ROOT / "build/drumbeat")  # as users run it
+BINARY = os.environ.get("DRUMBEAT_BIN") or os.environ.get("DRUMBEAT") or RELEASE
+SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+REPORT = re.compile(r"^.*(?:(?:ERROR|WARNING): \w+Sanitizer|runtime error: |LeakSanitizer has encountered).*",
+                    re.MULTILINE)
 PATIENCE_S = 30  # a bound against hanging, far above what anything takes
 POLL_S = 0.01
 
@@ -86,14 +91,22 @@ class Result:
         return f"<exit {self.code}\n{self.out}\n{self.err}>"
 
 
+def check_sanitizers(text):
+    """Fails with the report of a sanitizer, where a program wrote one."""
+    found = REPORT.search(text)
+    assert not found, f"a sanitizer found something:\n{text[found.start():]}"
+
+
 def environment(folder, more=None):
-    """Nothing of the caller's that could change what the program does."""
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), **(more or {})}
+    """Nothing of the caller's that could change what the program does, but for what sanitizers are to do."""
+    sanitizers = {name: os.environ[name] for name in SANITIZERS if name in os.environ}
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), **sanitizers, **(more or {})}
 
 
 def command(folder, *arguments, stdin="", env=None, binary=BINARY):
     done = subprocess.run([binary, *map(str, arguments)], cwd=folder, input=stdin, capture_output=True, text=True,
                           env=environment(folder, env), timeout=PATIENCE_S * 2)
+    check_sanitizers(done.stderr)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -104,8 +117,8 @@ class Server:
     known before the start.
     """
 
-    def __init__(self, folder, env=None, wrap=(), **config):
-        self.folder, self.env, self.wrap = pathlib.Path(folder), env or {}, wrap
+    def __init__(self, folder, env=None, wrap=(), binary=BINARY, **config):
+        self.folder, self.env, self.wrap, self.binary = pathlib.Path(folder), env or {}, wrap, binary
         self.store = self.folder / "data/drumbeat.db"
         self.process, self.port, self.starts, self.key = None, None, 0, None
         self.own_port = 0  # 0 = any
@@ -126,7 +139,7 @@ class Server:
         self.port = None
         log = self.folder / f"log.{self.starts}"
         with open(log, "wb") as stderr:
-            self.process = subprocess.Popen([*self.wrap, BINARY, "serve", *arguments], cwd=self.folder, stderr=stderr,
+            self.process = subprocess.Popen([*self.wrap, self.binary, "serve", *arguments], cwd=self.folder, stderr=stderr,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                             env=environment(self.folder, self.env), start_new_session=True)
         return self
@@ -170,7 +183,9 @@ class Server:
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def wait(self):
-        return self.process.wait(timeout=PATIENCE_S)
+        code = self.process.wait(timeout=PATIENCE_S)
+        check_sanitizers(self.text)
+        return code
 
     def kill(self):
         """As a power cut for the process: SIGKILL to it and its children."""
@@ -187,9 +202,20 @@ class Server:
             self.kill()
         return self.start(*arguments)
 
+    def restart_unready(self):
+        """A start that comes up and may say that it takes nothing."""
+        if self.process.poll() is None:
+            self.kill()
+        self.launch()
+        until(lambda: self.ready() or self.port, lambda: f"the server to be there:\n{self.text}")
+        return self
+
     def close(self):
-        """The end of a test: a server that died by itself fails it, and so does a broken invariant."""
-        if self.process is None or self.process.poll() is not None:
+        """The end of a test: what a sanitizer found fails it, and so does a broken invariant."""
+        if self.process is None:
+            return
+        if self.process.poll() is not None:
+            check_sanitizers(self.text)
             return
         found = self.cli("verify", "-o", "json")
         self.kill()

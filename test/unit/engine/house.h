@@ -44,6 +44,7 @@ struct house {
     struct sql_driver real, driver;
     struct store *store;
     int commit_races;                   /* so many commits are raced by another process */
+    int64_t commit_takes_us;            /* the clock moves on so far in each */
     bool in_turn;                       /* a transaction is open */
     enum err commit_fails, begin_fails; /* what the next ones come to; NONE = they work */
     /* requests */

@@ -56,8 +56,7 @@ static inline size_t collect_done(void *self, struct completion *ret_completions
 }
 
 static inline void release_done(void *self, struct completion *completion) {
-    (void)completion;
-    ((struct house *)self)->released++;
+    (void)completion, ((struct house *)self)->released++;
 }
 
 static inline void cancel_call(void *self, uint64_t tag) {
@@ -78,6 +77,7 @@ static inline enum err commit_turn(void *self) {
     if (house->commit_races > 0 && house->commit_races--) return ERR_STORE_RACED;
     if (house->commit_fails) return house->commit_fails;
     house->in_turn = false;
+    house->now_us += house->commit_takes_us;
     return house->real.commit(house->real.self);
 }
 

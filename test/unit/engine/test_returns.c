@@ -159,6 +159,26 @@ static void a_send_of_ones_own_is_not_lost_when_its_lease_is_over(void **state) 
     assert_status(house, COMPLETED);
 }
 
+/* The machine stood still between the commit of a claim and its send. */
+static void what_never_left_is_given_back_without_doubt(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_HOLD);
+    house->commit_takes_us = US_PER_HOUR;
+    house_post(house, "a");
+    assert_int_equal(house->call_count, 0);
+    house->commit_takes_us = 0;
+    house_turn(house);
+    assert_status(house, PENDING);
+    assert_false(house_delivery(house).in_doubt);
+    assert_int_equal(house->released, 0);
+    house_pass(house, 10 * US_PER_S);
+    house_turn(house);
+    assert_int_equal(house->call_count, 1);
+    house_answer(house, 0, 200, "");
+    house_turn(house);
+    assert_status(house, COMPLETED);
+}
+
 static void a_refused_account_pauses_its_destination(void **state) {
     struct house *house = *state;
     house_open(house, HOUSE_PLAIN);
@@ -188,6 +208,7 @@ int main(void) {
         T(a_claim_of_a_process_that_died_is_doubt_since_the_claim),
         T(recovery_goes_on_after_a_dropped_turn),
         T(a_send_of_ones_own_is_not_lost_when_its_lease_is_over),
+        T(what_never_left_is_given_back_without_doubt),
         T(a_refused_account_pauses_its_destination),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

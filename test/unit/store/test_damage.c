@@ -176,14 +176,98 @@ static void a_removed_file_is_noticed(void **state) {
     close_store(disk);
 }
 
+static void remove_beside(struct disk *disk, const char *suffix) {
+    char path[96];
+    snprintf(path, sizeof path, "%s%s", disk->path, suffix);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* What the log held is still there for who has it open. */
+static void a_removed_log_is_noticed_and_costs_nothing(void **state) {
+    struct disk *disk = *state;
+    OK(open_store(disk));
+    OK(append_in_turn(disk, 0, 400));
+    OK(append_in_turn(disk, 1, 40000));
+    remove_beside(disk, "-wal");
+    assert_int_equal(append_in_turn(disk, 2, 400), ERR_STORE_FAILED);
+    assert_true(strstr(store_trouble(disk->store), "(-wal) was removed"));
+    close_store(disk);
+    OK(open_store(disk));
+    assert_int_equal(events_in(disk), 2);
+    close_store(disk);
+}
+
+static void a_replaced_log_is_noticed(void **state) {
+    struct disk *disk = *state;
+    char path[96];
+    snprintf(path, sizeof path, "%s-wal", disk->path);
+    OK(open_store(disk));
+    OK(append_in_turn(disk, 0, 400));
+    struct str log = read_whole(disk, "-wal");
+    remove_beside(disk, "-wal");
+    write_whole(path, log);
+    assert_int_equal(store_tidy(disk->store, false), ERR_STORE_FAILED);
+    assert_true(strstr(store_trouble(disk->store), "replaced"));
+    close_store(disk);
+}
+
+/* Written on behind its end, it would have its old length again. */
+static void an_emptied_log_is_noticed_before_it_is_written(void **state) {
+    struct disk *disk = *state;
+    char path[96];
+    snprintf(path, sizeof path, "%s-wal", disk->path);
+    OK(open_store(disk));
+    OK(append_in_turn(disk, 0, 400));
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(append_in_turn(disk, 1, 400), ERR_STORE_FAILED);
+    assert_true(strstr(store_trouble(disk->store), "(-wal) was cut short"));
+    assert_int_equal(bytes_of(disk, "-wal"), 0);
+    close_store(disk);
+}
+
+static void a_store_cut_under_a_server_is_noticed(void **state) {
+    struct disk *disk = *state;
+    OK(open_store(disk));
+    OK(append_in_turn(disk, 0, 400));
+    OK(store_tidy(disk->store, true));
+    assert_int_equal(truncate(disk->path, 4096), 0);
+    assert_int_equal(store_tidy(disk->store, false), ERR_STORE_FAILED);
+    assert_true(strstr(store_trouble(disk->store), "cut short"));
+    close_store(disk);
+}
+
+static void a_file_too_short_for_a_database_is_refused(void **state) {
+    struct disk *disk = *state;
+    write_whole(disk->path, STR("x"));
+    assert_int_equal(open_store(disk), ERR_STORE_FOREIGN);
+    assert_int_equal(bytes_of(disk, ""), 1);
+    unlink(disk->path);
+    struct str whole = make_closed(disk, 3);
+    for (size_t bytes = 1; bytes < 512; bytes += 255) {
+        write_whole(disk->path, str_sub(whole, 0, bytes));
+        assert_int_equal(open_store(disk), ERR_STORE_CORRUPT);
+        assert_int_equal(open_as(disk, true, 0), ERR_STORE_FOREIGN);
+        assert_int_equal(bytes_of(disk, ""), bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-        ON_DISK(a_file_cut_short_is_refused),       ON_DISK(a_flipped_bit_is_refused),
-        ON_DISK(a_log_without_its_file_is_refused), ON_DISK(an_empty_file_that_never_was_a_store_becomes_one),
-        ON_DISK(a_full_disk_refuses_and_heals),     ON_DISK(a_file_size_limit_is_a_full_disk),
-        ON_DISK(a_failed_sync_ends_all_trust),      ON_DISK(a_failed_sync_of_a_checkpoint_ends_all_trust),
+        ON_DISK(a_file_cut_short_is_refused),
+        ON_DISK(a_flipped_bit_is_refused),
+        ON_DISK(a_log_without_its_file_is_refused),
+        ON_DISK(an_empty_file_that_never_was_a_store_becomes_one),
+        ON_DISK(a_full_disk_refuses_and_heals),
+        ON_DISK(a_file_size_limit_is_a_full_disk),
+        ON_DISK(a_failed_sync_ends_all_trust),
+        ON_DISK(a_failed_sync_of_a_checkpoint_ends_all_trust),
         ON_DISK(a_removed_file_is_noticed),
+        ON_DISK(a_removed_log_is_noticed_and_costs_nothing),
+        ON_DISK(a_replaced_log_is_noticed),
+        ON_DISK(an_emptied_log_is_noticed_before_it_is_written),
+        ON_DISK(a_store_cut_under_a_server_is_noticed),
+        ON_DISK(a_file_too_short_for_a_database_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void a_file_held_without_our_lock_is_refused(void **state) {
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    OK(append_in_turn(disk, 1, 400));
+    assert_int_equal(append_in_turn(disk, 1, 400), ERR_STORE_FAILED); /* another server would find no lock */
+    assert_true(strstr(store_trouble(disk->store), "(.lock) was removed"));
     close_store(disk);
 }
 
