@@ -217,7 +217,7 @@ static void an_event_is_retried_without_what_is_done_or_cancelled(void **state) 
     assert_int_equal(count, 1);
     assert_text(page[0].destination, "mail");
     assert_int_equal(page[0].run, 1);
-    assert_true(uuid_eq(page[0].id, delivery_derive_id(f->hasher, event->key, STR("mail"), STR("lead"), 1)));
+    assert_true(uuid_eq(page[0].key, delivery_derive_key(f->hasher, event->key, STR("mail"), STR("lead"), 1)));
     page[0].status = DELIVERY_PENDING;
     page[0].unmade = false;
     OK(store_make(f->store, page, 1, T0 + 50, &f->arena));
