@@ -43,6 +43,38 @@ static void judges_equal_keys_of_one_batch_in_order(void **state) {
     for (size_t i = 0; i < 3; i++) assert_true(uuid_eq(results[i].event_id, events[0].id));
 }
 
+/* Fingerprints were once made with doubles: what is stored with one of those is compared by its payload. */
+static void large_integers_are_compared_by_their_digits(void **state) {
+    struct fixture *f = *state;
+    struct event event = fixture_event(f, "k", T0);
+    struct append_result result;
+    event.payload = STR("{\"id\":820982911946154508}");
+    struct str old_form = STR("{\"id\":820982911946154500}");
+    for (int old = 0; old < 2; old++) {
+        struct event stored = event;
+        stored.key = old ? STR("old") : STR("new");
+        stored.fingerprint = fixture_fingerprint(f, old ? old_form : event.payload);
+        fixture_begin(f);
+        OK(store_append(f->store, &stored, 1, &f->arena, &result));
+        fixture_commit(f);
+        assert_int_equal(result.verdict, APPEND_FRESH);
+        static const struct {
+            const char *payload;
+            enum append_verdict verdict;
+        } again[] = {{"{ \"id\": 820982911946154508 }", APPEND_DUPLICATE},
+                     {"{\"id\":820982911946154509}", APPEND_CONFLICT}};
+        for (size_t i = 0; i < 2; i++) {
+            struct event second = stored;
+            second.payload = str_from(again[i].payload);
+            second.fingerprint = fixture_fingerprint(f, second.payload);
+            fixture_begin(f);
+            OK(store_append(f->store, &second, 1, &f->arena, &result));
+            fixture_commit(f);
+            assert_int_equal(result.verdict, again[i].verdict);
+        }
+    }
+}
+
 static void keeps_every_byte_of_an_event(void **state) {
     struct fixture *f = *state;
     struct event event = fixture_event(f, "k\xc3\xa9y \"'%\xe2\x82\xac", T0);
@@ -190,6 +222,7 @@ static void empty_batches_are_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(judges_each_event_by_key_and_fingerprint),
+        ON_EVERY_DRIVER(large_integers_are_compared_by_their_digits),
         ON_EVERY_DRIVER(judges_equal_keys_of_one_batch_in_order),
         ON_EVERY_DRIVER(keeps_every_byte_of_an_event),
         ON_EVERY_DRIVER(gives_due_events_oldest_first),
