@@ -81,6 +81,9 @@ struct str json_first_difference(struct arena *arena, const struct json *a, cons
 bool json_slice(struct str text, struct str name, struct str *ret_slice);
 /* Likewise the items of an array text, in order: start with *cursor 0. */
 bool json_slice_item(struct str text, size_t *cursor, struct str *ret_slice);
+/* The escape whose backslash is raw.p[*at] as UTF-8; moves *at behind it; 0 when it is not valid, and then *at is of no
+ * use. A half of a pair of surrogates alone is U+FFFD: many senders cut texts in the middle of an emoji. */
+size_t json_unescape(struct str raw, size_t *at, char ret_bytes[4]);
 /* How many items json_slice_item gives. False when the text, which need not have parsed, is no array whose items can
  * be told apart. */
 bool json_slice_count(struct str text, size_t *ret_count);

@@ -43,8 +43,4 @@ struct json_document {
 /* By length, then by bytes: any order will do that is cheap and total. */
 int json_name_cmp(struct str a, struct str b);
 
-/* The escape whose backslash is raw.p[*at] as UTF-8; moves *at behind it; 0 when it is not valid. A half of a pair of
- * surrogates alone is U+FFFD: many senders cut texts in the middle of an emoji. */
-size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]);
-
 #endif

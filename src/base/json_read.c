@@ -79,7 +79,7 @@ static size_t read_special(struct reader *reader, char *to) {
     struct str raw = {reader->start, reader->text.n};
     char bytes[4];
     if (*reader->at == '\\') {
-        size_t length = json_escape(raw, &offset, bytes);
+        size_t length = json_unescape(raw, &offset, bytes);
         if (!length) {
             fail(reader, reader->at, "invalid escape");
             return 0;

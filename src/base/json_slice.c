@@ -70,7 +70,7 @@ static size_t utf8_put(uint32_t code, char ret_bytes[4]) {
     return more + 1;
 }
 
-size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]) {
+size_t json_unescape(struct str raw, size_t *at, char ret_bytes[4]) {
     size_t place = *at + 1;
     if (place >= raw.n) return 0;
     if (raw.p[place] != 'u') {
@@ -99,7 +99,7 @@ static bool is_name(struct str raw, struct str name) {
         char bytes[4] = {raw.p[at]};
         size_t length = 1;
         if (raw.p[at] == '\\')
-            length = json_escape(raw, &at, bytes);
+            length = json_unescape(raw, &at, bytes);
         else
             at++;
         if (!length || !str_starts(name, (struct str){bytes, length})) return false;
