@@ -104,17 +104,22 @@ static bool look_everywhere(void *self, struct str name, struct arena *arena, st
     return true;
 }
 
+static bool is_zone_file(struct str zone) {
+    struct stat found;
+    struct arena arena = ARENA_EMPTY;
+    int fd = open(str_fmt(&arena, ZONES "%.*s", STR_ARG(zone)).p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is_file = fd >= 0 && !fstat(fd, &found) && S_ISREG(found.st_mode);
+    if (fd >= 0) close(fd);
+    arena_free(&arena);
+    return is_file;
+}
+
 /* The list is the machine's folder of zones; on a machine without one every zone passes. Zones begin with a capital
  * letter, the folder's other files do not. */
 static bool find_zone(void *self, struct str zone) {
-    struct stat found;
-    struct arena arena = ARENA_EMPTY;
     (void)self;
-    bool has_list = !stat(ZONES "UTC", &found);
-    struct str path = str_fmt(&arena, ZONES "%.*s", STR_ARG(zone));
-    bool is_zone = zone.p[0] >= 'A' && zone.p[0] <= 'Z' && !stat(path.p, &found) && S_ISREG(found.st_mode);
-    arena_free(&arena);
-    return is_zone || !has_list;
+    bool is_named_so = zone.p[0] >= 'A' && zone.p[0] <= 'Z';
+    return (is_named_so && is_zone_file(zone)) || !is_zone_file(STR("UTC"));
 }
 
 struct secret_source secret_source_real(struct arena *arena, struct str folder) {

@@ -289,8 +289,7 @@ static void finish(struct client *client, struct call *call, CURLcode code) {
 static void begin(struct client *client, struct call *call) {
     if (!call->easy) call->easy = easy_new(call, client->user_agent, client->ca_file);
     call->answer = (struct answer){.started_us = now_of(client)};
-    size_t keep_max = call->outgoing->answer_max ? call->outgoing->answer_max : EXCHANGE_ANSWER_MAX;
-    reading_reset(&call->reading, keep_max, READING_BODY_MAX);
+    reading_reset(&call->reading, call->outgoing->answer_max, READING_BODY_MAX);
     call_set(call);
     call->running = true;
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
