@@ -67,7 +67,7 @@ static void check_settings(struct arena *arena, const struct settings *settings)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena arena = ARENA_EMPTY;
     struct findings findings = {.arena = &arena};
-    struct secret_source secrets = {lookup, NULL};
+    struct secret_source secrets = {.lookup = lookup, .self = NULL};
     struct str text = {(const char *)data, size};
     const struct tree *tree = shows_secret(text) ? NULL : config_parse(&arena, STR("x.yaml"), text, &findings);
     if (!tree) assert(shows_secret(text) || findings.errors);

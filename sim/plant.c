@@ -17,7 +17,7 @@ static bool no_secret(void *self, struct str name, struct arena *arena, struct s
 }
 
 static struct setup *load(struct plant *plant, struct str config, struct str connector) {
-    const struct secret_source secrets = {no_secret, NULL};
+    const struct secret_source secrets = {.lookup = no_secret, .self = NULL};
     struct findings findings = {.arena = &plant->arena};
     const struct setup_input input = {
         .file = STR("scenario.yaml"), .text = config, .secrets = &secrets, .connector_text = connector};

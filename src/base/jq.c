@@ -8,6 +8,7 @@
 #include "base/jq.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 
 #include <jq.h>
 #include <limits.h>
@@ -218,9 +219,25 @@ void jq_check_all(struct arena *arena, const struct str *expressions, size_t cou
 
 /* ---- running ---- */
 
+/* jq refuses half a pair of surrogates, which our own reader takes for U+FFFD. */
+static jv parse_mended(struct str text) {
+    struct arena arena = ARENA_EMPTY;
+    struct json *root;
+    if (json_parse(text, JSON_DEPTH_MAX + 1, &root, NULL)) return jv_invalid();
+    struct str mended = json_dump(&arena, root);
+    jv value = mended.n <= INT_MAX ? jv_parse_sized(mended.p, (int)mended.n) : jv_invalid();
+    json_free(root);
+    arena_free(&arena);
+    return value;
+}
+
 static bool value_parse(struct str text, jv *ret_value) {
     if (text.n > INT_MAX) return false;
     jv value = text.n ? jv_parse_sized(text.p, (int)text.n) : jv_null();
+    if (!jv_is_valid(value)) {
+        jv_free(value);
+        value = parse_mended(text);
+    }
     if (!jv_is_valid(value)) {
         jv_free(value);
         return false;

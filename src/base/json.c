@@ -62,6 +62,13 @@ double json_number(const struct json *node, double otherwise) {
     return json_type(node) == JSON_NUMBER ? node->number : otherwise;
 }
 
+struct str json_digits(const struct json *node) {
+    if (json_type(node) != JSON_NUMBER || !node->digits) return STR_NONE;
+    size_t n = node->digits[0] == '-';
+    while (node->digits[n] >= '0' && node->digits[n] <= '9') n++;
+    return (struct str){node->digits, n};
+}
+
 int64_t json_integer(const struct json *node, int64_t otherwise) {
     const double bound = 9223372036854775808.0; /* 2^63 */
     double value = json_number(node, NAN);
@@ -196,10 +203,18 @@ void json_push(struct json *array, struct json *child) {
     array->children.all[array->size++] = child ? child : build(JSON_NULL, 0);
 }
 
+static struct json *number_copy(const struct json *node) {
+    struct str digits = json_digits(node);
+    struct json *copy = build(JSON_NUMBER, digits.n + 1);
+    copy->number = node->number;
+    if (digits.n) copy->digits = memcpy(copy + 1, digits.p, digits.n);
+    return copy;
+}
+
 struct json *json_copy(const struct json *node) {
     enum json_type type = json_type(node);
     if (type == JSON_STRING) return json_str(node->text);
-    if (type == JSON_NUMBER) return json_num(node->number);
+    if (type == JSON_NUMBER) return number_copy(node);
     struct json *copy = build(type, 0);
     for (size_t i = 0; i < json_size(node); i++) {
         const struct json *child = node->children.all[i];

@@ -1,10 +1,11 @@
 /* base/json.h - JSON documents.
  *
- * Parsing refuses duplicate names, invalid UTF-8, NUL in names, halves of
- * surrogate pairs, anything after the value, numbers no double can hold, and
- * depth past the limit. A number is a double, as RFC 8785 says, so integers are
- * exact up to +-2^53; the stored payload is the text as received. The locale is
- * C (setlocale is not called anywhere).
+ * Parsing refuses duplicate names, invalid UTF-8, NUL in names, anything after
+ * the value, numbers no double can hold, and depth past the limit. An escape for
+ * half a surrogate pair is read as U+FFFD. A number is a double; an integer of
+ * which the double loses digits keeps them beside it, and is written and
+ * compared by them. The stored payload is the text as received. The locale is C
+ * (setlocale is not called anywhere).
  * Ownership: json_parse keeps nothing of the text; it gives a root that
  * json_free ends, and nodes are borrowed from their root. Builders
  * (json_object...) make roots too, and what they made may grow: json_set and
@@ -38,6 +39,8 @@ const struct json *json_at(const struct json *array, size_t index);
 size_t json_size(const struct json *node);     /* members or items */
 struct str json_text(const struct json *node); /* string value, else STR_NONE; ends in NUL */
 double json_number(const struct json *node, double otherwise);
+/* The digits of an integer that its double does not give back ("820982911946154508"), else STR_NONE. */
+struct str json_digits(const struct json *node);
 int64_t json_integer(const struct json *node, int64_t otherwise); /* toward zero; otherwise when past int64 */
 bool json_true(const struct json *node);
 /* RFC 6901; "" is the root. NULL when it points nowhere. */
@@ -64,8 +67,11 @@ struct str json_dump_pretty(struct arena *arena, const struct json *node);
 void json_quote(struct buf *buf, struct str text);
 /* Appends the number in its shortest ES6 form. The value is finite. */
 void json_write_number(struct buf *buf, double value);
-/* RFC 8785: names by UTF-16 units, ES6 numbers, minimal escapes. */
+/* RFC 8785: names by UTF-16 units, ES6 numbers, minimal escapes; but an integer keeps digits that a double would lose.
+ */
 void json_canonical(struct buf *buf, const struct json *node);
+/* RFC 8785 to the letter, where such digits are lost: the form of fingerprints that were stored before. */
+void json_canonical_doubles(struct buf *buf, const struct json *node);
 /* Makes a pointer longer by one member, its name escaped. */
 void json_point_add(struct buf *pointer, struct str name);
 /* RFC 6901 pointer to the first place (in a's order) where two documents differ; "" = the roots, p NULL = equal. */
@@ -75,5 +81,11 @@ struct str json_first_difference(struct arena *arena, const struct json *a, cons
 bool json_slice(struct str text, struct str name, struct str *ret_slice);
 /* Likewise the items of an array text, in order: start with *cursor 0. */
 bool json_slice_item(struct str text, size_t *cursor, struct str *ret_slice);
+/* The escape whose backslash is raw.p[*at] as UTF-8; moves *at behind it; 0 when it is not valid, and then *at is of no
+ * use. A half of a pair of surrogates alone is U+FFFD: many senders cut texts in the middle of an emoji. */
+size_t json_unescape(struct str raw, size_t *at, char ret_bytes[4]);
+/* How many items json_slice_item gives. False when the text, which need not have parsed, is no array whose items can
+ * be told apart. */
+bool json_slice_count(struct str text, size_t *ret_count);
 
 #endif

@@ -21,7 +21,10 @@ struct json {
     struct str name;   /* of a member; ends in NUL */
     union {
         struct str text; /* ends in NUL */
-        double number;
+        struct {
+            double number;
+            const char *digits; /* NULL, or an integer as it was written, of which the double has lost some */
+        };
         struct {
             struct json **all; /* in their order; `sorted`: behind them once more, in the order of name_cmp */
             size_t room;       /* 0 = not grown, so not its own */
@@ -39,9 +42,5 @@ struct json_document {
 
 /* By length, then by bytes: any order will do that is cheap and total. */
 int json_name_cmp(struct str a, struct str b);
-
-/* Reads the escape whose backslash is raw.p[*at] as UTF-8, moves *at behind it and gives the number of bytes; 0 when it
- * is not valid, which half of a surrogate pair alone is not. */
-size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]);
 
 #endif

@@ -94,7 +94,8 @@ static bool find_difference(struct buf *path, const struct json *a, const struct
     if (type == JSON_ARRAY) return find_in_items(path, a, b);
     if (type == JSON_OBJECT) return find_in_members(path, a, b);
     if (type == JSON_STRING) return !str_eq(json_text(a), json_text(b));
-    return type == JSON_NUMBER && json_number(a, 0) != json_number(b, 0);
+    if (type != JSON_NUMBER) return false;
+    return json_number(a, 0) != json_number(b, 0) || !str_eq(json_digits(a), json_digits(b));
 }
 
 struct str json_first_difference(struct arena *arena, const struct json *a, const struct json *b) {

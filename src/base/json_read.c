@@ -79,7 +79,7 @@ static size_t read_special(struct reader *reader, char *to) {
     struct str raw = {reader->start, reader->text.n};
     char bytes[4];
     if (*reader->at == '\\') {
-        size_t length = json_escape(raw, &offset, bytes);
+        size_t length = json_unescape(raw, &offset, bytes);
         if (!length) {
             fail(reader, reader->at, "invalid escape");
             return 0;
@@ -167,6 +167,23 @@ static char *number_end(struct reader *reader, bool *ret_integer) {
     return at;
 }
 
+/* Whether an integer's digits are others than those of the double that was read from it. Both are compared without
+ * their trailing zeros, which the double may write as an exponent. */
+static bool loses_digits(struct reader *reader, const char *from, const char *end, double value) {
+    struct buf buf = {.arena = reader->arena};
+    size_t digits = 0;
+    json_write_number(&buf, value);
+    struct str shown = buf_str(&buf);
+    while (end > from && end[-1] == '0') end--;
+    for (size_t i = 0; i < shown.n && shown.p[i] != 'e'; i++) {
+        if (shown.p[i] == '.') continue;
+        bool behind = from + digits >= end;
+        if (behind ? shown.p[i] != '0' : shown.p[i] != from[digits]) return true;
+        digits++;
+    }
+    return from + digits < end;
+}
+
 static struct json *read_number(struct reader *reader) {
     char *from = reader->at;
     bool integer = false, negative = *from == '-';
@@ -185,6 +202,7 @@ static struct json *read_number(struct reader *reader) {
     reader->at = end;
     struct json *node = new_node(reader, JSON_NUMBER);
     node->number = value;
+    if (integer && end - from > EXACT_DIGITS && loses_digits(reader, from, end, value)) node->digits = from;
     return node;
 }
 

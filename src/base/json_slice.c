@@ -3,7 +3,8 @@
  * false, at the latest where such a text cannot be followed any more. */
 #include "base/json_node.h"
 
-#define NOWHERE SIZE_MAX
+#define NOWHERE     SIZE_MAX
+#define REPLACEMENT 0xfffd /* what stands for half a pair of surrogates */
 
 static size_t skip_blanks(struct str text, size_t at) {
     while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t' || text.p[at] == '\n' || text.p[at] == '\r')) at++;
@@ -69,7 +70,7 @@ static size_t utf8_put(uint32_t code, char ret_bytes[4]) {
     return more + 1;
 }
 
-size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]) {
+size_t json_unescape(struct str raw, size_t *at, char ret_bytes[4]) {
     size_t place = *at + 1;
     if (place >= raw.n) return 0;
     if (raw.p[place] != 'u') {
@@ -81,10 +82,10 @@ size_t json_escape(struct str raw, size_t *at, char ret_bytes[4]) {
     }
     int32_t unit = read_hex4(raw, place + 1);
     *at += 6;
-    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff)) return 0;
-    if (unit >= 0xd800 && unit < 0xdc00) {
+    if (unit < 0) return 0;
+    if (unit >= 0xd800 && unit <= 0xdfff) {
         int32_t low = is_at(raw, *at, '\\') && is_at(raw, *at + 1, 'u') ? read_hex4(raw, *at + 2) : -1;
-        if (low < 0xdc00 || low > 0xdfff) return 0;
+        if (unit >= 0xdc00 || low < 0xdc00 || low > 0xdfff) return utf8_put(REPLACEMENT, ret_bytes);
         *at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
@@ -98,7 +99,7 @@ static bool is_name(struct str raw, struct str name) {
         char bytes[4] = {raw.p[at]};
         size_t length = 1;
         if (raw.p[at] == '\\')
-            length = json_escape(raw, &at, bytes);
+            length = json_unescape(raw, &at, bytes);
         else
             at++;
         if (!length || !str_starts(name, (struct str){bytes, length})) return false;
@@ -136,5 +137,17 @@ bool json_slice_item(struct str text, size_t *cursor, struct str *ret_slice) {
     if (end == NOWHERE) return false;
     *ret_slice = str_sub(text, from, end - from);
     *cursor = end;
+    return true;
+}
+
+bool json_slice_count(struct str text, size_t *ret_count) {
+    size_t cursor = 0, count = 0;
+    struct str item;
+    while (json_slice_item(text, &cursor, &item)) count++;
+    size_t at = skip_blanks(text, cursor);
+    if (!count && !is_at(text, at, '[')) return false;
+    if (!count) at = skip_blanks(text, at + 1);
+    if (!is_at(text, at, ']') || skip_blanks(text, at + 1) != text.n) return false;
+    *ret_count = count;
     return true;
 }

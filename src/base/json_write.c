@@ -11,7 +11,7 @@
 #define INDENT_SPACES     2
 
 struct style {
-    bool sorted, pretty;
+    bool sorted, pretty, doubles; /* doubles: digits that a double loses are lost */
 };
 
 static void write_value(struct buf *buf, const struct json *node, struct style style, size_t level);
@@ -148,7 +148,10 @@ static void write_value(struct buf *buf, const struct json *node, struct style s
         buf_add(buf, STR("true"));
         break;
     case JSON_NUMBER:
-        json_write_number(buf, json_number(node, 0));
+        if (json_digits(node).n && !style.doubles)
+            buf_add(buf, json_digits(node));
+        else
+            json_write_number(buf, json_number(node, 0));
         break;
     case JSON_STRING:
         json_quote(buf, json_text(node));
@@ -176,4 +179,8 @@ struct str json_dump_pretty(struct arena *arena, const struct json *node) {
 
 void json_canonical(struct buf *buf, const struct json *node) {
     write_value(buf, node, (struct style){.sorted = true}, 0);
+}
+
+void json_canonical_doubles(struct buf *buf, const struct json *node) {
+    write_value(buf, node, (struct style){.sorted = true, .doubles = true}, 0);
 }

@@ -96,7 +96,7 @@ static bool no_secret(void *self, struct str name, struct arena *arena, struct s
 }
 
 static int run_server(struct cli *cli, struct demo_world *world, struct str folder, struct str listen, bool script) {
-    const struct secret_source secrets = {no_secret, NULL};
+    const struct secret_source secrets = {.lookup = no_secret, .self = NULL};
     struct str problem, text = config_text(cli->arena, folder, demo_world_port(world));
     const struct server_options options = {.config_file = STR("demo"),
                                            .config_text = text,

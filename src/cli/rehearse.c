@@ -91,7 +91,7 @@ static int load(struct rehearsal *rehearsal) {
     if (code) return code;
     struct str folder = file_folder(file, cli->arena);
     rehearsal->real = secret_source_real(cli->arena, folder);
-    const struct secret_source recorder = {lookup, rehearsal};
+    const struct secret_source recorder = {.lookup = lookup, .self = rehearsal};
     const struct setup_input input = {.file = file,
                                       .text = text,
                                       .secrets = &recorder,

@@ -75,6 +75,9 @@ bool expand_refuse(struct checker *checker, struct str subject, const struct tre
 /* Reports a token written into the file; the text itself is never shown. */
 void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);
 
+/* advice.c: warnings about a file without errors. */
+void check_advise(struct checker *checker);
+
 /* The types whose value is more than one text. */
 check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; /* section_server.c */
 check_reader check_headers, check_limits;                                       /* section_destination.c */

@@ -20,10 +20,12 @@
  */
 struct tree *config_parse(struct arena *arena, struct str file, struct str text, struct findings *findings);
 
-/* Looks a secret's value up by name. ret_note: "" or a warning ("from the environment"). false = not found, or refused
- * with the reason in ret_note (a secrets file with an open mode). */
+/* What a configuration asks of the machine: a secret's value by its name, and whether there is such a time zone.
+ * ret_note: "" or a warning ("from the environment"). false = not found, or refused with the reason in ret_note (a
+ * secrets file with an open mode). */
 struct secret_source {
     bool (*lookup)(void *self, struct str name, struct arena *arena, struct str *ret_value, struct str *ret_note);
+    bool (*zone_known)(void *self, struct str zone); /* whether the IANA list has it; NULL = not asked */
     void *self;
 };
 

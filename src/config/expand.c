@@ -86,10 +86,24 @@ static bool secret_value(struct checker *checker, struct str subject, struct tre
     return true;
 }
 
+/* "$TOKEN", also behind a scheme as in "Bearer $TOKEN": a shell would take it for a reference. */
+static bool forgets_braces(struct str text, struct str *ret_name) {
+    size_t dollar = str_find(text, '$');
+    if (dollar == SIZE_MAX || (dollar && text.p[dollar - 1] != ' ')) return false;
+    struct str name = str_trim(str_sub(text, dollar + 1, text.n));
+    *ret_name = name;
+    return is_secret_name(name);
+}
+
 bool expand_secrets(struct checker *checker, struct str subject, const struct tree *value, struct str *ret_text) {
     struct buf text = {.arena = checker->arena};
     struct str rest = value->text, before, name, secret;
     bool fine = true;
+    if (forgets_braces(rest, &name)) {
+        check_report(checker, value->mark, CODE_REFERENCE, "%.*s: a secret is written with braces: ${%.*s}",
+                     STR_ARG(subject), STR_ARG(name));
+        return false;
+    }
     while (rest.n) {
         enum reference kind = next_reference(&rest, &before, &name);
         buf_add(&text, before);

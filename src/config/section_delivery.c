@@ -172,6 +172,10 @@ static const struct tree *action_params(struct checker *checker, const struct de
 
 static void check_http_keys(struct checker *checker, const struct tree *keys) {
     for (size_t i = 0; i < keys->count; i++) {
+        if (str_eq(keys->names[i], STR("batch")))
+            check_report(checker, keys->name_marks[i], CODE_HTTP_BATCH,
+                         "'batch'%.*s: a destination of type http takes one delivery in each call",
+                         STR_ARG(checker->where));
         if (key_find(SECTION_DELIVERY, keys->names[i])) continue;
         struct suggestion near = {.wrong = keys->names[i]};
         for (const struct key *key = NULL; (key = key_next(SECTION_DELIVERY, key));)

@@ -227,6 +227,14 @@ static void check_other_keys(struct checker *checker, const struct target *targe
 
 /* ---- one destination ---- */
 
+/* The name that every machine has for itself (RFC 6761). */
+static bool is_localhost(struct str host) {
+    if (str_ends(host, STR("."))) host = str_sub(host, 0, host.n - 1);
+    size_t n = sizeof "localhost" - 1;
+    bool ends = host.n >= n && str_eq_nocase(str_sub(host, host.n - n, n), STR("localhost"));
+    return ends && (host.n == n || host.p[host.n - n - 1] == '.');
+}
+
 static void check_url(struct checker *checker, const struct tree *map, const struct destination_settings *destination) {
     const struct tree *value = tree_get(map, STR("url"));
     struct str host, subject = check_subject(checker, STR("url"));
@@ -239,7 +247,7 @@ static void check_url(struct checker *checker, const struct tree *map, const str
         return;
     else if (!url_check(destination->url, &host, &is_private, &reason))
         check_report(checker, value->mark, CODE_URL, "%.*s cannot be called: %s", STR_ARG(subject), reason);
-    else if (is_private && !destination->allow_private)
+    else if ((is_private || is_localhost(host)) && !destination->allow_private)
         check_report(checker, value->mark, CODE_PRIVATE,
                      "%.*s names a private address: it is refused without 'allow_private: true'", STR_ARG(subject));
 }

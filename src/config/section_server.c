@@ -5,17 +5,22 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Checks only how the zone is written, because the list of zones belongs to the machine. */
+/* How it is written, and whether the machine's list has it. */
 void check_zone(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text;
     if (!scalar_text(checker, key, value, &text)) return;
     bool fine = text.n && (int64_t)text.n <= key->max && text.p[0] != '/' && !memmem(text.p, text.n, "..", 2);
     for (size_t i = 0; fine && i < text.n; i++)
         fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/", text.p[i]) && text.p[i];
-    if (fine)
-        *(struct str *)(void *)((char *)owner + key->place) = text;
-    else
+    const struct secret_source *machine = checker->secrets;
+    if (!fine)
         scalar_refuse(checker, key, value, CODE_VALUE);
+    else if (machine && machine->zone_known && !machine->zone_known(machine->self, text))
+        check_report(checker, value->mark, CODE_VALUE,
+                     "%.*s: the IANA list has no time zone '%.*s'; one is written as Europe/Berlin",
+                     STR_ARG(check_subject(checker, key->name)), STR_ARG(text));
+    else
+        *(struct str *)(void *)((char *)owner + key->place) = text;
 }
 
 /* A relative path seen from the folder of a file; "./" when the file's path names no folder, so that a name such as

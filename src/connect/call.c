@@ -42,6 +42,7 @@ enum err connect_request(const struct call_context *context, struct outgoing *re
     enum err err = many ? batch_request(&fill, action, ret_outgoing)
                         : single_request(&fill, action, action->request, ret_outgoing);
     if (err) *ret_problem = fill.problem;
+    if (!err && many) ret_outgoing->answer_max = connector->answer_max; /* an item for each delivery may be long */
     return err;
 }
 

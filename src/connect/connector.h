@@ -73,6 +73,7 @@ struct connector {
     struct limit_rule limits[LIMIT_RULES_MAX];
     size_t limit_count;
     int32_t concurrency; /* 0 = the provider names none */
+    size_t answer_max;   /* bytes of a batch's answer that are kept; 0 = EXCHANGE_ANSWER_MAX */
     struct status_set penalty_after;
     int64_t penalty_us;
     struct limit_field *limit_fields;

@@ -124,6 +124,19 @@ int32_t reader_count(struct document_reader *reader, const struct tree *map, con
     return otherwise;
 }
 
+size_t reader_size(struct document_reader *reader, const struct tree *map, const char *name, size_t least, size_t most,
+                   size_t otherwise) {
+    const struct tree *value = reader_get(map, name, KEY_TEXT);
+    if (!value) return otherwise;
+    struct str digits = value->text;
+    size_t unit = str_ends(digits, STR("KiB")) ? 1 << 10 : str_ends(digits, STR("MiB")) ? 1 << 20 : 0;
+    uint64_t count = 0;
+    if (unit && str_to_u64(str_sub(digits, 0, digits.n - 3), &count) && count <= most / unit && count * unit >= least)
+        return count * unit;
+    complain_value(reader, value, str_fmt(reader->arena, "a size from %zuKiB to %zuKiB", least / 1024, most / 1024));
+    return otherwise;
+}
+
 static void remember(struct connectors *connectors, const struct tree *tree, struct str text) {
     if (connectors->expression_count == connectors->expression_room) {
         size_t room = connectors->expression_room ? connectors->expression_room * 2 : 32;

@@ -58,6 +58,9 @@ int64_t reader_span(struct document_reader *reader, const struct tree *map, cons
                     int64_t most_us, int64_t otherwise_us);
 int32_t reader_count(struct document_reader *reader, const struct tree *map, const char *name, int32_t least,
                      int32_t most, int32_t otherwise);
+/* "256KiB", "1MiB": bytes between the bounds, which are whole KiB. */
+size_t reader_size(struct document_reader *reader, const struct tree *map, const char *name, size_t least, size_t most,
+                   size_t otherwise);
 /* The number of a jq expression that sees the body as `.` and $status, $headers, $delivery, $params; JQ_NONE when
  * absent. */
 size_t reader_jq(struct document_reader *reader, const struct tree *map, const char *name);

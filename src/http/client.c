@@ -285,7 +285,7 @@ static void finish(struct client *client, struct transfer *transfer, CURLcode co
 static void begin(struct client *client, struct transfer *transfer) {
     if (!transfer->easy) transfer->easy = easy_new(transfer, client->user_agent, client->ca_file);
     transfer->answer = (struct answer){.started_us = now_of(client)};
-    reading_reset(&transfer->reading, EXCHANGE_ANSWER_MAX, READING_BODY_MAX);
+    reading_reset(&transfer->reading, transfer->outgoing->answer_max, READING_BODY_MAX);
     transfer_set(transfer);
     transfer->running = true;
     curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);

@@ -4,7 +4,8 @@
  * HTTP/1.1 only, TLS verified (1.2 and later), no redirects, no proxy from the
  * environment, http and https only, kept connections. The address is checked
  * at the socket (base/address.h), after name resolution, and again for a kept
- * connection. Of an answer's body 64 KiB are kept and 1 MiB is read, of its
+ * connection. Of an answer's body 64 KiB are kept, or what the call
+ * asks for, and 1 MiB is read, of its
  * headers 16 KiB are kept and 64 KiB read (more is CUT). A connection on which
  * anything went wrong, or on which bytes wait before a request, is not used
  * again. A request that began to leave never leaves a second time: when a kept

@@ -14,7 +14,7 @@ void reading_reset(struct reading *reading, size_t keep_max, size_t seen_max) {
     reading->status = 0;
     reading->final = false;
     reading->body_bytes = reading->body_seen = 0;
-    reading->keep_max = keep_max;
+    reading->keep_max = keep_max ? keep_max : EXCHANGE_ANSWER_MAX;
     reading->seen_max = seen_max;
 }
 

@@ -26,7 +26,7 @@ struct reading {
     struct header headers[READING_HEADERS_MAX];
 };
 
-/* For a new answer. Bodies are kept up to keep_max and read up to seen_max bytes. */
+/* For a new answer. Bodies are kept up to keep_max bytes (0 = EXCHANGE_ANSWER_MAX) and read up to seen_max. */
 void reading_reset(struct reading *reading, size_t keep_max, size_t seen_max);
 /* Takes in one line of a head, its end included; false when the head has become too large. */
 bool reading_line(struct reading *reading, struct str line);

@@ -164,46 +164,52 @@ static enum err too_many(const struct intake_context *context, struct refusal *r
     return ERR_TOO_LARGE;
 }
 
-static enum err read_array(const struct intake_context *context, struct str body, const struct json *root,
-                           struct intake *ret_intake, struct refusal *ret_refusal) {
-    size_t count = json_size(root);
+/* Each item is read by itself: what is wrong in one refuses that one. */
+static enum err read_array(const struct intake_context *context, struct str body, struct intake *ret_intake,
+                           struct refusal *ret_refusal) {
+    size_t count, cursor = 0;
+    if (!json_slice_count(body, &count)) {
+        struct json *root = NULL;
+        struct json_error error = {.text = "this is not an array of events", .line = 1, .column = 1};
+        (void)!json_parse(body, JSON_DEPTH_MAX + 1, &root, &error);
+        json_free(root);
+        *ret_refusal = bad_json(context->arena, &error);
+        return ERR_BAD_JSON;
+    }
     if (count > INTAKE_BATCH_MAX) return too_many(context, ret_refusal);
     struct intake intake = {true, arena_array(context->arena, struct intake_item, count), count};
-    size_t cursor = 0;
     for (size_t i = 0; i < count; i++) {
         struct str text = STR_NONE;
-        if (!json_slice_item(body, &cursor, &text)) break;
-        intake.items[i] = intake_event(context, text, json_at(root, i), STR_NONE);
-        if (intake.items[i].valid) own_texts(context->arena, &intake.items[i].event);
+        (void)json_slice_item(body, &cursor, &text);
+        intake.items[i] = parse_event(context, text, STR_NONE);
     }
     *ret_intake = intake;
     return ERR_NONE;
 }
 
-static enum err read_json(const struct intake_context *context, struct str body, struct str header_key,
-                          struct intake *ret_intake, struct refusal *ret_refusal) {
+static enum err read_one(const struct intake_context *context, struct str body, struct str header_key,
+                         struct intake *ret_intake, struct refusal *ret_refusal) {
     struct json *root;
     struct json_error error;
-    bool array = str_starts(str_trim(body), STR("[")); /* of events: one level more than an event */
-    if (json_parse(body, array ? JSON_DEPTH_MAX + 1 : JSON_DEPTH_MAX, &root, &error)) {
+    if (json_parse(body, JSON_DEPTH_MAX, &root, &error)) {
         *ret_refusal = bad_json(context->arena, &error);
         return ERR_BAD_JSON;
     }
-    enum err err = ERR_NONE;
-    if (json_type(root) != JSON_ARRAY) {
-        struct intake_item *item = arena_new(context->arena, struct intake_item);
-        *item = intake_event(context, str_trim(body), root, header_key);
-        if (item->valid) own_texts(context->arena, &item->event);
-        *ret_intake = (struct intake){false, item, 1};
-    } else if (header_key.p) {
-        err = ERR_BAD_KEY;
-        *ret_refusal = (struct refusal){
-            err, STR("an Idempotency-Key header names one event: give each item its own idempotency_key"), STR("")};
-    } else {
-        err = read_array(context, body, root, ret_intake, ret_refusal);
-    }
+    struct intake_item *item = arena_new(context->arena, struct intake_item);
+    *item = intake_event(context, str_trim(body), root, header_key);
+    if (item->valid) own_texts(context->arena, &item->event);
+    *ret_intake = (struct intake){false, item, 1};
     json_free(root);
-    return err;
+    return ERR_NONE;
+}
+
+static enum err read_json(const struct intake_context *context, struct str body, struct str header_key,
+                          struct intake *ret_intake, struct refusal *ret_refusal) {
+    if (!str_starts(str_trim(body), STR("["))) return read_one(context, body, header_key, ret_intake, ret_refusal);
+    if (!header_key.p) return read_array(context, body, ret_intake, ret_refusal);
+    *ret_refusal = (struct refusal){
+        ERR_BAD_KEY, STR("an Idempotency-Key header names one event: give each item its own idempotency_key"), STR("")};
+    return ERR_BAD_KEY;
 }
 
 static size_t count_lines(struct str body) {

@@ -6,7 +6,8 @@
 #include "base/str.h"
 
 #define EXCHANGE_HEADERS_MAX 48
-#define EXCHANGE_ANSWER_MAX  ((size_t)65536)
+#define EXCHANGE_ANSWER_MAX  ((size_t)65536)   /* of a body, unless the call asks for more */
+#define EXCHANGE_ANSWER_MOST ((size_t)1 << 20) /* that a call may ask for */
 
 struct header {
     struct str name, value;
@@ -23,6 +24,7 @@ struct outgoing {
     size_t header_count;
     struct str body;
     int64_t timeout_us; /* for the whole exchange, connecting included */
+    size_t answer_max;  /* so much of the answer's body is kept; 0 = EXCHANGE_ANSWER_MAX */
     bool allow_private;
     bool tell_start;        /* the moment it begins to leave is wanted before the answer */
     int64_t idle_max_us;    /* a kept connection that rested for longer is not used; 0 = as the receiver says */
@@ -52,7 +54,7 @@ struct answer {
     int32_t status;                  /* when ANSWERED */
     struct header *headers;          /* names as received */
     size_t header_count;             /* at most 100, 16 KiB together; the rest is dropped */
-    struct str body;                 /* at most EXCHANGE_ANSWER_MAX, the rest was dropped */
+    struct str body;                 /* at most what the call asked for, the rest was dropped */
     bool body_complete;              /* the body ended as its framing said and was not cut */
     int64_t started_us, finished_us; /* on the loop's clock; started: the request began to leave, if it ever did */
     char trouble[160];               /* the transport's words when not ANSWERED */

@@ -189,20 +189,30 @@ static struct str kind_text(const struct json *node) {
     return str_from(texts[json_type(node)]);
 }
 
-/* A key or an order: a text, or a number as it is written. */
-static bool answer_name(struct draft *draft, const struct step_answer *answer, struct str member, const char *setting,
-                        struct str *ret_name, struct str *ret_problem) {
-    const struct json *node = json_get(answer->item, member);
+/* The text of a key or an order as JSON, from its place in the payload or from the function's answer. */
+static bool name_value(struct draft *draft, const struct step_answer *answer, const char *member,
+                       const struct path *place, bool in_jq, struct str *ret_value, struct str *ret_problem) {
+    if (!in_jq) return path_find(place, draft->event->payload, draft->planner->arena, ret_value, ret_problem);
+    if (!json_slice(answer->text, str_from(member), ret_value)) *ret_value = STR("null");
+    return true;
+}
+
+/* A key or an order: a text, or a number, however it was spelled. */
+static bool read_name(struct draft *draft, struct str value, const char *setting, struct str *ret_name,
+                      struct str *ret_problem) {
     struct arena *arena = draft->planner->arena;
     struct str name = STR_NONE;
+    struct json *node = NULL;
+    (void)!json_parse(value, JSON_DEPTH_MAX, &node, NULL); /* it has parsed before, as a part */
     if (json_type(node) == JSON_STRING) name = str_dup(arena, json_text(node));
-    bool is_fine =
-        json_type(node) == JSON_STRING || (json_type(node) == JSON_NUMBER && json_slice(answer->text, member, &name));
+    if (json_type(node) == JSON_NUMBER) name = json_dump(arena, node);
+    bool is_fine = json_type(node) == JSON_STRING || json_type(node) == JSON_NUMBER;
+    struct str what = is_fine ? STR("more than 255 bytes") : kind_text(node);
+    json_free(node);
     if (is_fine && name.n <= NAME_BYTES_MAX) {
         *ret_name = name;
         return true;
     }
-    struct str what = is_fine ? STR("more than 255 bytes") : kind_text(node);
     *ret_problem = str_fmt(arena, "%s gives %.*s; it must be a text or a number", setting, STR_ARG(what));
     return false;
 }
@@ -213,7 +223,8 @@ static bool step_text(struct draft *draft, const struct step_program *step, cons
     struct str key;
     *ret_step = step->settings->step;
     if (!step->settings->key.n) return true;
-    if (!answer_name(draft, answer, STR("k"), "key", &key, ret_problem)) return false;
+    if (!name_value(draft, answer, "k", &step->key, step->key_in_jq, &key, ret_problem)) return false;
+    if (!read_name(draft, key, "key", &key, ret_problem)) return false;
     if (!key.n) {
         *ret_problem = STR("key gives an empty text");
         return false;
@@ -266,7 +277,7 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
 static bool delivery_fill(struct delivery *delivery, struct draft *draft, const struct step_program *step,
                           const struct step_answer *answer, struct str *ret_problem) {
     const struct route_step *settings = step->settings;
-    delivery->params = step->constant;
+    struct str order = STR("null"), values = STR_NONE;
     if (!step_text(draft, step, answer, &delivery->step, ret_problem)) return false;
     delivery_time(delivery, draft, step);
     if (settings->unless.n && json_true(json_get(answer->item, STR("u")))) {
@@ -274,11 +285,14 @@ static bool delivery_fill(struct delivery *delivery, struct draft *draft, const 
         delivery->last_error = condition_text(draft->planner->arena, "unless", settings->unless);
         return true;
     }
-    bool orders = settings->order_by.n && json_type(json_get(answer->item, STR("o"))) != JSON_NULL;
-    if (orders && !answer_name(draft, answer, STR("o"), "order_by", &delivery->order_key, ret_problem)) return false;
-    if (!step->params_in_jq || json_slice(answer->text, STR("p"), &delivery->params)) return true;
-    *ret_problem = STR("the jq engine gave no content");
-    return false;
+    if (settings->order_by.n && !name_value(draft, answer, "o", &step->order, step->order_in_jq, &order, ret_problem))
+        return false;
+    if (!str_eq(order, STR("null")) && !read_name(draft, order, "order_by", &delivery->order_key, ret_problem))
+        return false;
+    if (!step->template.count) return true;
+    (void)json_slice(answer->text, STR("p"), &values); /* without it the first jq value is missed */
+    return template_render(&step->template, draft->event->payload, values, draft->planner->arena, &delivery->params,
+                           ret_problem);
 }
 
 static void draft_deliver(struct draft *draft, const struct step_program *step, const struct step_answer *answer) {

@@ -5,19 +5,22 @@
 #include "route/expression.h"
 #include "route/guard.h"
 #include "route/route.h"
+#include "route/template.h"
 
 #define NO_FUNCTION SIZE_MAX
 
 struct step_program {
     const struct route_step *settings;
     struct str destination;
-    bool params_in_jq;
-    struct str constant; /* the params when they are not in jq; "" = the payload as received */
-    int64_t late_us;     /* the step's, else the route's; 0 = none */
+    struct template template; /* no segments: the payload as received */
+    bool key_in_jq, order_in_jq;
+    struct path key, order; /* where they are set, and not in jq */
+    int64_t late_us;        /* the step's, else the route's; 0 = none */
 };
 /* The function's output is null when `when` does not hold, else a list with one item for each step: null when the
- * step's `when` does not hold, {"e": jq's words} when its jq fails, else {"u": true when `unless` holds, "p": params,
- * "k": key, "o": order_by}, each only where the configuration asks for it. */
+ * step's `when` does not hold, {"e": jq's words} when its jq fails, else {"u": true when `unless` holds, "p": the
+ * template's jq values, "k": key, "o": order_by}, each only where the configuration asks for it and it is no place in
+ * the payload. */
 struct route_program {
     const struct route_settings *settings;
     size_t function; /* in the evaluator's program; NO_FUNCTION = no jq at all */

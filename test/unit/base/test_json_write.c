@@ -49,8 +49,13 @@ static void canonical_forms(void **state) {
         {"-0", "0"},
         {"[-0.0,0e5,-0e-1]", "[0,0,0]"},
         {"[1.0,1e0,10e-1,0.1e1]", "[1,1,1,1]"},
-        {"[9007199254740993,9007199254740992]", "[9007199254740992,9007199254740992]"},
-        {"12345678901234567890", "12345678901234567000"},
+        {"[9007199254740993,9007199254740992]", "[9007199254740993,9007199254740992]"},
+        {"12345678901234567890", "12345678901234567890"},
+        {"[-820982911946154508,820982911946154500]", "[-820982911946154508,820982911946154500]"},
+        {"[1e24,1000000000000000000000000,1000000000000000000000001]", "[1e+24,1e+24,1000000000000000000000001]"},
+        {"[9007199254740993.0,9007199254740993e0]", "[9007199254740992,9007199254740992]"},
+        {"[\"\\ud83d\",\"\\udc00x\",\"\\ud83d\\ud83d\\ude00\"]",
+         "[\"\xef\xbf\xbd\",\"\xef\xbf\xbdx\",\"\xef\xbf\xbd\xf0\x9f\x98\x80\"]"},
         {"{\"b\":1,\"a\":{\"d\":1,\"c\":2}}", "{\"a\":{\"c\":2,\"d\":1},\"b\":1}"},
         {"{\"aa\":1,\"a\":2,\"\":3}", "{\"\":3,\"a\":2,\"aa\":1}"},
         {"{\"a\":1,\"B\":2}", "{\"B\":2,\"a\":1}"},
@@ -63,6 +68,30 @@ static void canonical_forms(void **state) {
     struct arena arena = ARENA_EMPTY;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_str(canonical(&arena, str_from(cases[i].text)), cases[i].canonical);
+    arena_free(&arena);
+}
+
+/* What was stored before integers counted by their digits. */
+static void the_form_of_doubles_is_the_standard_s(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct buf buf = {.arena = &arena};
+    struct json *root = parsed(STR("{\"b\":12345678901234567890,\"a\":9007199254740993}"));
+    json_canonical_doubles(&buf, root);
+    assert_str(buf_str(&buf), "{\"a\":9007199254740992,\"b\":12345678901234567000}");
+    json_free(root);
+    arena_free(&arena);
+}
+
+static void digits_stay_in_a_copy(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct json *root = parsed(STR("[820982911946154508, 7]")), *copy = json_copy(root);
+    assert_true(str_eq(json_digits(json_at(root, 0)), STR("820982911946154508")));
+    assert_int_equal(json_digits(json_at(root, 1)).n, 0);
+    json_free(root);
+    assert_str(json_dump(&arena, copy), "[820982911946154508,7]");
+    json_free(copy);
     arena_free(&arena);
 }
 
@@ -128,6 +157,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_examples_of_rfc_8785),
         cmocka_unit_test(canonical_forms),
+        cmocka_unit_test(the_form_of_doubles_is_the_standard_s),
+        cmocka_unit_test(digits_stay_in_a_copy),
         cmocka_unit_test(large_objects_are_sorted_too),
         cmocka_unit_test(a_dump_keeps_the_order),
         cmocka_unit_test(quotes_are_valid_json_whatever_the_bytes),

@@ -232,7 +232,7 @@ static void test_where_the_store_is(void **state) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena arena = ARENA_EMPTY;
         struct findings findings = {.arena = &arena};
-        struct secret_source secrets = {fixture_lookup, NULL};
+        struct secret_source secrets = {.lookup = fixture_lookup, .self = NULL};
         struct str text = str_fmt(&arena, "version: 1\nstore: %s\n", cases[i].written);
         const struct tree *tree = config_parse(&arena, str_from(cases[i].file), text, &findings);
         assert_str(config_check(&arena, tree, &fixture_catalog, &secrets, &findings)->store, cases[i].store);
@@ -313,7 +313,7 @@ static void test_deliveries(void **state) {
     struct arena arena = ARENA_EMPTY;
     const struct settings *settings = read_clean(&arena, "version: 1\n"
                                                          "destinations:\n"
-                                                         "  a:\n    url: https://a.example\n"
+                                                         "  a:\n    url: https://a.example\n    on_unknown: retry\n"
                                                          "  slack:\n    url: https://s.example\n"
                                                          "routes:\n"
                                                          "  one:\n"
@@ -322,12 +322,11 @@ static void test_deliveries(void **state) {
                                                          "  two:\n"
                                                          "    from: \"*\"\n"
                                                          "    to:\n"
-                                                         "      - slack: {text: hi, body: b, key: .id}\n"
+                                                         "      - slack: {text: hi, body: b, key: .id, batch: {}}\n"
                                                          "      - a:\n"
                                                          "          order_by: .user\n"
                                                          "          when: .x\n"
                                                          "          late: 1m\n"
-                                                         "          batch: {}\n"
                                                          "      - slack.message:\n"
                                                          "          text: [a, {b: c}]\n"
                                                          "          batch: {max: 10, wait: 0s}\n"
@@ -345,9 +344,9 @@ static void test_deliveries(void **state) {
     assert_str(steps[1].order_by, ".user");
     assert_str(steps[1].when, ".x");
     assert_int_equal(steps[1].late_us, US_PER_MIN);
-    assert_int_equal(steps[1].batch_max, 100);
-    assert_int_equal(steps[1].batch_wait_us, 2 * US_PER_S);
-    assert_int_equal(steps[1].order_mark.line, 16);
+    assert_int_equal(steps[0].batch_max, 100);
+    assert_int_equal(steps[0].batch_wait_us, 2 * US_PER_S);
+    assert_int_equal(steps[1].order_mark.line, 17);
     assert_int_equal(steps[2].batch_max, 10);
     assert_int_equal(steps[2].batch_wait_us, 0);
     assert_str(steps[2].step, "two.2");
@@ -383,7 +382,7 @@ static void test_a_secret_is_asked_for_once(void **state) {
     struct arena arena = ARENA_EMPTY;
     struct findings findings = {.arena = &arena};
     size_t asked = 0;
-    struct secret_source secrets = {fixture_lookup, &asked};
+    struct secret_source secrets = {.lookup = fixture_lookup, .self = &asked};
     struct str text =
         STR("version: 1\n"
             "destinations:\n"

@@ -169,8 +169,23 @@ static void test_a_link_among_credentials_is_followed(void **state) {
     assert_string_equal(look_up(house, &note), "elsewhere");
 }
 
+static void the_machines_list_of_zones_is_asked(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    const struct secret_source source = secret_source_real(&arena, STR("."));
+    assert_true(source.zone_known(source.self, STR("UTC")));
+    assert_true(source.zone_known(source.self, STR("Europe/Berlin")));
+    if (!access("/usr/share/zoneinfo/UTC", R_OK)) {
+        assert_false(source.zone_known(source.self, STR("Europe/Berln")));
+        assert_false(source.zone_known(source.self, STR("Europe")));
+        assert_false(source.zone_known(source.self, STR("tzdata.zi")));
+    }
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_machines_list_of_zones_is_asked),
         cmocka_unit_test_setup_teardown(test_the_places_in_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_nowhere_says_where_was_looked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_open_to_others_is_refused, setup, teardown),

@@ -59,6 +59,7 @@ static void items_are_joined_under_the_sets_own_key(void **state) {
         "{\"to\":\"b\",\"text\":\"2\",\"index\":1,\"key\":\"01234567-89ab-8def-8123-456789abcd01\"}]}");
     assert_text(kit_header(kit, "Idempotency-Key"), ID);
     assert_text(kit_header(kit, "Authorization"), "Bearer s3cret");
+    assert_int_equal(kit->outgoing.answer_max, 512 << 10);
 }
 
 static void one_alone_takes_the_plain_form(void **state) {
@@ -66,6 +67,7 @@ static void one_alone_takes_the_plain_form(void **state) {
     use("send", messages, 1);
     many[0].batch = (struct uuid){0};
     request();
+    assert_int_equal(kit->outgoing.answer_max, 0);
     assert_begins(kit->outgoing.url, "https://api.everything.example/v1/channels/c/messages");
     assert_text(kit_header(kit, "Idempotency-Key"), "01234567-89ab-8def-8123-456789abcd00");
 }

@@ -19,7 +19,7 @@ static inline bool find_secret(void *self, struct str name, struct arena *arena,
 }
 
 static inline void load(struct house *house, const char *config) {
-    const struct secret_source secrets = {find_secret, NULL};
+    const struct secret_source secrets = {.lookup = find_secret, .self = NULL};
     struct findings findings = {.arena = &house->arena};
     const struct setup_input input = {.file = STR("test.yaml"), .text = str_from(config), .secrets = &secrets};
     struct str problem = STR_NONE;

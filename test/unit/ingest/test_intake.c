@@ -253,8 +253,51 @@ static void test_a_problem_is_json_with_code_and_place(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_one_item_of_an_array_is_refused_alone(void **state) {
+    struct fixture *f = *state;
+    static const char *const troubles[] = {"{\"a\":1,\"a\":2}", "{\"a\":1e400}", "{\"\\u0000\":1}", "{\"a\":01}"};
+    for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++) {
+        f->request.header_count = 0;
+        struct str body = str_fmt(&f->arena,
+                                  "[%s, {\"type\":\"LEAD\",\"source\":\"s\",\"idempotency_key\":\"k\",\"payload\":%s},"
+                                  " {\"type\":\"LEAD\",\"source\":\"s\",\"idempotency_key\":\"cut\","
+                                  "\"payload\":{ \"a\":\"\\ud83d\"}}]",
+                                  lead, troubles[i]);
+        assert_int_equal(post(f, "application/json", body.p), ERR_NONE);
+        assert_true(f->intake.batch);
+        assert_int_equal(f->intake.count, 3);
+        assert_true(f->intake.items[0].valid);
+        assert_false(f->intake.items[1].valid);
+        assert_int_equal(f->intake.items[1].refusal.err, ERR_BAD_JSON);
+        assert_true(f->intake.items[2].valid);
+        assert_true(str_eq(f->intake.items[2].event.payload, STR("{ \"a\":\"\\ud83d\"}")));
+    }
+}
+
+static struct str fingerprint_of(struct fixture *f, const char *payload) {
+    f->request.header_count = 0;
+    assert_int_equal(
+        post(
+            f, "application/json",
+            str_fmt(&f->arena, "{\"type\":\"LEAD\",\"source\":\"s\",\"idempotency_key\":\"k\",\"payload\":%s}", payload)
+                .p),
+        ERR_NONE);
+    assert_true(f->intake.items[0].valid);
+    return f->intake.items[0].event.fingerprint;
+}
+
+static void test_large_integers_are_told_apart(void **state) {
+    struct fixture *f = *state;
+    struct str first = fingerprint_of(f, "{\"id\":820982911946154508}");
+    assert_true(str_eq(first, fingerprint_of(f, "{ \"id\" : 820982911946154508 }")));
+    assert_false(str_eq(first, fingerprint_of(f, "{\"id\":820982911946154509}")));
+    assert_true(str_eq(fingerprint_of(f, "{\"id\":1e3}"), fingerprint_of(f, "{\"id\":1000}")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_item_of_an_array_is_refused_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_integers_are_told_apart, setup, teardown),
         TEST(test_an_event_is_taken_whole),
         TEST(test_the_fingerprint_is_of_the_canonical_form),
         TEST(test_ids_rise),

@@ -65,6 +65,7 @@ static inline struct bench *bench_read(const char *routes) {
     struct tree *tree = config_parse(arena, STR("drumbeat.yaml"), text, &bench->findings);
     if (tree) bench->settings = config_check(arena, tree, &catalog, &no_secrets, &bench->findings);
     if (bench->findings.errors) fail_msg("%s", findings_text(arena, &bench->findings).p);
+    bench->findings = (struct findings){.arena = arena}; /* advice about the configuration is no matter of the routes */
     bench->err = routes_compile(bench->settings, &bench->source, &bench->findings, arena, &bench->routes);
     return bench;
 }

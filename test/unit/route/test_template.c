@@ -17,13 +17,13 @@ static const struct {
     bool is_jq;
 } cases[] = {
     /* whole values keep their kind */
-    {"${.email}", "\"ada@example.com\"", true},
-    {"\"${.n}\"", "7", true},
-    {"'${.list}'", "[1,{\"a\":2}]", true},
-    {"${.none}", "null", true},
-    {"${.missing}", "null", true},
-    {"${.ok}", "true", true},
-    {"${.}", NULL, true},
+    {"${.email}", "\"ada@example.com\"", false},
+    {"\"${.n}\"", "7", false},
+    {"'${.list}'", "[1,{\"a\":2}]", false},
+    {"${.none}", "null", false},
+    {"${.missing}", "null", false},
+    {"${.ok}", "true", false},
+    {"${.}", NULL, false},
     {"${.list[]}", "1", true}, /* the first output */
     {"${empty}", "null", true},
     {"${.missing // \"direct\"}", "\"direct\"", true},
@@ -31,12 +31,12 @@ static const struct {
     {"\"${.email | split(\\\"@\\\")[1]}\"", "\"example.com\"", true},
     {"${$event.type}", "\"LEAD\"", true},
     /* inside a text */
-    {"'Hello ${.name} <${.email}>'", "\"Hello Ada \\\"L\\\" é <ada@example.com>\"", true},
-    {"'${.n}${.ok}${.none}${.empty}${.list}'", "\"7true[1,{\\\"a\\\":2}]\"", true},
-    {"' ${.n}'", "\" 7\"", true},
-    {"'${.n} '", "\"7 \"", true},
-    {"'a \"quoted\" \\(.n) \\ ${.n}'", "\"a \\\"quoted\\\" \\\\(.n) \\\\ 7\"", true},
-    {"'${.n}$${.n}'", "\"7${.n}\"", true},
+    {"'Hello ${.name} <${.email}>'", "\"Hello Ada \\\"L\\\" \\u00e9 <ada@example.com>\"", false},
+    {"'${.n}${.ok}${.none}${.empty}${.list}'", "\"7true[1,{\\\"a\\\":2}]\"", false},
+    {"' ${.n}'", "\" 7\"", false},
+    {"'${.n} '", "\"7 \"", false},
+    {"'a \"quoted\" \\(.n) \\ ${.n}'", "\"a \\\"quoted\\\" \\\\(.n) \\\\ 7\"", false},
+    {"'${.n}$${.n}'", "\"7${.n}\"", false},
     {"'${\"a}b\"} c'", "\"a}b c\"", true},
     {"\"${.n # a remark }\\n} end\"", "\"7 end\"", true},
     /* without references it is JSON at once */
@@ -52,9 +52,11 @@ static const struct {
     {"9007199254740991", "9007199254740991", false},
     {"'9007199254740993'", "\"9007199254740993\"", false},
     {"1.5e300", "1.5e300", false},
-    /* one reference makes the whole of it jq */
-    {"{a: -1, b: [true, ~, 'x', '${.n}'], \"c d\": {}}", "{\"a\":-1,\"b\":[true,null,\"x\",7],\"c d\":{}}", true},
-    {"{a: 'x${.n}'}", "{\"a\":\"x7\"}", true},
+    /* each hole is filled by itself */
+    {"{a: '${.n}', b: '${.n + 1}', c: '${.list[1].a}', d: 'x${.ok | not}y${.n}', e: '${ .list[7] }'}",
+     "{\"a\":7,\"b\":8,\"c\":2,\"d\":\"xfalsey7\",\"e\":null}", true},
+    {"{a: -1, b: [true, ~, 'x', '${.n}'], \"c d\": {}}", "{\"a\":-1,\"b\":[true,null,\"x\",7],\"c d\":{}}", false},
+    {"{a: 'x${.n}'}", "{\"a\":\"x7\"}", false},
 };
 
 static void params_are_made_of_words_and_values(void **state) {
@@ -74,6 +76,57 @@ static void params_are_made_of_words_and_values(void **state) {
         bench_close(bench);
         arena_free(&arena);
     }
+}
+
+/* jq has doubles, which end at 2^53. */
+static void a_place_gives_the_bytes_received(void **state) {
+    (void)state;
+    struct bench *bench =
+        bench_open("  r:\n    from: LEAD\n    to:\n      - crm:\n          key: .order.id\n"
+                   "          order_by: .order.items[1]\n"
+                   "          body: {id: '${.order.id}', t: 'no ${.order.id}', all: '${.order}',\n"
+                   "                 list: 'of ${.order.items}', cut: '${.cut}', n: '${.x | length}'}\n");
+    struct plan plan = bench_plan(bench, bench_event("LEAD", "{\"order\": {\"id\": 820982911946154508,"
+                                                             " \"items\": [1.50, -9007199254740993]},"
+                                                             " \"cut\": \"a \\ud83d\", \"x\": []}"));
+    assert_str(plan.error, "");
+    assert_int_equal(plan.count, 1);
+    assert_str(plan.deliveries[0].params,
+               "{\"id\":820982911946154508,\"t\":\"no 820982911946154508\",\"all\":{\"id\": 820982911946154508, "
+               "\"items\": [1.50, -9007199254740993]},\"list\":\"of [1.50,-9007199254740993]\","
+               "\"cut\":\"a \\ud83d\",\"n\":0}");
+    assert_str(plan.deliveries[0].step, "r:820982911946154508");
+    assert_str(plan.deliveries[0].order_key, "-9007199254740993");
+    bench_close(bench);
+}
+
+static void a_place_fails_as_jq_does(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *error;
+    } failures[] = {
+        {"'${.email.domain}'", "Cannot index string with string \"domain\""},
+        {"'${.n.x.y}'", "Cannot index number with string \"x\""},
+        {"'x ${.ok[0]}'", "Cannot index boolean with number"},
+        {"'${.list.a}'", "Cannot index array with string \"a\""},
+        {"'${.[0]}'", "Cannot index object with number"},
+    };
+    for (size_t i = 0; i < COUNT(failures); i++)
+        for (int in_jq = 0; in_jq < 2; in_jq++) {
+            struct arena arena = ARENA_EMPTY;
+            struct str body = str_from(failures[i].body);
+            if (in_jq) /* a sum is none of our places: jq itself says the same */
+                body = str_fmt(&arena, "%.*s + null}'", (int)body.n - 2, body.p);
+            struct bench *bench = bench_open(
+                str_fmt(&arena, "  r:\n    from: LEAD\n    to:\n      - crm:\n          body: %.*s\n", STR_ARG(body))
+                    .p);
+            struct plan plan = bench_plan(bench, bench_event("LEAD", PAYLOAD));
+            struct str expected = str_fmt(&arena, "route r: %s", failures[i].error);
+            assert_str(plan.error, expected.p);
+            assert_int_equal(bench->calls, in_jq);
+            bench_close(bench);
+            arena_free(&arena);
+        }
 }
 
 static void no_body_is_the_payload_as_received(void **state) {
@@ -142,6 +195,8 @@ static void trouble_has_a_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(params_are_made_of_words_and_values),
+        cmocka_unit_test(a_place_gives_the_bytes_received),
+        cmocka_unit_test(a_place_fails_as_jq_does),
         cmocka_unit_test(no_body_is_the_payload_as_received),
         cmocka_unit_test(a_connectors_params_are_a_map),
         cmocka_unit_test(trouble_has_a_place),

@@ -1,0 +1,69 @@
+/* config/advice.c - what no key is wrong about, and is still rarely what was meant; see check.h. Given only for a file
+ * without errors: what was refused may be what the advice would miss. */
+#include "config/check.h"
+
+static bool is_used(const struct settings *settings, size_t destination) {
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].step_count; j++)
+            if (settings->routes[i].steps[j].destination == destination) return true;
+    return false;
+}
+
+/* A file without routes is not yet finished. */
+static void advise_unused(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    for (size_t i = 0; settings->route_count && i < settings->destination_count; i++)
+        if (!is_used(settings, i))
+            check_report(checker, settings->destinations[i].mark, CODE_UNUSED, "no route uses destination '%.*s'",
+                         STR_ARG(settings->destinations[i].name));
+}
+
+/* Nothing but the destination was written. */
+static bool is_plain(const struct route_step *step) {
+    return !step->when.n && !step->unless.n && !step->key.n && !step->after_us &&
+           (!step->params || (step->params->kind == TREE_MAP && !step->params->count));
+}
+
+static void advise_twice(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    for (size_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+        for (size_t j = 1; j < route->step_count; j++) {
+            const struct route_step *step = &route->steps[j];
+            size_t other = 0;
+            while (other < j && !(is_plain(step) && is_plain(&route->steps[other]) &&
+                                  route->steps[other].destination == step->destination &&
+                                  str_eq(route->steps[other].action, step->action)))
+                other++;
+            if (other < j)
+                check_report(checker, step->mark, CODE_SENT_TWICE,
+                             "route '%.*s' names '%.*s' twice: it gets the same thing twice for each event",
+                             STR_ARG(route->name), STR_ARG(settings->destinations[step->destination].name));
+        }
+    }
+}
+
+/* Once for all, at the first: it is one question, and a file may have many such destinations. */
+static void advise_doubles(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    const struct destination_settings *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < settings->destination_count; i++) {
+        const struct destination_settings *destination = &settings->destinations[i];
+        if (checker->targets[i].entry || destination->on_unknown || !is_used(settings, i)) continue;
+        if (!first) first = destination;
+        count++;
+    }
+    if (!first) return;
+    struct str others = count > 1 ? str_fmt(checker->arena, " (and %zu more)", count - 1) : STR("");
+    check_report(checker, first->mark, CODE_MAY_DOUBLE,
+                 "if an answer from '%.*s'%.*s gets lost, the same thing is sent again and may happen twice: say "
+                 "'on_unknown: retry' if that is fine, 'on_unknown: hold' to be asked first",
+                 STR_ARG(first->name), STR_ARG(others));
+}
+
+void check_advise(struct checker *checker) {
+    advise_unused(checker);
+    advise_twice(checker);
+    advise_doubles(checker);
+}
