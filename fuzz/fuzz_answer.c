@@ -1,6 +1,7 @@
 /* fuzz/fuzz_answer.c - any bytes as a provider's answer, read by rules, as a
  * lookup and as a batch; and as a delivery's parameters. In place of jq stands
  * an evaluator that may say anything, as the bytes have it. */
+#include "base/jq.h"
 #include "base/json.h"
 #include "base/when.h"
 #include "config/config.h"

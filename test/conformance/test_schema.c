@@ -262,6 +262,8 @@ static void rows_of_other_programs_are_events(void **state) {
 static enum append_verdict post(struct fixture *f, const char *key, const char *payload) {
     struct event event = fixture_event(f, key, T0);
     struct append_result result;
+    event.type = STR("T");
+    event.source = STR("s");
     event.payload = str_from(payload);
     event.fingerprint = fixture_fingerprint(f, event.payload);
     fixture_begin(f);

@@ -83,9 +83,9 @@ static void a_delivery_waits_while_its_destination_is_gone_and_comes_back(void *
     house_configure(house, HOUSE_CONNECTORLESS);
     house_pass(house, US_PER_HOUR);
     house_turn(house);
-    assert_status(house, PENDING);
+    assert_status(house, HELD);
     assert_int_equal(house->call_count, 1);
-    assert_has(house_get(house, "GET", "/v1/deliveries?status=PENDING", "").body, "\"destination\":\"crm\"");
+    assert_has(house_get(house, "GET", "/v1/deliveries?status=HELD", "").body, "no such destination");
     house_back(house);
     house_turn(house);
     assert_int_equal(house->call_count, 2);
