@@ -1,4 +1,5 @@
 #include "sim/seams.h"
+#include "model/sharing.h"
 
 #include <assert.h>
 #include <stdlib.h>

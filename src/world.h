@@ -16,9 +16,12 @@
 #include "base/evaluator.h"
 #include "model/exchange.h"
 #include "model/request.h"
-#include "model/sharing.h"
+#include "model/sql.h"
 
 struct arena;
+struct limit_ask;
+struct limit_grant;
+struct limit_use;
 
 /* ---- clock ---- */
 struct clock {
@@ -63,29 +66,6 @@ struct transport {
 };
 
 /* ---- SQL driver ---- */
-enum sql_kind { SQL_NULL, SQL_INT, SQL_TEXT, SQL_BLOB };
-struct sql_value {
-    enum sql_kind kind;
-    int64_t number;
-    struct str text; /* TEXT and BLOB; borrowed by run(), in its arena in results */
-};
-/* One statement of the store over a batch of parameter rows. */
-struct sql_batch {
-    int statement;
-    const struct sql_value *params; /* row after row */
-    size_t columns, rows;
-};
-struct sql_row {
-    size_t input; /* which parameter row gave it */
-    const struct sql_value *values;
-};
-struct sql_result {
-    struct sql_row *rows;
-    size_t count, columns;
-    int64_t changes; /* rows changed over the whole batch */
-};
-enum sql_dialect { SQL_SQLITE, SQL_POSTGRES };
-enum sql_news { SQL_NEWS_WORK = 1, SQL_NEWS_STATE = 2 }; /* events or deliveries; destinations, keys, routes */
 struct sql_driver {
     enum sql_dialect dialect;
     bool shared;    /* other processes may write to the same store */

@@ -1,9 +1,7 @@
 #include "api/handlers.h"
-#include "base/assets.h"
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/deliver.h"
-#include "observe/metrics.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -114,7 +112,7 @@ static enum err encode_server(struct call *call, struct buf *buf) {
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
-    buf_fmt(buf, ",\"unrouted\":%llu", (unsigned long long)metrics_unrouted_count(call->metrics));
+    buf_fmt(buf, ",\"unrouted\":%llu", (unsigned long long)standing->unrouted);
     encode_troubled(call, buf);
     return encode_company(call, buf);
 }
@@ -157,13 +155,4 @@ enum err api_audit(struct call *call) {
         buf_byte(&buf, '}');
     }
     return reply_list(call, &buf, 0);
-}
-
-enum err api_openapi(struct call *call) {
-    for (size_t i = 0; i < builtin_asset_count; i++)
-        if (str_eq(str_from(builtin_assets[i].path), STR("openapi.json")))
-            return serve_json(call, 200,
-                              (struct str){(const char *)builtin_assets[i].start,
-                                           (size_t)(builtin_assets[i].end - builtin_assets[i].start)});
-    return serve_problem(call, ERR_NOT_FOUND, STR("this build carries no description"), NULL);
 }

@@ -36,6 +36,7 @@ struct standing {
     bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* as far as this process knows */
+    uint64_t unrouted;               /* events since the start that no route wanted */
     size_t in_flight;                /* sends on their way */
     const char *limits_way;          /* how limits are shared: none, store, redis */
     bool limits_up;                  /* the last try to ask worked */

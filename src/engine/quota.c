@@ -28,6 +28,7 @@
 #include <stdlib.h>
 
 #include "engine/loop_memory.h"
+#include "model/sharing.h"
 #include "store/shared.h"
 
 #define CLOSED_US US_PER_S        /* nothing leaves without Redis: until it is asked again */

@@ -4,11 +4,10 @@
  * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began.
  * Nothing is sent to an address that the destination may not reach. Each transfer is given back once.
  * WHY IT HOLDS. 1. A transfer is a kept easy handle with its buffers, in one list at a time: idle, starting, ended. The
- * loop's thread starts and releases, the client's thread runs. Each wakes the other only when its list was empty.
- * 2. The library calls on_send right before it sends. What fails before that is NO_CONNECT (NO_TRUST, REFUSED),
- * what fails after it is CUT or TIMED_OUT. 3. When a kept connection is dead, the library would send again on a new
- * one, without knowing that the first was not carried out. on_send stops it: the end is CUT, and the loop decides.
- * 4. on_open judges the address of a new socket, on_send that of a kept one, which another transfer may have opened.
+ * loop's thread starts and releases, the client's thread runs. 2. The library calls on_send right before it sends. What
+ * fails before that is NO_CONNECT (NO_TRUST, REFUSED), what fails after it is CUT or TIMED_OUT. 3. When a kept line is
+ * dead, the library would send again on a new one, without knowing that the first was not carried out. on_send stops
+ * it: the end is CUT, and the loop decides. 4. on_open judges the address of a new socket, on_send that of a kept one.
  * WHAT BREAKS IT. A release of libcurl that sends without asking the callback of CURLOPT_PREREQFUNCTION first.
  * HOW TO SEE IT. The error of an attempt in `drumbeat deliveries show`; drumbeat_attempts_total.
  * TESTED BY. test/unit/http/test_client.c, test_answer.c, test_trust.c; test/e2e/test_liar.py. */
@@ -99,10 +98,9 @@ static void tell_start(struct transfer *transfer) {
     transfer->answer.started_us = now_of(client);
     if (!transfer->outgoing->tell_start) return;
     pthread_mutex_lock(&client->lock);
-    bool first = !client->telling;
+    if (!client->telling) wake_raise(client->wake);
     transfer->untold = client->telling = true;
     pthread_mutex_unlock(&client->lock);
-    if (first) wake_raise(client->wake);
 }
 
 static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {

@@ -67,6 +67,24 @@ bool passage_is_out_of_descriptors(void) {
     return false;
 }
 
+/* ---- connections that are open ---- */
+
+struct line {
+    int fd;
+    int64_t rest_us, keep_us; /* since when it rests, 0 = it never did; how long it may */
+    int port, own_port;       /* 0 = not learned yet */
+    char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
+};
+
+static void lines_opened(struct lines *lines, int fd) {
+    if (lines->count == lines->room) {
+        lines->room = lines->room ? lines->room * 2 : 16;
+        lines->all = realloc(lines->all, lines->room * sizeof *lines->all);
+        assert(lines->all);
+    }
+    lines->all[lines->count++] = (struct line){.fd = fd};
+}
+
 /* ---- where it may go ---- */
 
 static bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes) {
@@ -98,22 +116,6 @@ bool passage_allows_text(const struct outgoing *outgoing, const char *address) {
 }
 
 /* ---- over which connection ---- */
-
-struct line {
-    int fd;
-    int64_t rest_us, keep_us; /* since when it rests, 0 = it never did; how long it may */
-    int port, own_port;       /* 0 = not learned yet */
-    char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
-};
-
-void lines_opened(struct lines *lines, int fd) {
-    if (lines->count == lines->room) {
-        lines->room = lines->room ? lines->room * 2 : 16;
-        lines->all = realloc(lines->all, lines->room * sizeof *lines->all);
-        assert(lines->all);
-    }
-    lines->all[lines->count++] = (struct line){.fd = fd};
-}
 
 void lines_closed(struct lines *lines, int fd) {
     for (size_t i = 0; i < lines->count; i++) {

@@ -65,7 +65,6 @@ struct lines {
     size_t count, room;
 };
 
-void lines_opened(struct lines *lines, int fd);
 void lines_closed(struct lines *lines, int fd); /* fine for one that was not opened here */
 /* An answer is read, and the connection rests from now on, for at most keep_us as its receiver said; WHEN_NEVER where
  * it said nothing. */

@@ -1,6 +1,14 @@
 /* route/owed.c - what routes say of an event by its type and source alone, before any program is run. */
 #include "route/program.h"
 
+bool program_takes(const struct route_program *program, const struct event *event) {
+    const struct route_settings *settings = program->settings;
+    if (settings->source.n && !str_eq(settings->source, event->source)) return false;
+    for (size_t i = 0; i < settings->from_count; i++)
+        if (str_glob(settings->from[i], event->type)) return true;
+    return false;
+}
+
 void route_owed(const struct routes *routes, const struct event *event, int64_t now_us, struct hasher *hasher,
                 struct arena *arena, struct plan *ret_plan) {
     struct plan plan = {0};

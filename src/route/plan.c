@@ -43,14 +43,6 @@ struct planner {
 
 /* ---- first pass: who takes what ---- */
 
-bool program_takes(const struct route_program *program, const struct event *event) {
-    const struct route_settings *settings = program->settings;
-    if (settings->source.n && !str_eq(settings->source, event->source)) return false;
-    for (size_t i = 0; i < settings->from_count; i++)
-        if (str_glob(settings->from[i], event->type)) return true;
-    return false;
-}
-
 /* Room for one more item; count items are kept. */
 static void *grow(struct arena *arena, void *items, size_t count, size_t *room, size_t item_bytes) {
     if (count < *room) return items;

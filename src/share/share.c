@@ -26,6 +26,7 @@
  * a real Redis; test/e2e/test_limits_shared.py.
  */
 #include "share/share.h"
+#include "model/sharing.h"
 
 #include "base/arena.h"
 #include "base/assets.h"

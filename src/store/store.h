@@ -94,12 +94,9 @@ struct settlement {
     int64_t lease_epoch; /* fence: must be the row's */
     struct str destination, order_key;
     enum delivery_status status; /* never PROCESSING */
-    int64_t due_us;
-    int32_t retry_count;
-    int64_t first_sent_us;
-    int32_t last_status;
-    struct str last_error;
-    struct str remote_id;
+    int64_t due_us, first_sent_us;
+    int32_t retry_count, last_status;
+    struct str last_error, remote_id;
     bool in_doubt;          /* an earlier attempt, or this one, may have had its effect */
     bool keep_batch;        /* whole-call retry or doubt: the set stays frozen */
     bool has_attempt;       /* false: a lease handed back, nothing was tried */

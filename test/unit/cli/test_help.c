@@ -48,7 +48,8 @@ static void test_usage_tells_what_must_be_given(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct str text = help_command(&arena, command_find(STR("deliveries"), STR("resolve")));
-    assert_non_null(strstr(text.p, "usage: drumbeat deliveries resolve [ID...] --as WHAT [--note TEXT] [--status STATUS]"));
+    assert_non_null(
+        strstr(text.p, "usage: drumbeat deliveries resolve [ID...] --as WHAT [--note TEXT] [--status STATUS]"));
     assert_non_null(strstr(text.p, ": delivered|not-delivered|retry\n"));
     arena_free(&arena);
 }

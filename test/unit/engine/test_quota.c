@@ -1,5 +1,6 @@
 /* Limits that processes share are asked for before a turn's transaction, and what was not used goes back after it. */
 #include "house_acts.h"
+#include "model/sharing.h"
 
 #define HOUSE_LIMITED                                                                                                  \
     "version: 1\nstore: ./x.db\ndestinations:\n"                                                                       \

@@ -3,6 +3,7 @@
 #define TEST_SHARE_MEMBER_H
 
 #include "base/arena.h"
+#include "model/sharing.h"
 #include "server.h"
 #include "share/share.h"
 
