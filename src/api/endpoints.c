@@ -2,6 +2,16 @@
 #include "api/handlers.h"
 #include "base/assets.h"
 
+/* What this table says in the form that tools read. A test asks each of its paths. */
+static enum err api_openapi(struct call *call) {
+    for (size_t i = 0; i < builtin_asset_count; i++)
+        if (str_eq(str_from(builtin_assets[i].path), STR("openapi.json")))
+            return serve_json(call, 200,
+                              (struct str){(const char *)builtin_assets[i].start,
+                                           (size_t)(builtin_assets[i].end - builtin_assets[i].start)});
+    return serve_problem(call, ERR_NOT_FOUND, STR("this build carries no description"), NULL);
+}
+
 #define STORE false
 #define COPY  true
 
@@ -44,13 +54,3 @@ const struct endpoint endpoints[] = {
     {"GET", "/openapi.json", KEY_READ, STORE, api_openapi, NULL, "This API's description"},
 };
 const size_t endpoint_count = sizeof endpoints / sizeof endpoints[0];
-
-/* What this table says in the form that tools read. A test asks each of its paths. */
-enum err api_openapi(struct call *call) {
-    for (size_t i = 0; i < builtin_asset_count; i++)
-        if (str_eq(str_from(builtin_assets[i].path), STR("openapi.json")))
-            return serve_json(call, 200,
-                              (struct str){(const char *)builtin_assets[i].start,
-                                           (size_t)(builtin_assets[i].end - builtin_assets[i].start)});
-    return serve_problem(call, ERR_NOT_FOUND, STR("this build carries no description"), NULL);
-}

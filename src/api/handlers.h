@@ -15,7 +15,7 @@ serve_take api_destinations_list, api_destinations_show, api_destinations_pause,
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;
-serve_take api_status, api_config_apply, api_audit, api_openapi;
+serve_take api_status, api_config_apply, api_audit;
 
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,
