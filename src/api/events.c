@@ -237,6 +237,7 @@ static size_t encode_next_attempts(struct call *call, struct buf *buf, int64_t s
 static void encode_unwanted(struct call *call, struct buf *buf, const struct event *event) {
     struct route_reason *reasons;
     size_t count = route_reasons(call->standing->routes, event, call->arena, &reasons);
+    if (!count) return;
     buf_add(buf, STR(",\"unwanted\":["));
     for (size_t i = 0; i < count; i++) {
         buf_add(buf, i ? STR(",{\"route\":") : STR("{\"route\":"));

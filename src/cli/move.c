@@ -270,11 +270,14 @@ static int put_file_away(struct moving *moving) {
     return EXIT_DONE;
 }
 
-/* SQLite leaves the log of a file that was renamed, and readers leave their index of it. The log is empty and the index
- * is nothing without it, so both would only puzzle whoever finds them. */
+/* SQLite leaves the log of a file that was renamed, readers leave their index of it, and the room that was kept for it
+ * on the disk is kept for nothing. The log is empty and the index is nothing without it, so all of them would only
+ * puzzle whoever finds them. */
 static void remove_log(struct moving *moving) {
     struct stat info;
     if (!moving->move || !move_was_finished(moving->move)) return;
+    unlink(str_fmt(moving->cli->arena, "%.*s.reserve", STR_ARG(moving->file)).p);
+    unlink(str_fmt(moving->cli->arena, "%.*s.reserve", STR_ARG(moving->put_away)).p);
     struct str log = str_fmt(moving->cli->arena, "%.*s-wal", STR_ARG(moving->file));
     if (!stat(log.p, &info) && info.st_size) return;
     unlink(log.p);

@@ -33,7 +33,7 @@ def broken(receiver, **more):
     return {**one(receiver), "routes": {"all": {"from": "*", "to": [{"hook": {"body": {"n": "${.n + \"x\"}"}}}]}}, **more}
 
 
-def test_events_whose_routing_failed_are_routed_again(serve, receiver, store):
+def test_events_whose_routing_failed_are_routed_again(store, serve, receiver):
     given = broken(receiver, **store)
     server = serve(**given)
     server.config_given = given
@@ -117,7 +117,7 @@ def test_what_waits_is_cancelled_and_resolved_in_bulk(serve, receiver):
     assert server.cli("deliveries", "resolve", "--status", "HELD", "--as", "delivered", "-y").code == NOT_FOUND
 
 
-def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(serve, receiver, store):
+def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(store, serve, receiver):
     given = {**one(receiver), **store}
     server = serve(**given)
     good(server.cli("destinations", "pause", "hook"))
