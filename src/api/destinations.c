@@ -1,6 +1,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "deliver/backoff.h"
 #include "deliver/deliver.h"
 
 static void encode_limits(struct buf *buf, const struct destination_settings *settings) {
@@ -110,6 +111,7 @@ enum err api_destinations_resume(struct call *call) {
     deliver_resume(call->desks, desk);
     call->wishes |= WISH_WORK;
     deliver_due(call->desks, desk, call->now_us);
+    TRY(store_let_go(call->store, call->part, call->now_us, call->now_us + PAUSE_PROBE_US, call->arena));
     TRY(store_audit(call->store, call->actor, STR("destination.resume"), call->part, STR(""), call->now_us));
     return reply_desk(call, desk);
 }

@@ -110,3 +110,10 @@ enum err store_event_cancel(struct store *store, struct uuid id, struct str acto
     *ret_cancelled = (size_t)pending.changes + deliveries;
     return ERR_NONE;
 }
+
+enum err store_let_go(struct store *store, struct str destination, int64_t now_us, int64_t until_us,
+                      struct arena *arena) {
+    const struct sql_value params[] = {sql_str(destination), sql_int(now_us), sql_int(until_us)};
+    struct sql_result result;
+    return store_run(store, SQL_DELIVERY_LET_GO, params, 1, arena, &result);
+}

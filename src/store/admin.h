@@ -40,6 +40,9 @@ MUST_USE enum err store_event_retry(struct store *store, const struct event_retr
  * nothing was open. */
 MUST_USE enum err store_event_cancel(struct store *store, struct uuid id, struct str actor, int64_t now_us,
                                      struct arena *arena, size_t *ret_cancelled);
+/* What a destination refused and what is due again by until_us is due now: somebody says that it takes it. */
+MUST_USE enum err store_let_go(struct store *store, struct str destination, int64_t now_us, int64_t until_us,
+                               struct arena *arena);
 MUST_USE enum err store_audit(struct store *store, struct str actor, struct str act, struct str subject,
                               struct str detail, int64_t now_us);
 struct audit_row {

@@ -246,6 +246,13 @@ WHERE seq IN (
 -- For which destinations something is held so. What is held is counted often, in the same way.
 SELECT DISTINCT destination FROM deliveries WHERE status = 'HELD' AND last_error = ?1;
 
+-- name: delivery_let_go (destination text, now int, until int) -> changed
+-- Somebody resumed the destination: what it refused and what therefore went behind the others, until the next probe,
+-- may go now. 401, 403 and 410 are the answers that pause a destination.
+UPDATE deliveries
+SET due = ?2, updated_at = ?2
+WHERE destination = ?1 AND {claimable} AND due > ?2 AND due <= ?3 AND last_status IN (401, 403, 410);
+
 -- name: delivery_unstrand (destination text, error text, now int, most int) -> changed
 -- The destination is there again.
 UPDATE deliveries
