@@ -12,6 +12,8 @@ static const struct span_unit units[] = {
     {"d", "d", US_PER_DAY}, {"h", "h", US_PER_HOUR}, {"m", "min", US_PER_MIN},
     {"s", "s", US_PER_S},   {"ms", "ms", US_PER_MS}, {"us", "us", 1},
 };
+/* A hundred years: a moment of this century and a span make a moment that can be counted and written. */
+#define SPAN_MAX_US ((int64_t)36500 * US_PER_DAY)
 #define UNIT_COUNT (sizeof units / sizeof *units)
 
 bool span_parse(struct str text, int64_t *ret_us) {
@@ -23,7 +25,7 @@ bool span_parse(struct str text, int64_t *ret_us) {
     for (size_t i = 0; i < UNIT_COUNT; i++) {
         int64_t us;
         if (!str_eq(name, str_from(units[i].name))) continue;
-        if (__builtin_mul_overflow(number, units[i].us, &us)) return false;
+        if (__builtin_mul_overflow(number, units[i].us, &us) || us > SPAN_MAX_US) return false;
         *ret_us = us;
         return true;
     }

@@ -71,6 +71,7 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
 static enum err gather_due(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool orders = keeps_orders(loop->in_force.settings), ours = false;
+    if (loop->next_scheduled_us > turn->wall_us + PUT_OFF_US) loop->backlog = false; /* nothing that is due is stored */
     if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* all are put off */
     bool in_line = orders && turn->event_count && !loop->options.exclusive;
     bool few = loop->due_max && turn->event_count; /* the fresh ones wait while the database refuses some event */
@@ -349,5 +350,6 @@ enum err turn_route(struct turn *turn) {
         TRY(store_plans(turn, desks));
     }
     TRY(store_stops(turn));
+    if (goes_on) return ERR_NONE; /* the next turn looks at what is due */
     return loop->next_scheduled_us <= turn->wall_us ? look_ahead(turn) : ERR_NONE;
 }

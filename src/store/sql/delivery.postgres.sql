@@ -293,15 +293,15 @@ FROM deliveries d
 WHERE d.event_id = $1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
 
 -- name: delivery_done (event id, destination text, step text, run int) -> done int
--- Whether what an earlier run made of this step came to a good end. What was skipped says nothing. The empty text keeps
--- the planner from the partial indexes.
+-- Whether what an earlier run made of this step came to a good end, or a person said that it shall not be sent. What
+-- was skipped otherwise says nothing. The empty text keeps the planner from the partial indexes.
 SELECT n, s.done
 FROM {p}
 JOIN LATERAL (
-    SELECT (d.status = 'COMPLETED')::int::int8 AS done
+    SELECT (d.status = 'COMPLETED' OR d.status = 'SKIPPED')::int::int8 AS done
     FROM deliveries d
     WHERE d.event_id = p1 AND d.destination = p2 AND d.step = p3 AND d.run < p4
-        AND d.status || '' <> 'SKIPPED'
+        AND (d.status || '' <> 'SKIPPED' OR d.last_error LIKE 'cancelled by %')
     ORDER BY d.run DESC
     LIMIT 1
 ) s ON true

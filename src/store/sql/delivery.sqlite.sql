@@ -215,10 +215,12 @@ FROM deliveries d
 WHERE d.event_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
 
 -- name: delivery_done (event id, destination text, step text, run int) -> done int
--- Whether what an earlier run made of this step came to a good end. What was skipped says nothing.
-SELECT status = 'COMPLETED'
+-- Whether what an earlier run made of this step came to a good end, or a person said that it shall not be sent. What
+-- was skipped otherwise says nothing.
+SELECT status = 'COMPLETED' OR status = 'SKIPPED'
 FROM deliveries
-WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run < ?4 AND status <> 'SKIPPED'
+WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run < ?4
+    AND (status <> 'SKIPPED' OR last_error LIKE 'cancelled by %')
 ORDER BY run DESC
 LIMIT 1;
 
