@@ -14,7 +14,7 @@ static const struct span_unit units[] = {
 };
 /* A hundred years: a moment of this century and a span make a moment that can be counted and written. */
 #define SPAN_MAX_US ((int64_t)36500 * US_PER_DAY)
-#define UNIT_COUNT (sizeof units / sizeof *units)
+#define UNIT_COUNT  (sizeof units / sizeof *units)
 
 bool span_parse(struct str text, int64_t *ret_us) {
     size_t digits = 0;
