@@ -154,6 +154,7 @@ class Cutter:
         self.target = parts.hostname, parts.port
         self.lock, self.passable = threading.Lock(), threading.Event()
         self.lines, self.listener, self.port = [], None, free_port()
+        self.opened = 0  # connections that were taken, since it was made
         self.what, self.every, self.once = None, 0, False
         self.commits = self.cuts = 0
         self.heal()
@@ -225,6 +226,7 @@ class Cutter:
                         client.close()
                         return
                     self.lines.append(line)
+                    self.opened += 1
                 threading.Thread(target=self.serve, args=(line,), daemon=True).start()
 
     def serve(self, line):

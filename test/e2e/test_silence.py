@@ -2,7 +2,6 @@
 import re
 import signal
 import threading
-import time
 
 import pytest
 
@@ -66,9 +65,9 @@ def test_a_start_does_not_hang_at_a_silent_store(line, serve, database):
     line.blackhole()
     server.launch()
     assert server.wait() == 1 and "did not answer in time" in server.text
+    tried = line.opened
     server.launch()
-    until(lambda: line.lines, "it to try")
-    time.sleep(0.5)  # into its wait
+    until(lambda: line.opened > tried, "it to try")
     server.process.send_signal(signal.SIGTERM)
     server.process.wait(timeout=5)
 
