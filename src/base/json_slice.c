@@ -3,6 +3,8 @@
  * false, at the latest where such a text cannot be followed any more. */
 #include "base/json_node.h"
 
+#include <string.h>
+
 #define NOWHERE     SIZE_MAX
 #define REPLACEMENT 0xfffd /* what stands for half a pair of surrogates */
 
@@ -15,12 +17,16 @@ static bool is_at(struct str text, size_t at, char c) {
     return at < text.n && text.p[at] == c;
 }
 
-/* The skip_ functions start on the first byte and give the place behind the last, or NOWHERE. */
+/* The skip_ functions start on the first byte and give the place behind the last, or NOWHERE. A quote behind an odd
+ * number of backslashes does not end a string. */
 static size_t skip_string(struct str text, size_t at) {
+    size_t from = at + 1;
     if (!is_at(text, at, '"')) return NOWHERE;
-    for (at++; at < text.n; at++) {
-        if (text.p[at] == '"') return at + 1;
-        if (text.p[at] == '\\') at++;
+    for (const char *quote; (quote = memchr(text.p + at + 1, '"', text.n - at - 1));) {
+        size_t backslashes = 0;
+        at = (size_t)(quote - text.p);
+        while (at - backslashes > from && text.p[at - backslashes - 1] == '\\') backslashes++;
+        if (backslashes % 2 == 0) return at + 1;
     }
     return NOWHERE;
 }

@@ -267,6 +267,15 @@ static bool writes_nothing(const struct loop *loop, enum err err) {
     return err == ERR_STORE_FULL || (err == ERR_STORE_BUSY && !store_is_shared(loop->options.store));
 }
 
+/* A trouble is told once, until another comes or it is over. */
+static void note_trouble(const struct turn *turn, const char *event, enum err err, struct str words) {
+    struct loop *loop = turn->loop;
+    if (loop->trouble != err)
+        log_event(loop->options.log, LOG_ERROR, turn->wall_us, event, LOG_TEXT("code", str_from(err_code(err))),
+                  LOG_TEXT("trouble", words));
+    loop->trouble = err;
+}
+
 /* Drops a turn that failed. Callers hear 503, answers of sends are offered to the next turn again, and everything
  * counts as due, because memory may have missed something. */
 static enum err turn_drop(struct turn *turn, enum err err) {
@@ -280,18 +289,18 @@ static enum err turn_drop(struct turn *turn, enum err err) {
     loop->next_scheduled_us = turn->wall_us;
     loop->store_retry_us = turn->now_us + STORE_RETRY_US;
     loop->service_stale = true;
-    if (loop->trouble != err)
-        log_event(loop->options.log, LOG_ERROR, turn->wall_us, "turn_dropped",
-                  LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("trouble", words));
-    loop->trouble = err;
+    note_trouble(turn, "turn_dropped", err, words);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }
 
 /* Puts the store in order. A checkpoint that finds no space is tried again later, because what was committed is safe in
  * the log; only a FATAL error is passed on. */
-static enum err tidy(struct loop *loop, bool idle) {
-    enum err err = store_tidy(loop->options.store, idle);
-    return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
+static enum err tidy(const struct turn *turn, bool idle) {
+    struct store *store = turn->loop->options.store;
+    enum err err = store_tidy(store, idle);
+    if (err_class(err) != ERR_CLASS_FATAL) return ERR_NONE;
+    note_trouble(turn, "store_failed", err, str_from(store_trouble(store)));
+    return err;
 }
 
 /* Emptying the log costs several syncs, and the next commits must grow it anew. So it is done after QUIET_US without
@@ -300,7 +309,7 @@ static enum err rest(const struct turn *turn) {
     struct loop *loop = turn->loop;
     bool quiet = errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && turn->now_us >= loop->quiet_us;
     if (quiet) loop->quiet_us = WHEN_NEVER;
-    return tidy(loop, quiet);
+    return tidy(turn, quiet);
 }
 
 enum err loop_turn(struct loop *loop) {
@@ -323,7 +332,7 @@ enum err loop_turn(struct loop *loop) {
     turn_route_more(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
     metrics_turn_seconds(loop->metrics, took_us);
-    return tidy(loop, false);
+    return tidy(&turn, false);
 }
 
 /* Everything that anything_to_do and loop_turn act on has its moment here. A moment that is missing would be overslept,

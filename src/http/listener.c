@@ -22,8 +22,8 @@
 #include "http/socket.h"
 #include "os/thread.h"
 
-#define POOL_BYTES     ((size_t)16384) /* of a connection, beside its headers: for the reply and the library's own */
-#define PARTING_US     (1 * US_PER_S)  /* how long a closing listener waits for its last replies to leave */
+#define POOL_BYTES     ((size_t)8192) /* of a connection, beside its headers: for the reply and the library's own */
+#define PARTING_US     (1 * US_PER_S) /* how long a closing listener waits for its last replies to leave */
 #define UNIX_PEERS_MAX 64
 
 bool listener_watch(const struct listener *listener, int fd) {

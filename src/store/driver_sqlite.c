@@ -46,6 +46,7 @@ struct sqlite_driver {
     int64_t wal_bound_frames;
     int wal_frames;  /* not yet checkpointed */
     bool wal_filled; /* the file has something in it */
+    bool looked;     /* at the files, since the store was last put in order */
     bool failed;     /* nothing is trusted any more */
     bool read_only;
     char trouble[256];
@@ -250,11 +251,7 @@ static enum err checkpoint(struct sqlite_driver *driver, int mode) {
 
 /* Files that were removed, replaced or cut would take commits that nobody finds again. Where only the log's name is
  * gone, what it holds can still be read and goes into the store's file. */
-static enum err check_files(struct sqlite_driver *driver) {
-    const char *what = "";
-    if (!driver->log_vfs) return ERR_NONE;
-    enum files_trouble trouble = files_look(&driver->files, log_vfs_bytes(driver->log_vfs), &what);
-    if (trouble == FILES_FINE) return ERR_NONE;
+static enum err end_without_files(struct sqlite_driver *driver, enum files_trouble trouble, const char *what) {
     driver_rollback(driver);
     if (trouble == FILES_LOG_GONE && checkpoint(driver, SQLITE_CHECKPOINT_PASSIVE)) trouble = FILES_GONE;
     snprintf(driver->trouble, sizeof driver->trouble, "%s %s", what, files_trouble_text(trouble));
@@ -262,12 +259,27 @@ static enum err check_files(struct sqlite_driver *driver) {
     return ERR_STORE_FAILED;
 }
 
-/* Before, because what is written behind the end of a file that was cut hides that it was. After, because only then it
+static enum err check_log(struct sqlite_driver *driver) {
+    const char *what = "";
+    if (!driver->log_vfs) return ERR_NONE;
+    enum files_trouble trouble = files_look_at_log(&driver->files, log_vfs_bytes(driver->log_vfs), &what);
+    return trouble == FILES_FINE ? ERR_NONE : end_without_files(driver, trouble, what);
+}
+
+static enum err check_files(struct sqlite_driver *driver) {
+    const char *what = "";
+    if (!driver->log_vfs) return ERR_NONE;
+    enum files_trouble trouble = files_look(&driver->files, log_vfs_bytes(driver->log_vfs), &what);
+    driver->looked = true;
+    return trouble == FILES_FINE ? ERR_NONE : end_without_files(driver, trouble, what);
+}
+
+/* Before, because what is written behind the end of a log that was cut hides that it was. After, because only then it
  * is known that what is acknowledged went where the next start looks for it. */
 static enum err driver_commit(void *self) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
-    TRY(check_files(driver));
+    TRY(check_log(driver));
     TRY(run_turn_statement(driver, COMMIT));
     return check_files(driver);
 }
@@ -275,7 +287,8 @@ static enum err driver_commit(void *self) {
 static enum err driver_tidy(void *self, bool idle) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
-    TRY(check_files(driver));
+    if (!driver->looked) TRY(check_files(driver)); /* a commit has just looked */
+    driver->looked = false;
     reserve_restore(&driver->reserve);
     bool tight = driver->reserve.tight && driver->wal_frames > WAL_TIGHT_BYTES / PAGE_BYTES;
     if ((idle || tight) && driver->wal_filled) return checkpoint(driver, SQLITE_CHECKPOINT_TRUNCATE);

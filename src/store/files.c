@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define DATABASE_LEAST_BYTES 512 /* a page of SQLite's smallest kind */
@@ -79,23 +80,32 @@ void files_grew(struct files *files) {
     if (mark->path && !stat(mark->path, &now)) mark->bytes = now.st_size;
 }
 
+/* The times are not asked for: a kernel that was asked for them gives the next write a time of its own, which makes the
+ * file's record change, too, and each sync of the log slower. */
 static enum files_trouble look_at(const struct file_mark *mark, int64_t bytes) {
-    struct stat now;
+    struct statx now;
     if (!mark->path) return FILES_FINE;
-    if (stat(mark->path, &now)) return FILES_GONE;
-    if (now.st_dev != mark->device || now.st_ino != mark->inode) return FILES_REPLACED;
-    return now.st_size < bytes ? FILES_CUT : FILES_FINE;
+    if (statx(AT_FDCWD, mark->path, 0, STATX_INO | STATX_SIZE, &now)) return FILES_GONE;
+    if (makedev(now.stx_dev_major, now.stx_dev_minor) != mark->device || now.stx_ino != mark->inode)
+        return FILES_REPLACED;
+    return (int64_t)now.stx_size < bytes ? FILES_CUT : FILES_FINE;
+}
+
+enum files_trouble files_look_at_log(const struct files *files, int64_t log_bytes, const char **ret_what) {
+    enum files_trouble trouble = look_at(&files->marks[FILES_LOG], log_bytes);
+    *ret_what = kinds[FILES_LOG].name;
+    return trouble == FILES_GONE ? FILES_LOG_GONE : trouble;
 }
 
 enum files_trouble files_look(const struct files *files, int64_t log_bytes, const char **ret_what) {
-    for (int i = 0; i < FILES_COUNT; i++) {
-        const struct file_mark *mark = &files->marks[i];
-        enum files_trouble trouble = look_at(mark, i == FILES_LOG ? log_bytes : mark->bytes);
-        if (trouble == FILES_FINE) continue;
-        *ret_what = kinds[i].name;
-        return i == FILES_LOG && trouble == FILES_GONE ? FILES_LOG_GONE : trouble;
+    static const int others[] = {FILES_STORE, FILES_LOCK};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const struct file_mark *mark = &files->marks[others[i]];
+        enum files_trouble trouble = look_at(mark, mark->bytes);
+        *ret_what = kinds[others[i]].name;
+        if (trouble != FILES_FINE) return trouble;
     }
-    return FILES_FINE;
+    return files_look_at_log(files, log_bytes, ret_what);
 }
 
 const char *files_trouble_text(enum files_trouble trouble) {

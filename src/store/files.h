@@ -44,6 +44,8 @@ void files_grew(struct files *files);
 enum files_trouble { FILES_FINE, FILES_LOG_GONE, FILES_GONE, FILES_REPLACED, FILES_CUT };
 /* log_bytes: what was written of the log. LOG_GONE: the log alone was removed, and all that it held can still be read
  * through the descriptor. *ret_what is for people: "the store's log (-wal)". */
+enum files_trouble files_look_at_log(const struct files *files, int64_t log_bytes, const char **ret_what);
+/* At the log as well as the others. */
 enum files_trouble files_look(const struct files *files, int64_t log_bytes, const char **ret_what);
 const char *files_trouble_text(enum files_trouble trouble); /* "was removed" */
 

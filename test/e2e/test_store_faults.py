@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -241,6 +242,15 @@ def test_a_file_that_is_removed_ends_the_server(serve, suffix):
     server.send()
     pathlib.Path(f"{server.store}{suffix}").unlink()
     assert sends_until_it_stops(server, "was removed") == []
+
+
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+def test_a_file_that_is_removed_from_an_idle_server_is_named_too(serve, suffix):
+    server = serve()
+    pathlib.Path(f"{server.store}{suffix}").unlink()
+    server.process.send_signal(signal.SIGHUP)  # a step without work
+    assert server.wait() == 1
+    assert "was removed" in server.text and "E0123" in server.text, server.text
 
 
 # Files that are not a store of ours, or not any more.
