@@ -97,7 +97,9 @@ def wakeups(pid):
 
 
 def written_bytes(pid):
-    return status_number(f"/proc/{pid}/io", "write_bytes")
+    """What the process wrote into files. write_bytes beside it counts a whole folio of the page cache, often 64 KB, for
+    each page in it that changed."""
+    return status_number(f"/proc/{pid}/io", "wchar")
 
 
 def children(pid):
