@@ -10,7 +10,7 @@
 
 #include "base/when.h"
 #include "http/listener.h"
-#include "http/stay.h"
+#include "http/mailbox.h"
 
 /* The least time between two sweeps, and so how late a deadline may be noticed. */
 #define SWEEP_US (200 * US_PER_MS)
