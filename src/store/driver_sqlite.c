@@ -20,8 +20,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much a checkpoint in a busy spell moves at most: about 15 ms of work, for which that moment's answers wait. */
-#define WAL_BOUND_DEFAULT_BYTES ((int64_t)16 << 20)
+/* How much a checkpoint in a busy spell moves at most, for which that moment's answers wait. */
+#define WAL_BOUND_DEFAULT_BYTES ((int64_t)12 << 20)
 #define PAGE_BYTES              4096
 /* While there is only the reserve's room on the disk. */
 #define WAL_TIGHT_BYTES ((int64_t)1 << 20)
@@ -287,7 +287,7 @@ static enum err driver_commit(void *self) {
 static enum err driver_tidy(void *self, bool idle) {
     struct sqlite_driver *driver = self;
     if (driver->failed) return ERR_STORE_FAILED;
-    if (!driver->looked) TRY(check_files(driver)); /* a commit has just looked */
+    if (idle || !driver->looked) TRY(check_files(driver)); /* else a commit of this turn has just looked */
     driver->looked = false;
     reserve_restore(&driver->reserve);
     bool tight = driver->reserve.tight && driver->wal_frames > WAL_TIGHT_BYTES / PAGE_BYTES;

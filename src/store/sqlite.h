@@ -18,7 +18,7 @@ struct sqlite_options {
     struct str path;         /* its folder must exist */
     const char *vfs;         /* NULL = the system's; the simulator names its own */
     bool read_only;          /* for the CLI when no server runs; takes no lock, changes nothing */
-    int64_t wal_bound_bytes; /* checkpoint inside a busy spell past this; 0 = 16 MiB */
+    int64_t wal_bound_bytes; /* checkpoint inside a busy spell past this; 0 = 12 MiB */
 };
 /* STORE_LOCKED when another process holds it, STORE_FOREIGN when it is not an SQLite file of ours, STORE_CORRUPT, IO.
  */

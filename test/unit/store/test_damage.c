@@ -206,7 +206,7 @@ static void a_replaced_log_is_noticed(void **state) {
     struct str log = read_whole(disk, "-wal");
     remove_beside(disk, "-wal");
     write_whole(path, log);
-    assert_int_equal(store_tidy(disk->store, false), ERR_STORE_FAILED);
+    assert_int_equal(store_tidy(disk->store, true), ERR_STORE_FAILED);
     assert_true(strstr(store_trouble(disk->store), "replaced"));
     close_store(disk);
 }
