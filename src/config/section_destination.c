@@ -262,6 +262,21 @@ static void check_signing_secret(struct checker *checker, const struct tree *map
                  STR_ARG(subject));
 }
 
+static void check_way(struct checker *checker, const struct tree *map, const struct destination_settings *destination) {
+    static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    struct str ca = destination->ca, proxy = destination->proxy;
+    bool known = !proxy.n;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        known |= str_starts(proxy, str_from(schemes[i])) && proxy.n > strlen(schemes[i]);
+    if (!known)
+        check_report(checker, check_key_mark(map, STR("proxy")), CODE_VALUE,
+                     "'proxy'%.*s takes http://HOST:PORT, or https, socks5 or socks5h", STR_ARG(checker->where));
+    if (ca.n && !memmem(ca.p, ca.n, begin, sizeof begin - 1))
+        check_report(checker, check_key_mark(map, STR("ca")), CODE_VALUE,
+                     "'ca'%.*s holds no certificate in PEM: it begins with %s", STR_ARG(checker->where), begin);
+}
+
 static void check_destination(struct checker *checker, const struct tree *value,
                               struct destination_settings *destination, struct target *target) {
     struct str subject = str_fmt(checker->arena, "destination '%.*s'", STR_ARG(destination->name));
@@ -279,6 +294,7 @@ static void check_destination(struct checker *checker, const struct tree *value,
     if (target->entry) return;
     check_url(checker, map, destination);
     check_signing_secret(checker, map, destination->signing_secret);
+    check_way(checker, map, destination);
 }
 
 void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

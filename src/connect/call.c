@@ -32,7 +32,14 @@ static struct fill fill_for(const struct call_context *context, bool many) {
                          .key = many && !uuid_is_zero(first->batch) ? first->batch : first->key};
 }
 
-enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
+/* How the destination is reached, whatever is sent. */
+static void put_way(const struct call_context *context, struct outgoing *outgoing) {
+    outgoing->ca = context->destination->ca;
+    outgoing->proxy = context->destination->proxy;
+}
+
+static enum err make_request(const struct call_context *context, struct outgoing *ret_outgoing,
+                             struct str *ret_problem) {
     const struct connector *connector = context->destination->connector;
     if (connector->webhook) return webhook_request(context, ret_outgoing, ret_problem);
     const struct action *action = connector_action(connector, context->deliveries[0]->action);
@@ -46,11 +53,18 @@ enum err connect_request(const struct call_context *context, struct outgoing *re
     return err;
 }
 
+enum err connect_request(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
+    TRY(make_request(context, ret_outgoing, ret_problem));
+    put_way(context, ret_outgoing);
+    return ERR_NONE;
+}
+
 enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing, struct str *ret_problem) {
     const struct action *action = connector_action(context->destination->connector, context->deliveries[0]->action);
     if (!action || !action->lookup) return no_action(context, "lookup for the action", ret_problem);
     struct fill fill = fill_for(context, false);
     enum err err = single_request(&fill, action, action->lookup->request, ret_outgoing);
     if (err) *ret_problem = fill.problem;
+    if (!err) put_way(context, ret_outgoing);
     return err;
 }

@@ -1,4 +1,4 @@
-/* http/client.c - libcurl behind the transport. The only file that knows it.
+/* http/client.c - libcurl behind the transport. With transfer.c the only file that knows it.
  *
  * WHAT. Runs the loop's transfers on a thread of its own and gives each back with its answer, or with how far it came.
  * PROMISE. A request that began to leave never leaves a second time by itself, and the end says whether it began.
@@ -17,48 +17,23 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/arena.h"
-#include "http/passage.h"
-#include "http/reading.h"
+#include "http/transfer.h"
 #include "os/thread.h"
 
-#define OWN_HEADERS_MAX 4
-
-struct transfer {
-    STAILQ_ENTRY(transfer) queue; /* in the one that has it: starting, ended, idle or round */
-    LIST_ENTRY(transfer) active;  /* from start to collect, under the client's lock */
-    struct client *client;        /* NULL = a transfer by itself */
-    bool running;                 /* the library has it; the client's thread only */
-    bool stray;                   /* its kept connection was of no use, another one must be made; likewise */
-    int fd;                       /* of the connection it went over, -1 = not known; likewise */
-    bool untold;                  /* it began to leave, and the loop does not know; under the lock */
-    uint64_t tag;
-    const struct outgoing *outgoing;
-    CURL *easy;
-    struct arena texts; /* NUL-ended copies for the library */
-    struct curl_slist nodes[EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX];
-    size_t node_count;
-    struct reading reading;
-    struct answer answer;
-    struct passage passage;
-    char trouble[CURL_ERROR_SIZE];
-};
 STAILQ_HEAD(transfers, transfer);
 LIST_HEAD(active, transfer);
 struct client {
     char *ca_file, *user_agent; /* ca_file NULL = the system's */
     struct clock clock;
     struct wake *wake;
+    struct transfer_host host;
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock; /* of the next three lines */
@@ -70,201 +45,22 @@ struct client {
     struct lines lines;     /* likewise */
 };
 
-/* ---- what the library asks while a transfer runs ---- */
+/* ---- what a transfer asks ---- */
 
-static int64_t now_of(const struct client *client) {
+static int64_t now_us(void *self) {
+    const struct client *client = self;
     return client->clock.now_us(client->clock.self);
 }
 
-static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
-    (void)purpose;
-    struct transfer *transfer = cls;
-    const struct sockaddr_in *v4 = (const void *)&address->addr;
-    const struct sockaddr_in6 *v6 = (const void *)&address->addr;
-    const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
-    return passage_socket(&transfer->passage, transfer->client ? &transfer->client->lines : NULL, transfer->outgoing,
-                          (int)address->family, address->socktype, address->protocol, bytes);
-}
-
-static int on_close(void *cls, curl_socket_t fd) {
-    struct client *client = cls;
-    if (client) lines_closed(&client->lines, fd);
-    return close(fd);
-}
-
 /* What leaves now is told before its answer comes: whoever counts starts waits for it. */
-static void tell_start(struct transfer *transfer) {
-    struct client *client = transfer->client;
-    transfer->answer.started_us = now_of(client);
+static void tell_start(void *self, struct transfer *transfer) {
+    struct client *client = self;
+    transfer->answer.started_us = now_us(client);
     if (!transfer->outgoing->tell_start) return;
     pthread_mutex_lock(&client->lock);
     if (!client->telling) wake_raise(client->wake);
     transfer->untold = client->telling = true;
     pthread_mutex_unlock(&client->lock);
-}
-
-static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
-    struct transfer *transfer = cls;
-    const struct line_ends ends = {address, own_address, port, own_port};
-    bool allowed = passage_allows_text(transfer->outgoing, address);
-    transfer->passage.refused = transfer->passage.refused || !allowed;
-    transfer->passage.sent_again = transfer->passage.began;
-    if (!transfer->passage.began) transfer->fd = transfer->client ? lines_find(&transfer->client->lines, &ends) : -1;
-    transfer->stray = allowed && !transfer->passage.began && !transfer->passage.tried && transfer->fd >= 0 &&
-                      lines_used_up(&transfer->client->lines, transfer->fd, now_of(transfer->client),
-                                    transfer->outgoing->idle_max_us);
-    if (!allowed || transfer->passage.sent_again || transfer->stray) return CURL_PREREQFUNC_ABORT;
-    transfer->passage.began = true;
-    if (transfer->client) tell_start(transfer);
-    return CURL_PREREQFUNC_OK;
-}
-
-static size_t on_line(char *line, size_t size, size_t count, void *cls) {
-    struct transfer *transfer = cls;
-    return reading_line(&transfer->reading, (struct str){line, size * count}) ? size * count : 0;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *cls) {
-    struct transfer *transfer = cls;
-    return reading_body(&transfer->reading, (struct str){bytes, size * count}) ? size * count : 0;
-}
-
-/* ---- what a transfer is set to ---- */
-
-/* What is the same for all transfers of a handle's life. */
-static CURL *easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
-    CURL *easy = curl_easy_init();
-    assert(easy);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that is still being looked up */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
-    if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->client);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    return easy;
-}
-
-/* The library's own list type, without an allocation for each of its nodes. */
-static void add_line(struct transfer *transfer, struct str name, const char *mark, struct str value) {
-    size_t marked = name.n + strlen(mark);
-    assert(transfer->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
-    assert(str_find(value, '\n') == SIZE_MAX && str_find(value, '\r') == SIZE_MAX);
-    char *line = arena_alloc(&transfer->texts, marked + value.n + 1);
-    memcpy(line, name.p, name.n);
-    memcpy(line + name.n, mark, marked - name.n);
-    if (value.n) memcpy(line + marked, value.p, value.n);
-    struct curl_slist *node = &transfer->nodes[transfer->node_count];
-    *node = (struct curl_slist){.data = line};
-    if (transfer->node_count++) node[-1].next = node;
-}
-
-static void set_headers(struct transfer *transfer, bool with_body) {
-    const struct outgoing *outgoing = transfer->outgoing;
-    bool typed = !with_body;
-    transfer->node_count = 0;
-    for (size_t i = 0; i < outgoing->header_count; i++) {
-        const struct header *header = &outgoing->headers[i];
-        add_line(transfer, header->name, header->value.n ? ": " : ";", header->value); /* "Name;" sends "Name:" */
-        typed = typed || str_eq_nocase(header->name, STR("content-type"));
-    }
-    /* "Name:" keeps the library from adding a header of its own. */
-    add_line(transfer, STR("Expect"), ":", STR_NONE);
-    if (!typed) add_line(transfer, STR("Content-Type"), ":", STR_NONE);
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->nodes);
-}
-
-static void transfer_set(struct transfer *transfer) {
-    const struct outgoing *outgoing = transfer->outgoing;
-    CURL *easy = transfer->easy;
-    bool head = str_eq(outgoing->method, STR("HEAD"));
-    struct str method = outgoing->method;
-    bool with_body =
-        outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
-    long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
-    arena_reset(&transfer->texts);
-    passage_reset(&transfer->passage, outgoing->scheme != OUTGOING_HTTP);
-    transfer->stray = false;
-    transfer->fd = -1;
-    transfer->trouble[0] = '\0';
-    curl_easy_setopt(easy, CURLOPT_URL, str_dup(&transfer->texts, outgoing->url).p);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
-                     outgoing->unix_socket.n ? str_dup(&transfer->texts, outgoing->unix_socket).p : NULL);
-    curl_easy_setopt(easy, CURLOPT_NOBODY, head ? 1L : 0L); /* first: it chooses a method too */
-    if (with_body) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body.n);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, outgoing->body.n ? outgoing->body.p : "");
-    } else if (!head) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, outgoing->method).p);
-    set_headers(transfer, with_body);
-}
-
-/* Only a certificate that does not stand the test is a matter of trust, at which a person must look. A handshake that
- * breaks off, or a certificate file of ours that cannot be read, is a connection that was not made. */
-static enum complaint complaint_of(CURLcode code) {
-    static const struct {
-        CURLcode code;
-        enum complaint complaint;
-    } rows[] = {
-        {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME}, {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
-        {CURLE_URL_MALFORMAT, COMPLAINT_URL},       {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
-        {CURLE_OUT_OF_MEMORY, COMPLAINT_ROOM},      {CURLE_FAILED_INIT, COMPLAINT_ROOM},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].code == code) return rows[i].complaint;
-    return COMPLAINT_OTHER;
-}
-
-/* The library has the same word for a connection that was refused and for one that this side has no room for. */
-static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
-    long number = 0;
-    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
-    return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
-}
-
-static void transfer_end(struct transfer *transfer, CURLcode code) {
-    struct answer *answer = &transfer->answer;
-    transfer->passage.answered = transfer->reading.final;
-    answer->end = passage_end(&transfer->passage, complaint_of(code));
-    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(transfer, code)) answer->end = EXCHANGE_NO_ROOM;
-    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&transfer->reading, answer);
-    answer->body_complete = transfer->passage.answered && code == CURLE_OK && !reading_dropped(&transfer->reading);
-    passage_trouble(&transfer->passage, transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code), answer);
-}
-
-static struct transfer *transfer_new(struct client *client) {
-    struct transfer *transfer = calloc(1, sizeof *transfer);
-    assert(transfer);
-    transfer->client = client;
-    return transfer;
-}
-
-static void transfer_free(struct transfer *transfer) {
-    if (transfer->easy) curl_easy_cleanup(transfer->easy);
-    arena_free(&transfer->texts);
-    reading_free(&transfer->reading);
-    free(transfer);
 }
 
 /* ---- the thread ---- */
@@ -274,17 +70,16 @@ static void finish(struct client *client, struct transfer *transfer, CURLcode co
     curl_multi_remove_handle(client->multi, transfer->easy);
     transfer->running = false;
     transfer_end(transfer, code);
-    transfer->answer.finished_us = now_of(client);
+    transfer->answer.finished_us = now_us(client);
     if (transfer->answer.body_complete)
         lines_rest(&client->lines, transfer->fd, transfer->answer.finished_us, passage_kept_us(&transfer->answer));
     STAILQ_INSERT_TAIL(&client->round, transfer, queue);
 }
 
 static void begin(struct client *client, struct transfer *transfer) {
-    if (!transfer->easy) transfer->easy = easy_new(transfer, client->user_agent, client->ca_file);
-    transfer->answer = (struct answer){.started_us = now_of(client)};
+    transfer->answer = (struct answer){.started_us = now_us(client)};
     reading_reset(&transfer->reading, transfer->outgoing->answer_max, READING_BODY_MAX);
-    transfer_set(transfer);
+    transfer_set(transfer, client->user_agent, client->ca_file);
     transfer->running = true;
     curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);
     if (transfer->passage.foreign)
@@ -367,7 +162,7 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     if (transfer)
         STAILQ_REMOVE_HEAD(&client->idle, queue);
     else
-        transfer = transfer_new(client);
+        transfer = transfer_new(&client->host);
     transfer->tag = tag;
     transfer->outgoing = outgoing;
     transfer->untold = false;
@@ -457,6 +252,7 @@ enum err client_open(const struct client_options *options, const struct clock *c
     STAILQ_INIT(&client->round);
     client->clock = *clock;
     client->wake = wake;
+    client->host = (struct transfer_host){&client->lines, now_us, tell_start, client};
     client->ca_file = options->ca_file.n ? strndup(options->ca_file.p, options->ca_file.n) : NULL;
     client->user_agent = strndup(options->user_agent.p, options->user_agent.n);
     int failed = pthread_mutex_init(&client->lock, NULL);
@@ -488,10 +284,9 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     assert(code == CURLE_OK);
     struct transfer *transfer = transfer_new(NULL);
-    transfer->easy = easy_new(transfer, "drumbeat", NULL);
     transfer->outgoing = outgoing;
     reading_reset(&transfer->reading, max_body_bytes, max_body_bytes);
-    transfer_set(transfer);
+    transfer_set(transfer, "drumbeat", NULL);
     transfer_end(transfer, curl_easy_perform(transfer->easy));
     reading_keep(arena, &transfer->answer);
     *ret_answer = transfer->answer;

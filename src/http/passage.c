@@ -89,7 +89,7 @@ static void lines_opened(struct lines *lines, int fd) {
 
 static bool passage_allows(const struct outgoing *outgoing, int family, const void *bytes) {
     if (outgoing->unix_socket.n || family == AF_UNIX) return outgoing->unix_socket.n && family == AF_UNIX;
-    return outgoing->allow_private || address_is_public(family, bytes);
+    return outgoing->allow_private || outgoing->proxy.n || address_is_public(family, bytes);
 }
 
 int passage_socket(struct passage *passage, struct lines *lines, const struct outgoing *outgoing, int family, int type,

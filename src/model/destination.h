@@ -56,7 +56,8 @@ struct destination_settings {
     struct breaker_rule breaker;
     enum on_unknown on_unknown; /* as configured; the action's traits hold what is in force */
     bool allow_private;
-    struct map fields; /* connector fields: name -> struct str *, secrets in place */
+    struct str ca, proxy; /* as in struct outgoing */
+    struct map fields;    /* connector fields: name -> struct str *, secrets in place */
     struct tree_mark mark;
     /* set by connect */
     const struct connector *connector;

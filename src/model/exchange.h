@@ -26,6 +26,8 @@ struct outgoing {
     int64_t timeout_us; /* for the whole exchange, connecting included */
     size_t answer_max;  /* so much of the answer's body is kept; 0 = EXCHANGE_ANSWER_MAX */
     bool allow_private;
+    struct str ca;          /* certificates in PEM that are trusted beside the system's; "" = none */
+    struct str proxy;       /* what carries it there, as http://name:password@host:3128; "" = nothing */
     bool tell_start;        /* the moment it begins to leave is wanted before the answer */
     int64_t idle_max_us;    /* a kept connection that rested for longer is not used; 0 = as the receiver says */
     struct str unix_socket; /* "" = TCP; the CLI's way to the server */

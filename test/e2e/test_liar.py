@@ -1,4 +1,5 @@
 """Receivers that lie: each of their ways has one outcome, memory stays flat, and nothing is called that must not be."""
+import base64
 import contextlib
 import ipaddress
 import pathlib
@@ -204,6 +205,21 @@ def test_a_proxy_of_the_environment_is_not_used(serve, receiver):
     proxy.close()
 
 
+def test_a_proxy_that_a_destination_names_carries_its_requests(serve):
+    proxy = Receiver()
+    (name, secret) = ("ada", "a-password-of-a-proxy")
+    server = serve(env={"PROXY_PASSWORD": secret},
+                   destinations={"hook": {"url": "http://crm.example.test/hook",
+                                          "proxy": f"http://{name}:${{PROXY_PASSWORD}}@127.0.0.1:{proxy.port}"}},
+                   routes={"all": {"from": "*", "to": ["hook"]}})
+    server.settled(server.send(), "COMPLETED")
+    (request,) = proxy.requests
+    assert request.path == "http://crm.example.test/hook"  # a name that nobody but the proxy could find
+    assert dict(request.headers)["Proxy-Authorization"] == "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+    assert secret not in server.text and secret not in server.cli("check").out
+    proxy.close()
+
+
 # TLS.
 
 class Authority:
@@ -255,6 +271,21 @@ def test_a_certificate_of_a_known_authority_is_accepted(serve, authority):
     server, receiver = serve_tls(serve, authority, authority.sign("good", "IP:127.0.0.1"))
     server.settled(server.send(), "COMPLETED")
     assert len(receiver.of("/hook")) == 1
+    receiver.close()
+
+
+def test_an_authority_of_a_destination_counts_for_it_alone(serve, authority):
+    receiver = Receiver(authority.sign("good", "IP:127.0.0.1"))
+    common = {"allow_private": "true", "breaker": "off", "retry": {"max": "3", "base": "20ms", "cap": "20ms"}}
+    server = serve(env={"OWN_CA": (authority.folder / "ca.pem").read_text()},
+                   destinations={"knows": {"url": receiver.url("/knows"), "ca": "${OWN_CA}", **common},
+                                 "asks": {"url": receiver.url("/asks"), **common}},
+                   routes={"all": {"from": "*", "to": ["knows", "asks"]}})
+    event_id = server.send()
+    until(lambda: receiver.of("/knows") and server.get("/v1/destinations/asks").json["paused"], "both to be tried")
+    by_name = {delivery["destination"]: delivery for delivery in server.deliveries(event_id)}
+    assert by_name["knows"]["status"] == "COMPLETED" and "certificate" in by_name["asks"]["last_error"]
+    assert receiver.of("/asks") == []
     receiver.close()
 
 

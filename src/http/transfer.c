@@ -1,0 +1,204 @@
+/* http/transfer.c - what the library is told of a transfer, what it asks meanwhile, and what its end means; see
+ * transfer.h. Why a request never leaves twice: client.c. */
+#include "http/transfer.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- what the library asks while a transfer runs ---- */
+
+static curl_socket_t on_open(void *cls, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)purpose;
+    struct transfer *transfer = cls;
+    const struct sockaddr_in *v4 = (const void *)&address->addr;
+    const struct sockaddr_in6 *v6 = (const void *)&address->addr;
+    const void *bytes = address->family == AF_INET6 ? (const void *)&v6->sin6_addr : &v4->sin_addr;
+    return passage_socket(&transfer->passage, transfer->host ? transfer->host->lines : NULL, transfer->outgoing,
+                          (int)address->family, address->socktype, address->protocol, bytes);
+}
+
+static int on_close(void *cls, curl_socket_t fd) {
+    const struct transfer_host *host = cls; /* not the transfer: a kept connection outlives it */
+    if (host) lines_closed(host->lines, fd);
+    return close(fd);
+}
+
+static int on_send(void *cls, char *address, char *own_address, int port, int own_port) {
+    struct transfer *transfer = cls;
+    const struct transfer_host *host = transfer->host;
+    const struct line_ends ends = {address, own_address, port, own_port};
+    bool allowed = passage_allows_text(transfer->outgoing, address);
+    transfer->passage.refused = transfer->passage.refused || !allowed;
+    transfer->passage.sent_again = transfer->passage.began;
+    if (!transfer->passage.began) transfer->fd = host ? lines_find(host->lines, &ends) : -1;
+    transfer->stray =
+        allowed && !transfer->passage.began && !transfer->passage.tried && transfer->fd >= 0 &&
+        lines_used_up(host->lines, transfer->fd, host->now_us(host->self), transfer->outgoing->idle_max_us);
+    if (!allowed || transfer->passage.sent_again || transfer->stray) return CURL_PREREQFUNC_ABORT;
+    transfer->passage.began = true;
+    if (host) host->began(host->self, transfer);
+    return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_line(char *line, size_t size, size_t count, void *cls) {
+    struct transfer *transfer = cls;
+    return reading_line(&transfer->reading, (struct str){line, size * count}) ? size * count : 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *cls) {
+    struct transfer *transfer = cls;
+    return reading_body(&transfer->reading, (struct str){bytes, size * count}) ? size * count : 0;
+}
+
+/* ---- what a transfer is set to ---- */
+
+/* What is the same for all transfers of a handle's life. */
+static CURL *easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
+    CURL *easy = curl_easy_init();
+    assert(easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that is still being looked up */
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
+    if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->host);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    return easy;
+}
+
+/* The library's own list type, without an allocation for each of its nodes. */
+static void add_line(struct transfer *transfer, struct str name, const char *mark, struct str value) {
+    size_t marked = name.n + strlen(mark);
+    assert(transfer->node_count < EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX);
+    assert(str_find(value, '\n') == SIZE_MAX && str_find(value, '\r') == SIZE_MAX);
+    char *line = arena_alloc(&transfer->texts, marked + value.n + 1);
+    memcpy(line, name.p, name.n);
+    memcpy(line + name.n, mark, marked - name.n);
+    if (value.n) memcpy(line + marked, value.p, value.n);
+    struct curl_slist *node = &transfer->nodes[transfer->node_count];
+    *node = (struct curl_slist){.data = line};
+    if (transfer->node_count++) node[-1].next = node;
+}
+
+static void set_headers(struct transfer *transfer, bool with_body) {
+    const struct outgoing *outgoing = transfer->outgoing;
+    bool typed = !with_body;
+    transfer->node_count = 0;
+    for (size_t i = 0; i < outgoing->header_count; i++) {
+        const struct header *header = &outgoing->headers[i];
+        add_line(transfer, header->name, header->value.n ? ": " : ";", header->value); /* "Name;" sends "Name:" */
+        typed = typed || str_eq_nocase(header->name, STR("content-type"));
+    }
+    /* "Name:" keeps the library from adding a header of its own. */
+    add_line(transfer, STR("Expect"), ":", STR_NONE);
+    if (!typed) add_line(transfer, STR("Content-Type"), ":", STR_NONE);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->nodes);
+}
+
+/* Certificates of a destination's own come beside those of the system's folder. */
+static void set_way(struct transfer *transfer) {
+    const struct outgoing *outgoing = transfer->outgoing;
+    struct curl_blob ca = {(void *)(uintptr_t)outgoing->ca.p, outgoing->ca.n, CURL_BLOB_NOCOPY};
+    curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, outgoing->ca.n ? &ca : NULL);
+    curl_easy_setopt(transfer->easy, CURLOPT_PROXY,
+                     outgoing->proxy.n ? str_dup(&transfer->texts, outgoing->proxy).p : "");
+    curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH,
+                     outgoing->unix_socket.n ? str_dup(&transfer->texts, outgoing->unix_socket).p : NULL);
+}
+
+void transfer_set(struct transfer *transfer, const char *user_agent, const char *ca_file) {
+    const struct outgoing *outgoing = transfer->outgoing;
+    if (!transfer->easy) transfer->easy = easy_new(transfer, user_agent, ca_file);
+    CURL *easy = transfer->easy;
+    bool head = str_eq(outgoing->method, STR("HEAD"));
+    struct str method = outgoing->method;
+    bool with_body =
+        outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
+    long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
+    arena_reset(&transfer->texts);
+    passage_reset(&transfer->passage, outgoing->scheme != OUTGOING_HTTP);
+    transfer->stray = false;
+    transfer->fd = -1;
+    transfer->trouble[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_URL, str_dup(&transfer->texts, outgoing->url).p);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
+    set_way(transfer);
+    curl_easy_setopt(easy, CURLOPT_NOBODY, head ? 1L : 0L); /* first: it chooses a method too */
+    if (with_body) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)outgoing->body.n);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, outgoing->body.n ? outgoing->body.p : "");
+    } else if (!head) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, outgoing->method).p);
+    set_headers(transfer, with_body);
+}
+
+/* Only a certificate that does not stand the test is a matter of trust, at which a person must look. A handshake that
+ * breaks off, or a certificate file of ours that cannot be read, is a connection that was not made. */
+static enum complaint complaint_of(CURLcode code) {
+    static const struct {
+        CURLcode code;
+        enum complaint complaint;
+    } rows[] = {
+        {CURLE_OPERATION_TIMEDOUT, COMPLAINT_TIME}, {CURLE_UNSUPPORTED_PROTOCOL, COMPLAINT_URL},
+        {CURLE_URL_MALFORMAT, COMPLAINT_URL},       {CURLE_PEER_FAILED_VERIFICATION, COMPLAINT_TRUST},
+        {CURLE_OUT_OF_MEMORY, COMPLAINT_ROOM},      {CURLE_FAILED_INIT, COMPLAINT_ROOM},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code) return rows[i].complaint;
+    return COMPLAINT_OTHER;
+}
+
+/* The library has the same word for a connection that was refused and for one that this side has no room for. */
+static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
+    long number = 0;
+    if (code == CURLE_COULDNT_CONNECT) curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
+    return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
+}
+
+void transfer_end(struct transfer *transfer, CURLcode code) {
+    struct answer *answer = &transfer->answer;
+    transfer->passage.answered = transfer->reading.final;
+    answer->end = passage_end(&transfer->passage, complaint_of(code));
+    if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(transfer, code)) answer->end = EXCHANGE_NO_ROOM;
+    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&transfer->reading, answer);
+    answer->body_complete = transfer->passage.answered && code == CURLE_OK && !reading_dropped(&transfer->reading);
+    passage_trouble(&transfer->passage, transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code), answer);
+}
+
+struct transfer *transfer_new(const struct transfer_host *host) {
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+    assert(transfer);
+    transfer->host = host;
+    return transfer;
+}
+
+void transfer_free(struct transfer *transfer) {
+    if (transfer->easy) curl_easy_cleanup(transfer->easy);
+    arena_free(&transfer->texts);
+    reading_free(&transfer->reading);
+    free(transfer);
+}
