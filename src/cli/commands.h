@@ -11,6 +11,7 @@ command_run command_deliveries_list, command_deliveries_show, command_deliveries
     command_deliveries_resolve;
 command_run command_destinations_list, command_destinations_show, command_destinations_test, command_destinations_pause,
     command_destinations_resume;
+command_run command_connectors_list, command_connectors_show;
 command_run command_routes_list, command_routes_test;
 command_run command_chores_list, command_verify, command_migrate;
 command_run command_keys_create, command_keys_list, command_keys_revoke;

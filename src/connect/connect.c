@@ -16,7 +16,9 @@ struct connectors *connectors_new(struct arena *arena, struct jq_source *source)
     connectors->arena = arena;
     connectors->source = source;
     *http = (struct connector){.name = STR("http"), .webhook = true, .error = JQ_NONE};
-    connectors_put(connectors, http, (struct catalog_entry){.name = http->name});
+    connectors_put(connectors, http,
+                   (struct catalog_entry){.name = http->name,
+                                          .about = STR("Any URL: the body as received, or as a route makes it.")});
     return connectors;
 }
 

@@ -290,6 +290,9 @@ void connectors_add(struct connectors *connectors, const struct tree *document, 
     if (!READER_KEYS(&reader, document, document_keys, STR("the connector"))) return;
     read_facts(&reader, document);
     entry.name = connector->name = read_name(&reader, document);
+    entry.about = tree_text(document, STR("about"));
+    entry.checked = tree_text(document, STR("checked"));
+    entry.file = document->file;
     read_parts(&reader, document, &entry);
     if (findings->errors == errors) connectors_put(connectors, connector, entry);
 }

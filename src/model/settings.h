@@ -92,6 +92,8 @@ struct catalog_action {
 };
 struct catalog_entry {
     struct str name; /* connector, as in `type:` */
+    struct str about, checked; /* for people; "" = the document says nothing */
+    struct str file;                 /* that describes it; "" for `http`, which needs none */
     struct catalog_name *fields;
     size_t field_count;
     struct catalog_action *actions;

@@ -1,0 +1,69 @@
+"""`connectors list` and `show`: what a destination's type may be."""
+import re
+
+import pytest
+
+from harness import command
+from test_cli import CONFIG, NOT_FOUND, good
+
+OWN = """version: 1
+name: shout
+about: Messages to the Shout app.
+checked: 2026-11-24
+fields:
+  token: {secret: true, required: true, help: "the API key"}
+  mirror: {secret: true}
+  server: {default: "https://api.shout.example"}
+auth: {bearer: "${field.token}"}
+actions:
+  message:
+    params: {text: required}
+    request: {url: "${field.server}/messages", json: {text: "${.text}"}}
+"""
+
+
+def add_own(folder, text=OWN):
+    (folder / "connectors").mkdir()
+    (folder / "connectors/shout.yaml").write_text(text)
+
+
+def test_connectors_are_listed_with_what_they_need(folder):
+    add_own(folder)
+    items = {item["name"]: item for item in good(command(folder, "connectors", "list", "-o", "json")).json["items"]}
+    assert {"http", "slack", "shout"} <= set(items)
+    assert items["shout"]["secrets"] == ["token"] and items["shout"]["checked"] == "2026-11-24"
+    assert items["shout"]["from"] == "./connectors/shout.yaml" and items["slack"]["from"] == "built in"
+    assert items["slack"]["secrets"] == ["url"] and items["http"]["secrets"] == []
+    assert all(item["version"] == 1 and item["about"] for item in items.values())
+    shown = good(command(folder, "connectors", "list")).out
+    assert "Messages to the Shout app." in shown and "SECRETS" in shown
+
+
+def test_one_connector_is_shown_with_its_settings(folder):
+    add_own(folder)
+    shown = good(command(folder, "connectors", "show", "shout")).out
+    assert "the API key" in shown and "message" in shown
+    assert command(folder, "connectors", "show", "none").code == NOT_FOUND
+
+
+def test_a_users_own_lie_beside_the_configuration(folder):
+    add_own(folder)
+    (folder / "etc").mkdir()
+    (folder / "etc/drumbeat.yaml").write_text("version: 1\n")
+    names = good(command(folder, "-c", "etc/drumbeat.yaml", "connectors", "list", "-o", "id")).out.split()
+    assert "slack" in names and "shout" not in names
+
+
+def test_one_that_is_wrong_is_said_and_the_others_are_listed(folder):
+    add_own(folder, OWN.replace("about", "abuot"))
+    got = command(folder, "connectors", "list", "-o", "id")
+    assert got.code == CONFIG and "slack" in got.out.split() and "shout" not in got.out.split()
+    assert "connectors/shout.yaml:3:1: error E0331: unknown key 'abuot'" in got.err, got
+
+
+@pytest.mark.parametrize("words", ["explain E0216", "check"])
+def test_a_command_that_is_named_as_help_is_there(folder, words):
+    (folder / "drumbeat.yaml").write_text("version: 1\ndestinations: {crm: {type: hubspt, url: 'https://example.com'}}\n")
+    got = command(folder, *words.split())
+    for noun, verb in re.findall(r"`drumbeat (\w+) (\w+)`", got.out + got.err):
+        assert f"drumbeat {noun} {verb}" in good(command(folder, "help", noun, verb)).out
