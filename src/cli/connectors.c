@@ -11,7 +11,7 @@
 
 static const struct column list_columns[] = {
     {"name", CELL_TEXT, {.title = "NAME", .whole = true}},
-    {"version", CELL_TEXT, {.title = "VERSION", .right = true, .whole = true}},
+    {"version", CELL_TEXT, {.title = "VERSION", .right = true, .whole = true, .spare = true}},
     {"checked", CELL_TEXT, {.title = "CHECKED", .whole = true}},
     {"from", CELL_TEXT, {.title = "FROM"}},
     {"secrets", CELL_LIST, {.title = "SECRETS"}},

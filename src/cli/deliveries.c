@@ -5,7 +5,7 @@
 #include "cli/show.h"
 
 static const struct column list_columns[] = {
-    {"id", CELL_TEXT, {.title = "ID", .whole = true}},
+    {"id", CELL_DELIVERY_ID, {.title = "ID", .whole = true}},
     {"status", CELL_TEXT, {.title = "STATUS", .whole = true, .status = true}},
     {"destination", CELL_TARGET, {.title = "DESTINATION"}},
     {"attempt_count", CELL_TEXT, {.title = "TRIES", .right = true, .whole = true}},

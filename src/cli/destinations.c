@@ -5,15 +5,15 @@
 
 static const struct column list_columns[] = {
     {"name", CELL_TEXT, {.title = "NAME", .whole = true}},
-    {"type", CELL_TEXT, {.title = "TYPE"}},
-    {"paused", CELL_FLAG, {.title = "PAUSED", .status = true}},
+    {"type", CELL_TEXT, {.title = "TYPE", .spare = true}},
+    {"paused", CELL_FLAG, {.title = "PAUSED", .status = true, .spare = true}},
     {"breaker", CELL_TEXT, {.title = "BREAKER", .status = true}},
     {"pending", CELL_TEXT, {.title = "PENDING", .right = true}},
     {"unknown", CELL_TEXT, {.title = "UNKNOWN", .right = true}},
     {"held", CELL_TEXT, {.title = "HELD", .right = true}},
-    {"in_flight", CELL_TEXT, {.title = "FLYING", .right = true}},
-    {"remaining", CELL_TEXT, {.title = "LEFT", .right = true}},
-    {"limits", CELL_LIST, {.title = "LIMITS"}},
+    {"in_flight", CELL_TEXT, {.title = "FLYING", .right = true, .spare = true}},
+    {"remaining", CELL_TEXT, {.title = "LEFT", .right = true, .spare = true}},
+    {"limits", CELL_LIST, {.title = "LIMITS", .spare = true}},
     {0},
 };
 

@@ -5,12 +5,13 @@
 #include "cli/show.h"
 
 static const struct column list_columns[] = {
-    {"id", CELL_TEXT, {.title = "ID", .whole = true}},
+    {"id", CELL_EVENT_ID, {.title = "ID", .whole = true}},
     {"status", CELL_TEXT, {.title = "STATUS", .whole = true, .status = true}},
     {"type", CELL_TEXT, {.title = "TYPE"}},
-    {"source", CELL_TEXT, {.title = "SOURCE"}},
+    {"source", CELL_TEXT, {.title = "SOURCE", .spare = true}},
     {"idempotency_key", CELL_TEXT, {.title = "KEY"}},
     {"created_at", CELL_TIME, {.title = "CREATED", .whole = true}},
+    {"scheduled_at", CELL_LATER, {.title = "SCHEDULED", .whole = true, .spare = true}},
     {0},
 };
 

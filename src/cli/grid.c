@@ -86,36 +86,75 @@ void grid_cell(struct grid *grid, struct str text) {
     grid->cells[grid->cell_count++] = text_safe(grid->arena, text, true);
 }
 
-static void measure(const struct grid *grid, size_t *widths) {
-    for (size_t i = 0; i < grid->column_count; i++) widths[i] = text_columns(str_from(grid->columns[i].title));
+#define COLUMNS_MAX 16
+
+/* Which columns are shown, and how wide each is. */
+struct layout {
+    bool out[COLUMNS_MAX], empty[COLUMNS_MAX];
+    size_t widths[COLUMNS_MAX];
+};
+
+static void measure(const struct grid *grid, struct layout *layout) {
+    for (size_t i = 0; i < grid->column_count; i++) {
+        layout->widths[i] = text_columns(str_from(grid->columns[i].title));
+        layout->empty[i] = true;
+    }
     for (size_t i = 0; i < grid->cell_count; i++) {
-        size_t columns = text_columns(grid->cells[i]);
-        if (columns > widths[i % grid->column_count]) widths[i % grid->column_count] = columns;
+        size_t columns = text_columns(grid->cells[i]), column = i % grid->column_count;
+        if (columns > layout->widths[column]) layout->widths[column] = columns;
+        if (columns) layout->empty[column] = false;
     }
 }
 
+static size_t total_width(const struct grid *grid, const struct layout *layout) {
+    size_t total = 0;
+    for (size_t i = 0; i < grid->column_count; i++)
+        if (!layout->out[i]) total += layout->widths[i] + (total ? GAP : 0);
+    return total;
+}
+
 /* Makes the widest column that may be cut narrower, until all columns fit or none can give more. */
-static void shrink(const struct grid *grid, size_t *widths, size_t width) {
+static bool shrink(const struct grid *grid, struct layout *layout, size_t width) {
     for (;;) {
-        size_t total = GAP * (grid->column_count - 1), widest = SIZE_MAX;
+        size_t widest = SIZE_MAX;
         for (size_t i = 0; i < grid->column_count; i++) {
-            total += widths[i];
-            if (grid->columns[i].whole || widths[i] <= CUT_COLUMNS_LEAST) continue;
-            if (widest == SIZE_MAX || widths[i] > widths[widest]) widest = i;
+            if (layout->out[i] || grid->columns[i].whole || layout->widths[i] <= CUT_COLUMNS_LEAST) continue;
+            if (widest == SIZE_MAX || layout->widths[i] > layout->widths[widest]) widest = i;
         }
-        if (total <= width || widest == SIZE_MAX) return;
-        widths[widest]--;
+        if (total_width(grid, layout) <= width) return true;
+        if (widest == SIZE_MAX) return false;
+        layout->widths[widest]--;
     }
+}
+
+/* Leaves out the last spare column, of those that are empty where asked; false when there is none. */
+static bool spare_one(const struct grid *grid, struct layout *layout, bool empty) {
+    for (size_t i = grid->column_count; i-- > 0;) {
+        if (!grid->columns[i].spare || layout->out[i] || (empty && !layout->empty[i])) continue;
+        layout->out[i] = true;
+        return true;
+    }
+    return false;
+}
+
+/* Cutting texts comes before leaving out what is spare, and after leaving out what says nothing. */
+static void fit(const struct grid *grid, struct layout *layout, size_t width) {
+    while (total_width(grid, layout) > width && spare_one(grid, layout, true)) continue;
+    struct layout cut = *layout;
+    while (!shrink(grid, &cut, width) && spare_one(grid, layout, false)) cut = *layout;
+    *layout = cut;
 }
 
 static void add_blanks(struct buf *buf, size_t count) {
     for (size_t i = 0; i < count; i++) buf_byte(buf, ' ');
 }
 
-static void add_cell(struct buf *buf, const struct grid *grid, size_t column, struct str text, size_t width,
-                     bool colour) {
+static void add_cell(struct buf *buf, const struct grid *grid, const struct layout *layout, size_t column,
+                     struct str text, bool colour) {
     const struct grid_column *how = &grid->columns[column];
-    bool last = column + 1 == grid->column_count;
+    size_t width = layout->widths[column], next = column + 1;
+    while (next < grid->column_count && layout->out[next]) next++;
+    bool last = next == grid->column_count;
     struct str shown = how->whole ? text : text_cut(grid->arena, text, width);
     size_t used = text_columns(shown), blanks = used < width ? width - used : 0;
     if (how->right) add_blanks(buf, blanks);
@@ -127,20 +166,17 @@ static void add_cell(struct buf *buf, const struct grid *grid, size_t column, st
         add_blanks(buf, GAP);
 }
 
-#define COLUMNS_MAX 16
-
 struct str grid_text(struct grid *grid, size_t width, bool colour) {
-    size_t widths[COLUMNS_MAX];
+    struct layout layout = {0};
     struct buf buf = {.arena = grid->arena};
     assert(grid->column_count && grid->column_count <= COLUMNS_MAX);
     assert(grid->cell_count % grid->column_count == 0);
-    measure(grid, widths);
-    if (width) shrink(grid, widths, width);
+    measure(grid, &layout);
+    if (width) fit(grid, &layout, width);
     for (size_t i = 0; grid->cell_count && i < grid->column_count; i++)
-        add_cell(&buf, grid, i, str_from(grid->columns[i].title), widths[i], false);
-    for (size_t i = 0; i < grid->cell_count; i++) {
-        size_t column = i % grid->column_count;
-        add_cell(&buf, grid, column, grid->cells[i], widths[column], colour);
-    }
+        if (!layout.out[i]) add_cell(&buf, grid, &layout, i, str_from(grid->columns[i].title), false);
+    for (size_t i = 0; i < grid->cell_count; i++)
+        if (!layout.out[i % grid->column_count])
+            add_cell(&buf, grid, &layout, i % grid->column_count, grid->cells[i], colour);
     return buf_str(&buf);
 }

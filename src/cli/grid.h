@@ -10,6 +10,7 @@ struct grid_column {
     bool right;  /* numbers */
     bool whole;  /* ids: never cut */
     bool status; /* coloured by what it says */
+    bool spare;  /* left out where the table would be too wide otherwise, an empty one first */
 };
 
 struct grid {

@@ -8,7 +8,7 @@ static const struct column list_columns[] = {
     {"source", CELL_TEXT, {.title = "SOURCE"}},
     {"when", CELL_TEXT, {.title = "WHEN"}},
     {"to", CELL_LIST, {.title = "TO"}},
-    {"stopped", CELL_FLAG, {.title = "STOPPED"}},
+    {"stopped", CELL_FLAG, {.title = "STOPPED", .spare = true}},
     {0},
 };
 

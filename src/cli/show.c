@@ -1,5 +1,6 @@
 #include "cli/show.h"
 
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -7,7 +8,9 @@
 #include "base/json.h"
 #include "base/when.h"
 
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX      16
+#define ID_EVENT_ROOM    13 /* characters: the time of an id, to the millisecond */
+#define ID_DELIVERY_ROOM 18 /* and 12 bits of what follows */
 
 static size_t terminal_width(void) {
     struct winsize size;
@@ -35,13 +38,34 @@ static struct str list_text(struct cli *cli, const struct json *list) {
     return buf_str(&text);
 }
 
+/* As a table on a terminal has it, which is narrow: "11-28 07:03:28Z", or the day where it is in another year. */
+static struct str short_time(struct cli *cli, struct str time) {
+    char now[WHEN_TEXT_ROOM];
+    struct str shown = show_time(cli, time);
+    when_format(cli_wall_us(), now);
+    if (shown.n < 20 || !terminal_width()) return shown;
+    if (!str_starts(shown, (struct str){now, 4})) return str_sub(shown, 0, 10);
+    return str_fmt(cli->arena, "%.*s %.*s", 5, shown.p + 5, 9, shown.p + 11);
+}
+
+/* A time, where it is more than a second after the item was made. */
+static struct str later_time(struct cli *cli, const struct json *item, struct str time) {
+    int64_t us, made_us;
+    if (!when_parse(time, &us) || !when_parse(show_member(cli, item, "created_at"), &made_us)) return STR("");
+    return us - made_us >= US_PER_S ? short_time(cli, time) : STR("");
+}
+
 static struct str cell_text(struct cli *cli, const struct json *item, const struct column *column) {
     struct str text = show_member(cli, item, column->member);
     switch (column->kind) {
     case CELL_TEXT:
+    case CELL_EVENT_ID:
+    case CELL_DELIVERY_ID:
         return text;
     case CELL_TIME:
-        return show_time(cli, text);
+        return short_time(cli, text);
+    case CELL_LATER:
+        return later_time(cli, item, text);
     case CELL_LIST:
         return list_text(cli, json_get(item, str_from(column->member)));
     case CELL_TARGET:
@@ -103,6 +127,35 @@ bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_cod
     return true;
 }
 
+/* ---- ids ---- */
+
+/* Whether ids are to be whole: who copies one out of a pipe, or asks for more, gets all of it. */
+static bool ids_are_whole(const struct cli *cli) {
+    return cli->verbose || !terminal_width();
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* How many characters tell each of a column's ids from all others. */
+static size_t id_room(struct cli *cli, const struct json *items, const struct column *column) {
+    size_t room = column->kind == CELL_EVENT_ID ? ID_EVENT_ROOM : ID_DELIVERY_ROOM, count = json_size(items);
+    struct str *ids = arena_array(cli->arena, struct str, count);
+    for (size_t i = 0; i < count; i++) ids[i] = show_member(cli, json_at(items, i), column->member);
+    if (count) qsort(ids, count, sizeof *ids, compare_texts);
+    for (size_t i = 1; i < count; i++) {
+        size_t same = 0;
+        while (same < ids[i].n && same < ids[i - 1].n && ids[i].p[same] == ids[i - 1].p[same]) same++;
+        if (same < ids[i].n && same >= room) room = same + 1;
+    }
+    return room;
+}
+
+struct str show_id(struct cli *cli, struct str id) {
+    return ids_are_whole(cli) ? id : str_sub(id, 0, ID_DELIVERY_ROOM);
+}
+
 /* ---- for people ---- */
 
 void show_table(struct cli *cli, const struct json *items, const struct column *columns) {
@@ -110,8 +163,14 @@ void show_table(struct cli *cli, const struct json *items, const struct column *
     size_t count = 0;
     for (; count < COLUMNS_MAX && columns[count].member; count++) heads[count] = columns[count].how;
     struct grid grid = {.arena = cli->arena, .columns = heads, .column_count = count};
+    size_t rooms[COLUMNS_MAX];
+    for (size_t j = 0; j < count; j++) {
+        bool is_id = columns[j].kind == CELL_EVENT_ID || columns[j].kind == CELL_DELIVERY_ID;
+        rooms[j] = is_id && !ids_are_whole(cli) ? id_room(cli, items, &columns[j]) : SIZE_MAX;
+    }
     for (size_t i = 0; i < json_size(items); i++)
-        for (size_t j = 0; j < count; j++) grid_cell(&grid, cell_text(cli, json_at(items, i), &columns[j]));
+        for (size_t j = 0; j < count; j++)
+            grid_cell(&grid, str_sub(cell_text(cli, json_at(items, i), &columns[j]), 0, rooms[j]));
     writer_add(&cli->out, grid_text(&grid, terminal_width(), cli->colour));
 }
 

@@ -6,8 +6,10 @@
 #include "cli/ask.h"
 #include "cli/grid.h"
 
-/* How a member of an answer's item becomes a cell. */
-enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LIST, CELL_FLAG, CELL_TARGET };
+/* How a member of an answer's item becomes a cell. On a terminal a table shows so much of an id as tells it from the
+ * others: of an event at least its time, of a delivery some of what follows too, because those of one event share the
+ * time. `-v`, a pipe and -o json have the whole. LATER is a time, if it is after the item was made. */
+enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LATER, CELL_LIST, CELL_FLAG, CELL_TARGET, CELL_EVENT_ID, CELL_DELIVERY_ID };
 /* A table of them ends with a title of NULL. */
 struct column {
     const char *member;
@@ -31,6 +33,8 @@ struct str show_time(struct cli *cli, struct str time);
 void show_table(struct cli *cli, const struct json *items, const struct column *columns);
 /* One member a line, "  name   value", those that are there. */
 void show_fields(struct cli *cli, const struct json *thing, const struct column *columns);
+/* An id as a line for people has it: whole in a pipe and with -v. */
+struct str show_id(struct cli *cli, struct str id);
 /* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there. */
 void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more);
 /* Of an event that no route wants, a line for each route: which of its rules did not let it through. */

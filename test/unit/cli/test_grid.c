@@ -61,6 +61,38 @@ static void test_the_widest_is_cut_first_and_ids_never(void **state) {
     arena_free(&arena);
 }
 
+static const struct grid_column with_spare[] = {
+    {.title = "ID", .whole = true},
+    {.title = "SOURCE", .spare = true},
+    {.title = "NOTE"},
+    {.title = "LATER", .whole = true, .spare = true},
+};
+
+static struct str make_spare(struct arena *arena, const char *later, size_t width) {
+    struct grid grid = {.arena = arena, .columns = with_spare, .column_count = 4};
+    const char *const cells[] = {"0123456789", "shop", "a note of this length", later};
+    for (size_t i = 0; i < 4; i++) grid_cell(&grid, str_from(cells[i]));
+    return grid_text(&grid, width, false);
+}
+
+static void test_what_is_spare_goes_when_the_rest_has_no_room(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    /* All of it fits. */
+    assert_string_equal(make_spare(&arena, "", 48).p, "ID          SOURCE  NOTE                   LATER\n"
+                                                      "0123456789  shop    a note of this length  \n");
+    /* What is empty goes before anything is cut, then texts are cut, then what is spare goes. */
+    assert_string_equal(make_spare(&arena, "", 47).p, "ID          SOURCE  NOTE\n"
+                                                      "0123456789  shop    a note of this length\n");
+    assert_string_equal(make_spare(&arena, "x", 35).p, "ID          SOURCE  NOTE      LATER\n"
+                                                       "0123456789  shop    a note …  x\n");
+    assert_string_equal(make_spare(&arena, "x", 34).p, "ID          SOURCE  NOTE\n"
+                                                       "0123456789  shop    a note of thi…\n");
+    assert_string_equal(make_spare(&arena, "x", 20).p, "ID          NOTE\n"
+                                                       "0123456789  a note …\n");
+    arena_free(&arena);
+}
+
 static void test_cutting_keeps_characters_whole(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -105,6 +137,7 @@ int main(void) {
         cmocka_unit_test(test_columns_are_aligned_by_what_a_terminal_shows),
         cmocka_unit_test(test_nothing_is_shown_of_no_rows),
         cmocka_unit_test(test_the_widest_is_cut_first_and_ids_never),
+        cmocka_unit_test(test_what_is_spare_goes_when_the_rest_has_no_room),
         cmocka_unit_test(test_cutting_keeps_characters_whole),
         cmocka_unit_test(test_colour_is_for_status_words_and_does_not_move_columns),
         cmocka_unit_test(test_cells_cannot_command_the_terminal),

@@ -34,17 +34,17 @@ static struct catalog_action fixture_slack_actions[] = {
     {{"message", 7}, fixture_message_params, COUNT(fixture_message_params)},
 };
 static struct catalog_entry fixture_entries[] = {
-    {{"http", 4}, NULL, 0, NULL, 0},
-    {{"hubspot", 7},
-     fixture_hubspot_fields,
-     COUNT(fixture_hubspot_fields),
-     fixture_hubspot_actions,
-     COUNT(fixture_hubspot_actions)},
-    {{"slack", 5},
-     fixture_slack_fields,
-     COUNT(fixture_slack_fields),
-     fixture_slack_actions,
-     COUNT(fixture_slack_actions)},
+    {.name = {"http", 4}},
+    {.name = {"hubspot", 7},
+     .fields = fixture_hubspot_fields,
+     .field_count = COUNT(fixture_hubspot_fields),
+     .actions = fixture_hubspot_actions,
+     .action_count = COUNT(fixture_hubspot_actions)},
+    {.name = {"slack", 5},
+     .fields = fixture_slack_fields,
+     .field_count = COUNT(fixture_slack_fields),
+     .actions = fixture_slack_actions,
+     .action_count = COUNT(fixture_slack_actions)},
 };
 static const struct catalog fixture_catalog = {fixture_entries, COUNT(fixture_entries)};
 

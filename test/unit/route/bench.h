@@ -52,7 +52,7 @@ static inline void bench_run(void *self, struct jq_call *calls, size_t count, st
 static inline struct bench *bench_read(const char *routes) {
     static struct catalog_name params[] = {{{"to", 2}, false, false, {"", 0}}, {{"text", 4}, false, false, {"", 0}}};
     static struct catalog_action actions[] = {{{"send", 4}, params, COUNT(params)}};
-    static struct catalog_entry entries[] = {{{"post", 4}, NULL, 0, actions, COUNT(actions)}};
+    static struct catalog_entry entries[] = {{.name = {"post", 4}, .actions = actions, .action_count = COUNT(actions)}};
     static const struct catalog catalog = {entries, COUNT(entries)};
     static const struct secret_source no_secrets = {0};
     struct bench *bench = calloc(1, sizeof *bench);

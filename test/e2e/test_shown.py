@@ -1,0 +1,93 @@
+"""What a person sees on a terminal, and what a pipe gets instead."""
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unicodedata
+
+from harness import BINARY, environment, event, until
+from receiver import answer
+from test_cli import DONE, good
+
+COLUMNS = 80
+COLOUR = re.compile(r"\033\[[0-9;]*m")
+
+
+def terminal(server, *arguments, columns=COLUMNS):
+    """What a command shows on a terminal of so many columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+    process = subprocess.Popen([BINARY, *arguments], cwd=server.folder, stdin=subprocess.DEVNULL, stdout=its, stderr=its,
+                               env=environment(server.folder, {"TERM": "xterm"}))
+    os.close(its)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:  # as the kernel says that nobody has the other end open
+            break
+    os.close(ours)
+    assert process.wait(30) == DONE, shown.decode()
+    return shown.decode().replace("\r\n", "\n")
+
+
+def width(line):
+    plain = COLOUR.sub("", line)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)
+
+
+def to(receiver, name, **more):
+    return {"url": receiver.url(f"/{name}"), "allow_private": "true", **more}
+
+
+def test_tables_fit_a_terminal_of_80_columns(serve, receiver):
+    receiver.script("/bad", answer(422, b'{"why":"' + b"no, and no again " * 9 + b'"}'))
+    names = ["customer-relations", "newsletter-and-more", "bad"]
+    server = serve(destinations={name: to(receiver, name, limit=["1000/s", "30000/1m"]) for name in names},
+                   routes={f"route-to-{name}": {"from": ["CUSTOMER_REGISTERED", "BAD"], "to": [name]} for name in names})
+    for n in range(3):
+        server.send(f"a-long-key-of-a-customer-{n}@example.com", kind="CUSTOMER_REGISTERED", source="landing-page-germany")
+    server.send(kind="BAD", scheduled_at="2099-01-01T00:00:00Z")
+    until(lambda: [one["status"] for one in server.every("/v1/deliveries")].count("FAILED") == 3, "the failed ones")
+    for words in (["events", "list"], ["deliveries", "list"], ["destinations", "list"], ["routes", "list"],
+                  ["chores", "list"], ["connectors", "list"]):
+        lines = terminal(server, *words).splitlines()
+        assert len(lines) > 1 and max(map(width, lines)) <= COLUMNS, (words, lines)
+
+
+def test_ids_are_short_on_a_terminal_and_name_what_they_did(serve, receiver):
+    server = serve(destinations={name: to(receiver, name) for name in ("a", "b")},
+                   routes={"both": {"from": "LEAD", "to": ["a", "b"]}})
+    server.post([event() for _ in range(60)])  # many in one millisecond
+    until(lambda: len(server.every("/v1/deliveries")) == 120, "the deliveries")
+    for noun, least in (("events", 13), ("deliveries", 18)):
+        whole = server.cli(noun, "list", "-o", "id").out.split()
+        shown = [line.split()[0] for line in terminal(server, noun, "list", "--limit", "50").splitlines()[1:51]]
+        assert [one for one, id in zip(shown, whole) if not id.startswith(one)] == []
+        assert len(set(shown)) == 50 and max(map(len, shown)) < 36 and min(map(len, shown)) >= least
+        for one, id in list(zip(shown, whole))[:5]:
+            assert good(server.cli(noun, "show", one, "-o", "id")).out.strip() == id
+        piped = good(server.cli(noun, "list")).out.splitlines()[1:]
+        assert [line.split()[0] for line in piped] == whole[:50]
+        assert whole[0] in terminal(server, noun, "list", "-v", "--limit", "1", columns=200)
+
+
+def test_what_needs_a_person_has_colour_on_a_terminal_only(serve, receiver):
+    receiver.script("/bad", answer(422))
+    server = serve(destinations={"bad": to(receiver, "bad")}, routes={"bad": {"from": "BAD", "to": ["bad"]}})
+    server.settled(server.send(kind="BAD"), "FAILED")
+    assert "\033[33mNeeds you" in terminal(server, "status")
+    assert "Needs you" in good(server.cli("status")).out and "\033" not in good(server.cli("status")).out
+
+
+def test_a_list_of_events_shows_what_is_scheduled(serve):
+    server = serve()
+    server.send("now")
+    server.send("then", scheduled_at="2099-01-01T00:00:00Z")
+    lines = {line.split()[4]: line for line in good(server.cli("events", "list")).out.splitlines()[1:]}
+    assert "2099-01-01T00:00:00Z" in lines["then"]
+    assert len(lines["now"].split()) == len(lines["then"].split()) - 1
+    assert "2099-01-01" in terminal(server, "events", "list")
