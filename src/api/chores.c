@@ -62,7 +62,8 @@ static enum err verify_at_once(struct call *call, struct chore_round *round) {
 
 /* Joins a round that is under way, unless it looks less deep than is asked for. */
 enum err api_verify_begin(struct call *call) {
-    bool deep = str_eq(request_query(call->request, STR("deep"), call->arena), STR("true"));
+    bool deep;
+    if (!serve_truth(call, "deep", &deep)) return ERR_NONE;
     struct chore_round round,
         fresh = {.name = chore_text(CHORE_VERIFY), .mode = deep ? VERIFY_DEEP : 0, .started_us = call->wall_us};
     if (!call->standing->running) return verify_at_once(call, &fresh);

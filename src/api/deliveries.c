@@ -23,6 +23,7 @@ static bool read_query(struct call *call, struct delivery_query *query) {
     }
     if (status.n) query->status = (int)parsed;
     if (!read_event_id(call, &query->event_id)) return false;
+    if (!serve_truth(call, "resent", &query->resent)) return false;
     query->destination = request_query(request, STR("destination"), call->arena);
     if (!read_window(call, &page)) return false;
     query->since_us = page.since_us;

@@ -109,9 +109,9 @@ enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq) {
 
 bool read_page(struct call *call, struct page *ret_page) {
     int64_t limit, cursor;
-    if (!serve_number(call, "limit", 50, QUERY_LIMIT_MAX, &limit)) return false;
-    if (!serve_number(call, "cursor", 0, INT64_MAX, &cursor)) return false;
-    *ret_page = (struct page){.limit = limit ? (size_t)limit : 1, .cursor = cursor};
+    if (!serve_number(call, "limit", 50, 1, QUERY_LIMIT_MAX, &limit)) return false;
+    if (!serve_number(call, "cursor", 0, 0, INT64_MAX, &cursor)) return false;
+    *ret_page = (struct page){.limit = (size_t)limit, .cursor = cursor};
     return true;
 }
 

@@ -184,6 +184,26 @@ void api_events_answer(struct call *call) {
 
 /* ---- lists and single ones ---- */
 
+/* How one of its deliveries stands; false: refused. */
+static bool read_with(struct call *call, enum event_with *ret_with) {
+    struct str text = request_query(call->request, STR("delivery"), call->arena);
+    *ret_with = str_eq(text, STR("HELD"))     ? EVENT_WITH_HELD
+                : str_eq(text, STR("FAILED")) ? EVENT_WITH_FAILED
+                                              : EVENT_WITH_ANY;
+    if (!text.p || *ret_with) return true;
+    (void)serve_problem(call, ERR_BAD_REQUEST, STR("'delivery' is HELD or FAILED"), NULL);
+    return false;
+}
+
+/* A key names one event, so nothing else can be asked for with it. */
+static bool read_key(struct call *call, struct event_query *query) {
+    query->key = request_query(call->request, STR("idempotency_key"), call->arena);
+    if (!query->key.p || (query->key.n && !query->with)) return true;
+    (void)serve_problem(call, ERR_BAD_REQUEST,
+                        STR("'idempotency_key' names one event, and 'delivery' does not go with it"), NULL);
+    return false;
+}
+
 static bool read_query(struct call *call, struct event_query *query) {
     const struct request *request = call->request;
     struct str status = request_query(request, STR("status"), call->arena);
@@ -195,6 +215,7 @@ static bool read_query(struct call *call, struct event_query *query) {
         return false;
     }
     if (status.n) query->status = (int)parsed;
+    if (!read_with(call, &query->with) || !read_key(call, query)) return false;
     query->type = request_query(request, STR("type"), call->arena);
     query->source = request_query(request, STR("source"), call->arena);
     if (!read_window(call, &page)) return false;

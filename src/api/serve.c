@@ -1,6 +1,7 @@
 /* api/serve.c - which handler answers, who may ask, and what handlers say in one voice. */
 #include "api/serve.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 #include "ingest/intake.h"
 #include "observe/log.h"
 
-#define COPY_RETRY_US (30 * US_PER_S)
+#define PARAMETERS_MAX 16
+#define COPY_RETRY_US  (30 * US_PER_S)
 
 struct api {
     struct api_options options;
@@ -69,15 +71,27 @@ bool serve_body(struct call *call, struct json **ret_body) {
     return true;
 }
 
-bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t max, int64_t *ret_value) {
+bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t min, int64_t max, int64_t *ret_value) {
     struct str text = request_query(call->request, str_from(name), call->arena);
     int64_t value = fallback;
-    if (text.n && (!str_to_i64(text, &value) || value < 0 || value > max)) {
-        (void)serve_problem(call, ERR_BAD_REQUEST,
-                            str_fmt(call->arena, "'%s' must be a number from 0 to %lld", name, (long long)max), NULL);
+    if (text.n && (!str_to_i64(text, &value) || value < min || value > max)) {
+        (void)serve_problem(
+            call, ERR_BAD_REQUEST,
+            str_fmt(call->arena, "'%s' must be a number from %lld to %lld", name, (long long)min, (long long)max),
+            NULL);
         return false;
     }
     *ret_value = value;
+    return true;
+}
+
+bool serve_truth(struct call *call, const char *name, bool *ret_value) {
+    struct str text = request_query(call->request, str_from(name), call->arena);
+    if (text.p && !str_eq(text, STR("true")) && !str_eq(text, STR("false"))) {
+        (void)serve_problem(call, ERR_BAD_REQUEST, str_fmt(call->arena, "'%s' is true or false", name), NULL);
+        return false;
+    }
+    *ret_value = str_eq(text, STR("true"));
     return true;
 }
 
@@ -138,6 +152,52 @@ static struct str methods_of(struct str path, struct arena *arena) {
     return buf_str(&buf);
 }
 
+/* ---- query parameters ---- */
+
+/* "; did you mean 'limit'?", or which there are. */
+static struct str other_parameters(struct call *call, const char *parameters, struct str wrong) {
+    struct str rest = str_from(parameters), name, nearest = STR_NONE;
+    size_t best = wrong.n > 3 ? 3 : 2; /* so many letters may differ */
+    if (!rest.n) return STR("; this path takes none");
+    while (str_next(&rest, ' ', &name)) {
+        size_t distance = str_distance(wrong, name, best);
+        if (distance >= best && nearest.p) continue;
+        if (distance > best || distance >= name.n) continue;
+        best = distance;
+        nearest = name;
+    }
+    if (nearest.p) return str_fmt(call->arena, "; did you mean '%.*s'?", STR_ARG(nearest));
+    return str_fmt(call->arena, "; there are: %s", parameters);
+}
+
+static bool is_parameter(const char *parameters, struct str name) {
+    struct str rest = str_from(parameters), one;
+    while (str_next(&rest, ' ', &one))
+        if (one.n && str_eq(one, name)) return true;
+    return false;
+}
+
+/* A filter that is misspelt must not widen what is asked for, nor one that is given twice name what was not meant. */
+static bool parameters_fit(struct call *call, const struct endpoint *endpoint) {
+    struct str rest = call->request->query, name, seen[PARAMETERS_MAX];
+    size_t count = 0;
+    while (request_query_next(&rest, call->arena, &name)) {
+        struct str words = STR_NONE;
+        if (!is_parameter(endpoint->parameters, name))
+            words = str_fmt(call->arena, "unknown parameter '%.*s'%.*s", STR_ARG(name),
+                            STR_ARG(other_parameters(call, endpoint->parameters, name)));
+        for (size_t i = 0; i < count; i++)
+            if (str_eq(seen[i], name)) words = str_fmt(call->arena, "'%.*s' is given twice", STR_ARG(name));
+        if (words.p) {
+            (void)serve_problem(call, ERR_BAD_REQUEST, words, NULL);
+            return false;
+        }
+        assert(count < PARAMETERS_MAX);
+        seen[count++] = name;
+    }
+    return true;
+}
+
 /* ---- from the path to the handler ---- */
 
 static struct str request_id(struct call *call) {
@@ -177,6 +237,7 @@ static enum err serve_request(void *self, struct call *call) {
         return ERR_NONE;
     }
     if (!endpoint) return serve_problem(call, ERR_NOT_FOUND, STR("no such path"), NULL);
+    if (!parameters_fit(call, endpoint)) return ERR_NONE;
     call->answer = endpoint->answer;
     return take_from_copy(api, call, endpoint) ? ERR_NONE : endpoint->take(call);
 }

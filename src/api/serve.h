@@ -16,6 +16,7 @@ struct endpoint {
     const char *method, *path; /* "/v1/events/{id}", "/v1/events/{id}/cancel" */
     enum key_role role;        /* the least role that may */
     bool from_copy;            /* may be answered from a replica, which may be behind */
+    const char *parameters;    /* of the query, with blanks between; any other is refused */
     serve_take *take;
     serve_answer *answer; /* NULL: take makes every reply */
     const char *summary;  /* one line, for openapi and the README */
@@ -32,8 +33,10 @@ enum err serve_problem(struct call *call, enum err err, struct str detail, const
 enum err serve_json(struct call *call, int status, struct str body);
 /* The request's body as a JSON object (NULL = empty body); a refusal was made when false. */
 bool serve_body(struct call *call, struct json **ret_body);
-/* A query parameter as a number in [0, max] or the fallback; false: refused. */
-bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t max, int64_t *ret_value);
+/* A query parameter as a number in [min, max] or the fallback; false: refused. */
+bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t min, int64_t max, int64_t *ret_value);
+/* One that is true or false, false when absent. */
+bool serve_truth(struct call *call, const char *name, bool *ret_value);
 /* A query parameter as an instant (RFC 3339, or a length of time before now); 0 when absent. */
 bool serve_instant(struct call *call, const char *name, int64_t *ret_us);
 

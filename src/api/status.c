@@ -142,10 +142,10 @@ enum err api_audit(struct call *call) {
     size_t count;
     struct page page;
     if (!read_page(call, &page)) return ERR_NONE;
-    TRY(store_audit_list(call->store, page.limit, call->arena, &rows, &count));
+    TRY(store_audit_list(call->store, page.cursor, page.limit + 1, call->arena, &rows, &count));
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < page.limit; i++) {
         buf_fmt(&buf, "%s{\"seq\":%lld", i ? "," : "", (long long)rows[i].seq);
         encode_time(&buf, "at", rows[i].at_us);
         encode_text(&buf, "actor", rows[i].actor);
@@ -154,5 +154,5 @@ enum err api_audit(struct call *call) {
         encode_text(&buf, "detail", rows[i].detail);
         buf_byte(&buf, '}');
     }
-    return reply_list(call, &buf, 0);
+    return reply_list(call, &buf, count > page.limit ? rows[page.limit - 1].seq : 0);
 }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/show.h"
 
 static const struct column list_columns[] = {
@@ -15,15 +16,17 @@ static const struct column list_columns[] = {
 };
 
 int command_deliveries_list(struct cli *cli) {
-    static const char *const filters[][2] = {{"status", "status"},  {"destination", "destination"},
-                                             {"event", "event_id"}, {"since", "since"},
-                                             {"until", "until"},    {"limit", "limit"},
-                                             {"cursor", "cursor"}};
+    static const char *const filters[][2] = {{"status", "status"},
+                                             {"destination", "destination"},
+                                             {"event", "event_id"},
+                                             {"since", "since"},
+                                             {"until", "until"}};
     struct buf path = {.arena = cli->arena};
     struct asked asked;
     buf_add(&path, STR("/v1/deliveries"));
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i][0], filters[i][1]);
-    int code = ask(cli, "GET", buf_str(&path), STR_NONE, &asked);
+    if (cli_flag(cli, "resent")) path_query(&path, "resent", STR("true"));
+    int code = pages_ask(cli, buf_str(&path), NULL, &asked);
     return code ? code : show_list(cli, &asked, list_columns, "id");
 }
 

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/show.h"
 
 static const struct column list_columns[] = {
@@ -16,12 +17,18 @@ static const struct column list_columns[] = {
 };
 
 int command_events_list(struct cli *cli) {
-    static const char *const filters[] = {"status", "type", "source", "since", "until", "limit", "cursor"};
+    static const char *const filters[][2] = {{"type", "type"},   {"source", "source"}, {"key", "idempotency_key"},
+                                             {"since", "since"}, {"until", "until"},   {"delivery", "delivery"}};
     struct buf path = {.arena = cli->arena};
     struct asked asked;
+    struct where *where;
+    bool held = str_eq(cli_value(cli, "status"), STR("HELD")); /* which is said of an event by its deliveries */
     buf_add(&path, STR("/v1/events"));
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i], filters[i]);
-    int code = ask(cli, "GET", buf_str(&path), STR_NONE, &asked);
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i][0], filters[i][1]);
+    path_option(cli, &path, "status", held ? "delivery" : "status");
+    int code = where_open(cli, &where);
+    if (!code) code = pages_ask(cli, buf_str(&path), where, &asked);
+    where_close(where);
     return code ? code : show_list(cli, &asked, list_columns, "id");
 }
 

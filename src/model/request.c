@@ -44,6 +44,16 @@ struct str request_query(const struct request *request, struct str name, struct 
     return STR_NONE;
 }
 
+bool request_query_next(struct str *query, struct arena *arena, struct str *ret_name) {
+    struct str pair;
+    while (str_next(query, '&', &pair)) {
+        if (!pair.n) continue; /* "a=1&&b=2", and no query at all */
+        *ret_name = percent_decode(arena, str_sub(pair, 0, str_find(pair, '=')));
+        return true;
+    }
+    return false;
+}
+
 void reply_header(struct reply *reply, struct str name, struct str value) {
     assert(reply->header_count < REPLY_HEADERS_MAX);
     reply->headers[reply->header_count++] = (struct header){name, value};

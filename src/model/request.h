@@ -32,6 +32,8 @@ struct reply {
 struct str request_header(const struct request *request, struct str name); /* first, any case */
 /* Percent-decoded value of a query parameter, or STR_NONE. */
 struct str request_query(const struct request *request, struct str name, struct arena *arena);
+/* Takes the next parameter off a query and gives its decoded name; false at the end. */
+bool request_query_next(struct str *query, struct arena *arena, struct str *ret_name);
 void reply_header(struct reply *reply, struct str name, struct str value);
 
 #endif

@@ -49,8 +49,9 @@ struct audit_row {
     int64_t seq, at_us;
     struct str actor, act, subject, detail;
 };
-MUST_USE enum err store_audit_list(struct store *store, size_t limit, struct arena *arena, struct audit_row **ret_rows,
-                                   size_t *ret_count);
+/* Newest first, those with a smaller seq than the cursor only; 0 = from the newest. */
+MUST_USE enum err store_audit_list(struct store *store, int64_t cursor, size_t limit, struct arena *arena,
+                                   struct audit_row **ret_rows, size_t *ret_count);
 
 /* ---- API keys: only a hash is stored ---- */
 enum key_role { KEY_INGEST, KEY_READ, KEY_OPERATE, KEY_OWNER, KEY_ROLE_COUNT };

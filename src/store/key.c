@@ -32,11 +32,11 @@ enum err store_audit(struct store *store, struct str actor, struct str act, stru
     return err;
 }
 
-enum err store_audit_list(struct store *store, size_t limit, struct arena *arena, struct audit_row **ret_rows,
-                          size_t *ret_count) {
-    const struct sql_value param = sql_int((int64_t)limit);
+enum err store_audit_list(struct store *store, int64_t cursor, size_t limit, struct arena *arena,
+                          struct audit_row **ret_rows, size_t *ret_count) {
+    const struct sql_value params[] = {sql_int(cursor ? cursor : INT64_MAX), sql_int((int64_t)limit)};
     struct sql_result result;
-    TRY(store_run(store, SQL_AUDIT_LIST, &param, 1, arena, &result));
+    TRY(store_run(store, SQL_AUDIT_LIST, params, 1, arena, &result));
     struct audit_row *rows = arena_array(arena, struct audit_row, result.count);
     for (size_t i = 0; i < result.count; i++) {
         const struct sql_value *v = result.rows[i].values;

@@ -39,7 +39,8 @@ static enum err find_span(struct store *store, const struct list *list, struct s
     TRY(store_ask(store, list->last, NULL, 0, &span.below));
     span.below++;
     if (list->cursor > 0 && list->cursor < span.below) span.below = list->cursor;
-    if (list->until_us) TRY(find_made(store, list->made, span, list->until_us + CLOCK_SLACK_US, &span.below));
+    if (list->until_us && !list->made_later)
+        TRY(find_made(store, list->made, span, list->until_us + CLOCK_SLACK_US, &span.below));
     if (list->since_us) TRY(find_made(store, list->made, span, list->since_us - CLOCK_SLACK_US, &span.from));
     *ret_span = span;
     return ERR_NONE;

@@ -10,6 +10,7 @@
 struct list {
     enum sql_statement statement, last, made; /* the list, max(seq), when the first from a seq on was made */
     bool indexed;                             /* finds its rows by an index: no need to look at windows */
+    bool made_later;                          /* `until` is about what was made before the rows: it bounds no seq */
     struct sql_value filters[3];
     int64_t since_us, until_us; /* 0 = open */
     size_t limit;

@@ -15,15 +15,47 @@ int64_t store_next_cursor(const struct store *store) {
 
 /* ---- events ---- */
 
+/* Which statement lists what is asked for: filters that few rows match have an index of their own. */
+static enum sql_statement event_statement(const struct event_query *query) {
+    if (query->with) return query->with == EVENT_WITH_HELD ? SQL_EVENT_LIST_HELD : SQL_EVENT_LIST_LOST;
+    return query->status == EVENT_FAILED ? SQL_EVENT_LIST_FAILED : SQL_EVENT_LIST;
+}
+
+static bool is_wanted(const struct event_query *query, const struct event *event) {
+    if (query->status >= 0 && (int)event->status != query->status) return false;
+    if (query->type.n && !str_eq(query->type, event->type)) return false;
+    if (query->source.n && !str_eq(query->source, event->source)) return false;
+    return event->created_us >= query->since_us && (!query->until_us || event->created_us < query->until_us);
+}
+
+/* The one event of a key, where it is also what else is asked for. */
+static enum err list_by_key(struct store *store, const struct event_query *query, struct arena *arena,
+                            struct event **ret_events, size_t *ret_count) {
+    const struct sql_value params[] = {sql_str(query->key), sql_str(STR(""))};
+    struct sql_result result;
+    struct event *event = arena_new(arena, struct event);
+    store->next_cursor = 0;
+    TRY(store_run(store, SQL_EVENT_OF_KEY, params, 1, arena, &result));
+    *ret_count = 0;
+    *ret_events = event;
+    if (!result.count) return ERR_NONE;
+    TRY(store_event_get(store, sql_to_uuid(&result.rows[0].values[0]), arena, event));
+    *ret_count = is_wanted(query, event) && (!query->cursor || event->seq < query->cursor);
+    return ERR_NONE;
+}
+
 enum err store_event_list(struct store *store, const struct event_query *query, struct arena *arena,
                           struct event **ret_events, size_t *ret_count) {
     const struct sql_value **rows;
     size_t count;
+    if (query->key.n) return list_by_key(store, query, arena, ret_events, ret_count);
+    bool by_delivery = query->with != EVENT_WITH_ANY;
     struct list list = {
-        .statement = query->status == EVENT_FAILED ? SQL_EVENT_LIST_FAILED : SQL_EVENT_LIST,
-        .last = SQL_EVENT_LAST,
-        .made = SQL_EVENT_MADE,
-        .indexed = query->status == EVENT_FAILED,
+        .statement = event_statement(query),
+        .last = by_delivery ? SQL_DELIVERY_LAST : SQL_EVENT_LAST,
+        .made = by_delivery ? SQL_DELIVERY_MADE : SQL_EVENT_MADE,
+        .indexed = event_statement(query) != SQL_EVENT_LIST,
+        .made_later = by_delivery,
         .filters = {{.kind = SQL_NULL}, sql_str_or_null(query->type), sql_str_or_null(query->source)},
         .since_us = query->since_us,
         .until_us = query->until_us,
@@ -116,6 +148,7 @@ enum err store_superseded(struct store *store, struct delivery *deliveries, size
 /* Which statement lists what is asked for: filters that few rows match have an index of their own. */
 static enum sql_statement delivery_statement(const struct delivery_query *query) {
     if (!uuid_is_zero(query->event_id)) return SQL_DELIVERY_LIST_EVENT;
+    if (query->resent) return SQL_DELIVERY_LIST_RESENT;
     switch (query->status) {
     case DELIVERY_HELD:
         return SQL_DELIVERY_LIST_HELD;
@@ -136,7 +169,7 @@ enum err store_delivery_list(struct store *store, const struct delivery_query *q
         .statement = delivery_statement(query),
         .last = SQL_DELIVERY_LAST,
         .made = SQL_DELIVERY_MADE,
-        .indexed = delivery_statement(query) != SQL_DELIVERY_LIST,
+        .indexed = delivery_statement(query) != SQL_DELIVERY_LIST && !query->resent,
         .filters = {{.kind = SQL_NULL}, sql_str_or_null(query->destination), sql_uuid_or_null(&query->event_id)},
         .since_us = query->since_us,
         .until_us = query->until_us,

@@ -9,14 +9,18 @@
 
 #define QUERY_LIMIT_MAX 1000
 
+enum event_with { EVENT_WITH_ANY, EVENT_WITH_HELD, EVENT_WITH_FAILED };
 struct event_query {
     int status;                 /* enum event_status, or -1 for any */
+    enum event_with with;       /* only those with such a delivery among the ones that speak for it */
     struct str type, source;    /* exact, or STR_NONE for any */
+    struct str key;             /* likewise */
     int64_t since_us, until_us; /* created_at in [since, until); 0 = open */
     size_t limit;
     int64_t cursor; /* rows with a smaller seq only; 0 = from the newest */
 };
-/* Newest first. Fewer than limit does not mean that this was all: ask store_next_cursor. */
+/* Newest first; with `with` by those deliveries, whose seq then stands for the event's. Fewer than limit does not mean
+ * that this was all: ask store_next_cursor. */
 MUST_USE enum err store_event_list(struct store *store, const struct event_query *query, struct arena *arena,
                                    struct event **ret_events, size_t *ret_count);
 MUST_USE enum err store_event_get(struct store *store, struct uuid id, struct arena *arena,
@@ -33,6 +37,7 @@ struct delivery_query {
     int status; /* enum delivery_status, or -1 */
     struct str destination;
     struct uuid event_id; /* zero = any */
+    bool resent;          /* only those sent again while nobody knew what came of an earlier try */
     int64_t since_us, until_us;
     size_t limit;
     int64_t cursor;

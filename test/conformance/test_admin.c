@@ -362,7 +362,7 @@ static void each_act_leaves_one_row(void **state) {
     OK(store_event_cancel(f->store, event.id, STR("bob"), T0 + 60, &f->arena, &cancelled));
     OK(store_audit(f->store, STR("eve"), STR("pause"), STR("crm"), STR("401"), T0 + 70));
     fixture_commit(f);
-    OK(store_audit_list(f->store, 10, &f->arena, &rows, &count));
+    OK(store_audit_list(f->store, 0, 10, &f->arena, &rows, &count));
     assert_int_equal(count, 3);
     assert_text(rows[0].actor, "eve");
     assert_text(rows[0].detail, "401");
@@ -373,9 +373,17 @@ static void each_act_leaves_one_row(void **state) {
     assert_text(rows[2].act, "resolve delivered");
     assert_text(rows[2].detail, "HELD: a reason");
     assert_true(str_eq(rows[2].subject, uuid_str(&f->arena, held.id)));
-    OK(store_audit_list(f->store, 1, &f->arena, &rows, &count));
+    OK(store_audit_list(f->store, 0, 1, &f->arena, &rows, &count));
     assert_int_equal(count, 1);
     assert_text(rows[0].actor, "eve");
+    OK(store_audit_list(f->store, rows[0].seq, 1, &f->arena, &rows, &count));
+    assert_int_equal(count, 1);
+    assert_text(rows[0].act, "cancel");
+    OK(store_audit_list(f->store, rows[0].seq, 10, &f->arena, &rows, &count));
+    assert_int_equal(count, 1);
+    assert_text(rows[0].act, "resolve delivered");
+    OK(store_audit_list(f->store, rows[0].seq, 10, &f->arena, &rows, &count));
+    assert_int_equal(count, 0);
 }
 
 /* I24 */

@@ -78,6 +78,73 @@ static void events_are_filtered(void **state) {
     assert_text(events[1].key, "k1");
 }
 
+static void an_event_is_found_by_its_key(void **state) {
+    struct fixture *f = *state;
+    struct event_query query = any_event;
+    size_t count;
+    append_many(f, 5, 1);
+    query.key = STR("k3");
+    struct event *events = list(f, query, &count);
+    assert_int_equal(count, 1);
+    assert_text(events[0].key, "k3");
+    assert_int_equal(store_next_cursor(f->store), 0);
+    query.type = STR("OTHER");
+    list(f, query, &count);
+    assert_int_equal(count, 0);
+    query = any_event;
+    query.key = STR("none");
+    list(f, query, &count);
+    assert_int_equal(count, 0);
+}
+
+/* Each event once, however many of its deliveries stand so, and none for what a later run replaced. */
+static void events_are_found_by_how_their_deliveries_stand(void **state) {
+    struct fixture *f = *state;
+    struct event_query query = any_event;
+    struct delivery after;
+    size_t count;
+    fixture_begin(f);
+    struct delivery held = fixture_deliver(f, "held", "crm", DELIVERY_HELD);
+    struct delivery lost = fixture_deliver(f, "lost", "crm", DELIVERY_FAILED);
+    struct delivery again = fixture_deliver(f, "again", "crm", DELIVERY_FAILED);
+    fixture_deliver(f, "open", "crm", DELIVERY_PENDING);
+    struct event two = fixture_append(f, "two", T0);
+    for (int i = 0; i < 3; i++) {
+        struct delivery one =
+            fixture_delivery(f, &two, i ? i == 1 ? "a" : "b" : "c", i ? DELIVERY_FAILED : DELIVERY_PENDING);
+        fixture_plan_one(f, &one);
+    }
+    fixture_routed(f, &two, EVENT_PROCESSING, "");
+    OK(store_delivery_act(f->store, again.id, ACT_RETRY_AS_SENT, STR("ada"), STR(""), T0 + 1, f->hasher, &f->arena,
+                          &after));
+    fixture_commit(f);
+    query.with = EVENT_WITH_HELD;
+    struct event *events = list(f, query, &count);
+    assert_int_equal(count, 1);
+    assert_true(uuid_eq(events[0].id, held.event_id));
+    query.with = EVENT_WITH_FAILED;
+    query.limit = 1;
+    events = list(f, query, &count);
+    assert_int_equal(count, 1);
+    assert_text(events[0].key, "two");
+    assert_int_equal(events[0].status, EVENT_PROCESSING);
+    query.cursor = events[0].seq;
+    events = list(f, query, &count);
+    assert_int_equal(count, 1);
+    assert_true(uuid_eq(events[0].id, lost.event_id));
+    query.cursor = events[0].seq;
+    list(f, query, &count);
+    assert_int_equal(count, 0);
+    query = any_event;
+    query.with = EVENT_WITH_FAILED;
+    query.status = EVENT_PROCESSING;
+    list(f, query, &count);
+    assert_int_equal(count, 2);
+    query.status = EVENT_FAILED;
+    list(f, query, &count);
+    assert_int_equal(count, 0);
+}
+
 /* Ends far apart in time are found without looking at all that lies before and behind. */
 static void a_span_of_time_is_found_in_a_long_history(void **state) {
     struct fixture *f = *state;
@@ -314,6 +381,30 @@ static void deliveries_are_filtered(void **state) {
     assert_int_equal(count_deliveries(f, query, (struct uuid){0}), 0);
 }
 
+/* One that is refused and sent again is in no doubt, and one in doubt that was not sent again has arrived once at most.
+ */
+static void what_was_sent_again_in_doubt_is_found(void **state) {
+    struct fixture *f = *state;
+    struct delivery_query query = any_delivery;
+    struct delivery *deliveries;
+    size_t count;
+    const char *const outcomes[][2] = {{"unknown", "done"}, {"retry", "done"}, {"retry", "unknown"}};
+    fixture_begin(f);
+    for (int i = 0; i < 3; i++) {
+        fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PENDING);
+        for (int j = 0; j < 2; j++) {
+            struct delivery *one = fixture_claim(f, "crm", 1, T0 + (j + 1) * US_PER_S, &count);
+            assert_int_equal(count, 1);
+            assert_true(fixture_end(f, one, j ? DELIVERY_COMPLETED : DELIVERY_PENDING, outcomes[i][j]));
+        }
+    }
+    fixture_commit(f);
+    query.resent = true;
+    OK(store_delivery_list(f->store, &query, &f->arena, &deliveries, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(deliveries[0].seq, 1);
+}
+
 static void deliveries_go_on_from_a_cursor(void **state) {
     struct fixture *f = *state;
     struct delivery *deliveries;
@@ -335,6 +426,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(events_are_listed_newest_first_page_by_page),
         ON_EVERY_DRIVER(events_are_filtered),
+        ON_EVERY_DRIVER(an_event_is_found_by_its_key),
+        ON_EVERY_DRIVER(events_are_found_by_how_their_deliveries_stand),
         ON_EVERY_DRIVER(a_span_of_time_is_found_in_a_long_history),
         ON_EVERY_DRIVER(a_list_looks_at_a_bounded_number_of_rows),
         ON_EVERY_DRIVER(a_list_is_bounded_in_bytes),
@@ -345,6 +438,7 @@ int main(void) {
         ON_EVERY_DRIVER(without_its_event_a_delivery_has_no_key),
         ON_EVERY_DRIVER(what_is_not_there_is_not_found),
         ON_EVERY_DRIVER(deliveries_are_filtered),
+        ON_EVERY_DRIVER(what_was_sent_again_in_doubt_is_found),
         ON_EVERY_DRIVER(deliveries_go_on_from_a_cursor),
     };
     return RUN_ON_EVERY_DRIVER(tests);

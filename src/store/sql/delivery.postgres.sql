@@ -221,6 +221,15 @@ SELECT {delivery_columns}, {delivery_event_key}
 FROM deliveries d
 WHERE d.event_id = $5 AND {delivery_filter_apart};
 
+-- name: delivery_list_resent (low int, high int, status text, destination text, event id, since int, until int, most
+--     int) -> delivery, event_key text
+-- As delivery_list, of what was sent again while nobody knew what had come of an earlier try.
+SELECT {delivery_columns}, {delivery_event_key}
+FROM deliveries d
+WHERE d.attempts > 1 AND EXISTS (
+    SELECT 1 FROM attempts a WHERE a.delivery_seq = d.seq AND a.outcome = 'unknown' AND a.number < d.attempts
+) AND {delivery_filter};
+
 -- name: delivery_last () -> seq int
 SELECT max(seq) FROM deliveries;
 

@@ -113,3 +113,33 @@ WHERE e.status = 'FAILED' AND e.seq >= ?1 AND e.seq < ?2 AND (?3 IS NULL OR e.st
     AND (?4 IS NULL OR e.type = ?4) AND (?5 IS NULL OR e.source = ?5) AND e.created_at >= ?6 AND e.created_at < ?7
 ORDER BY e.seq DESC
 LIMIT ?8;
+
+-- name: event_list_held (low int, high int, status text, type text, source text, since instant, until instant,
+--     most int) -> event
+-- The events with a delivery that is held, by the newest such of each: its seq is the row's, and the list goes by the
+-- index of what is held.
+SELECT h.seq, {event_facts}
+FROM deliveries h
+CROSS JOIN marketing_events e ON e.id = h.event_id
+WHERE h.status = 'HELD' AND h.seq >= ?1 AND h.seq < ?2 AND (?3 IS NULL OR e.status = ?3)
+    AND (?4 IS NULL OR e.type = ?4) AND (?5 IS NULL OR e.source = ?5) AND e.created_at >= ?6
+    AND e.created_at < ?7 AND h.seq = (
+        SELECT max(d.seq) FROM deliveries d WHERE +d.status = 'HELD' AND {current}
+    )
+ORDER BY h.seq DESC
+LIMIT ?8;
+
+-- name: event_list_lost (low int, high int, status text, type text, source text, since instant, until instant,
+--     most int) -> event
+-- As event_list_held, of deliveries that failed and that no later run replaced. An event that is still open is not
+-- FAILED yet, so event_list_failed does not have it.
+SELECT h.seq, {event_facts}
+FROM deliveries h
+CROSS JOIN marketing_events e ON e.id = h.event_id
+WHERE h.status = 'FAILED' AND h.seq >= ?1 AND h.seq < ?2 AND (?3 IS NULL OR e.status = ?3)
+    AND (?4 IS NULL OR e.type = ?4) AND (?5 IS NULL OR e.source = ?5) AND e.created_at >= ?6
+    AND e.created_at < ?7 AND h.seq = (
+        SELECT max(d.seq) FROM deliveries d WHERE +d.status = 'FAILED' AND {current}
+    )
+ORDER BY h.seq DESC
+LIMIT ?8;

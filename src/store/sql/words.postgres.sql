@@ -13,8 +13,11 @@
 coalesce(e.received, e.payload::text)
 
 -- fragment: event_columns
+e.seq, {event_facts}
+
+-- fragment: event_facts
 -- The seed's types are turned into those that are expected of every statement: int8, text, uuid, timestamptz.
-e.seq, e.id, e.idempotency_key::text, e.type::text, e.source::text, {payload}, coalesce(e.fingerprint, '')::text,
+e.id, e.idempotency_key::text, e.type::text, e.source::text, {payload}, coalesce(e.fingerprint, '')::text,
 e.status::text, e.run::int8, e.retry_count::int8, e.last_error, e.scheduled_at, e.created_at, e.updated_at
 
 -- fragment: delivery_columns

@@ -9,7 +9,10 @@
 --     in_doubt int)
 
 -- fragment: event_columns
-e.seq, e.id, e.idempotency_key, e.type, e.source, e.payload, e.fingerprint, e.status, e.run, e.retry_count,
+e.seq, {event_facts}
+
+-- fragment: event_facts
+e.id, e.idempotency_key, e.type, e.source, e.payload, e.fingerprint, e.status, e.run, e.retry_count,
 e.last_error, e.scheduled_at, e.created_at, e.updated_at
 
 -- fragment: delivery_columns

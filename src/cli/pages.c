@@ -1,0 +1,111 @@
+#include "cli/pages.h"
+
+#include "base/json.h"
+#include "cli/show.h"
+
+#define FALLBACK_ITEMS 50   /* as the server's */
+#define PAGE_ITEMS     1000 /* the most that it lists at once */
+#define LOOK_ITEMS     200  /* of a page whose items are looked at one by one */
+
+struct collection {
+    struct cli *cli;
+    struct str path;
+    const struct where *where;
+    struct str cursor, next; /* of the page that is asked for, and behind it; STR_NONE = from the newest, the end */
+    size_t wanted, count;    /* items */
+    struct buf items;        /* of a JSON list */
+};
+
+static struct str page_path(const struct collection *collection, size_t limit) {
+    struct buf path = {.arena = collection->cli->arena};
+    buf_add(&path, collection->path);
+    path_query(&path, "limit", str_fmt(collection->cli->arena, "%zu", limit));
+    if (collection->cursor.p) path_query(&path, "cursor", collection->cursor);
+    return buf_str(&path);
+}
+
+/* Takes the items that are meant off an answer, as they were written; false when one more would have been too many. */
+static bool take_items(struct collection *collection, const struct asked *asked, size_t *ret_looked) {
+    struct str items, item;
+    size_t at = 0;
+    *ret_looked = 0;
+    if (!json_slice(asked->body, STR("items"), &items)) return true;
+    for (; json_slice_item(items, &at, &item); ++*ret_looked) {
+        if (!where_holds(collection->cli, collection->where, item)) continue;
+        if (collection->count == collection->wanted) return false;
+        if (collection->count++) buf_byte(&collection->items, ',');
+        buf_add(&collection->items, item);
+    }
+    return true;
+}
+
+/* Only the server knows the cursor behind an item in the middle of a page: it is that of a page which ends there. */
+static int find_next(struct collection *collection, size_t looked) {
+    struct asked asked;
+    int code = ask(collection->cli, "GET", page_path(collection, looked), STR_NONE, &asked);
+    if (code) return code;
+    collection->next = str_dup(collection->cli->arena, show_member(collection->cli, asked.json, "next"));
+    asked_free(&asked);
+    return EXIT_DONE;
+}
+
+static int take_page(struct collection *collection, size_t limit) {
+    struct cli *cli = collection->cli;
+    struct asked asked;
+    size_t looked;
+    int code = ask(cli, "GET", page_path(collection, limit), STR_NONE, &asked);
+    if (code) return code;
+    struct str next = show_member(cli, asked.json, "next");
+    collection->next = next.n ? str_dup(cli->arena, next) : STR_NONE;
+    bool whole = take_items(collection, &asked, &looked);
+    asked_free(&asked);
+    return whole ? EXIT_DONE : find_next(collection, looked);
+}
+
+static int collect(struct collection *collection) {
+    struct cli *cli = collection->cli;
+    int code;
+    do {
+        size_t left = collection->wanted - collection->count, limit = collection->where ? LOOK_ITEMS : left;
+        code = take_page(collection, limit < PAGE_ITEMS ? limit : PAGE_ITEMS);
+        collection->cursor = collection->next;
+    } while (!code && collection->next.n && collection->count < collection->wanted && !cli_stopped(cli));
+    return code;
+}
+
+/* What is wrong with a limit the server says, in the words that it has for everybody. */
+static int ask_wrongly(struct cli *cli, struct str path, struct str limit) {
+    struct buf wrong = {.arena = cli->arena};
+    struct asked asked;
+    buf_add(&wrong, path);
+    path_query(&wrong, "limit", limit);
+    int code = ask(cli, "GET", buf_str(&wrong), STR_NONE, &asked);
+    if (code) return code;
+    asked_free(&asked);
+    return cli_fail(cli, EXIT_USAGE, "error: --limit takes a number from 1 to %d", PAGE_ITEMS);
+}
+
+int pages_ask(struct cli *cli, struct str path, const struct where *where, struct asked *ret_asked) {
+    struct str limit = cli_value(cli, "limit");
+    struct collection collection = {.cli = cli,
+                                    .path = path,
+                                    .where = where,
+                                    .cursor = cli_value(cli, "cursor"),
+                                    .wanted = FALLBACK_ITEMS,
+                                    .items = {.arena = cli->arena}};
+    int64_t wanted;
+    if (limit.p && (!str_to_i64(limit, &wanted) || wanted < 1 || wanted > PAGE_ITEMS))
+        return ask_wrongly(cli, path, limit);
+    if (limit.p) collection.wanted = (size_t)wanted;
+    int code = collect(&collection);
+    if (code) return code;
+    struct buf body = {.arena = cli->arena};
+    buf_fmt(&body, "{\"items\":[%.*s],\"next\":", STR_ARG(buf_str(&collection.items)));
+    if (collection.next.n)
+        json_quote(&body, collection.next);
+    else
+        buf_add(&body, STR("null"));
+    buf_byte(&body, '}');
+    *ret_asked = (struct asked){.status = 200, .body = buf_str(&body)};
+    return json_parse(ret_asked->body, ANSWER_DEPTH_MAX, &ret_asked->json, NULL) ? EXIT_FAILED : EXIT_DONE;
+}

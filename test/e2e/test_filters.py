@@ -1,0 +1,138 @@
+"""How an event or a delivery is found: by key, by what is in it, by how it stands; and what a wrong filter is told."""
+import json
+import re
+
+import pytest
+
+from harness import ROOT, event, until
+from receiver import answer, reset
+from test_cli import USAGE, good
+
+PAGE = json.loads((ROOT / "docs/openapi.json").read_text())
+
+
+def to(receiver, name, **more):
+    return {"url": receiver.url(f"/{name}"), "allow_private": "true", **more}
+
+
+def ids(result):
+    return good(result).out.split()
+
+
+def test_an_event_is_found_by_its_key(serve):
+    server = serve()
+    made = {key: server.send(key) for key in ("a", "lead 41/é", "b")}
+    assert ids(server.cli("events", "list", "--key", "lead 41/é", "-o", "id")) == [made["lead 41/é"]]
+    assert ids(server.cli("events", "list", "--key", "a", "--type", "OTHER", "-o", "id")) == []
+    assert ids(server.cli("events", "list", "--key", "none", "-o", "id")) == []
+
+
+def test_events_are_found_by_what_is_in_them(serve):
+    server = serve()
+    made = []
+    for chunk in range(5):
+        server.post([event(f"e{chunk}-{n}", payload={"email": f"{n}@example.com", "n": chunk * 100 + n, "big": 2**60 + n})
+                     for n in range(100)])
+    made = {one["idempotency_key"]: one["id"] for one in server.every("/v1/events")}
+    found = ids(server.cli("events", "list", "--where", '.email == "7@example.com"', "-o", "id"))
+    assert found == [made[f"e{chunk}-7"] for chunk in (4, 3, 2, 1, 0)]
+    got = good(server.cli("events", "list", "--where", ".n % 2 == 0", "--limit", "60", "-o", "json")).json
+    assert [one["payload"]["n"] for one in got["items"]] == list(range(498, 378, -2))
+    rest = good(server.cli("events", "list", "--where", ".n % 2 == 0", "--limit", "1000", "-o", "json", "--cursor",
+                           got["next"])).json
+    assert [one["payload"]["n"] for one in rest["items"]] == list(range(378, -1, -2)) and rest["next"] is None
+    whole = good(server.cli("events", "list", "--where", '$event.idempotency_key == "e2-3"', "-o", "ndjson")).out
+    assert str(2**60 + 3) in whole, "as it was written, to the last digit"
+    assert ids(server.cli("events", "list", "--where", ".n | test(\"x\")", "-o", "id")) == [], "it fails on each"
+    refused = server.cli("events", "list", "--where", ".n ==")
+    assert refused.code == USAGE and "--where" in refused.err
+
+
+def test_a_failed_or_held_delivery_of_an_open_event_is_found(serve, receiver):
+    receiver.script("/bad", answer(422))
+    receiver.script("/doubt", reset())
+    server = serve(destinations={name: to(receiver, name, on_unknown="hold") for name in ("good", "bad", "doubt")},
+                   routes={"both": {"from": "BOTH", "to": ["bad", {"good": {"after": "3h"}}]},
+                           "doubt": {"from": "DOUBT", "to": ["doubt"]}, "good": {"from": "GOOD", "to": ["good"]}})
+    both, doubt, fine = (server.send(kind=kind) for kind in ("BOTH", "DOUBT", "GOOD"))
+    server.settled(fine, "COMPLETED")
+    until(lambda: {one["status"] for one in server.every("/v1/deliveries")} == {"FAILED", "PENDING", "HELD", "COMPLETED"},
+          "all to stand")
+    assert server.event(both)["status"] == "PROCESSING"
+    assert ids(server.cli("events", "list", "--delivery", "FAILED", "-o", "id")) == [both]
+    assert ids(server.cli("events", "list", "--delivery", "FAILED", "--status", "FAILED", "-o", "id")) == []
+    assert ids(server.cli("events", "list", "--status", "HELD", "-o", "id")) == [doubt]
+    assert server.get("/v1/events?delivery=HELD").json["items"][0]["id"] == doubt
+    assert server.get("/v1/events?delivery=PENDING").status == 400
+
+
+def test_what_may_have_arrived_twice_is_found(serve, receiver):
+    receiver.script("/twice", reset(), answer(200))
+    receiver.script("/again", answer(503), answer(200))
+    server = serve(destinations={name: to(receiver, name, on_unknown="retry", retry={"base": "10ms"})
+                                 for name in ("twice", "again")},
+                   routes={name: {"from": name.upper(), "to": [name]} for name in ("twice", "again")})
+    for kind in ("TWICE", "AGAIN"):
+        server.settled(server.send(kind=kind), "COMPLETED")
+    [found] = good(server.cli("deliveries", "list", "--resent", "-o", "json")).json["items"]
+    assert found["destination"] == "twice"
+    assert len(server.get("/v1/deliveries?resent=false").json["items"]) == 2
+
+
+# What is not known is refused.
+
+def filled(path):
+    return re.sub(r"\{\w+\}", "none", path)
+
+
+@pytest.mark.parametrize("path, method", [(path, method) for path, operations in PAGE["paths"].items()
+                                          for method in operations if path.startswith("/v1") or path == "/openapi.json"])
+def test_a_parameter_that_is_not_on_the_page_is_refused_and_named(idle, path, method):
+    got = idle.request(method.upper(), filled(path) + "?limt=2", b"{}" if method == "post" else None,
+                       {"Content-Type": "application/json"})
+    assert got.status == 400 and got.json["code"] == "E0105" and "'limt'" in got.json["detail"], got
+    stated = [one["name"] for one in PAGE["paths"][path][method].get("parameters", []) if one["in"] == "query"]
+    if "limit" in stated:
+        assert "did you mean 'limit'?" in got.json["detail"]
+    for name in stated:
+        told = idle.request(method.upper(), filled(path) + f"?{name}=", b"{}", {"Content-Type": "application/json"})
+        assert "unknown parameter" not in told.body.decode(), told
+
+
+@pytest.mark.parametrize("query, words", [
+    ("limit=0", "'limit' must be a number from 1 to 1000"),
+    ("cursor=-1", "'cursor' must be"),
+    ("limit=2&limit=3", "'limit' is given twice"),
+    ("stat%75s=FAILED&x=1", "unknown parameter 'x'; there are: status type"),
+    ("idempotency_key=", "'idempotency_key'"),
+])
+def test_a_value_that_says_nothing_is_refused(idle, query, words):
+    got = idle.get(f"/v1/events?{query}")
+    assert got.status == 400 and words in got.json["detail"], got
+
+
+def test_a_path_says_which_methods_it_takes_and_has_a_head_where_it_has_a_get(idle):
+    for path, operations in PAGE["paths"].items():
+        wrong = idle.request("DELETE", filled(path))
+        allowed = {one.strip() for one in wrong.headers.get("Allow", "").split(",")}
+        assert wrong.status == 405 and {one.upper() for one in operations} <= allowed, (path, wrong)
+        if "get" in operations:
+            head, get = idle.request("HEAD", filled(path)), idle.get(filled(path))
+            assert (head.status, head.body) == (get.status, b"") and "HEAD" in allowed, (path, head)
+
+
+# Acts of operators.
+
+def test_the_audit_goes_on_from_its_cursor_and_links_to_the_next(serve):
+    server = serve(destinations={"crm": {"url": "https://crm.example.com/"}})
+    for _ in range(3):
+        good(server.cli("destinations", "pause", "crm"))
+        good(server.cli("destinations", "resume", "crm"))
+    rows, path = [], "/v1/audit?limit=2"
+    while path:
+        got = server.get(path)
+        rows += got.json["items"]
+        link = got.headers["Link"]
+        path = link and re.fullmatch(r'<(/v1/audit\?.*)>; rel="next"', link)[1]
+    assert [row["act"] for row in rows] == ["destination.resume", "destination.pause"] * 3
+    assert len({row["seq"] for row in rows}) == 6
