@@ -63,6 +63,8 @@ static enum err reply_delivery(struct call *call, struct delivery *delivery) {
         buf_add(&buf, delivery->params);
     }
     encode_attempts(&buf, attempts, count);
+    const struct str id = uuid_str(call->arena, delivery->id);
+    TRY(encode_acts(call, &buf, &id, 1));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }

@@ -78,6 +78,7 @@ void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t cou
         encode_time(buf, "started_at", attempt->started_us);
         encode_time(buf, "finished_at", attempt->finished_us);
         encode_text(buf, "outcome", attempt->outcome);
+        buf_fmt(buf, ",\"lookup\":%s", attempt_is_lookup(attempt) ? "true" : "false");
         if (attempt->http_status)
             buf_fmt(buf, ",\"http_status\":%d", attempt->http_status);
         else
@@ -87,6 +88,29 @@ void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t cou
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');
+}
+
+void encode_audit(struct buf *buf, const struct audit_row *row) {
+    buf_fmt(buf, "{\"seq\":%lld", (long long)row->seq);
+    encode_time(buf, "at", row->at_us);
+    encode_text(buf, "actor", row->actor);
+    encode_text(buf, "act", row->act);
+    encode_text(buf, "subject", row->subject);
+    encode_text(buf, "detail", row->detail);
+    buf_byte(buf, '}');
+}
+
+enum err encode_acts(struct call *call, struct buf *buf, const struct str *subjects, size_t count) {
+    struct audit_row *rows;
+    size_t row_count;
+    TRY(store_audit_of(call->store, subjects, count, call->arena, &rows, &row_count));
+    buf_add(buf, STR(",\"acts\":["));
+    for (size_t i = 0; i < row_count; i++) {
+        if (i) buf_byte(buf, ',');
+        encode_audit(buf, &rows[i]);
+    }
+    buf_byte(buf, ']');
+    return ERR_NONE;
 }
 
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq) {

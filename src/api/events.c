@@ -287,6 +287,10 @@ static enum err encode_deliveries(struct call *call, struct buf *buf, const stru
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');
+    struct str *subjects = arena_array(call->arena, struct str, count + 1);
+    for (size_t i = 0; i < count; i++) subjects[i] = uuid_str(call->arena, deliveries[i].id);
+    subjects[count] = uuid_str(call->arena, event_id);
+    TRY(encode_acts(call, buf, subjects, count + 1));
     bool unwanted =
         count == 0 && event->status == EVENT_COMPLETED && !event->last_error.n; /* a cancelled one has words */
     if (unwanted && call->standing->routes) encode_unwanted(call, buf, event);

@@ -22,6 +22,9 @@ void encode_event(struct buf *buf, const struct event *event,
                   bool whole); /* without its closing brace, so that more may follow */
 void encode_delivery(struct buf *buf, const struct delivery *delivery); /* likewise */
 void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count);
+void encode_audit(struct buf *buf, const struct audit_row *row);
+/* ,"acts":[...]: what people did to these things. */
+MUST_USE enum err encode_acts(struct call *call, struct buf *buf, const struct str *subjects, size_t count);
 void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…" or null when 0 */
 void encode_text(struct buf *buf, const char *name, struct str text);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */

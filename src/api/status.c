@@ -112,7 +112,8 @@ static enum err encode_server(struct call *call, struct buf *buf) {
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
-    buf_fmt(buf, ",\"unrouted\":%llu", (unsigned long long)standing->unrouted);
+    buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu", (unsigned long long)standing->unrouted,
+            (unsigned long long)standing->resent);
     encode_troubled(call, buf);
     return encode_company(call, buf);
 }
@@ -146,13 +147,8 @@ enum err api_audit(struct call *call) {
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < count && i < page.limit; i++) {
-        buf_fmt(&buf, "%s{\"seq\":%lld", i ? "," : "", (long long)rows[i].seq);
-        encode_time(&buf, "at", rows[i].at_us);
-        encode_text(&buf, "actor", rows[i].actor);
-        encode_text(&buf, "act", rows[i].act);
-        encode_text(&buf, "subject", rows[i].subject);
-        encode_text(&buf, "detail", rows[i].detail);
-        buf_byte(&buf, '}');
+        if (i) buf_byte(&buf, ',');
+        encode_audit(&buf, &rows[i]);
     }
     return reply_list(call, &buf, count > page.limit ? rows[page.limit - 1].seq : 0);
 }

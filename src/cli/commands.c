@@ -135,6 +135,11 @@ static const struct option verify_options[] = {
     {"deep", 0, NULL, NULL, false, "Also every page of the file, every payload's fingerprint, every delivery's id"},
     {0},
 };
+static const struct option audit_options[] = {
+    {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
+    {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
+    {0},
+};
 static const struct option key_create_options[] = {
     {"role", 0, "ROLE", "ingest|read|operate|owner", true, "What it may do"},
     {"name", 0, "TEXT", NULL, false, "Whose it is"},
@@ -226,6 +231,9 @@ const struct command commands[] = {
     {"migrate", NULL, "", "Bring the store up to date, take a database of the seed's over, or move to PostgreSQL",
      migrate_options, "migrate -n\nmigrate\nmigrate --to postgres://drumbeat@db.example.com/drumbeat\n",
      command_migrate, COMMAND_JSON | COMMAND_CHANGES | COMMAND_SIGNALS},
+    {"audit", "list", "", "Who did what, newest first", audit_options,
+     "audit list\naudit list --jq '.items[] | select(.act | startswith(\"resolve\"))'\n", command_audit_list,
+     COMMAND_JSON},
     {"keys", "create", "", "Make an API key; it is shown once", key_create_options,
      "keys create --role ingest --name landing-page\n", command_keys_create, COMMAND_JSON | COMMAND_CHANGES},
     {"keys", "list", "", "API keys, without their secrets", NULL, "keys list\n", command_keys_list, COMMAND_JSON},

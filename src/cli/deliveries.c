@@ -60,6 +60,7 @@ static void show_delivery(struct cli *cli, const struct json *delivery) {
     writer_fmt(&cli->out, "delivery %.*s\n", STR_ARG(show_member(cli, delivery, "id")));
     show_fields(cli, delivery, delivery_fields);
     show_table(cli, json_get(delivery, STR("attempts")), attempt_columns);
+    show_acts(cli, json_get(delivery, STR("acts")), show_member(cli, delivery, "id"));
 }
 
 int command_deliveries_show(struct cli *cli) {

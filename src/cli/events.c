@@ -46,10 +46,15 @@ static const struct column event_fields[] = {
 
 static void show_event(struct cli *cli, const struct json *event) {
     const struct json *deliveries = json_get(event, STR("deliveries"));
+    const struct json *acts = json_get(event, STR("acts"));
     writer_fmt(&cli->out, "event %.*s\n", STR_ARG(show_member(cli, event, "id")));
     show_fields(cli, event, event_fields);
+    show_acts(cli, acts, show_member(cli, event, "id"));
     writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
-    for (size_t i = 0; i < json_size(deliveries); i++) show_delivery_line(cli, json_at(deliveries, i), STR(""));
+    for (size_t i = 0; i < json_size(deliveries); i++) {
+        show_delivery_line(cli, json_at(deliveries, i), STR(""));
+        show_acts(cli, acts, show_member(cli, json_at(deliveries, i), "id"));
+    }
     show_unwanted(cli, &cli->out, event);
 }
 

@@ -242,28 +242,59 @@ static struct str took(struct cli *cli, const struct json *delivery) {
     return span_human(cli->arena, to_us - from_us);
 }
 
-/* ", 2 tries, the first unknown" when an earlier try may have had its effect too and nobody was told; else "". */
-static struct str doubt(struct cli *cli, const struct json *delivery) {
+/* What the attempts of a delivery come to. */
+struct tries {
+    size_t sends, lookups;
+    size_t unknown,
+        first_unknown; /* sends of which nobody was told what came, and which was the first of them, from 1 */
+    bool found;        /* a lookup found the effect */
+};
+
+static struct tries count_tries(struct cli *cli, const struct json *delivery) {
     const struct json *attempts = json_get(delivery, STR("attempts"));
-    size_t count = json_size(attempts), unknown = 0;
-    for (size_t i = 0; i + 1 < count; i++)
-        unknown += str_eq(show_member(cli, json_at(attempts, i), "outcome"), STR("unknown"));
-    if (!unknown) return STR("");
-    bool first = unknown == 1 && str_eq(show_member(cli, json_at(attempts, 0), "outcome"), STR("unknown"));
-    struct str which = first ? STR("the first") : str_fmt(cli->arena, "%zu", unknown);
-    return str_fmt(cli->arena, ", %zu tries, %.*s unknown", count, STR_ARG(which));
+    struct tries tries = {0};
+    for (size_t i = 0; i < json_size(attempts); i++) {
+        struct str outcome = show_member(cli, json_at(attempts, i), "outcome");
+        if (json_true(json_get(json_at(attempts, i), STR("lookup")))) {
+            tries.lookups++;
+            tries.found = str_eq(outcome, STR("done"));
+            if (str_eq(outcome, STR("absent")) || tries.found) tries.unknown = 0; /* now it is known */
+            continue;
+        }
+        tries.sends++;
+        if (!str_eq(outcome, STR("unknown"))) continue;
+        if (!tries.unknown++) tries.first_unknown = tries.sends;
+    }
+    return tries;
 }
 
-/* Why it stands as it does, and when it goes on. */
+/* "sent 2 times, the first unknown", "found by a lookup"; "" where one send had one answer. */
+static struct str tries_words(struct cli *cli, const struct json *delivery) {
+    static const char *const ordinals[] = {"", "the first", "the second", "the third"};
+    struct tries tries = count_tries(cli, delivery);
+    struct buf text = {.arena = cli->arena};
+    if (tries.sends > 1) buf_fmt(&text, "sent %zu times", tries.sends);
+    if (tries.unknown == 1 && tries.sends > 1 && tries.first_unknown < sizeof ordinals / sizeof *ordinals)
+        buf_fmt(&text, ", %s unknown", ordinals[tries.first_unknown]);
+    else if (tries.unknown && tries.sends > 1)
+        buf_fmt(&text, ", %zu unknown", tries.unknown);
+    if (tries.found) buf_fmt(&text, "%sfound by a lookup", text.n ? ", " : "");
+    return buf_str(&text);
+}
+
+/* Why it stands as it does, how often it was tried, and when it goes on. */
 static struct str explanation(struct cli *cli, const struct json *delivery, struct str word) {
-    struct str error = show_member(cli, delivery, "last_error");
+    bool delivered = str_eq(word, STR("delivered"));
     struct str due = show_time(cli, show_member(cli, delivery, "due"));
-    if (str_eq(word, STR("delivered"))) {
-        struct str time = took(cli, delivery), doubled = doubt(cli, delivery);
-        return str_fmt(cli->arena, "%.*s%.*s", STR_ARG(time), STR_ARG(doubled));
-    }
-    if (!str_eq(word, STR("waiting")) || !due.n) return error;
-    return str_fmt(cli->arena, "%.*s%snot before %.*s", STR_ARG(error), error.n ? "; " : "", STR_ARG(due));
+    const struct str parts[] = {
+        delivered ? took(cli, delivery) : show_member(cli, delivery, "last_error"),
+        tries_words(cli, delivery),
+        str_eq(word, STR("waiting")) && due.n ? str_fmt(cli->arena, "not before %.*s", STR_ARG(due)) : STR(""),
+    };
+    struct buf text = {.arena = cli->arena};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].n) buf_fmt(&text, "%s%.*s", !text.n ? "" : delivered ? ", " : "; ", STR_ARG(parts[i]));
+    return buf_str(&text);
 }
 
 void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more) {
@@ -277,6 +308,17 @@ void show_delivery_line(struct cli *cli, const struct json *delivery, struct str
                (int)word_blanks, "", STR_ARG(status));
     struct str rest = text_safe(cli->arena, why, true);
     writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
+}
+
+void show_acts(struct cli *cli, const struct json *acts, struct str subject) {
+    for (size_t i = json_size(acts); i-- > 0;) { /* the first one first */
+        const struct json *act = json_at(acts, i);
+        if (!str_eq(show_member(cli, act, "subject"), subject)) continue;
+        struct str at = show_time(cli, show_member(cli, act, "at"));
+        struct str detail = text_safe(cli->arena, show_member(cli, act, "detail"), true);
+        writer_fmt(&cli->out, "    %.*s  %.*s by %.*s  (%.*s)\n", STR_ARG(at), STR_ARG(show_member(cli, act, "act")),
+                   STR_ARG(text_safe(cli->arena, show_member(cli, act, "actor"), true)), STR_ARG(detail));
+    }
 }
 
 void show_unwanted(struct cli *cli, struct writer *writer, const struct json *event) {

@@ -88,6 +88,9 @@ static void show_needs(struct cli *cli, const struct json *status) {
     if (number(status, STR("unrouted")))
         writer_fmt(&cli->out, "  Unwanted  %lld events since the start: no route took them\n",
                    number(status, STR("unrouted")));
+    if (number(status, STR("resent")))
+        writer_fmt(&cli->out, "  In doubt  sent again %lld times since the start; drumbeat deliveries list --resent\n",
+                   number(status, STR("resent")));
 }
 
 static const struct {

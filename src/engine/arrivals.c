@@ -18,6 +18,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .started_us = loop->started_us,
                              .open_deliveries = loop->open_deliveries,
                              .unrouted = metrics_unrouted_count(loop->metrics),
+                             .resent = metrics_resent_count(loop->metrics),
                              .in_flight = errands_in_use(loop->errands, ERRAND_OF_DESKS),
                              .limits_way = limits_way,
                              .limits_up = limits_up,

@@ -37,6 +37,7 @@ struct standing {
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
+    uint64_t resent;                 /* sends since the start while an earlier try was in doubt */
     size_t in_flight;                /* sends on their way */
     const char *limits_way;          /* how limits are shared: none, store, redis */
     bool limits_up;                  /* the last try to ask worked */

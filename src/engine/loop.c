@@ -207,6 +207,7 @@ void turn_apply(struct turn *turn) {
         const struct settlement *settlement = &turn->settlements[i];
         if (!note->applied) continue;
         log_settlement(turn, settlement);
+        if (note->resent) metrics_resent(loop->metrics);
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
         if (!delivery_is_final(settlement->status)) continue;
         metrics_settled(loop->metrics, settlement->destination, str_from(delivery_status_text(settlement->status)));

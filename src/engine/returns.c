@@ -47,6 +47,11 @@ static void grow(struct turn *turn) {
     turn->settlement_room = room;
 }
 
+/* A lookup is kept among the attempts, where who reads them must not take it for a send (attempt_is_lookup). */
+static struct str lookup_words(struct turn *turn, const struct outcome *outcome) {
+    return str_fmt(turn->arena, ATTEMPT_LOOKUP "%s%.*s", outcome->error.n ? ": " : "", STR_ARG(outcome->error));
+}
+
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled) {
     grow(turn);
@@ -57,6 +62,7 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         (struct settle_note){.desk = desk,
                              .class = outcome->class,
                              .attempted = !outcome->unsent,
+                             .resent = delivery->in_doubt && !delivery->looking_up && !outcome->unsent,
                              .stored_us = delivery->event ? delivery->event->created_us : 0};
     turn->settlements[turn->settlement_count++] = (struct settlement){
         .seq = delivery->seq,
@@ -78,7 +84,7 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
                     .finished_us = outcome->finished_us,
                     .outcome = str_from(outcome_text(outcome->class)),
                     .http_status = outcome->http_status,
-                    .error = outcome->error,
+                    .error = delivery->looking_up ? lookup_words(turn, outcome) : outcome->error,
                     .answer = str_sub(outcome->answer, 0, DELIVERY_ANSWER_MAX)},
     };
 }

@@ -57,3 +57,7 @@ void delivery_identify(struct hasher *hasher, const struct event *event, struct 
     delivery->key = delivery_derive_key(hasher, event->key, delivery->destination, delivery->step, delivery->run);
     delivery->id = uuid_dated(delivery->key, event->created_us);
 }
+
+bool attempt_is_lookup(const struct attempt *attempt) {
+    return str_starts(attempt->error, STR(ATTEMPT_LOOKUP));
+}

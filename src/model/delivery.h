@@ -62,6 +62,9 @@ struct attempt {
     struct str error, answer; /* answer: at most DELIVERY_ANSWER_MAX bytes of the body */
 };
 #define DELIVERY_ANSWER_MAX ((size_t)1024)
+/* What the error of an attempt begins with that was no send but a question whether the effect is there. */
+#define ATTEMPT_LOOKUP "looked up"
+bool attempt_is_lookup(const struct attempt *attempt);
 
 const char *delivery_status_text(enum delivery_status status);
 bool delivery_status_parse(struct str text, enum delivery_status *ret_status);

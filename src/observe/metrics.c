@@ -37,7 +37,7 @@ struct second {
 
 struct metrics {
     struct arena arena; /* names; bounded by NAMES_MAX */
-    uint64_t events[METRIC_EVENT_COUNT], unrouted;
+    uint64_t events[METRIC_EVENT_COUNT], unrouted, resent;
     uint64_t hops[HOP_COUNT];
     struct sums *tallies;
     size_t tally_count;
@@ -73,6 +73,14 @@ uint64_t metrics_unrouted_count(const struct metrics *metrics) {
 
 void metrics_unrouted(struct metrics *metrics, uint64_t count) {
     metrics->unrouted += count;
+}
+
+uint64_t metrics_resent_count(const struct metrics *metrics) {
+    return metrics->resent;
+}
+
+void metrics_resent(struct metrics *metrics) {
+    metrics->resent++;
 }
 
 const char *hop_name(enum hop hop) {
@@ -227,6 +235,8 @@ static void events_text(struct buf *buf, const struct metrics *metrics) {
     for (int i = 0; i < METRIC_EVENT_COUNT; i++)
         one_label(buf, "drumbeat_events_total", "status", str_from(words[i]), (double)metrics->events[i]);
     number(buf, "drumbeat_events_unrouted_total", "counter", "Events that no route wanted.", (double)metrics->unrouted);
+    number(buf, "drumbeat_deliveries_resent_total", "counter",
+           "Sends while nobody knew what had come of an earlier try of the same delivery.", (double)metrics->resent);
     head(buf, "drumbeat_hops_total", "counter", "Passages of each hop of an event's walk.");
     for (int i = 0; i < HOP_COUNT; i++)
         one_label(buf, "drumbeat_hops_total", "hop", str_from(hop_name((enum hop)i)), (double)metrics->hops[i]);

@@ -33,6 +33,8 @@ void metrics_free(struct metrics *metrics);
 
 void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count);
 void metrics_unrouted(struct metrics *metrics, uint64_t count);
+void metrics_resent(struct metrics *metrics); /* a send while nobody knew what had come of an earlier one */
+uint64_t metrics_resent_count(const struct metrics *metrics);   /* since the start */
 uint64_t metrics_unrouted_count(const struct metrics *metrics); /* since the start */
 void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);

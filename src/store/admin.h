@@ -49,6 +49,10 @@ struct audit_row {
     int64_t seq, at_us;
     struct str actor, act, subject, detail;
 };
+/* What was done to each of several subjects, for each the newest AUDIT_OF_MAX, newest first. */
+#define AUDIT_OF_MAX 20
+MUST_USE enum err store_audit_of(struct store *store, const struct str *subjects, size_t subject_count,
+                                 struct arena *arena, struct audit_row **ret_rows, size_t *ret_count);
 /* Newest first, those with a smaller seq than the cursor only; 0 = from the newest. */
 MUST_USE enum err store_audit_list(struct store *store, int64_t cursor, size_t limit, struct arena *arena,
                                    struct audit_row **ret_rows, size_t *ret_count);

@@ -32,18 +32,36 @@ enum err store_audit(struct store *store, struct str actor, struct str act, stru
     return err;
 }
 
+static void read_audit(const struct sql_result *result, struct arena *arena, struct audit_row **ret_rows,
+                       size_t *ret_count) {
+    struct audit_row *rows = arena_array(arena, struct audit_row, result->count);
+    for (size_t i = 0; i < result->count; i++) {
+        const struct sql_value *v = result->rows[i].values;
+        rows[i] = (struct audit_row){v[0].number, v[1].number, v[2].text, v[3].text, v[4].text, v[5].text};
+    }
+    *ret_rows = rows;
+    *ret_count = result->count;
+}
+
+enum err store_audit_of(struct store *store, const struct str *subjects, size_t subject_count, struct arena *arena,
+                        struct audit_row **ret_rows, size_t *ret_count) {
+    struct sql_value *params = arena_array(arena, struct sql_value, subject_count * 2);
+    struct sql_result result;
+    for (size_t i = 0; i < subject_count; i++) {
+        params[i * 2] = sql_str(subjects[i]);
+        params[i * 2 + 1] = sql_int(AUDIT_OF_MAX);
+    }
+    TRY(store_run(store, SQL_AUDIT_OF, params, subject_count, arena, &result));
+    read_audit(&result, arena, ret_rows, ret_count);
+    return ERR_NONE;
+}
+
 enum err store_audit_list(struct store *store, int64_t cursor, size_t limit, struct arena *arena,
                           struct audit_row **ret_rows, size_t *ret_count) {
     const struct sql_value params[] = {sql_int(cursor ? cursor : INT64_MAX), sql_int((int64_t)limit)};
     struct sql_result result;
     TRY(store_run(store, SQL_AUDIT_LIST, params, 1, arena, &result));
-    struct audit_row *rows = arena_array(arena, struct audit_row, result.count);
-    for (size_t i = 0; i < result.count; i++) {
-        const struct sql_value *v = result.rows[i].values;
-        rows[i] = (struct audit_row){v[0].number, v[1].number, v[2].text, v[3].text, v[4].text, v[5].text};
-    }
-    *ret_rows = rows;
-    *ret_count = result.count;
+    read_audit(&result, arena, ret_rows, ret_count);
     return ERR_NONE;
 }
 

@@ -33,6 +33,7 @@ static const struct {
     {SQL_EVENT_LIST_LOST, "deliveries_failed"},
     {SQL_DELIVERY_LIST_RESENT, "deliveries_pkey"},
     {SQL_AUDIT_LIST, "audit_pkey"},
+    {SQL_AUDIT_OF, "audit_subject"},
     {SQL_DELIVERY_BLOCK, "deliveries_order"},
     {SQL_DELIVERY_UNBLOCK, "deliveries_order"},
     {SQL_DELIVERY_DUE, "deliveries_due"},

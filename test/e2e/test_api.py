@@ -134,10 +134,10 @@ def test_a_list_and_all_fields_of_its_items(world, path):
 
 def test_one_event_with_its_deliveries_and_attempts(world):
     got = ask(world, "GET", f"/v1/events/{world['good']}").json
-    assert list(got) == [*LISTS["/v1/events"].split(), "deliveries"]
+    assert list(got) == [*LISTS["/v1/events"].split(), "deliveries", "acts"]
     [delivery] = got["deliveries"]
     [attempt] = delivery["attempts"]
-    assert list(attempt) == "number started_at finished_at outcome http_status error answer".split()
+    assert list(attempt) == "number started_at finished_at outcome lookup http_status error answer".split()
     assert (attempt["number"], attempt["outcome"], attempt["http_status"]) == (1, "done", 200)
 
 

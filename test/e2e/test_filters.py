@@ -136,3 +136,57 @@ def test_the_audit_goes_on_from_its_cursor_and_links_to_the_next(serve):
         path = link and re.fullmatch(r'<(/v1/audit\?.*)>; rel="next"', link)[1]
     assert [row["act"] for row in rows] == ["destination.resume", "destination.pause"] * 3
     assert len({row["seq"] for row in rows}) == 6
+
+
+def test_who_did_what_and_why_is_shown(serve, receiver):
+    receiver.script("/doubt", reset())
+    server = serve(destinations={"doubt": to(receiver, "doubt", on_unknown="hold")},
+                   routes={"doubt": {"from": "DOUBT", "to": ["doubt"]}})
+    event_id = server.send(kind="DOUBT")
+    [delivery] = until(lambda: [one for one in server.deliveries(event_id) if one["status"] == "HELD"], "one that is held")
+    good(server.cli("deliveries", "resolve", delivery["id"], "--as", "delivered", "--note", "seen at the provider"))
+    for words in (["audit", "list"], ["events", "show", event_id], ["deliveries", "show", delivery["id"]]):
+        shown = good(server.cli(*words)).out
+        assert "resolve delivered" in shown and "seen at the provider" in shown and "unix" in shown, shown
+    [act] = server.event(event_id)["acts"]
+    assert (act["subject"], act["act"], act["detail"]) == (delivery["id"], "resolve delivered", "HELD: seen at the provider")
+    assert server.get(f"/v1/deliveries/{delivery['id']}").json["acts"] == [act]
+    assert server.terminate() == 0
+    assert "seen at the provider" in good(server.cli("audit", "list")).out, "also without a server"
+
+
+LOOKED_UP = """version: 1
+name: forum
+about: A provider that can be asked.
+fields: {server: {required: true}}
+actions:
+  post:
+    params: {text: required}
+    request: {url: "${field.server}/posts", json: {text: "${.text}"}}
+    lookup:
+      request: {url: "${field.server}/find", method: GET}
+      answers:
+        - {status: 200, is: found}
+        - {status: 204, is: absent}
+      settle: 1s
+"""
+
+
+@pytest.mark.parametrize("found, words, sends", [(answer(200), "found by a lookup", 1), (answer(204), "sent 2 times", 2)])
+def test_a_lookup_is_no_send(serve, receiver, found, words, sends):
+    receiver.script("/posts", reset(), answer(200))
+    receiver.script("/find", found)
+    server = serve(destinations={"slow": to(receiver, "slow")})
+    (server.folder / "connectors").mkdir()
+    (server.folder / "connectors/forum.yaml").write_text(LOOKED_UP)
+    server.configure(destinations={"forum": {"server": receiver.url(""), "allow_private": "true"}},
+                     routes={"all": {"from": "NEWS", "to": [{"forum.post": {"text": "${.text}"}}]}})
+    server.restart()
+    event_id = server.send(kind="NEWS", payload={"text": "hello"})
+    server.settled(event_id, "COMPLETED")
+    shown = good(server.cli("events", "show", event_id)).out
+    assert words in shown and "unknown" not in shown, shown
+    [delivery] = server.event(event_id)["deliveries"]
+    assert [one["lookup"] for one in delivery["attempts"]].count(False) == sends
+    assert server.get("/v1/deliveries?resent=true").json["items"] == [], "what was looked up is in no doubt"
+    assert server.get("/v1/status").json["resent"] == 0

@@ -81,5 +81,8 @@ def test_what_may_have_arrived_twice_is_said(serve, receiver):
     server = serve(destinations={"twice": to(receiver, "twice", on_unknown="retry", retry={"base": "10ms"})},
                    routes={"twice": {"from": "TWICE", "to": ["twice"]}})
     got = good(server.cli("send", "TWICE", "-d", "{}", "--wait"))
-    assert "delivered" in got.out and "2 tries, the first unknown" in got.out, got
-    assert "2 tries, the first unknown" in good(server.cli("events", "show", got.out.split()[0])).out
+    assert "delivered" in got.out and "sent 2 times, the first unknown" in got.out, got
+    assert "sent 2 times, the first unknown" in good(server.cli("events", "show", got.out.split()[0])).out
+    assert server.get("/v1/status").json["resent"] == 1
+    assert "In doubt  sent again 1 time" in good(server.cli("status")).out
+    until(lambda: "\ndrumbeat_deliveries_resent_total 1\n" in server.get("/metrics").body.decode(), "the number")

@@ -156,11 +156,18 @@ SELECT {delivery_columns}, {delivery_event_key} FROM deliveries d WHERE d.event_
 
 -- name: delivery_list_resent (low int, high int, status text, destination text, event id, since int, until int, most
 --     int) -> delivery, event_key text
--- As delivery_list, of what was sent again while nobody knew what had come of an earlier try.
+-- As delivery_list, of what was sent again while nobody knew what had come of an earlier try. A lookup is no send, and
+-- one that did not find it ends the doubt.
 SELECT {delivery_columns}, {delivery_event_key}
 FROM deliveries d
 WHERE d.attempts > 1 AND EXISTS (
-    SELECT 1 FROM attempts a WHERE a.delivery_seq = d.seq AND a.outcome = 'unknown' AND a.number < d.attempts
+    SELECT 1
+    FROM attempts a, attempts s
+    WHERE a.delivery_seq = d.seq AND a.outcome = 'unknown' AND s.delivery_seq = d.seq AND s.number > a.number
+        AND coalesce(s.error, '') NOT LIKE 'looked up%' AND NOT EXISTS (
+            SELECT 1 FROM attempts l
+            WHERE l.delivery_seq = d.seq AND l.outcome = 'absent' AND l.number > a.number AND l.number < s.number
+        )
 ) AND {delivery_filter};
 
 -- name: delivery_last () -> seq int

@@ -61,6 +61,7 @@ static void counts_by_label(void **state) {
     struct metrics *metrics = metrics_new();
     metrics_event(metrics, METRIC_CONFLICT, 3);
     metrics_unrouted(metrics, 2);
+    metrics_resent(metrics);
     metrics_hop(metrics, HOP_INTAKE_EVENT, 5);
     metrics_hop(metrics, HOP_STORE_APPEND, 4);
     metrics_hop(metrics, HOP_INTAKE_EVENT, 1);
@@ -72,6 +73,7 @@ static void counts_by_label(void **state) {
     const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "drumbeat_events_total{status=\"conflict\"} 3\n");
     assert_has(text, "drumbeat_events_unrouted_total 2\n");
+    assert_has(text, "drumbeat_deliveries_resent_total 1\n");
     assert_has(text, "drumbeat_hops_total{hop=\"intake_event\"} 6\n");
     assert_has(text, "drumbeat_hops_total{hop=\"transport.start\"} 0\n"); /* also those that nothing went through */
     assert_has(text, "drumbeat_attempts_total{destination=\"crm\",outcome=\"unknown\"} 1\n");
