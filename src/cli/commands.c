@@ -45,6 +45,8 @@ static const struct option status_options[] = {
 static const struct option tail_options[] = {
     {"type", 0, "GLOB", NULL, false, "Only events of such types, as 'landing.*', and their deliveries"},
     {"destination", 0, "NAME", NULL, false, "Only deliveries to this destination"},
+    {"where", 0, "JQ", NULL, false,
+     "Only events for which this is true, and their deliveries; . is the payload, $event the whole event"},
     {"since", 0, "TIME", NULL, false, "Begin in the past: RFC 3339, or a length of time as 2h"},
     {0},
 };

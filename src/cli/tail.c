@@ -1,39 +1,53 @@
-/* cli/tail.c - events as they come in and deliveries as they change.
+/* cli/tail.c - events as they come in and deliveries as they change, in order of time.
  *
- * Asks for the newest of each twice a second and shows what is not as it was.
- * Of deliveries that change again only the newest WINDOW are looked at. */
+ * Asks for the newest of each twice a second and shows what is not as it was. Of deliveries that change again only the
+ * newest WINDOW are looked at. A server that goes away is waited for: what was seen is remembered, so nothing is shown
+ * twice and nothing that is still among the newest is missed. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/id.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/when.h"
 #include "cli/commands.h"
 #include "cli/show.h"
+#include "cli/where.h"
 
-#define POLL_US (500 * US_PER_MS)
-#define WINDOW  1000 /* the most the API lists at once */
-#define TYPES   1024 /* events whose type is remembered, for --type */
+#define POLL_US   (500 * US_PER_MS)
+#define WINDOW    1000 /* the most the API lists at once */
+#define JUDGED    1024 /* events of which is remembered whether they are wanted */
+#define FRESH     1024 /* events that are not routed yet, as far as was seen */
+#define ASKED_MAX 50   /* single questions in one look */
 
 struct seen {
     char id[UUID_TEXT_LENGTH + 1];
     char state[16]; /* what a change changes: status and tries */
 };
-struct type_of {
+struct judged {
     char id[UUID_TEXT_LENGTH + 1];
-    char type[65];
+    bool wanted; /* by --type and --where */
+};
+struct fresh {
+    char id[UUID_TEXT_LENGTH + 1]; /* "" = over */
 };
 
 struct tail {
     struct cli *cli;
+    struct where *where;
     struct arena looks; /* of one look at a time: a tail may run for months */
     bool silent;        /* the first look without --since: only remembered */
+    bool away;          /* the server did not answer the last time */
     struct str since;   /* of the first look */
     char last_event[UUID_TEXT_LENGTH + 1];
     struct seen *deliveries; /* of the last look, WINDOW of them */
     size_t delivery_count;
-    struct type_of *types; /* a ring */
-    size_t type_next;
+    struct judged *judged; /* a ring */
+    size_t judged_next;
+    struct fresh *fresh; /* a ring */
+    size_t fresh_next;
+    size_t asked; /* single questions of this look */
 };
 
 static void copy_text(char *to, size_t room, struct str text) {
@@ -44,28 +58,30 @@ static void copy_text(char *to, size_t room, struct str text) {
 
 /* ---- lists ---- */
 
+/* The newest of one kind, newest first. */
 struct tail_page {
     struct asked asked;
-    const struct json *list; /* newest first */
-    struct str *texts;       /* as the server wrote each */
+    const struct json *list;
+    struct str *texts; /* as the server wrote each */
     size_t count;
 };
 
-static int get_items(struct tail *tail, struct str path, struct tail_page *items) {
+static int get_page(struct tail *tail, struct str path, struct tail_page *page) {
     struct cli *cli = tail->cli;
     struct str text;
     size_t cursor = 0;
-    int code = ask(cli, "GET", path, STR_NONE, &items->asked);
+    *page = (struct tail_page){0};
+    int code = ask(cli, "GET", path, STR_NONE, &page->asked);
     if (code) return code;
-    if (items->asked.offline) {
-        asked_free(&items->asked);
+    if (page->asked.offline) {
+        asked_free(&page->asked);
         return cli_fail(cli, EXIT_NO_SERVER, "error: no server runs, so nothing moves; start it with `drumbeat serve`");
     }
-    items->list = json_get(items->asked.json, STR("items"));
-    items->count = json_size(items->list);
-    items->texts = arena_array(cli->arena, struct str, items->count);
-    if (items->count && json_slice(items->asked.body, STR("items"), &text))
-        for (size_t i = 0; i < items->count && json_slice_item(text, &cursor, &items->texts[i]); i++) continue;
+    page->list = json_get(page->asked.json, STR("items"));
+    page->count = json_size(page->list);
+    page->texts = arena_array(cli->arena, struct str, page->count);
+    if (page->count && json_slice(page->asked.body, STR("items"), &text))
+        for (size_t i = 0; i < page->count && json_slice_item(text, &cursor, &page->texts[i]); i++) continue;
     return EXIT_DONE;
 }
 
@@ -77,82 +93,154 @@ static struct str list_path(struct tail *tail, const char *path, const char *fil
     return buf_str(&buf);
 }
 
-/* ---- types of events, for deliveries ---- */
-
-static void remember_type(struct tail *tail, struct str id, struct str type) {
-    struct type_of *slot = &tail->types[tail->type_next++ % TYPES];
-    copy_text(slot->id, sizeof slot->id, id);
-    copy_text(slot->type, sizeof slot->type, type);
+/* Asks for one thing; false when this look has asked enough, or it is not there. */
+static bool get_one(struct tail *tail, const char *before, struct str id, struct asked *ret_asked) {
+    if (tail->asked++ == ASKED_MAX) cli_say(tail->cli, "so much happens that not all of it is shown whole");
+    return tail->asked <= ASKED_MAX && !ask(tail->cli, "GET", path_of(tail->cli, before, id, ""), STR_NONE, ret_asked);
 }
 
-static struct str type_of_event(struct tail *tail, struct str id) {
-    struct asked asked;
-    for (size_t i = 0; i < TYPES; i++)
-        if (str_eq(str_from(tail->types[i].id), id)) return str_from(tail->types[i].type);
-    if (ask(tail->cli, "GET", path_of(tail->cli, "/v1/events/", id, ""), STR_NONE, &asked)) return STR("");
-    struct str type = str_dup(tail->cli->arena, show_member(tail->cli, asked.json, "type"));
-    asked_free(&asked);
-    remember_type(tail, id, type);
-    return type;
-}
+/* ---- which events are wanted ---- */
 
-static bool type_wanted(struct tail *tail, struct str type) {
+/* text: the event, or an answer that has it, as the server wrote it. */
+static bool judge(struct tail *tail, struct str id, struct str type, struct str text) {
+    struct judged *slot = &tail->judged[tail->judged_next++ % JUDGED];
     struct str glob = cli_value(tail->cli, "type");
-    return !glob.p || str_glob(glob, type);
+    copy_text(slot->id, sizeof slot->id, id);
+    slot->wanted = (!glob.p || str_glob(glob, type)) && where_holds(tail->cli, tail->where, text);
+    return slot->wanted;
 }
 
-/* ---- showing ---- */
+static bool is_wanted(struct tail *tail, struct str event_id) {
+    struct asked asked;
+    if (!cli_flag(tail->cli, "type") && !tail->where) return true;
+    for (size_t i = 0; i < JUDGED; i++)
+        if (str_eq(str_from(tail->judged[i].id), event_id)) return tail->judged[i].wanted;
+    if (!get_one(tail, "/v1/events/", event_id, &asked)) return false;
+    bool wanted = judge(tail, event_id, show_member(tail->cli, asked.json, "type"), asked.body);
+    asked_free(&asked);
+    return wanted;
+}
+
+/* ---- what is to be shown ---- */
+
+enum line_kind { LINE_EVENT, LINE_UNWANTED, LINE_DELIVERY };
+struct line {
+    int64_t at_us;
+    size_t order; /* of those at one moment */
+    enum line_kind kind;
+    const struct json *item;
+    struct str text;
+};
+struct lines {
+    struct line *items;
+    size_t count, room;
+};
+
+static void add_line(struct tail *tail, struct lines *lines, enum line_kind kind, const struct json *item,
+                     struct str text, const char *moment) {
+    struct line line = {.order = lines->count, .kind = kind, .item = item, .text = text};
+    if (!when_parse(show_member(tail->cli, item, moment), &line.at_us)) line.at_us = 0;
+    assert(lines->count < lines->room);
+    lines->items[lines->count++] = line;
+}
+
+static int compare_lines(const void *a, const void *b) {
+    const struct line *one = a, *other = b;
+    if (one->at_us != other->at_us) return one->at_us < other->at_us ? -1 : 1;
+    return one->order < other->order ? -1 : one->order > other->order;
+}
 
 /* "09:14:02.123 ", UTC */
-static void put_time(struct cli *cli, struct str time) {
-    int64_t us;
-    if (!when_parse(time, &us)) us = 0;
+static void put_time(struct cli *cli, int64_t us) {
     long long ms = us % US_PER_DAY / US_PER_MS;
     writer_fmt(&cli->out, "%02lld:%02lld:%02lld.%03lld ", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
-static int show_delivery(struct tail *tail, const struct json *delivery, struct str text) {
+/* One that was tried more than once is asked for, because only the whole of it says what came of the tries. */
+static void show_delivery(struct tail *tail, const struct line *line) {
     struct cli *cli = tail->cli;
-    int code;
-    if (show_machine(cli, text, "id", &code)) return code;
-    struct str of = show_member(cli, delivery, "event_id");
-    put_time(cli, show_member(cli, delivery, "updated_at"));
-    show_delivery_line(cli, delivery, str_fmt(cli->arena, "of event %.*s", STR_ARG(of)));
-    return EXIT_DONE;
+    struct asked asked = {.json = NULL};
+    struct str id = show_id(cli, show_member(cli, line->item, "event_id"));
+    bool retried = json_integer(json_get(line->item, STR("attempt_count")), 0) > 1;
+    bool whole = retried && get_one(tail, "/v1/deliveries/", show_member(cli, line->item, "id"), &asked);
+    show_delivery_line(cli, whole ? asked.json : line->item, str_fmt(cli->arena, "of event %.*s", STR_ARG(id)));
+    asked_free(&asked);
 }
 
-static int show_event(struct tail *tail, const struct json *item, struct str text) {
-    struct cli *cli = tail->cli;
-    int code;
-    if (show_machine(cli, text, "id", &code)) return code;
-    put_time(cli, show_member(cli, item, "created_at"));
-    struct str id = show_member(cli, item, "id"), type = show_member(cli, item, "type");
-    struct str key = text_safe(cli->arena, show_member(cli, item, "idempotency_key"), true);
-    struct str source = text_safe(cli->arena, show_member(cli, item, "source"), true);
+static void show_event(struct cli *cli, const struct line *line) {
+    struct str id = show_id(cli, show_member(cli, line->item, "id")), type = show_member(cli, line->item, "type");
+    struct str key = text_safe(cli->arena, show_member(cli, line->item, "idempotency_key"), true);
+    struct str source = text_safe(cli->arena, show_member(cli, line->item, "source"), true);
     writer_fmt(&cli->out, "  %.*s  event  %.*s from %.*s, key %.*s\n", STR_ARG(type), STR_ARG(id), STR_ARG(source),
                STR_ARG(key));
+}
+
+static int show_line(struct tail *tail, const struct line *line) {
+    struct cli *cli = tail->cli;
+    int code;
+    if (show_machine(cli, line->text, "id", &code)) return code;
+    put_time(cli, line->at_us);
+    if (line->kind == LINE_DELIVERY)
+        show_delivery(tail, line);
+    else if (line->kind == LINE_EVENT)
+        show_event(cli, line);
+    else
+        writer_fmt(&cli->out, "  %.*s  no route wants it, nothing is sent: drumbeat events show %.*s\n",
+                   STR_ARG(show_member(cli, line->item, "type")),
+                   STR_ARG(show_id(cli, show_member(cli, line->item, "id"))));
     return EXIT_DONE;
 }
 
-static int look_at_events(struct tail *tail) {
-    struct tail_page items;
-    int code = get_items(tail, list_path(tail, "/v1/events", NULL), &items);
-    if (code) return code;
-    size_t fresh = 0;
-    while (fresh < items.count &&
-           !str_eq(show_member(tail->cli, json_at(items.list, fresh), "id"), str_from(tail->last_event)))
-        fresh++;
-    if (fresh == WINDOW && tail->last_event[0]) cli_say(tail->cli, "more events came than are shown");
-    for (size_t i = fresh; !code && i-- > 0;) {
-        const struct json *event = json_at(items.list, i);
-        struct str id = show_member(tail->cli, event, "id"), type = show_member(tail->cli, event, "type");
-        remember_type(tail, id, type);
+/* ---- what is new ---- */
+
+static void look_at_events(struct tail *tail, const struct tail_page *events, struct lines *lines) {
+    struct cli *cli = tail->cli;
+    size_t count = 0;
+    while (count < events->count &&
+           !str_eq(show_member(cli, json_at(events->list, count), "id"), str_from(tail->last_event)))
+        count++;
+    if (count == WINDOW && tail->last_event[0]) cli_say(cli, "more events came than are shown");
+    for (size_t i = count; i-- > 0;) {
+        const struct json *event = json_at(events->list, i);
+        struct str id = show_member(cli, event, "id");
+        bool wanted = judge(tail, id, show_member(cli, event, "type"), events->texts[i]);
         copy_text(tail->last_event, sizeof tail->last_event, id);
-        if (!tail->silent && !cli_flag(tail->cli, "destination") && type_wanted(tail, type))
-            code = show_event(tail, event, items.texts[i]);
+        if (tail->silent || !wanted || cli_flag(cli, "destination")) continue;
+        struct fresh *fresh = &tail->fresh[tail->fresh_next++ % FRESH];
+        copy_text(fresh->id, sizeof fresh->id, id);
+        add_line(tail, lines, LINE_EVENT, event, events->texts[i], "created_at");
     }
-    asked_free(&items.asked);
-    return code;
+}
+
+/* Whether no route wanted an event that is over and has no delivery among the newest. */
+static bool is_unwanted(struct tail *tail, struct str id) {
+    struct asked asked;
+    if (!get_one(tail, "/v1/events/", id, &asked)) return false;
+    bool unwanted = json_get(asked.json, STR("unwanted")) != NULL;
+    asked_free(&asked);
+    return unwanted;
+}
+
+/* Of the events that were shown, those that are routed by now. */
+static void look_at_fresh(struct tail *tail, const struct tail_page *events, const struct tail_page *deliveries,
+                          struct lines *lines) {
+    struct cli *cli = tail->cli;
+    struct map listed = {.arena = cli->arena}, delivered = {.arena = cli->arena};
+    for (size_t i = 0; i < events->count; i++)
+        map_set(&listed, show_member(cli, json_at(events->list, i), "id"), &events->texts[i]);
+    for (size_t i = 0; i < deliveries->count; i++)
+        map_set(&delivered, show_member(cli, json_at(deliveries->list, i), "event_id"), tail);
+    for (size_t i = 0; i < FRESH; i++) {
+        struct str id = str_from(tail->fresh[i].id), *text = id.n ? map_get(&listed, id) : NULL;
+        if (id.n && !text) tail->fresh[i].id[0] = '\0'; /* so many came that it is not among the newest */
+        if (!text) continue;
+        const struct json *event = json_at(events->list, (size_t)(text - events->texts));
+        struct str status = show_member(cli, event, "status");
+        if (str_eq(status, STR("PENDING"))) continue;
+        bool may_be = str_eq(status, STR("COMPLETED")) && !map_get(&delivered, id);
+        if (may_be && is_unwanted(tail, id)) add_line(tail, lines, LINE_UNWANTED, event, *text, "updated_at");
+        tail->fresh[i].id[0] = '\0';
+    }
 }
 
 static struct seen seen_of(struct cli *cli, const struct json *delivery) {
@@ -165,57 +253,99 @@ static struct seen seen_of(struct cli *cli, const struct json *delivery) {
     return seen;
 }
 
-static bool was_seen(const struct tail *tail, const struct seen *now) {
+/* By id, of the last look. */
+static struct map last_seen(struct tail *tail) {
+    struct map map = {.arena = tail->cli->arena};
     for (size_t i = 0; i < tail->delivery_count; i++)
-        if (!strcmp(tail->deliveries[i].id, now->id)) return !strcmp(tail->deliveries[i].state, now->state);
-    return false;
+        map_set(&map, str_from(tail->deliveries[i].id), &tail->deliveries[i]);
+    return map;
 }
 
-static int look_at_deliveries(struct tail *tail) {
-    struct tail_page items;
-    int code = get_items(tail, list_path(tail, "/v1/deliveries", "destination"), &items);
-    if (code) return code;
-    struct seen *now = arena_array(tail->cli->arena, struct seen, items.count);
-    for (size_t i = items.count; !code && i-- > 0;) {
-        const struct json *delivery = json_at(items.list, i);
+static void look_at_deliveries(struct tail *tail, const struct tail_page *deliveries, struct lines *lines) {
+    struct map before = last_seen(tail);
+    struct seen *now = arena_array(tail->cli->arena, struct seen, deliveries->count);
+    for (size_t i = deliveries->count; i-- > 0;) {
+        const struct json *delivery = json_at(deliveries->list, i);
         now[i] = seen_of(tail->cli, delivery);
-        if (tail->silent || was_seen(tail, &now[i])) continue;
-        if (cli_flag(tail->cli, "type") &&
-            !type_wanted(tail, type_of_event(tail, show_member(tail->cli, delivery, "event_id"))))
-            continue;
-        code = show_delivery(tail, delivery, items.texts[i]);
+        const struct seen *then = map_get(&before, str_from(now[i].id));
+        if (tail->silent || (then && !strcmp(then->state, now[i].state))) continue;
+        if (!is_wanted(tail, show_member(tail->cli, delivery, "event_id"))) continue;
+        add_line(tail, lines, LINE_DELIVERY, delivery, deliveries->texts[i], "updated_at");
     }
-    tail->delivery_count = items.count < WINDOW ? items.count : WINDOW;
+    tail->delivery_count = deliveries->count < WINDOW ? deliveries->count : WINDOW;
     if (tail->delivery_count) memcpy(tail->deliveries, now, tail->delivery_count * sizeof *now);
-    asked_free(&items.asked);
-    return code;
 }
 
 /* ---- the command ---- */
+
+/* Both lists are there before anything counts as seen: what a look cannot show, the next one does. */
+static int look_once(struct tail *tail) {
+    struct cli *cli = tail->cli;
+    struct tail_page events, deliveries;
+    int code = get_page(tail, list_path(tail, "/v1/events", NULL), &events);
+    if (code) return code;
+    code = get_page(tail, list_path(tail, "/v1/deliveries", "destination"), &deliveries);
+    if (!code) {
+        struct lines lines = {.room = 2 * events.count + deliveries.count + FRESH};
+        lines.items = arena_array(cli->arena, struct line, lines.room);
+        look_at_events(tail, &events, &lines);
+        look_at_fresh(tail, &events, &deliveries, &lines);
+        look_at_deliveries(tail, &deliveries, &lines);
+        if (lines.count) qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
+        for (size_t i = 0; i < lines.count && !code; i++) code = show_line(tail, &lines.items[i]);
+        tail->silent = false;
+        tail->since = STR_NONE;
+        asked_free(&deliveries.asked);
+    }
+    asked_free(&events.asked);
+    return code;
+}
 
 static int look(struct tail *tail) {
     struct cli *cli = tail->cli;
     struct arena *kept = cli->arena;
     cli->arena = &tail->looks;
-    int code = look_at_events(tail);
-    if (!code) code = look_at_deliveries(tail);
+    tail->asked = 0;
+    int code = look_once(tail);
     writer_flush(&cli->out);
     cli->arena = kept;
     arena_reset(&tail->looks);
-    tail->silent = false;
-    tail->since = STR_NONE;
     return code;
+}
+
+/* Whether it may pass by itself: a server that starts anew, a store that is full. */
+static bool may_pass(int code) {
+    return code == EXIT_NO_SERVER || code == EXIT_TIMED_OUT || code == EXIT_FAILED;
+}
+
+/* A look after the first. That the server is away is said once, and once that it is back. */
+static int look_again(struct tail *tail) {
+    struct cli *cli = tail->cli;
+    bool was_mute = cli->mute;
+    cli->mute = true;
+    int code = look(tail);
+    cli->mute = was_mute;
+    bool away = may_pass(code) && !cli->out.closed;
+    if (away && !tail->away) cli_say(cli, "the server does not answer; waiting for it");
+    if (!code && tail->away) cli_say(cli, "the server is back");
+    tail->away = away;
+    if (!code || away) return EXIT_DONE;
+    return look(tail); /* which says what is wrong */
 }
 
 int command_tail(struct cli *cli) {
     struct tail tail = {.cli = cli, .since = cli_value(cli, "since"), .silent = !cli_flag(cli, "since")};
+    int code = where_open(cli, &tail.where);
+    if (code) return code;
     tail.deliveries = arena_array(cli->arena, struct seen, WINDOW);
-    tail.types = arena_array(cli->arena, struct type_of, TYPES);
-    int code = look(&tail);
+    tail.judged = arena_array(cli->arena, struct judged, JUDGED);
+    tail.fresh = arena_array(cli->arena, struct fresh, FRESH);
+    code = look(&tail);
     while (!code && !cli_stopped(cli)) {
         cli_sleep(cli, POLL_US);
-        if (!cli_stopped(cli)) code = look(&tail);
+        if (!cli_stopped(cli)) code = look_again(&tail);
     }
+    where_close(tail.where);
     arena_free(&tail.looks);
     return code ? code : cli->out.closed ? EXIT_DONE : EXIT_INTERRUPTED;
 }

@@ -1,0 +1,97 @@
+"""`tail`: what comes in and goes out, in order of time, also over the server's death."""
+import contextlib
+import json
+import signal
+import subprocess
+
+import pytest
+
+from harness import BINARY, environment, until
+from receiver import answer, reset
+from test_cli import INTERRUPTED, NO_SERVER
+
+
+def to(receiver, name, **more):
+    return {"url": receiver.url(f"/{name}"), "allow_private": "true", **more}
+
+
+@contextlib.contextmanager
+def tailing(server, *arguments):
+    """What it has shown so far, as a function."""
+    out, err = server.folder / "tail.out", server.folder / "tail.err"
+    with open(out, "wb") as stdout, open(err, "wb") as stderr:
+        process = subprocess.Popen([BINARY, "tail", *arguments], cwd=server.folder, stdin=subprocess.DEVNULL,
+                                   stdout=stdout, stderr=stderr, env=environment(server.folder))
+    try:
+        yield lambda: (out.read_text(), err.read_text())
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == INTERRUPTED
+
+
+@pytest.fixture
+def server(serve, receiver):
+    receiver.script("/twice", reset(), answer(200))
+    server = serve(destinations={name: to(receiver, name, on_unknown="retry", retry={"base": "10ms"})
+                                 for name in ("good", "twice")},
+                   routes={name: {"from": name.upper(), "to": [name]} for name in ("good", "twice")})
+    return server
+
+
+def test_lines_stand_in_order_of_time(server):
+    for _ in range(5):
+        server.settled(server.send(kind="GOOD"), "COMPLETED")
+    with tailing(server, "--since", "1h") as shown:
+        until(lambda: shown()[0].count("\n") == 10, lambda: f"ten lines: {shown()}")
+        lines = shown()[0].splitlines()
+        assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+        assert [line.split()[1] for line in lines] == ["GOOD", "good"] * 5
+
+
+def test_an_event_that_no_route_wants_is_said_once(server):
+    with tailing(server, "--since", "1h") as shown:
+        event_id = server.send(kind="NOBODY")
+        until(lambda: "no route wants it" in shown()[0], lambda: f"that it is unwanted: {shown()}")
+        server.settled(server.send(kind="GOOD"), "COMPLETED")
+        until(lambda: "delivered" in shown()[0], "the other one")
+        assert shown()[0].count("no route wants it") == 1
+        assert f"NOBODY  no route wants it, nothing is sent: drumbeat events show {event_id}" in shown()[0]
+
+
+def test_what_may_have_arrived_twice_is_said(server):
+    with tailing(server, "--since", "1h") as shown:
+        server.send(kind="TWICE")
+        until(lambda: "sent 2 times, the first unknown" in shown()[0], lambda: f"that it was sent twice: {shown()}")
+
+
+def test_it_waits_for_a_server_that_went_away(server):
+    with tailing(server, "--since", "1h") as shown:
+        first = server.send(kind="GOOD")
+        until(lambda: "delivered" in shown()[0], "the first one")
+        server.kill()
+        until(lambda: "the server does not answer" in shown()[1], lambda: f"that it is away: {shown()}")
+        server.start()
+        second = server.send(kind="GOOD")
+        until(lambda: shown()[0].count("delivered") == 2, lambda: f"the second one: {shown()}")
+        assert "the server is back" in shown()[1] and shown()[1].count("does not answer") == 1
+        assert shown()[0].count(f"event  {first}") == 1 and shown()[0].count(f"event  {second}") == 1
+
+
+def test_it_shows_the_events_that_are_meant_and_their_deliveries(server):
+    with tailing(server, "--since", "1h", "--where", ".n == 2", "-o", "ndjson") as shown:
+        for n in (1, 2, 3):
+            server.settled(server.send(kind="GOOD", payload={"n": n}), "COMPLETED")
+
+        def lines():
+            return [json.loads(line) for line in shown()[0].splitlines(keepends=True) if line.endswith("\n")]
+        until(lambda: any(one.get("destination") for one in lines()), "a delivery")
+        [wanted] = {one["id"] for one in lines() if "payload" in one}
+        assert {one["event_id"] for one in lines() if "event_id" in one} == {wanted}
+        assert {one["payload"]["n"] for one in lines() if "payload" in one} == {2}
+
+
+def test_without_a_server_there_is_nothing_to_watch(serve):
+    server = serve()
+    assert server.terminate() == 0
+    got = server.cli("tail")
+    assert got.code == NO_SERVER and "no server runs" in got.err
