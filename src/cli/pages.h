@@ -4,7 +4,16 @@
 #define CLI_PAGES_H
 
 #include "cli/ask.h"
-#include "cli/where.h"
+
+/* `--where JQ`: which events a person means, by what is in them. As in a route, `.` is the payload and `$event` the
+ * whole event. Asked here and not in the server, whose jq is for routes. */
+struct where;
+/* NULL in *ret_where when the option was not given. An exit code; what is wrong with the expression was said. */
+MUST_USE int where_open(struct cli *cli, struct where **ret_where);
+void where_close(struct where *where); /* NULL is fine */
+/* Whether an event of an answer, as it was written, is meant. One on which the expression fails is not; neither is one
+ * whose answer is false or null. NULL means all. */
+bool where_holds(struct cli *cli, const struct where *where, struct str event);
 
 /* Asks for the list at a path with its filters, --limit and --cursor aside, which are read here. The answer has the
  * server's form, with the cursor that goes on behind its last item. Gives an exit code, as `ask` does. */

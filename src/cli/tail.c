@@ -12,8 +12,8 @@
 #include "base/map.h"
 #include "base/when.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/show.h"
-#include "cli/where.h"
 
 #define POLL_US   (500 * US_PER_MS)
 #define WINDOW    1000 /* the most the API lists at once */
@@ -124,28 +124,28 @@ static bool is_wanted(struct tail *tail, struct str event_id) {
 /* ---- what is to be shown ---- */
 
 enum line_kind { LINE_EVENT, LINE_UNWANTED, LINE_DELIVERY };
-struct line {
+struct tail_line {
     int64_t at_us;
     size_t order; /* of those at one moment */
     enum line_kind kind;
     const struct json *item;
     struct str text;
 };
-struct lines {
-    struct line *items;
+struct tail_lines {
+    struct tail_line *items;
     size_t count, room;
 };
 
-static void add_line(struct tail *tail, struct lines *lines, enum line_kind kind, const struct json *item,
+static void add_line(struct tail *tail, struct tail_lines *lines, enum line_kind kind, const struct json *item,
                      struct str text, const char *moment) {
-    struct line line = {.order = lines->count, .kind = kind, .item = item, .text = text};
+    struct tail_line line = {.order = lines->count, .kind = kind, .item = item, .text = text};
     if (!when_parse(show_member(tail->cli, item, moment), &line.at_us)) line.at_us = 0;
     assert(lines->count < lines->room);
     lines->items[lines->count++] = line;
 }
 
 static int compare_lines(const void *a, const void *b) {
-    const struct line *one = a, *other = b;
+    const struct tail_line *one = a, *other = b;
     if (one->at_us != other->at_us) return one->at_us < other->at_us ? -1 : 1;
     return one->order < other->order ? -1 : one->order > other->order;
 }
@@ -157,7 +157,7 @@ static void put_time(struct cli *cli, int64_t us) {
 }
 
 /* One that was tried more than once is asked for, because only the whole of it says what came of the tries. */
-static void show_delivery(struct tail *tail, const struct line *line) {
+static void show_delivery(struct tail *tail, const struct tail_line *line) {
     struct cli *cli = tail->cli;
     struct asked asked = {.json = NULL};
     struct str id = show_id(cli, show_member(cli, line->item, "event_id"));
@@ -167,7 +167,7 @@ static void show_delivery(struct tail *tail, const struct line *line) {
     asked_free(&asked);
 }
 
-static void show_event(struct cli *cli, const struct line *line) {
+static void show_event(struct cli *cli, const struct tail_line *line) {
     struct str id = show_id(cli, show_member(cli, line->item, "id")), type = show_member(cli, line->item, "type");
     struct str key = text_safe(cli->arena, show_member(cli, line->item, "idempotency_key"), true);
     struct str source = text_safe(cli->arena, show_member(cli, line->item, "source"), true);
@@ -175,7 +175,7 @@ static void show_event(struct cli *cli, const struct line *line) {
                STR_ARG(key));
 }
 
-static int show_line(struct tail *tail, const struct line *line) {
+static int show_line(struct tail *tail, const struct tail_line *line) {
     struct cli *cli = tail->cli;
     int code;
     if (show_machine(cli, line->text, "id", &code)) return code;
@@ -193,7 +193,7 @@ static int show_line(struct tail *tail, const struct line *line) {
 
 /* ---- what is new ---- */
 
-static void look_at_events(struct tail *tail, const struct tail_page *events, struct lines *lines) {
+static void look_at_events(struct tail *tail, const struct tail_page *events, struct tail_lines *lines) {
     struct cli *cli = tail->cli;
     size_t count = 0;
     while (count < events->count &&
@@ -223,7 +223,7 @@ static bool is_unwanted(struct tail *tail, struct str id) {
 
 /* Of the events that were shown, those that are routed by now. */
 static void look_at_fresh(struct tail *tail, const struct tail_page *events, const struct tail_page *deliveries,
-                          struct lines *lines) {
+                          struct tail_lines *lines) {
     struct cli *cli = tail->cli;
     struct map listed = {.arena = cli->arena}, delivered = {.arena = cli->arena};
     for (size_t i = 0; i < events->count; i++)
@@ -261,7 +261,7 @@ static struct map last_seen(struct tail *tail) {
     return map;
 }
 
-static void look_at_deliveries(struct tail *tail, const struct tail_page *deliveries, struct lines *lines) {
+static void look_at_deliveries(struct tail *tail, const struct tail_page *deliveries, struct tail_lines *lines) {
     struct map before = last_seen(tail);
     struct seen *now = arena_array(tail->cli->arena, struct seen, deliveries->count);
     for (size_t i = deliveries->count; i-- > 0;) {
@@ -286,8 +286,8 @@ static int look_once(struct tail *tail) {
     if (code) return code;
     code = get_page(tail, list_path(tail, "/v1/deliveries", "destination"), &deliveries);
     if (!code) {
-        struct lines lines = {.room = 2 * events.count + deliveries.count + FRESH};
-        lines.items = arena_array(cli->arena, struct line, lines.room);
+        struct tail_lines lines = {.room = 2 * events.count + deliveries.count + FRESH};
+        lines.items = arena_array(cli->arena, struct tail_line, lines.room);
         look_at_events(tail, &events, &lines);
         look_at_fresh(tail, &events, &deliveries, &lines);
         look_at_deliveries(tail, &deliveries, &lines);

@@ -91,9 +91,7 @@ struct catalog_action {
     size_t param_count;
 };
 struct catalog_entry {
-    struct str name; /* connector, as in `type:` */
-    struct str about, checked; /* for people; "" = the document says nothing */
-    struct str file;                 /* that describes it; "" for `http`, which needs none */
+    struct str name, about, checked, file; /* as in `type:`; for people; the document, "" = none */
     struct catalog_name *fields;
     size_t field_count;
     struct catalog_action *actions;
