@@ -29,16 +29,16 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(BAD_TYPE, "E0103", ASK, 400, "bad_type", "this event type is not declared under types")                          \
     X(BAD_KEY, "E0104", ASK, 400, "bad_key", "the idempotency key is not valid")                                       \
     X(BAD_REQUEST, "E0105", ASK, 400, "bad_request", "the request is malformed")                                       \
-    X(CONFLICT, "E0502", ASK, 422, "conflict", "this key was used before with another payload")                        \
+    X(CONFLICT, "E0502", ASK, 422, "conflict", "this key was used before with another payload, type or source")        \
     X(UNAUTHORIZED, "E0110", ASK, 401, "unauthorized", "a valid API key is needed")                                    \
     X(FORBIDDEN, "E0111", ASK, 403, "forbidden", "the API key's role does not allow this")                             \
-    X(NOT_FOUND, "E0112", ASK, 404, "not_found", "there is no such thing")                                             \
+    X(NOT_FOUND, "E0112", ASK, 404, "not_found", "nothing has this id, name or path")                                  \
     X(BAD_METHOD, "E0113", ASK, 405, "bad_method", "this path does not take this method")                              \
     X(TOO_LARGE, "E0114", ASK, 413, "too_large", "the request is larger than allowed")                                 \
     X(BAD_MEDIA, "E0115", ASK, 415, "bad_media", "this media type is not accepted")                                    \
     X(HEADERS_LARGE, "E0116", ASK, 431, "headers_large", "the request's headers are too large")                        \
     X(TIMEOUT, "E0117", ASK, 408, "timeout", "the request took too long to arrive")                                    \
-    X(NOT_NOW, "E0118", ASK, 409, "not_now", "the present state does not allow this")                                  \
+    X(NOT_NOW, "E0118", ASK, 409, "not_now", "as things stand this cannot be done")                                    \
     X(FOREIGN, "E0119", ASK, 403, "foreign", "a page of another site may not ask this")                                \
     X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                                               \
     X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")                                 \

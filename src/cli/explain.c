@@ -10,20 +10,25 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_BAD_TYPE] = "Add the type under `types` and run `drumbeat apply`, or take `types` away to accept any.",
     [ERR_BAD_KEY] = "A key has 1 to 255 printable characters.",
     [ERR_BAD_REQUEST] = "The detail in the answer says which part. GET /openapi.json describes every request.",
-    [ERR_CONFLICT] = "The key names a fact that is stored already, and this payload is another one. Give a new fact a "
-                     "new key; to see the stored one: drumbeat events list.",
+    [ERR_CONFLICT] = "The key names a fact that is stored already, and this one has another payload, type or source: "
+                     "errors[].pointer says where. Give a new fact a new key; to see the stored one: drumbeat events "
+                     "list --key KEY.",
     [ERR_UNAUTHORIZED] = "Send `Authorization: Bearer db_...`; on the command line put the key into the file that "
                          "DRUMBEAT_KEY_FILE names. A new key: drumbeat keys create --role ingest.",
     [ERR_FORBIDDEN] = "Roles: ingest may post events, read may look, operate may do both and act, owner may do all.",
-    [ERR_NOT_FOUND] = "An id may be shortened to its first characters, at least 6. Settled events are removed after "
-                      "keep.events.",
+    [ERR_NOT_FOUND] =
+        "An id may be shortened to its first characters, at least 6; an event's id is no delivery's. What "
+        "is settled is removed after keep.events. Names: drumbeat destinations list, routes list. Paths: "
+        "GET /openapi.json.",
     [ERR_BAD_METHOD] = "GET /openapi.json lists the methods of each path.",
     [ERR_TOO_LARGE] = "server.max_event and server.max_body are the limits; send a link instead of large content.",
     [ERR_BAD_MEDIA] = "Send Content-Type: application/json, or application/x-ndjson for a batch.",
     [ERR_HEADERS_LARGE] = "All headers of a request together may have 16 KiB.",
     [ERR_TIMEOUT] = "server.header_timeout and server.body_timeout bound how long a request may take to come in.",
-    [ERR_NOT_NOW] = "Look at the delivery: drumbeat deliveries show ID. One in flight settles first; a final one can "
-                    "only be retried when it FAILED.",
+    [ERR_NOT_NOW] = "The detail in the answer says what is in the way. A delivery in flight settles first; a final one "
+                    "can only be retried when it FAILED and no later run has taken its place. An event is run again "
+                    "when nothing of it is open any more. Look at it: drumbeat deliveries show ID, drumbeat events "
+                    "show ID.",
     [ERR_FOREIGN] =
         "While there is no API key, whoever reaches the listener may do everything, so requests from web pages "
         "and under other names than localhost are refused. Make a key: drumbeat keys create --role owner.",

@@ -34,7 +34,6 @@ static void show_created(struct cli *cli, const struct json *key) {
             STR_ARG(show_member(cli, key, "role")), STR_ARG(show_member(cli, key, "id")));
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (str_eq(show_member(cli, key, "role"), str_from(roles[i].role))) cli_say(cli, "It %s.", roles[i].may);
-    cli_say(cli, "From now on every request over HTTP needs a key; this command goes on without one (unix socket).");
 }
 
 int command_keys_create(struct cli *cli) {
@@ -45,7 +44,10 @@ int command_keys_create(struct cli *cli) {
     struct str text = json_dump(cli->arena, body);
     json_free(body);
     int code = ask(cli, "POST", STR("/v1/keys"), text, &asked);
-    return code ? code : show_one(cli, &asked, "id", show_created);
+    if (code) return code;
+    code = show_one(cli, &asked, "id", show_created);
+    cli_say(cli, "From now on every request over HTTP needs a key; this command goes on without one (unix socket).");
+    return code;
 }
 
 static void show_revoked(struct cli *cli, const struct json *answer) {

@@ -66,9 +66,10 @@ static void show_head(struct cli *cli, const struct json *status) {
     bool hold = json_true(json_get(status, STR("hold"))), stopping = json_true(json_get(status, STR("stopping")));
     writer_fmt(&cli->out, "up %.*s%s%s\n", STR_ARG(up), hold ? "   held: nothing is delivered" : "",
                stopping ? "   stopping" : "");
-    writer_fmt(&cli->out, "  Config    %.*s  (%lld destinations, %lld routes)%s\n",
-               STR_ARG(show_member(cli, status, "config")), number(status, STR("destinations")),
-               number(status, STR("routes")),
+    long long destinations = number(status, STR("destinations")), routes = number(status, STR("routes"));
+    writer_fmt(&cli->out, "  Config    %.*s  (%lld %s, %lld %s)%s\n", STR_ARG(show_member(cli, status, "config")),
+               destinations, destinations == 1 ? "destination" : "destinations", routes,
+               routes == 1 ? "route" : "routes",
                json_true(json_get(status, STR("config_ok"))) ? "" : "  the last reload was refused");
 }
 
@@ -86,11 +87,14 @@ static void show_needs(struct cli *cli, const struct json *status) {
     writer_fmt(&cli->out, "  %sNeeds you %lld held · %lld unknown · %lld failed%s\n", before,
                number(status, STR("held")), number(status, STR("unknown")), number(status, STR("failed")), after);
     if (number(status, STR("unrouted")))
-        writer_fmt(&cli->out, "  Unwanted  %lld events since the start: no route took them\n",
+        writer_fmt(&cli->out, "  Unwanted  %lld since the start: events that no route took\n",
                    number(status, STR("unrouted")));
     if (number(status, STR("resent")))
-        writer_fmt(&cli->out, "  In doubt  sent again %lld times since the start; drumbeat deliveries list --resent\n",
-                   number(status, STR("resent")));
+        writer_fmt(
+            &cli->out,
+            "  In doubt  %lld since the start: sent again while an earlier try was unknown; drumbeat deliveries list "
+            "--resent\n",
+            number(status, STR("resent")));
 }
 
 static const struct {

@@ -1,6 +1,34 @@
-/* config/advice.c - what no key is wrong about, and is still rarely what was meant; see check.h. Given only for a file
- * without errors: what was refused may be what the advice would miss. */
+/* config/advice.c - what no key is wrong about, and is still rarely what was meant; see check.h. A part of the file in
+ * which something was refused gets none: what was refused may be what the advice would miss. */
 #include "config/check.h"
+
+/* ---- where something was refused ---- */
+
+/* The last line on which anything of the tree begins. */
+static uint32_t last_line(const struct tree *tree) {
+    uint32_t last = tree->mark.line;
+    for (size_t i = 0; i < tree->count; i++) {
+        uint32_t below = last_line(tree->items[i]);
+        if (below > last) last = below;
+    }
+    return last;
+}
+
+/* Whether nothing was refused in a map of a section, from the line of its name on. */
+static bool is_sound(const struct checker *checker, struct str section, struct str name) {
+    const struct tree *map = name.p ? tree_get(checker->document, section) : checker->document;
+    struct str wanted = name.p ? name : section;
+    for (size_t i = 0; map && i < map->count; i++) {
+        if (!str_eq(map->names[i], wanted)) continue;
+        uint32_t first = map->name_marks[i].line, last = last_line(map->items[i]);
+        for (const struct finding *at = checker->findings->first; at; at = at->next)
+            if (!at->warning && str_eq(at->file, checker->file) && at->mark.line >= first && at->mark.line <= last)
+                return false;
+    }
+    return true;
+}
+
+/* ---- advice ---- */
 
 static bool is_used(const struct settings *settings, size_t destination) {
     for (size_t i = 0; i < settings->route_count; i++)
@@ -12,8 +40,9 @@ static bool is_used(const struct settings *settings, size_t destination) {
 /* A file without routes is not yet finished. */
 static void advise_unused(struct checker *checker) {
     const struct settings *settings = checker->settings;
+    if (!is_sound(checker, STR("routes"), STR_NONE)) return;
     for (size_t i = 0; settings->route_count && i < settings->destination_count; i++)
-        if (!is_used(settings, i))
+        if (checker->targets[i].known && !is_used(settings, i))
             check_report(checker, settings->destinations[i].mark, CODE_UNUSED, "no route uses destination '%.*s'",
                          STR_ARG(settings->destinations[i].name));
 }
@@ -28,6 +57,7 @@ static void advise_twice(struct checker *checker) {
     const struct settings *settings = checker->settings;
     for (size_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
+        if (!is_sound(checker, STR("routes"), route->name)) continue;
         for (size_t j = 1; j < route->step_count; j++) {
             const struct route_step *step = &route->steps[j];
             size_t other = 0;
@@ -50,7 +80,9 @@ static void advise_doubles(struct checker *checker) {
     size_t count = 0;
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
-        if (checker->targets[i].entry || destination->on_unknown || !is_used(settings, i)) continue;
+        const struct target *target = &checker->targets[i];
+        if (!target->known || target->entry || destination->on_unknown || !is_used(settings, i)) continue;
+        if (!is_sound(checker, STR("destinations"), destination->name)) continue;
         if (!first) first = destination;
         count++;
     }

@@ -147,12 +147,11 @@ struct settings *config_check(struct arena *arena, const struct tree *tree, cons
         .document = tree,
         .looked_up = {.arena = arena},
     };
-    size_t errors = findings->errors;
     settings->file = tree->file;
     if (tree->kind != TREE_MAP)
         check_report(&checker, tree->mark, CODE_SHAPE, "the file must hold a map of keys, the first one 'version: 1'");
     check_known(&checker, SECTION_TOP, tree, settings);
     check_unknown(&checker, SECTION_TOP, tree);
-    if (findings->errors == errors) check_advise(&checker);
+    check_advise(&checker);
     return settings;
 }

@@ -185,8 +185,9 @@ void server_banner(struct server *server, int64_t took_us) {
                   LOG_NUMBER("sends", (int64_t)server->shares.sends), LOG_NUMBER("ready_ms", took_us / US_PER_MS));
         return;
     }
-    fprintf(stderr, "drumbeat " DRUMBEAT_VERSION "   config %.*s  (%zu destinations, %zu routes)\n",
-            STR_ARG(settings->file), settings->destination_count, settings->route_count);
+    fprintf(stderr, "drumbeat " DRUMBEAT_VERSION "   config %.*s  (%zu %s, %zu %s)\n", STR_ARG(settings->file),
+            settings->destination_count, settings->destination_count == 1 ? "destination" : "destinations",
+            settings->route_count, settings->route_count == 1 ? "route" : "routes");
     fprintf(stderr, "  Ready in %lld ms\n", (long long)(took_us / US_PER_MS));
     fprintf(stderr, "  Events    http://%.*s:%u/v1/events\n", STR_ARG(server->listen_host), port);
     fprintf(stderr, "  Store     %.*s  %s\n", STR_ARG(server->store_name),
@@ -194,6 +195,7 @@ void server_banner(struct server *server, int64_t took_us) {
     if (server->driver.shared) fprintf(stderr, "  Role      %.*s\n", STR_ARG(loop_role_text(server->role)));
     fprintf(stderr, "  Metrics   http://%.*s:%u/metrics  ·  Health /healthz /readyz\n", STR_ARG(server->listen_host),
             port);
-    fprintf(stderr, "  Waiting   %lld deliveries%s\n", (long long)view.open_deliveries,
+    fprintf(stderr, "  Waiting   %lld %s%s\n", (long long)view.open_deliveries,
+            view.open_deliveries == 1 ? "delivery" : "deliveries",
             server->options.hold ? "  ·  held: nothing is delivered" : "");
 }

@@ -8,7 +8,9 @@ import subprocess
 import termios
 import unicodedata
 
-from harness import BINARY, environment, event, until
+import pytest
+
+from harness import BINARY, command, environment, event, until
 from receiver import answer
 from test_cli import DONE, good
 
@@ -91,3 +93,50 @@ def test_a_list_of_events_shows_what_is_scheduled(serve):
     assert "2099-01-01T00:00:00Z" in lines["then"]
     assert len(lines["now"].split()) == len(lines["then"].split()) - 1
     assert "2099-01-01" in terminal(server, "events", "list")
+
+
+def test_one_of_a_thing_is_not_called_many(serve, receiver):
+    server = serve(destinations={"a": to(receiver, "a")}, routes={"a": {"from": "LEAD", "to": ["a"]}})
+    assert "(1 destination, 1 route)" in good(server.cli("status")).out
+    server.configure(destinations={name: to(receiver, name) for name in "ab"},
+                     routes={name: {"from": "LEAD", "to": [name]} for name in "ab"})
+    server.restart()
+    assert "(2 destinations, 2 routes)" in good(server.cli("status")).out
+
+
+def test_whoever_makes_a_key_is_told_what_it_changes_in_every_form(serve):
+    server = serve()
+    for form in ([], ["-o", "json"], ["-o", "id"], ["--jq", ".key"]):
+        assert "From now on every request over HTTP needs a key" in server.cli("keys", "create", "--role", "read", *form).err
+    assert good(server.cli("keys", "create", "--role", "read", "-q", "-o", "json")).err == ""
+
+
+@pytest.mark.parametrize("code, words", [
+    ("E0502", ["another payload, type or source", "events list --key"]),
+    ("E0112", ["id, name or path", "at least 6"]),
+    ("E0118", ["deliveries show ID", "events show ID", "later run"]),
+    ("E0216", ["connectors list", "beside this file", "'http'"]),
+])
+def test_a_code_says_what_it_means_and_what_helps(folder, code, words):
+    shown = " ".join(good(command(folder, "explain", code)).out.split())
+    for one in words:
+        assert one in shown, shown
+
+
+def test_check_names_warnings_beside_errors(folder):
+    (folder / "drumbeat.yaml").write_text("""version: 1
+destinations:
+  wrong: {url: "https://a.example.com", limt: 3/s}
+  lonely: {url: "https://b.example.com"}
+  used: {url: "https://c.example.com", on_unknown: hold}
+routes:
+  twice:
+    from: LEAD
+    to: [wrong, used, used]
+""")
+    shown = command(folder, "check").err
+    assert "error E0204" in shown and "1 error, 2 warnings" in shown, shown
+    assert "W0319: no route uses destination 'lonely'" in shown and "W0320: route 'twice' names 'used' twice" in shown
+    (folder / "drumbeat.yaml").write_text((folder / "drumbeat.yaml").read_text().replace("used, used", "usd, used"))
+    shown = command(folder, "check").err
+    assert "E0311" in shown and "W0319" not in shown, "the route that is wrong may have meant the one that none uses"
