@@ -28,7 +28,9 @@ static const struct option serve_options[] = {
     {0},
 };
 static const struct option demo_options[] = {
-    {"port", 0, "N", NULL, false, "Listen here; else on any free port"},
+    {"port", 0, "N", NULL, false, "Listen here; else on any free port, with --receiver on 8129"},
+    {"receiver", 0, NULL, NULL, false,
+     "Only a destination on this machine: show what is sent to it and answer 200, until Ctrl-C"},
     {"script", 0, NULL, NULL, false, "Play the story by itself and end; exit 0 when each step really happened"},
     {0},
 };
@@ -156,7 +158,7 @@ static const struct option migrate_options[] = {
 
 const struct command commands[] = {
     {"demo", NULL, "", "The whole server with pretend providers; nothing leaves this machine", demo_options,
-     "demo\ndemo --script\n", command_demo, COMMAND_SIGNALS | COMMAND_DAILY},
+     "demo\ndemo --script\ndemo --receiver\n", command_demo, COMMAND_SIGNALS | COMMAND_DAILY},
     {"init", NULL, "[DIR]", "Write a first drumbeat.yaml", NULL, "init\ninit --yes /etc/drumbeat\n", command_init,
      COMMAND_CHANGES | COMMAND_DAILY},
     {"check", NULL, "[FILE]", "Find every mistake in a configuration", check_options,

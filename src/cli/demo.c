@@ -122,6 +122,7 @@ static int run_server(struct cli *cli, struct demo_world *world, struct str fold
 
 int command_demo(struct cli *cli) {
     struct str folder, problem, port = cli_value(cli, "port");
+    if (cli_flag(cli, "receiver")) return demo_receive(cli, port.n ? port : STR(DEMO_RECEIVER_PORT));
     struct str listen = str_fmt(cli->arena, "127.0.0.1:%.*s", STR_ARG(port.n ? port : STR("0")));
     struct demo_world *world;
     if (!make_folder(cli, &folder)) return EXIT_FAILED;

@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "base/when.h"
-#include "http/listener.h"
 
 #define CALLS_MAX  4096
 #define EMAIL_MAX  96
@@ -138,13 +137,10 @@ static void *serve(void *self) {
     return NULL;
 }
 
-enum err demo_world_open(struct arena *arena, struct demo_world **ret_world, struct str *ret_problem) {
-    struct demo_world *world = calloc(1, sizeof *world);
-    assert(world);
-    pthread_mutex_init(&world->lock, NULL);
-    world->wake = wake_new();
-    world->clock = wake_clock(world->wake);
+enum err demo_listen(uint16_t port, struct clock *clock, struct wake *wake, struct arena *arena,
+                     struct listener **ret_listener, struct str *ret_problem) {
     const struct listener_options options = {.host = STR("127.0.0.1"),
+                                             .port = port,
                                              .max_body_bytes = 1 << 20,
                                              .max_header_bytes = 16384,
                                              .header_timeout_us = 10 * US_PER_S,
@@ -154,9 +150,19 @@ enum err demo_world_open(struct arena *arena, struct demo_world **ret_world, str
                                              .connections = 64,
                                              .connections_per_address = 64,
                                              .queue_max = 64};
-    enum err err = listener_open(&options, &world->clock, world->wake, arena, &world->listener, ret_problem);
     const struct door_keys keyless = {.keyless = true};
-    if (!err) listener_publish_keys(world->listener, &keyless);
+    TRY(listener_open(&options, clock, wake, arena, ret_listener, ret_problem));
+    listener_publish_keys(*ret_listener, &keyless);
+    return ERR_NONE;
+}
+
+enum err demo_world_open(struct arena *arena, struct demo_world **ret_world, struct str *ret_problem) {
+    struct demo_world *world = calloc(1, sizeof *world);
+    assert(world);
+    pthread_mutex_init(&world->lock, NULL);
+    world->wake = wake_new();
+    world->clock = wake_clock(world->wake);
+    enum err err = demo_listen(0, &world->clock, world->wake, arena, &world->listener, ret_problem);
     if (!err && pthread_create(&world->thread, NULL, serve, world)) err = ERR_IO;
     if (err) {
         if (world->listener) listener_close(world->listener);

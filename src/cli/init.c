@@ -7,7 +7,11 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/demo.h"
 #include "server/setup.h"
+
+/* The first event is to arrive without a network and without anything of the user's own. */
+#define FIRST_URL "http://127.0.0.1:" DEMO_RECEIVER_PORT "/leads"
 
 struct init_answers {
     struct str destination, url, type, zone, listen;
@@ -17,8 +21,8 @@ static const struct {
     const char *question, *fallback;
     size_t place; /* in struct init_answers */
 } questions[] = {
-    {"Where shall deliveries go first? A URL that takes JSON by POST:", "https://hooks.example.com/leads",
-     offsetof(struct init_answers, url)},
+    {"Where shall deliveries go first? A URL that takes JSON by POST; this one is `drumbeat demo --receiver`:",
+     FIRST_URL, offsetof(struct init_answers, url)},
     {"A short name for it:", "crm", offsetof(struct init_answers, destination)},
     {"Which type of event starts a delivery?", "LEAD_CAPTURE", offsetof(struct init_answers, type)},
     {"In which time zone are times of day meant?", "UTC", offsetof(struct init_answers, zone)},
@@ -45,6 +49,12 @@ static struct str quoted(struct cli *cli, struct str text) {
 static struct str config_of(struct cli *cli, const struct init_answers *answers) {
     struct str url = quoted(cli, answers->url), zone = quoted(cli, answers->zone);
     struct str listen = quoted(cli, answers->listen), type = quoted(cli, answers->type);
+    const char *receiver = str_eq(answers->url, STR(FIRST_URL))
+                               ? "    # `drumbeat demo --receiver` takes it on this machine and shows it. Put your own "
+                                 "address here, and take\n"
+                                 "    # the next line away unless that one is private, too:\n"
+                                 "    allow_private: true\n"
+                               : "";
     return str_fmt(
         cli->arena,
         "# drumbeat.yaml - `drumbeat check` finds every mistake, `drumbeat explain KEY` says what a key does.\n"
@@ -59,6 +69,9 @@ static struct str config_of(struct cli *cli, const struct init_answers *answers)
         "  %.*s:\n"
         "    type: http\n"
         "    url: %.*s\n"
+        "%s"
+        "    # It drops a delivery that it had before, by webhook-id. If it does not, say hold and be asked:\n"
+        "    on_unknown: retry\n"
         "    # The value of ${CRM_TOKEN} is the content of secrets/CRM_TOKEN (mode 0600):\n"
         "    # headers: {authorization: \"Bearer ${CRM_TOKEN}\"}\n"
         "    # Never faster than this, in any window of that length:\n"
@@ -72,7 +85,7 @@ static struct str config_of(struct cli *cli, const struct init_answers *answers)
         "    to:\n"
         "      # The payload, as it came in:\n"
         "      - %.*s\n",
-        STR_ARG(zone), STR_ARG(listen), STR_ARG(answers->destination), STR_ARG(url), STR_ARG(type),
+        STR_ARG(zone), STR_ARG(listen), STR_ARG(answers->destination), STR_ARG(url), receiver, STR_ARG(type),
         STR_ARG(answers->destination));
 }
 
@@ -142,10 +155,11 @@ int command_init(struct cli *cli) {
     if (code) return code;
     writer_fmt(&cli->out, "wrote %.*s\n", STR_ARG(config));
     cli_say(cli,
-            "Next:%s%.*s\n  drumbeat check\n  drumbeat serve\n  drumbeat send %.*s --data "
+            "Next:%s%.*s\n  drumbeat check\n%s  drumbeat serve &\n  drumbeat send %.*s --data "
             "'{\"email\":\"ada@example.com\"}' "
             "--wait",
             cli->argument_count ? "\n  cd " : "", STR_ARG(cli->argument_count ? folder : STR("")),
+            str_eq(answers.url, STR(FIRST_URL)) ? "  drumbeat demo --receiver &    # the destination\n" : "",
             STR_ARG(answers.type));
     return EXIT_DONE;
 }

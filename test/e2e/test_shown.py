@@ -3,6 +3,8 @@ import fcntl
 import os
 import pty
 import re
+import shlex
+import signal
 import struct
 import subprocess
 import termios
@@ -10,7 +12,7 @@ import unicodedata
 
 import pytest
 
-from harness import BINARY, command, environment, event, until
+from harness import BINARY, Server, command, environment, event, until
 from receiver import answer
 from test_cli import DONE, good
 
@@ -140,3 +142,30 @@ routes:
     (folder / "drumbeat.yaml").write_text((folder / "drumbeat.yaml").read_text().replace("used, used", "usd, used"))
     shown = command(folder, "check").err
     assert "E0311" in shown and "W0319" not in shown, "the route that is wrong may have meant the one that none uses"
+
+
+def test_the_first_event_arrives_without_a_network(folder):
+    told = good(command(folder, "init", "--yes")).err
+    steps = [line.strip() for line in told.splitlines() if line.startswith("  drumbeat")]
+    assert [step.split()[1] for step in steps] == ["check", "demo", "serve", "send"]
+    assert good(command(folder, "check", "--strict")).err == ""
+    shown = folder / "shown"
+    with open(shown, "wb") as out:
+        receiver = subprocess.Popen([BINARY, "demo", "--receiver", "--port", "0"], stdout=out, stderr=out,
+                                    env=environment(folder))
+    try:
+        address = until(lambda: re.match(r"http://127\.0\.0\.1:\d+", shown.read_text()), "its address")[0]
+        config = (folder / "drumbeat.yaml").read_text()
+        config = config.replace("http://127.0.0.1:8129", address).replace("127.0.0.1:8120", "127.0.0.1:0")
+        server = Server(folder)
+        (folder / "drumbeat.yaml").write_text(config)
+        server.start()
+        try:
+            sent = good(command(folder, *shlex.split(steps[3])[1:]))
+            assert "delivered" in sent.out, sent
+            assert '{"email":"ada@example.com"}' in shown.read_text() and "X-Drumbeat-Type: LEAD_CAPTURE" in shown.read_text()
+        finally:
+            server.close()
+    finally:
+        receiver.send_signal(signal.SIGINT)
+        assert receiver.wait(30) == DONE
