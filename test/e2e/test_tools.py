@@ -8,6 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import run_tests  # noqa: E402
+from harness import command  # noqa: E402
 
 GREEN = "[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[       OK ] b\n"
 RED = GREEN + "[ RUN      ] c\n1 != 2\n[  FAILED  ] c\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n"
@@ -145,3 +146,21 @@ def test_papers_that_contradict_are_refused(tmp_path, change, said):
     result = make_statements(tmp_path, change)
     assert result.returncode == 1
     assert result.stderr.startswith(said)
+
+
+@pytest.mark.parametrize("headings, version", [
+    (["Not yet released", "0.1.0"], "0.1.0+dev"),
+    (["0.2.0", "0.1.0"], "0.2.0"),
+    (["0.2.0 - 2026-12-01", "0.1.0"], "0.2.0"),
+    (["Not yet released"], None),
+])
+def test_the_version_is_that_of_the_changelog(tmp_path, headings, version):
+    log = tmp_path / "CHANGELOG.md"
+    log.write_text("# Changes\n\n" + "".join(f"## {heading}\n\n- A change.\n\n" for heading in headings))
+    done = subprocess.run([ROOT / "tools/version.sh", log], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == ((0, version) if version else (1, ""))
+
+
+def test_the_program_says_the_version_of_its_changelog(folder):
+    stated = subprocess.run([ROOT / "tools/version.sh", ROOT / "CHANGELOG.md"], capture_output=True, text=True).stdout
+    assert command(folder, "version", "-o", "json").json["version"] == stated.strip()
