@@ -17,8 +17,10 @@ static void show_changes(struct cli *cli, const struct json *answer) {
     const struct json *stranded = json_get(answer, STR("stranded"));
     for (size_t i = 0; i < json_size(stranded); i++) {
         const struct json *one = json_at(stranded, i);
-        writer_fmt(&cli->out, "! %.*s deliveries wait for %.*s, which is gone: they will be held\n",
-                   STR_ARG(show_member(cli, one, "count")), STR_ARG(show_member(cli, one, "destination")));
+        int64_t count = json_integer(json_get(one, STR("count")), 0);
+        writer_fmt(&cli->out, "! %.*s wait%s for %.*s, which is gone: %s will be held\n",
+                   STR_ARG(show_count(cli, count, "delivery", "deliveries")), count == 1 ? "s" : "",
+                   STR_ARG(show_member(cli, one, "destination")), count == 1 ? "it" : "they");
     }
     if (!json_size(changes))
         cli_say(cli, "nothing changed");

@@ -130,7 +130,8 @@ int ask_any(struct cli *cli, const char *method, struct str path, struct str bod
                         "error: uid %u may not use the server's socket %.*s: run this as the user that the server runs "
                         "as, or name the server with --server and a key in DRUMBEAT_KEY",
                         geteuid(), STR_ARG(way.unix_socket));
-    if (answer.end == EXCHANGE_NO_CONNECT && way.local && offline_can(str_from(method), path)) {
+    bool may_read = way.local && !cli->only_server && offline_can(str_from(method), path);
+    if (answer.end == EXCHANGE_NO_CONNECT && may_read) {
         const struct offline_question question = {str_from(method), path, body};
         if (way.problem.n)
             return cli_fail(cli, EXIT_CONFIG, "error: no server answers at %.*s, and the store cannot be opened:\n%.*s",

@@ -111,7 +111,8 @@ static int choose_found(struct chosen *chosen) {
 /* "12 deliveries: crm 10, mail 2" */
 static struct str plan_text(const struct chosen *chosen) {
     struct buf buf = {.arena = chosen->cli->arena};
-    buf_fmt(&buf, "%zu %s", chosen->ids.count, chosen->bulk->noun);
+    const char *one = chosen->bulk->noun[0] == 'e' ? "event" : "delivery";
+    buf_add(&buf, show_count(chosen->cli, (int64_t)chosen->ids.count, one, chosen->bulk->noun));
     for (size_t i = 0; i < chosen->groups.count; i++) {
         const struct map_slot *slot = &chosen->groups.slots[i];
         buf_fmt(&buf, "%s%.*s %zu", i ? ", " : ": ", STR_ARG(text_safe(chosen->cli->arena, slot->key, true)),

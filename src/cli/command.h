@@ -67,6 +67,7 @@ struct cli {
     /* the global options, read */
     enum output output;
     bool quiet, verbose, yes, no_input, dry_run;
+    bool only_server;        /* the store is never read in its place */
     bool mute;               /* says nothing at all: a question that may go wrong in silence */
     bool colour, err_colour; /* on stdout, on stderr */
     int64_t timeout_us;

@@ -57,11 +57,15 @@ int command_destinations_show(struct cli *cli) {
     return code ? code : show_one(cli, &asked, "name", show_destination);
 }
 
+static struct str pending_text(struct cli *cli, const struct json *destination) {
+    return show_count(cli, json_integer(json_get(destination, STR("pending")), 0), "delivery", "deliveries");
+}
+
 static void show_paused(struct cli *cli, const struct json *destination) {
-    struct str name = show_member(cli, destination, "name"), pending = show_member(cli, destination, "pending");
+    struct str name = show_member(cli, destination, "name"), pending = pending_text(cli, destination);
     struct str until = show_time(cli, show_member(cli, destination, "paused_until"));
-    writer_fmt(&cli->out, "paused %.*s%s%.*s; %.*s deliveries wait. Undo: drumbeat destinations resume %.*s\n",
-               STR_ARG(name), until.n ? " until " : "", STR_ARG(until), STR_ARG(pending), STR_ARG(name));
+    writer_fmt(&cli->out, "paused %.*s%s%.*s; %.*s waiting. Undo: drumbeat destinations resume %.*s\n", STR_ARG(name),
+               until.n ? " until " : "", STR_ARG(until), STR_ARG(pending), STR_ARG(name));
 }
 
 int command_destinations_pause(struct cli *cli) {
@@ -76,9 +80,9 @@ int command_destinations_pause(struct cli *cli) {
 }
 
 static void show_resumed(struct cli *cli, const struct json *destination) {
-    struct str name = show_member(cli, destination, "name"), pending = show_member(cli, destination, "pending");
-    writer_fmt(&cli->out, "resumed %.*s; %.*s deliveries go out. Undo: drumbeat destinations pause %.*s\n",
-               STR_ARG(name), STR_ARG(pending), STR_ARG(name));
+    struct str name = show_member(cli, destination, "name"), pending = pending_text(cli, destination);
+    writer_fmt(&cli->out, "resumed %.*s; %.*s to go out. Undo: drumbeat destinations pause %.*s\n", STR_ARG(name),
+               STR_ARG(pending), STR_ARG(name));
 }
 
 int command_destinations_resume(struct cli *cli) {

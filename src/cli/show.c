@@ -26,6 +26,10 @@ struct str show_member(struct cli *cli, const struct json *item, const char *nam
     return json_type(member) == JSON_NULL ? STR("") : json_dump(cli->arena, member);
 }
 
+struct str show_count(struct cli *cli, int64_t count, const char *one, const char *many) {
+    return str_fmt(cli->arena, "%lld %s", (long long)count, count == 1 ? one : many);
+}
+
 struct str show_time(struct cli *cli, struct str time) {
     int64_t us;
     return when_parse(time, &us) ? when_str(cli->arena, us - us % US_PER_S) : STR("");

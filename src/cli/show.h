@@ -27,6 +27,8 @@ bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_cod
 
 /* A member as text: numbers and lists as JSON, "" when null or absent. */
 struct str show_member(struct cli *cli, const struct json *item, const char *name);
+/* "1 delivery", "2 deliveries" */
+struct str show_count(struct cli *cli, int64_t count, const char *one, const char *many);
 /* An RFC 3339 time without its fraction; "" when it is none. */
 struct str show_time(struct cli *cli, struct str time);
 /* A list of things as an aligned table, cut to the terminal; nothing when it is empty. */

@@ -66,10 +66,10 @@ static void show_head(struct cli *cli, const struct json *status) {
     bool hold = json_true(json_get(status, STR("hold"))), stopping = json_true(json_get(status, STR("stopping")));
     writer_fmt(&cli->out, "up %.*s%s%s\n", STR_ARG(up), hold ? "   held: nothing is delivered" : "",
                stopping ? "   stopping" : "");
-    long long destinations = number(status, STR("destinations")), routes = number(status, STR("routes"));
-    writer_fmt(&cli->out, "  Config    %.*s  (%lld %s, %lld %s)%s\n", STR_ARG(show_member(cli, status, "config")),
-               destinations, destinations == 1 ? "destination" : "destinations", routes,
-               routes == 1 ? "route" : "routes",
+    struct str destinations = show_count(cli, number(status, STR("destinations")), "destination", "destinations");
+    struct str routes = show_count(cli, number(status, STR("routes")), "route", "routes");
+    writer_fmt(&cli->out, "  Config    %.*s  (%.*s, %.*s)%s\n", STR_ARG(show_member(cli, status, "config")),
+               STR_ARG(destinations), STR_ARG(routes),
                json_true(json_get(status, STR("config_ok"))) ? "" : "  the last reload was refused");
 }
 
@@ -87,8 +87,8 @@ static void show_needs(struct cli *cli, const struct json *status) {
     writer_fmt(&cli->out, "  %sNeeds you %lld held · %lld unknown · %lld failed%s\n", before,
                number(status, STR("held")), number(status, STR("unknown")), number(status, STR("failed")), after);
     if (number(status, STR("unrouted")))
-        writer_fmt(&cli->out, "  Unwanted  %lld since the start: events that no route took\n",
-                   number(status, STR("unrouted")));
+        writer_fmt(&cli->out, "  Unwanted  %.*s since the start that no route took\n",
+                   STR_ARG(show_count(cli, number(status, STR("unrouted")), "event", "events")));
     if (number(status, STR("resent")))
         writer_fmt(
             &cli->out,

@@ -3,12 +3,17 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/when.h"
 #include "engine/company.h"
+#include "os/deadline.h"
 #include "server/server_private.h"
 #include "share/share.h"
 #include "store/move.h"
 #include "store/postgres.h"
 #include "store/shared.h"
+
+#define READERS_US      (2 * US_PER_S) /* a start waits so long for those who read the file */
+#define READERS_LOOK_US (50 * US_PER_MS)
 
 static const char role_refused[] =
     "needs a store that several processes share: set `store: postgres://...` (or DB_DSN)";
@@ -74,6 +79,18 @@ static enum err open_copy(struct server *server, struct str *ret_problem) {
     return ERR_NONE;
 }
 
+/* Somebody who reads the store while no server runs, as `drumbeat status` does, keeps a server out for a moment. */
+static enum err open_when_free(struct server *server, const struct place_options *options, struct arena *arena,
+                               struct str *ret_problem) {
+    int64_t until_us = deadline_now_us() + READERS_US;
+    for (;;) {
+        enum err err = place_open(&server->place, options, arena, &server->driver, ret_problem);
+        int64_t now_us = deadline_now_us();
+        if (err != ERR_STORE_LOCKED || now_us >= until_us) return err;
+        if (wait_fd(-1, 0, now_us + READERS_LOOK_US, server->stop_fd) == WAIT_STOPPED) return err;
+    }
+}
+
 enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem) {
     uint8_t token[8];
     hash_random(token, sizeof token);
@@ -86,7 +103,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     const struct place_options options = {
         .token = server->token, .stop_fd = server->stop_fd, .wake = raise_wake, .wake_self = server->wake};
     server_look_back(server, arena);
-    TRY(place_open(&server->place, &options, &server->arena, &server->driver, ret_problem));
+    TRY(open_when_free(server, &options, &server->arena, ret_problem));
     server->driver_open = true;
     TRY(store_open(&server->driver, server->clock.wall_us(server->clock.self), &server->arena, &server->store,
                    ret_problem));

@@ -100,6 +100,11 @@ def test_a_list_of_events_shows_what_is_scheduled(serve):
 def test_one_of_a_thing_is_not_called_many(serve, receiver):
     server = serve(destinations={"a": to(receiver, "a")}, routes={"a": {"from": "LEAD", "to": ["a"]}})
     assert "(1 destination, 1 route)" in good(server.cli("status")).out
+    good(server.cli("destinations", "pause", "a"))
+    server.send()
+    until(lambda: server.every("/v1/deliveries"), "a delivery")
+    assert "1 delivery waiting" in good(server.cli("destinations", "pause", "a")).out
+    assert "1 delivery: a 1" in good(server.cli("deliveries", "cancel", "--destination", "a", "-n")).out
     server.configure(destinations={name: to(receiver, name) for name in "ab"},
                      routes={name: {"from": "LEAD", "to": [name]} for name in "ab"})
     server.restart()

@@ -1,6 +1,7 @@
 """What `status` says: what waits and why, what needs a person, and what it is worth as an exit code."""
 import re
 import signal
+import sqlite3
 import subprocess
 
 from harness import BINARY, environment, until
@@ -86,3 +87,16 @@ def test_what_may_have_arrived_twice_is_said(serve, receiver):
     assert server.get("/v1/status").json["resent"] == 1
     assert "In doubt  1 since the start" in good(server.cli("status")).out
     until(lambda: "\ndrumbeat_deliveries_resent_total 1\n" in server.get("/metrics").body.decode(), "the number")
+
+
+def test_a_reader_of_the_store_does_not_keep_a_server_from_starting(serve):
+    server = serve()
+    assert server.terminate() == 0
+    reader = sqlite3.connect(server.store)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM marketing_events").fetchone()
+    server.launch()
+    lock = server.store.with_name("drumbeat.db.lock")
+    until(lambda: lock.read_text().split()[0] == str(server.pid), "the server to have come as far as the file")
+    reader.close()
+    until(server.ready, lambda: f"the server to be ready:\n{server.text}")

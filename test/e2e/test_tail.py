@@ -94,4 +94,4 @@ def test_without_a_server_there_is_nothing_to_watch(serve):
     server = serve()
     assert server.terminate() == 0
     got = server.cli("tail")
-    assert got.code == NO_SERVER and "no server runs" in got.err
+    assert got.code == NO_SERVER and "no server answers" in got.err
