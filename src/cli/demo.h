@@ -12,7 +12,6 @@ MUST_USE enum err demo_listen(uint16_t port, struct clock *clock, struct wake *w
                               struct listener **ret_listener, struct str *ret_problem);
 
 /* ---- demo_receiver.c: a destination for a first configuration; an exit code ---- */
-#define DEMO_RECEIVER_PORT "8129"
 int demo_receive(struct cli *cli, struct str port);
 
 /* ---- demo_world.c: crm, mail and chat on a loopback port of their own, on a thread of their own ---- */

@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/demo.h"
 #include "server/setup.h"
 
 /* The first event is to arrive without a network and without anything of the user's own. */

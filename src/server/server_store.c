@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "base/when.h"
 #include "engine/company.h"
 #include "os/deadline.h"
 #include "server/server_private.h"
@@ -12,8 +11,8 @@
 #include "store/postgres.h"
 #include "store/shared.h"
 
-#define READERS_US      (2 * US_PER_S) /* a start waits so long for those who read the file */
-#define READERS_LOOK_US (50 * US_PER_MS)
+#define READERS_US      2000000 /* a start waits so long for those who read the file */
+#define READERS_LOOK_US 50000
 
 static const char role_refused[] =
     "needs a store that several processes share: set `store: postgres://...` (or DB_DSN)";
