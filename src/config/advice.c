@@ -80,9 +80,8 @@ static void advise_doubles(struct checker *checker) {
     size_t count = 0;
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
-        const struct target *target = &checker->targets[i];
-        if (!target->known || target->entry || destination->on_unknown || !is_used(settings, i)) continue;
-        if (!is_sound(checker, STR("destinations"), destination->name)) continue;
+        if (destination->refused || checker->targets[i].entry || destination->on_unknown || !is_used(settings, i))
+            continue;
         if (!first) first = destination;
         count++;
     }
@@ -94,7 +93,15 @@ static void advise_doubles(struct checker *checker) {
                  STR_ARG(first->name), STR_ARG(others));
 }
 
+static void mark_refused(struct checker *checker) {
+    for (size_t i = 0; i < checker->settings->destination_count; i++) {
+        struct destination_settings *destination = &checker->settings->destinations[i];
+        destination->refused = !checker->targets[i].known || !is_sound(checker, STR("destinations"), destination->name);
+    }
+}
+
 void check_advise(struct checker *checker) {
+    mark_refused(checker);
     advise_unused(checker);
     advise_twice(checker);
     advise_doubles(checker);

@@ -205,6 +205,7 @@ static void bind_one(const struct binding *binding) {
 void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings) {
     for (size_t i = 0; i < settings->destination_count; i++) {
         struct destination_settings *destination = &settings->destinations[i];
+        if (destination->refused) continue; /* nothing will run, and what is missing may be what was refused */
         struct binding binding = {connectors, NULL, destination, findings, settings->file};
         for (size_t j = 0; j < connectors->catalog.count; j++)
             if (str_eq(connectors->catalog.entries[j].name, destination->type))

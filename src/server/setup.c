@@ -74,12 +74,12 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     const struct tree *tree = config_parse(arena, file, setup->text, findings);
     if (!tree) return false;
     setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);
+    connectors_bind(setup->connectors, setup->settings, findings);
     if (findings->errors) { /* nothing will run, but every mistake is to be named, also those in jq */
         if (!routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes))
             routes_blame(setup->routes, findings);
         return false;
     }
-    connectors_bind(setup->connectors, setup->settings, findings);
     join_batches(setup->settings);
     if (routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes)) return false;
     if (setup->source.count > 0) setup->program = jq_program(&setup->source, arena);

@@ -144,7 +144,13 @@ routes:
     shown = command(folder, "check").err
     assert "error E0204" in shown and "1 error, 2 warnings" in shown, shown
     assert "W0319: no route uses destination 'lonely'" in shown and "W0320: route 'twice' names 'used' twice" in shown
-    (folder / "drumbeat.yaml").write_text((folder / "drumbeat.yaml").read_text().replace("used, used", "usd, used"))
+    good_text = (folder / "drumbeat.yaml").read_text()
+    (folder / "drumbeat.yaml").write_text(good_text.replace("  lonely:", "  slack: {}\n  lonely:"))
+    shown = command(folder, "check").err
+    assert "error E0204" in shown and "'url' is missing: connector 'slack' needs it" in shown, shown
+    (folder / "drumbeat.yaml").write_text(good_text.replace("  lonely:", "  slack: {ulr: x}\n  lonely:"))
+    assert "is missing" not in command(folder, "check").err, "it may be what was refused"
+    (folder / "drumbeat.yaml").write_text(good_text.replace("used, used", "usd, used"))
     shown = command(folder, "check").err
     assert "E0311" in shown and "W0319" not in shown, "the route that is wrong may have meant the one that none uses"
 
