@@ -18,7 +18,7 @@ static uint32_t last_line(const struct tree *tree) {
 static bool is_sound(const struct checker *checker, struct str section, struct str name) {
     const struct tree *map = name.p ? tree_get(checker->document, section) : checker->document;
     struct str wanted = name.p ? name : section;
-    for (size_t i = 0; map && i < map->count; i++) {
+    for (size_t i = 0; map && map->kind == TREE_MAP && i < map->count; i++) {
         if (!str_eq(map->names[i], wanted)) continue;
         uint32_t first = map->name_marks[i].line, last = last_line(map->items[i]);
         for (const struct finding *at = checker->findings->first; at; at = at->next)
@@ -78,6 +78,7 @@ static void advise_doubles(struct checker *checker) {
     const struct settings *settings = checker->settings;
     const struct destination_settings *first = NULL;
     size_t count = 0;
+    if (!is_sound(checker, STR("routes"), STR_NONE)) return; /* it is not known yet which are used */
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
         if (destination->refused || checker->targets[i].entry || destination->on_unknown || !is_used(settings, i))

@@ -80,7 +80,7 @@ static const struct {
     {"send A --data", "--data needs a value: JSON|@FILE|-"},
     {"keys create --role admin", "--role takes ingest, read, operate, owner, not 'admin'"},
     {"events list --status FAILD",
-     "--status takes PENDING, PROCESSING, COMPLETED, FAILED, not 'FAILD'; did you mean 'FAILED'?"},
+     "--status takes PENDING, PROCESSING, COMPLETED, FAILED, HELD, not 'FAILD'; did you mean 'FAILED'?"},
     {"-o yaml events list", "--output takes table, json, ndjson, id, not 'yaml'"},
     {"verify --deep=yes", "--deep takes no value"},
     {"status -x", "unknown option -x"},
