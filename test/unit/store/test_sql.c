@@ -138,7 +138,8 @@ static void claims_use_the_index_made_for_them(void **state) {
 
 static void no_statement_asks_for_time_or_chance(void **state) {
     (void)state;
-    static const char *const words[] = {"'now'", "now(", "random", "date(", "time(", "julianday", "strftime", "CURRENT_"};
+    static const char *const words[] = {"'now'", "now(",      "random",   "date(",
+                                        "time(", "julianday", "strftime", "CURRENT_"};
     for (int i = 0; i < SQL_STATEMENT_COUNT; i++)
         for (size_t j = 0; j < sizeof words / sizeof *words; j++)
             assert_null(strstr(sql_text((enum sql_statement)i)->sqlite, words[j]));
