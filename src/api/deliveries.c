@@ -1,6 +1,6 @@
 #include "api/handlers.h"
 #include "base/json.h"
-#include "deliver/deliver.h"
+#include "deliver/backlog.h"
 
 /* Zero where none is named; false: refused. */
 static bool read_event_id(struct call *call, struct uuid *ret_id) {
@@ -113,16 +113,16 @@ static enum err refusal_words(struct call *call, struct uuid id, struct str *ret
  * store's trouble. */
 static enum err carry_out(struct call *call, struct uuid id, const struct wanted *wanted, struct delivery *ret_after,
                           struct str *ret_words) {
-    enum err err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us,
-                                      call->hasher, call->arena, ret_after);
+    struct delivery before;
+    enum err err = store_delivery_get(call->store, id, call->arena, &before);
+    if (!err)
+        err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us, call->hasher,
+                                 call->arena, ret_after);
     if (err == ERR_NOT_FOUND) *ret_words = STR("no such delivery");
     if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, ret_words));
     if (err) return err;
-    if (delivery_is_final(ret_after->status))
-        call->open_change--;
-    else if (!uuid_eq(ret_after->id, id))
-        call->open_change++; /* a new run of a failed one */
     size_t desk = deliver_desk(call->desks, ret_after->destination);
+    backlog_change(call->desks, desk, delivery_waits(ret_after->status) - delivery_waits(before.status));
     if (desk != SIZE_MAX) /* this delivery, or the next one of its order key, may leave now */
         deliver_due(call->desks, desk, ret_after->status == DELIVERY_PENDING ? ret_after->due_us : call->now_us);
     call->wishes |= WISH_WORK;

@@ -1,7 +1,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
-#include "deliver/deliver.h"
+#include "deliver/backlog.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -21,12 +21,14 @@ static void encode_troubled(struct call *call, struct buf *buf) {
     for (size_t i = 0; i < deliver_desks(call->desks); i++) {
         if (!deliver_settings(call->desks, i)) continue;
         struct desk_view view = deliver_view(call->desks, i, call->now_us);
-        if (!view.paused && view.breaker.state == BREAKER_CLOSED) continue;
+        bool overflows = backlog_of(call->desks, i).overflows;
+        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows) continue;
         buf_add(buf, first ? STR("{\"name\":") : STR(",{\"name\":"));
         json_quote(buf, view.name);
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
                 breaker_text(view.breaker.state));
         encode_text(buf, "pause_reason", view.pause_reason);
+        buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
         buf_byte(buf, '}');
         first = false;
     }
@@ -114,6 +116,9 @@ static enum err encode_server(struct call *call, struct buf *buf) {
             settings->route_count, serve_key_count(call), standing->in_flight);
     buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu", (unsigned long long)standing->unrouted,
             (unsigned long long)standing->resent);
+    int64_t waiting = standing->open_deliveries, most = settings->server.queue_max;
+    buf_fmt(buf, ",\"queue\":{\"waiting\":%lld,\"most\":%lld,\"half_full\":%s}", (long long)waiting, (long long)most,
+            most && waiting >= (most + 1) / 2 ? "true" : "false");
     encode_troubled(call, buf);
     return encode_company(call, buf);
 }

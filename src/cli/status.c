@@ -20,8 +20,10 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         const struct json *one = json_at(list, i);
         bool paused = json_true(json_get(one, STR("paused")));
         struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
-        struct str word =
-            paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(show_member(cli, one, "breaker")));
+        bool overflows = json_true(json_get(one, STR("overflows")));
+        struct str breaker = show_member(cli, one, "breaker");
+        struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
+        if (!paused && overflows && str_eq(breaker, STR("closed"))) word = STR("more wait than its queue takes");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
         if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
         writer_fmt(&cli->out, "; drumbeat destinations show %.*s\n", STR_ARG(name));
@@ -129,11 +131,20 @@ static void show_waiting(struct cli *cli, const struct json *status) {
                    reason_words(show_member(cli, json_at(why, i), "reason")));
 }
 
+/* Says so from half of server.queue on. */
+static void show_queue(struct cli *cli, const struct json *status) {
+    const struct json *queue = json_get(status, STR("queue"));
+    if (!json_true(json_get(queue, STR("half_full")))) return;
+    writer_fmt(&cli->out, "! %lld of %lld places in the queue are taken; when all are, new events are refused\n",
+               number(queue, STR("waiting")), number(queue, STR("most")));
+}
+
 void status_show(struct cli *cli, const struct json *status) {
     show_head(cli, status);
     if (json_get(status, STR("store")))
         writer_fmt(&cli->out, "  Store     %.*s\n", STR_ARG(show_member(cli, status, "store")));
     if (json_get(status, STR("waiting"))) show_waiting(cli, status);
+    show_queue(cli, status);
     show_needs(cli, status);
     show_troubled(cli, json_get(status, STR("troubled")));
     show_company(cli, status);

@@ -35,9 +35,9 @@ static bool name_reserved(struct str name, const char *const *words, size_t coun
 /* ---- fields and parameters ---- */
 
 /* Words that mean something to every destination; `url` is one that a connector may take over. */
-static const char *const destination_words[] = {
-    "type",  "headers", "signing_secret", "limit",      "account",       "concurrency", "timeout",
-    "retry", "give_up", "breaker",        "on_unknown", "allow_private", "ca",          "proxy"};
+static const char *const destination_words[] = {"type",        "headers",    "signing_secret", "limit",   "account",
+                                                "concurrency", "timeout",    "retry",          "give_up", "queue",
+                                                "breaker",     "on_unknown", "allow_private",  "ca",      "proxy"};
 /* Words that mean something in every delivery of a route. */
 static const char *const delivery_words[] = {"after", "when", "unless", "key", "order_by", "late", "batch"};
 

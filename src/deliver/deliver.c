@@ -135,7 +135,9 @@ void deliver_configure(struct deliver *deliver, const struct settings *settings)
     for (size_t i = 0; i < deliver->desks.count; i++) desk_close(desk_at(deliver, i));
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
-        desk_open(desk_named(deliver, destination->name), destination, limiter_named(deliver, destination->account));
+        struct desk *desk = desk_named(deliver, destination->name);
+        desk_open(desk, destination, limiter_named(deliver, destination->account));
+        desk->queue_max = destination->queue_max ? destination->queue_max : (settings->server.queue_max + 1) / 2;
     }
     struct arena arena = ARENA_EMPTY;
     struct limit_rule *scratch = arena_array(&arena, struct limit_rule, settings->destination_count * LIMIT_RULES_MAX);

@@ -22,6 +22,8 @@ struct desk_state {
     int64_t next_due_us;
     int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
     int64_t wait_us;   /* limits that processes share let nothing leave before this */
+    int64_t waiting;   /* deliveries that are to leave, on their way, or looked up */
+    bool overflows;    /* some are held because too many wait, as far as is known */
     unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 
@@ -32,9 +34,10 @@ struct desk {
     bool was_open;                               /* before the configure that is under way */
     struct limiter *limiter;                     /* the account's */
     struct desk_state now, committed;
-    bool touched;     /* the two may differ */
-    size_t unstarted; /* committed sends that have neither started nor stayed unsent */
-    size_t reserve;   /* places of the pool that no other desk may take; 0 while closed */
+    bool touched;      /* the two may differ */
+    size_t unstarted;  /* committed sends that have neither started nor stayed unsent */
+    int64_t queue_max; /* how many may wait; 0 = no bound */
+    size_t reserve;    /* places of the pool that no other desk may take; 0 while closed */
 };
 
 struct deliver {

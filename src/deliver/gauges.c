@@ -2,7 +2,7 @@
  */
 #include "deliver/gauges.h"
 
-#include "deliver/deliver.h"
+#include "deliver/backlog.h"
 
 /* Calls `put_desk` for each open desk, with its view. */
 static void each_desk(const void *self, struct gauge_sink *sink,
@@ -39,6 +39,20 @@ static void read_paused(const void *self, struct gauge_sink *sink) {
     each_desk(self, sink, put_paused);
 }
 
+static void read_waiting(const void *self, struct gauge_sink *sink) {
+    const struct deliver *deliver = self;
+    for (size_t i = 0; i < deliver_desks(deliver); i++)
+        if (deliver_settings(deliver, i))
+            sink->put(sink, deliver_settings(deliver, i)->name, (double)backlog_of(deliver, i).waiting);
+}
+
+static void read_overflows(const void *self, struct gauge_sink *sink) {
+    const struct deliver *deliver = self;
+    for (size_t i = 0; i < deliver_desks(deliver); i++)
+        if (deliver_settings(deliver, i))
+            sink->put(sink, deliver_settings(deliver, i)->name, backlog_of(deliver, i).overflows);
+}
+
 /* Desks of one account share its limit, so the limit is shown once, under the account's name. */
 static bool is_told_before(const struct deliver *deliver, size_t desk) {
     struct str account = deliver_settings(deliver, desk)->account;
@@ -60,6 +74,9 @@ static const struct gauge gauges[] = {
     {"drumbeat_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.", "destination", read_breakers},
     {"drumbeat_in_flight", "gauge", "Sends on their way.", "destination", read_in_flight},
     {"drumbeat_paused", "gauge", "1 = held by hand or by a refusal of the account.", "destination", read_paused},
+    {"drumbeat_destination_waiting", "gauge", "Deliveries that wait or are on their way.", "destination", read_waiting},
+    {"drumbeat_destination_overflows", "gauge", "1 = more are held until fewer than its queue wait.", "destination",
+     read_overflows},
     {"drumbeat_limit_remaining", "gauge", "Sends that the limit allows now.", "limit", read_remaining},
 };
 

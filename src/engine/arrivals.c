@@ -1,4 +1,5 @@
 /* engine/arrivals.c - calls become events, and are answered. */
+#include "deliver/backlog.h"
 #include "engine/turn.h"
 
 /* ---- take, append ---- */
@@ -16,7 +17,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .stopping = loop->stopping,
                              .config_ok = loop->config_ok,
                              .started_us = loop->started_us,
-                             .open_deliveries = loop->open_deliveries,
+                             .open_deliveries = backlog_total(loop->deliver),
                              .unrouted = metrics_unrouted_count(loop->metrics),
                              .resent = metrics_resent_count(loop->metrics),
                              .in_flight = errands_in_use(loop->errands, ERRAND_OF_DESKS),
@@ -54,7 +55,6 @@ enum err turn_take(struct turn *turn) {
         TRY(service->take(service->self, &visit->call));
         turn->event_room += visit->call.event_count;
         turn->wishes |= visit->call.wishes;
-        turn->open_change += visit->call.open_change;
     }
     metrics_hop(turn->loop->metrics, HOP_SERVE_REQUEST, turn->visit_count);
     return ERR_NONE;

@@ -35,7 +35,7 @@ struct standing {
     bool tight;                      /* the disk was full: what room is left is not for new events */
     bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
     int64_t started_us;              /* the loop's clock */
-    int64_t open_deliveries;         /* as far as this process knows */
+    int64_t open_deliveries;         /* that wait, as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
     uint64_t resent;                 /* sends since the start while an earlier try was in doubt */
     size_t in_flight;                /* sends on their way */
@@ -77,9 +77,8 @@ struct call {
     struct reply reply;   /* status 0 = answer makes it */
     struct event *events; /* to be appended in this order */
     size_t event_count;
-    unsigned wishes;     /* enum wish */
-    int64_t open_change; /* deliveries opened minus deliveries that became final */
-    void *own;           /* the handler's, from take to answer */
+    unsigned wishes; /* enum wish */
+    void *own;       /* the handler's, from take to answer */
     /* for answer */
     const struct append_result *verdicts; /* one for each event */
     void (*answer)(struct call *call);

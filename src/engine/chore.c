@@ -14,6 +14,8 @@
  * TESTED BY: test/unit/engine/test_chore.c, test/conformance/test_chores.c, test_fleet_chores.c. */
 #include "engine/chore.h"
 
+#include "deliver/backlog.h"
+#include "engine/loop_memory.h"
 #include "engine/turn.h"
 #include "store/chore.h"
 #include "store/shared.h"
@@ -27,8 +29,10 @@
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define STRAY_STEP       ((size_t)256)
-#define STRAY_AFTER_US   US_PER_MIN  /* another process may still know the destination, and send to it */
-#define ORPHANS_FIRST_US US_PER_HOUR /* after the start, unless something points at them */
+#define OVERFLOW_STEP    ((size_t)256)
+#define OVERFLOW_US      (100 * US_PER_MS) /* from the moment that something has room */
+#define STRAY_AFTER_US   US_PER_MIN        /* another process may still know the destination, and send to it */
+#define ORPHANS_FIRST_US US_PER_HOUR       /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
 
@@ -84,7 +88,6 @@ static enum err step_orphans(struct turn *turn, struct chore_round *round, bool 
         size_t desk = deliver_desk(loop->deliver, swept.destinations[i]);
         if (desk != SIZE_MAX) deliver_due(loop->deliver, desk, turn->now_us);
     }
-    turn->open_change -= (int64_t)swept.open;
     round->last_seq = swept.last_seq;
     round->found += (int64_t)swept.orphans;
     *ret_more = swept.more;
@@ -111,6 +114,7 @@ static enum err free_stranded(struct turn *turn, bool *ret_more) {
         if (!is_known(loop, names[i])) continue;
         TRY(store_unstrand(loop->options.store, names[i], turn->now_us, STRAY_STEP, turn->arena, &freed));
         deliver_due(loop->deliver, deliver_desk(loop->deliver, names[i]), turn->now_us);
+        backlog_change(loop->deliver, deliver_desk(loop->deliver, names[i]), (int64_t)freed);
     }
     state->freed += (int64_t)freed;
     if (!freed) state->reconfigured = false;
@@ -134,11 +138,62 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
         if (next[i].due_us <= before_us)
             TRY(store_strand(loop->options.store, next[i].destination, before_us, turn->now_us, STRAY_STEP, turn->arena,
                              &held));
+        backlog_change(loop->deliver, deliver_desk(loop->deliver, next[i].destination), -(int64_t)held);
         if (!held && next[i].due_us + STRAY_AFTER_US < turn->chores.strays_us)
             turn->chores.strays_us = next[i].due_us + STRAY_AFTER_US;
     }
     turn->chores.stranded += (int64_t)held;
     *ret_more = held > 0;
+    return ERR_NONE;
+}
+
+/* Whether some desk has room for deliveries that are held because it had none. */
+static bool overflow_may_go(const struct loop *loop) {
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++)
+        if (backlog_of(loop->deliver, i).overflows && backlog_room(loop->deliver, i)) return true;
+    return false;
+}
+
+/* Picks from a page those that have room now, oldest first. The desks of the others are marked. */
+static size_t pick_released(struct loop *loop, const struct held_row *held, size_t count, int64_t *seqs) {
+    size_t picked = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, held[i].destination);
+        if (desk == SIZE_MAX || !str_eq(held[i].error, STR(OVERFLOW_ERROR))) continue;
+        if (!backlog_room(loop->deliver, desk)) {
+            backlog_overflow(loop->deliver, desk, true);
+            continue;
+        }
+        seqs[picked++] = held[i].seq;
+        backlog_change(loop->deliver, desk, 1);
+        deliver_due(loop->deliver, desk, 0);
+    }
+    return picked;
+}
+
+/* What was held because too many waited goes on. A look walks over all that is held, once something has room. */
+static enum err step_overflow(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    (void)round;
+    struct loop *loop = turn->loop;
+    struct chores *state = &turn->chores;
+    int64_t seqs[OVERFLOW_STEP];
+    struct held_row *held;
+    size_t count, freed;
+    *ret_more = false;
+    if (!state->overflow_seq) {
+        if (!overflow_may_go(loop) && turn->now_us < state->overflow_us) return ERR_NONE;
+        for (size_t i = 0; i < deliver_desks(loop->deliver); i++) backlog_overflow(loop->deliver, i, false);
+        state->overflow_us = loop->options.exclusive ? WHEN_NEVER : turn->now_us + US_PER_MIN;
+    }
+    TRY(store_held(loop->options.store, state->overflow_seq, OVERFLOW_STEP, turn->arena, &held, &count));
+    size_t picked = pick_released(loop, held, count, seqs);
+    TRY(store_release(loop->options.store, seqs, picked, turn->now_us, turn->arena, &freed));
+    *ret_more = count == OVERFLOW_STEP;
+    state->overflow_seq = *ret_more ? held[count - 1].seq : 0;
+    bool overflows = *ret_more;
+    for (size_t i = 0; i < deliver_desks(loop->deliver) && !overflows; i++)
+        overflows = backlog_of(loop->deliver, i).overflows;
+    state->overflow_told = state->overflow_told && overflows;
     return ERR_NONE;
 }
 
@@ -150,6 +205,7 @@ static const struct chore chores[CHORE_COUNT] = {
         {.task = TASK_ORPHANS, .for_routers = true, .told = true, .every_us = ORPHANS_EVERY_US, .step = step_orphans},
     [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
+    [CHORE_OVERFLOW] = {.for_routers = true, .step = step_overflow},
 };
 
 /* ---- when ---- */
@@ -175,7 +231,9 @@ int64_t chores_next(const struct loop *loop) {
 
 void chores_reconfigured(struct loop *loop) {
     loop->chores.reconfigured = true;
+    loop->chores.overflow_us = loop->chores.overflow_seq = 0;
     if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
+    if (loop->chores.due_us[CHORE_OVERFLOW] != WHEN_NEVER) loop->chores.due_us[CHORE_OVERFLOW] = 0;
 }
 
 void chores_suspect_orphans(struct loop *loop) {
@@ -229,6 +287,7 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
     state->found[name] = round->found;
     if (name != CHORE_ORPHANS) return;
     state->orphans_suspected = false;
+    turn->recount = turn->recount || round->found;
     state->orphans_us = turn->now_us + chores[name].every_us;
     state->suspicion_us = turn->now_us + ORPHANS_AGAIN_US;
 }
@@ -281,7 +340,7 @@ enum err chores_run(struct turn *turn) {
         TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
         if (loop->recovering || clock_now(loop) >= until_us) break; /* the past comes first */
     }
-    return ERR_NONE;
+    return turn->recount ? loop_count_open(loop, turn->arena) : ERR_NONE;
 }
 
 void chores_apply(struct turn *turn) {
@@ -291,12 +350,20 @@ void chores_apply(struct turn *turn) {
         return;
     }
     loop->chores = turn->chores;
+    int64_t *overflow_us = &loop->chores.due_us[CHORE_OVERFLOW];
+    if (*overflow_us != WHEN_NEVER && *overflow_us > turn->now_us + OVERFLOW_US && overflow_may_go(loop))
+        *overflow_us = turn->now_us + OVERFLOW_US;
     if (turn->chores.stranded)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_stranded",
                   LOG_NUMBER("held", turn->chores.stranded), LOG_TEXT("reason", STR(STRAY_ERROR)));
     if (turn->chores.freed)
         log_event(loop->options.log, LOG_INFO, turn->wall_us, "deliveries_freed",
                   LOG_NUMBER("count", turn->chores.freed));
+    if (turn->held_back && !loop->chores.overflow_told)
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_overflow",
+                  LOG_TEXT("destination", turn->held_for), LOG_NUMBER("held", turn->held_back),
+                  LOG_TEXT("reason", STR(OVERFLOW_ERROR)));
+    loop->chores.overflow_told |= turn->held_back > 0;
     loop->chores.stranded = loop->chores.freed = 0;
     for (int i = 0; i < CHORE_COUNT; i++) {
         if (chores[i].told && turn->chores.found[i])

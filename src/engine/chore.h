@@ -30,6 +30,9 @@ struct chores {
     bool orphans_suspected;
     int64_t strays_us;       /* when the next delivery without a destination is to be held */
     bool reconfigured;       /* destinations may have come back for what is stranded */
+    int64_t overflow_us;     /* when to look for what is held because too many wait, though nothing points at it */
+    int64_t overflow_seq;    /* that look goes on behind this one; 0 = there is none under way */
+    bool overflow_told;      /* the log says that something is held so */
     int64_t stranded, freed; /* by this turn */
 };
 

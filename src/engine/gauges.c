@@ -4,6 +4,7 @@
 
 #include "base/gauge.h"
 #include "base/when.h"
+#include "deliver/backlog.h"
 #include "deliver/gauges.h"
 #include "engine/loop_state.h"
 #include "store/query.h"
@@ -19,7 +20,7 @@ static void count_open(struct loop *loop, int64_t now_us, struct arena *arena) {
     struct destination_counts *counts;
     struct destination_waiting *waiting;
     size_t count;
-    bool due = loop->open_deliveries <= COUNT_OFTEN_MAX || now_us >= loop->counted_us + COUNT_RARELY_US;
+    bool due = backlog_total(loop->deliver) <= COUNT_OFTEN_MAX || now_us >= loop->counted_us + COUNT_RARELY_US;
     if (store_begin(loop->options.store)) return;
     if (due && !store_counts(loop->options.store, false, arena, &counts, &count)) {
         memset(loop->counted, 0, sizeof loop->counted);
@@ -54,6 +55,14 @@ static void read_deliveries(const void *self, struct gauge_sink *sink) {
             sink->put(sink, str_from(delivery_status_text((enum delivery_status)i)), (double)loop->counted[i]);
 }
 
+static void read_queue(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, (double)backlog_total(((const struct loop *)self)->deliver));
+}
+
+static void read_most(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, (double)((const struct loop *)self)->in_force.settings->server.queue_max);
+}
+
 static void read_config(const void *self, struct gauge_sink *sink) {
     sink->put(sink, STR_NONE, ((const struct loop *)self)->config_ok);
 }
@@ -76,6 +85,8 @@ static const struct gauge gauges[] = {
     {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
      read_depth},
     {"drumbeat_deliveries", "gauge", "Deliveries that are open, by status.", "status", read_deliveries},
+    {"drumbeat_queue_waiting", "gauge", "Deliveries that wait, as server.queue counts them.", NULL, read_queue},
+    {"drumbeat_queue_most", "gauge", "server.queue: at so many new events are refused; 0 = no bound.", NULL, read_most},
     {"drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", NULL, read_config},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},
     {"drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.", NULL,

@@ -196,7 +196,6 @@ void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     deliver_commit(loop->deliver);
     company_learned(turn);
-    loop->open_deliveries += turn->open_change;
     loop->trouble = ERR_NONE;
     if (loop->recovering) count_recovered(turn);
     chores_apply(turn);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "deliver/backlog.h"
 #include "engine/loop_memory.h"
 #include "store/query.h"
 
@@ -69,10 +70,14 @@ enum err loop_count_open(struct loop *loop, struct arena *arena) {
     struct destination_counts *counts;
     size_t count;
     TRY(store_counts(loop->options.store, false, arena, &counts, &count));
-    loop->open_deliveries = 0;
-    for (size_t i = 0; i < count; i++)
-        loop->open_deliveries += counts[i].by_status[DELIVERY_PENDING] + counts[i].by_status[DELIVERY_PROCESSING] +
-                                 counts[i].by_status[DELIVERY_UNKNOWN] + counts[i].by_status[DELIVERY_HELD];
+    backlog_forget(loop->deliver);
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, counts[i].destination);
+        int64_t waiting = 0;
+        for (int j = 0; j < DELIVERY_STATUS_COUNT; j++)
+            if (delivery_waits((enum delivery_status)j)) waiting += counts[i].by_status[j];
+        if (desk != SIZE_MAX) backlog_read(loop->deliver, desk, waiting);
+    }
     return ERR_NONE;
 }
 
@@ -195,7 +200,7 @@ struct loop_view loop_view(const struct loop *loop) {
     return (struct loop_view){.ready = trouble == ERR_NONE,
                               .trouble = trouble,
                               .tight = tight,
-                              .open_deliveries = loop->open_deliveries,
+                              .open_deliveries = backlog_total(loop->deliver),
                               .recovering = loop->recovering,
                               .stopping = loop->stopping,
                               .resumed = loop->resumed,

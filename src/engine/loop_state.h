@@ -45,7 +45,6 @@ struct loop {
     struct chores chores;
     int64_t quiet_us;           /* when the store is put in order, if nothing comes before; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */
-    int64_t open_deliveries;    /* PENDING PROCESSING UNKNOWN HELD, for the bound of the queue */
     uint64_t resumed, in_doubt; /* what became of the leases of the past: due again, or of unknown outcome */
     bool recovering;            /* leases of the past are still being settled: nothing is claimed */
     bool stopping, config_ok;

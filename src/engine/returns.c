@@ -27,6 +27,7 @@
 #include <assert.h>
 
 #include "connect/connect.h"
+#include "deliver/backlog.h"
 #include "deliver/settle.h"
 #include "engine/flight.h"
 #include "engine/turn.h"
@@ -275,7 +276,9 @@ enum err turn_store_settlements(struct turn *turn) {
     TRY(store_settle(turn->loop->options.store, turn->settlements + from, count, turn->now_us, turn->arena, applied));
     for (size_t i = 0; i < count; i++) {
         turn->notes[from + i].applied = applied[i];
-        if (applied[i] && delivery_is_final(turn->settlements[from + i].status)) turn->open_change--;
+        const struct settlement *settlement = &turn->settlements[from + i];
+        if (!applied[i] || delivery_waits(settlement->status)) continue;
+        backlog_change(turn->loop->deliver, deliver_desk(turn->loop->deliver, settlement->destination), -1);
     }
     turn->settlement_written = turn->settlement_count;
     metrics_hop(turn->loop->metrics, HOP_STORE_SETTLE, count);

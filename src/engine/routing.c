@@ -26,8 +26,10 @@
  * test/conformance/test_fleet_work.c; invariants I5 and I14 with the planted bugs routed-twice, second-route-missed,
  * order-not-kept and failure-takes-others.
  */
+#include "deliver/backlog.h"
 #include "deliver/backoff.h"
 #include "engine/turn.h"
+#include "store/chore.h"
 #include "store/memory.h"
 #include "store/shared.h"
 
@@ -104,19 +106,31 @@ static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_
     return deliver_budget(loop->deliver, desk, turn->now_us, 1) == 1;
 }
 
+/* Holds a delivery when too many wait for its destination already. It goes on once there is room (step_overflow), in
+ * its place where an order is kept. */
+static bool hold_back(struct turn *turn, struct delivery *delivery, size_t desk) {
+    struct deliver *deliver = turn->loop->deliver;
+    if (!backlog_is_full(deliver, desk)) return false;
+    delivery->status = delivery_move(delivery->status, DELIVERY_HELD);
+    delivery->last_error = STR(OVERFLOW_ERROR);
+    if (!turn->held_back++) turn->held_for = delivery->destination;
+    backlog_overflow(deliver, desk, true);
+    return true;
+}
+
 static void plan_one(struct turn *turn, struct delivery *delivery, size_t *ret_desk) {
     struct loop *loop = turn->loop;
     size_t desk = deliver_desk(loop->deliver, delivery->destination);
     *ret_desk = desk;
-    if (!delivery_is_final(delivery->status)) turn->open_change++;
     if (leaves_now(turn, delivery, desk)) {
         delivery->status = delivery_move(delivery->status, DELIVERY_PROCESSING);
         delivery->lease_until_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk));
         delivery->lease_epoch = 1;
         deliver_take(loop->deliver, desk, 1, turn->now_us);
-    } else if (delivery->status == DELIVERY_PENDING) {
+    } else if (delivery->status == DELIVERY_PENDING && !hold_back(turn, delivery, desk)) {
         deliver_due(loop->deliver, desk, delivery->due_us);
     }
+    if (delivery_waits(delivery->status)) backlog_change(loop->deliver, desk, 1);
 }
 
 static struct routed routed_of(const struct event *event, const struct plan *plan) {
@@ -247,12 +261,13 @@ static enum err store_made(struct turn *turn, const struct delivery *page, size_
     for (size_t i = 0; i < count; i++)
         if (!page[i].unmade || page[i].status != DELIVERY_HELD) made[n++] = page[i];
     TRY(skip_done(turn, made, n));
-    if (n) TRY(store_make(loop->options.store, made, n, turn->now_us, turn->arena));
     for (size_t i = 0; i < n; i++) {
-        if (delivery_is_final(made[i].status)) turn->open_change--;
-        if (made[i].status != DELIVERY_PENDING) continue;
-        deliver_due(loop->deliver, deliver_desk(loop->deliver, made[i].destination), made[i].due_us);
+        size_t desk = deliver_desk(loop->deliver, made[i].destination);
+        if (made[i].status != DELIVERY_PENDING || hold_back(turn, &made[i], desk)) continue;
+        deliver_due(loop->deliver, desk, made[i].due_us);
+        backlog_change(loop->deliver, desk, 1);
     }
+    if (n) TRY(store_make(loop->options.store, made, n, turn->now_us, turn->arena));
     *ret_made = n;
     return ERR_NONE;
 }

@@ -52,8 +52,10 @@ struct turn {
     bool only_inputs;     /* a part: neither routes nor claims */
     struct str refused;   /* the database refused what came back; its words are what is settled instead */
     struct chores chores; /* as they stand when the turn commits */
+    struct str held_for;  /* the first of these destinations */
+    bool recount;         /* what waits is counted anew: it changed in a way that is not counted along */
     bool recovered;       /* no lease of the past is left */
-    int64_t open_change;  /* deliveries made minus deliveries that became final */
+    int64_t held_back;    /* deliveries that this turn held because too many wait for their destination */
 };
 
 /* A send that this turn took from a desk's budget. errand is NULL when its request could not be built; the budget then

@@ -12,7 +12,8 @@
     X(RETIREMENT, "retirement")                                                                                        \
     X(ORPHANS, "orphans")                                                                                              \
     X(VERIFY, "verify")                                                                                                \
-    X(STRAYS, "strays")
+    X(STRAYS, "strays")                                                                                                \
+    X(OVERFLOW, "overflow")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

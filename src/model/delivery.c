@@ -44,6 +44,10 @@ bool delivery_is_final(enum delivery_status status) {
     return moves[status] == 0;
 }
 
+bool delivery_waits(enum delivery_status status) {
+    return !delivery_is_final(status) && status != DELIVERY_HELD;
+}
+
 struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
                                 int32_t run) {
     char run_text[16];

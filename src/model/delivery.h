@@ -73,6 +73,8 @@ bool delivery_status_parse(struct str text, enum delivery_status *ret_status);
  * run. */
 enum delivery_status delivery_move(enum delivery_status from, enum delivery_status to);
 bool delivery_is_final(enum delivery_status status);
+/* It goes on by itself: PENDING, PROCESSING or UNKNOWN. What is HELD does not, and is no part of a queue. */
+bool delivery_waits(enum delivery_status status);
 /* The key of a delivery, made by SHA-256 from (the event's idempotency key, destination, step, run). */
 struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
                                 int32_t run);

@@ -53,6 +53,7 @@ struct destination_settings {
     int64_t timeout_us;
     struct retry_rule retry;
     int64_t give_up_us; /* 0 = no slow lane */
+    int32_t queue_max;  /* 0 = half of server.queue */
     struct breaker_rule breaker;
     enum on_unknown on_unknown; /* as configured; the action's traits hold what is in force */
     bool allow_private;

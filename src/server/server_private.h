@@ -64,7 +64,7 @@ struct server {
     bool was_busy, settling;
     uint64_t reloads_applied, reloads_refused;
     /* what the log has said already (server_watch.c) */
-    bool crashed, recovered, limits_down, tight;
+    bool crashed, recovered, limits_down, tight, queue_fills;
     int64_t last_seen_us, started_wall_us;
     uint64_t limits_lost, jq_restarts;
     /* stopping */

@@ -68,8 +68,21 @@ static void watch_disk(struct server *server, const struct loop_view *view) {
                                        : STR("new events are taken again")));
 }
 
+/* Warns at half of the common queue, which only a trouble of several destinations fills, and is done at 40 %. */
+static void watch_queue(struct server *server, const struct loop_view *view) {
+    int64_t most = server->setup->settings->server.queue_max, waiting = view->open_deliveries;
+    bool fills = most && waiting * 10 >= most * (server->queue_fills ? 4 : 5);
+    if (fills == server->queue_fills) return;
+    server->queue_fills = fills;
+    LOG(server, fills ? LOG_WARN : LOG_INFO, fills ? "queue_half_full" : "queue_has_room",
+        LOG_NUMBER("waiting", waiting), LOG_NUMBER("most", most),
+        LOG_TEXT("effect",
+                 fills ? STR("at server.queue new events are refused (E0120), whoever they are for") : STR("")));
+}
+
 void server_watch(struct server *server) {
     struct loop_view view = loop_view(server->loop);
+    watch_queue(server, &view);
     watch_recovery(server, &view);
     watch_disk(server, &view);
     watch_limits(server, &view);

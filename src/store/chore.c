@@ -83,3 +83,34 @@ enum err store_unstrand(struct store *store, struct str destination, int64_t now
     *ret_freed = (size_t)result.changes;
     return ERR_NONE;
 }
+
+/* ---- overflow ---- */
+
+enum err store_held(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
+                    struct held_row **ret_held, size_t *ret_count) {
+    const struct sql_value params[] = {sql_int(after_seq), sql_int((int64_t)limit)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_HELD, params, 1, arena, &result));
+    struct held_row *held = arena_array(arena, struct held_row, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *row = result.rows[i].values;
+        held[i] = (struct held_row){row[0].number, row[1].text, row[2].text};
+    }
+    *ret_held = held;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_release(struct store *store, const int64_t *seqs, size_t count, int64_t now_us, struct arena *arena,
+                       size_t *ret_freed) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 3);
+    struct sql_result result = {0};
+    for (size_t i = 0; i < count; i++) {
+        params[i * 3] = sql_int(seqs[i]);
+        params[i * 3 + 1] = sql_str(STR(OVERFLOW_ERROR));
+        params[i * 3 + 2] = sql_int(now_us);
+    }
+    if (count) TRY(store_run(store, SQL_DELIVERY_RELEASE, params, count, arena, &result));
+    *ret_freed = (size_t)result.changes;
+    return ERR_NONE;
+}

@@ -88,6 +88,19 @@ MUST_USE enum err store_stranded(struct store *store, struct arena *arena, struc
 MUST_USE enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit,
                                  struct arena *arena, size_t *ret_freed);
 
+/* ---- overflow: deliveries that are held because too many wait for their destination ---- */
+#define OVERFLOW_ERROR "too many wait for this destination (its 'queue'); it goes on by itself when there is room"
+struct held_row {
+    int64_t seq;
+    struct str destination, error;
+};
+/* What is held for any reason, by seq, behind after_seq. */
+MUST_USE enum err store_held(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
+                             struct held_row **ret_held, size_t *ret_count);
+/* Those of them that are still held so wait again. */
+MUST_USE enum err store_release(struct store *store, const int64_t *seqs, size_t count, int64_t now_us,
+                                struct arena *arena, size_t *ret_freed);
+
 /* ---- retirement ---- */
 struct retirement {
     int64_t last_seq; /* looked at as far as this */

@@ -205,8 +205,37 @@ static void what_waits_for_no_destination_is_held_and_freed(void **state) {
     fixture_commit(f);
 }
 
+static void what_is_held_for_want_of_room_waits_again(void **state) {
+    struct fixture *f = *state;
+    struct held_row *held;
+    size_t count = 0;
+    fixture_begin(f);
+    struct delivery over[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct event event = fixture_append(f, ((const char *[]){"a", "b", "c"})[i], T0);
+        over[i] = fixture_delivery(f, &event, "crm", DELIVERY_HELD);
+        over[i].last_error = i == 1 ? STR("a person must look") : STR(OVERFLOW_ERROR);
+        fixture_plan_one(f, &over[i]);
+    }
+    OK(store_held(f->store, 0, 2, &f->arena, &held, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(held[1].seq, over[1].seq);
+    assert_text(held[0].destination, "crm");
+    assert_text(held[0].error, OVERFLOW_ERROR);
+    OK(store_held(f->store, held[1].seq, 2, &f->arena, &held, &count));
+    assert_int_equal(count, 1);
+    const int64_t seqs[] = {over[0].seq, over[1].seq, over[2].seq};
+    OK(store_release(f->store, seqs, 3, T0 + 1, &f->arena, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(fixture_get(f, over[0].id).status, DELIVERY_PENDING);
+    assert_int_equal(fixture_get(f, over[1].id).status, DELIVERY_HELD);
+    assert_int_equal(fixture_get(f, over[2].id).last_error.n, 0);
+    fixture_commit(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(what_is_held_for_want_of_room_waits_again),
         ON_EVERY_DRIVER(what_waits_for_no_destination_is_held_and_freed),
         ON_EVERY_DRIVER(a_round_is_as_it_was_written),
         ON_EVERY_DRIVER(verify_in_steps_finds_what_it_finds_at_once),

@@ -18,7 +18,7 @@ def crm(receiver, **more):
 
 
 def test_a_full_queue_refuses_new_events_and_nothing_else(serve, receiver):
-    server = serve(server={"queue": QUEUE}, **crm(receiver))
+    server = serve(server={"queue": QUEUE}, **crm(receiver, queue=QUEUE))
     assert server.cli("destinations", "pause", "crm").code == 0
     first = server.post(event("first"))
     ids = [first.json["eventId"]]
@@ -34,6 +34,35 @@ def test_a_full_queue_refuses_new_events_and_nothing_else(serve, receiver):
         server.settled(event_id, "COMPLETED")
     assert len(receiver.of("/crm")) == len(ids)
     until(lambda: server.post(event()).status == 200, "new events to be taken again")
+
+
+def logged(server, name):
+    return [line for line in server.log() if line["event"] == name]
+
+
+def test_half_of_the_queue_warns_and_a_destination_has_its_own(serve, receiver):
+    server = serve(server={"queue": 8}, destinations={
+        "crm": {"url": receiver.url("/crm"), "allow_private": "true"},
+        "other": {"url": receiver.url("/other"), "allow_private": "true"}},
+        routes={"crm": {"from": "LEAD", "to": ["crm"]}, "other": {"from": "OTHER", "to": ["other"]}})
+    assert server.cli("destinations", "pause", "crm").code == 0
+    ids = [server.send() for _ in range(12)]
+    held = until(lambda: len(rows := server.every("/v1/deliveries?status=HELD")) == 8 and rows, "the overflow")
+    assert all("too many wait for this destination" in row["last_error"] for row in held)
+    status = server.get("/v1/status").json
+    assert status["queue"] == {"waiting": 4, "most": 8, "half_full": True}
+    assert [(it["name"], it["overflows"]) for it in status["troubled"]] == [("crm", True)]
+    assert "! 4 of 8 places in the queue are taken" in server.cli("status").out
+    until(lambda: "drumbeat_queue_waiting 4" in (said := server.get("/metrics").body.decode())
+          and 'drumbeat_destination_overflows{destination="crm"} 1' in said, "the numbers")
+    until(lambda: logged(server, "queue_half_full"), "the warning")
+    assert len(logged(server, "deliveries_overflow")) == 1
+    assert server.post(event(kind="OTHER")).status == 200
+    until(lambda: receiver.of("/other"), "the other destination's delivery")
+    assert server.cli("destinations", "resume", "crm").code == 0
+    for event_id in ids:
+        server.settled(event_id, "COMPLETED")
+    until(lambda: logged(server, "queue_has_room"), "the all-clear")
 
 
 @pytest.fixture

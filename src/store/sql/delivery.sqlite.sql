@@ -278,3 +278,17 @@ SET status = 'PENDING', last_error = NULL, updated_at = ?3
 WHERE seq IN (
     SELECT seq FROM deliveries WHERE status = 'HELD' AND destination = ?1 AND last_error = ?2 ORDER BY seq LIMIT ?4
 );
+
+-- name: delivery_held (after int, most int) -> seq int, destination text, error text
+-- A page of what is held, whatever for: who looks for one reason would else read all that is held for another.
+SELECT seq, destination, last_error
+FROM deliveries
+WHERE status = 'HELD' AND seq > ?1
+ORDER BY seq
+LIMIT ?2;
+
+-- name: delivery_release (seq int, error text, now int) -> changed
+-- It waits again, unless a person or another process was there first.
+UPDATE deliveries
+SET status = 'PENDING', last_error = NULL, updated_at = ?3
+WHERE seq = ?1 AND status = 'HELD' AND last_error = ?2;

@@ -41,6 +41,10 @@ static void each_desk_is_shown_and_a_shared_limit_once(void **state) {
     assert_string_equal(readings(deliver, &arena), "drumbeat_breaker_state{a} 0\ndrumbeat_breaker_state{b} 0\n"
                                                    "drumbeat_in_flight{a} 3\ndrumbeat_in_flight{b} 0\n"
                                                    "drumbeat_paused{a} 0\ndrumbeat_paused{b} 1\n"
+                                                   "drumbeat_destination_waiting{a} 0\n"
+                                                   "drumbeat_destination_waiting{b} 0\n"
+                                                   "drumbeat_destination_overflows{a} 0\n"
+                                                   "drumbeat_destination_overflows{b} 0\n"
                                                    "drumbeat_limit_remaining{a} 4\n");
     deliver_free(deliver);
     arena_free(&arena);
@@ -58,7 +62,8 @@ static void an_open_breaker_and_a_closed_desk(void **state) {
     world.settings.destination_count = 1;
     deliver_configure(deliver, &world.settings);
     assert_string_equal(readings(deliver, &arena),
-                        "drumbeat_breaker_state{b} 1\ndrumbeat_in_flight{b} 0\ndrumbeat_paused{b} 0\n");
+                        "drumbeat_breaker_state{b} 1\ndrumbeat_in_flight{b} 0\ndrumbeat_paused{b} 0\n"
+                        "drumbeat_destination_waiting{b} 0\ndrumbeat_destination_overflows{b} 0\n");
     deliver_free(deliver);
     arena_free(&arena);
 }

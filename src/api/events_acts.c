@@ -1,0 +1,97 @@
+/* api/events_acts.c - what a person does to events: cancel, and a new run. */
+#include "api/handlers.h"
+#include "base/json.h"
+#include "deliver/backlog.h"
+#include "route/route.h"
+#include "store/admin.h"
+
+/* Adds what waits of an event to what waits for its destinations, or takes it off. */
+static enum err count_waiting(struct call *call, struct uuid id, int64_t sign) {
+    struct delivery_query query = {.status = -1, .event_id = id, .limit = QUERY_LIMIT_MAX};
+    struct delivery *deliveries;
+    size_t count;
+    TRY(store_delivery_list(call->store, &query, call->arena, &deliveries, &count));
+    for (size_t i = 0; i < count; i++)
+        if (delivery_waits(deliveries[i].status))
+            backlog_change(call->desks, deliver_desk(call->desks, deliveries[i].destination), sign);
+    return ERR_NONE;
+}
+
+enum err api_events_cancel(struct call *call) {
+    struct uuid id;
+    size_t cancelled;
+    enum err err;
+    if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
+    struct event event;
+    err = store_event_get(call->store, id, call->arena, &event);
+    if (!err) err = count_waiting(call, id, -1);
+    if (!err) err = store_event_cancel(call->store, id, call->actor, call->now_us, call->arena, &cancelled);
+    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
+    if (err == ERR_NOT_NOW) return serve_problem(call, err, STR("nothing of this event is still open"), NULL);
+    TRY(err);
+    TRY(count_waiting(call, id, 1));                        /* those in flight alone are left */
+    for (size_t i = 0; i < deliver_desks(call->desks); i++) /* the next of their order keys may go now */
+        deliver_due(call->desks, i, call->now_us);
+    call->wishes |= WISH_WORK;
+    char text[UUID_TEXT_LENGTH + 1];
+    uuid_format(id, text);
+    return serve_json(call, 200, str_fmt(call->arena, "{\"id\":\"%s\",\"cancelled\":%zu}", text, cancelled));
+}
+
+/* ---- retry: a new run ---- */
+
+static enum err retry_one(struct call *call, struct uuid id, const void *all, struct str *ret_status,
+                          struct str *ret_words) {
+    struct event event;
+    struct plan plan;
+    size_t made;
+    enum err err = store_event_get(call->store, id, call->arena, &event);
+    if (!err) {
+        route_owed(call->standing->routes, &event, call->now_us, call->hasher, call->arena, &plan);
+        const struct event_retry retry = {id,         *(const bool *)all, plan.deliveries,
+                                          plan.count, call->actor,        call->now_us};
+        err = store_event_retry(call->store, &retry, call->hasher, call->arena, &made);
+    }
+    if (err == ERR_NOT_FOUND) *ret_words = STR("no such event");
+    if (err == ERR_NOT_NOW) *ret_words = STR("it is not over: something of it is still open");
+    if (err == ERR_LIMIT)
+        *ret_words = plan.wanted ? STR("all that its routes make of it is done; with 'all' it is made again")
+                                 : STR("no route takes its type and source");
+    if (err) return err;
+    call->wishes |= WISH_WORK;
+    *ret_status = *(const bool *)all ? STR("PENDING") : STR("PROCESSING");
+    return ERR_NONE;
+}
+
+static bool read_all(struct call *call, struct json **ret_body, bool *ret_all) {
+    if (!serve_body(call, ret_body)) return false;
+    *ret_all = json_true(json_get(*ret_body, STR("all")));
+    return true;
+}
+
+enum err api_events_retry(struct call *call) {
+    struct json *body;
+    struct uuid id;
+    struct str status, words;
+    bool all;
+    enum err err;
+    if (!read_all(call, &body, &all)) return ERR_NONE;
+    json_free(body);
+    if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
+    err = retry_one(call, id, &all, &status, &words);
+    if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
+    if (err == ERR_LIMIT) return serve_problem(call, ERR_NOT_NOW, words, NULL);
+    TRY(err);
+    return serve_json(call, 200,
+                      str_fmt(call->arena, "{\"id\":\"%.*s\",\"status\":\"%.*s\"}", STR_ARG(uuid_str(call->arena, id)),
+                              STR_ARG(status)));
+}
+
+enum err api_events_bulk(struct call *call) {
+    struct json *body;
+    bool all;
+    if (!read_all(call, &body, &all)) return ERR_NONE;
+    enum err err = serve_each(call, body, retry_one, &all);
+    json_free(body);
+    return err;
+}

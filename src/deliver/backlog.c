@@ -1,0 +1,49 @@
+#include "deliver/backlog.h"
+
+#include "deliver/desk.h"
+
+#define ROOM_MAX 256 /* at a time */
+
+void backlog_change(struct deliver *deliver, size_t desk, int64_t change) {
+    if (desk == SIZE_MAX) return;
+    struct desk_state *state = desk_stage(desk_at(deliver, desk));
+    state->waiting = state->waiting + change > 0 ? state->waiting + change : 0;
+}
+
+void backlog_overflow(struct deliver *deliver, size_t desk, bool overflows) {
+    if (desk_at(deliver, desk)->now.overflows != overflows) desk_stage(desk_at(deliver, desk))->overflows = overflows;
+}
+
+void backlog_read(struct deliver *deliver, size_t desk_number, int64_t waiting) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    desk->now.waiting = desk->committed.waiting = waiting;
+}
+
+void backlog_forget(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->desks.count; i++) backlog_read(deliver, i, 0);
+}
+
+bool backlog_is_full(const struct deliver *deliver, size_t desk_number) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    return desk->queue_max && desk->now.waiting >= desk->queue_max;
+}
+
+size_t backlog_room(const struct deliver *deliver, size_t desk_number) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    if (!desk->settings) return 0;
+    int64_t waiting = desk->now.waiting, most = desk->queue_max;
+    if (!most) return ROOM_MAX;
+    if (waiting > most - (most + 3) / 4) return 0;
+    return most - waiting < ROOM_MAX ? (size_t)(most - waiting) : ROOM_MAX;
+}
+
+int64_t backlog_total(const struct deliver *deliver) {
+    int64_t total = 0;
+    for (size_t i = 0; i < deliver->desks.count; i++) total += desk_at(deliver, i)->now.waiting;
+    return total;
+}
+
+struct backlog backlog_of(const struct deliver *deliver, size_t desk_number) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    return (struct backlog){desk->now.waiting, desk->queue_max, desk->now.overflows};
+}

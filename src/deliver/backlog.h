@@ -1,0 +1,30 @@
+/* deliver/backlog.h - how many deliveries wait at each desk, and whether one more has room. Pure.
+ *
+ * What waits is PENDING, PROCESSING or UNKNOWN (delivery_waits). A desk takes at most its destination's `queue`, so
+ * that one that is not served leaves the common queue to the others; what is made beyond that is held, and goes on once
+ * there is room. The numbers are counted along and read from the store now and then: several processes know of one
+ * another's work only from there. */
+#ifndef DELIVER_BACKLOG_H
+#define DELIVER_BACKLOG_H
+
+#include "deliver/deliver.h"
+
+/* Staged until deliver_commit. A desk that is not there (SIZE_MAX) counts nothing. */
+void backlog_change(struct deliver *deliver, size_t desk, int64_t change);
+/* Staged: deliveries are held, or no longer, because too many wait. */
+void backlog_overflow(struct deliver *deliver, size_t desk, bool overflows);
+/* Not staged: what the store counted. The other desks have none. */
+void backlog_forget(struct deliver *deliver);
+void backlog_read(struct deliver *deliver, size_t desk, int64_t waiting);
+bool backlog_is_full(const struct deliver *deliver, size_t desk);
+/* How many of those that are held may wait again: none before a quarter of the bound is free, so that a desk at its
+ * bound is not asked for each delivery that ends. */
+size_t backlog_room(const struct deliver *deliver, size_t desk);
+struct backlog {
+    int64_t waiting, most; /* 0 = no bound */
+    bool overflows;
+};
+struct backlog backlog_of(const struct deliver *deliver, size_t desk);
+int64_t backlog_total(const struct deliver *deliver);
+
+#endif
