@@ -1,4 +1,5 @@
 /* api/chores.c - what is done now and then: how far it is, and verify, which begins when it is asked for. */
+#include "api/body.h"
 #include "api/handlers.h"
 #include "base/json.h"
 #include "model/chore.h"
@@ -66,6 +67,7 @@ enum err api_verify_begin(struct call *call) {
     if (!serve_truth(call, "deep", &deep)) return ERR_NONE;
     struct chore_round round,
         fresh = {.name = chore_text(CHORE_VERIFY), .mode = deep ? VERIFY_DEEP : 0, .started_us = call->wall_us};
+    if (!body_empty(call)) return ERR_NONE;
     if (!call->standing->running) return verify_at_once(call, &fresh);
     TRY(store_chore_get(call->store, fresh.name, call->arena, &round));
     if (chore_is_open(&round) && deep && !(round.mode & VERIFY_DEEP))

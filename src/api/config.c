@@ -1,4 +1,5 @@
 /* api/config.c - the configuration in force, and how another one gets there. */
+#include "api/body.h"
 #include "api/handlers.h"
 #include "base/json.h"
 #include "route/route.h"
@@ -64,10 +65,9 @@ static enum err add_stranded(struct call *call, struct str *answer) {
  * while the store takes nothing, the configuration stays as it is. */
 enum err api_config_apply(struct call *call) {
     const struct reload *reload = call->reload;
-    struct json *body;
-    if (!serve_body(call, &body)) return ERR_NONE;
-    bool dry = json_true(json_get(body, STR("dry")));
-    json_free(body);
+    bool dry = false;
+    const struct body_member members[] = {{"dry", BODY_FLAG, &dry}};
+    if (!body_read(call, members, 1)) return ERR_NONE;
     if (!reload) return serve_problem(call, ERR_NOT_NOW, STR("this server has no configuration file"), NULL);
     struct str answer;
     bool valid = reload->prepare(reload->self, dry, call->arena, &answer);

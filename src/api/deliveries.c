@@ -1,5 +1,5 @@
+#include "api/body.h"
 #include "api/handlers.h"
-#include "base/json.h"
 #include "deliver/backlog.h"
 
 /* Zero where none is named; false: refused. */
@@ -151,47 +151,37 @@ static const struct {
 };
 
 /* What the body says beside the act itself; false: refused. */
-static bool read_wanted(struct call *call, struct str act, const struct json *body, struct wanted *ret_wanted) {
-    struct wanted wanted = {.act = ACT_CANCEL, .note = str_dup(call->arena, json_text(json_get(body, STR("note"))))};
-    struct str as = json_text(json_get(body, STR("as")));
-    bool known = str_eq(act, STR("retry")) || str_eq(act, STR("cancel"));
-    if (str_eq(act, STR("retry")))
-        wanted.act = json_true(json_get(body, STR("as_sent"))) ? ACT_RETRY_AS_SENT : ACT_RETRY;
-    for (size_t i = 0; str_eq(act, STR("resolve")) && i < sizeof resolutions / sizeof *resolutions; i++) {
+static bool read_resolution(struct call *call, struct str as, struct wanted *wanted) {
+    for (size_t i = 0; i < sizeof resolutions / sizeof *resolutions; i++) {
         if (!str_eq(as, str_from(resolutions[i].word))) continue;
-        wanted.act = resolutions[i].act;
-        known = true;
-    }
-    if (known) {
-        *ret_wanted = wanted;
+        wanted->act = resolutions[i].act;
         return true;
     }
-    if (str_eq(act, STR("resolve")))
-        (void)serve_problem(call, ERR_BAD_FIELD, STR("'as' must be delivered, not-delivered or retry"), "/as");
-    else
-        (void)serve_problem(call, ERR_BAD_FIELD, STR("'act' must be retry, cancel or resolve"), "/act");
+    (void)serve_problem(call, ERR_BAD_FIELD, STR("'as' must be delivered, not-delivered or retry"), "/as");
     return false;
 }
 
-static enum err act_by(struct call *call, const char *act) {
-    struct json *body;
-    struct wanted wanted;
-    if (!serve_body(call, &body)) return ERR_NONE;
-    bool good = read_wanted(call, str_from(act), body, &wanted);
-    json_free(body);
-    return good ? act_on(call, &wanted) : ERR_NONE;
-}
-
 enum err api_deliveries_retry(struct call *call) {
-    return act_by(call, "retry");
+    struct wanted wanted = {.act = ACT_RETRY};
+    bool as_sent = false;
+    const struct body_member members[] = {{"as_sent", BODY_FLAG, &as_sent}, {"note", BODY_TEXT, &wanted.note}};
+    if (!body_read(call, members, 2)) return ERR_NONE;
+    if (as_sent) wanted.act = ACT_RETRY_AS_SENT;
+    return act_on(call, &wanted);
 }
 
 enum err api_deliveries_cancel(struct call *call) {
-    return act_by(call, "cancel");
+    struct wanted wanted = {.act = ACT_CANCEL};
+    const struct body_member members[] = {{"note", BODY_TEXT, &wanted.note}};
+    return body_read(call, members, 1) ? act_on(call, &wanted) : ERR_NONE;
 }
 
 enum err api_deliveries_resolve(struct call *call) {
-    return act_by(call, "resolve");
+    struct wanted wanted = {.act = ACT_CANCEL};
+    struct str as = STR_NONE;
+    const struct body_member members[] = {{"as", BODY_TEXT, &as}, {"note", BODY_TEXT, &wanted.note}};
+    bool good = body_read(call, members, 2) && read_resolution(call, as, &wanted);
+    return good ? act_on(call, &wanted) : ERR_NONE;
 }
 
 static enum err act_on_one(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
@@ -202,13 +192,33 @@ static enum err act_on_one(struct call *call, struct uuid id, const void *wanted
     return ERR_NONE;
 }
 
+/* Which of the acts, and what of the body belongs to it alone. */
+static bool read_act(struct call *call, struct str act, struct str as, bool as_sent, struct wanted *wanted) {
+    bool retry = str_eq(act, STR("retry")), resolve = str_eq(act, STR("resolve"));
+    const char *stray = as.p && !resolve ? "as" : as_sent && !retry ? "as_sent" : NULL;
+    if (!retry && !resolve && !str_eq(act, STR("cancel"))) {
+        (void)serve_problem(call, ERR_BAD_FIELD, STR("'act' must be retry, cancel or resolve"), "/act");
+        return false;
+    }
+    if (stray) {
+        (void)serve_problem(call, ERR_BAD_FIELD, str_fmt(call->arena, "'%s' says nothing to %.*s", stray, STR_ARG(act)),
+                            str_fmt(call->arena, "/%s", stray).p);
+        return false;
+    }
+    wanted->act = !retry ? ACT_CANCEL : as_sent ? ACT_RETRY_AS_SENT : ACT_RETRY;
+    return !resolve || read_resolution(call, as, wanted);
+}
+
 enum err api_deliveries_bulk(struct call *call) {
-    struct json *body;
-    struct wanted wanted;
-    if (!serve_body(call, &body)) return ERR_NONE;
-    enum err err = ERR_NONE;
-    if (read_wanted(call, json_text(json_get(body, STR("act"))), body, &wanted))
-        err = serve_each(call, body, act_on_one, &wanted);
-    json_free(body);
-    return err;
+    struct wanted wanted = {.act = ACT_CANCEL};
+    struct body_ids ids = {.count = 0};
+    struct str act = STR_NONE, as = STR_NONE;
+    bool as_sent = false;
+    const struct body_member members[] = {{"ids", BODY_IDS, &ids},
+                                          {"act", BODY_TEXT, &act},
+                                          {"as", BODY_TEXT, &as},
+                                          {"as_sent", BODY_FLAG, &as_sent},
+                                          {"note", BODY_TEXT, &wanted.note}};
+    bool good = body_read(call, members, 5) && read_act(call, act, as, as_sent, &wanted);
+    return good ? serve_each(call, &ids, act_on_one, &wanted) : ERR_NONE;
 }

@@ -1,3 +1,4 @@
+#include "api/body.h"
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
@@ -91,13 +92,11 @@ enum err api_destinations_show(struct call *call) {
 /* {"for":"6h","reason":"…"}; both may be left out. */
 enum err api_destinations_pause(struct call *call) {
     size_t desk;
-    struct json *body;
-    if (!find_desk(call, &desk) || !serve_body(call, &body)) return ERR_NONE;
-    struct str span = str_dup(call->arena, json_text(json_get(body, STR("for"))));
-    struct str reason = str_dup(call->arena, json_text(json_get(body, STR("reason"))));
-    json_free(body);
+    struct str span = STR_NONE, reason = STR_NONE;
+    const struct body_member members[] = {{"for", BODY_TEXT, &span}, {"reason", BODY_TEXT, &reason}};
+    if (!find_desk(call, &desk) || !body_read(call, members, 2)) return ERR_NONE;
     int64_t span_us = 0;
-    if (span.n && (!span_parse(span, &span_us) || span_us <= 0))
+    if (span.p && (!span_parse(span, &span_us) || span_us <= 0))
         return serve_problem(call, ERR_BAD_FIELD, STR("'for' is a length of time, as 30m or 6h"), "/for");
     int64_t until_us = span_us ? call->now_us + span_us : 0;
     deliver_pause(call->desks, desk, until_us, reason.n ? reason : STR("by hand"));
@@ -107,7 +106,7 @@ enum err api_destinations_pause(struct call *call) {
 
 enum err api_destinations_resume(struct call *call) {
     size_t desk;
-    if (!find_desk(call, &desk)) return ERR_NONE;
+    if (!find_desk(call, &desk) || !body_empty(call)) return ERR_NONE;
     deliver_resume(call->desks, desk);
     call->wishes |= WISH_WORK;
     deliver_due(call->desks, desk, call->now_us);

@@ -1,6 +1,6 @@
 /* api/events_acts.c - what a person does to events: cancel, and a new run. */
+#include "api/body.h"
 #include "api/handlers.h"
-#include "base/json.h"
 #include "deliver/backlog.h"
 #include "route/route.h"
 #include "store/admin.h"
@@ -21,6 +21,7 @@ enum err api_events_cancel(struct call *call) {
     struct uuid id;
     size_t cancelled;
     enum err err;
+    if (!body_empty(call)) return ERR_NONE;
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
     struct event event;
     err = store_event_get(call->store, id, call->arena, &event);
@@ -63,20 +64,13 @@ static enum err retry_one(struct call *call, struct uuid id, const void *all, st
     return ERR_NONE;
 }
 
-static bool read_all(struct call *call, struct json **ret_body, bool *ret_all) {
-    if (!serve_body(call, ret_body)) return false;
-    *ret_all = json_true(json_get(*ret_body, STR("all")));
-    return true;
-}
-
 enum err api_events_retry(struct call *call) {
-    struct json *body;
     struct uuid id;
     struct str status, words;
-    bool all;
+    bool all = false;
+    const struct body_member members[] = {{"all", BODY_FLAG, &all}};
     enum err err;
-    if (!read_all(call, &body, &all)) return ERR_NONE;
-    json_free(body);
+    if (!body_read(call, members, 1)) return ERR_NONE;
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
     err = retry_one(call, id, &all, &status, &words);
     if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
@@ -88,10 +82,8 @@ enum err api_events_retry(struct call *call) {
 }
 
 enum err api_events_bulk(struct call *call) {
-    struct json *body;
-    bool all;
-    if (!read_all(call, &body, &all)) return ERR_NONE;
-    enum err err = serve_each(call, body, retry_one, &all);
-    json_free(body);
-    return err;
+    struct body_ids ids = {.count = 0};
+    bool all = false;
+    const struct body_member members[] = {{"ids", BODY_IDS, &ids}, {"all", BODY_FLAG, &all}};
+    return body_read(call, members, 2) ? serve_each(call, &ids, retry_one, &all) : ERR_NONE;
 }

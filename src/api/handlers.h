@@ -30,11 +30,11 @@ void encode_text(struct buf *buf, const char *name, struct str text);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- bulk.c: one act for each of a body's "ids" ---- */
-#define BULK_MAX 50 /* ids in one request, so that a turn stays short */
+struct body_ids;
 /* NOT_FOUND, NOT_NOW and LIMIT are refusals of that one, with words, and have changed nothing. */
 typedef enum err bulk_act(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
                           struct str *ret_words);
-enum err serve_each(struct call *call, const struct json *body, bulk_act *act, const void *wanted);
+enum err serve_each(struct call *call, const struct body_ids *ids, bulk_act *act, const void *wanted);
 
 /* limit and cursor of a list, and the moments it lies between (0 = open). */
 struct page {

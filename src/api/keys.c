@@ -1,3 +1,4 @@
+#include "api/body.h"
 #include "api/handlers.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -27,11 +28,9 @@ enum err api_keys_list(struct call *call) {
 
 /* A key's text is db_<role>_<8 hex: its handle><32 hex: 128 bits>. It is shown once, and only its hash is kept. */
 enum err api_keys_create(struct call *call) {
-    struct json *body;
-    if (!serve_body(call, &body)) return ERR_NONE;
-    struct str role_text = str_dup(call->arena, json_text(json_get(body, STR("role"))));
-    struct str name = str_dup(call->arena, json_text(json_get(body, STR("name"))));
-    json_free(body);
+    struct str role_text = STR_NONE, name = STR_NONE;
+    const struct body_member members[] = {{"role", BODY_TEXT, &role_text}, {"name", BODY_TEXT, &name}};
+    if (!body_read(call, members, 2)) return ERR_NONE;
     struct api_key key = {.name = name, .created_us = call->wall_us};
     if (!key_role_parse(role_text, &key.role))
         return serve_problem(call, ERR_BAD_FIELD, STR("'role' must be ingest, read, operate or owner"), "/role");
@@ -58,6 +57,7 @@ enum err api_keys_create(struct call *call) {
 }
 
 enum err api_keys_revoke(struct call *call) {
+    if (!body_empty(call)) return ERR_NONE;
     enum err err = store_key_revoke(call->store, call->part, call->actor, call->wall_us);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such key"), NULL);
     TRY(err);

@@ -53,24 +53,6 @@ enum err serve_json(struct call *call, int status, struct str body) {
     return ERR_NONE;
 }
 
-bool serve_body(struct call *call, struct json **ret_body) {
-    struct str text = str_trim(call->request->body);
-    struct json *body = NULL;
-    struct json_error error;
-    if (text.n && json_parse(text, JSON_DEPTH_MAX, &body, &error)) {
-        (void)serve_problem(call, ERR_BAD_JSON,
-                            str_fmt(call->arena, "line %zu, column %zu: %s", error.line, error.column, error.text), "");
-        return false;
-    }
-    if (body && json_type(body) != JSON_OBJECT) {
-        json_free(body);
-        (void)serve_problem(call, ERR_BAD_FIELD, STR("the body must be a JSON object"), "");
-        return false;
-    }
-    *ret_body = body;
-    return true;
-}
-
 bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t min, int64_t max, int64_t *ret_value) {
     struct str text = request_query(call->request, str_from(name), call->arena);
     int64_t value = fallback;

@@ -11,7 +11,6 @@ typedef enum err serve_take(struct call *call);
 /* The second, for those whose reply waits for the verdicts. */
 typedef void serve_answer(struct call *call);
 
-struct json;
 struct endpoint {
     const char *method, *path; /* "/v1/events/{id}", "/v1/events/{id}/cancel" */
     enum key_role role;        /* the least role that may */
@@ -31,8 +30,6 @@ struct refusal;
 void serve_refuse(struct call *call, const struct refusal *refusal);
 enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer);
 enum err serve_json(struct call *call, int status, struct str body);
-/* The request's body as a JSON object (NULL = empty body); a refusal was made when false. */
-bool serve_body(struct call *call, struct json **ret_body);
 /* A query parameter as a number in [min, max] or the fallback; false: refused. */
 bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t min, int64_t max, int64_t *ret_value);
 /* One that is true or false, false when absent. */

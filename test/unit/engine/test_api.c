@@ -1,6 +1,8 @@
 /* Handlers in whole turns: who may ask, acts of operators, the counter of what is open. */
 #include "house_file.h"
 
+#include "api/serve.h"
+
 #define HOUSE_HOLD                                                                                                     \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "    on_unknown: hold\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
@@ -140,8 +142,66 @@ static void a_turn_that_was_raced_prepares_its_configuration_anew(void **state) 
     assert_int_equal(house->adopted, 1);
 }
 
+/* Whatever takes a body refuses what it does not know, and bodies that are no object. */
+static void no_post_takes_a_word_that_it_does_not_know(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house->trusted = true;
+    size_t posts = 0;
+    for (size_t i = 0; i < endpoint_count; i++) {
+        if (strcmp(endpoints[i].method, "POST") != 0) continue;
+        struct str path = str_from(endpoints[i].path), name = STR("crm"), whole = path;
+        size_t from = str_find(path, '{'), to = str_find(path, '}');
+        if (from != SIZE_MAX)
+            whole = str_fmt(&house->arena, "%.*s%.*s%.*s", (int)from, path.p, STR_ARG(name), (int)(path.n - to - 1),
+                            path.p + to + 1);
+        struct house_reply reply = house_get(house, "POST", whole.p, "{\"a/b\":1}");
+        assert_int_equal(reply.status, 400);
+        assert_has(reply.body, "\"pointer\":\"/a~1b\"");
+        assert_int_equal(house_get(house, "POST", whole.p, "1").status, 400);
+        posts++;
+    }
+    assert_true(posts > 10);
+}
+
+static void a_member_of_another_type_is_refused_where_it_stands(void **state) {
+    static const struct {
+        const char *path, *body, *pointer;
+    } cases[] = {
+        {"/v1/destinations/crm/pause", "{\"for\":5}", "/for"},
+        {"/v1/destinations/crm/pause", "{\"for\":\"\"}", "/for"},
+        {"/v1/destinations/crm/pause", "{\"reason\":null}", "/reason"},
+        {"/v1/bulk/deliveries", "{\"ids\":\"x\",\"act\":\"retry\"}", "/ids"},
+        {"/v1/bulk/deliveries", "{\"act\":\"retry\"}", "/ids"},
+        {"/v1/bulk/deliveries", "{\"ids\":[1],\"act\":\"retry\"}", "/ids/0"},
+        {"/v1/bulk/deliveries", "{\"ids\":[],\"act\":\"retry\"}", "/ids"},
+        {"/v1/bulk/deliveries", "{\"act\":\"retry\",\"as_sent\":1}", "/as_sent"},
+        {"/v1/bulk/deliveries", "{\"act\":7}", "/act"},
+        {"/v1/bulk/deliveries", "{\"act\":\"retry\",\"as\":\"retry\"}", "/as"},
+        {"/v1/bulk/deliveries", "{\"act\":\"cancel\",\"as_sent\":true}", "/as_sent"},
+        {"/v1/bulk/events", "{\"all\":\"true\"}", "/all"},
+        {"/v1/events/x/retry", "{\"all\":\"yes\"}", "/all"},
+        {"/v1/deliveries/x/retry", "{\"as_sent\":\"true\"}", "/as_sent"},
+        {"/v1/deliveries/x/cancel", "{\"note\":[]}", "/note"},
+        {"/v1/deliveries/x/resolve", "{\"as\":true}", "/as"},
+        {"/v1/keys", "{\"role\":1}", "/role"},
+        {"/v1/keys", "{\"role\":\"read\",\"name\":{}}", "/name"},
+        {"/v1/config/apply", "{\"dry\":\"yes\"}", "/dry"},
+    };
+    struct house *house = *state;
+    house_open(house, HOUSE_PLAIN);
+    house->trusted = true;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct house_reply reply = house_get(house, "POST", cases[i].path, cases[i].body);
+        assert_int_equal(reply.status, 400);
+        assert_has(reply.body, str_fmt(&house->arena, "\"pointer\":\"%s\"", cases[i].pointer).p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        T(no_post_takes_a_word_that_it_does_not_know),
+        T(a_member_of_another_type_is_refused_where_it_stands),
         T(an_event_that_waits_is_no_delivery_less_when_it_is_cancelled),
         T(what_a_person_resolves_is_no_longer_open),
         T(a_failed_delivery_is_tried_again_as_a_new_run),

@@ -1,0 +1,32 @@
+/* api/body.h - what an act's body says, read by one table of its members.
+ *
+ * A member that the table does not have, and one of another type, is refused with a pointer to it: what is misspelt
+ * must not look like what was asked for. An empty body says nothing. Thread: the loop's. */
+#ifndef API_BODY_H
+#define API_BODY_H
+
+#include "base/id.h"
+#include "engine/call.h"
+
+#define BULK_MAX 50 /* ids in one request, so that a turn stays short */
+
+struct body_ids {
+    struct uuid ids[BULK_MAX];
+    size_t count; /* 0 = there is no such member */
+};
+enum body_type {
+    BODY_TEXT, /* struct str, in the call's arena */
+    BODY_FLAG, /* bool */
+    BODY_IDS,  /* struct body_ids: 1 to BULK_MAX whole ids */
+};
+struct body_member {
+    const char *name;
+    enum body_type type;
+    void *into; /* stays as it is when the body lacks the member */
+};
+/* False: refused, and the reply is made. */
+bool body_read(struct call *call, const struct body_member *members, size_t count);
+/* Of an act that takes no word: the body is empty or {}. */
+bool body_empty(struct call *call);
+
+#endif
