@@ -91,10 +91,13 @@ enum err api_deliveries_show(struct call *call) {
 
 /* ---- acts ---- */
 
+#define NEWEST_MAX 100 /* deliveries of an event among which a new run's is looked for */
+
 /* What a person wants, of one delivery or of many. */
 struct wanted {
     enum delivery_act act;
     struct str note;
+    bool dry; /* only says what would come of it */
 };
 
 /* "a later run has taken its place: ..." where that is why. */
@@ -115,18 +118,47 @@ static enum err carry_out(struct call *call, struct uuid id, const struct wanted
                           struct str *ret_words) {
     struct delivery before;
     enum err err = store_delivery_get(call->store, id, call->arena, &before);
-    if (!err)
+    if (!err && wanted->dry)
+        err = store_delivery_may(call->store, id, wanted->act, call->arena);
+    else if (!err)
         err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us, call->hasher,
                                  call->arena, ret_after);
     if (err == ERR_NOT_FOUND) *ret_words = STR("no such delivery");
     if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, ret_words));
-    if (err) return err;
+    if (err || wanted->dry) return err;
     size_t desk = deliver_desk(call->desks, ret_after->destination);
     backlog_change(call->desks, desk, delivery_waits(ret_after->status) - delivery_waits(before.status));
     if (desk != SIZE_MAX) /* this delivery, or the next one of its order key, may leave now */
         deliver_due(call->desks, desk, ret_after->status == DELIVERY_PENDING ? ret_after->due_us : call->now_us);
     call->wishes |= WISH_WORK;
     return ERR_NONE;
+}
+
+/* A delivery that its route makes in this turn may have got another id by its key, and may be on its way: what is told
+ * is read after the commit. Its place in the order of deliveries stays. */
+static bool is_made_now(const struct delivery *after) {
+    return after->unmade && after->status == DELIVERY_HELD;
+}
+
+/* Reads it as it stands now. Where that fails it stays as the turn left it. */
+static void look_again(struct call *call, struct delivery *delivery) {
+    const struct delivery_query query = {.status = -1, .event_id = delivery->event_id, .limit = NEWEST_MAX};
+    struct delivery *newest;
+    size_t count;
+    if (store_begin(call->store)) return;
+    if (!store_delivery_list(call->store, &query, call->arena, &newest, &count))
+        for (size_t i = 0; i < count; i++)
+            if (newest[i].seq == delivery->seq) *delivery = newest[i];
+    store_rollback(call->store);
+}
+
+void api_deliveries_retried(struct call *call) {
+    struct delivery *delivery = call->own;
+    look_again(call, delivery);
+    enum err err = store_begin(call->store);
+    if (!err) err = reply_delivery(call, delivery);
+    store_rollback(call->store);
+    if (err) (void)serve_problem(call, err, STR("it was done, but how it stands now could not be read"), NULL);
 }
 
 static enum err act_on(struct call *call, const struct wanted *wanted) {
@@ -138,7 +170,9 @@ static enum err act_on(struct call *call, const struct wanted *wanted) {
     err = carry_out(call, id, wanted, &after, &words);
     if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
     TRY(err);
-    return reply_delivery(call, &after);
+    if (!is_made_now(&after)) return reply_delivery(call, &after);
+    call->own = arena_copy(call->arena, &after, sizeof after);
+    return ERR_NONE;
 }
 
 static const struct {
@@ -184,12 +218,22 @@ enum err api_deliveries_resolve(struct call *call) {
     return good ? act_on(call, &wanted) : ERR_NONE;
 }
 
-static enum err act_on_one(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
-                           struct str *ret_words) {
-    struct delivery after;
-    TRY(carry_out(call, id, wanted, &after, ret_words));
-    *ret_status = str_from(delivery_status_text(after.status));
+static enum err act_on_one(struct call *call, const void *wanted, struct bulk_item *item) {
+    struct delivery *after = arena_new(call->arena, struct delivery);
+    TRY(carry_out(call, item->id, wanted, after, &item->words));
+    item->own = after;
     return ERR_NONE;
+}
+
+static void tell_one(struct call *call, struct bulk_item *item) {
+    struct delivery *after = item->own;
+    if (is_made_now(after)) look_again(call, after);
+    item->status = str_from(delivery_status_text(after->status));
+    item->is_now = after->id;
+}
+
+void api_deliveries_bulk_answer(struct call *call) {
+    serve_told(call, tell_one);
 }
 
 /* Which of the acts, and what of the body belongs to it alone. */
@@ -214,11 +258,9 @@ enum err api_deliveries_bulk(struct call *call) {
     struct body_ids ids = {.count = 0};
     struct str act = STR_NONE, as = STR_NONE;
     bool as_sent = false;
-    const struct body_member members[] = {{"ids", BODY_IDS, &ids},
-                                          {"act", BODY_TEXT, &act},
-                                          {"as", BODY_TEXT, &as},
-                                          {"as_sent", BODY_FLAG, &as_sent},
-                                          {"note", BODY_TEXT, &wanted.note}};
-    bool good = body_read(call, members, 5) && read_act(call, act, as, as_sent, &wanted);
-    return good ? serve_each(call, &ids, act_on_one, &wanted) : ERR_NONE;
+    const struct body_member members[] = {
+        {"ids", BODY_IDS, &ids},          {"act", BODY_TEXT, &act},          {"as", BODY_TEXT, &as},
+        {"as_sent", BODY_FLAG, &as_sent}, {"note", BODY_TEXT, &wanted.note}, {"dry", BODY_FLAG, &wanted.dry}};
+    bool good = body_read(call, members, 6) && read_act(call, act, as, as_sent, &wanted);
+    return good ? serve_each(call, &ids, wanted.dry, act_on_one, &wanted) : ERR_NONE;
 }

@@ -41,49 +41,80 @@ enum err api_events_cancel(struct call *call) {
 
 /* ---- retry: a new run ---- */
 
-static enum err retry_one(struct call *call, struct uuid id, const void *all, struct str *ret_status,
-                          struct str *ret_words) {
+struct wanted {
+    bool all, dry;
+};
+
+static enum err retry_one(struct call *call, const void *self, struct bulk_item *item) {
+    const struct wanted *wanted = self;
     struct event event;
     struct plan plan;
     size_t made;
-    enum err err = store_event_get(call->store, id, call->arena, &event);
+    enum err err = store_event_get(call->store, item->id, call->arena, &event);
     if (!err) {
         route_owed(call->standing->routes, &event, call->now_us, call->hasher, call->arena, &plan);
-        const struct event_retry retry = {id,         *(const bool *)all, plan.deliveries,
-                                          plan.count, call->actor,        call->now_us};
+        const struct event_retry retry = {.id = item->id,
+                                          .all = wanted->all,
+                                          .dry = wanted->dry,
+                                          .owed = plan.deliveries,
+                                          .owed_count = plan.count,
+                                          .actor = call->actor,
+                                          .now_us = call->now_us,
+                                          .wall_us = call->wall_us};
         err = store_event_retry(call->store, &retry, call->hasher, call->arena, &made);
     }
-    if (err == ERR_NOT_FOUND) *ret_words = STR("no such event");
-    if (err == ERR_NOT_NOW) *ret_words = STR("it is not over: something of it is still open");
+    if (err == ERR_NOT_FOUND) item->words = STR("no such event");
+    if (err == ERR_NOT_NOW) item->words = STR("it is not over: something of it is still open");
     if (err == ERR_LIMIT)
-        *ret_words = plan.wanted ? STR("all that its routes make of it is done; with 'all' it is made again")
-                                 : STR("no route takes its type and source");
-    if (err) return err;
+        item->words = plan.wanted ? STR("all that its routes make of it is done; with 'all' it is made again")
+                                  : STR("no route takes its type and source");
+    if (err || wanted->dry) return err;
     call->wishes |= WISH_WORK;
-    *ret_status = *(const bool *)all ? STR("PENDING") : STR("PROCESSING");
+    item->is_now = item->id;
+    item->status = wanted->all ? STR("PENDING") : STR("PROCESSING");
     return ERR_NONE;
 }
 
+/* How it stands after the turn, which routed it. Where that cannot be read it is as the act left it. */
+static void tell_one(struct call *call, struct bulk_item *item) {
+    struct event event;
+    if (store_begin(call->store)) return;
+    if (!store_event_get(call->store, item->id, call->arena, &event))
+        item->status = str_from(event_status_text(event.status));
+    store_rollback(call->store);
+}
+
 enum err api_events_retry(struct call *call) {
-    struct uuid id;
-    struct str status, words;
-    bool all = false;
-    const struct body_member members[] = {{"all", BODY_FLAG, &all}};
+    struct bulk_item *item = arena_new(call->arena, struct bulk_item);
+    struct wanted wanted = {false, false};
+    const struct body_member members[] = {{"all", BODY_FLAG, &wanted.all}};
     enum err err;
     if (!body_read(call, members, 1)) return ERR_NONE;
-    if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
-    err = retry_one(call, id, &all, &status, &words);
-    if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, words, NULL);
-    if (err == ERR_LIMIT) return serve_problem(call, ERR_NOT_NOW, words, NULL);
+    if (!read_id(call, store_event_by_prefix, &item->id, &err)) return err;
+    err = retry_one(call, &wanted, item);
+    if (err == ERR_NOT_FOUND || err == ERR_NOT_NOW) return serve_problem(call, err, item->words, NULL);
+    if (err == ERR_LIMIT) return serve_problem(call, ERR_NOT_NOW, item->words, NULL);
     TRY(err);
-    return serve_json(call, 200,
-                      str_fmt(call->arena, "{\"id\":\"%.*s\",\"status\":\"%.*s\"}", STR_ARG(uuid_str(call->arena, id)),
-                              STR_ARG(status)));
+    call->own = item;
+    return ERR_NONE;
+}
+
+void api_events_retried(struct call *call) {
+    struct bulk_item *item = call->own;
+    tell_one(call, item);
+    (void)serve_json(call, 200,
+                     str_fmt(call->arena, "{\"id\":\"%.*s\",\"status\":\"%.*s\"}",
+                             STR_ARG(uuid_str(call->arena, item->id)), STR_ARG(item->status)));
 }
 
 enum err api_events_bulk(struct call *call) {
     struct body_ids ids = {.count = 0};
-    bool all = false;
-    const struct body_member members[] = {{"ids", BODY_IDS, &ids}, {"all", BODY_FLAG, &all}};
-    return body_read(call, members, 2) ? serve_each(call, &ids, retry_one, &all) : ERR_NONE;
+    struct wanted wanted = {false, false};
+    const struct body_member members[] = {
+        {"ids", BODY_IDS, &ids}, {"all", BODY_FLAG, &wanted.all}, {"dry", BODY_FLAG, &wanted.dry}};
+    return body_read(call, members, 3) ? serve_each(call, &ids, wanted.dry, retry_one, &wanted) : ERR_NONE;
+}
+
+void api_events_bulk_answer(struct call *call) {
+    serve_told(call, tell_one);
 }

@@ -7,7 +7,8 @@
 #include "api/serve.h"
 #include "store/query.h"
 
-serve_answer api_events_answer;
+serve_answer api_events_answer, api_events_retried, api_events_bulk_answer;
+serve_answer api_deliveries_retried, api_deliveries_bulk_answer;
 serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
@@ -31,10 +32,19 @@ void encode_text(struct buf *buf, const char *name, struct str text);
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- bulk.c: one act for each of a body's "ids" ---- */
 struct body_ids;
-/* NOT_FOUND, NOT_NOW and LIMIT are refusals of that one, with words, and have changed nothing. */
-typedef enum err bulk_act(struct call *call, struct uuid id, const void *wanted, struct str *ret_status,
-                          struct str *ret_words);
-enum err serve_each(struct call *call, const struct body_ids *ids, bulk_act *act, const void *wanted);
+struct bulk_item {
+    struct uuid id;
+    enum err err;       /* NOT_FOUND, NOT_NOW and LIMIT are refusals of this one alone, which changed nothing */
+    struct str words;   /* why it was refused */
+    void *own;          /* the act's */
+    struct str status;  /* how it stands after the commit ... */
+    struct uuid is_now; /* ... and by which id: a new run's is another */
+};
+typedef enum err bulk_act(struct call *call, const void *wanted, struct bulk_item *item);
+/* Acts on each; the answer is made after the commit. With dry, act changed nothing: the answer says what would be. */
+enum err serve_each(struct call *call, const struct body_ids *ids, bool dry, bulk_act *act, const void *wanted);
+/* After the commit: `tell` sets how an item stands that was not refused. */
+void serve_told(struct call *call, void (*tell)(struct call *call, struct bulk_item *item));
 
 /* limit and cursor of a list, and the moments it lies between (0 = open). */
 struct page {

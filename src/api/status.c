@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/backlog.h"
+#include "route/route.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -15,6 +16,21 @@ static void encode_totals(struct buf *buf, const struct destination_counts *coun
             (long long)totals[DELIVERY_UNKNOWN], (long long)totals[DELIVERY_HELD], (long long)totals[DELIVERY_FAILED]);
 }
 
+/* Routes whose program ran away. */
+static void encode_stopped(const struct standing *standing, struct buf *buf, bool first) {
+    for (size_t i = 0; i < standing->settings->route_count; i++) {
+        struct str name = standing->settings->routes[i].name, why;
+        int64_t until_us;
+        if (!standing->routes || !routes_stop_of(standing->routes, name, &why, &until_us)) continue;
+        buf_add(buf, first ? STR("{\"kind\":\"route\",\"name\":") : STR(",{\"kind\":\"route\",\"name\":"));
+        json_quote(buf, name);
+        encode_text(buf, "why", why);
+        encode_time(buf, "probe_at", until_us);
+        buf_byte(buf, '}');
+        first = false;
+    }
+}
+
 static void encode_troubled(struct call *call, struct buf *buf) {
     bool first = true;
     buf_add(buf, STR(",\"troubled\":["));
@@ -23,7 +39,7 @@ static void encode_troubled(struct call *call, struct buf *buf) {
         struct desk_view view = deliver_view(call->desks, i, call->now_us);
         bool overflows = backlog_of(call->desks, i).overflows;
         if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows) continue;
-        buf_add(buf, first ? STR("{\"name\":") : STR(",{\"name\":"));
+        buf_add(buf, first ? STR("{\"kind\":\"destination\",\"name\":") : STR(",{\"kind\":\"destination\",\"name\":"));
         json_quote(buf, view.name);
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
                 breaker_text(view.breaker.state));
@@ -32,6 +48,7 @@ static void encode_troubled(struct call *call, struct buf *buf) {
         buf_byte(buf, '}');
         first = false;
     }
+    encode_stopped(call->standing, buf, first);
     buf_byte(buf, ']');
 }
 

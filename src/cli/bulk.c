@@ -48,8 +48,7 @@ static bool has_word(const char *words, struct str word) {
 static bool is_chosen(struct chosen *chosen, const struct json *item) {
     struct cli *cli = chosen->cli;
     struct str route = cli_value(cli, "route"), error = cli_value(cli, "error");
-    if (!has_word(chosen->by_delivery ? "FAILED" : chosen->bulk->statuses, show_member(cli, item, "status")))
-        return false;
+    if (!has_word(chosen->bulk->statuses, show_member(cli, item, "status"))) return false;
     if (show_member(cli, item, "superseded_by").n) return false;
     if (route.p && !str_eq(show_member(cli, item, "route"), route)) return false;
     struct str said = show_member(cli, item, "last_error");
@@ -121,7 +120,7 @@ static struct str plan_text(const struct chosen *chosen) {
     return buf_str(&buf);
 }
 
-static struct str plan_json(const struct chosen *chosen) {
+static struct str plan_json(struct chosen *chosen) {
     struct buf buf = {.arena = chosen->cli->arena};
     buf_fmt(&buf, "{\"act\":\"%s\",\"count\":%zu,\"by\":{", chosen->bulk->verb, chosen->ids.count);
     for (size_t i = 0; i < chosen->groups.count; i++) {
@@ -129,16 +128,9 @@ static struct str plan_json(const struct chosen *chosen) {
         json_quote(&buf, chosen->groups.slots[i].key);
         buf_fmt(&buf, ":%zu", *(const size_t *)chosen->groups.slots[i].value);
     }
-    buf_add(&buf, STR("}}"));
+    buf_fmt(&buf, "},\"done\":%zu,\"refused\":%zu,\"refusals\":[%.*s]}", chosen->done, chosen->refused,
+            STR_ARG(buf_str(&chosen->refusals)));
     return buf_str(&buf);
-}
-
-static int show_plan(struct chosen *chosen) {
-    struct cli *cli = chosen->cli;
-    int code;
-    if (show_machine(cli, plan_json(chosen), "count", &code)) return code;
-    writer_fmt(&cli->out, "would %s %.*s\n", chosen->bulk->verb, STR_ARG(plan_text(chosen)));
-    return EXIT_DONE;
 }
 
 /* ---- doing ---- */
@@ -150,8 +142,12 @@ static int act_on_page(struct chosen *chosen, size_t from, size_t end) {
     buf_add(&body, STR("{\"ids\":["));
     for (size_t i = from; i < end; i++)
         buf_fmt(&body, "%s\"%.*s\"", i > from ? "," : "", STR_ARG(chosen->ids.slots[i].key));
-    buf_fmt(&body, "]%s%.*s}", chosen->bulk->members.n ? "," : "", STR_ARG(chosen->bulk->members));
+    buf_fmt(&body, "]%s%.*s,\"dry\":%s}", chosen->bulk->members.n ? "," : "", STR_ARG(chosen->bulk->members),
+            cli->dry_run ? "true" : "false");
+    bool dry_run = cli->dry_run;
+    cli->dry_run = false; /* the server is asked what would come of it */
     int code = ask(cli, "POST", str_fmt(cli->arena, "/v1/bulk/%s", chosen->bulk->noun), buf_str(&body), &asked);
+    cli->dry_run = dry_run;
     if (code) return code;
     const struct json *items = json_get(asked.json, STR("items"));
     for (size_t i = 0; i < json_size(items); i++) {
@@ -170,9 +166,22 @@ static int act_on_page(struct chosen *chosen, size_t from, size_t end) {
     return EXIT_DONE;
 }
 
+static int show_plan(struct chosen *chosen) {
+    struct cli *cli = chosen->cli;
+    int code;
+    if (show_machine(cli, plan_json(chosen), "done", &code)) return code;
+    writer_fmt(&cli->out, "would %s ", chosen->bulk->verb);
+    if (chosen->refused) writer_fmt(&cli->out, "%zu of these ", chosen->done);
+    writer_fmt(&cli->out, "%.*s", STR_ARG(plan_text(chosen)));
+    if (chosen->refused) writer_fmt(&cli->out, "; %zu would be refused", chosen->refused);
+    writer_add(&cli->out, STR("\n"));
+    return EXIT_DONE;
+}
+
 static int tell(struct chosen *chosen) {
     struct cli *cli = chosen->cli;
     int code;
+    if (cli->dry_run) return show_plan(chosen);
     struct str json = str_fmt(cli->arena, "{\"act\":\"%s\",\"done\":%zu,\"refused\":%zu,\"refusals\":[%.*s]}",
                               chosen->bulk->verb, chosen->done, chosen->refused, STR_ARG(buf_str(&chosen->refusals)));
     if (show_machine(cli, json, "done", &code)) return code;
@@ -197,6 +206,34 @@ static int act_on_all(struct chosen *chosen) {
     return chosen->done ? EXIT_PARTLY : EXIT_CONFLICT;
 }
 
+/* A name that nothing has is more likely misspelt than a wish that came true. */
+static int check_name(struct cli *cli, const char *option, const char *path) {
+    struct str name = cli_value(cli, option);
+    struct buf known = {.arena = cli->arena};
+    struct asked asked;
+    bool found = false;
+    if (!name.p) return EXIT_DONE;
+    int code = ask(cli, "GET", str_from(path), STR_NONE, &asked);
+    if (code) return code;
+    const struct json *items = json_get(asked.json, STR("items"));
+    for (size_t i = 0; i < json_size(items); i++) {
+        struct str one = show_member(cli, json_at(items, i), "name");
+        found = found || str_eq(one, name);
+        buf_fmt(&known, "%s%.*s", i ? ", " : "", STR_ARG(one));
+    }
+    asked_free(&asked);
+    if (found) return EXIT_DONE;
+    return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'; there are: %.*s", option, STR_ARG(name),
+                    STR_ARG(buf_str(&known)));
+}
+
+static int found_nothing(const struct chosen *chosen) {
+    struct cli *cli = chosen->cli;
+    int code = check_name(cli, "route", "/v1/routes");
+    if (!code) code = check_name(cli, "destination", "/v1/destinations");
+    return code ? code : cli_fail(cli, EXIT_NOT_FOUND, "there is nothing to %s", chosen->bulk->verb);
+}
+
 int bulk_run(struct cli *cli, const struct bulk *bulk) {
     struct chosen chosen = {.cli = cli,
                             .bulk = bulk,
@@ -211,10 +248,12 @@ int bulk_run(struct cli *cli, const struct bulk *bulk) {
     if (chosen.by_delivery && (cli_flag(cli, "type") || cli_flag(cli, "source")))
         return cli_fail(cli, EXIT_USAGE,
                         "error: --route and --destination look at deliveries: without --type and --source");
+    if (filtered && !cli_flag(cli, "status") && str_eq(str_from(bulk->noun), STR("events")))
+        cli_say(cli, "without --status only what FAILED is meant");
     int code = filtered ? choose_found(&chosen) : choose_named(&chosen);
     if (code) return code;
-    if (cli->dry_run) return show_plan(&chosen);
-    if (!chosen.ids.count) return cli_fail(cli, EXIT_NOT_FOUND, "there is nothing to %s", bulk->verb);
+    if (!chosen.ids.count) return found_nothing(&chosen);
+    if (cli->dry_run) return act_on_all(&chosen);
     cli_say(cli, "%s %.*s", bulk->verb, STR_ARG(plan_text(&chosen)));
     if (filtered && !cli_confirm(cli, "Go on?")) return EXIT_DECLINED;
     return act_on_all(&chosen);

@@ -106,8 +106,8 @@ static const struct option retry_options[] = {
 };
 static const struct option cancel_options[] = {CHOOSING_DELIVERIES, {0}};
 static const struct option event_retry_options[] = {
-    {"all", 0, NULL, NULL, false, "Also what is done already"},
-    {"status", 0, "STATUS", "COMPLETED|FAILED", false, "All with this status, instead of ids"},
+    {"all", 0, NULL, NULL, false, "Also what is done already, and due now even if it was scheduled for later"},
+    {"status", 0, "STATUS", "COMPLETED|FAILED", false, "All with this status, instead of ids; else FAILED"},
     {"type", 0, "TYPE", NULL, false, "All of this type"},
     {"source", 0, "NAME", NULL, false, "All from this source"},
     {"route", 0, "NAME", NULL, false, "All with a failed delivery of this route"},

@@ -18,6 +18,11 @@ static long long number(const struct json *status, struct str name) {
 static void show_troubled(struct cli *cli, const struct json *list) {
     for (size_t i = 0; i < json_size(list); i++) {
         const struct json *one = json_at(list, i);
+        if (str_eq(show_member(cli, one, "kind"), STR("route"))) {
+            writer_fmt(&cli->out, "! route %.*s is stopped: %.*s\n", STR_ARG(show_member(cli, one, "name")),
+                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "why"), true)));
+            continue;
+        }
         bool paused = json_true(json_get(one, STR("paused")));
         struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
         bool overflows = json_true(json_get(one, STR("overflows")));

@@ -254,9 +254,10 @@ void deliver_refuse(struct deliver *deliver, size_t desk_number, int64_t now_us,
     desk_at(deliver, desk_number)->now.probing = true;
 }
 
-bool deliver_suspect(struct deliver *deliver, size_t desk_number, int64_t delivery_seq) {
+bool deliver_suspect(struct deliver *deliver, size_t desk_number, int64_t delivery_seq, int64_t *ret_other) {
     struct desk *desk = desk_at(deliver, desk_number);
     int64_t before = desk->now.suspect_seq;
+    *ret_other = before == delivery_seq ? 0 : before;
     desk_stage(desk)->suspect_seq = delivery_seq;
     return before ? before != delivery_seq : desk->now.probing;
 }

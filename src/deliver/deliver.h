@@ -43,9 +43,9 @@ void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64
 void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason);
 /* The account was refused: the desk pauses for PAUSE_PROBE_US, and then sends one at a time until one is accepted. */
 void deliver_refuse(struct deliver *deliver, size_t desk, int64_t now_us, struct str reason);
-/* Takes in a refusal that may be the delivery's own fault. True when another delivery was refused before it and none
- * was accepted in between: then it is the account. */
-bool deliver_suspect(struct deliver *deliver, size_t desk, int64_t delivery_seq);
+/* Takes in a refusal that may be the delivery's own fault. True when another one (its seq, or 0) was refused before it
+ * and none was accepted in between: then it is the account. */
+bool deliver_suspect(struct deliver *deliver, size_t desk, int64_t delivery_seq, int64_t *ret_other);
 void deliver_accept(struct deliver *deliver, size_t desk); /* an answer that refuses no account */
 /* Also closes the breaker and ends the account's quiet spell. */
 void deliver_resume(struct deliver *deliver, size_t desk);

@@ -238,8 +238,7 @@ static void doubt(const struct trial *trial, struct settled *settled) {
 /* This delivery alone was refused. The next one will tell whether it is the account, and this one must not stand in its
  * way. */
 static void hold_refused(const struct trial *trial, struct settled *settled) {
-    hold(trial, settled, STR_NONE,
-         "no other delivery is refused: look at what this one sends, then retry or cancel it");
+    hold(trial, settled, STR_NONE, SETTLE_LONE);
 }
 
 /* Rules for lookups. A lookup that went wrong says nothing about the delivery, so it can only be repeated or held. */

@@ -37,6 +37,10 @@
 #include "model/delivery.h"
 #include "model/exchange.h"
 
+/* How the error of one that was refused alone ends, and how it reads once others are refused too. */
+#define SETTLE_LONE   "no other delivery is refused: look at what this one sends, then retry or cancel it"
+#define SETTLE_SHARED "others are refused too, and the destination is paused: retry it when it is taken again"
+
 struct settled {
     enum delivery_status status;
     int64_t due_us;

@@ -147,8 +147,11 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     if (turn->refused.n) return hold_refused(turn, flight);
     read(&context, answer, &flight->evaluator, outcomes);
     for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
-    if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq))
+    int64_t other = 0;
+    if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq, &other))
         for (size_t i = 0; i < flight->count; i++) outcomes[i].pause = outcomes[i].refused;
+    if (other && outcomes[0].pause) /* what was held for itself alone is not the only one */
+        TRY(store_reword(turn->loop->options.store, other, STR(SETTLE_LONE), STR(SETTLE_SHARED), turn->now_us));
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
     return ERR_NONE;

@@ -253,6 +253,16 @@ static enum err skip_done(struct turn *turn, struct delivery *made, size_t count
     return ERR_NONE;
 }
 
+/* Writes why those deliveries of a page still wait that a person asked for, where that is new. */
+static enum err store_reasons(struct turn *turn, const struct delivery *page, const struct str *before, size_t count) {
+    struct delivery *held = arena_array(turn->arena, struct delivery, count);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (page[i].unmade && page[i].status == DELIVERY_HELD && !str_eq(page[i].last_error, before[i]))
+            held[n++] = page[i];
+    return n ? store_make(turn->loop->options.store, held, n, turn->now_us, turn->arena) : ERR_NONE;
+}
+
 /* Stores those deliveries of a page that their routes made or gave up. */
 static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
     struct loop *loop = turn->loop;
@@ -289,10 +299,13 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     loop->unmade_us = turn->now_us + ROUTE_BUSY_US;
     if (!ours) return ERR_NONE;
     TRY(store_unmade(loop->options.store, loop->unmade_seq, UNMADE_MAX, turn->arena, &page, &count));
-    int64_t probe_us = routes_next_probe(routes);
+    size_t stopped = routes_stopped(routes);
+    struct str *reasons = arena_array(turn->arena, struct str, count);
+    for (size_t i = 0; i < count; i++) reasons[i] = page[i].last_error;
     route_unmade(routes, page, count, turn->now_us, loop->hasher, loop->in_force.evaluator, turn->arena);
     TRY(store_made(turn, page, count, &made));
-    healed = made && routes_next_probe(routes) > probe_us && probe_us <= turn->now_us; /* more of the page may go now */
+    TRY(store_reasons(turn, page, reasons, count));
+    healed = routes_stopped(routes) < stopped; /* more of the page may go now */
     *ret_goes_on = made && (healed || count == UNMADE_MAX);
     loop->unmade_seq = count == UNMADE_MAX && !healed ? page[count - 1].seq : 0;
     loop->unmade_us = healed || count == UNMADE_MAX ? turn->now_us : routes_next_probe(routes);

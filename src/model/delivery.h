@@ -61,6 +61,8 @@ struct attempt {
     int32_t http_status;
     struct str error, answer; /* answer: at most DELIVERY_ANSWER_MAX bytes of the body */
 };
+/* What an unmade delivery says first that a person asked for: its route makes it whatever its time was. */
+#define DELIVERY_RERUN      "asked for again"
 #define DELIVERY_ANSWER_MAX ((size_t)1024)
 /* What the error of an attempt begins with that was no send but a question whether the effect is there. */
 #define ATTEMPT_LOOKUP "looked up"

@@ -164,10 +164,13 @@ static void draft_fail_all(struct draft *draft, struct str text) {
         draft_fail(draft, &draft->program->steps[i], text);
 }
 
+static struct str stopped_text(const struct route_program *program, struct arena *arena) {
+    return str_fmt(arena, "route %.*s is stopped: %s", STR_ARG(program->settings->name), program->staged.why);
+}
+
 static void draft_hold_all(struct draft *draft) {
     const struct route_program *program = draft->program;
-    struct str error = str_fmt(draft->planner->arena, "route %.*s is stopped: %s", STR_ARG(program->settings->name),
-                               program->staged.why);
+    struct str error = stopped_text(program, draft->planner->arena);
     draft->plan->wanted = true;
     for (size_t i = 0; i < program->settings->step_count; i++)
         draft_unmade(draft, &program->steps[i], DELIVERY_HELD, error);
@@ -480,13 +483,17 @@ void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, 
     struct plan plan = {0};
     for (size_t i = 0; i < count; i++) {
         const struct match *match = places[i] == SIZE_MAX ? NULL : &planner.matches[places[i]];
+        bool again = str_starts(unmade[i].last_error, STR(DELIVERY_RERUN));
+        if (match && match->held && again)
+            unmade[i].last_error =
+                str_fmt(arena, DELIVERY_RERUN "; %.*s", STR_ARG(stopped_text(match->program, arena)));
         if (match && (match->held || was_not_run(&planner, match))) continue;
         if (match && (i == 0 || places[i] != places[i - 1])) {
             struct draft draft = {.planner = &planner,
                                   .run = unmade[i].run,
                                   .base_us = unmade[i].created_us,
                                   .whole = true,
-                                  .again = unmade[i].run > 0 && !unmade[i].last_error.n,
+                                  .again = again,
                                   .plan = &plan};
             plan =
                 (struct plan){.deliveries = arena_array(arena, struct delivery, match->program->settings->step_count)};

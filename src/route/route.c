@@ -207,10 +207,27 @@ void routes_restore(struct routes *routes, const struct route_stop *stops, size_
     }
 }
 
-bool routes_is_stopped(const struct routes *routes, struct str route) {
-    for (size_t i = 0; i < routes->count; i++)
-        if (str_eq(routes->programs[i].settings->name, route)) return routes->programs[i].guard.stopped;
+bool routes_stop_of(const struct routes *routes, struct str route, struct str *ret_why, int64_t *ret_until_us) {
+    for (size_t i = 0; i < routes->count; i++) {
+        const struct guard *guard = &routes->programs[i].guard;
+        if (!guard->stopped || !str_eq(routes->programs[i].settings->name, route)) continue;
+        *ret_why = str_from(guard->why);
+        *ret_until_us = guard->until_us;
+        return true;
+    }
     return false;
+}
+
+bool routes_is_stopped(const struct routes *routes, struct str route) {
+    struct str why;
+    int64_t until_us;
+    return routes_stop_of(routes, route, &why, &until_us);
+}
+
+size_t routes_stopped(const struct routes *routes) {
+    size_t stopped = 0;
+    for (size_t i = 0; i < routes->count; i++) stopped += routes->programs[i].staged.stopped;
+    return stopped;
 }
 
 int64_t routes_next_probe(const struct routes *routes) {
@@ -255,6 +272,7 @@ void route_owed(const struct routes *routes, const struct event *event, int64_t 
                 .step = step->settings->step,
                 .status = DELIVERY_HELD,
                 .unmade = true,
+                .last_error = STR(DELIVERY_RERUN ": its route makes it next"),
                 .due_us = now_us,
                 .first_due_us = now_us,
                 .created_us = now_us,

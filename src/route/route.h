@@ -76,6 +76,9 @@ void routes_rollback(struct routes *routes);
 void routes_restore(struct routes *routes, const struct route_stop *stops, size_t count, struct hasher *hasher,
                     struct arena *arena, int64_t now_us);
 bool routes_is_stopped(const struct routes *routes, struct str route);
+/* Likewise, with the reason, which is the routes' own, and the moment of its next probe. */
+bool routes_stop_of(const struct routes *routes, struct str route, struct str *ret_why, int64_t *ret_until_us);
+size_t routes_stopped(const struct routes *routes); /* how many are, what is staged included */
 /* When the first of the stopped routes may be probed; WHEN_NEVER when no route is stopped. */
 int64_t routes_next_probe(const struct routes *routes);
 

@@ -48,6 +48,18 @@ static enum err end_delivery(struct store *store, const struct delivery *deliver
     return store_ended(store, &ending, 1, now_us, arena);
 }
 
+static bool begins_run(const struct delivery *delivery, enum delivery_act act) {
+    return (act == ACT_RETRY || act == ACT_RETRY_AS_SENT) && delivery->status == DELIVERY_FAILED;
+}
+
+enum err store_delivery_may(struct store *store, struct uuid id, enum delivery_act act, struct arena *arena) {
+    struct delivery delivery;
+    struct event event;
+    TRY(store_delivery_get(store, id, arena, &delivery));
+    if (begins_run(&delivery, act)) return store_may_run_again(store, &delivery, arena, &event);
+    return rules[act].from & (1u << delivery.status) ? ERR_NONE : ERR_NOT_NOW;
+}
+
 enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
                             struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                             struct delivery *ret_after) {
@@ -57,7 +69,7 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
     struct delivery delivery;
     TRY(store_run(store, SQL_DELIVERY_LOCK, &looked_at, 1, arena, NULL));
     TRY(store_delivery_get(store, id, arena, &delivery));
-    if ((act == ACT_RETRY || act == ACT_RETRY_AS_SENT) && delivery.status == DELIVERY_FAILED)
+    if (begins_run(&delivery, act))
         TRY(store_run_again(store, &delivery, act == ACT_RETRY_AS_SENT, now_us, hasher, arena, &after));
     else if (!(rule->from & (1u << delivery.status)))
         return ERR_NOT_NOW;

@@ -22,17 +22,21 @@ enum delivery_act {
 MUST_USE enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
                                      struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                                      struct delivery *ret_after);
+/* What store_delivery_act would say to this, without doing it. */
+MUST_USE enum err store_delivery_may(struct store *store, struct uuid id, enum delivery_act act, struct arena *arena);
 /* A new run of an event that is over, of what is owed for it now (route_owed); each becomes HELD until its route makes
- * it. What is done, and what a person cancelled, is left out; with all, the whole event is PENDING again instead.
+ * it. What is done, and what a person cancelled, is left out; with all, the whole event is PENDING again instead. It is
+ * wanted now: a scheduled_at that lies ahead is brought forward.
  * *ret_made is how many are made, 0 with all. NOT_FOUND; NOT_NOW while it is open; LIMIT when nothing is left to make.
  */
 struct event_retry {
     struct uuid id;
     bool all;
+    bool dry; /* only says what would come of it */
     struct delivery *owed;
     size_t owed_count;
     struct str actor;
-    int64_t now_us;
+    int64_t now_us, wall_us;
 };
 MUST_USE enum err store_event_retry(struct store *store, const struct event_retry *retry, struct hasher *hasher,
                                     struct arena *arena, size_t *ret_made);

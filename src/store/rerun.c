@@ -6,19 +6,15 @@
 
 /* ---- one delivery ---- */
 
-/* Begins the event's next run, for this delivery alone. NOT_NOW when a later run has taken its place, or the whole
- * event is about to run again. */
-static enum err next_run(struct store *store, const struct delivery *failed, int64_t now_us, struct arena *arena,
-                         struct event *ret_event) {
+enum err store_may_run_again(struct store *store, const struct delivery *failed, struct arena *arena,
+                             struct event *ret_event) {
     const struct sql_value id = sql_uuid(&failed->event_id), seq = sql_int(failed->seq);
-    const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
     struct sql_result result;
     struct event event;
     TRY(store_run(store, SQL_EVENT_LOCK, &id, 1, arena, NULL));
     TRY(store_event_get(store, failed->event_id, arena, &event));
     TRY(store_run(store, SQL_DELIVERY_SUCCESSOR, &seq, 1, arena, &result));
     if (result.count || event.status == EVENT_PENDING) return ERR_NOT_NOW;
-    TRY(store_run(store, SQL_EVENT_REOPEN, reopen, 1, arena, NULL));
     *ret_event = event;
     return ERR_NONE;
 }
@@ -26,8 +22,10 @@ static enum err next_run(struct store *store, const struct delivery *failed, int
 enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
                          struct hasher *hasher, struct arena *arena, struct uuid *ret_id) {
     bool unmade = failed->unmade || !as_sent, blocked;
+    const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
     struct event event;
-    TRY(next_run(store, failed, now_us, arena, &event));
+    TRY(store_may_run_again(store, failed, arena, &event));
+    TRY(store_run(store, SQL_EVENT_REOPEN, reopen, 1, arena, NULL));
     struct delivery again = {
         .event_id = failed->event_id,
         .destination = failed->destination,
@@ -40,6 +38,7 @@ enum err store_run_again(struct store *store, const struct delivery *failed, boo
         .due_us = now_us,
         .first_due_us = now_us,
         .params = failed->params,
+        .last_error = unmade ? STR(DELIVERY_RERUN ": its route makes it next") : STR_NONE,
         .order_key = failed->order_key,
         .created_us = now_us,
         .updated_us = now_us,
@@ -78,10 +77,11 @@ static enum err plan_owed(struct store *store, const struct event_retry *retry, 
         made[count++] = *owed;
     }
     if (!count) return ERR_LIMIT;
-    TRY(store_run(store, SQL_EVENT_RERUN, (struct sql_value[]){id, sql_int(retry->now_us)}, 1, arena, NULL));
-    TRY(store_plan(store, made, count, arena, blocked));
     *ret_made = count;
-    return ERR_NONE;
+    if (retry->dry) return ERR_NONE;
+    TRY(store_run(store, SQL_EVENT_RERUN, (struct sql_value[]){id, sql_int(retry->now_us), sql_int(retry->wall_us)}, 1,
+                  arena, NULL));
+    return store_plan(store, made, count, arena, blocked);
 }
 
 enum err store_event_retry(struct store *store, const struct event_retry *retry, struct hasher *hasher,
@@ -92,15 +92,16 @@ enum err store_event_retry(struct store *store, const struct event_retry *retry,
     TRY(store_run(store, SQL_EVENT_LOCK, &id, 1, arena, NULL));
     TRY(store_event_get(store, retry->id, arena, &event));
     if (event.status == EVENT_PENDING || event.status == EVENT_PROCESSING) return ERR_NOT_NOW;
-    if (retry->all)
-        TRY(store_run(store, SQL_EVENT_REPLAY, (struct sql_value[]){id, sql_int(retry->now_us)}, 1, arena, NULL));
-    else
+    const struct sql_value replay[] = {id, sql_int(retry->now_us), sql_int(retry->wall_us)};
+    if (!retry->all)
         TRY(plan_owed(store, retry, &event, hasher, arena, &made));
+    else if (!retry->dry)
+        TRY(store_run(store, SQL_EVENT_REPLAY, replay, 1, arena, NULL));
+    *ret_made = made;
+    if (retry->dry) return ERR_NONE;
     struct str detail = str_fmt(arena, "%s, %s", event_status_text(event.status),
                                 retry->all ? "all of it" : str_fmt(arena, "%zu deliveries", made).p);
-    TRY(store_audit(store, retry->actor, STR("retry"), uuid_str(arena, retry->id), detail, retry->now_us));
-    *ret_made = made;
-    return ERR_NONE;
+    return store_audit(store, retry->actor, STR("retry"), uuid_str(arena, retry->id), detail, retry->now_us);
 }
 
 /* ---- what is made ---- */

@@ -39,6 +39,10 @@ struct ending {
 MUST_USE enum err store_ended(struct store *store, const struct ending *endings, size_t count, int64_t now_us,
                               struct arena *arena);
 
+/* rerun.c: whether a FAILED delivery may have a run of its own: NOT_NOW when a later run has taken its place, or the
+ * whole event is about to run again. */
+MUST_USE enum err store_may_run_again(struct store *store, const struct delivery *failed, struct arena *arena,
+                                      struct event *ret_event);
 /* rerun.c: a FAILED delivery in the event's next run; see store_delivery_act. */
 MUST_USE enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
                                   struct hasher *hasher, struct arena *arena, struct uuid *ret_id);

@@ -133,3 +133,10 @@ enum err store_ended(struct store *store, const struct ending *endings, size_t c
     TRY(store_run(store, SQL_EVENT_STAND, events, count, arena, &stands));
     return finish_events(store, &stands, now_us, arena);
 }
+
+enum err store_reword(struct store *store, int64_t seq, struct str words, struct str others, int64_t now_us) {
+    const struct sql_value params[] = {sql_int(seq), sql_str(words), sql_str(others), sql_int(now_us)};
+    enum err err = store_run(store, SQL_DELIVERY_REWORD, params, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}

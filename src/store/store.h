@@ -7,8 +7,7 @@
  * Results are in the arena given. Errors: RETRY class (STORE_FULL,
  * STORE_BUSY) leaves the store usable after store_rollback; FATAL means that
  * nothing in memory is trusted: stop, exit, recover on restart.
- * Lists and keys: store/query.h and store/admin.h; what is done now and then: store/chore.h.
- * Thread: one.
+ * Lists, keys, chores: store/query.h, store/admin.h, store/chore.h. Thread: one.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -106,6 +105,8 @@ struct settlement {
  * status up to date. ret_applied[i] is false for a late worker's settle, which changed nothing. */
 MUST_USE enum err store_settle(struct store *store, const struct settlement *settlements, size_t count, int64_t now_us,
                                struct arena *arena, bool *ret_applied);
+/* Of a HELD delivery: what its error says in these words is said in others. */
+MUST_USE enum err store_reword(struct store *store, int64_t seq, struct str words, struct str others, int64_t now_us);
 /* Freezes a set: the batch id is written on each claimed row. */
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 

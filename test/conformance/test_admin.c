@@ -187,7 +187,7 @@ static enum err retry_event(struct fixture *f, const struct event *event, bool a
         owed[i] = fixture_delivery(f, event, names[i], DELIVERY_HELD);
         owed[i].unmade = true;
     }
-    const struct event_retry retry = {event->id, all, owed, 3, STR("ada"), T0 + 50};
+    const struct event_retry retry = {event->id, all, false, owed, 3, STR("ada"), T0 + 50, T0 + 50};
     return store_event_retry(f->store, &retry, f->hasher, &f->arena, ret_made);
 }
 

@@ -86,7 +86,7 @@ def test_many_deliveries_by_filters_in_pages(serve, receiver):
         server.post([event(payload={"n": n}) for n in range(start, start + 40)])
     until(lambda: failed_status(server) == 120, "all to fail")
     plan = good(server.cli("deliveries", "retry", "--status", "FAILED", "--destination", "hook", "-n", "-o", "json"))
-    assert plan.json == {"act": "retry", "count": 120, "by": {"hook": 120}}
+    assert plan.json == {"act": "retry", "count": 120, "by": {"hook": 120}, "done": 120, "refused": 0, "refusals": []}
     assert server.cli("deliveries", "retry", "--error", "no such words", "-y").code == NOT_FOUND
     assert server.cli("deliveries", "retry").code == USAGE
     receiver.script("/hook", answer(200))
@@ -104,6 +104,46 @@ def test_some_are_refused_and_the_others_done(serve, receiver):
     assert partly.code == PARTLY and (partly.json["done"], partly.json["refused"]) == (1, 1)
     assert partly.json["refusals"][0]["id"] == failed["id"]
     assert server.cli("deliveries", "cancel", failed["id"], other["id"]).code == CONFLICT
+
+
+def test_a_retry_answers_how_it_stands_and_with_an_id_that_is(serve, receiver):
+    receiver.script("/hook", answer(422), answer(200))
+    given = {**one(receiver), "routes": {
+        "all": {"from": "*", "to": [{"hook": {"key": ".k", "body": {"n": "${.n + \"x\"}"}}}]}}}
+    server = serve(**given)
+    failed = server.settled(server.send(payload={"n": 1, "k": "one"}), "FAILED")
+    routes = {"all": {"from": "*", "to": [{"hook": {"key": ".k", "body": {"n": "${.n}"}}}]}}
+    server.configure(**{**given, "routes": routes})
+    good(server.cli("apply"))
+    again = server.post({}, path=f"/v1/deliveries/{failed['id']}/retry").json
+    assert again["status"] == "PROCESSING" and again["run"] == 1  # it left at once
+    assert server.get(f"/v1/deliveries/{again['id']}").json["key"] == again["key"]
+    until(lambda: server.get(f"/v1/deliveries/{again['id']}").json["status"] == "FAILED", "the receiver's 422")
+    bulk = server.post({"ids": [again["id"]], "act": "retry"}, path="/v1/bulk/deliveries").json["items"][0]
+    assert bulk["done"] and bulk["status"] == "PROCESSING" and bulk["id"] == again["id"] != bulk["is_now"]
+    assert server.get(f"/v1/deliveries/{bulk['is_now']}").json["run"] == 2
+
+
+def test_a_dry_run_and_the_run_agree(serve, receiver):
+    receiver.script("/hook", answer(200), answer(422), answer(200))
+    server = serve(**one(receiver))
+    done, failed = server.settled(server.send(), "COMPLETED"), server.settled(server.send(), "FAILED")
+    both = ("events", "retry", "--status", "COMPLETED")
+    dry, run = server.cli(*both, "-n"), server.cli(*both, "-y")
+    assert dry.code == run.code == CONFLICT
+    assert dry.out == "would retry 0 of these 1 events: LEAD 1; 1 would be refused\n"
+    assert "all that its routes make of it is done" in dry.err and "all that its routes make of it is done" in run.err
+    only = good(server.cli("events", "retry", "--type", "LEAD", "-n"))
+    assert only.out == "would retry 1 events: LEAD 1\n" and "only what FAILED is meant" in only.err
+    for flags in (["-n"], ["-y"]):
+        misspelt = server.cli("events", "retry", "--route", "al", *flags)
+        assert misspelt.code == NOT_FOUND and "no route is named 'al'; there are: all" in misspelt.err
+        assert "no destination is named 'hok'" in server.cli("deliveries", "retry", "--destination", "hok", *flags).err
+    one_of = server.cli("deliveries", "retry", done["id"], failed["id"], "-n")
+    assert one_of.code == PARTLY and one_of.out.startswith("would retry 1 of these 2 deliveries")
+    assert server.deliveries(failed["event_id"])[0]["run"] == 0  # nothing happened
+    good(server.cli("events", "retry", "--route", "all", "-y"))
+    until(lambda: server.event(failed["event_id"])["status"] == "COMPLETED", "the run")
 
 
 def test_what_waits_is_cancelled_and_resolved_in_bulk(serve, receiver):

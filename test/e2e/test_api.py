@@ -210,7 +210,7 @@ def test_pause_and_resume(world):
 def test_status_verify_and_apply(world):
     status = ask(world, "GET", "/v1/status").json
     assert set(status) == set(SCHEMAS["Status"]["properties"])
-    assert ask(world, "POST", "/v1/verify?deep=true").status == 202
+    assert ask(world, "POST", "/v1/verify?deep=true", {}).status == 202
     until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [

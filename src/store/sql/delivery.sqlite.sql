@@ -292,3 +292,9 @@ LIMIT ?2;
 UPDATE deliveries
 SET status = 'PENDING', last_error = NULL, updated_at = ?3
 WHERE seq = ?1 AND status = 'HELD' AND last_error = ?2;
+
+-- name: delivery_reword (seq int, words text, others text, now int)
+-- What is held for a reason that turned out to be another.
+UPDATE deliveries
+SET last_error = replace(last_error, ?2, ?3), updated_at = ?4
+WHERE seq = ?1 AND status = 'HELD';

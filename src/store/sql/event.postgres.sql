@@ -98,15 +98,19 @@ UPDATE marketing_events
 SET run = run + 1, status = 'PROCESSING', updated_at = $2
 WHERE id = $1;
 
--- name: event_rerun (id id, now instant)
--- It is routed again: its deliveries of earlier runs speak for it no more.
+-- name: event_rerun (id id, now instant, wall instant)
+-- It is routed again: its deliveries of earlier runs speak for it no more. It is wanted now.
 UPDATE marketing_events
-SET run = run + 1, routed_run = run + 1, status = 'PROCESSING', last_error = NULL, updated_at = $2
+SET run = run + 1, routed_run = run + 1, status = 'PROCESSING', last_error = NULL,
+    scheduled_at = least(scheduled_at, $3), updated_at = $2
 WHERE id = $1;
 
--- name: event_replay (id id, now instant)
--- All of it is made again, as for an event that comes due.
-UPDATE marketing_events SET status = 'PENDING', last_error = NULL, updated_at = $2 WHERE id = $1;
+-- name: event_replay (id id, now instant, wall instant)
+-- All of it is made again, as for an event that comes due. Whoever asks for it means now: a moment to come, which a
+-- cancelled event may still have, is brought forward.
+UPDATE marketing_events
+SET status = 'PENDING', last_error = NULL, scheduled_at = least(scheduled_at, $3), updated_at = $2
+WHERE id = $1;
 
 -- name: event_cancel (id id, error text, now instant) -> changed
 -- Cancels an event that was not routed yet. Deliveries of one that was are cancelled by delivery_act.

@@ -162,18 +162,20 @@ static void two_different_refusals_are_the_accounts(void **state) {
     struct world world;
     two_desks(&world);
     struct deliver *deliver = opened(&world);
-    assert_false(deliver_suspect(deliver, 0, 7));
-    assert_false(deliver_suspect(deliver, 0, 7)); /* the same one again */
+    int64_t other;
+    assert_false(deliver_suspect(deliver, 0, 7, &other));
+    assert_false(deliver_suspect(deliver, 0, 7, &other)); /* the same one again */
     deliver_accept(deliver, 0);
-    assert_false(deliver_suspect(deliver, 0, 8));
-    assert_false(deliver_suspect(deliver, 1, 9)); /* each desk for itself */
+    assert_false(deliver_suspect(deliver, 0, 8, &other));
+    assert_false(deliver_suspect(deliver, 1, 9, &other)); /* each desk for itself */
     deliver_commit(deliver);
-    assert_true(deliver_suspect(deliver, 0, 9));
+    assert_true(deliver_suspect(deliver, 0, 9, &other));
+    assert_int_equal(other, 8);
     deliver_rollback(deliver);
-    assert_false(deliver_suspect(deliver, 0, 8)); /* a dropped turn learned nothing */
+    assert_false(deliver_suspect(deliver, 0, 8, &other)); /* a dropped turn learned nothing */
     deliver_refuse(deliver, 1, T0, STR("answered 401"));
     deliver_resume(deliver, 1);
-    assert_false(deliver_suspect(deliver, 1, 10)); /* a person has looked */
+    assert_false(deliver_suspect(deliver, 1, 10, &other)); /* a person has looked */
     deliver_free(deliver);
 }
 

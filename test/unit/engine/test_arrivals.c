@@ -130,6 +130,23 @@ static void what_a_stopped_route_owes_goes_when_it_heals(void **state) {
     assert_int_equal(loop_view(house->loop).open_deliveries, 2);
 }
 
+/* A probe that ran away too heals nothing: the next look is at the next probe, not at once. */
+static void a_probe_in_vain_leaves_the_route_stopped(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_JQ);
+    house->trusted = true;
+    for (int i = 1; i <= 3; i++) house_post(house, str_fmt(&house->arena, "RUNAWAY-%d", i).p);
+    struct str path =
+        str_fmt(&house->arena, "/v1/deliveries/%.*s/retry", STR_ARG(uuid_str(&house->arena, house_delivery(house).id)));
+    assert_has(house_get(house, "POST", path.p, "").body, "asked for again; route lead is stopped: ");
+    while (house->now_us < T0 + US_PER_MIN) house_sleep(house);
+    for (int i = 0; i < 4 && house_delivery(house).status == DELIVERY_HELD; i++) house_turn(house);
+    assert_status(house, FAILED);
+    assert_true(routes_is_stopped(house->setup->routes, STR("lead")));
+    loop_wait(house->loop, WHEN_NEVER);
+    assert_true(house->waited_until_us > house->now_us);
+}
+
 #define HOUSE_TWO                                                                                                      \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "routes:\n  all: {from: LEAD, to: [crm]}\n  lead:\n    from: LEAD\n    to:\n      - crm: {body: '${.k + 1}'}\n"
@@ -165,6 +182,7 @@ int main(void) {
         T(a_full_queue_refuses),
         T(a_scheduled_event_leaves_when_its_time_has_come),
         T(a_route_is_stopped_with_its_commit),
+        T(a_probe_in_vain_leaves_the_route_stopped),
         T(what_a_stopped_route_owes_goes_when_it_heals),
         T(what_cannot_be_made_fails_alone_and_is_retried),
     };
