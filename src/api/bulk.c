@@ -4,14 +4,14 @@
 #include "api/body.h"
 #include "api/handlers.h"
 
-struct bulk {
+struct page_of_acts {
     bool dry;
     size_t count;
     struct bulk_item items[BULK_MAX];
 };
 
 enum err serve_each(struct call *call, const struct body_ids *ids, bool dry, bulk_act *act, const void *wanted) {
-    struct bulk *bulk = arena_new(call->arena, struct bulk);
+    struct page_of_acts *bulk = arena_new(call->arena, struct page_of_acts);
     bulk->dry = dry;
     if (!ids->count) return serve_problem(call, ERR_BAD_FIELD, STR("'ids' is missing"), "/ids");
     for (; bulk->count < ids->count; bulk->count++) {
@@ -25,7 +25,7 @@ enum err serve_each(struct call *call, const struct body_ids *ids, bool dry, bul
 }
 
 void serve_told(struct call *call, void (*tell)(struct call *call, struct bulk_item *item)) {
-    struct bulk *bulk = call->own;
+    struct page_of_acts *bulk = call->own;
     struct buf buf = {.arena = call->arena};
     size_t refused = 0;
     buf_add(&buf, STR("{\"items\":["));

@@ -41,12 +41,12 @@ enum err api_events_cancel(struct call *call) {
 
 /* ---- retry: a new run ---- */
 
-struct wanted {
+struct rerun {
     bool all, dry;
 };
 
 static enum err retry_one(struct call *call, const void *self, struct bulk_item *item) {
-    const struct wanted *wanted = self;
+    const struct rerun *wanted = self;
     struct event event;
     struct plan plan;
     size_t made;
@@ -86,7 +86,7 @@ static void tell_one(struct call *call, struct bulk_item *item) {
 
 enum err api_events_retry(struct call *call) {
     struct bulk_item *item = arena_new(call->arena, struct bulk_item);
-    struct wanted wanted = {false, false};
+    struct rerun wanted = {false, false};
     const struct body_member members[] = {{"all", BODY_FLAG, &wanted.all}};
     enum err err;
     if (!body_read(call, members, 1)) return ERR_NONE;
@@ -109,7 +109,7 @@ void api_events_retried(struct call *call) {
 
 enum err api_events_bulk(struct call *call) {
     struct body_ids ids = {.count = 0};
-    struct wanted wanted = {false, false};
+    struct rerun wanted = {false, false};
     const struct body_member members[] = {
         {"ids", BODY_IDS, &ids}, {"all", BODY_FLAG, &wanted.all}, {"dry", BODY_FLAG, &wanted.dry}};
     return body_read(call, members, 3) ? serve_each(call, &ids, wanted.dry, retry_one, &wanted) : ERR_NONE;

@@ -28,6 +28,8 @@ void encode_audit(struct buf *buf, const struct audit_row *row);
 MUST_USE enum err encode_acts(struct call *call, struct buf *buf, const struct str *subjects, size_t count);
 void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…" or null when 0 */
 void encode_text(struct buf *buf, const char *name, struct str text);
+/* ,"troubled":[…] (troubled.c) */
+void encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts, size_t count);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- bulk.c: one act for each of a body's "ids" ---- */

@@ -1,8 +1,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
-#include "deliver/backlog.h"
-#include "route/route.h"
+#include "deliver/deliver.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -14,42 +13,6 @@ static void encode_totals(struct buf *buf, const struct destination_counts *coun
     buf_fmt(buf, ",\"pending\":%lld,\"processing\":%lld,\"unknown\":%lld,\"held\":%lld,\"failed\":%lld",
             (long long)totals[DELIVERY_PENDING], (long long)totals[DELIVERY_PROCESSING],
             (long long)totals[DELIVERY_UNKNOWN], (long long)totals[DELIVERY_HELD], (long long)totals[DELIVERY_FAILED]);
-}
-
-/* Routes whose program ran away. */
-static void encode_stopped(const struct standing *standing, struct buf *buf, bool first) {
-    for (size_t i = 0; i < standing->settings->route_count; i++) {
-        struct str name = standing->settings->routes[i].name, why;
-        int64_t until_us;
-        if (!standing->routes || !routes_stop_of(standing->routes, name, &why, &until_us)) continue;
-        buf_add(buf, first ? STR("{\"kind\":\"route\",\"name\":") : STR(",{\"kind\":\"route\",\"name\":"));
-        json_quote(buf, name);
-        encode_text(buf, "why", why);
-        encode_time(buf, "probe_at", until_us);
-        buf_byte(buf, '}');
-        first = false;
-    }
-}
-
-static void encode_troubled(struct call *call, struct buf *buf) {
-    bool first = true;
-    buf_add(buf, STR(",\"troubled\":["));
-    for (size_t i = 0; i < deliver_desks(call->desks); i++) {
-        if (!deliver_settings(call->desks, i)) continue;
-        struct desk_view view = deliver_view(call->desks, i, call->now_us);
-        bool overflows = backlog_of(call->desks, i).overflows;
-        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows) continue;
-        buf_add(buf, first ? STR("{\"kind\":\"destination\",\"name\":") : STR(",{\"kind\":\"destination\",\"name\":"));
-        json_quote(buf, view.name);
-        buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
-                breaker_text(view.breaker.state));
-        encode_text(buf, "pause_reason", view.pause_reason);
-        buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
-        buf_byte(buf, '}');
-        first = false;
-    }
-    encode_stopped(call->standing, buf, first);
-    buf_byte(buf, ']');
 }
 
 /* How many of the due deliveries a desk cannot let go now, and why; "" when nothing is in their way. */
@@ -122,7 +85,8 @@ static enum err encode_company(struct call *call, struct buf *buf) {
 }
 
 /* What only a server that runs can say. */
-static enum err encode_server(struct call *call, struct buf *buf) {
+static enum err encode_server(struct call *call, struct buf *buf, const struct destination_counts *counts,
+                              size_t count) {
     const struct standing *standing = call->standing;
     const struct settings *settings = standing->settings;
     encode_text(buf, "config", settings->file);
@@ -136,7 +100,7 @@ static enum err encode_server(struct call *call, struct buf *buf) {
     int64_t waiting = standing->open_deliveries, most = settings->server.queue_max;
     buf_fmt(buf, ",\"queue\":{\"waiting\":%lld,\"most\":%lld,\"half_full\":%s}", (long long)waiting, (long long)most,
             most && waiting >= (most + 1) / 2 ? "true" : "false");
-    encode_troubled(call, buf);
+    encode_troubled(call, buf, counts, count);
     return encode_company(call, buf);
 }
 
@@ -155,7 +119,7 @@ enum err api_status(struct call *call) {
     buf_fmt(&buf, ",\"lag_seconds\":%lld", (long long)(lag_us / US_PER_S));
     encode_totals(&buf, counts, count);
     TRY(encode_waiting(call, &buf));
-    if (call->standing->running) TRY(encode_server(call, &buf));
+    if (call->standing->running) TRY(encode_server(call, &buf, counts, count));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));
 }

@@ -23,6 +23,11 @@ static void show_troubled(struct cli *cli, const struct json *list) {
                        STR_ARG(text_safe(cli->arena, show_member(cli, one, "why"), true)));
             continue;
         }
+        if (json_true(json_get(one, STR("gone")))) {
+            writer_fmt(&cli->out, "! %.*s is gone from the configuration, and %lld deliveries are held for it\n",
+                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "name"), true)), number(one, STR("held")));
+            continue;
+        }
         bool paused = json_true(json_get(one, STR("paused")));
         struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
         bool overflows = json_true(json_get(one, STR("overflows")));

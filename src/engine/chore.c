@@ -31,7 +31,7 @@
 #define STRAY_STEP       ((size_t)256)
 #define OVERFLOW_STEP    ((size_t)256)
 #define OVERFLOW_US      (100 * US_PER_MS) /* from the moment that something has room */
-#define STRAY_AFTER_US   US_PER_MIN        /* another process may still know the destination, and send to it */
+#define STRAY_AFTER_US   US_PER_MIN        /* as long may others still have the configuration before, and send to it */
 #define ORPHANS_FIRST_US US_PER_HOUR       /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
@@ -133,14 +133,13 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
     }
     TRY(store_next_due_all(loop->options.store, turn->arena, &next, &count));
     for (size_t i = 0; i < count && !held; i++) {
-        int64_t before_us = turn->now_us - STRAY_AFTER_US;
         if (is_known(loop, next[i].destination)) continue;
-        if (next[i].due_us <= before_us)
-            TRY(store_strand(loop->options.store, next[i].destination, before_us, turn->now_us, STRAY_STEP, turn->arena,
-                             &held));
+        if (turn->now_us < turn->chores.strays_from_us) { /* others may know it still */
+            turn->chores.strays_us = turn->chores.strays_from_us;
+            break;
+        }
+        TRY(store_strand(loop->options.store, next[i].destination, turn->now_us, STRAY_STEP, turn->arena, &held));
         backlog_change(loop->deliver, deliver_desk(loop->deliver, next[i].destination), -(int64_t)held);
-        if (!held && next[i].due_us + STRAY_AFTER_US < turn->chores.strays_us)
-            turn->chores.strays_us = next[i].due_us + STRAY_AFTER_US;
     }
     turn->chores.stranded += (int64_t)held;
     *ret_more = held > 0;
@@ -210,10 +209,15 @@ static const struct chore chores[CHORE_COUNT] = {
 
 /* ---- when ---- */
 
+static int64_t clock_now(const struct loop *loop) {
+    return loop->options.clock.now_us(loop->options.clock.self);
+}
+
 void chores_open(struct loop *loop, int64_t now_us) {
-    loop->chores = (struct chores){.orphans_us = now_us + ORPHANS_FIRST_US, .reconfigured = true};
+    loop->chores = (struct chores){.orphans_us = now_us + ORPHANS_FIRST_US};
     for (int i = 0; i < CHORE_COUNT; i++)
         if (chores[i].for_routers && !turn_routes(loop)) loop->chores.due_us[i] = WHEN_NEVER;
+    chores_reconfigured(loop);
 }
 
 /* Of the chores that are due at now_us, the one that has waited for longest; CHORE_COUNT = none. */
@@ -231,6 +235,7 @@ int64_t chores_next(const struct loop *loop) {
 
 void chores_reconfigured(struct loop *loop) {
     loop->chores.reconfigured = true;
+    loop->chores.strays_from_us = clock_now(loop) + (loop->options.exclusive ? 0 : STRAY_AFTER_US);
     loop->chores.overflow_us = loop->chores.overflow_seq = 0;
     if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
     if (loop->chores.due_us[CHORE_OVERFLOW] != WHEN_NEVER) loop->chores.due_us[CHORE_OVERFLOW] = 0;
@@ -264,10 +269,6 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
 }
 
 /* ---- a turn's share ---- */
-
-static int64_t clock_now(const struct loop *loop) {
-    return loop->options.clock.now_us(loop->options.clock.self);
-}
 
 static enum err take_steps(struct turn *turn, const struct chore *chore, struct chore_round *round, int64_t until_us,
                            bool *ret_more) {

@@ -28,6 +28,7 @@ struct chores {
     int64_t orphans_us;             /* no round of them before this ... */
     int64_t suspicion_us;           /* ... or, once something pointed at them, before this */
     bool orphans_suspected;
+    int64_t strays_from_us;  /* from then on all that waits for no destination is held */
     int64_t strays_us;       /* when the next delivery without a destination is to be held */
     bool reconfigured;       /* destinations may have come back for what is stranded */
     int64_t overflow_us;     /* when to look for what is held because too many wait, though nothing points at it */

@@ -164,13 +164,9 @@ static void draft_fail_all(struct draft *draft, struct str text) {
         draft_fail(draft, &draft->program->steps[i], text);
 }
 
-static struct str stopped_text(const struct route_program *program, struct arena *arena) {
-    return str_fmt(arena, "route %.*s is stopped: %s", STR_ARG(program->settings->name), program->staged.why);
-}
-
 static void draft_hold_all(struct draft *draft) {
     const struct route_program *program = draft->program;
-    struct str error = stopped_text(program, draft->planner->arena);
+    struct str error = program_stopped_text(program, draft->planner->arena);
     draft->plan->wanted = true;
     for (size_t i = 0; i < program->settings->step_count; i++)
         draft_unmade(draft, &program->steps[i], DELIVERY_HELD, error);
@@ -486,7 +482,7 @@ void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, 
         bool again = str_starts(unmade[i].last_error, STR(DELIVERY_RERUN));
         if (match && match->held && again)
             unmade[i].last_error =
-                str_fmt(arena, DELIVERY_RERUN "; %.*s", STR_ARG(stopped_text(match->program, arena)));
+                str_fmt(arena, DELIVERY_RERUN "; %.*s", STR_ARG(program_stopped_text(match->program, arena)));
         if (match && (match->held || was_not_run(&planner, match))) continue;
         if (match && (i == 0 || places[i] != places[i - 1])) {
             struct draft draft = {.planner = &planner,

@@ -53,10 +53,10 @@ double chore_share(const struct chore_round *round) {
 
 /* ---- strays ---- */
 
-enum err store_strand(struct store *store, struct str destination, int64_t before_us, int64_t now_us, size_t limit,
-                      struct arena *arena, size_t *ret_held) {
-    const struct sql_value params[] = {sql_str(destination), sql_int(before_us), sql_str(STR(STRAY_ERROR)),
-                                       sql_int(now_us), sql_int((int64_t)limit)};
+enum err store_strand(struct store *store, struct str destination, int64_t now_us, size_t limit, struct arena *arena,
+                      size_t *ret_held) {
+    const struct sql_value params[] = {sql_str(destination), sql_str(STR(STRAY_ERROR)), sql_int(now_us),
+                                       sql_int((int64_t)limit)};
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_STRAND, params, 1, arena, &result));
     *ret_held = (size_t)result.changes;

@@ -80,9 +80,9 @@ MUST_USE enum err store_last_delivery(struct store *store, int64_t *ret_seq);
 
 /* ---- strays: deliveries whose destination is no more ---- */
 #define STRAY_ERROR "no such destination: it was removed or renamed in the configuration"
-/* Holds up to limit that were due at before_us and wait for this destination. */
-MUST_USE enum err store_strand(struct store *store, struct str destination, int64_t before_us, int64_t now_us,
-                               size_t limit, struct arena *arena, size_t *ret_held);
+/* Holds up to limit that wait for this destination, due or not. */
+MUST_USE enum err store_strand(struct store *store, struct str destination, int64_t now_us, size_t limit,
+                               struct arena *arena, size_t *ret_held);
 /* The destinations for which something is held so, and up to limit that wait again because theirs came back. */
 MUST_USE enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count);
 MUST_USE enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit,

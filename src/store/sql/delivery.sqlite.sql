@@ -247,17 +247,16 @@ FROM deliveries
 WHERE event_id = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'HELD')
 ORDER BY seq;
 
--- name: delivery_strand (destination text, before int, error text, now int, most int) -> changed
--- What waits for a destination that is no more is held, with the reason. What is not due for long enough may be on its
--- way through a process that still knows the destination.
+-- name: delivery_strand (destination text, error text, now int, most int) -> changed
+-- What waits for a destination that is no more is held, with the reason.
 UPDATE deliveries
-SET status = 'HELD', last_error = ?3, updated_at = ?4
+SET status = 'HELD', last_error = ?2, updated_at = ?3
 WHERE seq IN (
     SELECT seq
     FROM deliveries
-    WHERE destination = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0 AND due <= ?2
+    WHERE destination = ?1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0
         AND status = 'PENDING'
-    LIMIT ?5
+    LIMIT ?4
 );
 
 -- name: delivery_stranded (error text) -> destination text
