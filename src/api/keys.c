@@ -56,8 +56,34 @@ enum err api_keys_create(struct call *call) {
     return serve_json(call, 201, buf_str(&buf));
 }
 
+/* Whether nobody would need a key any more who reaches the listener, because this one is the last. */
+static enum err would_open(struct call *call, bool *ret_opens) {
+    struct api_key *keys;
+    size_t count, others = 0;
+    bool valid = false;
+    TRY(store_key_list(call->store, call->arena, &keys, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].revoked_us) continue;
+        if (str_eq(keys[i].id, call->part))
+            valid = true;
+        else
+            others++;
+    }
+    *ret_opens = valid && !others && !serve_is_exposed(call);
+    return ERR_NONE;
+}
+
 enum err api_keys_revoke(struct call *call) {
-    if (!body_empty(call)) return ERR_NONE;
+    bool open = false, opens;
+    const struct body_member members[] = {{"open", BODY_FLAG, &open}};
+    if (!body_read(call, members, 1)) return ERR_NONE;
+    TRY(would_open(call, &opens));
+    if (opens && !open)
+        return serve_problem(call, ERR_NOT_NOW,
+                             STR("this is the last key: without it whoever reaches the listener on this machine may do "
+                                 "everything. Make another one first (drumbeat keys create), or say that it shall be "
+                                 "open: drumbeat keys revoke --open, {\"open\":true}"),
+                             NULL);
     enum err err = store_key_revoke(call->store, call->part, call->actor, call->wall_us);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such key"), NULL);
     TRY(err);
@@ -65,6 +91,6 @@ enum err api_keys_revoke(struct call *call) {
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"id\":"));
     json_quote(&buf, call->part);
-    buf_add(&buf, STR(",\"revoked\":true}"));
+    buf_fmt(&buf, ",\"revoked\":true,\"open\":%s}", opens ? "true" : "false");
     return serve_json(call, 200, buf_str(&buf));
 }

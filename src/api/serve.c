@@ -28,6 +28,10 @@ size_t serve_key_count(const struct call *call) {
     return key_ring_count(api->keys);
 }
 
+bool serve_is_exposed(const struct call *call) {
+    return ((const struct api *)call->service)->options.exposed;
+}
+
 static void json_reply(struct reply *reply, int status, struct str content_type, struct str body) {
     *reply = (struct reply){.status = status, .content_type = content_type, .body = body};
 }

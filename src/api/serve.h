@@ -24,6 +24,7 @@ extern const struct endpoint endpoints[];
 extern const size_t endpoint_count;
 
 size_t serve_key_count(const struct call *call); /* API keys in force */
+bool serve_is_exposed(const struct call *call);  /* others than this machine reach the listener */
 
 struct refusal;
 /* problem+json with X-Event-Status where the contract names one, Retry-After on 503. */

@@ -149,6 +149,10 @@ static const struct option key_create_options[] = {
     {"name", 0, "TEXT", NULL, false, "Whose it is"},
     {0},
 };
+static const struct option key_revoke_options[] = {
+    {"open", 0, NULL, NULL, false, "Also the last one: then nobody on this machine needs a key any more"},
+    {0},
+};
 
 static const struct option migrate_options[] = {
     {"to", 0, "URL", NULL, false,
@@ -241,7 +245,7 @@ const struct command commands[] = {
     {"keys", "create", "", "Make an API key; it is shown once", key_create_options,
      "keys create --role ingest --name landing-page\n", command_keys_create, COMMAND_JSON | COMMAND_CHANGES},
     {"keys", "list", "", "API keys, without their secrets", NULL, "keys list\n", command_keys_list, COMMAND_JSON},
-    {"keys", "revoke", "ID", "End an API key", NULL, "keys revoke 3f2a8c3d\n", command_keys_revoke,
+    {"keys", "revoke", "ID", "End an API key", key_revoke_options, "keys revoke 3f2a8c3d\n", command_keys_revoke,
      COMMAND_JSON | COMMAND_CHANGES},
     {"explain", NULL, "CODE|KEY", "What an error code or a configuration key means, and what helps", NULL,
      "explain E0502\nexplain destinations.*.limit\n", command_explain, 0},

@@ -52,12 +52,15 @@ int command_keys_create(struct cli *cli) {
 
 static void show_revoked(struct cli *cli, const struct json *answer) {
     writer_fmt(&cli->out, "%.*s revoked\n", STR_ARG(show_member(cli, answer, "id")));
+    if (json_true(json_get(answer, STR("open"))))
+        cli_say(cli, "It was the last key: nobody on this machine needs one any more.");
 }
 
 int command_keys_revoke(struct cli *cli) {
     struct asked asked;
     if (!cli->dry_run && !cli_confirm(cli, "Whoever uses this key will be refused, at once and for good. Revoke it?"))
         return EXIT_DECLINED;
-    int code = ask(cli, "POST", path_of(cli, "/v1/keys/", cli_argument(cli, 0), "/revoke"), STR("{}"), &asked);
+    int code = ask(cli, "POST", path_of(cli, "/v1/keys/", cli_argument(cli, 0), "/revoke"),
+                   cli_flag(cli, "open") ? STR("{\"open\":true}") : STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "id", show_revoked);
 }

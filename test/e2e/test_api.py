@@ -125,7 +125,7 @@ def test_a_list_and_all_fields_of_its_items(world, path):
     world["server"].key = None
     world["server"].cli("destinations", "resume", "good")
     for key in world["server"].cli("keys", "list", "-o", "json").json["items"]:
-        world["server"].cli("keys", "revoke", key["id"], "-y")  # without a valid key the door is open again
+        world["server"].cli("keys", "revoke", key["id"], "--open", "-y")  # without a valid key the door is open again
     got = ask(world, "GET", path)
     assert got.status == 200 and got.json["items"]
     for item in got.json["items"]:
@@ -252,7 +252,8 @@ def test_each_path_is_open_to_its_roles_alone_and_all_were_asked(world):
     server.key = keys["owner"]
     made = ask(world, "POST", "/v1/keys", {"role": "read", "name": "page"})
     assert made.status == 201 and made.json["key"].startswith("db_read_")
-    assert ask(world, "POST", f"/v1/keys/{made.json['id']}/revoke", {}).json == {"id": made.json["id"], "revoked": True}
+    assert ask(world, "POST", f"/v1/keys/{made.json['id']}/revoke", {}).json == {
+        "id": made.json["id"], "revoked": True, "open": False}
     server.key = None
     for path, operations in OPENAPI["paths"].items():
         for method, operation in operations.items():

@@ -126,6 +126,22 @@ def test_a_revoked_key_opens_nothing_and_the_others_still_do(guarded):
     assert guarded.get("/v1/events", headers={"Authorization": f"Bearer {guarded.keys['read']}"}).status == 200
 
 
+def test_the_last_key_of_a_loopback_listener_is_revoked_on_purpose(serve):
+    server = serve()
+    first, last = (server.cli("keys", "create", "--role", role, "-o", "json").json for role in ("ingest", "owner"))
+    assert server.cli("keys", "revoke", first["id"], "-y").code == 0
+    refused = server.cli("keys", "revoke", last["id"], "-y")
+    assert refused.code == 5 and "the last key" in refused.err and "--open" in refused.err
+    assert server.get("/v1/events").status == 401
+    headers = {"Authorization": f"Bearer {last['key']}"}
+    answer = server.request("POST", f"/v1/keys/{last['id']}/revoke", b"{}",
+                            {**headers, "Content-Type": "application/json"})
+    assert answer.status == 409 and server.get("/v1/events", headers=headers).status == 200
+    opened = server.cli("keys", "revoke", last["id"], "--open", "-y")
+    assert opened.code == 0 and "nobody on this machine needs one any more" in opened.err
+    assert server.get("/v1/events").status == 200
+
+
 def test_only_a_hash_of_a_key_is_kept(guarded):
     for path in guarded.store.parent.iterdir():
         if path.is_file():
