@@ -243,8 +243,27 @@ static void empty_batches_are_nothing(void **state) {
     fixture_commit(f);
 }
 
+/* server.max_event at its bound (config/keys.def): both kinds of store take it. */
+static void the_largest_event_is_stored(void **state) {
+    struct fixture *f = *state;
+    const size_t bytes = (size_t)64 << 20;
+    char *payload = arena_alloc(&f->arena, bytes);
+    memset(payload, 'x', bytes);
+    memcpy(payload, "{\"a\":\"", 6);
+    memcpy(payload + bytes - 2, "\"}", 2);
+    struct event event = fixture_event(f, "a", T0);
+    struct append_result result;
+    event.payload = (struct str){payload, bytes};
+    fixture_begin(f);
+    OK(store_append(f->store, &event, 1, &f->arena, &result));
+    fixture_commit(f);
+    assert_int_equal(result.verdict, APPEND_FRESH);
+    assert_true(fixture_number(f, "SELECT length(CAST(payload AS text)) FROM marketing_events") >= 64 << 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(the_largest_event_is_stored),
         ON_EVERY_DRIVER(judges_each_event_by_key_and_fingerprint),
         ON_EVERY_DRIVER(another_type_or_source_is_another_fact),
         ON_EVERY_DRIVER(large_integers_are_compared_by_their_digits),

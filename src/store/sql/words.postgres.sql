@@ -84,5 +84,5 @@ LIMIT $8
 10000
 
 -- fragment: now_us
--- The server's clock, one for all processes.
-(extract(epoch FROM clock_timestamp()) * 1000000)::int8
+-- The server's clock, one for all processes, and one moment for a statement: it is read once, when the statement comes.
+(extract(epoch FROM statement_timestamp()) * 1000000)::int8
