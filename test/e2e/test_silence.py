@@ -52,6 +52,21 @@ def test_a_server_that_stands_still_says_so_and_comes_back(server, line):
     assert server.event(first)["id"] == first
 
 
+def test_what_is_asked_of_a_silent_store_is_refused_in_time(server, line):
+    """In the middle of a turn first, and then while the next connection is tried."""
+    first = server.send()
+    line.blackhole()
+    tried = line.opened
+    refused = [server.get(f"/v1/events/{first}"), server.post(event()), server.get("/v1/status"), server.post(event())]
+    assert [answer.status for answer in refused] == [503] * 4
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    until(lambda: line.opened > tried, "it to try")
+    assert server.get(f"/v1/events/{first}").status == server.post(event()).status == 503
+    line.heal()
+    until(lambda: server.post(event()).status == 200, "the server to take events again", 90)
+    until(lambda: server.get(f"/v1/events/{first}").status == 200, "questions to be answered again")
+
+
 def test_a_stop_does_not_wait_for_a_silent_store(server, line):
     go_silent(server, line)
     server.process.send_signal(signal.SIGTERM)

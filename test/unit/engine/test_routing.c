@@ -96,6 +96,45 @@ static void a_turn_routes_so_many_bytes(void **state) {
     finish(house, 40, 1);
 }
 
+static struct str body_of(struct house *house, size_t number, size_t count, size_t payload_bytes) {
+    char *filler = arena_alloc(&house->arena, payload_bytes + 1);
+    struct buf body = {.arena = &house->arena};
+    memset(filler, 'x', payload_bytes);
+    filler[payload_bytes] = 0;
+    for (size_t i = 0; i < count; i++)
+        buf_fmt(&body,
+                "%s{\"type\":\"LEAD\",\"source\":\"t\",\"idempotency_key\":\"k%zu-%zu\",\"payload\":{\"k\":\"%s\"}}",
+                i ? "," : "[", number, i, filler);
+    buf_byte(&body, ']');
+    return buf_str(&body);
+}
+
+/* Bodies as large as they may be, of events as large as they may be, all in one turn: what is over the budget waits,
+ * and what another source sends meanwhile is taken in and answered in the turn that it comes in. */
+static void honest_bulk_holds_up_no_other_source(void **state) {
+    enum { BODIES = 12, EVENTS = 30, PAYLOAD = 248 << 10, BUDGET = 16 << 20 };
+    struct house *house = *state;
+    open_house(house);
+    for (size_t i = 0; i < BODIES; i++) house_ask(house, "POST", "/v1/events", body_of(house, i, EVENTS, PAYLOAD).p);
+    house_turn(house);
+    for (size_t i = 0; i < BODIES; i++) assert_int_equal(house->replies[i].status, 200);
+    int64_t made = DELIVERIES(house);
+    assert_true(made * PAYLOAD <= BUDGET + 2 * PAYLOAD);
+    assert_int_equal(PENDING(house), BODIES * EVENTS - made);
+    house->request_count = 0;
+    engine.round_us = 30 * US_PER_MS; /* time is short, too */
+    for (int i = 0; i < 3; i++) {
+        size_t rounds = engine.rounds;
+        int64_t before_us = house->now_us;
+        assert_int_equal(house_post(house, (const char *[]){"small-a", "small-b", "small-c"}[i]).status, 200);
+        assert_true(PENDING(house) > 0);
+        assert_int_equal(engine.rounds - rounds, 2);
+        assert_int_equal(house->now_us - before_us, 2 * engine.round_us);
+    }
+    engine.round_us = 0;
+    finish(house, BODIES * EVENTS + 3, 8);
+}
+
 static void an_event_whose_program_was_not_run_is_looked_at_again(void **state) {
     struct house *house = *state;
     open_house(house);
@@ -116,6 +155,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_turn_ends_its_routing_when_its_time_is_over, house_setup, house_teardown),
         cmocka_unit_test_setup_teardown(a_turn_routes_so_many_events, house_setup, house_teardown),
         cmocka_unit_test_setup_teardown(a_turn_routes_so_many_bytes, house_setup, house_teardown),
+        cmocka_unit_test_setup_teardown(honest_bulk_holds_up_no_other_source, house_setup, house_teardown),
         cmocka_unit_test_setup_teardown(an_event_whose_program_was_not_run_is_looked_at_again, house_setup,
                                         house_teardown),
     };
