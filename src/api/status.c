@@ -95,8 +95,8 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
-    buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu", (unsigned long long)standing->unrouted,
-            (unsigned long long)standing->resent);
+    buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu,\"unsent\":%llu", (unsigned long long)standing->unrouted,
+            (unsigned long long)standing->resent, (unsigned long long)standing->unsent);
     int64_t waiting = standing->open_deliveries, most = settings->server.queue_max;
     buf_fmt(buf, ",\"queue\":{\"waiting\":%lld,\"most\":%lld,\"half_full\":%s}", (long long)waiting, (long long)most,
             most && waiting >= (most + 1) / 2 ? "true" : "false");

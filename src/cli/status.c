@@ -107,6 +107,9 @@ static void show_needs(struct cli *cli, const struct json *status) {
             "  In doubt  %lld since the start: sent again while an earlier try was unknown; drumbeat deliveries list "
             "--resent\n",
             number(status, STR("resent")));
+    if (number(status, STR("unsent")))
+        writer_fmt(&cli->out, "  Put back  %.*s since the start: this machine had no room for them\n",
+                   STR_ARG(show_count(cli, number(status, STR("unsent")), "send", "sends")));
 }
 
 static const struct {

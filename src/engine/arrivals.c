@@ -20,6 +20,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .open_deliveries = backlog_total(loop->deliver),
                              .unrouted = metrics_unrouted_count(loop->metrics),
                              .resent = metrics_resent_count(loop->metrics),
+                             .unsent = metrics_unsent_count(loop->metrics),
                              .in_flight = errands_in_use(loop->errands, ERRAND_OF_DESKS),
                              .limits_way = limits_way,
                              .limits_up = limits_up,

@@ -38,6 +38,7 @@ struct standing {
     int64_t open_deliveries;         /* that wait, as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
     uint64_t resent;                 /* sends since the start while an earlier try was in doubt */
+    uint64_t unsent;                 /* sends since the start that this machine had no room for */
     size_t in_flight;                /* sends on their way */
     const char *limits_way;          /* how limits are shared: none, store, redis */
     bool limits_up;                  /* the last try to ask worked */

@@ -191,6 +191,28 @@ static void count_recovered(struct turn *turn) {
     }
 }
 
+/* Sends that our own machine had no room for are put back and blame nobody. So only this tells of them: they are
+ * counted, and the log has a line for the first and one when sends go out again. */
+static void note_room(const struct turn *turn) {
+    struct loop *loop = turn->loop;
+    const struct answer *unsent = NULL;
+    uint64_t count = 0;
+    for (size_t i = 0; i < loop->finished_count; i++) {
+        if (loop->finished[i].answer.end != EXCHANGE_NO_ROOM) continue;
+        unsent = &loop->finished[i].answer;
+        count++;
+    }
+    metrics_unsent(loop->metrics, count);
+    if (count && !loop->no_room)
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "no_room_for_sends", LOG_NUMBER("sends", (int64_t)count),
+                  LOG_TEXT("trouble", str_from(unsent->trouble)),
+                  LOG_TEXT("effect", STR("they are put back and tried again in a second; no destination is blamed")));
+    if (!count && loop->finished_count && loop->no_room)
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "room_for_sends",
+                  LOG_NUMBER("sends_put_back", (int64_t)metrics_unsent_count(loop->metrics)));
+    if (loop->finished_count) loop->no_room = count > 0;
+}
+
 /* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -213,6 +235,7 @@ void turn_apply(struct turn *turn) {
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us)
             metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us);
     }
+    note_room(turn);
     turn_release_finished(turn);
     turn_grant(turn);
     turn_reply(turn);

@@ -47,6 +47,7 @@ struct loop {
     int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */
     uint64_t resumed, in_doubt; /* what became of the leases of the past: due again, or of unknown outcome */
     bool recovering;            /* leases of the past are still being settled: nothing is claimed */
+    bool no_room;               /* the log says that this machine has no room for sends */
     bool stopping, config_ok;
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
     int64_t due_deliveries;                             /* for metrics, as of their last count */

@@ -37,7 +37,7 @@ struct second {
 
 struct metrics {
     struct arena arena; /* names; bounded by NAMES_MAX */
-    uint64_t events[METRIC_EVENT_COUNT], unrouted, resent;
+    uint64_t events[METRIC_EVENT_COUNT], unrouted, resent, unsent;
     uint64_t hops[HOP_COUNT];
     struct sums *tallies;
     size_t tally_count;
@@ -69,6 +69,14 @@ void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t cou
 
 uint64_t metrics_unrouted_count(const struct metrics *metrics) {
     return metrics->unrouted;
+}
+
+uint64_t metrics_unsent_count(const struct metrics *metrics) {
+    return metrics->unsent;
+}
+
+void metrics_unsent(struct metrics *metrics, uint64_t count) {
+    metrics->unsent += count;
 }
 
 void metrics_unrouted(struct metrics *metrics, uint64_t count) {
@@ -234,6 +242,9 @@ static void events_text(struct buf *buf, const struct metrics *metrics) {
     head(buf, "drumbeat_events_total", "counter", "Inputs by what became of them.");
     for (int i = 0; i < METRIC_EVENT_COUNT; i++)
         one_label(buf, "drumbeat_events_total", "status", str_from(words[i]), (double)metrics->events[i]);
+    number(buf, "drumbeat_sends_without_room_total", "counter",
+           "Sends that were put back because this machine had no descriptor, port, memory or time for them.",
+           (double)metrics->unsent);
     number(buf, "drumbeat_events_unrouted_total", "counter", "Events that no route wanted.", (double)metrics->unrouted);
     number(buf, "drumbeat_deliveries_resent_total", "counter",
            "Sends while nobody knew what had come of an earlier try of the same delivery.", (double)metrics->resent);

@@ -36,6 +36,9 @@ void metrics_unrouted(struct metrics *metrics, uint64_t count);
 void metrics_resent(struct metrics *metrics); /* a send while nobody knew what had come of an earlier one */
 uint64_t metrics_resent_count(const struct metrics *metrics);   /* since the start */
 uint64_t metrics_unrouted_count(const struct metrics *metrics); /* since the start */
+/* Sends that this machine had no room for, since the start. */
+void metrics_unsent(struct metrics *metrics, uint64_t count);
+uint64_t metrics_unsent_count(const struct metrics *metrics);
 void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
 void metrics_settled(struct metrics *metrics, struct str destination, struct str status);

@@ -1,4 +1,6 @@
 """Limits, concurrency, pauses, breakers and order: one destination's bounds, and that they are no other's."""
+import os
+import resource
 import threading
 import time
 
@@ -163,3 +165,23 @@ def test_other_keys_go_on_while_one_waits(serve, receiver):
     for _ in range(10):
         server.settled(server.send(payload={"user": "free"}), "COMPLETED")
     assert len([request for request in receiver.of("/hook") if b"stuck" in request.body]) == 1
+
+
+def test_sends_that_this_machine_has_no_room_for_are_put_back_counted_and_told_once(serve, receiver):
+    server = serve(**one(receiver, breaker={"failures": "1"}))
+    server.cli("destinations", "pause", "hook", "--for", "2s")
+    sent = [server.send() for _ in range(3)]
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    taken = max(int(name) for name in os.listdir(f"/proc/{server.pid}/fd")) + 1
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (taken, hard))
+    until(lambda: [line for line in server.log() if line["event"] == "no_room_for_sends"], "the line in the log")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    for event_id in sent:
+        delivery = server.settled(event_id, "COMPLETED")
+        assert (delivery["retry_count"], delivery["attempt_count"]) == (0, 1)
+    until(lambda: [line for line in server.log() if line["event"] == "room_for_sends"], "the end in the log")
+    assert len([line for line in server.log() if line["event"] == "no_room_for_sends"]) == 1
+    assert server.get("/v1/destinations/hook").json["breaker"] == "closed"
+    unsent = server.get("/v1/status").json["unsent"]
+    assert unsent >= 1 and f"Put back  {unsent} sends" in server.cli("status").out
+    until(lambda: f"drumbeat_sends_without_room_total {unsent}\n" in server.get("/metrics").body.decode(), "the number")
