@@ -79,6 +79,7 @@ static enum err open_all(struct plant *plant) {
     struct world *world = plant->world;
     const struct sqlite_options sqlite = {.path = STR("drumbeat.db"), .vfs = DISK_VFS_NAME, .wal_bound_bytes = 1 << 20};
     static const struct log silent = {.fd = -1, .level = LOG_ERROR};
+    world->start_offset_us = world->wall_offset_us;
     TRY(sqlite_open(&sqlite, &plant->arena, &plant->driver, &plant->problem));
     plant->driver_open = true;
     TRY(store_open(&plant->driver, world->now_us + world->wall_offset_us, &plant->arena, &plant->store,
@@ -158,7 +159,7 @@ bool plant_run(struct plant *plant, int64_t until_us) {
             plant_crash(plant);
             continue;
         }
-        loop_wait(plant->loop, until_us);
+        loop_wait(plant->loop, WHEN_NEVER); /* the horizon ends it */
         spins = world->now_us == last_us ? spins + 1 : 0;
         last_us = world->now_us;
         if (spins > SPINS_MAX) {

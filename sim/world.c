@@ -92,7 +92,8 @@ size_t world_effects(const struct receiver *receiver, const char *event) {
 /* ---- clock ---- */
 
 static int64_t clock_now(void *self) {
-    return ((struct world *)self)->now_us;
+    const struct world *world = self;
+    return world->now_us + world->start_offset_us;
 }
 
 static int64_t clock_wall(void *self) {
@@ -110,6 +111,7 @@ int64_t world_next(const struct world *world) {
 static void clock_wait(void *self, int64_t until_us) {
     struct world *world = self;
     int64_t next_us = world_next(world);
+    if (until_us != WHEN_NEVER) until_us -= world->start_offset_us;
     if (until_us < next_us) next_us = until_us;
     if (world->horizon_us < next_us) next_us = world->horizon_us;
     if (next_us > world->now_us) world->now_us = next_us;
@@ -148,7 +150,7 @@ void world_post(struct world *world, uint64_t tag, struct str method, struct str
     request->header_count = 1;
     request->peer = STR("simulated");
     request->trusted = true;
-    request->arrived_us = world->now_us;
+    request->arrived_us = clock_now(world);
     world->waiting[world->waiting_count++] = request;
     world_trace(world, "post", tag);
 }
@@ -259,8 +261,8 @@ static struct completion complete(struct world *world, const struct under_way *u
     struct completion completion = {.tag = under_way->tag, .own = kept};
     struct answer *answer = &completion.answer;
     answer->end = under_way->cancelled ? EXCHANGE_CANCELLED : ends[behaviour->kind];
-    answer->started_us = send->started_us;
-    answer->finished_us = world->now_us;
+    answer->started_us = send->started_us + world->start_offset_us;
+    answer->finished_us = clock_now(world);
     if (answer->end == EXCHANGE_ANSWERED) {
         answer->status = behaviour->status;
         answer->headers = kept->headers;

@@ -61,7 +61,8 @@ struct world {
     struct rng rng; /* of the world alone: the server's draws do not shift it */
     struct disk *disk;
     int64_t now_us, horizon_us; /* waits end here at the latest */
-    int64_t wall_offset_us;
+    int64_t wall_offset_us;     /* the calendar, beside now_us */
+    int64_t start_offset_us;    /* what it was when the process started: the process goes by that */
     uint64_t hash;
     int64_t full_until_us; /* the disk has room again from then on */
     bool dead;

@@ -15,8 +15,10 @@
 #include "engine/chore.h"
 
 #include "deliver/backlog.h"
+#include "engine/company.h"
 #include "engine/loop_memory.h"
 #include "engine/turn.h"
+#include "store/ahead.h"
 #include "store/chore.h"
 #include "store/shared.h"
 
@@ -32,7 +34,10 @@
 #define OVERFLOW_STEP    ((size_t)256)
 #define OVERFLOW_US      (100 * US_PER_MS) /* from the moment that something has room */
 #define STRAY_AFTER_US   US_PER_MIN        /* as long may others still have the configuration before, and send to it */
-#define ORPHANS_FIRST_US US_PER_HOUR       /* after the start, unless something points at them */
+#define AHEAD_STEP       ((size_t)256)
+#define AHEAD_LEAST_US   US_PER_S        /* nobody minds a shorter wait; processes on a store differ by less */
+#define AHEAD_AGAIN_US   (30 * US_PER_S) /* others are there that may go by the clock that was ahead */
+#define ORPHANS_FIRST_US US_PER_HOUR     /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
 
@@ -196,6 +201,71 @@ static enum err step_overflow(struct turn *turn, struct chore_round *round, bool
     return ERR_NONE;
 }
 
+/* How far the clock was ahead before the start; 0 = what it wrote may stay, or cannot be moved yet. */
+static enum err judge_clock(struct loop *loop, int64_t now_us, struct chores *state, int64_t *ret_ahead_us) {
+    int64_t newest_us, elders;
+    TRY(store_ahead_newest(loop->options.store, &newest_us));
+    TRY(store_ahead_elders(loop->options.store, COMPANY_LIVING_US, &elders));
+    bool ahead = newest_us >= now_us + AHEAD_LEAST_US;
+    state->clock_waits = ahead && elders > 0;
+    if (!elders) TRY(store_ahead_states(loop->options.store, now_us));
+    *ret_ahead_us = ahead && !elders ? newest_us - now_us : 0;
+    return ERR_NONE;
+}
+
+enum err chores_clock_states(struct loop *loop, int64_t now_us) {
+    struct chores unused = {0};
+    int64_t ahead_us;
+    return judge_clock(loop, now_us, &unused, &ahead_us);
+}
+
+/* Where the round stands: what part is, and how far it goes. */
+enum { CLOCK_STATES, CLOCK_EVENTS, CLOCK_DELIVERIES };
+
+static enum err begin_clock(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    TRY(judge_clock(loop, turn->now_us, &turn->chores, &round->mode));
+    *ret_more = round->mode > 0;
+    if (!*ret_more) return ERR_NONE;
+    loop->company.news |= SQL_NEWS_STATE; /* pauses that were read at the start may have been moved since */
+    round->part = CLOCK_EVENTS;
+    return store_last_event(loop->options.store, &round->part_end);
+}
+
+static enum err move_events(struct turn *turn, struct chore_round *round) {
+    struct loop *loop = turn->loop;
+    const struct ahead_window window = {round->last_seq, round->part_end, AHEAD_STEP, turn->wall_us};
+    struct ahead_moved moved;
+    TRY(store_ahead_events(loop->options.store, &window, turn->arena, &moved));
+    if (moved.count) loop->next_scheduled_us = turn->wall_us;
+    round->last_seq = moved.last_seq;
+    if (moved.more) return ERR_NONE;
+    round->part = CLOCK_DELIVERIES;
+    round->last_seq = 0;
+    return store_last_delivery(loop->options.store, &round->part_end);
+}
+
+static enum err move_deliveries(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    const struct ahead_window window = {round->last_seq, round->part_end, AHEAD_STEP, turn->now_us};
+    struct ahead_moved moved;
+    TRY(store_ahead_deliveries(loop->options.store, &window, turn->arena, &moved));
+    for (size_t i = 0; i < moved.count; i++) {
+        size_t desk = deliver_desk(loop->deliver, moved.destinations[i]);
+        if (desk != SIZE_MAX) deliver_due(loop->deliver, desk, turn->now_us);
+    }
+    round->last_seq = moved.last_seq;
+    round->found += (int64_t)moved.count;
+    *ret_more = moved.more;
+    return ERR_NONE;
+}
+
+static enum err step_clock(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    *ret_more = true;
+    if (round->part == CLOCK_STATES) return begin_clock(turn, round, ret_more);
+    return round->part == CLOCK_EVENTS ? move_events(turn, round) : move_deliveries(turn, round, ret_more);
+}
+
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
     [CHORE_GIVING_UP] = {.for_routers = true, .step = step_giving_up},
@@ -205,6 +275,7 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
     [CHORE_OVERFLOW] = {.for_routers = true, .step = step_overflow},
+    [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
 };
 
 /* ---- when ---- */
@@ -263,9 +334,11 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
     const struct loop *loop = turn->loop;
     const struct chores *state = &turn->chores;
     if (chore->task == TASK_RETIRE) return loop->in_force.settings->keep_events_us > 0;
+    if (chore->task == TASK_CLOCK) return !state->clock_judged;
     if (chore->task != TASK_ORPHANS) return !chore->asked;
     if (state->orphans_suspected && turn->now_us >= state->suspicion_us) return true;
-    return turn->now_us >= state->orphans_us && turn->wall_us - last->finished_us >= chore->every_us;
+    return turn->now_us >= state->orphans_us &&
+           (turn->wall_us - last->finished_us >= chore->every_us || last->finished_us > turn->wall_us);
 }
 
 /* ---- a turn's share ---- */
@@ -286,6 +359,12 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
     struct chores *state = &turn->chores;
     round->finished_us = turn->wall_us;
     state->found[name] = round->found;
+    if (name == CHORE_CLOCK) {
+        state->clock_judged = !state->clock_waits;
+        state->clock_ahead_us = round->mode;
+        state->clock_moved += round->found;
+        if (state->clock_waits) state->due_us[name] = turn->now_us + AHEAD_AGAIN_US;
+    }
     if (name != CHORE_ORPHANS) return;
     state->orphans_suspected = false;
     turn->recount = turn->recount || round->found;
@@ -350,10 +429,18 @@ void chores_apply(struct turn *turn) {
         if (turn->wishes & WISH_VERIFY) loop->chores.due_us[CHORE_VERIFY] = 0;
         return;
     }
+    bool waited = loop->chores.clock_waits;
     loop->chores = turn->chores;
     int64_t *overflow_us = &loop->chores.due_us[CHORE_OVERFLOW];
     if (*overflow_us != WHEN_NEVER && *overflow_us > turn->now_us + OVERFLOW_US && overflow_may_go(loop))
         *overflow_us = turn->now_us + OVERFLOW_US;
+    if (loop->chores.clock_waits && !waited)
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
+                  LOG_TEXT("waits", STR("until the processes that began before this one have stopped")));
+    if (loop->chores.found[CHORE_CLOCK])
+        log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
+                  LOG_NUMBER("by_seconds", loop->chores.clock_ahead_us / US_PER_S),
+                  LOG_NUMBER("deliveries_moved", loop->chores.found[CHORE_CLOCK]));
     if (turn->chores.stranded)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_stranded",
                   LOG_NUMBER("held", turn->chores.stranded), LOG_TEXT("reason", STR(STRAY_ERROR)));

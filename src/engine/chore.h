@@ -35,6 +35,9 @@ struct chores {
     int64_t overflow_seq;    /* that look goes on behind this one; 0 = there is none under way */
     bool overflow_told;      /* the log says that something is held so */
     int64_t stranded, freed; /* by this turn */
+    bool clock_judged;       /* it was not ahead before the start, or what it wrote is moved */
+    bool clock_waits;        /* others who may still go by that clock must leave first */
+    int64_t clock_ahead_us, clock_moved;
 };
 
 void chores_open(struct loop *loop, int64_t now_us);
@@ -43,6 +46,8 @@ int64_t chores_next(const struct loop *loop); /* when the loop must wake for the
 MUST_USE enum err chores_run(struct turn *turn);
 /* Call it after the commit: what the turn staged becomes true. */
 void chores_apply(struct turn *turn);
+/* At the start, before states are read: those that a clock that was ahead wrote are moved back (store/ahead.h). */
+MUST_USE enum err chores_clock_states(struct loop *loop, int64_t now_us);
 /* Another configuration is in force: destinations may be gone, or back. */
 void chores_reconfigured(struct loop *loop);
 /* A destination is about to be probed: what it did not take for too long is looked for. */

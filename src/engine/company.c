@@ -3,7 +3,7 @@
  * WHAT. Keeps this process's memory in step with what other processes do on the same store, and tells them what it did.
  * PROMISE. Whatever another process made or changed is seen here within LOOK_US, also when its notification was lost.
  * A turn that does not commit has learned nothing and told nothing. A process that died is no longer counted after
- * LIVING_US.
+ * COMPANY_LIVING_US.
  * WHY IT HOLDS.
  * 1. A notification only says what kind of thing is new (enum sql_news). The flag stays in company.news until a turn
  *    that learned it has committed, so a dropped turn learns it again.
@@ -18,8 +18,8 @@
  *    work, because the other finds the same work.
  * 7. A process shows itself every SEEN_US. It always counts itself, seen or not, so the count is never zero. A process
  *    that only takes events in sends nothing and is not counted.
- * WHAT BREAKS IT. A process that stands still for longer than LIVING_US is no longer counted and does not know it;
- * engine/quota.c and the fence of each lease are made for that. A change of state that no one tells is seen by the
+ * WHAT BREAKS IT. A process that stands still for longer than COMPANY_LIVING_US is no longer counted and does not know
+ * it; engine/quota.c and the fence of each lease are made for that. A change of state that no one tells is seen by the
  * others only at their next look.
  * HOW TO SEE IT. `instances` in GET /v1/status; the log line no_notifications.
  * TESTED BY. test/conformance/test_peers.c, test_fleet_work.c, test_fleet_state.c; test/e2e/test_processes.py and
@@ -34,7 +34,6 @@
 
 #define LOOK_US      (2 * US_PER_S)
 #define SEEN_US      (5 * US_PER_S)
-#define LIVING_US    (30 * US_PER_S) /* a process that was not seen for so long is gone */
 #define COUNT_OLD_US (4 * US_PER_S)
 
 static const char *const role_texts[] = {
@@ -153,7 +152,7 @@ enum err company_count(struct turn *turn, size_t *ret_count) {
     if (turn->now_us - company->count_us >= COUNT_OLD_US) {
         struct instance *instances;
         size_t count, others = 0;
-        TRY(store_instances(loop->options.store, LIVING_US, turn->arena, &instances, &count));
+        TRY(store_instances(loop->options.store, COMPANY_LIVING_US, turn->arena, &instances, &count));
         for (size_t i = 0; i < count; i++)
             others += !str_eq(instances[i].token, loop->options.instance) && !str_eq(instances[i].role, STR("ingest"));
         company->count = others + 1;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define COMPANY_LIVING_US ((int64_t)30 * 1000 * 1000) /* a process that was not seen for so long is gone */
+
 struct turn;
 
 struct company {

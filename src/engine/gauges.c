@@ -80,6 +80,10 @@ static void read_limits_lost(const void *self, struct gauge_sink *sink) {
     if (loop->options.limits.take) sink->put(sink, STR_NONE, (double)loop->quota.losses);
 }
 
+static void read_clock_moved(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, (double)((const struct loop *)self)->chores.clock_moved);
+}
+
 static const struct gauge gauges[] = {
     {"event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.", NULL, read_lag},
     {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
@@ -88,6 +92,8 @@ static const struct gauge gauges[] = {
     {"drumbeat_queue_waiting", "gauge", "Deliveries that wait, as server.queue counts them.", NULL, read_queue},
     {"drumbeat_queue_most", "gauge", "server.queue: at so many new events are refused; 0 = no bound.", NULL, read_most},
     {"drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", NULL, read_config},
+    {"drumbeat_clock_moved_total", "counter", "Deliveries that a clock that was ahead wrote, moved back.", NULL,
+     read_clock_moved},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},
     {"drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.", NULL,
      read_limits_lost},

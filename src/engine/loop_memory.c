@@ -84,6 +84,7 @@ enum err loop_count_open(struct loop *loop, struct arena *arena) {
 enum err loop_read_memory(struct loop *loop) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     if (loop->unread_desk == DESK_NONE) return ERR_NONE;
+    if (loop->unread_desk == 0) TRY(chores_clock_states(loop, now_us));
     TRY(restore_desks(loop, loop->unread_desk, now_us));
     TRY(loop_read_sends(loop, loop->unread_desk, now_us, &loop->arena));
     TRY(loop_read_stops(loop, now_us, &loop->arena));

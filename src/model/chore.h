@@ -13,7 +13,7 @@
     X(ORPHANS, "orphans")                                                                                              \
     X(VERIFY, "verify")                                                                                                \
     X(STRAYS, "strays")                                                                                                \
-    X(OVERFLOW, "overflow")
+    X(OVERFLOW, "overflow")                                                                                            \ X(CLOCK, "clock")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

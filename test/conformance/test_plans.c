@@ -7,12 +7,17 @@
 
 /* Those that look at all there is of something, and why that may be. */
 static const enum sql_statement scans[] = {
-    SQL_DESTINATION_LIST, /* a handful */
-    SQL_ROUTE_STOPS,      /* a handful */
-    SQL_KEY_LIST,         /* a handful */
-    SQL_INSTANCE_LIST,    /* a handful */
-    SQL_INSTANCE_GONE,    /* a handful */
-    SQL_COUNT_FINAL,      /* asked for by name */
+    SQL_DESTINATION_LIST,   /* a handful */
+    SQL_ROUTE_STOPS,        /* a handful */
+    SQL_KEY_LIST,           /* a handful */
+    SQL_INSTANCE_LIST,      /* a handful */
+    SQL_INSTANCE_GONE,      /* a handful */
+    SQL_AHEAD_ELDERS,       /* a handful */
+    SQL_AHEAD_INSTANCES,    /* a handful */
+    SQL_AHEAD_DESTINATIONS, /* a handful */
+    SQL_AHEAD_ROUTES,       /* a handful */
+    SQL_AHEAD_LIMITS,       /* once at a start: what windows still count */
+    SQL_COUNT_FINAL,        /* asked for by name */
 };
 
 /* ... and the index that others must go by. */
@@ -68,6 +73,10 @@ static const struct {
     {SQL_VERIFY_ATTEMPTS, "deliveries_pkey"},
     {SQL_VERIFY_PAYLOADS, "marketing_events_seq_key"},
     {SQL_VERIFY_IDS, "deliveries_pkey"},
+    {SQL_AHEAD_NEWEST, "attempts_started"},
+    {SQL_AHEAD_LOOK_EVENTS, "marketing_events_seq_key"},
+    {SQL_AHEAD_LOOK, "deliveries_pkey"},
+    {SQL_AHEAD_MOVE, "deliveries_pkey"},
     {SQL_ORPHAN_LOOK, "deliveries_pkey"},
     {SQL_ATTEMPT_OF_EVENT, "deliveries_event_id_destination_step_run_key"},
     {SQL_RETIRE_LOOK, "marketing_events_seq_key"},

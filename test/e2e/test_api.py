@@ -214,7 +214,7 @@ def test_status_verify_and_apply(world):
     until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
-        "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow"]
+        "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
     assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "stranded": []}
