@@ -252,6 +252,7 @@ void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us
 void deliver_refuse(struct deliver *deliver, size_t desk_number, int64_t now_us, struct str reason) {
     deliver_pause(deliver, desk_number, now_us + PAUSE_PROBE_US, reason);
     desk_at(deliver, desk_number)->now.probing = true;
+    desk_changed(desk_at(deliver, desk_number), DESK_SUSPICION);
 }
 
 bool deliver_suspect(struct deliver *deliver, size_t desk_number, int64_t delivery_seq, int64_t *ret_other) {
@@ -259,6 +260,7 @@ bool deliver_suspect(struct deliver *deliver, size_t desk_number, int64_t delive
     int64_t before = desk->now.suspect_seq;
     *ret_other = before == delivery_seq ? 0 : before;
     desk_stage(desk)->suspect_seq = delivery_seq;
+    if (before != delivery_seq) desk_changed(desk, DESK_SUSPICION);
     return before ? before != delivery_seq : desk->now.probing;
 }
 
@@ -267,6 +269,7 @@ void deliver_accept(struct deliver *deliver, size_t desk_number) {
     if (!desk->now.suspect_seq && !desk->now.probing) return;
     desk_stage(desk)->suspect_seq = 0;
     desk->now.probing = false;
+    desk_changed(desk, DESK_SUSPICION);
 }
 
 void deliver_resume(struct deliver *deliver, size_t desk_number) {
@@ -276,7 +279,7 @@ void deliver_resume(struct deliver *deliver, size_t desk_number) {
     desk->now.suspect_seq = 0;
     desk->now.breaker = (struct breaker){0};
     limiter_speak(desk->limiter);
-    desk_changed(desk, DESK_PAUSE | DESK_BREAKER);
+    desk_changed(desk, DESK_PAUSE | DESK_BREAKER | DESK_SUSPICION);
     account_changed(deliver, desk->limiter);
 }
 
@@ -374,6 +377,8 @@ struct desk_view deliver_view(const struct deliver *deliver, size_t desk_number,
         .pause_reason = paused ? (struct str){desk->now.reason, desk->now.reason_bytes} : STR_NONE,
         .breaker = desk->now.breaker,
         .quiet_until_us = limiter_quiet_until(desk->limiter),
+        .suspect_seq = desk->now.suspect_seq,
+        .probing = desk->now.probing,
         .in_flight = desk->now.in_flight,
         .remaining = limiter_remaining(desk->limiter, now_us),
         .next_due_us = desk->now.next_due_us,

@@ -89,6 +89,8 @@ struct desk_view {
     struct str pause_reason; /* "" when not paused; the desk's own, lives until it changes */
     struct breaker breaker;
     int64_t quiet_until_us; /* the account's; 0 = never was one */
+    int64_t suspect_seq;    /* the delivery that was refused last, nothing accepted since; 0 = none */
+    bool probing;           /* the last pause was for a refusal, and nothing was accepted since */
     size_t in_flight;
     size_t remaining; /* limiter_remaining of the account */
     int64_t next_due_us;
@@ -99,14 +101,16 @@ enum desk_aspect {
     DESK_PAUSE = 1,
     DESK_BREAKER = 2, /* its state */
     DESK_QUIET = 4,
-    DESK_COUNT = 8, /* only what a closed breaker counts */
+    DESK_COUNT = 8,      /* only what a closed breaker counts */
+    DESK_SUSPICION = 16, /* which delivery was refused last, and whether the desk is tried one by one */
 };
 struct desk_change {
     size_t desk;
     unsigned aspects;
 };
 size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes, size_t max);
-/* At start: gives an open desk the pause, the breaker (breaker_restored) and the quiet spell that the store kept. */
+/* At start: gives an open desk the pause, the breaker (breaker_restored), the quiet spell and the suspicion that the
+ * store kept. */
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);

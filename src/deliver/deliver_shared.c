@@ -45,6 +45,10 @@ void deliver_adopt(struct deliver *deliver, size_t desk_number, const struct des
         if (state->paused) desk_pause(&desk->now, state->paused_until_us, state->pause_reason);
     }
     if (!(own & DESK_BREAKER)) adopt_breaker(desk, &state->breaker);
+    if (!(own & DESK_SUSPICION)) {
+        desk_stage(desk)->suspect_seq = state->suspect_seq;
+        desk->now.probing = state->probing;
+    }
     if (own & DESK_QUIET) return;
     if (!state->quiet_until_us) limiter_speak(desk->limiter);
     limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
@@ -54,6 +58,8 @@ void deliver_restore(struct deliver *deliver, size_t desk_number, const struct d
     struct desk *desk = desk_at(deliver, desk_number);
     if (state->paused) desk_pause(&desk->now, state->paused_until_us, state->pause_reason);
     desk->now.breaker = state->breaker;
+    desk->now.suspect_seq = state->suspect_seq;
+    desk->now.probing = state->probing;
     desk->committed = desk->now;
     limiter_quiet(desk->limiter, state->quiet_until_us, now_us);
     limiter_commit(desk->limiter);

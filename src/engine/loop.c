@@ -128,7 +128,7 @@ static enum err save_desks(struct turn *turn) {
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
             if (settings && aspects & DESK_QUIET) quota_quiet(turn, settings->account, quiet_for(&view, turn->now_us));
-            log_desk(turn, &view);
+            if (aspects != DESK_SUSPICION) log_desk(turn, &view);
             states[saved++] = (struct destination_state){.name = view.name,
                                                          .paused = view.paused,
                                                          .paused_until_us = view.paused_until_us,
@@ -138,6 +138,8 @@ static enum err save_desks(struct turn *turn) {
                                                          .breaker_failures = breaker_failures(&view.breaker),
                                                          .breaker_ramp = view.breaker.ramp,
                                                          .quiet_until_us = view.quiet_until_us,
+                                                         .suspect_seq = view.suspect_seq,
+                                                         .probing = view.probing,
                                                          .aspects = aspects};
         }
         if (!saved) continue;

@@ -16,6 +16,8 @@ struct desk_view loop_desk_view(const struct destination_state *state, const str
                               .paused_until_us = state->paused_until_us,
                               .pause_reason = state->pause_reason,
                               .quiet_until_us = state->quiet_until_us,
+                              .suspect_seq = state->suspect_seq,
+                              .probing = state->probing,
                               .breaker =
                                   breaker_restored(&settings->breaker, state->breaker_state, state->breaker_until_us,
                                                    state->breaker_failures, state->breaker_ramp, now_us)};

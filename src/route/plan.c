@@ -198,9 +198,12 @@ static bool read_name(struct draft *draft, struct str value, const char *setting
     if (json_type(node) == JSON_STRING) name = str_dup(arena, json_text(node));
     if (json_type(node) == JSON_NUMBER) name = json_dump(arena, node);
     bool is_fine = json_type(node) == JSON_STRING || json_type(node) == JSON_NUMBER;
-    struct str what = is_fine ? STR("more than 255 bytes") : kind_text(node);
+    bool has_nul = str_find(name, '\0') != SIZE_MAX; /* PostgreSQL keeps none, and the delivery's key hangs on it */
+    struct str what = has_nul   ? STR("a text with U+0000 in it")
+                      : is_fine ? STR("more than 255 bytes")
+                                : kind_text(node);
     json_free(node);
-    if (is_fine && name.n <= NAME_BYTES_MAX) {
+    if (is_fine && !has_nul && name.n <= NAME_BYTES_MAX) {
         *ret_name = name;
         return true;
     }

@@ -23,14 +23,16 @@ struct destination_state {
     int64_t breaker_until_us;
     int32_t breaker_failures, breaker_ramp;
     int64_t quiet_until_us;
-    unsigned aspects; /* to save: what of it is new (enum state_aspect) */
+    int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
+    bool probing;        /* paused for a refusal, and tried one by one since */
+    unsigned aspects;    /* to save: what of it is new (enum state_aspect) */
 };
 MUST_USE enum err store_destination_states(struct store *store, struct arena *arena,
                                            struct destination_state **ret_states, size_t *ret_count);
 /* Which aspects of a state are new and are written. The others stay, because another process may have written them
  * since.
  */
-enum state_aspect { STATE_PAUSE = 1, STATE_BREAKER = 2, STATE_QUIET = 4, STATE_ALL = 7 };
+enum state_aspect { STATE_PAUSE = 1, STATE_BREAKER = 2, STATE_QUIET = 4, STATE_SUSPICION = 16, STATE_ALL = 23 };
 MUST_USE enum err store_save_destination(struct store *store, const struct destination_state *states, size_t count,
                                          int64_t now_us);
 /* A route whose program ran away again and again, by what the program was. */

@@ -36,6 +36,8 @@ enum err store_destination_states(struct store *store, struct arena *arena, stru
             .breaker_failures = sql_to_i32(&v[6]),
             .breaker_ramp = sql_to_i32(&v[7]),
             .quiet_until_us = v[8].number,
+            .suspect_seq = v[9].number,
+            .probing = v[10].number != 0,
         };
     }
     *ret_states = states;
@@ -43,7 +45,7 @@ enum err store_destination_states(struct store *store, struct arena *arena, stru
     return ERR_NONE;
 }
 
-#define STATE_COLUMNS 13
+#define STATE_COLUMNS 16
 
 static void write_state(struct sql_value *params, const struct destination_state *state, int64_t now_us) {
     const struct sql_value row[STATE_COLUMNS] = {
@@ -57,9 +59,12 @@ static void write_state(struct sql_value *params, const struct destination_state
         sql_int(state->breaker_ramp),
         sql_int(state->quiet_until_us),
         sql_int(now_us),
+        sql_int(state->suspect_seq),
+        sql_int(state->probing),
         sql_int(!!(state->aspects & STATE_PAUSE)),
         sql_int(!!(state->aspects & STATE_BREAKER)),
         sql_int(!!(state->aspects & STATE_QUIET)),
+        sql_int(!!(state->aspects & STATE_SUSPICION)),
     };
     for (size_t i = 0; i < STATE_COLUMNS; i++) params[i] = row[i];
 }

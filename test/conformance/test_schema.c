@@ -29,7 +29,7 @@ static void a_newer_schema_is_left_alone(void **state) {
     fixture_sql(f, "INSERT INTO schema_steps(step, taken_at) VALUES (99, 1)");
     f->kind->open(f, &driver);
     assert_int_equal(open_driver(f, &driver, &problem), ERR_STORE_NEWER);
-    assert_text(problem, "the store has schema 99, this program knows up to 3: use a newer drumbeat");
+    assert_text(problem, "the store has schema 99, this program knows up to 4: use a newer drumbeat");
     assert_int_equal(migrate_take_over(&driver, T0, &f->arena, &counts, &problem), ERR_STORE_NEWER);
     driver.close(driver.self);
 }
@@ -282,11 +282,19 @@ static void their_fingerprints_do_not_speak_for_them(void **state) {
     assert_int_equal(post(f, "short", "{}"), APPEND_CONFLICT);
 }
 
+/* And whoever reads the column payload sees what of it can be shown, or why nothing can. */
 static void what_jsonb_cannot_hold_is_kept_as_it_came(void **state) {
     struct fixture *f = *state;
-    static const char *const payloads[] = {"{\"a\":\"\\u0000\"}", "{\"a\":1e200000}", "{\"a\":1E-20000}",
-                                           "{\"a\":\"\\\\u0000\"}"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const payloads[] = {
+        "{\"a\":\"x\\u0000y\",\"n\":1}", "{\"a\":\"\\u0000\\u0000\"}", "{\"a\":\"\\\\u0000\"}",
+        "{\"a\":\"\\\\\\u0000\"}",       "{\"a\":1e200000}",           "{\"a\":1E-20000}"};
+    static const char *const shown[] = {"{\"a\": \"x\xef\xbf\xbdy\", \"n\": 1}",
+                                        "{\"a\": \"\xef\xbf\xbd\xef\xbf\xbd\"}",
+                                        "{\"a\": \"\\\\u0000\"}",
+                                        "{\"a\": \"\\\\\xef\xbf\xbd\"}",
+                                        "{\"drumbeat\": \"only the column received can hold this payload: ",
+                                        "{\"drumbeat\": \"only the column received can hold this payload: "};
+    for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
         struct event event = fixture_event(f, str_fmt(&f->arena, "k%zu", i).p, T0);
         struct append_result result;
         event.payload = str_from(payloads[i]);
@@ -294,8 +302,58 @@ static void what_jsonb_cannot_hold_is_kept_as_it_came(void **state) {
         OK(store_append(f->store, &event, 1, &f->arena, &result));
         fixture_commit(f);
         assert_text(fixture_get_event(f, event.id).payload, payloads[i]);
+        struct sql_result read = fixture_sql(
+            f, str_fmt(&f->arena, "SELECT payload::text FROM marketing_events WHERE idempotency_key = 'k%zu'", i).p);
+        if (!str_starts(read.rows[0].values[0].text, str_from(shown[i])))
+            fail_msg("%s is shown as %.*s", payloads[i], STR_ARG(read.rows[0].values[0].text));
     }
-    assert_int_equal(fixture_number(f, "SELECT count(*) FROM marketing_events WHERE payload = '{}'"), 3);
+}
+
+/* A row that would wait for ever is refused to whoever writes it. */
+static void a_moment_must_be_one(void **state) {
+    struct fixture *f = *state;
+    static const char *const columns[] = {"scheduled_at", "created_at", "updated_at"};
+    for (size_t i = 0; i < 6; i++) {
+        struct str sql = str_fmt(&f->arena,
+                                 "INSERT INTO marketing_events(idempotency_key, type, source, %s)"
+                                 " VALUES ('k', 'T', 's', '%sinfinity')",
+                                 columns[i % 3], i < 3 ? "" : "-");
+        struct sql_result result;
+        assert_int_not_equal(f->driver.script(f->driver.self, sql, &f->arena, &result), ERR_NONE);
+        assert_non_null(strstr(f->driver.trouble(f->driver.self), "marketing_events_moments_are_finite"));
+    }
+}
+
+static void what_waits_for_ever_in_an_older_store_is_failed_with_a_word(void **state) {
+    struct fixture *f = *state;
+    struct str problem = STR_NONE;
+    struct event *failed;
+    size_t count;
+    struct sql_driver driver = start_over(f, "SELECT 1");
+    for (int step = 0; step < 3; step++)
+        OK(driver.script(driver.self, str_from(schema_postgres_steps[step]), &f->arena, NULL));
+    OK(driver.script(driver.self,
+                     STR("INSERT INTO schema_steps(step, taken_at) SELECT i, 1 FROM generate_series(1, 3) i"),
+                     &f->arena, NULL));
+    OK(driver.script(driver.self, STR(INSERT "('nul', 'T', '{}', 's', NULL), ('never', 'T', '{}', 's', NULL)"),
+                     &f->arena, NULL));
+    OK(driver.script(driver.self,
+                     STR("UPDATE marketing_events SET scheduled_at = CASE idempotency_key WHEN 'never' THEN"
+                         " 'infinity' ELSE scheduled_at END, received = CASE idempotency_key WHEN 'nul' THEN"
+                         " '{\"a\":\"\\u0000\"}' END"),
+                     &f->arena, NULL));
+    OK(open_driver(f, &driver, &problem));
+    driver.close(driver.self);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM marketing_events WHERE idempotency_key = 'nul' AND payload"
+                                       " = jsonb_build_object('a', chr(65533)) AND status = 'PENDING'"),
+                     1);
+    fixture_begin(f);
+    OK(store_due_events(f->store, WHEN_NEVER - 1, 10, &f->arena, &failed, &count));
+    fixture_commit(f);
+    assert_int_equal(count, 1);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM marketing_events WHERE status = 'FAILED' AND last_error ="
+                                       " 'scheduled_at was infinity: it was never due' AND isfinite(scheduled_at)"),
+                     1);
 }
 
 int main(void) {
@@ -312,6 +370,8 @@ int main(void) {
         ON_POSTGRES(rows_of_other_programs_are_events),
         ON_POSTGRES(their_fingerprints_do_not_speak_for_them),
         ON_POSTGRES(what_jsonb_cannot_hold_is_kept_as_it_came),
+        ON_POSTGRES(a_moment_must_be_one),
+        ON_POSTGRES(what_waits_for_ever_in_an_older_store_is_failed_with_a_word),
     };
     return RUN_ON_EVERY_DRIVER(tests);
 }

@@ -37,8 +37,11 @@ static void a_destination_keeps_what_lasts(void **state) {
          .paused_until_us = T0 + 9,
          .pause_reason = STR("401 Unauthorized"),
          .quiet_until_us = T0 + 3,
+         .suspect_seq = 41,
+         .probing = true,
          .aspects = STATE_ALL},
     };
+    const struct destination_state other = {.name = STR("crm"), .suspect_seq = 42, .aspects = STATE_QUIET};
     const struct destination_state resumed = {.name = STR("crm"), .aspects = STATE_ALL};
     fixture_begin(f);
     OK(store_save_destination(f->store, saved, 2, T0));
@@ -50,6 +53,8 @@ static void a_destination_keeps_what_lasts(void **state) {
     assert_int_equal(states[0].paused_until_us, T0 + 9);
     assert_text(states[0].pause_reason, "401 Unauthorized");
     assert_int_equal(states[0].quiet_until_us, T0 + 3);
+    assert_int_equal(states[0].suspect_seq, 41);
+    assert_true(states[0].probing);
     assert_text(states[1].name, "mail");
     assert_false(states[1].paused);
     assert_int_equal(states[1].breaker_state, 1);
@@ -57,12 +62,17 @@ static void a_destination_keeps_what_lasts(void **state) {
     assert_int_equal(states[1].breaker_failures, 7);
     assert_int_equal(states[1].breaker_ramp, 2);
     fixture_begin(f);
+    OK(store_save_destination(f->store, &other, 1, T0));
+    OK(store_destination_states(f->store, &f->arena, &states, &count));
+    assert_int_equal(states[0].suspect_seq, 41); /* it was not to be written */
     OK(store_save_destination(f->store, &resumed, 1, T0));
     fixture_commit(f);
     OK(store_destination_states(f->store, &f->arena, &states, &count));
     assert_int_equal(count, 2);
     assert_false(states[0].paused);
     assert_int_equal(states[0].pause_reason.n, 0);
+    assert_int_equal(states[0].suspect_seq, 0);
+    assert_false(states[0].probing);
 }
 
 static void a_stop_is_of_one_program_until_it_heals(void **state) {

@@ -320,7 +320,9 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
         assert got.code == NO_SERVER and got.out == "" and "no server" in got.err, (words, got)
 
 
-STEP_BACK = "DROP TABLE chores; DELETE FROM schema_steps WHERE step = 3;"
+STEP_BACK = ("ALTER TABLE destinations DROP COLUMN suspect; ALTER TABLE destinations DROP COLUMN probing;"
+             "DELETE FROM schema_steps WHERE step = 4;")
+STEP_BACK_POSTGRES = STEP_BACK + "ALTER TABLE marketing_events DROP CONSTRAINT marketing_events_moments_are_finite;"
 READS = (["events", "list"], ["deliveries", "list"], ["status"], ["verify"], ["chores", "list"])
 
 
@@ -328,7 +330,7 @@ def assert_old_store_is_explained(server):
     for words in READS:
         got = server.cli(*words)
         assert got.code == NO_SERVER and got.out == "", (words, got)
-        assert "the store has schema 2, this program needs 3: run `drumbeat migrate` once" in got.err, (words, got)
+        assert "the store has schema 3, this program needs 4: run `drumbeat migrate` once" in got.err, (words, got)
 
 
 def assert_all_is_read(server):
@@ -339,7 +341,7 @@ def assert_all_is_read(server):
 
 def make_older(store):
     with contextlib.closing(sqlite3.connect(store)) as file:
-        file.executescript(STEP_BACK + "PRAGMA user_version = 2;")
+        file.executescript(STEP_BACK + "PRAGMA user_version = 3;")
 
 
 @pytest.mark.parametrize("upgrade", ["serve", "migrate"])
@@ -357,7 +359,7 @@ def test_a_store_of_an_older_program_is_explained_and_brought_up_to_date(serve, 
         server.start()
         assert server.terminate() == 0
     with contextlib.closing(sqlite3.connect(server.store)) as file:
-        assert file.execute("SELECT max(step) FROM schema_steps").fetchone() == (3,)
+        assert file.execute("SELECT max(step) FROM schema_steps").fetchone() == (4,)
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert_all_is_read(server)
 
@@ -660,10 +662,10 @@ def test_a_shared_store_of_an_older_program_is_explained_and_brought_up_to_date(
     server = serve(store=database)
     event_id = server.send()
     assert server.terminate() == 0
-    sql(database, STEP_BACK)
+    sql(database, STEP_BACK_POSTGRES)
     assert_old_store_is_explained(server)
     server.start()
     assert server.terminate() == 0
-    assert sql(database, "SELECT max(step) FROM schema_steps") == [(3,)]
+    assert sql(database, "SELECT max(step) FROM schema_steps") == [(4,)]
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert_all_is_read(server)

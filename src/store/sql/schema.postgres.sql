@@ -222,6 +222,37 @@ CREATE TABLE chores(
     found BIGINT NOT NULL,
     result TEXT) WITH {few_rows};
 
+-- step: 4
+-- A refusal that may be one delivery's own fault is remembered over a restart: the delivery that was refused last with
+-- nothing accepted since (0 = none), and whether the destination is being tried again one by one.
+ALTER TABLE destinations
+    ADD COLUMN suspect BIGINT NOT NULL DEFAULT 0, ADD COLUMN probing BIGINT NOT NULL DEFAULT 0;
+-- What jsonb cannot hold is in `received` alone. Whoever reads `payload` finds U+FFFD where U+0000 stands there, and one
+-- member that says why where nothing else can be shown (a number past numeric's range). A backslash that is escaped
+-- does not begin an escape: the text is taken apart at those.
+CREATE OR REPLACE FUNCTION drumbeat_payload(received TEXT) RETURNS JSONB LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+    BEGIN RETURN received::jsonb; EXCEPTION WHEN data_exception OR program_limit_exceeded THEN BEGIN
+        RETURN array_to_string(ARRAY(SELECT replace(piece, '\u0000', '\ufffd')
+            FROM unnest(string_to_array(received, '\\')) WITH ORDINALITY AS pieces(piece, place) ORDER BY place),
+            '\\')::jsonb;
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            RETURN jsonb_build_object('drumbeat', 'only the column received can hold this payload: ' || SQLERRM);
+    END; END $$;
+UPDATE marketing_events SET payload = drumbeat_payload(received) WHERE payload = '{}' AND received LIKE '%\\u0000%';
+-- An event that is scheduled for infinity would wait for ever, and nobody would be told. Those that are there become
+-- FAILED with a word; another one is refused to whoever writes it.
+UPDATE marketing_events
+SET last_error = 'scheduled_at was ' || scheduled_at || ': it was never due', status = CASE WHEN status = 'PENDING'
+    THEN 'FAILED' ELSE status END, scheduled_at = CASE WHEN isfinite(created_at) THEN created_at ELSE now() END
+WHERE NOT isfinite(scheduled_at);
+UPDATE marketing_events
+SET created_at = CASE WHEN isfinite(created_at) THEN created_at ELSE now() END,
+    updated_at = CASE WHEN isfinite(updated_at) THEN updated_at ELSE now() END
+WHERE NOT isfinite(created_at) OR NOT isfinite(updated_at);
+ALTER TABLE marketing_events
+    ADD CONSTRAINT marketing_events_moments_are_finite CHECK (isfinite(scheduled_at) AND isfinite(created_at)
+        AND isfinite(updated_at));
+
 -- fragment: widen
 -- Types are limited to no list, texts get room, and what ON CONFLICT needs is there, whatever the names of what is
 -- there are.

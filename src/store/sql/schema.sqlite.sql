@@ -161,3 +161,9 @@ CREATE TABLE chores(
     steps INTEGER NOT NULL,
     found INTEGER NOT NULL,
     result TEXT) STRICT;
+
+-- step: 4
+-- A refusal that may be one delivery's own fault is remembered over a restart: the delivery that was refused last with
+-- nothing accepted since (0 = none), and whether the destination is being tried again one by one.
+ALTER TABLE destinations ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE destinations ADD COLUMN probing INTEGER NOT NULL DEFAULT 0;

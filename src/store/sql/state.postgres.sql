@@ -1,31 +1,32 @@
 -- store/sql/state.postgres.sql - what memory is rebuilt from: destinations and routes.
 
 -- name: destination_list () -> name text, paused int, paused_until int, pause_reason text, breaker_state int,
---     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int
+--     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int, suspect int, probing int
 SELECT name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
-    quiet_until
+    quiet_until, suspect, probing
 FROM destinations
 ORDER BY name;
 
 -- name: destination_save (name text, paused int, paused_until int, pause_reason text, breaker_state int,
---     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int, now int, with_pause int,
---     with_breaker int, with_quiet int)
--- Parameters 11, 12 and 13 say whether the pause, the breaker and the quiet spell are written. The rest stays as it
--- is: another process may have written it since. ON CONFLICT sees the new row as it would be inserted, but not the
--- three parameters that are no columns. They are found again in the rows that were given, by the destination's name.
+--     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int, now int, suspect int, probing int,
+--     with_pause int, with_breaker int, with_quiet int, with_suspect int)
+-- Parameters 13 to 16 say whether the pause, the breaker, the quiet spell and the suspicion are written. The rest stays
+-- as it is: another process may have written it since. ON CONFLICT sees the new row as it would be inserted, but not the
+-- four parameters that are no columns. They are found again in the rows that were given, by the destination's name.
 WITH given AS MATERIALIZED (SELECT * FROM {p})
 INSERT INTO destinations AS d (
     name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
-        quiet_until, updated_at
+        quiet_until, updated_at, suspect, probing
 )
-SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10
+SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12
 FROM given
 ORDER BY p1
-ON CONFLICT (name) DO UPDATE SET (paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp, quiet_until, updated_at) = (
-    SELECT CASE WHEN p11 <> 0 THEN p2 ELSE d.paused END, CASE WHEN p11 <> 0 THEN p3 ELSE d.paused_until END, CASE
-        WHEN p11 <> 0 THEN p4 ELSE d.pause_reason END, CASE WHEN p12 <> 0 THEN p5 ELSE d.breaker_state END, CASE
-        WHEN p12 <> 0 THEN p6 ELSE d.breaker_until END, CASE WHEN p12 <> 0 THEN p7 ELSE d.breaker_failures END, CASE
-        WHEN p12 <> 0 THEN p8 ELSE d.breaker_ramp END, CASE WHEN p13 <> 0 THEN p9 ELSE d.quiet_until END, p10
+ON CONFLICT (name) DO UPDATE SET (paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp, quiet_until, updated_at, suspect, probing) = (
+    SELECT CASE WHEN p13 <> 0 THEN p2 ELSE d.paused END, CASE WHEN p13 <> 0 THEN p3 ELSE d.paused_until END, CASE
+        WHEN p13 <> 0 THEN p4 ELSE d.pause_reason END, CASE WHEN p14 <> 0 THEN p5 ELSE d.breaker_state END, CASE
+        WHEN p14 <> 0 THEN p6 ELSE d.breaker_until END, CASE WHEN p14 <> 0 THEN p7 ELSE d.breaker_failures END, CASE
+        WHEN p14 <> 0 THEN p8 ELSE d.breaker_ramp END, CASE WHEN p15 <> 0 THEN p9 ELSE d.quiet_until END, p10, CASE
+        WHEN p16 <> 0 THEN p11 ELSE d.suspect END, CASE WHEN p16 <> 0 THEN p12 ELSE d.probing END
     FROM given
     WHERE p1 = excluded.name
 );

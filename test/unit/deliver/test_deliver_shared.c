@@ -145,7 +145,7 @@ static void each_aspect_is_told_apart(void **state) {
     fail_often(deliver, 0, T0);
     assert_int_equal(changed_of(deliver) & DESK_BREAKER, DESK_BREAKER);
     deliver_resume(deliver, 0);
-    assert_int_equal(changed_of(deliver), DESK_PAUSE | DESK_BREAKER | DESK_QUIET);
+    assert_int_equal(changed_of(deliver), DESK_PAUSE | DESK_BREAKER | DESK_QUIET | DESK_SUSPICION);
     deliver_free(deliver);
 }
 
@@ -232,7 +232,7 @@ static void what_is_ours_and_untold_stays(void **state) {
     assert_false(view.paused);
     assert_int_equal(view.breaker.state, BREAKER_CLOSED);
     assert_us(view.quiet_until_us, 0);
-    assert_int_equal(changed_of(deliver), DESK_PAUSE | DESK_BREAKER | DESK_QUIET);
+    assert_int_equal(changed_of(deliver), DESK_PAUSE | DESK_BREAKER | DESK_QUIET | DESK_SUSPICION);
     adopt(deliver, theirs); /* told: the store's word counts again */
     assert_int_equal(deliver_view(deliver, 0, T0).breaker.state, BREAKER_OPEN);
     deliver_free(deliver);

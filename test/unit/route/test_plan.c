@@ -199,6 +199,7 @@ static void a_key_names_the_delivery(void **state) {
         {"{\"k\":{}}", "", "route r: key gives an object; it must be a text or a number"},
         {"{\"k\":true}", "", "route r: key gives true; it must be a text or a number"},
         {"{\"k\":\"\"}", "", "route r: key gives an empty text"},
+        {"{\"k\":\"a\\u0000b\"}", "", "route r: key gives a text with U+0000 in it; it must be a text or a number"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct plan plan = bench_plan(bench, event_with(cases[i].payload));

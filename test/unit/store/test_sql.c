@@ -25,6 +25,9 @@ static const enum sql_statement scans[] = {
     SQL_DESTINATION_LIST,         /* a handful */
     SQL_ROUTE_STOPS,              /* a handful */
     SQL_KEY_LIST,                 /* a handful */
+    SQL_AHEAD_DESTINATIONS,       /* a handful */
+    SQL_AHEAD_ROUTES,             /* a handful */
+    SQL_AHEAD_NEWEST,             /* one row that holds no table */
     SQL_AUDIT_LIST,               /* ends at its limit */
     SQL_COUNT_CLAIMABLE,          /* open rows, in an index that has all of it */
     SQL_COUNT_DUE,                /* the same */
