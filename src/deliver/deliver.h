@@ -83,23 +83,21 @@ int64_t deliver_next(const struct deliver *deliver, int64_t now_us);
 
 struct desk_view {
     struct str name;
-    bool closed;
-    bool paused;
+    bool closed, paused;
+    bool probing;            /* the last pause was for a refusal, and nothing was accepted since */
     int64_t paused_until_us; /* 0 = until resumed */
     struct str pause_reason; /* "" when not paused; the desk's own, lives until it changes */
     struct breaker breaker;
-    int64_t quiet_until_us; /* the account's; 0 = never was one */
-    int64_t suspect_seq;    /* the delivery that was refused last, nothing accepted since; 0 = none */
-    bool probing;           /* the last pause was for a refusal, and nothing was accepted since */
-    size_t in_flight;
-    size_t remaining; /* limiter_remaining of the account */
+    int64_t quiet_until_us;      /* the account's; 0 = never was one */
+    int64_t suspect_seq;         /* the delivery that was refused last, nothing accepted since; 0 = none */
+    size_t in_flight, remaining; /* of the account: limiter_remaining */
     int64_t next_due_us;
 };
 struct desk_view deliver_view(const struct deliver *deliver, size_t desk, int64_t now_us);
 /* Desks whose lasting state changed since the last call, and what of it, staged ones included; up to max. */
 enum desk_aspect {
     DESK_PAUSE = 1,
-    DESK_BREAKER = 2, /* its state */
+    DESK_BREAKER = 2,
     DESK_QUIET = 4,
     DESK_COUNT = 8,      /* only what a closed breaker counts */
     DESK_SUSPICION = 16, /* which delivery was refused last, and whether the desk is tried one by one */
@@ -109,8 +107,7 @@ struct desk_change {
     unsigned aspects;
 };
 size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes, size_t max);
-/* At start: gives an open desk the pause, the breaker (breaker_restored), the quiet spell and the suspicion that the
- * store kept. */
+/* At start: gives an open desk what the store kept of it. The breaker is breaker_restored. */
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver);

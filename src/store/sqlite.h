@@ -25,4 +25,15 @@ struct sqlite_options {
 MUST_USE enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, struct sql_driver *ret_driver,
                               struct str *ret_problem);
 
+/* What the file takes, and what of it is left of rows that are gone: later rows go there before the file grows. */
+struct sqlite_room {
+    int64_t bytes, free_bytes;
+};
+MUST_USE enum err sqlite_measure(struct sql_driver *driver, struct arena *arena, struct sqlite_room *ret_room);
+/* Puts a copy without unused room in the place of the file at path, which the driver has open to write. It needs as
+ * much room beside it as is in use. Close the driver afterwards: it still has the old file. STORE_FULL, IO, NOT_NOW: a
+ * sentence in *ret_problem; the store is then as it was. */
+MUST_USE enum err sqlite_vacuum(struct sql_driver *driver, struct str path, struct arena *arena,
+                                struct str *ret_problem);
+
 #endif

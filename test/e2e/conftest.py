@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -23,6 +24,19 @@ def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="e2e-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def disk(request, folder):
+    """A small file system of its own, as large as the test file's DISK_BYTES says."""
+    path = folder / "disk"
+    path.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.module.DISK_BYTES}", "none", str(path)],
+                          capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mount is not permitted here: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 @pytest.fixture

@@ -15,20 +15,7 @@ import pytest
 from harness import Server, event, until
 from receiver import answer
 
-MOUNT_BYTES = "2m"
-
-
-@pytest.fixture
-def disk(folder):
-    """A small file system of its own, at folder/disk."""
-    path = folder / "disk"
-    path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MOUNT_BYTES}", "none", str(path)], capture_output=True,
-                          text=True)
-    if done.returncode:
-        pytest.skip(f"mount is not permitted here: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
+DISK_BYTES = "2m"
 
 
 @pytest.fixture
