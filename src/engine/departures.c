@@ -82,12 +82,12 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
     }
 }
 
-/* Whether this process alone counts the starts of the desk's account. What processes share is told when it leaves the
- * loop. */
-static bool counts_here(const struct loop *loop, size_t desk) {
+/* Whether the starts of the desk's account count from the moment at which their requests begin to leave. Redis is told
+ * when they leave the loop. */
+static bool counts_beginnings(const struct loop *loop, size_t desk) {
     size_t rules;
     deliver_rules(loop->deliver, desk, &rules);
-    return rules && !quota_is_shared(loop, desk);
+    return rules && !(quota_is_shared(loop, desk) && quota_by_redis(loop));
 }
 
 /* What each kind of flight sends. */
@@ -118,7 +118,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     metrics_hop(loop->metrics, HOP_CONNECT_REQUEST, 1);
     bool holds = settle_policy(flight->destination, deliveries[0]->action) == ON_UNKNOWN_HOLD;
     if (holds) errand->outgoing.idle_max_us = REST_MAX_US;
-    errand->outgoing.tell_start = loop->options.transport.begun && counts_here(loop, desk);
+    errand->outgoing.tell_start = loop->options.transport.begun && counts_beginnings(loop, desk);
     if (err) {
         settle_unsent(turn, deliveries, count, desk, str_dup(turn->arena, problem));
         errand_release(loop->errands, errand);
@@ -304,8 +304,8 @@ void turn_start(struct turn *turn) {
             continue;
         }
         flight_of(errand)->starting = errand->outgoing.tell_start;
+        flight_of(errand)->taken = quota_left(turn, departure->desk, errand->outgoing.tell_start);
         errand_leave(loop, errand);
-        quota_left(turn, departure->desk);
         if (!errand->outgoing.tell_start)
             deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
     }

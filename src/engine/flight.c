@@ -51,6 +51,7 @@ static void flight_began(struct loop *loop, uint64_t tag, int64_t at_us) {
     if (!errand || errand->owner->lot != ERRAND_OF_DESKS || !flight_of(errand)->starting) return;
     flight_of(errand)->starting = false;
     deliver_started(loop->deliver, flight_of(errand)->desk, 1, at_us);
+    if (flight_of(errand)->taken) quota_began(loop, flight_of(errand)->taken);
 }
 
 void flights_begun(struct loop *loop) {

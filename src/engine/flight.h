@@ -17,6 +17,7 @@ struct flight {
     const struct destination_settings *destination;
     struct evaluator evaluator;
     bool starting; /* the transport has it, and did not say yet when it began to leave */
+    int64_t taken; /* what its place in a shared limit is called (quota_left); 0 = it has none to move */
 };
 
 /* A staged errand whose flight has copies of the deliveries; NULL when all slots of the desks are in use. */

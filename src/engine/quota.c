@@ -6,8 +6,9 @@
  * WHY IT HOLDS.
  * 1. Nothing is claimed without a place. A place is taken from all windows before the claim is made, and counts
  *    until the end of the claim's lease; a send that has not started by then never starts (turn_start looks at the
- *    clock again). Only after the send left is the place moved back to that moment. So a process may die, stand
- *    still or lose its connection at any point: what it took stays counted.
+ *    clock again). Only after the send left is the place moved back: in the store to the moment at which the last
+ *    request of its take had begun to leave, in Redis to the one at which it was given to the transport. So a process
+ * may die, stand still or lose its connection at any point: what it took stays counted.
  * 2. A turn that is tried again keeps what Redis granted and asks for nothing more.
  * 3. Without Redis (fail_local) each process keeps to an equal part of what the store says is left. All of them read
  *    the same table, and whoever is new waits until the others have counted it. Parts only grow while that lasts,
@@ -15,12 +16,14 @@
  * 4. Parts go on for one more window after Redis is back: it has not heard of what was sent meanwhile.
  * 5. A Redis that forgot says so, once, to each process that used the limit. That counts as a failure, and it is
  *    taught what the store knows, after the commit.
- * WHAT BREAKS IT. A process that alone is cut off from Redis counts with others who are not: all together may pass
- * the limit by its part. Until the first process has noticed that Redis was emptied, another may send up to the limit
- * once more. Processes that are configured with different rules. redis.on_failure: open, by its own word.
- * HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in GET /v1/status; the log lines limits_lost and limits_back.
- * TESTED BY. test/unit/engine/test_quota.c and `./dev simulate` (the simulated end; the planted bug
- * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
+ * WHAT BREAKS IT. With Redis, new connections: what begins to leave only after a connection was made counts from before
+ * that, so that a receiver far away may see two windows closer together by the time that takes. A process that alone is
+ * cut off from Redis counts with others who are not: all together may pass the limit by its part. Until the first
+ * process has noticed that Redis was emptied, another may send up to the limit once more. Processes that are configured
+ * with different rules. redis.on_failure: open, by its own word. HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in
+ * GET /v1/status; the log lines limits_lost and limits_back. TESTED BY. test/unit/engine/test_quota.c and `./dev
+ * simulate` (the simulated end; the planted bug started-given-back), test/conformance/test_fleet_limits.c,
+ * test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
 
@@ -50,6 +53,10 @@ static struct quota_take *add_take(struct turn *turn, struct quota_take take) {
 
 static bool has_redis(const struct loop *loop) {
     return loop->options.limits.take != NULL;
+}
+
+bool quota_by_redis(const struct loop *loop) {
+    return has_redis(loop);
 }
 
 bool quota_is_shared(const struct loop *loop, size_t desk) {
@@ -328,19 +335,50 @@ void quota_again(struct turn *turn) {
     turn->spell_count = turn->lesson_count = 0;
 }
 
-void quota_left(struct turn *turn, size_t desk) {
+int64_t quota_left(struct turn *turn, size_t desk, bool starting) {
     const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
     struct quota_take *take = turn->take_count && settings ? take_of(turn, settings->account) : NULL;
-    if (take) take->started++;
+    if (!take) return 0;
+    take->started++;
+    if (!starting || !take->id) return 0;
+    take->starting++;
+    return take->id;
 }
 
-static void note_started(struct quota *quota, const struct quota_take *take) {
+/* What is known last of a take replaces what was not written yet. */
+static void note_started(struct quota *quota, const struct limit_started *started) {
+    for (size_t i = 0; i < quota->started_count; i++)
+        if (quota->started[i].id == started->id) {
+            quota->started[i] = *started;
+            return;
+        }
     if (quota->started_count == quota->started_room) {
         quota->started_room = quota->started_room ? 2 * quota->started_room : 16;
         quota->started = realloc(quota->started, quota->started_room * sizeof *quota->started);
         assert(quota->started);
     }
-    quota->started[quota->started_count++] = (struct limit_started){take->id, take->started};
+    quota->started[quota->started_count++] = *started;
+}
+
+/* Until the last send of a take began to leave, all of its places count as at the end of their leases. */
+static void keep_open(struct quota *quota, const struct quota_take *take) {
+    if (quota->open_count == quota->open_room) {
+        quota->open_room = quota->open_room ? 2 * quota->open_room : 16;
+        quota->open = realloc(quota->open, quota->open_room * sizeof *quota->open);
+        assert(quota->open);
+    }
+    quota->open[quota->open_count++] = (struct quota_open){take->id, take->started, take->starting};
+}
+
+void quota_began(struct loop *loop, int64_t id) {
+    struct quota *quota = &loop->quota;
+    struct quota_open *open = quota->open;
+    size_t i = 0;
+    while (i < quota->open_count && open[i].id != id) i++;
+    assert(i < quota->open_count && open[i].starting);
+    if (--open[i].starting) return;
+    note_started(quota, &(struct limit_started){.id = id, .started = open[i].started});
+    open[i] = open[--quota->open_count];
 }
 
 /* Teaches Redis what the store knows. When one lesson fails, all of them are told again after the next turn. */
@@ -371,12 +409,17 @@ static void tell_redis(struct turn *turn, bool committed) {
     give_lessons(turn);
 }
 
+static void end_take(struct quota *quota, const struct quota_take *take) {
+    note_started(quota, &(struct limit_started){take->id, take->started, take->starting > 0});
+    if (take->starting) keep_open(quota, take);
+}
+
 void quota_end(struct turn *turn, bool committed) {
     struct loop *loop = turn->loop;
     if (committed) loop->quota.started_count = 0;
     if (has_redis(loop)) tell_redis(turn, committed);
     for (size_t i = 0; i < turn->take_count && committed; i++)
-        if (turn->takes[i].id) note_started(&loop->quota, &turn->takes[i]);
+        if (turn->takes[i].id) end_take(&loop->quota, &turn->takes[i]);
     turn->take_count = turn->lesson_count = turn->spell_count = 0;
 }
 
@@ -386,6 +429,7 @@ void quota_reconfigured(struct loop *loop) {
 
 void quota_close(struct loop *loop) {
     free(loop->quota.started);
+    free(loop->quota.open);
 }
 
 const char *quota_way(const struct loop *loop, bool *ret_up) {

@@ -18,7 +18,15 @@ struct limit_started;
 struct loop;
 struct turn;
 
+/* Places that were taken through the store for sends of which some did not yet begin to leave. */
+struct quota_open {
+    int64_t id;
+    size_t started, starting;
+};
+
 struct quota {
+    struct quota_open *open;
+    size_t open_count, open_room;
     struct limit_started *started; /* taken through the store and left: to be written by the next turn */
     size_t started_count, started_room;
     bool failing, apart;    /* the last call to Redis failed; each process keeps to its part */
@@ -34,7 +42,7 @@ struct quota_take {
     struct str limit;
     int64_t id;  /* in the store; 0 = in Redis */
     size_t want; /* 0 = only looked at */
-    size_t granted, claimed, started;
+    size_t granted, claimed, started, starting;
     int64_t wait_us, quiet_us;
     bool failed; /* no answer, or Redis had forgotten: redis.on_failure decides */
 };
@@ -63,8 +71,12 @@ void quota_quiet(struct turn *turn, struct str limit, int64_t for_us);
 /* The turn is tried again from its beginning: what the store granted was undone, and what Redis granted still stands.
  */
 void quota_again(struct turn *turn);
-/* A send of this desk left, after the commit. */
-void quota_left(struct turn *turn, size_t desk);
+/* A send of this desk left, after the commit. With `starting` its request is still to begin to leave. Gives what
+ * quota_began wants to hear then; 0 = nothing. */
+int64_t quota_left(struct turn *turn, size_t desk, bool starting);
+void quota_began(struct loop *loop, int64_t id);
+/* Whether the starts of limits are counted in Redis. */
+bool quota_by_redis(const struct loop *loop);
 /* After all that may leave has left, or after the turn was dropped: what was not used goes back. */
 void quota_end(struct turn *turn, bool committed);
 /* Whether sends of this desk must be asked for. */

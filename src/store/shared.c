@@ -149,10 +149,11 @@ enum err store_limit_take(struct store *store, const struct limit_take *take, st
 }
 
 enum err store_limit_started(struct store *store, const struct limit_started *started, size_t count) {
-    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 2);
+    struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 3);
     for (size_t i = 0; i < count; i++) {
-        params[i * 2] = sql_int(started[i].id);
-        params[i * 2 + 1] = sql_int((int64_t)started[i].started);
+        params[i * 3] = sql_int(started[i].id);
+        params[i * 3 + 1] = sql_int((int64_t)started[i].started);
+        params[i * 3 + 2] = sql_int(started[i].starting);
     }
     enum err err = store_run(store, SQL_LIMIT_STARTED, params, count, &store->scratch, NULL);
     arena_reset(&store->scratch);

@@ -59,10 +59,12 @@ struct limit_taken {
     int64_t wait_us; /* until at least one more may be had; 0 when all was granted */
 };
 MUST_USE enum err store_limit_take(struct store *store, const struct limit_take *take, struct limit_taken *ret_taken);
-/* How many sends started of what was taken; they count from now on. */
+/* How many sends started of what was taken. They count from now on, or with `starting` as before: not all of them began
+ * to leave. Each id once. */
 struct limit_started {
     int64_t id;
     size_t started;
+    bool starting;
 };
 MUST_USE enum err store_limit_started(struct store *store, const struct limit_started *started, size_t count);
 

@@ -9,6 +9,7 @@
 #define CONFORMANCE_FLEET_H
 
 #include "../unit/engine/house_acts.h"
+#include "../unit/engine/house_begun.h"
 #include "fixture.h"
 
 #include "share/share.h"
@@ -39,6 +40,7 @@ struct fleet {
     void (*on_start)(void *self, struct member *member, const struct outgoing *outgoing);
     void *on_start_self;
     bool deaf;                /* notifications are lost */
+    bool tells_starts;        /* those who join hear when a request begins to leave (house_begin) */
     bool redis_is_away;       /* those who join share limits through one that never answers */
     struct store *copy;       /* for those who join */
     struct sql_driver beside; /* a session of the test's own */

@@ -61,7 +61,8 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
     const struct loop_options options = {
         .clock = {read_wall, read_now, note_wait, house},
         .inlet = {collect_requests, take_reply, house},
-        .transport = {fleet_start, collect_done, release_done, cancel_call, NULL, house},
+        .transport = {fleet_start, collect_done, release_done, cancel_call, fleet->tells_starts ? tell_begun : NULL,
+                      house},
         .store = house->store,
         .log = &silent,
         .instance = str_fmt(&fleet->arena, "member-%zu", ++fleet->joined),

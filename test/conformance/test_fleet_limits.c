@@ -112,6 +112,49 @@ static void what_started_is_written_by_a_turn_that_counts(void **state) {
     assert_int_equal(places_taken(fleet), 1);
 }
 
+#define MOMENT "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
+
+/* A request may leave long after it was given to the transport, because a connection is made first. Until the last of a
+ * take has begun to leave, all of them count as at the end of their leases. */
+static void places_count_from_the_moment_at_which_requests_begin_to_leave(void **state) {
+    struct fleet *fleet = *state;
+    fleet->config = FLEET_LIMITED;
+    fleet->tells_starts = true;
+    struct house *a = fleet_join(fleet, LOOP_ALL);
+    house_ask(a, "POST", "/v1/destinations/crm/pause", "");
+    house_turn(a);
+    fleet_post(a, "ab");
+    house_ask(a, "POST", "/v1/destinations/crm/resume", "");
+    house_turn(a);
+    turn_until_idle(a);
+    assert_int_equal(a->call_count, 2);
+    assert_int_equal(places_taken(fleet), 2); /* what was asked for in vain is given back already */
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM limit_uses WHERE at > " MOMENT " + 1000000"), 1);
+    house_begin(a, 1);
+    turn_until_idle(a);
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM limit_uses WHERE at > " MOMENT " + 1000000"), 1);
+    house_begin(a, 0);
+    house_turn(a);
+    turn_until_idle(a);
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM limit_uses WHERE at <= " MOMENT), 1);
+    assert_int_equal(places_taken(fleet), 2);
+}
+
+/* A send that never began counts from its end. */
+static void a_send_that_ended_before_it_began_moves_its_place(void **state) {
+    struct fleet *fleet = *state;
+    fleet->config = FLEET_LIMITED;
+    fleet->tells_starts = true;
+    struct house *a = fleet_join(fleet, LOOP_ALL);
+    fleet_post(a, "a");
+    turn_until_idle(a);
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM limit_uses WHERE at > " MOMENT " + 1000000"), 1);
+    house_answer(a, 0, 200, "");
+    house_turn(a);
+    turn_until_idle(a);
+    assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM limit_uses WHERE at <= " MOMENT), 1);
+}
+
 static void who_finds_another_at_the_limit_waits_for_a_moment(void **state) {
     static const struct limit_rule rule = {6, US_PER_HOUR};
     const struct limit_take take = {STR("crm"), &rule, 1, 1, US_PER_MIN};
@@ -216,6 +259,8 @@ int main(void) {
         T(what_is_taken_and_not_used_comes_back),
         T(a_turn_that_was_dropped_took_nothing),
         T(what_started_is_written_by_a_turn_that_counts),
+        T(places_count_from_the_moment_at_which_requests_begin_to_leave),
+        T(a_send_that_ended_before_it_began_moves_its_place),
         T(who_finds_another_at_the_limit_waits_for_a_moment),
         T(destinations_of_one_account_share_and_do_not_spin),
         T(what_did_not_start_in_time_takes_no_place),

@@ -248,7 +248,7 @@ static void a_limit_is_shared_to_the_last_send(void **state) {
 static void what_did_not_start_is_given_back(void **state) {
     struct fixture *f = *state;
     struct limit_taken taken = take(f, f->store, 3);
-    const struct limit_started started = {taken.id, 1};
+    const struct limit_started started = {.id = taken.id, .started = 1};
     fixture_begin(f);
     OK(store_limit_started(f->store, &started, 1));
     fixture_commit(f);

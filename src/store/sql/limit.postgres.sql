@@ -19,10 +19,11 @@ ORDER BY n;
 -- only here: limits of one process are counted in its memory.
 INSERT INTO limit_uses(name, at, count) VALUES ($1, {now_us} + $3, $2) RETURNING id;
 
--- name: limit_started (id int, count int)
--- Of what was taken so many really started, just now.
+-- name: limit_started (id int, count int, starting int)
+-- Of what was taken so many really started, just now. While some of them did not begin to leave, all of them count as
+-- they did before, and what is too much is given back already.
 -- only here: limits of one process are counted in its memory.
-UPDATE limit_uses SET at = {now_us}, count = p2 FROM {p} WHERE id = p1;
+UPDATE limit_uses SET at = CASE WHEN p3 <> 0 THEN at ELSE {now_us} END, count = p2 FROM {p} WHERE id = p1;
 
 -- name: limit_sweep (name text, window int)
 -- Removes what no window counts any more.
