@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
+from authority import Authority  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from harness import Server  # noqa: E402
 from receiver import Receiver  # noqa: E402
@@ -37,6 +38,13 @@ def disk(request, folder):
         pytest.skip(f"mount is not permitted here: {done.stderr.strip()}")
     yield path
     subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.fixture
+def authority(folder):
+    if not shutil.which("openssl"):
+        pytest.skip("the openssl command is not here")
+    return Authority(folder)
 
 
 @pytest.fixture
@@ -70,10 +78,10 @@ def fleets(folder):
     """fleets(config, files) has no process yet; all that are started end with the test."""
     made = []
 
-    def make(config, files=None):
+    def make(config, files=None, env=None):
         home = folder / f"fleet{len(made)}"
         home.mkdir()
-        made.append(Fleet(home, config, files))
+        made.append(Fleet(home, config, files, env))
         return made[-1]
 
     yield make

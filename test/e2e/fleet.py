@@ -33,8 +33,9 @@ class Fleet:
     """Servers that share a store. Each has a folder and a port of its own, and the same configuration; `files` lie
     beside that, texts by path."""
 
-    def __init__(self, folder, config, files=None):
+    def __init__(self, folder, config, files=None, env=None):
         self.folder, self.url, self.config, self.files, self.servers = folder, config["store"], config, files or {}, []
+        self.env = env
 
     def launch(self, role="all"):
         """Starts one more and does not wait for it."""
@@ -43,7 +44,7 @@ class Fleet:
         for path, text in self.files.items():
             (home / path).parent.mkdir(exist_ok=True)
             (home / path).write_text(text)
-        server = Server(home, **self.config)
+        server = Server(home, env=self.env, **self.config)
         server.role = role
         self.servers.append(server)
         return server.launch("--role", role)

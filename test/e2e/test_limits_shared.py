@@ -6,12 +6,14 @@ import pytest
 
 from fleet import config
 from harness import event, until
-from receiver import answer
+from receiver import Receiver, answer
 from services import sql
 
-# A process sets its clock to the database's when it starts, to within the way there, and a send starts a moment after
-# it is counted: so much, on a busy machine, may two starts seem closer than they are.
+# Places count by the clock of the database or of Redis, starts are written by the clocks of the processes. Each sets its
+# own by the database's when it starts, and knows it only to within the time that the answer took, a scheduler's pause of
+# a busy machine included. By so much may two starts of two processes seem closer than they are.
 TOLERANCE_S = 0.05
+FAR_S = 0.25  # what a connection takes to a receiver behind 80 ms: three ways there and back
 LIMITS = ((20, 1), (50, 4))
 
 
@@ -79,6 +81,24 @@ def test_three_processes_keep_one_limit(fleets, database, receiver, redis, by):
     if by == "redis":
         assert all(left is None or 0 <= left <= 20 for left in seen) and 0 in seen
     fleet.verify()
+
+
+def test_a_connection_that_takes_long_brings_no_two_windows_together(fleets, database, authority):
+    """Through the store: a place counts from the moment at which its request began to leave."""
+    receiver = Receiver(authority.sign("far", "IP:127.0.0.1"), far_s=FAR_S)
+    try:
+        both = limited(database, receiver)
+        for destination in both["destinations"].values():
+            destination["limit"] = f"{LIMITS[0][0]}/{LIMITS[0][1]}s"
+        fleet = fleets(both, env={"SSL_CERT_FILE": str(authority.folder / "ca.pem")})
+        servers = fleet.start("all", "worker")
+        backlog(servers[0], 140)
+        until(lambda: arrived(receiver) == 140, lambda: f"140, not {arrived(receiver)}: {fleet.standing()}")
+        fleet.settled()
+        judge_limits(database, LIMITS[:1])
+        fleet.verify()
+    finally:
+        receiver.close()
 
 
 def test_what_is_left_can_be_read_in_redis(fleets, database, receiver, redis):
