@@ -84,6 +84,7 @@ struct sql_driver {
     const char *(*trouble)(void *self); /* the database's words for the last error */
     /* What it takes on the disk of this machine, in files that are its own. NULL where it is on a server. */
     bool (*measure)(void *self, int64_t *ret_file_bytes, int64_t *ret_log_bytes);
+    const struct sql_traffic *(*traffic)(void *self); /* NULL where there is no server */
     bool (*tight)(void *self);    /* the disk was full: there is no room for new events. NULL = never so */
     unsigned (*news)(void *self); /* what others said since the last call (enum sql_news); NULL unless shared */
     void *self;

@@ -83,10 +83,9 @@ int64_t deliver_next(const struct deliver *deliver, int64_t now_us);
 
 struct desk_view {
     struct str name;
-    bool closed, paused;
-    bool probing;            /* the last pause was for a refusal, and nothing was accepted since */
-    int64_t paused_until_us; /* 0 = until resumed */
-    struct str pause_reason; /* "" when not paused; the desk's own, lives until it changes */
+    bool closed, paused, probing; /* probing: paused for a refusal last, and nothing was accepted since */
+    int64_t paused_until_us;      /* 0 = until resumed */
+    struct str pause_reason;      /* "" when not paused; the desk's own, lives until it changes */
     struct breaker breaker;
     int64_t quiet_until_us;      /* the account's; 0 = never was one */
     int64_t suspect_seq;         /* the delivery that was refused last, nothing accepted since; 0 = none */

@@ -18,7 +18,7 @@
  *           A refusal of what claims or retires, which has no input of this turn. It drops turns as a store that
  *           is busy does; requests and answers still pass, in parts.
  * HOW TO SEE IT
- *           The log lines input_refused and input_locked_out.
+ *           The log lines input_refused and input_locked_out; drumbeat_inputs_refused_total.
  * TESTED BY test/unit/engine/test_parts.c, test/e2e/test_refused.py
  */
 #include <stdio.h>
@@ -60,6 +60,7 @@ static void say(const struct turn *part, enum err err, struct str what, struct s
     log_event(part->loop->options.log, LOG_WARN, part->wall_us,
               err == ERR_STORE_REFUSED ? "input_refused" : "input_locked_out", LOG_TEXT("input", what),
               LOG_TEXT("reason", words));
+    metrics_input(part->loop->metrics, err != ERR_STORE_REFUSED);
 }
 
 static struct str words_of(const struct turn *part, enum err err) {

@@ -13,7 +13,8 @@
     X(ORPHANS, "orphans")                                                                                              \
     X(VERIFY, "verify")                                                                                                \
     X(STRAYS, "strays")                                                                                                \
-    X(OVERFLOW, "overflow")                                                                                            \ X(CLOCK, "clock")
+    X(OVERFLOW, "overflow")                                                                                            \
+    X(CLOCK, "clock")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

@@ -18,6 +18,13 @@ struct sql_batch {
     const struct sql_value *params; /* row after row */
     size_t columns, rows;
 };
+/* What passed between a process and a database server, since the start. */
+struct sql_traffic {
+    uint64_t rounds;      /* times that an answer was waited for */
+    uint64_t connections; /* that were made */
+    uint64_t races;       /* transactions that another one was in the way of */
+    uint64_t lock_waits;  /* that were given up, because somebody else's transaction held a lock */
+};
 struct sql_row {
     size_t input; /* which parameter row gave it */
     const struct sql_value *values;

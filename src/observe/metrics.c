@@ -37,7 +37,7 @@ struct second {
 
 struct metrics {
     struct arena arena; /* names; bounded by NAMES_MAX */
-    uint64_t events[METRIC_EVENT_COUNT], unrouted, resent, unsent;
+    uint64_t events[METRIC_EVENT_COUNT], unrouted, resent, unsent, inputs_refused, inputs_locked_out;
     uint64_t hops[HOP_COUNT];
     struct sums *tallies;
     size_t tally_count;
@@ -65,6 +65,10 @@ void metrics_free(struct metrics *metrics) {
 void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count) {
     metrics->events[what] += count;
     if (what == METRIC_ACCEPTED) metrics->open.events += count;
+}
+
+void metrics_input(struct metrics *metrics, bool locked_out) {
+    *(locked_out ? &metrics->inputs_locked_out : &metrics->inputs_refused) += 1;
 }
 
 uint64_t metrics_unrouted_count(const struct metrics *metrics) {
@@ -248,6 +252,10 @@ static void events_text(struct buf *buf, const struct metrics *metrics) {
     number(buf, "drumbeat_events_unrouted_total", "counter", "Events that no route wanted.", (double)metrics->unrouted);
     number(buf, "drumbeat_deliveries_resent_total", "counter",
            "Sends while nobody knew what had come of an earlier try of the same delivery.", (double)metrics->resent);
+    head(buf, "drumbeat_inputs_refused_total", "counter",
+         "Requests, answers and due events that the store did not take, by why: one may be tried again.");
+    one_label(buf, "drumbeat_inputs_refused_total", "reason", STR("refused"), (double)metrics->inputs_refused);
+    one_label(buf, "drumbeat_inputs_refused_total", "reason", STR("locked"), (double)metrics->inputs_locked_out);
     head(buf, "drumbeat_hops_total", "counter", "Passages of each hop of an event's walk.");
     for (int i = 0; i < HOP_COUNT; i++)
         one_label(buf, "drumbeat_hops_total", "hop", str_from(hop_name((enum hop)i)), (double)metrics->hops[i]);

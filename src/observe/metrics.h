@@ -32,6 +32,8 @@ struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
 void metrics_event(struct metrics *metrics, enum metric_event what, uint64_t count);
+/* Inputs that the store took for none of its own trouble: refused by the database, or kept out by a foreign lock. */
+void metrics_input(struct metrics *metrics, bool locked_out);
 void metrics_unrouted(struct metrics *metrics, uint64_t count);
 void metrics_resent(struct metrics *metrics); /* a send while nobody knew what had come of an earlier one */
 uint64_t metrics_resent_count(const struct metrics *metrics);   /* since the start */

@@ -282,6 +282,10 @@ static const char *driver_trouble(void *self) {
     return ((struct postgres_driver *)self)->link.trouble;
 }
 
+static const struct sql_traffic *driver_traffic(void *self) {
+    return &((struct postgres_driver *)self)->link.traffic;
+}
+
 static unsigned driver_news(void *self) {
     struct postgres_driver *driver = self;
     return driver->watch ? watch_take_news(driver->watch) : 0;
@@ -365,6 +369,7 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
         .close = driver_close,
         .trouble = driver_trouble,
         .news = driver_news,
+        .traffic = driver_traffic,
         .self = driver,
     };
     return ERR_NONE;

@@ -288,6 +288,7 @@ static enum err link_step(struct link *link, short *ret_want) {
     while ((end = PQgetResult(link->conn))) PQclear(end);
     if (!PQenterPipelineMode(link->conn)) return link_lost(link);
     link->state = LINK_OPEN;
+    link->traffic.connections++;
     return ERR_NONE;
 }
 
@@ -411,6 +412,9 @@ enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret
     if (!link_is_usable(link)) return ERR_STORE_RACED;
     link->waiting = 0;
     enum err err = PQpipelineSync(link->conn) ? read_pipeline(link, &answers) : link_lost(link);
+    link->traffic.rounds++;
+    link->traffic.races += err == ERR_STORE_RACED && !link->lost;
+    link->traffic.lock_waits += err == ERR_STORE_HELD;
     give(answers.before, err, ret_before);
     give(answers.last, err, ret_last);
     return err;

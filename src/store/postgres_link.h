@@ -29,8 +29,9 @@ enum link_state {
 struct link {
     /* the caller's, before the first link_open; they stay over a link_close */
     const char *dsn;
-    int64_t deadline_us; /* of one exchange */
-    int stop_fd;         /* 0 = none */
+    int64_t deadline_us;        /* of one exchange */
+    int stop_fd;                /* 0 = none */
+    struct sql_traffic traffic; /* counted here */
     /* */
     PGconn *conn; /* NULL = none */
     enum link_state state;

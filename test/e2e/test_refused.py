@@ -24,6 +24,13 @@ def post_many(server, events):
         return list(pool.map(server.post, events))
 
 
+def counted(server, name):
+    for line in server.get("/metrics").body.decode().splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[-1])
+    return None
+
+
 def is_refused(got, words=WORDS):
     return got.status == 422 and got.json["code"] == "E0131" and words in got.json["detail"]
 
@@ -35,6 +42,9 @@ def test_a_check_of_somebodys_refuses_one_request(serve, database):
     for word, got in zip(words, post_many(server, [event(payload={"word": word}) for word in words])):
         assert is_refused(got, "polite") if word == "bad" else got.status == 200, got
     assert [line["input"] for line in server.log() if line["event"] == "input_refused"] == ["/v1/events"] * 4
+    until(lambda: counted(server, 'drumbeat_inputs_refused_total{reason="refused"}') == 4, "the four to be counted")
+    assert counted(server, "drumbeat_store_connections_total") == 1
+    assert counted(server, "drumbeat_store_rounds_total") > 4
 
 
 def test_an_event_that_cannot_be_planned_fails_alone(serve, database, receiver):
@@ -84,6 +94,8 @@ def test_a_locked_row_holds_up_its_own_delivery_alone(serve, database, receiver)
         cursor.execute("SELECT 1 FROM deliveries FOR UPDATE")
         server.settled(server.send(kind="SEND"), "COMPLETED")
         until(lambda: any(line["event"] == "input_locked_out" for line in server.log()), "it to be kept out")
+        until(lambda: counted(server, "drumbeat_store_lock_waits_total"), "the lock to be counted")
+        until(lambda: counted(server, 'drumbeat_inputs_refused_total{reason="locked"}'), "the answer to be counted")
         server.settled(server.send(kind="SEND"), "COMPLETED")
         other.rollback()
     server.settled(slow, "COMPLETED")
