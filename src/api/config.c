@@ -34,30 +34,44 @@ enum err api_routes_list(struct call *call) {
     return reply_list(call, &buf, 0);
 }
 
-/* How much still waits for destinations that the other configuration does not have. */
-static enum err add_stranded(struct call *call, struct str *answer) {
+/* How many of a destination are open. */
+static int64_t open_of(const struct destination_counts *counts, size_t count, struct str destination) {
+    int64_t open = 0;
+    for (size_t i = 0; i < count; i++)
+        for (int k = 0; k < DELIVERY_STATUS_COUNT && str_eq(counts[i].destination, destination); k++)
+            if (!delivery_is_final((enum delivery_status)k)) open += counts[i].by_status[k];
+    return open;
+}
+
+/* How much still waits for destinations that the other configuration does not have, and how much comes over from the
+ * earlier names that it gives. */
+static enum err add_counts(struct call *call, struct str *answer) {
     struct destination_counts *counts;
     struct json *root;
     size_t count;
+    TRY(store_counts(call->store, false, call->arena, &counts, &count));
     if (json_parse(*answer, JSON_DEPTH_MAX, &root, NULL)) return ERR_NONE;
-    const struct json *removed = json_get(root, STR("removed"));
-    struct buf buf = {.arena = call->arena};
-    enum err err = json_size(removed) ? store_counts(call->store, false, call->arena, &counts, &count) : ERR_NONE;
-    for (size_t i = 0; !err && i < json_size(removed); i++)
-        for (size_t j = 0; j < count; j++) {
-            if (!str_eq(counts[j].destination, json_text(json_at(removed, i)))) continue;
-            int64_t open = 0;
-            for (int k = 0; k < DELIVERY_STATUS_COUNT; k++)
-                if (!delivery_is_final((enum delivery_status)k)) open += counts[j].by_status[k];
-            if (!open) continue;
-            buf_add(&buf, buf.n ? STR(",{\"destination\":") : STR("{\"destination\":"));
-            json_quote(&buf, counts[j].destination);
-            buf_fmt(&buf, ",\"count\":%lld}", (long long)open);
-        }
+    struct json *full = json_copy(root), *stranded = json_array(), *adopted_counts = json_array();
+    const struct json *removed = json_get(root, STR("removed")), *adopted = json_get(root, STR("adopted"));
+    for (size_t i = 0; i < json_size(removed); i++) {
+        struct str name = json_text(json_at(removed, i));
+        int64_t open = open_of(counts, count, name);
+        if (!open) continue;
+        struct json *one = json_object();
+        json_set_str(one, "destination", name);
+        json_set_int(one, "count", open);
+        json_push(stranded, one);
+    }
+    for (size_t i = 0; i < json_size(adopted); i++) {
+        struct json *one = json_copy(json_at(adopted, i));
+        json_set_int(one, "count", open_of(counts, count, json_text(json_get(one, STR("was")))));
+        json_push(adopted_counts, one);
+    }
+    json_set(full, STR("adopted"), adopted_counts);
+    json_set(full, STR("stranded"), stranded);
+    *answer = json_dump(call->arena, full);
+    json_free(full);
     json_free(root);
-    TRY(err);
-    *answer =
-        str_fmt(call->arena, "%.*s,\"stranded\":[%.*s]}", (int)(answer->n - 1), answer->p, STR_ARG(buf_str(&buf)));
     return ERR_NONE;
 }
 
@@ -75,6 +89,6 @@ enum err api_config_apply(struct call *call) {
         call->wishes |= WISH_CONFIG;
         TRY(store_audit(call->store, call->actor, STR("config.apply"), STR(""), STR(""), call->now_us));
     }
-    if (valid) TRY(add_stranded(call, &answer));
+    if (valid) TRY(add_counts(call, &answer));
     return serve_json(call, valid ? 200 : 422, answer);
 }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/deliver.h"
+#include "deliver/heir.h"
 #include "store/shared.h"
 
 #define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
@@ -17,10 +18,10 @@ static void encode_totals(struct buf *buf, const struct destination_counts *coun
 
 /* How many of the due deliveries a desk cannot let go now, and why; "" when nothing is in their way. */
 static const char *hindrance(const struct call *call, const struct destination_waiting *waiting, int64_t *ret_count) {
-    size_t desk = deliver_desk(call->desks, waiting->destination);
+    size_t desk = deliver_known(call->desks, waiting->destination);
     *ret_count = waiting->due;
     if (!call->standing->running) return "";
-    if (desk == SIZE_MAX || !deliver_settings(call->desks, desk)) return "no such destination";
+    if (desk == SIZE_MAX) return "no such destination";
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     if (call->standing->hold) return "hold";
     if (view.paused) return "pause";

@@ -22,6 +22,18 @@ static void show_changes(struct cli *cli, const struct json *answer) {
                    STR_ARG(show_count(cli, count, "delivery", "deliveries")), count == 1 ? "s" : "",
                    STR_ARG(show_member(cli, one, "destination")), count == 1 ? "it" : "they");
     }
+    const struct json *adopted = json_get(answer, STR("adopted"));
+    for (size_t i = 0; i < json_size(adopted); i++) {
+        const struct json *one = json_at(adopted, i);
+        struct str to = show_member(cli, one, "destination"), from = show_member(cli, one, "was");
+        struct str count = show_member(cli, one, "count");
+        if (str_eq(count, STR("0")))
+            writer_fmt(&cli->out, "nothing is left under %.*s: 'was' in %.*s has nothing to do\n", STR_ARG(from),
+                       STR_ARG(to));
+        else
+            writer_fmt(&cli->out, "%.*s deliveries of %.*s go over to %.*s\n", STR_ARG(count), STR_ARG(from),
+                       STR_ARG(to));
+    }
     if (!json_size(changes))
         cli_say(cli, "nothing changed");
     else if (!applied)

@@ -297,6 +297,30 @@ static void check_destination(struct checker *checker, const struct tree *value,
     check_way(checker, map, destination);
 }
 
+/* A name that still stands for a destination is not an earlier name, and what is owed under one cannot go two ways. */
+static void check_was(struct checker *checker, const struct settings *settings, size_t at, const struct tree *value) {
+    const struct destination_settings *destination = &settings->destinations[at];
+    struct str was = destination->was, name = destination->name;
+    size_t other = settings_destination(settings, was);
+    if (!value || !was.n) return;
+    if (other == at) {
+        check_report(checker, value->mark, CODE_WAS, "'was' in destination '%.*s' names the destination itself",
+                     STR_ARG(name));
+        return;
+    }
+    if (other != SIZE_MAX) {
+        check_report(checker, value->mark, CODE_WAS,
+                     "'was' in destination '%.*s' names '%.*s', which is still a destination", STR_ARG(name),
+                     STR_ARG(was));
+        return;
+    }
+    for (size_t i = 0; i < at; i++)
+        if (str_eq(settings->destinations[i].was, was))
+            check_report(checker, value->mark, CODE_WAS,
+                         "destinations '%.*s' and '%.*s' both say 'was: %.*s': only one can take over",
+                         STR_ARG(settings->destinations[i].name), STR_ARG(name), STR_ARG(was));
+}
+
 void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct settings *settings = owner;
     const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
@@ -311,6 +335,7 @@ void check_destinations(struct checker *checker, const struct key *key, const st
         check_name(checker, "destination", map->names[i], map->name_marks[i]);
         check_destination(checker, map->items[i], destination, &checker->targets[i]);
     }
+    for (size_t i = 0; i < map->count; i++) check_was(checker, settings, i, tree_get(map->items[i], STR("was")));
     checker->takes_secrets = false;
     checker->where = STR_NONE;
 }
@@ -349,6 +374,10 @@ void diff_destinations(struct diff *diff, const struct key *key, struct str subj
     for (size_t i = 0; i < after->destination_count; i++) {
         const struct destination_settings *new = &after->destinations[i];
         size_t at = settings_destination(before, new->name);
+        if (at == SIZE_MAX && new->was.n && settings_destination(before, new->was) != SIZE_MAX) {
+            diff_add(diff, "destination %.*s renamed to %.*s", STR_ARG(new->was), STR_ARG(new->name));
+            at = settings_destination(before, new->was);
+        }
         if (at == SIZE_MAX) {
             diff_add(diff, "destination %.*s added", STR_ARG(new->name));
             continue;
@@ -358,6 +387,7 @@ void diff_destinations(struct diff *diff, const struct key *key, struct str subj
         compare_fields(diff, name, &before->destinations[at].fields, &new->fields);
     }
     for (size_t i = 0; i < before->destination_count; i++)
-        if (settings_destination(after, before->destinations[i].name) == SIZE_MAX)
+        if (settings_destination(after, before->destinations[i].name) == SIZE_MAX &&
+            settings_heir(after, before->destinations[i].name) == SIZE_MAX)
             diff_add(diff, "destination %.*s removed", STR_ARG(before->destinations[i].name));
 }

@@ -75,14 +75,16 @@ static void desk_join(struct desk *desk, struct limiter *limiter) {
 }
 
 static void desk_close(struct desk *desk) {
-    desk->was_open = desk->settings;
+    desk->before = desk->settings;
     desk->settings = NULL;
 }
 
 static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter) {
     desk_join(desk, limiter);
     desk->settings = settings;
-    if (!desk->was_open) desk->now.next_due_us = desk->committed.next_due_us = 0;
+    if (!desk->before) desk->now.next_due_us = desk->committed.next_due_us = 0;
+    if (!settings->was.n || !desk->before || !str_eq(desk->before->was, settings->was))
+        desk->now.inherits = desk->committed.inherits = settings->was.n > 0;
 }
 
 /* A window is kept a little longer than it says: the way to the receiver is not as long for each request, and its clock
@@ -183,7 +185,7 @@ static size_t desk_places(const struct deliver *deliver, const struct desk *desk
 }
 
 int64_t desk_next(const struct deliver *deliver, const struct desk *desk, int64_t now_us, int64_t due_us) {
-    if (!desk->settings || !desk_places(deliver, desk)) return WHEN_NEVER;
+    if (!desk->settings || desk->now.inherits || !desk_places(deliver, desk)) return WHEN_NEVER;
     int64_t next_us = later(now_us, due_us);
     if (desk_is_paused(desk, now_us))
         next_us = later(next_us, desk->now.paused_until_us ? desk->now.paused_until_us : WHEN_NEVER);
@@ -200,7 +202,7 @@ static unsigned breaker_change(const struct breaker *a, const struct breaker *b)
 
 size_t deliver_budget(struct deliver *deliver, size_t desk_number, int64_t now_us, size_t want) {
     struct desk *desk = desk_at(deliver, desk_number);
-    if (!desk->settings || desk_is_paused(desk, now_us) || now_us < desk->now.wait_us) return 0;
+    if (!desk->settings || desk->now.inherits || desk_is_paused(desk, now_us) || now_us < desk->now.wait_us) return 0;
     size_t places = desk_places(deliver, desk);
     size_t room = limiter_room(desk->limiter, now_us, want < places ? want : places);
     const struct breaker before = desk->now.breaker;

@@ -1,5 +1,7 @@
-/* deliver/deliver_shared.c - see deliver.h: desks and limits that several processes share, and what a start finds. */
+/* deliver/deliver_shared.c - see deliver.h: desks and limits that several processes share, what a start finds, and
+ * desks under another name. */
 #include "deliver/desk.h"
+#include "deliver/heir.h"
 
 void deliver_wait(struct deliver *deliver, size_t desk, int64_t until_us) {
     desk_stage(desk_at(deliver, desk))->wait_us = until_us;
@@ -22,6 +24,31 @@ void deliver_put_off(struct deliver *deliver, size_t desk_number, int64_t until_
 
 const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count) {
     return limiter_rules(desk_at(deliver, desk)->limiter, ret_count);
+}
+
+/* ---- under another name ---- */
+
+size_t deliver_known(const struct deliver *deliver, struct str name) {
+    const struct desk *desk = map_get(&deliver->desks, name);
+    if (desk && desk->settings) return desk->number;
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        desk = desk_at(deliver, i);
+        if (desk->settings && desk->settings->was.n && str_eq(desk->settings->was, name)) return i;
+    }
+    return SIZE_MAX;
+}
+
+bool deliver_same_limit(const struct deliver *deliver, size_t a, size_t b) {
+    return desk_at(deliver, a)->limiter == desk_at(deliver, b)->limiter;
+}
+
+bool deliver_inherits(const struct deliver *deliver, size_t desk) {
+    return desk_at(deliver, desk)->now.inherits;
+}
+
+void deliver_inherited(struct deliver *deliver, size_t desk, int64_t now_us) {
+    desk_stage(desk_at(deliver, desk))->inherits = false;
+    deliver_due(deliver, desk, now_us);
 }
 
 /* ---- what another process wrote ---- */

@@ -21,6 +21,7 @@ struct desk_state {
     size_t in_flight;
     int64_t next_due_us;
     int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
+    bool inherits;     /* deliveries of its earlier name come over: until then nothing leaves */
     int64_t wait_us;   /* limits that processes share let nothing leave before this */
     int64_t waiting;   /* deliveries that are to leave, on their way, or looked up */
     bool overflows;    /* some are held because too many wait, as far as is known */
@@ -31,7 +32,7 @@ struct desk {
     size_t number;
     struct str name;
     const struct destination_settings *settings; /* NULL = closed */
-    bool was_open;                               /* before the configure that is under way */
+    const struct destination_settings *before;   /* the configure that is under way; NULL = closed then */
     struct limiter *limiter;                     /* the account's */
     struct desk_state now, committed;
     bool touched;      /* the two may differ */

@@ -132,6 +132,8 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
     struct loop *loop = turn->loop;
     struct next_due *next;
     size_t count, held = 0;
+    TRY(adoption_step(turn, ret_more));
+    if (*ret_more) return ERR_NONE;
     if (turn->chores.reconfigured) {
         TRY(free_stranded(turn, ret_more));
         if (*ret_more) return ERR_NONE;
@@ -308,6 +310,7 @@ void chores_reconfigured(struct loop *loop) {
     loop->chores.reconfigured = true;
     loop->chores.strays_from_us = clock_now(loop) + (loop->options.exclusive ? 0 : STRAY_AFTER_US);
     loop->chores.overflow_us = loop->chores.overflow_seq = 0;
+    loop->chores.adoption = (struct adoption_round){0};
     if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
     if (loop->chores.due_us[CHORE_OVERFLOW] != WHEN_NEVER) loop->chores.due_us[CHORE_OVERFLOW] = 0;
 }
@@ -452,6 +455,10 @@ void chores_apply(struct turn *turn) {
                   LOG_TEXT("destination", turn->held_for), LOG_NUMBER("held", turn->held_back),
                   LOG_TEXT("reason", STR(OVERFLOW_ERROR)));
     loop->chores.overflow_told |= turn->held_back > 0;
+    if (turn->chores.adoption.finished)
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "deliveries_adopted",
+                  LOG_NUMBER("count", turn->chores.adoption.moved), LOG_TEXT("by", adoption_names(turn)));
+    loop->chores.adoption.finished = false;
     loop->chores.stranded = loop->chores.freed = 0;
     for (int i = 0; i < CHORE_COUNT; i++) {
         if (chores[i].told && turn->chores.found[i])

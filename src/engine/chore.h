@@ -11,6 +11,7 @@
 #define ENGINE_CHORE_H
 
 #include "base/err.h"
+#include "base/str.h"
 #include "model/chore.h"
 
 #include <stdbool.h>
@@ -19,6 +20,16 @@
 
 struct loop;
 struct turn;
+
+/* How far the deliveries of earlier names are looked through: for each desk what is held, then for each what failed. */
+struct adoption_round {
+    enum { ADOPT_HELD, ADOPT_FAILED, ADOPT_OVER } part;
+    size_t desk;
+    int64_t after_seq;
+    bool flying;   /* something was being sent under an earlier name: the round begins again when that is over */
+    int64_t moved; /* since the configuration came into force */
+    bool finished; /* in this turn */
+};
 
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
 struct chores {
@@ -38,6 +49,7 @@ struct chores {
     bool clock_judged;       /* it was not ahead before the start, or what it wrote is moved */
     bool clock_waits;        /* others who may still go by that clock must leave first */
     int64_t clock_ahead_us, clock_moved;
+    struct adoption_round adoption;
 };
 
 void chores_open(struct loop *loop, int64_t now_us);
@@ -50,6 +62,9 @@ void chores_apply(struct turn *turn);
 MUST_USE enum err chores_clock_states(struct loop *loop, int64_t now_us);
 /* Another configuration is in force: destinations may be gone, or back. */
 void chores_reconfigured(struct loop *loop);
+/* adoption.c, a part of the chore of strays: destinations that were renamed take over what their old names owe. */
+MUST_USE enum err adoption_step(struct turn *turn, bool *ret_more);
+struct str adoption_names(struct turn *turn); /* who takes over from whom */
 /* A destination is about to be probed: what it did not take for too long is looked for. */
 void chores_give_up(struct loop *loop);
 /* A claim came back empty although the store says that something is due. */

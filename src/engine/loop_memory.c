@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "deliver/backlog.h"
+#include "deliver/heir.h"
 #include "engine/loop_memory.h"
 #include "store/query.h"
 
@@ -23,17 +24,25 @@ struct desk_view loop_desk_view(const struct destination_state *state, const str
                                                    state->breaker_failures, state->breaker_ramp, now_us)};
 }
 
-/* Gives desks their state from the store. Those before first_desk have it already, because they were there before this
- * configuration. */
+static bool has_state(const struct destination_state *states, size_t count, struct str name) {
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(states[i].name, name)) return true;
+    return false;
+}
+
+/* Gives desks their state from the store, also that of an earlier name while the new one has none. Those before
+ * first_desk have it already, because they were there before this configuration. */
 static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_us) {
     struct destination_state *states;
     size_t count;
     TRY(store_destination_states(loop->options.store, &loop->arena, &states, &count));
     for (size_t i = 0; i < count; i++) {
-        size_t desk = deliver_desk(loop->deliver, states[i].name);
-        if (desk == SIZE_MAX || desk < first_desk) continue;
+        size_t desk = deliver_known(loop->deliver, states[i].name);
+        if (desk == SIZE_MAX) continue;
         const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
-        if (!settings) continue;
+        bool earlier = !str_eq(settings->name, states[i].name);
+        if (desk < first_desk && !(earlier && deliver_inherits(loop->deliver, desk))) continue;
+        if (earlier && has_state(states, count, settings->name)) continue;
         struct desk_view view = loop_desk_view(&states[i], settings, now_us);
         if (!loop->options.exclusive && view.breaker.state == BREAKER_HALF_OPEN)
             view.breaker.state = BREAKER_OPEN; /* another process probes */
@@ -50,9 +59,11 @@ enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, s
     if (window_us == 0) return ERR_NONE;
     TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, arena, &sent, &count));
     for (size_t i = 0; i < count; i++) {
-        size_t desk = deliver_desk(loop->deliver, sent[i].destination);
-        if (desk != SIZE_MAX && desk >= first_desk)
-            deliver_restore_send(loop->deliver, desk, sent[i].started_us, now_us);
+        size_t desk = deliver_known(loop->deliver, sent[i].destination);
+        size_t earlier = deliver_desk(loop->deliver, sent[i].destination);
+        if (desk == SIZE_MAX || desk < first_desk) continue;
+        bool counted = earlier != SIZE_MAX && earlier != desk && deliver_same_limit(loop->deliver, earlier, desk);
+        if (!counted) deliver_restore_send(loop->deliver, desk, sent[i].started_us, now_us);
     }
     return ERR_NONE;
 }

@@ -26,6 +26,7 @@
  * test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
+#include "deliver/heir.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -214,7 +215,7 @@ static struct quota_lesson lesson_of(struct turn *turn, size_t desk, const struc
     struct str limit = deliver_settings(loop->deliver, desk)->account;
     struct quota_lesson lesson = {.desk = desk, .ages_us = arena_array(turn->arena, int64_t, count)};
     for (size_t i = 0; i < count; i++) {
-        size_t other = deliver_desk(loop->deliver, sent[i].destination);
+        size_t other = deliver_known(loop->deliver, sent[i].destination);
         const struct destination_settings *settings = other == SIZE_MAX ? NULL : deliver_settings(loop->deliver, other);
         if (settings && str_eq(settings->account, limit))
             lesson.ages_us[lesson.count++] = turn->now_us - sent[i].started_us;

@@ -28,6 +28,7 @@
 
 #include "connect/connect.h"
 #include "deliver/backlog.h"
+#include "deliver/heir.h"
 #include "deliver/settle.h"
 #include "engine/flight.h"
 #include "engine/turn.h"
@@ -97,6 +98,10 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
                   bool speaks_for_the_call) {
     struct deliver *deliver = turn->loop->deliver;
     if (desk == SIZE_MAX) return;
+    if (!deliver_settings(deliver, desk)) { /* what is in flight under an earlier name teaches the new one */
+        desk = deliver_known(deliver, deliver_view(deliver, desk, turn->now_us).name);
+        if (desk == SIZE_MAX) return;
+    }
     if (outcome->pause) deliver_refuse(deliver, desk, turn->now_us, outcome->error);
     if (settled->counts_as_good) deliver_accept(deliver, desk);
     if (!speaks_for_the_call) return;
@@ -205,7 +210,7 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
                               .started_us = turn->now_us,
                               .finished_us = turn->now_us,
                               .error = STR("the process ended before an answer was read")};
-    size_t desk = deliver_desk(loop->deliver, delivery->destination);
+    size_t desk = deliver_known(loop->deliver, delivery->destination);
     const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
     if (settings) {
         settle_one(turn, delivery, settings, desk, &outcome, false, true);

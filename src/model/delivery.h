@@ -28,6 +28,7 @@ struct delivery {
     struct uuid key; /* the idempotency key that the provider sees; not stored, zero where the event is gone */
     struct uuid event_id;
     struct str destination, action; /* action "" for a plain http destination */
+    struct str keyed_as;            /* the destination's name that the key was made with, "" = the one above */
     struct str route, step;
     int32_t run;
     enum delivery_status status; /* UNKNOWN and due: look it up, do not send */
@@ -51,6 +52,7 @@ struct delivery {
     struct uuid superseded_by; /* set by store_superseded: the delivery of the run that took its place */
     int32_t superseded_run;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */
+    struct str was;            /* set by a plan: the destination's earlier name, "" = none */
 };
 
 /* One try, kept as history. outcome: done retry failed unknown. */

@@ -42,6 +42,7 @@ struct action_traits {
 struct destination_settings {
     struct str name;
     struct str type;    /* connector's name, "http" */
+    struct str was;     /* the name it had before, whose deliveries it takes over; "" = none */
     struct str account; /* the limit's name: `account:`, else the destination's own name */
     struct str url;
     struct header *headers; /* secrets in place */

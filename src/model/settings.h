@@ -109,9 +109,9 @@ const struct catalog_action *catalog_action(const struct catalog_entry *entry, s
 
 /* "300/15m", "10/s"; bounds are the caller's. */
 bool limit_rule_parse(struct str text, struct limit_rule *ret_rule);
-/* Index of a destination, or SIZE_MAX. */
+/* Index of a destination, and of the one that had this name before; or SIZE_MAX. */
 size_t settings_destination(const struct settings *settings, struct str name);
-
+size_t settings_heir(const struct settings *settings, struct str name);
 /* What is wrong with the text that says where the store is, as the rest of a sentence; NULL when it may be a path or is
  * a PostgreSQL URL. Does not repeat the text, which may hold a password. */
 const char *settings_store_problem(struct str store);

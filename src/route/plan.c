@@ -127,6 +127,7 @@ static struct delivery draft_delivery(const struct draft *draft, const struct st
                              .run = draft->run,
                              .status = DELIVERY_PENDING,
                              .destination = step->destination,
+                             .was = step->was,
                              .action = step->settings->action,
                              .route = draft->program->settings->name,
                              .step = step->settings->step,

@@ -63,6 +63,7 @@ static bool compile_step(struct compiler *compiler, const struct route_settings 
     struct str where = str_fmt(compiler->arena, "%.*s in route '%.*s'", STR_ARG(destination), STR_ARG(route->name));
     *step = (struct step_program){.settings = settings,
                                   .destination = destination,
+                                  .was = compiler->settings->destinations[settings->destination].was,
                                   .late_us = settings->late_us ? settings->late_us : route->late_us};
     const struct {
         const char *name;
@@ -271,6 +272,7 @@ void route_owed(const struct routes *routes, const struct event *event, int64_t 
                 .event = event,
                 .run = event->run,
                 .destination = step->destination,
+                .was = step->was,
                 .action = step->settings->action,
                 .route = program->settings->name,
                 .step = step->settings->step,

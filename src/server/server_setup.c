@@ -57,8 +57,24 @@ static void add_removed(struct buf *buf, const struct settings *from, const stru
     buf_add(buf, STR("],\"removed\":["));
     for (size_t i = 0; i < from->destination_count; i++) {
         if (has_destination(to, from->destinations[i].name)) continue;
+        if (settings_heir(to, from->destinations[i].name) != SIZE_MAX) continue;
         buf_add(buf, str_from(comma));
         json_quote(buf, from->destinations[i].name);
+        comma = ",";
+    }
+}
+
+/* Those that take over from an earlier name, whether it was there before or not. */
+static void add_heirs(struct buf *buf, const struct settings *to) {
+    const char *comma = "";
+    buf_add(buf, STR("],\"adopted\":["));
+    for (size_t i = 0; i < to->destination_count; i++) {
+        if (!to->destinations[i].was.n) continue;
+        buf_fmt(buf, "%s{\"destination\":", comma);
+        json_quote(buf, to->destinations[i].name);
+        buf_add(buf, STR(",\"was\":"));
+        json_quote(buf, to->destinations[i].was);
+        buf_byte(buf, '}');
         comma = ",";
     }
 }
@@ -73,6 +89,7 @@ static struct str changes_json(struct arena *arena, const struct settings *from,
         buf_fmt(&buf, ",\"needs_restart\":%s}", change->needs_restart ? "true" : "false");
     }
     add_removed(&buf, from, to);
+    add_heirs(&buf, to);
     buf_add(&buf, STR("]}"));
     return buf_str(&buf);
 }

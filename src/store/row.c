@@ -101,10 +101,13 @@ static enum err read_delivery(struct store *store, const struct sql_value *value
         .created_us = v[23].number,
         .updated_us = v[24].number,
         .in_doubt = v[25].number != 0,
+        .keyed_as = v[26].text,
     };
     if (event_key->kind == SQL_TEXT)
-        ret_delivery->key = delivery_derive_key(store->hasher, event_key->text, ret_delivery->destination,
-                                                ret_delivery->step, ret_delivery->run);
+        ret_delivery->key =
+            delivery_derive_key(store->hasher, event_key->text,
+                                ret_delivery->keyed_as.n ? ret_delivery->keyed_as : ret_delivery->destination,
+                                ret_delivery->step, ret_delivery->run);
     return ERR_NONE;
 }
 

@@ -185,6 +185,28 @@ def test_what_waits_for_a_destination_that_goes_is_counted_held_and_freed(store,
     assert len(receiver.of("/hook")) == (0 if store else 2)
 
 
+def test_what_waits_for_a_destination_that_was_renamed_goes_over(store, serve, receiver):
+    given = {**one(receiver), **store}
+    server = serve(**given)
+    good(server.cli("destinations", "pause", "hook"))
+    ids = [server.send() for _ in range(2)]
+    until(lambda: server.get("/v1/status").json["pending"] == 2, "two to wait")
+    keys = {server.event(i)["deliveries"][0]["key"] for i in ids}
+    crm = {**given["destinations"]["hook"], "was": "hook"}
+    server.configure(**{**given, "destinations": {"crm": crm}, "routes": {"all": {"from": "*", "to": ["crm"]}}})
+    assert "2 deliveries of hook go over to crm" in good(server.cli("apply", "-n")).out
+    applied = good(server.cli("apply", "-o", "json")).json
+    assert applied["adopted"] == [{"destination": "crm", "was": "hook", "count": 2}] and not applied["stranded"]
+    until(lambda: len(server.get("/v1/deliveries?destination=crm").json["items"]) == 2, "both to go over")
+    server.restart()
+    assert not receiver.of("/hook")  # the pause went over, too
+    good(server.cli("destinations", "resume", "crm"))
+    for event_id in ids:
+        server.settled(event_id, "COMPLETED")
+    assert set(receiver.keys("/hook")) == keys
+    assert "'was' in crm has nothing to do" in good(server.cli("apply", "-n")).out
+
+
 def test_an_event_that_no_route_wants_says_which_rule_kept_it_out(serve, receiver):
     routes = {"typed": {"from": "OTHER", "to": ["hook"]}, "sourced": {"from": "*", "source": "shop", "to": ["hook"]},
               "asked": {"from": "*", "when": ".n > 5", "to": ["hook"]}}

@@ -217,7 +217,8 @@ def test_status_verify_and_apply(world):
         "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
-    assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "stranded": []}
+    assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "adopted": [],
+                       "stranded": []}
 
 
 def test_wrong_values_of_a_request(world):

@@ -320,8 +320,8 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
         assert got.code == NO_SERVER and got.out == "" and "no server" in got.err, (words, got)
 
 
-STEP_BACK = ("ALTER TABLE destinations DROP COLUMN suspect; ALTER TABLE destinations DROP COLUMN probing;"
-             "DELETE FROM schema_steps WHERE step = 4;")
+STEP_BACK = ("ALTER TABLE deliveries DROP COLUMN keyed_as; ALTER TABLE destinations DROP COLUMN suspect;"
+             "ALTER TABLE destinations DROP COLUMN probing; DELETE FROM schema_steps WHERE step = 4;")
 STEP_BACK_POSTGRES = STEP_BACK + "ALTER TABLE marketing_events DROP CONSTRAINT marketing_events_moments_are_finite;"
 READS = (["events", "list"], ["deliveries", "list"], ["status"], ["verify"], ["chores", "list"])
 

@@ -40,7 +40,7 @@ LIMIT $2;
 -- What became of an unmade delivery, in its place.
 UPDATE deliveries
 SET id = p2, action = p3, step = p4, status = p5, due = p6, first_due = p7, late = p8, params = p9, order_key = p10,
-    last_error = p11, updated_at = p12
+    last_error = p11, updated_at = p12, keyed_as = NULL
 FROM {p}
 WHERE seq = p1;
 

@@ -26,7 +26,7 @@ LIMIT ?2;
 -- What became of an unmade delivery, in its place.
 UPDATE deliveries
 SET id = ?2, action = ?3, step = ?4, status = ?5, due = ?6, first_due = ?7, late = ?8, params = ?9, order_key = ?10,
-    last_error = ?11, updated_at = ?12
+    last_error = ?11, updated_at = ?12, keyed_as = NULL
 WHERE seq = ?1;
 
 -- name: delivery_block (seq int, destination text, order_key text) -> changed

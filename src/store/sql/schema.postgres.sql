@@ -252,6 +252,8 @@ WHERE NOT isfinite(created_at) OR NOT isfinite(updated_at);
 ALTER TABLE marketing_events
     ADD CONSTRAINT marketing_events_moments_are_finite CHECK (isfinite(scheduled_at) AND isfinite(created_at)
         AND isfinite(updated_at));
+-- The destination's name when the provider's key was made, where the destination was renamed since; NULL = as it is.
+ALTER TABLE deliveries ADD COLUMN keyed_as TEXT;
 
 -- fragment: widen
 -- Types are limited to no list, texts get room, and what ON CONFLICT needs is there, whatever the names of what is

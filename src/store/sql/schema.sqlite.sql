@@ -167,3 +167,5 @@ CREATE TABLE chores(
 -- nothing accepted since (0 = none), and whether the destination is being tried again one by one.
 ALTER TABLE destinations ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE destinations ADD COLUMN probing INTEGER NOT NULL DEFAULT 0;
+-- The destination's name when the provider's key was made, where the destination was renamed since; NULL = as it is.
+ALTER TABLE deliveries ADD COLUMN keyed_as TEXT;

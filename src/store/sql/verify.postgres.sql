@@ -139,7 +139,7 @@ ORDER BY next.seq;
 
 -- name: verify_ids (after int, upto int) -> seq int, id id, key text, destination text, step text, run int
 -- Deliveries whose ids are derived again. verify_fanout has told of those whose run is wrong.
-SELECT d.seq, d.id, e.idempotency_key::text, d.destination, d.step, d.run
+SELECT d.seq, d.id, e.idempotency_key::text, coalesce(d.keyed_as, d.destination), d.step, d.run
 FROM deliveries d
 JOIN marketing_events e ON e.id = d.event_id AND d.run <= e.run
 WHERE d.seq > $1 AND d.seq <= $2

@@ -6,7 +6,7 @@
 -- row: delivery (seq int, id id, event id, destination text, action text, route text, step text, run int, status text,
 --     retries int, attempts int, due int, first_due int, late int, first_sent int, lease_until int, lease_epoch int,
 --     params text, order_key text, looking_up int, batch id, last_status int, error text, created int, updated int,
---     in_doubt int)
+--     in_doubt int, keyed_as text)
 
 -- fragment: payload
 -- Other programs write events too: `received` is the payload as it came to us, where it came to us.
@@ -23,7 +23,7 @@ e.status::text, e.run::int8, e.retry_count::int8, e.last_error, e.scheduled_at, 
 -- fragment: delivery_columns
 d.seq, d.id, d.event_id, d.destination, d.action, d.route, d.step, d.run, d.status, d.retry_count, d.attempts, d.due,
 d.first_due, d.late, d.first_sent, d.lease_until, d.lease_epoch, d.params, d.order_key, d.looking_up, d.batch,
-d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt
+d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt, d.keyed_as
 
 -- fragment: delivery_event_key
 -- The provider's key is derived from it. A delivery whose event is gone is listed all the same.
@@ -64,6 +64,9 @@ WITH RECURSIVE found(name) AS (
 
 -- fragment: earliest_due
 SELECT min(due) FROM deliveries WHERE destination = found.name AND {claimable}
+
+-- fragment: adopt_twin
+SELECT 1 FROM deliveries t WHERE t.event_id = d.event_id AND t.destination = $2 AND t.step = d.step AND t.run = d.run
 
 -- fragment: delivery_filter
 d.seq >= $1 AND d.seq < $2 AND ($3 IS NULL OR d.status = $3) AND ($4 IS NULL OR d.destination = $4)

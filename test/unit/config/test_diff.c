@@ -44,6 +44,9 @@ static void test_changes(void **state) {
          "! redis.url changed\n! redis.on_failure open -> fail_local\n! redis.timeout 50ms -> 1s\n"},
         {HEAD, HEAD CRM, "destination crm added\n"},
         {HEAD CRM, HEAD, "destination crm removed\n"},
+        {HEAD CRM, HEAD "destinations:\n  hub:\n    url: https://crm.example.com/\n    was: crm\n",
+         "destination crm renamed to hub\ndestination hub: url changed\n"
+         "destination hub: account crm -> hub\ndestination hub: was none -> crm\n"},
         {HEAD CRM "    limit: 10/s\n", HEAD CRM "    limit: [5/s, 300/15m]\n",
          "destination crm: limit 10/s -> 5/s, 300/15m\n"},
         {HEAD CRM, HEAD CRM "    retry: {max: 3}\n    breaker: off\n    on_unknown: hold\n    allow_private: true\n",

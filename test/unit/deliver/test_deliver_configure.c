@@ -1,3 +1,4 @@
+#include "deliver/heir.h"
 #include "world.h"
 
 static void desks_keep_their_number(void **state) {
@@ -226,6 +227,38 @@ static void what_is_restored_is_bounded(void **state) {
     deliver_free(deliver);
 }
 
+/* Until what the old name owed has come over, nothing leaves under the new one; that is known once for each `was`. */
+static void a_desk_with_an_earlier_name_waits_for_what_that_owed(void **state) {
+    (void)state;
+    struct world world, two;
+    two_desks(&world);
+    struct deliver *deliver = opened(&world);
+    two_desks(&two);
+    two.destinations[0] = destination("c", "c");
+    two.destinations[0].was = STR("a");
+    deliver_configure(deliver, &two.settings);
+    assert_int_equal(deliver_known(deliver, STR("a")), 2);
+    assert_int_equal(deliver_known(deliver, STR("b")), 1);
+    assert_true(deliver_known(deliver, STR("d")) == SIZE_MAX);
+    assert_true(deliver_inherits(deliver, 2));
+    assert_false(deliver_inherits(deliver, 1));
+    deliver_due(deliver, 2, T0);
+    assert_int_equal(deliver_budget(deliver, 2, T0, 8), 0);
+    assert_int_equal(deliver_budget(deliver, 1, T0, 8), 8);
+    deliver_set_due(deliver, 1, WHEN_NEVER);
+    assert_us(deliver_next(deliver, T0), WHEN_NEVER);
+    deliver_inherited(deliver, 2, T0);
+    deliver_rollback(deliver);
+    assert_int_equal(deliver_budget(deliver, 2, T0, 8), 0); /* a turn that was dropped let nothing go */
+    deliver_inherited(deliver, 2, T0);
+    deliver_commit(deliver);
+    assert_int_equal(deliver_budget(deliver, 2, T0, 8), 8);
+    deliver_rollback(deliver);
+    deliver_configure(deliver, &two.settings);
+    assert_false(deliver_inherits(deliver, 2));
+    deliver_free(deliver);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(desks_keep_their_number),
@@ -238,6 +271,7 @@ int main(void) {
         cmocka_unit_test(a_probe_is_a_change),
         cmocka_unit_test(a_restart_goes_on),
         cmocka_unit_test(what_is_restored_is_bounded),
+        cmocka_unit_test(a_desk_with_an_earlier_name_waits_for_what_that_owed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,91 @@
+-- store/sql/adopt.postgres.sql - deliveries of a destination that was renamed (store/adopt.c).
+
+-- name: adopt_waiting (old text, new text, most int) -> seq int, order_key text
+-- What waits under the old name and nobody sends. One that the new name has, too, stays: both were made while the two
+-- were different destinations. Other processes claim and adopt, too, so rows that one of them holds are skipped.
+SELECT d.seq, d.order_key
+FROM deliveries d
+WHERE d.destination = $1 AND {d.claimable} AND NOT EXISTS ({adopt_twin})
+LIMIT $3
+FOR UPDATE SKIP LOCKED;
+
+-- name: adopt_blocked (old text, new text, most int) -> seq int, order_key text
+-- As adopt_waiting, of what waits for its order. While the one before it is being sent it stays: the end of that frees
+-- it under the old name.
+SELECT d.seq, d.order_key
+FROM deliveries d
+WHERE d.blocked = 1 AND d.destination = $1 AND d.status || '' <> 'HELD' AND NOT EXISTS ({adopt_twin})
+    AND NOT EXISTS (
+        SELECT 1
+        FROM deliveries o
+        WHERE o.destination = $1 AND o.order_key = d.order_key AND o.order_key IS NOT NULL AND {o.open}
+            AND o.status || '' = 'PROCESSING'
+    )
+LIMIT $3
+FOR UPDATE SKIP LOCKED;
+
+-- name: adopt_held (after int, most int) -> seq int, order_key text, destination text
+-- A page of what is held, of any destination: a step is bounded by what it looks at.
+SELECT seq, order_key, destination
+FROM deliveries
+WHERE status = 'HELD' AND seq > $1
+ORDER BY seq
+LIMIT $2;
+
+-- name: adopt_failed (after int, most int) -> seq int, order_key text, destination text
+-- As adopt_held, of what failed.
+SELECT seq, order_key, destination
+FROM deliveries
+WHERE status = 'FAILED' AND seq > $1
+ORDER BY seq
+LIMIT $2;
+
+-- name: adopt_take (seq int, new text, now int) -> changed
+-- The key that the provider sees stays what it was.
+WITH taken AS (
+    UPDATE deliveries d
+    SET keyed_as = coalesce(d.keyed_as, d.destination), destination = p2, updated_at = p3
+    FROM {p}
+    WHERE d.seq = p1 AND d.status || '' <> 'PROCESSING' AND NOT EXISTS (
+        SELECT 1 FROM deliveries t WHERE t.event_id = d.event_id AND t.destination = p2 AND t.step = d.step
+            AND t.run = d.run
+    )
+    RETURNING n, d.seq
+)
+SELECT n, seq
+FROM taken
+ORDER BY n;
+
+-- name: adopt_order (destination text, order_key text)
+-- Of an order key, only the first may go. What comes over from the old name can be older than what waits already.
+UPDATE deliveries d
+SET blocked = 1 - d.blocked
+FROM (SELECT DISTINCT p1, p2 FROM {p}) k
+CROSS JOIN LATERAL (
+    SELECT o.seq
+    FROM deliveries o
+    WHERE o.destination = p1 AND o.order_key = p2 AND o.order_key IS NOT NULL AND {o.open}
+    ORDER BY o.seq
+    LIMIT 1
+) first
+WHERE d.destination = p1 AND d.order_key = p2 AND d.order_key IS NOT NULL AND {d.open}
+    AND d.status || '' <> 'PROCESSING' AND (d.blocked = 1) = (d.seq = first.seq);
+
+-- name: adopt_flying (old text) -> count int, ordered int
+-- What is being sent under the old name. It comes over once its outcome is known.
+SELECT count(*), count(order_key) FROM deliveries WHERE status = 'PROCESSING' AND destination = $1;
+
+-- name: adopt_state (old text, new text)
+-- Pause, breaker and quiet spell. What the new name has learned by itself stands.
+INSERT INTO destinations(
+    name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
+        quiet_until, updated_at
+)
+SELECT $2, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
+    quiet_until, updated_at
+FROM destinations
+WHERE name = $1
+ON CONFLICT (name) DO NOTHING;
+
+-- name: adopt_forget (old text)
+DELETE FROM destinations WHERE name = $1;
