@@ -23,6 +23,7 @@ static struct verdict run_alone(uint64_t seed, bool lying_disk) {
 
 static int one_seed(uint64_t seed, bool lying_disk) {
     struct verdict verdict = run_alone(seed, lying_disk);
+    fputs(verdict.drawn, stdout);
     printf("seed %llu  hash %016llx  %llu events  %llu sends  %llu deaths  %llu seam calls  %.1f h of virtual time\n",
            (unsigned long long)seed, (unsigned long long)verdict.hash, (unsigned long long)verdict.events,
            (unsigned long long)verdict.sends, (unsigned long long)verdict.deaths, (unsigned long long)verdict.calls,

@@ -5,6 +5,7 @@
 
 #include "sim/plant.h"
 #include "sim/run.h"
+#include "sim/swarm.h"
 
 #define FACTS_MAX 512
 
@@ -17,19 +18,24 @@ struct fact {
     int64_t post_us, scheduled_us; /* scheduled 0 = at once */
     int64_t posted_us;             /* last try; 0 = not yet */
     bool acked;
-    char id[40]; /* as answered */
+    bool runaway;          /* a program that looks at it never ends */
+    bool acted, cancelled; /* a person had a word in it, or in the whole of it */
+    bool deleted;          /* somebody deleted the event by SQL */
+    char id[40];           /* as answered */
     int32_t posts;
 };
 
 struct oracle {
     struct plant *plant;
+    struct swarm *swarm;
     struct verdict *verdict;
     struct fact facts[FACTS_MAX];
     size_t fact_count;
     uint64_t deaths_at_start[RECEIVERS_MAX][SENDS_MAX / 16]; /* plant deaths when the send began */
-    char last_ordered[8][40];
+    char last_ordered[RECEIVERS_MAX][8][40];
 };
 
+struct str oracle_payload(const struct fact *fact, struct arena *arena); /* as it is posted */
 void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A receiver hears a call: I7 (one key), I10, I11, I12, I13, I14, I21. */

@@ -5,43 +5,22 @@
 #include <string.h>
 
 #include "sim/oracle.h"
+#include "store/query.h"
 
 #define FAULTS_US   (20 * US_PER_MIN) /* the world misbehaves this long */
 #define SETTLE_US   (30 * US_PER_HOUR)
 #define CLIENT_US   (2 * US_PER_S) /* a client tries again after this */
 #define FAULT_KINDS 9
 
-/* The receiver tells calls apart by these headers; the provider it plays knows no keys. */
-#define MARKS "headers: {X-Drumbeat-Event: \"${event.id}\", Idempotency-Key: \"${delivery.id}\"}"
-
-static const char connector[] = "version: 1\nname: asked\nabout: A provider without keys that can be asked.\n"
-                                "fields: {server: {required: true}}\n"
-                                "actions:\n  post:\n    params: {text: required}\n"
-                                "    request: {url: \"${field.server}/posts\", " MARKS ", json: {text: \"${.text}\"}}\n"
-                                "    lookup:\n"
-                                "      request: {url: \"${field.server}/find\", " MARKS "}\n"
-                                "      answers:\n"
-                                "        - {status: 200, when: .found == true, is: found}\n"
-                                "        - {status: 200, is: absent}\n"
-                                "      settle: 20s\n";
-static const char config[] =
-    "version: 1\nstore: drumbeat.db\ndestinations:\n"
-    "  crm: {url: \"http://crm.test/x\", limit: [5/1s, 60/1m], concurrency: 4, timeout: 5s}\n"
-    "  mail: {url: \"http://mail.test/x\", on_unknown: hold, concurrency: 3, timeout: 5s}\n"
-    "  social: {type: asked, server: \"http://social.test\", concurrency: 2, timeout: 5s, limit: 100/1m}\n"
-    "  ledger: {url: \"http://ledger.test/x\", concurrency: 8, timeout: 5s, breaker: off}\n"
-    "routes:\n"
-    "  all:\n    from: \"*\"\n    to:\n      - crm\n      - mail\n      - social.post: {text: \"n ${.n}\"}\n"
-    "      - ledger: {order_by: .k}\n"
-    "  even:\n    from: \"*\"\n    when: .n % 2 == 0\n    to:\n      - crm: {body: {even: \"${.n}\"}}\n";
-
 struct run {
     struct plant plant;
     struct oracle *oracle;
+    struct swarm swarm;
     struct rng rng;
     bool faulty;                                 /* the spell of faults */
     uint64_t chance[RECEIVERS_MAX][FAULT_KINDS]; /* per mille, by the seed */
     uint64_t crash_chance, full_chance, sync_chance;
+    int64_t ahead_us; /* how much the calendar was ahead until the first death */
 };
 
 /* ---- receivers ---- */
@@ -94,7 +73,8 @@ static struct str header_of(const struct outgoing *outgoing, struct str name) {
 static struct behaviour behave(void *self, struct receiver *receiver, const struct outgoing *outgoing, bool lookup) {
     struct run *run = self;
     struct str key = header_of(outgoing, STR("Idempotency-Key"));
-    bool knows_key = strcmp(receiver->name, "crm") == 0 || strcmp(receiver->name, "ledger") == 0;
+    const struct site *site = swarm_site(&run->swarm, str_from(receiver->name));
+    bool knows_key = site->kind == SITE_HOOK || site->kind == SITE_LEDGER || site->kind == SITE_BULK;
     struct behaviour behaviour = {.kind = ANSWER, .status = 200, .effect = true};
     size_t row = (size_t)(receiver - run->plant.world->receivers);
     for (int i = 0; run->faulty && i < FAULT_KINDS; i++)
@@ -117,7 +97,7 @@ static void hear(void *self, struct receiver *receiver, const struct send *send)
 
 static void answer(void *self, uint64_t tag, const struct reply *reply) {
     struct run *run = self;
-    oracle_answer(run->oracle, &run->oracle->facts[tag], reply);
+    if (tag < FACTS_MAX) oracle_answer(run->oracle, &run->oracle->facts[tag], reply);
 }
 
 static void draw_facts(struct run *run) {
@@ -129,6 +109,7 @@ static void draw_facts(struct run *run) {
         fact->n = (int32_t)i;
         fact->k = (int32_t)rng_below(&run->rng, 8);
         snprintf(fact->key, sizeof fact->key, "fact-%zu", i);
+        fact->runaway = rng_below(&run->rng, 1000) < run->swarm.runaway_chance;
         if (rng_below(&run->rng, 10) == 0)
             fact->scheduled_us = fact->post_us + (int64_t)rng_below(&run->rng, US_PER_HOUR);
     }
@@ -145,9 +126,8 @@ static void post(struct run *run, size_t index) {
     struct fact *fact = &run->oracle->facts[index];
     struct arena arena = ARENA_EMPTY;
     struct buf body = {.arena = &arena};
-    buf_fmt(&body,
-            "{\"type\":\"LEAD\",\"source\":\"sim\",\"idempotency_key\":\"%s\",\"payload\":{\"n\": %d, \"k\":\"%d\"}",
-            fact->key, fact->n, fact->k);
+    buf_fmt(&body, "{\"type\":\"LEAD\",\"source\":\"sim\",\"idempotency_key\":\"%s\",\"payload\":%.*s", fact->key,
+            STR_ARG(oracle_payload(fact, &arena)));
     if (fact->scheduled_us) buf_fmt(&body, ",\"scheduled_at\":\"%.*s\"", STR_ARG(when_str(&arena, fact->scheduled_us)));
     buf_byte(&body, '}');
     fact->posted_us = run->plant.world->now_us;
@@ -183,6 +163,11 @@ static void draw_faults(struct run *run) {
     if (rng_below(&run->rng, 2)) run->crash_chance = 20 + rng_below(&run->rng, 150);
     if (rng_below(&run->rng, 4) == 0) run->full_chance = 30;
     if (rng_below(&run->rng, 4) == 0) run->sync_chance = 20;
+    if (run->swarm.standing) return;
+    if (rng_below(&run->rng, 3) == 0) run->plant.world->slow_chance = 1 + rng_below(&run->rng, 40);
+    if (rng_below(&run->rng, 4) == 0) run->ahead_us = (int64_t)rng_below(&run->rng, 3 * US_PER_HOUR);
+    run->plant.world->wall_offset_us = run->ahead_us;
+    run->swarm.ahead = run->ahead_us > 0;
 }
 
 static void strike(struct run *run) {
@@ -195,6 +180,112 @@ static void strike(struct run *run) {
         world->full_until_us = world->now_us + (int64_t)rng_below(&run->rng, US_PER_MIN);
     }
     if (rng_below(&run->rng, 1000) < run->sync_chance) disk_fail_syncs(world->disk, 1);
+}
+
+/* ---- people ---- */
+
+static void say(struct run *run, struct str path, struct str body) {
+    world_post(run->plant.world, FACTS_MAX, STR("POST"), path, body);
+}
+
+/* A person's word about a delivery may double an effect, or take it out of its order: the fact is let off. */
+static void note_act(struct run *run, const struct uuid *event_id) {
+    char id[UUID_TEXT_LENGTH + 1];
+    uuid_format(*event_id, id);
+    for (size_t i = 0; i < run->oracle->fact_count; i++)
+        if (strcmp(run->oracle->facts[i].id, id) == 0) run->oracle->facts[i].acted = true;
+}
+
+static void act_on_delivery(struct run *run, struct arena *arena) {
+    static const char *const acts[] = {"retry", "cancel", "resolve"};
+    static const char *const bodies[] = {"{\"as\":\"delivered\"}", "{\"as\":\"not-delivered\"}", "{\"as\":\"retry\"}"};
+    static const int statuses[] = {DELIVERY_HELD, DELIVERY_FAILED, DELIVERY_PENDING, DELIVERY_UNKNOWN};
+    struct delivery_query query = {.status = statuses[rng_below(&run->rng, 4)], .limit = 20};
+    struct delivery *deliveries;
+    size_t count = 0;
+    if (!run->plant.store || store_begin(run->plant.store)) return;
+    enum err err = store_delivery_list(run->plant.store, &query, arena, &deliveries, &count);
+    store_rollback(run->plant.store);
+    if (err || !count) return;
+    const struct delivery *delivery = &deliveries[rng_below(&run->rng, count)];
+    size_t act = rng_below(&run->rng, 3);
+    note_act(run, &delivery->event_id);
+    say(run, str_fmt(arena, "/v1/deliveries/%.*s/%s", STR_ARG(uuid_str(arena, delivery->id)), acts[act]),
+        act == 2 ? str_from(bodies[rng_below(&run->rng, 3)]) : STR("{}"));
+}
+
+static void act_on_event(struct run *run, struct arena *arena) {
+    struct fact *fact = &run->oracle->facts[rng_below(&run->rng, run->oracle->fact_count)];
+    if (!fact->id[0]) return;
+    fact->acted = fact->cancelled = true;
+    say(run, str_fmt(arena, "/v1/events/%s/%s", fact->id, rng_below(&run->rng, 2) ? "retry" : "cancel"), STR("{}"));
+}
+
+/* Somebody cleans up by SQL, between two turns: an event goes and leaves its deliveries behind. */
+static void delete_event(struct run *run, struct arena *arena) {
+    size_t index = rng_below(&run->rng, run->oracle->fact_count);
+    struct fact *fact = &run->oracle->facts[index];
+    struct plant *plant = &run->plant;
+    if (index % 7 == 0 || index % 11 == 4) return; /* posted again, or under a key that another payload names */
+    struct sql_result result;
+    if (!fact->id[0] || fact->conflicting || !plant->store || store_begin(plant->store)) return;
+    struct str sql = str_fmt(arena, "DELETE FROM marketing_events WHERE idempotency_key = '%s'", fact->key);
+    enum err err = plant->driver.script(plant->driver.self, sql, arena, &result);
+    if (err || store_commit(plant->store))
+        store_rollback(plant->store);
+    else
+        fact->deleted = fact->acted = fact->cancelled = true;
+}
+
+static void act(struct run *run) {
+    struct arena arena = ARENA_EMPTY;
+    const struct site *site = &run->swarm.sites[rng_below(&run->rng, run->swarm.count)];
+    switch (rng_below(&run->rng, 8)) {
+    case 0:
+        say(run, str_fmt(&arena, "/v1/destinations/%s/pause", site->name), STR("{}"));
+        break;
+    case 1:
+        say(run, str_fmt(&arena, "/v1/destinations/%s/resume", site->name), STR("{}"));
+        break;
+    case 2:
+        act_on_event(run, &arena);
+        break;
+    case 3:
+        delete_event(run, &arena);
+        break;
+    default:
+        act_on_delivery(run, &arena);
+    }
+    arena_free(&arena);
+}
+
+/* What flies must have landed before the next but one configuration: the plant keeps two. */
+static void reload(struct run *run) {
+    struct swarm *swarm = &run->swarm;
+    int64_t now_us = run->plant.world->now_us;
+    if (now_us < swarm->reloaded_us + US_PER_MIN || swarm->owed_count == sizeof swarm->owed / sizeof *swarm->owed)
+        return;
+    if (run->plant.old_setup && run->plant.loop && loop_uses(run->plant.loop, run->plant.old_setup->settings)) return;
+    struct arena arena = ARENA_EMPTY;
+    swarm_change(swarm, &run->rng, now_us);
+    if (!plant_apply(&run->plant, swarm_config(swarm, &arena), swarm_connector()))
+        oracle_fail(run->oracle, "config", "%.*s", STR_ARG(run->plant.problem));
+    arena_free(&arena);
+}
+
+static void let_people_act(struct run *run) {
+    struct world *world = run->plant.world;
+    if (run->plant.deaths && run->ahead_us) world->wall_offset_us = run->ahead_us = 0;
+    if (!run->faulty) return;
+    if (rng_below(&run->rng, 1000) < run->swarm.act_chance) act(run);
+    if (rng_below(&run->rng, 1000) < run->swarm.reload_chance) reload(run);
+}
+
+static void resume_all(struct run *run) {
+    struct arena arena = ARENA_EMPTY;
+    for (size_t i = 0; i < run->swarm.count && run->swarm.act_chance; i++)
+        say(run, str_fmt(&arena, "/v1/destinations/%s/resume", run->swarm.sites[i].name), STR("{}"));
+    arena_free(&arena);
 }
 
 /* ---- the run ---- */
@@ -225,13 +316,16 @@ static void play(struct run *run) {
         if (!advance(run, at_us)) return;
         if (run->plant.world->now_us >= end_of_faults_us) run->faulty = false;
         strike(run);
+        let_people_act(run);
         if (next_post(run, &fact) <= run->plant.world->now_us) post(run, fact);
         if (run->plant.world->now_us > end_of_faults_us + US_PER_HOUR)
             break; /* whoever is not answered by now never is */
     }
     run->plant.world->die_at = 0;
+    run->plant.world->slow_chance = 0;
     disk_limit(run->plant.world->disk, SIZE_MAX);
     disk_fail_syncs(run->plant.world->disk, 0);
+    resume_all(run);
     if (run->oracle->verdict->failed || !advance(run, run->plant.world->now_us + SETTLE_US)) return;
     oracle_end(run->oracle);
 }
@@ -245,9 +339,9 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     rng_seed(&run->rng, seed ^ 0x5eed);
     run->plant.world = world;
     run->oracle = oracle;
-    *oracle = (struct oracle){.plant = &run->plant, .verdict = &verdict};
-    const char *const names[] = {"crm", "mail", "social", "ledger"};
-    for (int i = 0; i < 4; i++) world_receiver(world, str_from(names[i]));
+    *oracle = (struct oracle){.plant = &run->plant, .swarm = &run->swarm, .verdict = &verdict};
+    swarm_draw(&run->swarm, &run->rng, seed % 2 == 0);
+    for (size_t i = 0; i < run->swarm.count; i++) world_receiver(world, str_from(run->swarm.sites[i].host));
     world->behave = behave;
     world->hear = hear;
     world->reply = answer;
@@ -256,7 +350,14 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     draw_facts(run);
     draw_faults(run);
     draw_limits(run, seed);
-    if (plant_load_once(&run->plant, ready, STR(config), STR(connector)))
+    struct str config = swarm_config(&run->swarm, &run->plant.arena);
+    bool ready_made = run->swarm.standing;
+    snprintf(verdict.drawn, sizeof verdict.drawn,
+             "%.*sper mille: acts %llu, reloads %llu, runaways %llu, slow disk %llu\n", STR_ARG(config),
+             (unsigned long long)run->swarm.act_chance, (unsigned long long)run->swarm.reload_chance,
+             (unsigned long long)run->swarm.runaway_chance, (unsigned long long)world->slow_chance);
+    if (ready_made ? plant_load_once(&run->plant, ready, config, swarm_connector())
+                   : plant_load(&run->plant, config, swarm_connector()))
         play(run);
     else
         oracle_fail(oracle, "config", "%.*s", STR_ARG(run->plant.problem));
@@ -266,7 +367,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     verdict.virtual_us = world->now_us - WORLD_START_US;
     for (size_t i = 0; i < world->receiver_count; i++) verdict.sends += world->receivers[i].send_count;
     verdict.events = oracle->fact_count;
-    plant_keep(&run->plant, ready);
+    if (ready_made) plant_keep(&run->plant, ready);
     plant_end(&run->plant);
     seam_limits_free(run->plant.limits);
     world_free(world);

@@ -9,6 +9,7 @@ struct verdict {
     bool failed;
     char rule[8]; /* "I7" */
     char text[240];
+    char drawn[4096]; /* the configuration it began with, and how often people act */
     uint64_t hash, calls, deaths, sends, events;
     int64_t virtual_us;
 };

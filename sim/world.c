@@ -32,7 +32,10 @@ static bool step(struct world *world) {
 }
 
 static bool disk_is_alive(void *self) {
-    return step(self);
+    struct world *world = self;
+    if (world->slow_chance && rng_below(&world->rng, 1000) < world->slow_chance)
+        world->now_us += (int64_t)rng_below(&world->rng, (rng_below(&world->rng, 50) ? 2 : 120) * US_PER_S);
+    return step(world);
 }
 
 struct world *world_new(uint64_t seed) {

@@ -66,6 +66,7 @@ struct world {
     uint64_t hash;
     int64_t full_until_us; /* the disk has room again from then on */
     bool dead;
+    uint64_t slow_chance;   /* per mille: a call of the disk takes up to 2 s, and now and then up to 2 min */
     uint64_t calls, die_at; /* the process dies at this call of a seam; 0 = never */
     struct receiver receivers[RECEIVERS_MAX];
     size_t receiver_count;

@@ -40,7 +40,7 @@ SANITIZERS = {
     "ASAN_OPTIONS": f"detect_stack_use_after_return=1:strict_string_checks=1:exitcode={FOUND_CODE}",
     "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1:exitcode={FOUND_CODE}",
     "LSAN_OPTIONS": f"exitcode={FOUND_CODE}",
-    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:exitcode={FOUND_CODE}:suppressions=tools/tsan.supp",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:exitcode={FOUND_CODE}:suppressions={os.path.abspath('tools/tsan.supp')}",
 }
 # Every e2e file runs the program with sanitizers, but for these, which run it as users do.
 RELEASE_E2E = {

@@ -56,7 +56,7 @@ double chore_share(const struct chore_round *round) {
 enum err store_strand(struct store *store, struct str destination, int64_t now_us, size_t limit, struct arena *arena,
                       size_t *ret_held) {
     const struct sql_value params[] = {sql_str(destination), sql_str(STR(STRAY_ERROR)), sql_int(now_us),
-                                       sql_int((int64_t)limit)};
+                                       sql_int((int64_t)limit), sql_str(STR(STRAY_DOUBT))};
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_STRAND, params, 1, arena, &result));
     *ret_held = (size_t)result.changes;
@@ -64,9 +64,9 @@ enum err store_strand(struct store *store, struct str destination, int64_t now_u
 }
 
 enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count) {
-    const struct sql_value error = sql_str(STR(STRAY_ERROR));
+    const struct sql_value errors[] = {sql_str(STR(STRAY_ERROR)), sql_str(STR(STRAY_DOUBT))};
     struct sql_result result;
-    TRY(store_run(store, SQL_DELIVERY_STRANDED, &error, 1, arena, &result));
+    TRY(store_run(store, SQL_DELIVERY_STRANDED, errors, 1, arena, &result));
     struct str *names = arena_array(arena, struct str, result.count);
     for (size_t i = 0; i < result.count; i++) names[i] = result.rows[i].values[0].text;
     *ret_names = names;
@@ -77,7 +77,7 @@ enum err store_stranded(struct store *store, struct arena *arena, struct str **r
 enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit, struct arena *arena,
                         size_t *ret_freed) {
     const struct sql_value params[] = {sql_str(destination), sql_str(STR(STRAY_ERROR)), sql_int(now_us),
-                                       sql_int((int64_t)limit)};
+                                       sql_int((int64_t)limit), sql_str(STR(STRAY_DOUBT))};
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_UNSTRAND, params, 1, arena, &result));
     *ret_freed = (size_t)result.changes;

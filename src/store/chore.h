@@ -80,6 +80,7 @@ MUST_USE enum err store_last_delivery(struct store *store, int64_t *ret_seq);
 
 /* ---- strays: deliveries whose destination is no more ---- */
 #define STRAY_ERROR "no such destination: it was removed or renamed in the configuration"
+#define STRAY_DOUBT "no such destination, and whether it was sent is unknown" /* what was to be looked up */
 /* Holds up to limit that wait for this destination, due or not. */
 MUST_USE enum err store_strand(struct store *store, struct str destination, int64_t now_us, size_t limit,
                                struct arena *arena, size_t *ret_held);

@@ -172,6 +172,32 @@ static void what_is_held_or_failed_is_looked_through_in_pages(void **state) {
     assert_clean(f);
 }
 
+/* What failed and was replaced by a later run that is done must not speak for its event again. */
+static void what_failed_stays_with_the_run_that_took_its_place(void **state) {
+    struct fixture *f = *state;
+    struct uuid again;
+    struct delivery after;
+    struct adopted adopted;
+    size_t count;
+    const struct adoption adoption = rename_of(9);
+    fixture_begin(f);
+    struct delivery failed = fixture_deliver(f, "a", "old", DELIVERY_PROCESSING);
+    fixture_end(f, &failed, DELIVERY_FAILED, "failed");
+    OK(store_delivery_act(f->store, failed.id, ACT_RETRY, STR("me"), STR(""), T0 + 1, f->hasher, &f->arena, &after));
+    again = after.id;
+    after.status = DELIVERY_PENDING;
+    OK(store_make(f->store, &after, 1, T0 + 2, &f->arena));
+    struct delivery *claimed = fixture_claim(f, "old", 9, T0 + 3, &count);
+    assert_int_equal(count, 1);
+    fixture_end(f, &claimed[0], DELIVERY_COMPLETED, "done");
+    OK(store_adopt_stopped(f->store, &adoption, DELIVERY_FAILED, &f->arena, &adopted));
+    assert_int_equal(adopted.moved, 0);
+    assert_text(fixture_get(f, failed.id).destination, "old");
+    fixture_commit(f);
+    assert_clean(f);
+    (void)again;
+}
+
 static void a_pause_goes_over_unless_the_new_name_has_a_state(void **state) {
     struct fixture *f = *state;
     struct destination_state *states;
@@ -220,6 +246,7 @@ int main(void) {
         ON_EVERY_DRIVER(an_order_goes_on_under_the_new_name),
         ON_EVERY_DRIVER(what_both_names_owe_stays_where_it_is),
         ON_EVERY_DRIVER(what_is_held_or_failed_is_looked_through_in_pages),
+        ON_EVERY_DRIVER(what_failed_stays_with_the_run_that_took_its_place),
         ON_EVERY_DRIVER(a_pause_goes_over_unless_the_new_name_has_a_state),
         ON_EVERY_DRIVER(a_run_looks_under_the_earlier_name_for_what_is_done),
     };

@@ -231,10 +231,27 @@ static void what_is_held_for_want_of_room_waits_again(void **state) {
     fixture_commit(f);
 }
 
+static void what_is_to_be_looked_up_still_is_when_its_destination_is_back(void **state) {
+    struct fixture *f = *state;
+    size_t count = 0;
+    fixture_begin(f);
+    struct delivery doubt = fixture_deliver(f, "a", "crm", DELIVERY_PROCESSING);
+    fixture_end(f, &doubt, DELIVERY_UNKNOWN, "unknown");
+    OK(store_strand(f->store, STR("crm"), T0 + US_PER_HOUR, 9, &f->arena, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(fixture_get(f, doubt.id).status, DELIVERY_HELD);
+    assert_text(fixture_get(f, doubt.id).last_error, STRAY_DOUBT);
+    OK(store_unstrand(f->store, STR("crm"), T0 + US_PER_HOUR, 9, &f->arena, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(fixture_get(f, doubt.id).status, DELIVERY_UNKNOWN);
+    fixture_commit(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(what_is_held_for_want_of_room_waits_again),
         ON_EVERY_DRIVER(what_waits_for_no_destination_is_held_and_freed),
+        ON_EVERY_DRIVER(what_is_to_be_looked_up_still_is_when_its_destination_is_back),
         ON_EVERY_DRIVER(a_round_is_as_it_was_written),
         ON_EVERY_DRIVER(verify_in_steps_finds_what_it_finds_at_once),
         ON_EVERY_DRIVER(a_delivery_without_its_event_goes_with_its_attempts),

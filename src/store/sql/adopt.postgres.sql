@@ -41,7 +41,8 @@ ORDER BY seq
 LIMIT $2;
 
 -- name: adopt_take (seq int, new text, now int) -> changed
--- The key that the provider sees stays what it was.
+-- The key that the provider sees stays what it was. A failed one stays where it is while a later run of it does, which
+-- took its place.
 WITH taken AS (
     UPDATE deliveries d
     SET keyed_as = coalesce(d.keyed_as, d.destination), destination = p2, updated_at = p3
@@ -49,7 +50,7 @@ WITH taken AS (
     WHERE d.seq = p1 AND d.status || '' <> 'PROCESSING' AND NOT EXISTS (
         SELECT 1 FROM deliveries t WHERE t.event_id = d.event_id AND t.destination = p2 AND t.step = d.step
             AND t.run = d.run
-    )
+    ) AND (d.status || '' <> 'FAILED' OR NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later} AND {adopt_stays}))
     RETURNING n, d.seq
 )
 SELECT n, seq

@@ -26,10 +26,12 @@ SELECT seq, order_key, destination FROM deliveries WHERE status = 'HELD' AND seq
 SELECT seq, order_key, destination FROM deliveries WHERE status = 'FAILED' AND seq > ?1 ORDER BY seq LIMIT ?2;
 
 -- name: adopt_take (seq int, new text, now int) -> changed
--- The key that the provider sees stays what it was.
+-- The key that the provider sees stays what it was. A failed one stays where it is while a later run of it does, which
+-- took its place.
 UPDATE deliveries AS d
 SET keyed_as = coalesce(keyed_as, destination), destination = ?2, updated_at = ?3
-WHERE d.seq = ?1 AND d.status <> 'PROCESSING' AND NOT EXISTS ({adopt_twin});
+WHERE d.seq = ?1 AND d.status <> 'PROCESSING' AND NOT EXISTS ({adopt_twin})
+    AND (d.status <> 'FAILED' OR NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later} AND {adopt_stays}));
 
 -- name: adopt_order (destination text, order_key text)
 -- Of an order key, only the first may go. What comes over from the old name can be older than what waits already.

@@ -332,23 +332,22 @@ WHERE event_id = $1 AND (status = 'PENDING' OR status = 'UNKNOWN' OR status = 'H
 ORDER BY seq + 0
 FOR UPDATE;
 
--- name: delivery_strand (destination text, error text, now int, most int) -> changed
+-- name: delivery_strand (destination text, error text, now int, most int, doubt text) -> changed
 -- What waits for a destination that is no more is held, with the reason. Rows that another process locked are skipped.
 UPDATE deliveries
-SET status = 'HELD', last_error = $2, updated_at = $3
+SET status = 'HELD', last_error = CASE status WHEN 'UNKNOWN' THEN $5 ELSE $2 END, updated_at = $3
 WHERE seq = ANY (ARRAY(
     SELECT seq
     FROM deliveries
     WHERE destination = $1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0
-        AND status || '' = 'PENDING'
     LIMIT $4
     FOR UPDATE SKIP LOCKED
 ))
 RETURNING 1::int8, seq;
 
--- name: delivery_stranded (error text) -> destination text
+-- name: delivery_stranded (error text, doubt text) -> destination text
 -- For which destinations something is held so. What is held is counted often, in the same way.
-SELECT DISTINCT destination FROM deliveries WHERE status = 'HELD' AND last_error = $1;
+SELECT DISTINCT destination FROM deliveries WHERE status = 'HELD' AND (last_error = $1 OR last_error = $2);
 
 -- name: delivery_let_go (destination text, now int, until int) -> changed
 -- Somebody resumed the destination: what it refused and what therefore went behind the others, until the next probe,
@@ -358,14 +357,14 @@ SET due = $2, updated_at = $2
 WHERE destination = $1 AND {claimable} AND due > $2 AND due <= $3 AND last_status IN (401, 403, 410)
 RETURNING 1::int8, seq;
 
--- name: delivery_unstrand (destination text, error text, now int, most int) -> changed
--- The destination is there again.
+-- name: delivery_unstrand (destination text, error text, now int, most int, doubt text) -> changed
+-- The destination is there again. What was to be looked up still is.
 UPDATE deliveries
-SET status = 'PENDING', last_error = NULL, updated_at = $3
+SET status = CASE last_error WHEN $5 THEN 'UNKNOWN' ELSE 'PENDING' END, last_error = NULL, updated_at = $3
 WHERE seq = ANY (ARRAY(
     SELECT seq
     FROM deliveries
-    WHERE status = 'HELD' AND destination = $1 AND last_error = $2
+    WHERE status = 'HELD' AND destination = $1 AND (last_error = $2 OR last_error = $5)
     ORDER BY seq
     LIMIT $4
     FOR UPDATE SKIP LOCKED

@@ -68,6 +68,9 @@ SELECT min(due) FROM deliveries WHERE destination = found.name AND {claimable}
 -- fragment: adopt_twin
 SELECT 1 FROM deliveries t WHERE t.event_id = d.event_id AND t.destination = $2 AND t.step = d.step AND t.run = d.run
 
+-- fragment: adopt_stays
+(n.status = 'COMPLETED' OR n.status = 'SKIPPED' OR n.status = 'PROCESSING')
+
 -- fragment: delivery_filter
 d.seq >= $1 AND d.seq < $2 AND ($3 IS NULL OR d.status = $3) AND ($4 IS NULL OR d.destination = $4)
     AND ($5 IS NULL OR d.event_id = $5) AND d.created_at >= $6 AND d.created_at < $7

@@ -73,6 +73,9 @@ FROM deliveries o
 WHERE o.destination = ?1 AND o.order_key = d.order_key AND o.order_key IS NOT NULL AND {o.open}
     AND +o.status = 'PROCESSING'
 
+-- fragment: adopt_stays
+(n.status = 'COMPLETED' OR n.status = 'SKIPPED' OR n.status = 'PROCESSING')
+
 -- fragment: delivery_filter
 d.seq >= ?1 AND d.seq < ?2 AND (?3 IS NULL OR d.status = ?3) AND (?4 IS NULL OR d.destination = ?4)
     AND (?5 IS NULL OR d.event_id = ?5) AND d.created_at >= ?6 AND d.created_at < ?7

@@ -1,0 +1,195 @@
+#include "sim/swarm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The receiver tells calls apart by these headers; the provider it plays knows no keys. */
+#define MARKS "headers: {X-Drumbeat-Event: \"${event.id}\", Idempotency-Key: \"${delivery.id}\"}"
+
+static const char connector[] = "version: 1\nname: asked\nabout: A provider without keys that can be asked.\n"
+                                "fields: {server: {required: true}}\n"
+                                "actions:\n  post:\n    params: {text: required}\n"
+                                "    request: {url: \"${field.server}/posts\", " MARKS ", json: {text: \"${.text}\"}}\n"
+                                "    lookup:\n"
+                                "      request: {url: \"${field.server}/find\", " MARKS "}\n"
+                                "      answers:\n"
+                                "        - {status: 200, when: .found == true, is: found}\n"
+                                "        - {status: 200, is: absent}\n"
+                                "      settle: 20s\n"
+                                "  many:\n    params: {text: required}\n"
+                                "    request: {url: \"${field.server}/one\", " MARKS ", json: {text: \"${.text}\"}}\n"
+                                "    idempotency: {header: Idempotency-Key, keep: 24h}\n"
+                                "    batch:\n      max: 5\n"
+                                "      request: {url: \"${field.server}/many\", headers: {Idempotency-Key: \"${key}\"},"
+                                " json: {all: \"${items}\"}}\n";
+
+static const char *const limits[] = {"", "[5/1s, 60/1m]", "100/1m", "3/2s", "[20/10s, 40/1m]"};
+
+static const struct site standing[] = {
+    {.host = "crm", .kind = SITE_HOOK, .even = true, .limit = 1, .concurrency = 4},
+    {.host = "mail", .kind = SITE_BLIND, .concurrency = 3},
+    {.host = "social", .kind = SITE_ASKED, .limit = 2, .concurrency = 2},
+    {.host = "ledger", .kind = SITE_LEDGER, .ordered = true, .concurrency = 8},
+};
+
+/* What may be drawn: each with its kind of receiver. */
+static const struct site drawn[RECEIVERS_MAX] = {
+    {.host = "crm", .kind = SITE_HOOK},     {.host = "mail", .kind = SITE_BLIND},
+    {.host = "social", .kind = SITE_ASKED}, {.host = "ledger", .kind = SITE_LEDGER},
+    {.host = "bulk", .kind = SITE_BULK},    {.host = "shop", .kind = SITE_HOOK},
+    {.host = "post", .kind = SITE_BLIND},   {.host = "books", .kind = SITE_LEDGER},
+};
+
+static bool one_in(struct rng *rng, uint64_t n) {
+    return rng_below(rng, n) == 0;
+}
+
+static void draw_site(struct site *site, struct rng *rng) {
+    site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
+    site->concurrency = 1 + (int)rng_below(rng, 8);
+    site->retry_max = (int)rng_below(rng, 8);
+    site->base_ms = 200 + (int)rng_below(rng, 2000);
+    site->ordered = site->kind == SITE_LEDGER ? !one_in(rng, 4) : site->kind == SITE_HOOK && one_in(rng, 3);
+    site->even = site->kind == SITE_HOOK && !site->ordered && one_in(rng, 3);
+    site->picky = (site->kind == SITE_HOOK || site->kind == SITE_LEDGER) && one_in(rng, 4);
+    site->account = one_in(rng, 4);
+}
+
+void swarm_draw(struct swarm *swarm, struct rng *rng, bool is_standing) {
+    *swarm = (struct swarm){.standing = is_standing};
+    if (is_standing) {
+        swarm->count = sizeof standing / sizeof *standing;
+        memcpy(swarm->sites, standing, sizeof standing);
+    } else {
+        size_t first = rng_below(rng, RECEIVERS_MAX);
+        swarm->count = 1 + rng_below(rng, RECEIVERS_MAX);
+        for (size_t i = 0; i < swarm->count; i++) {
+            swarm->sites[i] = drawn[(first + i) % RECEIVERS_MAX];
+            draw_site(&swarm->sites[i], rng);
+        }
+        if (rng_below(rng, 2)) swarm->act_chance = 50 + rng_below(rng, 300);
+        if (rng_below(rng, 2)) swarm->reload_chance = 20 + rng_below(rng, 80);
+        if (one_in(rng, 4)) swarm->runaway_chance = 5 + rng_below(rng, 60);
+    }
+    for (size_t i = 0; i < swarm->count; i++)
+        snprintf(swarm->sites[i].name, sizeof swarm->sites[i].name, "%s", swarm->sites[i].host);
+}
+
+struct str swarm_connector(void) {
+    return str_from(connector);
+}
+
+static void add_destination(struct buf *buf, const struct swarm *swarm, const struct site *site) {
+    buf_fmt(buf, "  %s: {", site->name);
+    if (site->kind == SITE_ASKED || site->kind == SITE_BULK)
+        buf_fmt(buf, "type: asked, server: \"http://%s.test\"", site->host);
+    else
+        buf_fmt(buf, "url: \"http://%s.test/x\"", site->host);
+    buf_fmt(buf, ", concurrency: %d, timeout: 5s", site->concurrency);
+    if (site->limit) buf_fmt(buf, ", limit: %s", limits[site->limit]);
+    if (site->kind == SITE_BLIND) buf_add(buf, STR(", on_unknown: hold"));
+    if (site->kind == SITE_LEDGER) buf_add(buf, STR(", breaker: off"));
+    if (site->account) buf_add(buf, STR(", account: common"));
+    if (site->was[0]) buf_fmt(buf, ", was: %s", site->was);
+    if (!swarm->standing) buf_fmt(buf, ", retry: {max: %d, base: %dms}", site->retry_max, site->base_ms);
+    buf_add(buf, STR("}\n"));
+}
+
+static void add_step(struct buf *buf, const struct site *site) {
+    const char *order = site->ordered ? "order_by: .k" : "";
+    if (site->kind == SITE_ASKED)
+        buf_fmt(buf, "      - %s.post: {text: \"n ${.n}\"}\n", site->name);
+    else if (site->kind == SITE_BULK)
+        buf_fmt(buf, "      - %s.many: {text: \"n ${.n}\", batch: {max: 4, wait: 2s}}\n", site->name);
+    else if (site->picky)
+        buf_fmt(buf, "      - %s: {%s%sbody: {n: \"${if .n %% 7 == 3 then error(\\\"no\\\") else .n end}\"}}\n",
+                site->name, order, site->ordered ? ", " : "");
+    else if (site->ordered)
+        buf_fmt(buf, "      - %s: {%s}\n", site->name, order);
+    else
+        buf_fmt(buf, "      - %s\n", site->name);
+}
+
+static void add_routes(struct buf *buf, const struct swarm *swarm, bool even) {
+    bool first = true;
+    for (size_t i = 0; i < swarm->count; i++) {
+        const struct site *site = &swarm->sites[i];
+        if (site->gone || (even && !site->even)) continue;
+        if (first)
+            buf_add(buf, even ? STR("  even:\n    from: \"*\"\n    when: .n % 2 == 0\n    to:\n")
+                              : STR("routes:\n  all:\n    from: \"*\"\n    to:\n"));
+        first = false;
+        if (even)
+            buf_fmt(buf, "      - %s: {body: {even: \"${.n}\"}}\n", site->name);
+        else
+            add_step(buf, site);
+    }
+}
+
+static void count_owed(struct swarm *swarm) {
+    size_t *owed = swarm->owed[swarm->owed_count++];
+    for (size_t i = 0; i < swarm->count; i++) {
+        if (swarm->sites[i].gone) continue;
+        owed[0]++;
+        owed[1] += swarm->sites[i].even ? 2 : 1;
+    }
+}
+
+struct str swarm_config(struct swarm *swarm, struct arena *arena) {
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, STR("version: 1\nstore: drumbeat.db\ndestinations:\n"));
+    for (size_t i = 0; i < swarm->count; i++)
+        if (!swarm->sites[i].gone) add_destination(&buf, swarm, &swarm->sites[i]);
+    add_routes(&buf, swarm, false);
+    add_routes(&buf, swarm, true);
+    count_owed(swarm);
+    return buf_str(&buf);
+}
+
+static size_t present(const struct swarm *swarm) {
+    size_t count = 0;
+    for (size_t i = 0; i < swarm->count; i++) count += !swarm->sites[i].gone;
+    return count;
+}
+
+static void write_name(struct site *site, int number) {
+    char host[sizeof site->host];
+    memcpy(host, site->host, sizeof host);
+    snprintf(site->name, sizeof site->name, "%s-%d", host, number);
+}
+
+void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us) {
+    struct site *site = &swarm->sites[rng_below(rng, swarm->count)];
+    swarm->reloaded_us = now_us;
+    if (site->gone) {
+        site->gone = false;
+        site->changed_us = now_us;
+        return;
+    }
+    switch (rng_below(rng, 5)) {
+    case 0:
+        site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
+        break;
+    case 1:
+        site->concurrency = 1 + (int)rng_below(rng, 8);
+        break;
+    case 2:
+        site->retry_max = (int)rng_below(rng, 8);
+        break;
+    case 3:
+        site->gone = present(swarm) > 1;
+        break;
+    case 4:
+        memcpy(site->was, site->name, sizeof site->was);
+        write_name(site, ++site->renamed);
+        site->changed_us = now_us;
+        break;
+    }
+}
+
+struct site *swarm_site(struct swarm *swarm, struct str name) {
+    struct str host = str_sub(name, 0, str_find(name, '-'));
+    for (size_t i = 0; i < swarm->count; i++)
+        if (str_eq(str_from(swarm->sites[i].host), host)) return &swarm->sites[i];
+    return NULL;
+}
