@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim/run.h"
@@ -46,9 +47,16 @@ static bool passes(uint64_t seed, bool lying_disk, struct ready *ready) {
     return true;
 }
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static int many_seeds(uint64_t from, uint64_t count, bool lying_disk) {
     struct ready ready = {0};
     uint64_t failed = 0;
+    double began_s = seconds_now();
     bool terminal = isatty(2);
     for (uint64_t seed = from; seed < from + count; seed++) {
         failed += !passes(seed, lying_disk, &ready);
@@ -59,7 +67,9 @@ static int many_seeds(uint64_t from, uint64_t count, bool lying_disk) {
     }
     if (terminal) fputs("\n", stderr);
     ready_free(&ready);
-    printf("simulated %llu seeds, %llu failed\n", (unsigned long long)count, (unsigned long long)failed);
+    double took_s = seconds_now() - began_s;
+    printf("simulated %llu seeds, %llu failed, %.1f seeds/s\n", (unsigned long long)count, (unsigned long long)failed,
+           took_s > 0 ? (double)count / took_s : 0);
     printf("%llu passed, %llu failed\n", (unsigned long long)(count - failed), (unsigned long long)failed);
     return failed > 0;
 }

@@ -169,6 +169,7 @@ void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us) {
     switch (rng_below(rng, 5)) {
     case 0:
         site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
+        site->limited_us = now_us;
         break;
     case 1:
         site->concurrency = 1 + (int)rng_below(rng, 8);

@@ -29,6 +29,7 @@ struct site {
     bool picky;   /* its content cannot be made of some events */
     int limit, account, concurrency, retry_max, base_ms;
     int renamed;
+    int64_t limited_us; /* its last change of limits: a limit says nothing about what started before it was there */
     int64_t changed_us; /* its last renaming or return; what flew then still counts at the receiver */
 };
 

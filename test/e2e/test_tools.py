@@ -7,8 +7,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+import harness  # noqa: E402
 import run_tests  # noqa: E402
-from harness import command  # noqa: E402
 
 GREEN = "[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[       OK ] b\n"
 RED = GREEN + "[ RUN      ] c\n1 != 2\n[  FAILED  ] c\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n"
@@ -163,4 +163,39 @@ def test_the_version_is_that_of_the_changelog(tmp_path, headings, version):
 
 def test_the_program_says_the_version_of_its_changelog(folder):
     stated = subprocess.run([ROOT / "tools/version.sh", ROOT / "CHANGELOG.md"], capture_output=True, text=True).stdout
-    assert command(folder, "version", "-o", "json").json["version"] == stated.strip()
+    assert harness.command(folder, "version", "-o", "json").json["version"] == stated.strip()
+
+
+REPORTS = {
+    "address": "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x60",
+    "leak": "==7==ERROR: LeakSanitizer: detected memory leaks",
+    "undefined": "src/base/str.c:9:4: runtime error: signed integer overflow",
+    "race": "WARNING: ThreadSanitizer: data race (pid=7)",
+}
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_a_report_of_a_sanitizer_fails_whoever_reads_it(report):
+    harness.check_sanitizers("drumbeat: listening\nE0301 runtime of a send\n")
+    with pytest.raises(AssertionError, match="a sanitizer found something"):
+        harness.check_sanitizers(f"drumbeat: listening\n{report}\n    #0 in str_cut\n")
+
+
+def program(folder, *lines):
+    path = folder / "reports"
+    path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_program_that_reports_and_ends_well_fails_its_test(tmp_path):
+    binary = program(tmp_path, f"echo '{REPORTS['address']}' >&2", "exit 0")
+    with pytest.raises(AssertionError, match="heap-use-after-free"):
+        harness.command(tmp_path, "version", binary=binary)
+
+
+def test_a_server_that_reports_fails_its_test(tmp_path):
+    server = harness.Server(tmp_path, destinations={}, routes={})
+    server.binary = program(tmp_path, f"echo '{REPORTS['race']}' >&2", "exit 0")
+    with pytest.raises(AssertionError, match="data race"):
+        server.launch().wait()
