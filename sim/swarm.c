@@ -155,7 +155,7 @@ static size_t present(const struct swarm *swarm) {
 static void write_name(struct site *site, int number) {
     char host[sizeof site->host];
     memcpy(host, site->host, sizeof host);
-    snprintf(site->name, sizeof site->name, "%s-%d", host, number);
+    snprintf(site->name, sizeof site->name, "%.9s-%d", host, number % 1000);
 }
 
 void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us) {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/when.h"
+#include "os/thread.h"
 
 #define CALLS_MAX  4096
 #define EMAIL_MAX  96
@@ -163,7 +164,7 @@ enum err demo_world_open(struct arena *arena, struct demo_world **ret_world, str
     world->wake = wake_new();
     world->clock = wake_clock(world->wake);
     enum err err = demo_listen(0, &world->clock, world->wake, arena, &world->listener, ret_problem);
-    if (!err && pthread_create(&world->thread, NULL, serve, world)) err = ERR_IO;
+    if (!err && !thread_start("world", serve, world, &world->thread)) err = ERR_IO;
     if (err) {
         if (world->listener) listener_close(world->listener);
         wake_free(world->wake);
