@@ -221,20 +221,34 @@ static void act_on_event(struct run *run, struct arena *arena) {
     say(run, str_fmt(arena, "/v1/events/%s/%s", fact->id, rng_below(&run->rng, 2) ? "retry" : "cancel"), STR("{}"));
 }
 
-/* Somebody cleans up by SQL, between two turns: an event goes and leaves its deliveries behind. */
-static void delete_event(struct run *run, struct arena *arena) {
-    size_t index = rng_below(&run->rng, run->oracle->fact_count);
-    struct fact *fact = &run->oracle->facts[index];
+/* A fact that is posted again, or whose key another payload names, must stay. */
+static bool may_go(const struct fact *facts, const struct fact *fact) {
+    size_t index = (size_t)(fact - facts);
+    return fact->id[0] && !fact->conflicting && index % 7 && index % 11 != 4;
+}
+
+/* Somebody cleans up by SQL, between two turns: events go, and leave behind the deliveries that wait. */
+static void delete_events(struct run *run, struct arena *arena) {
+    struct delivery_query query = {.status = DELIVERY_PENDING, .limit = 20};
     struct plant *plant = &run->plant;
-    if (index % 7 == 0 || index % 11 == 4) return; /* posted again, or under a key that another payload names */
+    struct delivery *deliveries;
+    size_t count = 0;
+    if (!plant->store || store_begin(plant->store)) return;
+    if (store_delivery_list(plant->store, &query, arena, &deliveries, &count)) count = 0;
+    struct buf sql = {.arena = arena};
+    buf_add(&sql, STR("DELETE FROM marketing_events WHERE idempotency_key IN (''"));
+    struct fact *facts = run->oracle->facts;
+    for (size_t i = 0; i < run->oracle->fact_count; i++)
+        for (size_t j = 0; j < count; j++) {
+            if (!may_go(facts, &facts[i]) || !str_eq(uuid_str(arena, deliveries[j].event_id), str_from(facts[i].id)))
+                continue;
+            facts[i].deleted = facts[i].acted = facts[i].cancelled = true;
+            buf_fmt(&sql, ", '%s'", facts[i].key);
+        }
+    buf_byte(&sql, ')');
     struct sql_result result;
-    if (!fact->id[0] || fact->conflicting || !plant->store || store_begin(plant->store)) return;
-    struct str sql = str_fmt(arena, "DELETE FROM marketing_events WHERE idempotency_key = '%s'", fact->key);
-    enum err err = plant->driver.script(plant->driver.self, sql, arena, &result);
-    if (err || store_commit(plant->store))
+    if (plant->driver.script(plant->driver.self, buf_str(&sql), arena, &result) || store_commit(plant->store))
         store_rollback(plant->store);
-    else
-        fact->deleted = fact->acted = fact->cancelled = true;
 }
 
 static void act(struct run *run) {
@@ -251,7 +265,7 @@ static void act(struct run *run) {
         act_on_event(run, &arena);
         break;
     case 3:
-        delete_event(run, &arena);
+        delete_events(run, &arena);
         break;
     default:
         act_on_delivery(run, &arena);
