@@ -3,8 +3,9 @@
 
     run_tests.py [--tsan] [FILTER]
 
-FILTER is part of a group's name or of a path. With --tsan: unit and e2e tests, against the build that finds data races. Each group prints one line while
-it is green; what failed shows its output. The last line of all is
+FILTER is part of a group's name or of a path. With --tsan: unit and e2e tests,
+against the build that finds data races. Each group prints one line while it is
+green; what failed shows its output. The last line of all is
 `N passed, N failed`. A program that crashes, hangs, fails after its last case
 or runs no case at all is a failed case of its own. Groups that want a PostgreSQL
 get the URL of one in DRUMBEAT_TEST_POSTGRES, unless that is set already.
@@ -40,7 +41,8 @@ SANITIZERS = {
     "ASAN_OPTIONS": f"detect_stack_use_after_return=1:strict_string_checks=1:exitcode={FOUND_CODE}",
     "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1:exitcode={FOUND_CODE}",
     "LSAN_OPTIONS": f"exitcode={FOUND_CODE}",
-    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:exitcode={FOUND_CODE}:suppressions={os.path.abspath('tools/tsan.supp')}",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
+                    f"exitcode={FOUND_CODE}:suppressions={os.path.abspath('tools/tsan.supp')}",
 }
 # Every e2e file runs the program with sanitizers, but for these, which run it as users do.
 RELEASE_E2E = {
