@@ -28,14 +28,15 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
 
 static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
                          const struct destination_settings *settings) {
-    int64_t limited_us = swarm_site(oracle->swarm, str_from(receiver->name))->limited_us;
+    const struct seam_limits *shared = oracle->plant->limits;
+    /* What left while there was no limit was not told to those who share it. */
+    int64_t known_us = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->limited_us : 0;
     for (size_t i = 0; i < settings->limit_count; i++) {
-        const struct seam_limits *shared = oracle->plant->limits;
         int64_t window_us = settings->limits[i].window_us, count = 0;
         if (shared) count += (int64_t)seam_limits_others(shared, settings->account, window_us);
         for (size_t j = send->number + 1; j-- > 0;) {
             int64_t started_us = receiver->sends[j].started_us;
-            if (started_us <= send->started_us - window_us || started_us < limited_us) break;
+            if (started_us <= send->started_us - window_us || started_us < known_us) break;
             count++;
         }
         if (count > settings->limits[i].count)

@@ -23,13 +23,13 @@ enum site_kind {
 struct site {
     char host[16], name[24], was[24];
     enum site_kind kind;
-    bool gone;    /* out of the configuration for now */
+    bool gone;    /* out of the configuration */
     bool ordered; /* by .k */
     bool even;    /* events of an even .n go there twice */
     bool picky;   /* its content cannot be made of some events */
     int limit, account, concurrency, retry_max, base_ms;
     int renamed;
-    int64_t limited_us; /* its last change of limits: a limit says nothing about what started before it was there */
+    int64_t limited_us; /* its last change of limits */
     int64_t changed_us; /* its last renaming or return; what flew then still counts at the receiver */
 };
 

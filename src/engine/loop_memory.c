@@ -99,7 +99,8 @@ enum err loop_read_memory(struct loop *loop) {
     if (loop->unread_desk == DESK_NONE) return ERR_NONE;
     if (loop->unread_desk == 0) TRY(chores_clock_states(loop, now_us));
     TRY(restore_desks(loop, loop->unread_desk, now_us));
-    TRY(loop_read_sends(loop, loop->unread_desk, now_us, &loop->arena));
+    if (loop->reread_sends) deliver_part(loop->deliver, loop->quota.apart ? loop->quota.parts : 1, true);
+    TRY(loop_read_sends(loop, loop->reread_sends ? 0 : loop->unread_desk, now_us, &loop->arena));
     TRY(loop_read_stops(loop, now_us, &loop->arena));
     loop->unmade_us = now_us;
     loop->unmade_seq = 0;
@@ -107,6 +108,7 @@ enum err loop_read_memory(struct loop *loop) {
     TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     loop->unread_desk = DESK_NONE;
+    loop->reread_sends = false;
     return ERR_NONE;
 }
 
@@ -178,7 +180,9 @@ void loop_close(struct loop *loop) {
 enum err loop_apply(struct loop *loop, struct in_force in_force) {
     arena_reset(&loop->arena);
     size_t desks = deliver_desks(loop->deliver);
+    int64_t window_us = deliver_longest_window(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
+    if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
     loop->in_force = in_force;
     chores_reconfigured(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;
