@@ -29,8 +29,9 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
 static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
                          const struct destination_settings *settings) {
     const struct seam_limits *shared = oracle->plant->limits;
-    /* What left while there was no limit was not told to those who share it. */
-    int64_t known_us = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->limited_us : 0;
+    /* What left while there was no limit, or while the limit had another name, was not told to those who share it. */
+    const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
+    int64_t known_us = !shared ? 0 : site->limited_us > site->changed_us ? site->limited_us : site->changed_us;
     for (size_t i = 0; i < settings->limit_count; i++) {
         int64_t window_us = settings->limits[i].window_us, count = 0;
         if (shared) count += (int64_t)seam_limits_others(shared, settings->account, window_us);

@@ -37,6 +37,7 @@
 #define DUE_EVENTS_MAX 500 /* stored events of one turn: those that came due, and those found pending at start */
 #define PUT_OFF_US     (250 * US_PER_MS)
 #define UNMADE_MAX     500
+#define UNPROBED_US    US_PER_S /* how soon to look again for what a stopped route could be probed with */
 #define UNMADE_LOOK_US (10 * US_PER_S)
 
 /* What one turn may spend on routing. Callers and deliveries of the same turn wait for it meanwhile. */
@@ -309,6 +310,8 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     *ret_goes_on = made && (healed || count == UNMADE_MAX);
     loop->unmade_seq = count == UNMADE_MAX && !healed ? page[count - 1].seq : 0;
     loop->unmade_us = healed || count == UNMADE_MAX ? turn->now_us : routes_next_probe(routes);
+    if (loop->unmade_us <= turn->now_us && !healed && count < UNMADE_MAX)
+        loop->unmade_us = turn->now_us + UNPROBED_US; /* a route wants its probe, and nothing that it owes is left */
     if (!loop->options.exclusive && loop->unmade_us > turn->now_us + UNMADE_LOOK_US)
         loop->unmade_us = turn->now_us + UNMADE_LOOK_US; /* another process may have left some */
     return ERR_NONE;
