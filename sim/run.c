@@ -282,8 +282,10 @@ static void reload(struct run *run) {
     if (run->plant.old_setup && run->plant.loop && loop_uses(run->plant.loop, run->plant.old_setup->settings)) return;
     struct arena arena = ARENA_EMPTY;
     swarm_change(swarm, &run->rng, now_us);
-    if (!plant_apply(&run->plant, swarm_config(swarm, &arena), swarm_connector()))
-        oracle_fail(run->oracle, "config", "%.*s", STR_ARG(run->plant.problem));
+    if (!plant_apply(&run->plant, swarm_config(swarm, &arena), swarm_connector())) {
+        if (run->plant.problem.n) oracle_fail(run->oracle, "config", "%.*s", STR_ARG(run->plant.problem));
+        plant_crash(&run->plant); /* the store failed while the new configuration read it: the process ends */
+    }
     arena_free(&arena);
 }
 

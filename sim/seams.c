@@ -8,7 +8,7 @@
 #include "base/jq.h"
 #include "model/settings.h"
 
-#define LIMITS_MAX 8
+#define LIMITS_MAX 64 /* a renamed destination has a limit of another name */
 #define SPOTS_MAX  8192
 #define SLOW_US    (50 * US_PER_MS) /* the longest that a call takes */
 
