@@ -13,7 +13,7 @@
 #include <sys/random.h>
 
 struct hasher {
-    EVP_MD *sha256;
+    EVP_MD *sha256, *md5; /* md5: NULL where the library has none */
     EVP_MD_CTX *digest;
     EVP_MAC *hmac;
     EVP_MAC_CTX *mac;
@@ -23,6 +23,7 @@ struct hasher *hasher_new(void) {
     struct hasher *hasher = calloc(1, sizeof *hasher);
     assert(hasher);
     hasher->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    hasher->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
     hasher->digest = EVP_MD_CTX_new();
     hasher->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     hasher->mac = EVP_MAC_CTX_new(hasher->hmac);
@@ -41,6 +42,7 @@ void hasher_free(struct hasher *hasher) {
     EVP_MAC_free(hasher->hmac);
     EVP_MD_CTX_free(hasher->digest);
     EVP_MD_free(hasher->sha256);
+    EVP_MD_free(hasher->md5);
     free(hasher);
 }
 
@@ -53,6 +55,15 @@ void hash_sha256_parts(struct hasher *hasher, const struct str *parts, size_t co
     for (size_t i = 0; i < count; i++) fine &= EVP_DigestUpdate(hasher->digest, parts[i].p, parts[i].n);
     fine &= EVP_DigestFinal_ex(hasher->digest, ret_digest, NULL);
     assert(fine == 1);
+}
+
+bool hash_md5(struct hasher *hasher, struct str data, uint8_t ret_digest[MD5_BYTES]) {
+    if (!hasher->md5) return false;
+    int fine = EVP_DigestInit_ex2(hasher->digest, hasher->md5, NULL);
+    fine &= EVP_DigestUpdate(hasher->digest, data.p, data.n);
+    fine &= EVP_DigestFinal_ex(hasher->digest, ret_digest, NULL);
+    assert(fine == 1);
+    return true;
 }
 
 /* A NULL key would mean "the key of the last call" to OpenSSL, so an empty key is still given an address. */

@@ -32,6 +32,28 @@ static void sha256_vectors(void **state) {
     arena_free(&arena);
 }
 
+/* RFC 1321, A.5. */
+static void md5_vectors(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *digest;
+    } cases[] = {
+        {"", "d41d8cd98f00b204e9800998ecf8427e"},
+        {"abc", "900150983cd24fb0d6963f7d28e17f72"},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+         "57edf4a22be3c955ac49da2e2107b67a"},
+    };
+    struct arena arena = ARENA_EMPTY;
+    struct hasher *hasher = hasher_new();
+    uint8_t digest[MD5_BYTES];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_true(hash_md5(hasher, str_from(cases[i].text), digest));
+        assert_str(hex_encode(&arena, digest, MD5_BYTES), cases[i].digest);
+    }
+    hasher_free(hasher);
+    arena_free(&arena);
+}
+
 static void parts_hash_as_one_text(void **state) {
     (void)state;
     struct hasher *hasher = hasher_new();
@@ -97,9 +119,9 @@ static void random_fills_all_of_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_vectors),         cmocka_unit_test(parts_hash_as_one_text),
-        cmocka_unit_test(hmac_vectors),           cmocka_unit_test(equality_sees_every_byte),
-        cmocka_unit_test(random_fills_all_of_it),
+        cmocka_unit_test(sha256_vectors),           cmocka_unit_test(md5_vectors),
+        cmocka_unit_test(parts_hash_as_one_text),   cmocka_unit_test(hmac_vectors),
+        cmocka_unit_test(equality_sees_every_byte), cmocka_unit_test(random_fills_all_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
