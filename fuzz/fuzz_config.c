@@ -2,6 +2,7 @@
  * finding with a place; what is right differs in nothing from itself, and no
  * secret comes out in a text. */
 #include "config/config.h"
+#include "model/catalog.h"
 
 #include <assert.h>
 #include <string.h>

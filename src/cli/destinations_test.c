@@ -9,6 +9,7 @@
 #include "cli/show.h"
 #include "config/keys.h"
 #include "http/client.h"
+#include "model/catalog.h"
 
 struct sample {
     struct event event;
@@ -40,15 +41,41 @@ static int find_target(struct cli *cli, const struct settings *settings,
     return EXIT_DONE;
 }
 
-/* A text for each parameter that must be there. */
+/* A value of the parameter's type; what takes several kinds of value gets a text. */
+static struct json *sample_value(struct cli *cli, const struct catalog_name *param) {
+    struct str name = param->name, address = STR("test@example.com"), text = STR("A test from drumbeat");
+    bool addressee = str_ends(name, STR("email")) || str_eq(name, STR("to")) || str_eq(name, STR("from"));
+    struct json *value = NULL;
+    switch (param->type) {
+    case PARAM_ADDRESS:
+        return json_str(address);
+    case PARAM_URL:
+        return json_str(STR("https://example.com/"));
+    case PARAM_NUMBER:
+        return json_int(1);
+    case PARAM_TRUTH:
+        return json_bool(true);
+    case PARAM_INSTANT:
+        return json_str(when_str(cli->arena, cli_wall_us()));
+    case PARAM_OBJECT:
+        return json_object();
+    case PARAM_LIST:
+        value = json_array();
+        json_push(value, json_str(addressee ? address : text));
+        return value;
+    case PARAM_ANY:
+    case PARAM_TEXT:
+    case PARAM_TYPE_COUNT:
+        break;
+    }
+    return json_str(addressee ? address : text);
+}
+
+/* A value for each parameter that must be there. */
 static struct str sample_params(struct cli *cli, const struct catalog_action *action) {
     struct json *params = json_object();
-    for (size_t i = 0; action && i < action->param_count; i++) {
-        struct str name = action->params[i].name;
-        bool address = str_ends(name, STR("email")) || str_eq(name, STR("to")) || str_eq(name, STR("from"));
-        if (!action->params[i].required) continue;
-        json_set(params, name, json_str(address ? STR("test@example.com") : STR("A test from drumbeat")));
-    }
+    for (size_t i = 0; action && i < action->param_count; i++)
+        if (action->params[i].required) json_set(params, action->params[i].name, sample_value(cli, &action->params[i]));
     struct str text = json_dump(cli->arena, params);
     json_free(params);
     return text;

@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/secret.h"
+#include "model/catalog.h"
 #include "os/file.h"
 
 static const char no_config[] = "there is no drumbeat.yaml here and none in /etc/drumbeat: `drumbeat init` writes one, "

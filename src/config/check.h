@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "config/keys.h"
+#include "model/catalog.h"
 #include "model/code.h"
 
 #define NAME_MAX_CHARACTERS 40

@@ -13,6 +13,8 @@
 #include "base/arena.h"
 #include "model/settings.h"
 
+struct catalog;
+
 #define CONFIG_TEXT_MAX  ((size_t)1 << 20)
 #define CONFIG_NODES_MAX 100000
 

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "config/keys.h"
+#include "model/catalog.h"
 
 struct json;
 

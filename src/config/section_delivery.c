@@ -146,6 +146,23 @@ static void refuse_param(struct checker *checker, const struct delivery_item *it
                  STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(shown), STR_ARG(hint));
 }
 
+/* A value without references is known now, so that it need not wait for an event to be refused. */
+static void check_param_type(struct checker *checker, const struct delivery_item *item,
+                             const struct catalog_action *action, const struct catalog_name *param,
+                             const struct tree *value) {
+    bool refers = false, fits = true;
+    if (value->kind == TREE_SCALAR) {
+        for (size_t i = 0; i + 1 < value->text.n; i++) refers |= value->text.p[i] == '$' && value->text.p[i + 1] == '{';
+        fits = refers || param_type_takes_text(param->type, value->text);
+    } else if (value->kind != TREE_NULL) {
+        fits = param->type == PARAM_ANY || param->type == (value->kind == TREE_LIST ? PARAM_LIST : PARAM_OBJECT);
+    }
+    if (!fits)
+        check_report(checker, value->mark, CODE_PARAMETER_TYPE, "parameter '%.*s' of action '%.*s.%.*s' must be %s",
+                     STR_ARG(param->name), STR_ARG(item->destination), STR_ARG(action->name),
+                     param_type_what(param->type));
+}
+
 /* Gathers everything that is not a key of the delivery itself into a map: the action's parameters. */
 static const struct tree *action_params(struct checker *checker, const struct delivery_item *item,
                                         const struct catalog_action *action) {
@@ -157,7 +174,10 @@ static const struct tree *action_params(struct checker *checker, const struct de
     params->count = 0;
     for (size_t i = 0; i < keys->count; i++) {
         if (is_reserved(keys->names[i])) continue;
-        if (!param_find(action, keys->names[i]))
+        const struct catalog_name *param = param_find(action, keys->names[i]);
+        if (param)
+            check_param_type(checker, item, action, param, keys->items[i]);
+        else
             refuse_param(checker, item, action, keys->names[i], keys->name_marks[i]);
         params->items[params->count] = keys->items[i];
         params->names[params->count] = keys->names[i];

@@ -164,16 +164,9 @@ static void bind_actions(const struct binding *binding) {
     destination->actions = arena_array(binding->connectors->arena, struct action_traits, connector->action_count);
     destination->action_count = connector->action_count;
     for (size_t i = 0; i < connector->action_count; i++) {
-        const struct action *action = &connector->actions[i];
         struct action_traits *traits = &destination->actions[i];
-        *traits = (struct action_traits){
-            .name = action->name,
-            .has_lookup = action->lookup,
-            .lookup_settle_us = action->lookup ? action->lookup->settle_us : 0,
-            .key_life_us = action->key_life_us,
-            .batch_max = action->batch ? action->batch->max : 1,
-        };
-        traits->on_unknown = policy_in_force(binding, traits, action->on_unknown);
+        *traits = connector->actions[i].catalog->traits;
+        traits->on_unknown = policy_in_force(binding, traits, traits->on_unknown);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "model/exchange.h"
 #include "model/settings.h"
 
+struct catalog;
 struct connectors;
 struct evaluator;
 struct jq_source;

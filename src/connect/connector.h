@@ -6,6 +6,7 @@
 #include "connect/connect.h"
 #include "connect/node.h"
 #include "connect/rules.h"
+#include "model/catalog.h"
 
 struct field {
     struct str name, fallback; /* fallback "" = none */

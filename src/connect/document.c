@@ -1,7 +1,10 @@
 /* connect/document.c - a connector document: its names, its limits, and the whole of it; see document.h. */
 #include "connect/document.h"
 
+#include "base/json.h"
 #include "base/when.h"
+
+#include <string.h>
 
 #define NAMES_MAX             128
 #define LIMIT_COUNT_MAX       100000
@@ -72,7 +75,7 @@ static void read_field(struct document_reader *reader, const struct tree *spec, 
     catalog->secret = field->secret = reader_truth(reader, spec, "secret");
     catalog->help = tree_text(spec, STR("help"));
     field->required = reader_truth(reader, spec, "required");
-    field->fallback = tree_text(spec, STR("default"));
+    catalog->fallback = field->fallback = tree_text(spec, STR("default"));
     if (field->required && field->fallback.n)
         reader_complain(reader, spec, spec->mark, CODE_CONNECT_CLASH, "%.*s has a default, so it is not required",
                         STR_ARG(where));
@@ -91,16 +94,67 @@ static void read_fields(struct document_reader *reader, const struct tree *map, 
     connector->field_count = entry->field_count = map->count;
 }
 
-/* `required`, `optional`, or a map with help. */
+/* A value as JSON. Outside quotes, numbers, true, false and null are JSON's, as in a request's json. */
+static void put_json(struct buf *buf, const struct tree *tree) {
+    double number;
+    bool word = str_eq(tree->text, STR("true")) || str_eq(tree->text, STR("false"));
+    bool map = tree->kind == TREE_MAP;
+    if (tree->kind == TREE_NULL) {
+        buf_add(buf, STR("null"));
+    } else if (tree->kind == TREE_SCALAR) {
+        if (!tree->quoted && (word || str_to_double(tree->text, &number)))
+            buf_add(buf, tree->text);
+        else
+            json_quote(buf, tree->text);
+    } else {
+        buf_byte(buf, map ? '{' : '[');
+        for (size_t i = 0; i < tree->count; i++) {
+            if (i) buf_byte(buf, ',');
+            if (map) json_quote(buf, tree->names[i]);
+            if (map) buf_byte(buf, ':');
+            put_json(buf, tree->items[i]);
+        }
+        buf_byte(buf, map ? '}' : ']');
+    }
+}
+
+/* What a parameter is where a delivery does not set it. It is of the parameter's own type. */
+static void read_fallback(struct document_reader *reader, const struct tree *spec, struct catalog_name *param) {
+    const struct tree *value = reader_get(spec, "default", KEY_ANY);
+    struct buf buf = {.arena = reader->arena};
+    struct json_error error;
+    struct json *json = NULL;
+    if (!value) return;
+    put_json(&buf, value);
+    param->fallback = buf_str(&buf);
+    if (json_parse(param->fallback, JSON_DEPTH_MAX, &json, &error) || !param_type_takes(param->type, json))
+        reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "the default of parameter '%.*s' must be %s",
+                        STR_ARG(param->name), param_type_what(param->type));
+    json_free(json);
+    if (param->required)
+        reader_complain(reader, spec, spec->mark, CODE_CONNECT_CLASH,
+                        "parameter '%.*s' has a default, so it is not required", STR_ARG(param->name));
+}
+
+/* `required`, `optional`, or a map with type, default and help. */
 static void read_param(struct document_reader *reader, const struct tree *spec, struct catalog_name *param) {
     static const char *const words[] = {"optional", "required"};
-    static const struct key_rule keys[] = {{"required", KEY_TEXT, false}, {"help", KEY_TEXT, false}};
+    static const struct key_rule keys[] = {{"required", KEY_TEXT, false},
+                                           {"type", KEY_TEXT, false},
+                                           {"default", KEY_ANY, false},
+                                           {"help", KEY_TEXT, false}};
+    const char *types[PARAM_TYPE_COUNT];
+    for (enum param_type type = 0; type < PARAM_TYPE_COUNT; type++) types[type] = param_type_word(type);
     if (spec->kind == TREE_SCALAR) {
         param->required = reader_word(reader, spec, words, 2) == 1;
         return;
     }
     if (!READER_KEYS(reader, spec, keys, str_fmt(reader->arena, "parameter '%.*s'", STR_ARG(param->name)))) return;
+    const struct tree *type = reader_get(spec, "type", KEY_TEXT);
+    size_t word = type ? reader_word(reader, type, types, PARAM_TYPE_COUNT) : PARAM_ANY;
+    param->type = word == PARAM_TYPE_COUNT ? PARAM_ANY : (enum param_type)word;
     param->required = reader_truth(reader, spec, "required");
+    read_fallback(reader, spec, param);
     param->help = tree_text(spec, STR("help"));
 }
 
@@ -293,6 +347,10 @@ void connectors_add(struct connectors *connectors, const struct tree *document, 
     entry.about = tree_text(document, STR("about"));
     entry.checked = tree_text(document, STR("checked"));
     entry.file = document->file;
+    entry.docs = reader_get(document, "docs", KEY_TEXT | KEY_LIST);
     read_parts(&reader, document, &entry);
+    memcpy(entry.limits, connector->limits, sizeof connector->limits);
+    entry.limit_count = connector->limit_count;
+    entry.concurrency = connector->concurrency;
     if (findings->errors == errors) connectors_put(connectors, connector, entry);
 }

@@ -257,7 +257,8 @@ static void key_to_field(struct document_reader *reader, const struct tree *map,
             STR_ARG(field->text));
 }
 
-static void read_idempotency(struct document_reader *reader, const struct tree *map, struct action *action) {
+static void read_idempotency(struct document_reader *reader, const struct tree *map, struct action *action,
+                             struct catalog_action *catalog) {
     static const struct key_rule keys[] = {{"header", KEY_TEXT, false},
                                            {"field", KEY_TEXT, false},
                                            {"natural", KEY_TEXT, false},
@@ -275,6 +276,8 @@ static void read_idempotency(struct document_reader *reader, const struct tree *
                         STR_ARG(header->text));
     if (header) key_to_header(reader, map, header->text, action);
     if (field) key_to_field(reader, map, field, action);
+    catalog->key_place = header ? KEY_IN_HEADER : field ? KEY_IN_FIELD : KEY_NATURAL;
+    catalog->key_name = header ? header->text : field ? field->text : STR_NONE;
     bool for_ever = keep && str_eq(keep->text, STR("forever"));
     action->key_life_us = for_ever ? WHEN_NEVER : reader_span(reader, map, "keep", US_PER_S, KEEP_MAX, US_PER_S);
 }
@@ -298,6 +301,17 @@ static void read_policy(struct document_reader *reader, const struct tree *map, 
         reader_complain(reader, value, value->mark, CODE_CONNECT_CLASH, "'on_unknown: retry' needs an 'idempotency'");
 }
 
+static struct action_traits action_traits(const struct action *action) {
+    return (struct action_traits){
+        .name = action->name,
+        .has_lookup = action->lookup,
+        .lookup_settle_us = action->lookup ? action->lookup->settle_us : 0,
+        .key_life_us = action->key_life_us,
+        .batch_max = action->batch ? action->batch->max : 1,
+        .on_unknown = action->on_unknown,
+    };
+}
+
 void read_action(struct document_reader *reader, const struct tree *tree, struct str name, struct action *ret_action,
                  struct catalog_action *ret_catalog) {
     *ret_catalog = (struct catalog_action){.name = name};
@@ -307,6 +321,7 @@ void read_action(struct document_reader *reader, const struct tree *tree, struct
     const struct tree *answers = reader_get(tree, "answers", KEY_LIST), *lookup = reader_get(tree, "lookup", KEY_MAP);
     const struct tree *batch = reader_get(tree, "batch", KEY_MAP);
     const struct tree *idempotency = reader_get(tree, "idempotency", KEY_MAP);
+    ret_catalog->help = tree_text(tree, STR("help"));
     if (params) read_params(reader, params, ret_catalog);
     reader->action = ret_catalog;
     if (!request && !batch)
@@ -316,7 +331,9 @@ void read_action(struct document_reader *reader, const struct tree *tree, struct
     if (answers) read_rules(reader, answers, VERDICT_OF_CALL, &ret_action->answers);
     if (lookup) read_lookup(reader, lookup, ret_action);
     if (batch) read_batch(reader, batch, ret_action);
-    if (idempotency) read_idempotency(reader, idempotency, ret_action);
+    if (idempotency) read_idempotency(reader, idempotency, ret_action, ret_catalog);
     read_policy(reader, tree, ret_action);
+    ret_catalog->traits = action_traits(ret_action);
+    ret_catalog->batch_by_item = batch && ret_action->batch->match != MATCH_ALL;
     reader->action = NULL;
 }

@@ -15,28 +15,36 @@ void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair) {
     pairs->items = items;
 }
 
-/* Names with one text each. */
-static void read_pairs(struct document_reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
-    if (map->count > PAIRS_MAX) {
-        reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d values", PAIRS_MAX);
+static void read_pair(struct document_reader *reader, const struct tree *value, struct str name, enum scope scope,
+                      struct pairs *pairs) {
+    struct pair pair = {.name = name};
+    if (value->kind != TREE_SCALAR) {
+        reader_complain(reader, value, value->mark, CODE_CONNECT_SHAPE, "'%.*s' takes one text", STR_ARG(name));
         return;
     }
+    text_read(reader, value, scope, &pair.value);
+    add_pair(reader->arena, pairs, pair);
+}
+
+/* Names with one text each, or with a list of texts where a name may come several times. */
+static void read_pairs(struct document_reader *reader, const struct tree *map, enum scope scope, bool repeats,
+                       struct pairs *pairs) {
     for (size_t i = 0; i < map->count; i++) {
         const struct tree *value = map->items[i];
-        struct pair pair = {.name = map->names[i]};
-        if (value->kind != TREE_SCALAR) {
-            reader_complain(reader, value, value->mark, CODE_CONNECT_SHAPE, "'%.*s' takes one text",
-                            STR_ARG(map->names[i]));
-            continue;
+        bool list = repeats && value->kind == TREE_LIST;
+        for (size_t j = 0; list && j < value->count; j++)
+            read_pair(reader, value->items[j], map->names[i], scope, pairs);
+        if (!list) read_pair(reader, value, map->names[i], scope, pairs);
+        if (pairs->count > PAIRS_MAX) {
+            reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d values", PAIRS_MAX);
+            return;
         }
-        text_read(reader, value, scope, &pair.value);
-        add_pair(reader->arena, pairs, pair);
     }
 }
 
 void read_headers(struct document_reader *reader, const struct tree *map, enum scope scope, struct pairs *pairs) {
     size_t before = pairs->count;
-    read_pairs(reader, map, scope, pairs);
+    read_pairs(reader, map, scope, false, pairs);
     for (size_t i = 0; i < map->count; i++)
         if (!header_name_valid(map->names[i]))
             reader_complain(reader, map, map->name_marks[i], CODE_CONNECT_NAME, "'%.*s' is no name of a header",
@@ -72,7 +80,7 @@ static void auth_header(struct document_reader *reader, const struct tree *value
 }
 
 static void auth_query(struct document_reader *reader, const struct tree *value) {
-    read_pairs(reader, value, SCOPE_SHARED, &reader->connector->query);
+    read_pairs(reader, value, SCOPE_SHARED, false, &reader->connector->query);
 }
 
 void read_auth(struct document_reader *reader, const struct tree *map) {
@@ -116,7 +124,7 @@ static void read_body(struct document_reader *reader, const struct tree *map, en
         request->json = node_read(reader, json, scope);
     } else if (form) {
         request->body = BODY_FORM;
-        read_pairs(reader, form, scope, &request->form);
+        read_pairs(reader, form, scope, true, &request->form);
     } else if (text) {
         request->body = BODY_TEXT;
         text_read(reader, text, scope, &request->text);
@@ -130,7 +138,7 @@ struct request_form *read_request(struct document_reader *reader, const struct t
     const struct tree *headers = reader_get(map, "headers", KEY_MAP);
     request->method = read_method(reader, map, scope);
     if (url) url_read(reader, url, scope, &request->url);
-    if (query) read_pairs(reader, query, scope, &request->query);
+    if (query) read_pairs(reader, query, scope, true, &request->query);
     if (headers) read_headers(reader, headers, scope, &request->headers);
     read_body(reader, map, scope, request);
     if (reader->connector->headers.count + request->headers.count > REQUEST_HEADERS_MAX)

@@ -2,7 +2,9 @@
  *
  * A member or item whose value is missing is left out; so is a map or list in
  * which nothing is left, unless it was written empty. A member named `...`
- * spreads the members of an object; those the map names itself win. */
+ * spreads the members of an object; those the map names itself win. A member
+ * named `?` is a condition: the map is left out where its value is missing. A
+ * name may hold references; a member whose name is missing is left out. */
 #ifndef CONNECT_NODE_H
 #define CONNECT_NODE_H
 
@@ -17,7 +19,8 @@ struct body_node {
     struct text text;
     size_t count;
     struct body_node **items; /* MAP and LIST */
-    struct str *names;        /* MAP */
+    struct str *names;        /* MAP: as written */
+    struct text *name_texts;  /* MAP: NULL = no name holds a reference */
 };
 
 /* Outside quotes, numbers, true, false and null are JSON's; all else is text. NULL after a finding. */

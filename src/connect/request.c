@@ -144,6 +144,22 @@ enum err request_fill(struct fill *fill, const struct request_form *request, str
 
 /* ---- parameters ---- */
 
+/* Sets the parameters that a delivery leaves to their defaults. A parsed document cannot grow, so that it is copied. */
+static struct json *with_fallbacks(const struct catalog_action *action, struct json *params) {
+    struct json *grown = NULL, *value;
+    struct json_error error;
+    for (size_t i = 0; i < action->param_count; i++) {
+        const struct catalog_name *param = &action->params[i];
+        if (!param->fallback.n || json_type(params) != JSON_OBJECT ||
+            json_type(json_get(params, param->name)) != JSON_NULL)
+            continue;
+        if (!grown) grown = json_copy(params);
+        if (!json_parse(param->fallback, JSON_DEPTH_MAX, &value, &error)) json_set(grown, param->name, value);
+    }
+    if (grown) json_free(params);
+    return grown ? grown : params;
+}
+
 enum err request_params(struct fill *fill, const struct action *action, struct json **ret_params) {
     const struct delivery *delivery = fill->delivery;
     struct json_error error;
@@ -151,12 +167,19 @@ enum err request_params(struct fill *fill, const struct action *action, struct j
     struct str text = delivery->params.n ? delivery->params : delivery->event->payload;
     if (json_parse(text, JSON_DEPTH_MAX, &params, &error))
         return fill_fail(fill, "the parameters are not valid JSON: %s", error.text);
-    for (size_t i = 0; i < action->catalog->param_count; i++) {
+    params = with_fallbacks(action->catalog, params);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < action->catalog->param_count && !err; i++) {
         const struct catalog_name *param = &action->catalog->params[i];
-        if (!param->required || json_type(json_get(params, param->name)) != JSON_NULL) continue;
-        json_free(params);
-        return fill_fail(fill, "parameter '%.*s' is missing", STR_ARG(param->name));
+        const struct json *value = json_get(params, param->name);
+        if (param->required && json_type(value) == JSON_NULL)
+            err = fill_fail(fill, "parameter '%.*s' is missing", STR_ARG(param->name));
+        else if (!param_type_takes(param->type, value))
+            err = fill_fail(fill, "parameter '%.*s' must be %s", STR_ARG(param->name), param_type_what(param->type));
     }
-    *ret_params = params;
-    return ERR_NONE;
+    if (err)
+        json_free(params);
+    else
+        *ret_params = params;
+    return err;
 }

@@ -15,19 +15,19 @@ static struct str bytes_of(const struct value *value) {
     return value->kind == VALUE_ID ? (struct str){(const char *)value->id.b, sizeof value->id.b} : value->text;
 }
 
-static bool to_hex(struct arena *arena, struct value *value, int64_t argument) {
+static bool to_hex(const struct call_context *context, struct value *value, int64_t argument) {
     (void)argument;
     struct str bytes = bytes_of(value);
-    *value = value_of_text(hex_encode(arena, bytes.p, bytes.n));
+    *value = value_of_text(hex_encode(context->arena, bytes.p, bytes.n));
     return true;
 }
 
 /* RFC 4648, 6: five bits a digit, in small letters, without padding. */
-static bool to_base32(struct arena *arena, struct value *value, int64_t argument) {
+static bool to_base32(const struct call_context *context, struct value *value, int64_t argument) {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
     (void)argument;
     struct str bytes = bytes_of(value);
-    struct buf buf = {.arena = arena};
+    struct buf buf = {.arena = context->arena};
     uint32_t bits = 0;
     unsigned held = 0;
     for (size_t i = 0; i < bytes.n; i++) {
@@ -40,8 +40,8 @@ static bool to_base32(struct arena *arena, struct value *value, int64_t argument
 }
 
 /* Cuts to the first so many characters, which are not bytes. */
-static bool to_first(struct arena *arena, struct value *value, int64_t argument) {
-    (void)arena;
+static bool to_first(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)context;
     size_t end = 0;
     for (int64_t i = 0; i < argument && end < value->text.n; i++) {
         size_t length = str_utf8_length(value->text, end);
@@ -51,14 +51,38 @@ static bool to_first(struct arena *arena, struct value *value, int64_t argument)
     return true;
 }
 
-static bool to_lower(struct arena *arena, struct value *value, int64_t argument) {
+static bool to_lower(const struct call_context *context, struct value *value, int64_t argument) {
     (void)argument;
-    struct buf buf = {.arena = arena};
+    struct buf buf = {.arena = context->arena};
     for (size_t i = 0; i < value->text.n; i++) {
         char c = value->text.p[i];
         buf_byte(&buf, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     }
     *value = value_of_text(buf_str(&buf));
+    return true;
+}
+
+static bool to_trim(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)context;
+    (void)argument;
+    value->text = str_trim(value->text);
+    return true;
+}
+
+/* The digests come as hexadecimal digits, which is how providers write them. */
+static bool to_md5(const struct call_context *context, struct value *value, int64_t argument) {
+    uint8_t digest[MD5_BYTES];
+    (void)argument;
+    if (!hash_md5(context->hasher, value->text, digest)) return false;
+    *value = value_of_text(hex_encode(context->arena, digest, sizeof digest));
+    return true;
+}
+
+static bool to_sha256(const struct call_context *context, struct value *value, int64_t argument) {
+    uint8_t digest[SHA256_BYTES];
+    (void)argument;
+    hash_sha256(context->hasher, bytes_of(value), digest);
+    *value = value_of_text(hex_encode(context->arena, digest, sizeof digest));
     return true;
 }
 
@@ -70,31 +94,31 @@ static bool to_time(struct value *value) {
     return true;
 }
 
-static bool to_unix(struct arena *arena, struct value *value, int64_t argument) {
-    (void)arena;
+static bool to_unix(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)context;
     if (!to_time(value)) return false;
     *value = (struct value){.kind = VALUE_NUMBER, .number = value->number / argument};
     return true;
 }
 
-static bool to_minus(struct arena *arena, struct value *value, int64_t argument) {
-    (void)arena;
+static bool to_minus(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)context;
     if (!to_time(value)) return false;
     value->number = value->number > argument ? value->number - argument : 0;
     return true;
 }
 
-static bool to_json(struct arena *arena, struct value *value, int64_t argument) {
+static bool to_json(const struct call_context *context, struct value *value, int64_t argument) {
     (void)argument;
-    struct buf buf = {.arena = arena};
+    struct buf buf = {.arena = context->arena};
     value_json(&buf, value);
     *value = value_of_text(buf_str(&buf));
     return true;
 }
 
-static bool to_form(struct arena *arena, struct value *value, int64_t argument) {
+static bool to_form(const struct call_context *context, struct value *value, int64_t argument) {
     (void)argument;
-    struct buf buf = {.arena = arena};
+    struct buf buf = {.arena = context->arena};
     url_escape(&buf, value->text, PLACE_QUERY);
     *value = value_of_text(buf_str(&buf));
     return true;
@@ -107,13 +131,16 @@ static const struct transform {
     enum value_kind gives;
     enum argument argument;
     int64_t fixed; /* its argument where it is given none */
-    bool (*run)(struct arena *arena, struct value *value, int64_t argument);
+    bool (*run)(const struct call_context *context, struct value *value, int64_t argument);
     const char *wants;
 } transforms[] = {
     {"hex", VALUE_TEXT | VALUE_ID, VALUE_TEXT, ARGUMENT_NONE, 0, to_hex, "a text"},
     {"base32", VALUE_TEXT | VALUE_ID, VALUE_TEXT, ARGUMENT_NONE, 0, to_base32, "a text"},
     {"first", VALUE_TEXT, VALUE_TEXT, ARGUMENT_COUNT, 0, to_first, "a text"},
     {"lower", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_lower, "a text"},
+    {"trim", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_trim, "a text"},
+    {"md5", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_md5, "a text, and OpenSSL must offer MD5,"},
+    {"sha256", VALUE_TEXT | VALUE_ID, VALUE_TEXT, ARGUMENT_NONE, 0, to_sha256, "a text"},
     {"unix", VALUE_TIME | VALUE_TEXT, VALUE_NUMBER, ARGUMENT_NONE, US_PER_S, to_unix, "a time with its offset"},
     {"unix_ms", VALUE_TIME | VALUE_TEXT, VALUE_NUMBER, ARGUMENT_NONE, US_PER_MS, to_unix, "a time with its offset"},
     {"minus", VALUE_TIME | VALUE_TEXT, VALUE_TIME, ARGUMENT_SPAN, 0, to_minus, "a time with its offset"},
@@ -125,7 +152,7 @@ static const struct transform {
 enum err transform_run(struct fill *fill, const struct ref *ref, const struct ref_step *step, struct value *value) {
     const struct transform *transform = &transforms[step->transform];
     struct arena *arena = fill->context->arena;
-    if (value->kind & transform->takes && transform->run(arena, value, step->argument)) return ERR_NONE;
+    if (value->kind & transform->takes && transform->run(fill->context, value, step->argument)) return ERR_NONE;
     return fill_fail(fill, "%.*s must be %s for '%s'", STR_ARG(ref_name(arena, ref)), transform->wants,
                      transform->word);
 }
@@ -156,7 +183,7 @@ const char *transform_read(struct str text, unsigned *kinds, struct ref_step *re
     struct str argument = text, word = STR_NONE;
     str_next(&argument, ' ', &word);
     const struct transform *transform = transform_find(word);
-    if (!transform) return "is no transform: hex base32 first lower unix unix_ms minus form json";
+    if (!transform) return "is no transform: hex base32 first lower trim md5 sha256 unix unix_ms minus form json";
     if (!(transform->takes & *kinds)) return "cannot be given what stands before it";
     struct ref_step step = {.transform = (size_t)(transform - transforms)};
     if (!argument_read(transform, str_trim(argument), &step.argument))

@@ -23,18 +23,6 @@ const struct action_traits *destination_action(const struct destination_settings
     return NULL;
 }
 
-const struct catalog_entry *catalog_find(const struct catalog *catalog, struct str name) {
-    for (size_t i = 0; i < catalog->count; i++)
-        if (str_eq(catalog->entries[i].name, name)) return &catalog->entries[i];
-    return NULL;
-}
-
-const struct catalog_action *catalog_action(const struct catalog_entry *entry, struct str name) {
-    for (size_t i = 0; i < entry->action_count; i++)
-        if (str_eq(entry->actions[i].name, name)) return &entry->actions[i];
-    return NULL;
-}
-
 bool limit_rule_parse(struct str text, struct limit_rule *ret_rule) {
     size_t slash = str_find(text, '/');
     if (slash == SIZE_MAX) return false;

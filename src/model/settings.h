@@ -77,34 +77,6 @@ struct settings {
     size_t route_count;
 };
 
-/* ---- what the connectors offer, as config must know it to check names ---- */
-
-struct catalog_name {
-    struct str name;
-    bool required;
-    bool secret; /* fields only: never printed */
-    struct str help;
-};
-struct catalog_action {
-    struct str name;
-    struct catalog_name *params;
-    size_t param_count;
-};
-struct catalog_entry {
-    struct str name, about, checked, file; /* as in `type:`; for people; the document, "" = none */
-    struct catalog_name *fields;
-    size_t field_count;
-    struct catalog_action *actions;
-    size_t action_count;
-};
-struct catalog {
-    struct catalog_entry *entries;
-    size_t count;
-};
-
-const struct catalog_entry *catalog_find(const struct catalog *catalog, struct str name);
-const struct catalog_action *catalog_action(const struct catalog_entry *entry, struct str name);
-
 /* ---- looking up ---- */
 
 /* "300/15m", "10/s"; bounds are the caller's. */

@@ -4,6 +4,7 @@
 #define TEST_CONFIG_FIXTURE_H
 
 #include "config/config.h"
+#include "model/catalog.h"
 
 #include <string.h>
 
@@ -12,26 +13,27 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct catalog_name fixture_hubspot_fields[] = {
-    {{"token", 5}, true, true, {"A private app's token.", 22}},
-    {{"region", 6}, false, false, {"eu1 or na1.", 11}},
+    {.name = {"token", 5}, .required = true, .secret = true, .help = {"A private app's token.", 22}},
+    {.name = {"region", 6}, .help = {"eu1 or na1.", 11}},
 };
 static struct catalog_name fixture_contact_params[] = {
-    {{"email", 5}, true, false, {"Who.", 4}},
-    {{"firstname", 9}, false, false, {"", 0}},
-    {{"lead_source", 11}, false, false, {"", 0}},
+    {.name = {"email", 5}, .type = PARAM_ADDRESS, .required = true, .help = {"Who.", 4}},
+    {.name = {"firstname", 9}, .type = PARAM_TEXT},
+    {.name = {"lead_source", 11}},
 };
-static struct catalog_name fixture_deal_params[] = {{{"name", 4}, true, false, {"", 0}}};
+static struct catalog_name fixture_deal_params[] = {{.name = {"name", 4}, .required = true}};
 static struct catalog_action fixture_hubspot_actions[] = {
-    {{"contact", 7}, fixture_contact_params, COUNT(fixture_contact_params)},
-    {{"deal", 4}, fixture_deal_params, COUNT(fixture_deal_params)},
+    {.name = {"contact", 7}, .params = fixture_contact_params, .param_count = COUNT(fixture_contact_params)},
+    {.name = {"deal", 4}, .params = fixture_deal_params, .param_count = COUNT(fixture_deal_params)},
 };
-static struct catalog_name fixture_slack_fields[] = {{{"url", 3}, true, true, {"The webhook's URL.", 18}}};
+static struct catalog_name fixture_slack_fields[] = {
+    {.name = {"url", 3}, .required = true, .secret = true, .help = {"The webhook's URL.", 18}}};
 static struct catalog_name fixture_message_params[] = {
-    {{"text", 4}, true, false, {"", 0}},
-    {{"body", 4}, false, false, {"", 0}},
+    {.name = {"text", 4}, .required = true},
+    {.name = {"body", 4}},
 };
 static struct catalog_action fixture_slack_actions[] = {
-    {{"message", 7}, fixture_message_params, COUNT(fixture_message_params)},
+    {.name = {"message", 7}, .params = fixture_message_params, .param_count = COUNT(fixture_message_params)},
 };
 static struct catalog_entry fixture_entries[] = {
     {.name = {"http", 4}},

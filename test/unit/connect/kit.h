@@ -5,6 +5,7 @@
 
 #include "base/jq.h"
 #include "connect/connect.h"
+#include "model/catalog.h"
 
 #include "base/hash.h"
 #include "base/when.h"

@@ -29,7 +29,7 @@ static void the_catalog_names_fields_actions_and_parameters(void **state) {
     assert_true(entry->fields[0].secret && entry->fields[0].required);
     assert_text(entry->fields[0].help, "the API key");
     assert_false(entry->fields[1].secret || entry->fields[1].required);
-    assert_int_equal(entry->action_count, 5);
+    assert_int_equal(entry->action_count, 6);
     const struct catalog_action *send = catalog_action(entry, STR("send"));
     assert_non_null(send);
     assert_int_equal(send->param_count, 7);
@@ -47,7 +47,7 @@ static void binding_fills_limits_and_traits(void **state) {
     assert_int_equal(kit->destination.limits[1].window_us, 15 * US_PER_MIN);
     assert_int_equal(kit->destination.concurrency, 4);
     assert_int_equal(kit->destination.penalty_us, 30 * US_PER_S);
-    assert_int_equal(kit->destination.action_count, 5);
+    assert_int_equal(kit->destination.action_count, 6);
     const struct action_traits *send = kit_traits(kit);
     assert_true(send->has_lookup);
     assert_int_equal(send->lookup_settle_us, US_PER_MIN);
@@ -80,7 +80,7 @@ static void retry_without_a_key_is_warned_about(void **state) {
     kit->destination.on_unknown = ON_UNKNOWN_RETRY;
     kit_bind(kit);
     assert_int_equal(kit->findings.errors, 0);
-    assert_int_equal(kit->findings.warnings, 1); /* ping */
+    assert_int_equal(kit->findings.warnings, 2); /* ping and upsert */
     assert_string_equal(kit->findings.first->code, "W0356");
 }
 
@@ -88,7 +88,7 @@ static void a_lookup_that_is_not_there_cannot_be_asked_for(void **state) {
     (void)state;
     kit->destination.on_unknown = ON_UNKNOWN_LOOKUP;
     kit_bind(kit);
-    assert_int_equal(kit->findings.errors, 4); /* all actions but send */
+    assert_int_equal(kit->findings.errors, 5); /* all actions but send */
 }
 
 static void a_missing_field_is_a_finding(void **state) {

@@ -69,6 +69,14 @@ static const struct bad documents[] = {
      "3:33 E0333 'needed' is not one of optional, required"},
     {"version: 1\nname: shop\nactions: {send: {params: {Text: required}, request: {url: \"https://a.example\"}}}",
      "3:27 E0335 'Text' is no name for a parameter"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: {type: mail}}, request: {url: \"https://a.example\"}}}",
+     "3:37 E0333 'mail' is not one of any, text, address, url, number, truth, list, object, instant"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: {type: list, default: 1}}, request: {url: "
+     "\"https://a.example\"}}}",
+     "3:52 E0333 the default of parameter 'a' must be a list"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: {required: true, default: 1}}, request: {url: "
+     "\"https://a.example\"}}}",
+     "3:30 E0336 parameter 'a' has a default"},
     /* authorisation, headers, limits */
     {HEAD "auth: {bearer: x, query: {a: b}}\nactions: {send: {request: {url: \"https://a.example\"}}}",
      "4:7 E0336 'auth' has one of"},
@@ -126,6 +134,14 @@ static const struct bad documents[] = {
     {URL "https://a.example/\n      headers: {X-A: [1]}", "9:22 E0330 'X-A' takes one text"},
     {URL "https://a.example/\n      json: {\"...\": 1}", "9:21 E0330 '...' takes one reference to an object"},
     {URL "https://a.example/\n      body: {a: 1}", "9:7 E0331 unknown key 'body' in 'request'"},
+    {URL "https://a.example/\n      json: {a: {\"?\": x}}", "9:23 E0330 '?' takes one reference: \"${.name}\""},
+    {URL "https://a.example/\n      json: {\"${.txt}\": 1}",
+     "9:14 E0334 there is no parameter 'txt'; did you mean 'text'?"},
+    {URL "https://a.example/\n      query: {a: [b, [c]]}", "9:22 E0330 'a' takes one text"},
+    {URL "https://a.example/\n      query: {a: {b: c}}", "9:18 E0330 'a' takes one text"},
+    {URL "\"https://a.example/${.text | md5 | base32 | sha256 | trim | lower}\"",
+     "8:12 E0334 'lower' is one transform too many"},
+    {URL "\"https://a.example/${event.id | md5}\"", "8:12 E0334 'md5' cannot be given what stands before it"},
     /* answers */
     {SEND "answers: [{status: 200}]}", "5:85 E0332 'is' is missing in an answer"},
     {SEND "answers: [{status: 2x, is: done}]}", "5:94 E0333 '2x' is no status"},

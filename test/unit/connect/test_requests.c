@@ -226,6 +226,91 @@ static void a_lookup_is_filled(void **state) {
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* ---- names, conditions, lists, types and defaults ---- */
+
+static void digests_and_blanks(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\" Ada@Example.com\\n\"}");
+    request();
+    assert_text(kit->outgoing.url,
+                "https://api.everything.example/v1/people/3e3417d7ef77d5932a6734b916515ed5?part=head");
+    assert_text(body_at("/id"), "\"1aa1bf07b50d24a304252acef11b05379c3c93ef87e26803192386b6c65b8bfc\"");
+}
+
+static void a_name_may_hold_references(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\"a@b.c\",\"fields\":{\"plan\":\"gold\",\"ada_id\":\"theirs\"}}");
+    request();
+    assert_text(body_at("/fields"), "{\"plan\":\"gold\",\"ada_id\":\"" DELIVERY_ID "\"}");
+}
+
+static void two_members_of_one_name_are_refused(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\"a@b.c\",\"site\":\"https://ada_id\"}");
+    request(); /* another name: it stands */
+    assert_text(body_at("/fields/https:~1~1ada_id"), "\"gone\"");
+    kit_set_field(kit, "sender", "https://x");
+    use("upsert", "{\"email\":\"a@b.c\",\"site\":\"https://x_id\"}");
+    assert_int_equal(kit_request(kit), ERR_BAD_FIELD);
+    assert_text(kit->problem, "two members of the body would have the name 'https://x_id'");
+}
+
+static void a_map_with_a_condition_stands_or_is_left_out(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\"a@b.c\"}");
+    request();
+    assert_text(body_at("/content"), "absent");
+    use("upsert", "{\"email\":\"a@b.c\",\"html\":\"<p>\"}");
+    request();
+    assert_text(body_at("/content"), "[{\"type\":\"text/html\",\"value\":\"<p>\"}]");
+}
+
+static void a_list_in_a_query_repeats_its_name(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\"a@b.c\",\"list\":[\"x y\",2],\"html\":\"h\"}");
+    request();
+    size_t at = str_find(kit->outgoing.url, '?');
+    assert_text(str_sub(kit->outgoing.url, at, kit->outgoing.url.n), "?part=head&part=x%20y&part=2&part=h");
+}
+
+static void defaults_stand_where_nothing_is_set(void **state) {
+    (void)state;
+    use("upsert", "{\"email\":\"a@b.c\",\"count\":null}");
+    request();
+    assert_text(body_at("/fields"), "{\"plan\":\"free\",\"tags\":[],\"5\":5,\"ada_id\":\"" DELIVERY_ID "\"}");
+    assert_text(body_at("/loud"), "false");
+    assert_text(body_at("/count"), "1");
+    use("upsert", "{\"email\":\"a@b.c\",\"count\":7,\"loud\":true}");
+    request();
+    assert_text(body_at("/loud"), "true");
+    assert_text(body_at("/count"), "7");
+}
+
+static const struct {
+    const char *member, *problem;
+} kinds[] = {
+    {"\"email\":\"ada\"", "parameter 'email' must be an e-mail address such as ada@example.com"},
+    {"\"email\":[]", "parameter 'email' must be an e-mail address such as ada@example.com"},
+    {"\"fields\":\"plan\"", "parameter 'fields' must be an object"},
+    {"\"html\":[\"a\"]", "parameter 'html' must be a text"},
+    {"\"at\":\"2026-12-01T09:00\"", "parameter 'at' must be a time with its offset such as 2026-12-01T09:00:00+01:00"},
+    {"\"count\":\"many\"", "parameter 'count' must be a number"},
+    {"\"list\":\"a\"", "parameter 'list' must be a list"},
+    {"\"site\":\"example.com\"", "parameter 'site' must be a URL that begins with http:// or https://"},
+    {"\"loud\":\"yes\"", "parameter 'loud' must be true or false"},
+};
+
+static void a_value_of_another_kind_is_refused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool own = !strncmp(kinds[i].member, "\"email\"", 7);
+        struct str params = str_fmt(&kit->arena, "{%s%s}", own ? "" : "\"email\":\"a@b.c\",", kinds[i].member);
+        use("upsert", params.p);
+        assert_int_equal(kit_request(kit), ERR_BAD_FIELD);
+        assert_text(kit->problem, kinds[i].problem);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(a_request_is_filled),
@@ -240,6 +325,13 @@ int main(void) {
         CASE(a_key_goes_into_the_json),
         CASE(own_headers_override),
         CASE(a_lookup_is_filled),
+        CASE(digests_and_blanks),
+        CASE(a_name_may_hold_references),
+        CASE(two_members_of_one_name_are_refused),
+        CASE(a_map_with_a_condition_stands_or_is_left_out),
+        CASE(a_list_in_a_query_repeats_its_name),
+        CASE(defaults_stand_where_nothing_is_set),
+        CASE(a_value_of_another_kind_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/jq.h"
 #include "base/when.h"
 #include "config/config.h"
+#include "model/catalog.h"
 #include "route/route.h"
 
 #include <stdlib.h>
@@ -50,8 +51,8 @@ static inline void bench_run(void *self, struct jq_call *calls, size_t count, st
 
 /* Reads HEAD and the routes; findings stay in the bench. */
 static inline struct bench *bench_read(const char *routes) {
-    static struct catalog_name params[] = {{{"to", 2}, false, false, {"", 0}}, {{"text", 4}, false, false, {"", 0}}};
-    static struct catalog_action actions[] = {{{"send", 4}, params, COUNT(params)}};
+    static struct catalog_name params[] = {{.name = {"to", 2}}, {.name = {"text", 4}}};
+    static struct catalog_action actions[] = {{.name = {"send", 4}, .params = params, .param_count = COUNT(params)}};
     static struct catalog_entry entries[] = {{.name = {"post", 4}, .actions = actions, .action_count = COUNT(actions)}};
     static const struct catalog catalog = {entries, COUNT(entries)};
     static const struct secret_source no_secrets = {0};

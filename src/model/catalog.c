@@ -1,0 +1,101 @@
+/* model/catalog.c - see catalog.h. */
+#include "model/catalog.h"
+
+#include "base/json.h"
+#include "base/when.h"
+
+#include <string.h>
+
+#define ADDRESS_BYTES_MAX 254 /* RFC 5321, 4.5.3.1.3, without the brackets of a path */
+
+static const struct type {
+    const char *word, *what;
+} types[PARAM_TYPE_COUNT] = {
+#define PARAM_TYPE_ROW(name, word, what) {word, what},
+    PARAM_TYPE_LIST(PARAM_TYPE_ROW)
+#undef PARAM_TYPE_ROW
+};
+
+const char *param_type_word(enum param_type type) {
+    return types[type].word;
+}
+
+const char *param_type_what(enum param_type type) {
+    return types[type].what;
+}
+
+/* What stands on both sides of the last '@', without blanks, control characters and what would make it a list or a
+ * name with an address. Blanks around it are what people type into forms; connectors take them off. Whether the mailbox
+ * exists only its server knows. */
+static bool is_address(struct str text) {
+    text = str_trim(text);
+    size_t at = text.n;
+    while (at > 0 && text.p[at - 1] != '@') at--;
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f || strchr("<>,;\"", text.p[i])) return false;
+    return at > 1 && at < text.n && text.n <= ADDRESS_BYTES_MAX;
+}
+
+static bool is_url(struct str text) {
+    bool secure = str_starts(text, STR("https://"));
+    struct str rest = str_sub(text, secure ? 8 : 7, text.n);
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) return false;
+    return (secure || str_starts(text, STR("http://"))) && rest.n && rest.p[0] != '/';
+}
+
+bool param_type_takes_text(enum param_type type, struct str text) {
+    double number;
+    int64_t us;
+    switch (type) {
+    case PARAM_ANY:
+    case PARAM_TEXT:
+        return true;
+    case PARAM_ADDRESS:
+        return is_address(text);
+    case PARAM_URL:
+        return is_url(text);
+    case PARAM_NUMBER:
+        return str_to_double(text, &number);
+    case PARAM_TRUTH:
+        return str_eq(text, STR("true")) || str_eq(text, STR("false"));
+    case PARAM_INSTANT:
+        return when_parse(text, &us);
+    case PARAM_LIST:
+    case PARAM_OBJECT:
+    case PARAM_TYPE_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool param_type_takes(enum param_type type, const struct json *value) {
+    switch (json_type(value)) {
+    case JSON_STRING:
+        return param_type_takes_text(type, json_text(value));
+    case JSON_NUMBER:
+        return type == PARAM_ANY || type == PARAM_NUMBER || type == PARAM_TEXT;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return type == PARAM_ANY || type == PARAM_TRUTH || type == PARAM_TEXT;
+    case JSON_ARRAY:
+        return type == PARAM_ANY || type == PARAM_LIST;
+    case JSON_OBJECT:
+        return type == PARAM_ANY || type == PARAM_OBJECT;
+    case JSON_NULL:
+        break;
+    }
+    return true; /* it is missing, and `required` says whether it may be */
+}
+
+const struct catalog_entry *catalog_find(const struct catalog *catalog, struct str name) {
+    for (size_t i = 0; i < catalog->count; i++)
+        if (str_eq(catalog->entries[i].name, name)) return &catalog->entries[i];
+    return NULL;
+}
+
+const struct catalog_action *catalog_action(const struct catalog_entry *entry, struct str name) {
+    for (size_t i = 0; i < entry->action_count; i++)
+        if (str_eq(entry->actions[i].name, name)) return &entry->actions[i];
+    return NULL;
+}
