@@ -226,8 +226,8 @@ const struct command commands[] = {
     {"connectors", "list", "", "What a destination's type may be: built in, and your own beside the configuration",
      NULL, "connectors list\nconnectors list --jq '.items[] | {name, secrets}'\n", command_connectors_list,
      COMMAND_JSON},
-    {"connectors", "show", "NAME", "One connector with its settings and actions", NULL, "connectors show slack\n",
-     command_connectors_show, COMMAND_JSON},
+    {"connectors", "show", "NAME", "One connector: its settings, its actions, and what becomes of an unknown outcome",
+     NULL, "connectors show slack\nconnectors show hubspot -o json\n", command_connectors_show, COMMAND_JSON},
     {"routes", "list", "", "The routes in force", NULL, "routes list\n", command_routes_list, COMMAND_JSON},
     {"routes", "test", "ROUTE", "Print each request a route would send for an event", route_test_options,
      "routes test new-lead --event lead.json\nroutes test new-lead --event 01934f2a-8c3d -o json\n",
@@ -257,8 +257,9 @@ const struct command commands[] = {
      "completion bash > /etc/bash_completion.d/drumbeat\ncompletion zsh > ~/.zfunc/_drumbeat\n", command_completion, 0},
     {"help", NULL, "[COMMAND] [VERB]", "Help on everything, or on one command", NULL, "help send\nhelp events list\n",
      command_help, 0},
-    {"reference", NULL, "PAGE", "docs/cli.md (cli) or docs/configuration.md (config), from the program's tables", NULL,
-     "reference cli\n", command_reference, COMMAND_HIDDEN},
+    {"reference", NULL, "PAGE",
+     "docs/cli.md (cli), docs/configuration.md (config) or docs/providers.md (connectors), from the program's tables",
+     NULL, "reference cli\n", command_reference, COMMAND_HIDDEN},
     {"jq-worker", NULL, "", "The process jq runs in", NULL, "", command_jq_worker, COMMAND_HIDDEN},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];

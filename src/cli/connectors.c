@@ -1,4 +1,4 @@
-/* cli/connectors.c - connectors list, show: what a destination's `type` may be. Needs no server: the built-in ones are
+/* cli/connectors.c - connectors list: what a destination's `type` may be. Needs no server: the built-in ones are
  * in the program, a user's own lie in connectors/ beside the configuration. */
 #include "base/json.h"
 #include "cli/commands.h"
@@ -16,24 +16,6 @@ static const struct column list_columns[] = {
     {"from", CELL_TEXT, {.title = "FROM"}},
     {"secrets", CELL_LIST, {.title = "SECRETS"}},
     {"about", CELL_TEXT, {.title = "ABOUT"}},
-    {0},
-};
-
-static const struct column fields[] = {
-    {"about", CELL_TEXT, {.title = "about"}},
-    {"from", CELL_TEXT, {.title = "from"}},
-    {"version", CELL_TEXT, {.title = "version"}},
-    {"checked", CELL_TEXT, {.title = "checked"}},
-    {"secrets", CELL_LIST, {.title = "secrets"}},
-    {"actions", CELL_LIST, {.title = "actions"}},
-    {0},
-};
-
-static const struct column setting_columns[] = {
-    {"name", CELL_TEXT, {.title = "  SETTING", .whole = true}},
-    {"required", CELL_FLAG, {.title = "REQUIRED"}},
-    {"secret", CELL_FLAG, {.title = "SECRET"}},
-    {"help", CELL_TEXT, {.title = "HELP"}},
     {0},
 };
 
@@ -102,25 +84,5 @@ int command_connectors_list(struct cli *cli) {
     json_set(answer, STR("next"), NULL);
     struct asked asked = {.status = 200, .body = json_dump(cli->arena, answer), .json = answer};
     int shown = show_list(cli, &asked, list_columns, "name");
-    return code ? code : shown;
-}
-
-static void show_connector(struct cli *cli, const struct json *connector) {
-    writer_fmt(&cli->out, "connector %.*s\n", STR_ARG(show_member(cli, connector, "name")));
-    show_fields(cli, connector, fields);
-    show_table(cli, json_get(connector, STR("settings")), setting_columns);
-}
-
-int command_connectors_show(struct cli *cli) {
-    const struct catalog *catalog;
-    struct str folder, name = cli_argument(cli, 0);
-    int code = read_catalog(cli, &catalog, &folder);
-    const struct catalog_entry *entry = catalog_find(catalog, name);
-    if (!entry)
-        return cli_fail(cli, code ? code : EXIT_NOT_FOUND,
-                        "error: no connector is named '%.*s'; `drumbeat connectors list` names them", STR_ARG(name));
-    struct json *json = entry_json(entry, folder);
-    struct asked asked = {.status = 200, .body = json_dump(cli->arena, json), .json = json};
-    int shown = show_one(cli, &asked, "name", show_connector);
     return code ? code : shown;
 }

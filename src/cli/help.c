@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/connectors.h"
 #include "cli/parse.h"
 #include "config/config.h"
+#include "server/setup.h"
 
 /* ---- pieces ---- */
 
@@ -179,11 +181,14 @@ int command_help(struct cli *cli) {
 
 int command_reference(struct cli *cli) {
     struct str page = cli_argument(cli, 0);
+    struct findings findings = {.arena = cli->arena};
     if (str_eq(page, STR("cli")))
         writer_add(&cli->out, help_reference(cli->arena));
     else if (str_eq(page, STR("config")))
         writer_add(&cli->out, config_reference(cli->arena));
+    else if (str_eq(page, STR("connectors")))
+        writer_add(&cli->out, connectors_reference(cli->arena, setup_catalog(cli->arena, STR_NONE, &findings)));
     else
-        return cli_fail(cli, EXIT_USAGE, "error: the pages are cli and config");
+        return cli_fail(cli, EXIT_USAGE, "error: the pages are cli, config and connectors");
     return EXIT_DONE;
 }

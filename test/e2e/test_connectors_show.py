@@ -1,0 +1,56 @@
+"""`connectors show`, and a sample request of every action that comes with the program."""
+import json
+
+import pytest
+
+from harness import ROOT, command
+from test_cli import NOT_FOUND, good
+
+CONNECTORS = sorted(path.stem for path in (ROOT / "connectors").glob("*.yaml"))
+SECRET = "s3cr3t-7f21b9"
+
+
+def page(folder, name):
+    return good(command(folder, "connectors", "show", name, "-o", "json")).json
+
+
+def test_one_is_shown_with_its_settings_actions_and_what_becomes_of_an_unknown_outcome(folder):
+    shown = good(command(folder, "connectors", "show", "hubspot")).out
+    for words in ("100/10s", "a private app's access token", "hubspot.contact", "address",
+                  "sent again: a second one changes nothing", "up to 100 deliveries, each with its own answer"):
+        assert words in shown, shown
+
+
+def test_one_that_is_not_there_is_said_with_its_neighbour(folder):
+    got = command(folder, "connectors", "show", "hubspt")
+    assert got.code == NOT_FOUND and "hubspot" in got.err
+
+
+def test_a_users_own_is_shown_too(folder):
+    (folder / "connectors").mkdir()
+    (folder / "connectors/shout.yaml").write_text(
+        "version: 1\nname: shout\nactions: {message: {request: {url: 'https://shout.example/x'}}}\n")
+    assert page(folder, "shout")["actions"][0]["unknown"] == "held for a person"
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+def test_a_sample_of_each_action_can_be_made_and_hides_its_secrets(folder, name):
+    """Its settings are secrets or plain words; each required parameter gets a value of its type."""
+    settings, actions = page(folder, name)["settings"], page(folder, name)["actions"]
+    (folder / "secrets").mkdir(mode=0o700)
+    values = {"type": name}
+    for setting in settings:
+        url = "https://api.example.com" if setting["name"] in ("url", "server") and name != "mailchimp" else ""
+        value = url or "word"
+        if setting["secret"]:
+            secret = folder / "secrets" / setting["name"].upper()
+            secret.write_text(f"{url}/{SECRET}" if url else SECRET)
+            secret.chmod(0o600)
+            value = "${" + setting["name"].upper() + "}"
+        if setting["required"]:
+            values[setting["name"]] = value
+    (folder / "drumbeat.yaml").write_text(json.dumps({"version": 1, "destinations": {"it": values}}))
+    for action in actions:
+        got = good(command(folder, "destinations", "test", f"it.{action['name']}", "-o", "json"))
+        assert got.json["request"]["url"].startswith(("https://", "${URL}")), got
+        assert SECRET not in got.out, got
