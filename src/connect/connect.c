@@ -22,6 +22,10 @@ struct connectors *connectors_new(struct arena *arena, struct jq_source *source)
     return connectors;
 }
 
+void connectors_collect(struct connectors *connectors, struct jq_source *source) {
+    connectors->source = source;
+}
+
 void connectors_put(struct connectors *connectors, struct connector *connector, struct catalog_entry entry) {
     struct catalog *catalog = &connectors->catalog;
     size_t at = 0;

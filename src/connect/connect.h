@@ -22,6 +22,9 @@ struct jq_source;
 struct connectors *connectors_new(struct arena *arena, struct jq_source *source); /* holds `http` */
 /* Reads one document; a later one of the same name replaces an earlier one. */
 void connectors_add(struct connectors *connectors, const struct tree *document, struct findings *findings);
+/* Where the jq of the documents that are read from now on goes. A connector whose jq is in another source than the
+ * program's can be looked up in the catalog, but no destination may be bound to it. */
+void connectors_collect(struct connectors *connectors, struct jq_source *source);
 const struct catalog *connectors_catalog(const struct connectors *connectors);
 /* Fills what connect sets in each destination: connector, actions, limits not configured, penalty, on_unknown in force.
  */

@@ -7,14 +7,31 @@
 
 #define CONNECTOR_TEXT_MAX ((size_t)262144)
 
-static void add_builtin(struct connectors *connectors, struct arena *arena, struct findings *findings) {
+/* Whether a destination is of this connector: by its type, or by its own name where it names no type. */
+static bool is_used(const struct tree *config, struct str name) {
+    const struct tree *destinations = tree_get(config, STR("destinations"));
+    for (size_t i = 0; destinations && destinations->kind == TREE_MAP && i < destinations->count; i++) {
+        struct str type = tree_text(destinations->items[i], STR("type"));
+        if (str_eq(type.n ? type : destinations->names[i], name)) return true;
+    }
+    return false;
+}
+
+/* The program's jq is compiled at the start and at each reload, so that of connectors which no destination uses is kept
+ * out of it. They are read all the same: the catalog names them. */
+static void add_builtin(struct connectors *connectors, const struct tree *config, struct jq_source *source,
+                        struct arena *arena, struct findings *findings) {
+    struct jq_source *unused = arena_new(arena, struct jq_source);
+    unused->arena = arena;
     for (size_t i = 0; i < builtin_connector_count; i++) {
         const struct builtin_connector *builtin = &builtin_connectors[i];
         struct str text = {builtin->start, (size_t)(builtin->end - builtin->start)};
         struct str file = str_fmt(arena, "connectors/%s.yaml", builtin->name);
         const struct tree *document = config_parse(arena, file, text, findings);
+        connectors_collect(connectors, is_used(config, str_from(builtin->name)) ? source : unused);
         if (document) connectors_add(connectors, document, findings);
     }
+    connectors_collect(connectors, source);
 }
 
 static void add_own(struct connectors *connectors, struct str folder, struct arena *arena, struct findings *findings) {
@@ -31,10 +48,10 @@ static void add_own(struct connectors *connectors, struct str folder, struct are
     }
 }
 
-static struct connectors *load_connectors(struct arena *arena, struct jq_source *source, struct str folder,
-                                          struct findings *findings) {
+static struct connectors *load_connectors(struct arena *arena, const struct tree *config, struct jq_source *source,
+                                          struct str folder, struct findings *findings) {
     struct connectors *connectors = connectors_new(arena, source);
-    add_builtin(connectors, arena, findings);
+    add_builtin(connectors, config, source, arena, findings);
     add_own(connectors, folder, arena, findings);
     return connectors;
 }
@@ -42,7 +59,7 @@ static struct connectors *load_connectors(struct arena *arena, struct jq_source 
 const struct catalog *setup_catalog(struct arena *arena, struct str connectors_folder, struct findings *findings) {
     struct jq_source *source = arena_new(arena, struct jq_source);
     source->arena = arena;
-    return connectors_catalog(load_connectors(arena, source, connectors_folder, findings));
+    return connectors_catalog(load_connectors(arena, NULL, source, connectors_folder, findings));
 }
 
 /* Deliveries are joined into batches where a route asks for it and the connector can do it. */
@@ -65,13 +82,13 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     struct str file = str_dup(arena, input->file);
     setup->text = str_dup(arena, input->text);
     setup->source.arena = arena;
-    setup->connectors = load_connectors(arena, &setup->source, input->connectors_folder, findings);
+    const struct tree *tree = config_parse(arena, file, setup->text, findings);
+    setup->connectors = load_connectors(arena, tree, &setup->source, input->connectors_folder, findings);
     if (input->connector_text.n) {
         struct str text = str_dup(arena, input->connector_text);
         const struct tree *document = config_parse(arena, STR("connector"), text, findings);
         if (document) connectors_add(setup->connectors, document, findings);
     }
-    const struct tree *tree = config_parse(arena, file, setup->text, findings);
     if (!tree) return false;
     setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);
     connectors_bind(setup->connectors, setup->settings, findings);
