@@ -12,8 +12,9 @@ static enum err api_openapi(struct call *call) {
     return serve_problem(call, ERR_NOT_FOUND, STR("this build carries no description"), NULL);
 }
 
-#define STORE      false
-#define COPY       true
+#define STORE      false, false /* keys, and the store itself */
+#define COPY       false, true
+#define OPEN       true, false
 #define EVENTS     "status type source idempotency_key delivery since until limit cursor"
 #define DELIVERIES "status destination event_id resent since until limit cursor"
 
@@ -30,6 +31,11 @@ const struct endpoint endpoints[] = {
     {"POST", "/v1/bulk/events", KEY_OPERATE, STORE, "", api_events_bulk, api_events_bulk_answer, "Retry many events"},
     {"POST", "/v1/bulk/deliveries", KEY_OPERATE, STORE, "", api_deliveries_bulk, api_deliveries_bulk_answer,
      "Retry, cancel or resolve many deliveries"},
+    {"POST", "/in/{source}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer, "A sender's signed webhook"},
+    {"GET", "/in/{source}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer, "A sender's greeting"},
+    {"POST", "/in/{source}/{secret}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer,
+     "A webhook of a sender that signs nothing"},
+    {"GET", "/v1/sources", KEY_READ, STORE, "", api_sources_list, NULL, "The sources in force"},
     {"GET", "/v1/deliveries", KEY_READ, COPY, DELIVERIES, api_deliveries_list, NULL, "List deliveries, newest first"},
     {"GET", "/v1/deliveries/{id}", KEY_READ, STORE, "event_id", api_deliveries_show, NULL,
      "One delivery with its attempts"},

@@ -9,36 +9,35 @@
 static const enum metric_event verdict_counters[] = {
     [APPEND_FRESH] = METRIC_ACCEPTED, [APPEND_DUPLICATE] = METRIC_DUPLICATE, [APPEND_CONFLICT] = METRIC_CONFLICT};
 
-/* Why no event can be taken in at all, whatever the request says. */
-static enum err refuse_all(struct call *call, bool *ret_refused) {
+bool events_refused(struct call *call, enum err *ret_err) {
     const struct standing *standing = call->standing;
     int32_t queue_max = standing->settings->server.queue_max;
-    *ret_refused = true;
-    if (standing->stopping) return serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
-    if (!standing->takes_events)
-        return serve_problem(call, ERR_NOT_HERE,
-                             STR("this process is a worker: post to one that runs as ingest or all"), NULL);
-    if (standing->tight) {
+    *ret_err = ERR_NONE;
+    if (standing->stopping) {
+        *ret_err = serve_problem(call, ERR_STOPPING, STR_NONE, NULL);
+    } else if (!standing->takes_events) {
+        *ret_err = serve_problem(call, ERR_NOT_HERE,
+                                 STR("this process is a worker: post to one that runs as ingest or all"), NULL);
+    } else if (standing->tight) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
-        return serve_problem(call, ERR_STORE_FULL,
-                             STR("the disk is full: what is stored goes on being delivered, new events have no room"),
-                             NULL);
-    }
-    if (queue_max && standing->open_deliveries >= queue_max) {
+        *ret_err = serve_problem(
+            call, ERR_STORE_FULL,
+            STR("the disk is full: what is stored goes on being delivered, new events have no room"), NULL);
+    } else if (queue_max && standing->open_deliveries >= queue_max) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
         struct str detail =
             str_fmt(call->arena, "%lld deliveries wait (server.queue)", (long long)standing->open_deliveries);
-        return serve_problem(call, ERR_FULL, detail, NULL);
+        *ret_err = serve_problem(call, ERR_FULL, detail, NULL);
+    } else {
+        return false;
     }
-    *ret_refused = false;
-    return ERR_NONE;
+    return true;
 }
 
 /* Leaves the valid items as events; the reply waits for the verdicts on them. */
 enum err api_events_post(struct call *call) {
-    bool refused;
-    enum err err = refuse_all(call, &refused);
-    if (refused) return err;
+    enum err err;
+    if (events_refused(call, &err)) return err;
     const struct intake_context context = {.settings = call->standing->settings,
                                            .wall_us = call->wall_us,
                                            .hasher = call->hasher,

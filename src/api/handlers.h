@@ -10,6 +10,8 @@
 serve_answer api_events_answer, api_events_retried, api_events_bulk_answer;
 serve_answer api_deliveries_retried, api_deliveries_bulk_answer;
 serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
+serve_take api_sources_list, api_source_take;
+serve_answer api_source_answer;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
@@ -17,6 +19,9 @@ serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;
 serve_take api_status, api_config_apply, api_audit;
+
+/* Why no event can be taken in at all, whatever the request says; true: the reply was made. (events.c) */
+bool events_refused(struct call *call, enum err *ret_err);
 
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,

@@ -14,11 +14,14 @@
 
 #define PARAMETERS_MAX 16
 #define COPY_RETRY_US  (30 * US_PER_S)
+#define REFUSALS_US    (60 * US_PER_S) /* between two lines about refused requests */
 
 struct api {
     struct api_options options;
     struct key_ring *keys;
     int64_t copy_retry_us; /* the replica failed: it is not asked before this */
+    int64_t refusals_us;   /* when the log may speak of refused requests again */
+    int64_t refusals;      /* of which it did not speak */
 };
 
 /* ---- for handlers ---- */
@@ -97,6 +100,19 @@ bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
     }
     *ret_us = at;
     return true;
+}
+
+void serve_log_refused(struct call *call, struct str source, enum err err, struct str words) {
+    struct api *api = call->service;
+    if (call->now_us < api->refusals_us) {
+        api->refusals++;
+        return;
+    }
+    log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
+              LOG_TEXT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("why", words),
+              LOG_NUMBER("unsaid", api->refusals));
+    api->refusals_us = call->now_us + REFUSALS_US;
+    api->refusals = 0;
 }
 
 /* "/v1/events/{id}/cancel" against a path; the part that stood for {…} goes to *ret_part. */
@@ -215,7 +231,11 @@ static enum err serve_request(void *self, struct call *call) {
     call->request_id = request_id(call);
     const struct endpoint *endpoint = find_endpoint(call->request, &call->part, &path_known);
     enum key_role role = endpoint ? endpoint->role : KEY_READ;
-    enum err err = key_ring_check(api->keys, call->request, role, call->hasher, call->arena, &call->actor);
+    enum err err = ERR_NONE;
+    if (endpoint && endpoint->open)
+        call->actor = STR("source");
+    else
+        err = key_ring_check(api->keys, call->request, role, call->hasher, call->arena, &call->actor);
     if (err) return serve_problem(call, err, STR_NONE, NULL);
     if (!endpoint && path_known) {
         (void)serve_problem(call, ERR_BAD_METHOD, STR_NONE, NULL);
@@ -223,7 +243,7 @@ static enum err serve_request(void *self, struct call *call) {
         return ERR_NONE;
     }
     if (!endpoint) return serve_problem(call, ERR_NOT_FOUND, STR("no such path"), NULL);
-    if (!parameters_fit(call, endpoint)) return ERR_NONE;
+    if (!endpoint->open && !parameters_fit(call, endpoint)) return ERR_NONE;
     call->answer = endpoint->answer;
     return take_from_copy(api, call, endpoint) ? ERR_NONE : endpoint->take(call);
 }

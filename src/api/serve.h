@@ -14,6 +14,7 @@ typedef void serve_answer(struct call *call);
 struct endpoint {
     const char *method, *path; /* "/v1/events/{id}", "/v1/events/{id}/cancel" */
     enum key_role role;        /* the least role that may */
+    bool open;                 /* needs no key: its handler judges who asks */
     bool from_copy;            /* may be answered from a replica, which may be behind */
     const char *parameters;    /* of the query, with blanks between; any other is refused */
     serve_take *take;
@@ -25,6 +26,9 @@ extern const size_t endpoint_count;
 
 size_t serve_key_count(const struct call *call); /* API keys in force */
 bool serve_is_exposed(const struct call *call);  /* others than this machine reach the listener */
+
+/* One line of the log about a request to a source that was refused, at most one a minute for all of them. */
+void serve_log_refused(struct call *call, struct str source, enum err err, struct str words);
 
 struct refusal;
 /* problem+json with X-Event-Status where the contract names one, Retry-After on 503. */

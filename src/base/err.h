@@ -31,6 +31,8 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(BAD_REQUEST, "E0105", ASK, 400, "bad_request", "the request is malformed")                                       \
     X(CONFLICT, "E0502", ASK, 422, "conflict", "this key was used before with another payload, type or source")        \
     X(UNAUTHORIZED, "E0110", ASK, 401, "unauthorized", "a valid API key is needed")                                    \
+    X(UNSIGNED, "E0135", ASK, 401, "unsigned", "no source here takes this: its path or its signature does not fit")    \
+    X(STALE, "E0136", ASK, 401, "stale", "the request was signed too long ago")                                        \
     X(FORBIDDEN, "E0111", ASK, 403, "forbidden", "the API key's role does not allow this")                             \
     X(NOT_FOUND, "E0112", ASK, 404, "not_found", "nothing has this id, name or path")                                  \
     X(BAD_METHOD, "E0113", ASK, 405, "bad_method", "this path does not take this method")                              \

@@ -29,6 +29,11 @@ static const char *const ways_out[ERR_COUNT] = {
                     "can only be retried when it FAILED and no later run has taken its place. An event is run again "
                     "when nothing of it is open any more. Look at it: drumbeat deliveries show ID, drumbeat events "
                     "show ID.",
+    [ERR_UNSIGNED] =
+        "Compare the address and the secret with what the sender's page shows. The log line source_refused and "
+        "`drumbeat sources show NAME` say what did not fit; the sender is not told.",
+    [ERR_STALE] = "Look at the clock of this machine. A request that was kept and is sent again later is refused, too: "
+                  "`tolerance` of the source says how old it may be.",
     [ERR_FOREIGN] =
         "While there is no API key, whoever reaches the listener may do everything, so requests from web pages "
         "and under other names than localhost are refused. Make a key: drumbeat keys create --role owner.",

@@ -1,21 +1,157 @@
 /* config/section_source.c - the section `sources`; see check.h. */
 #include "config/section.h"
 
-/* Sources are checked and not kept. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/scheme.h"
+
+static const struct str hmac = {"hmac", 4};
+
+/* ---- type ---- */
+
+static void refuse_type(struct checker *checker, struct tree_mark mark, const struct source_settings *source,
+                        struct str type) {
+    struct buf types = {.arena = checker->arena};
+    struct suggestion near = {.wrong = type};
+    for (size_t i = 0; i < scheme_count; i++) {
+        buf_fmt(&types, "%s, ", schemes[i].name);
+        suggestion_consider(&near, str_from(schemes[i].name));
+    }
+    suggestion_consider(&near, hmac);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, type);
+    check_report(checker, mark, CODE_SOURCE_TYPE, "source '%.*s' has the unknown type '%.*s'; there are %.*shmac%.*s",
+                 STR_ARG(source->name), STR_ARG(shown), STR_ARG(buf_str(&types)), STR_ARG(hint));
+}
+
+/* The row that the keys of type hmac make. */
+static const struct scheme *own_scheme(struct checker *checker, const struct source_settings *source,
+                                       const struct tree *map) {
+    static const enum signing signings[] = {SIGNING_HMAC_SHA256, SIGNING_HMAC_SHA256, SIGNING_HMAC_SHA1,
+                                            SIGNING_HMAC_SHA512};
+    struct scheme *scheme = arena_new(checker->arena, struct scheme);
+    struct str message = source->hmac.message.n ? source->hmac.message : STR("{body}");
+    if (!source->hmac.header.n)
+        check_report(checker, source->mark, CODE_MISSING,
+                     "'header' is missing%.*s: the header that holds the signature", STR_ARG(checker->where));
+    if (!strstr(str_dup(checker->arena, message).p, "{body}"))
+        check_report(checker, check_key_mark(map, STR("signed")), CODE_VALUE,
+                     "'signed'%.*s must have {body}: what is not signed anybody could write", STR_ARG(checker->where));
+    *scheme = (struct scheme){.name = hmac.p,
+                              .whose = "a sender of signed requests",
+                              .signing = signings[source->hmac.algorithm],
+                              .base64 = source->hmac.encoding == 2,
+                              .secret_least = 8,
+                              .signature = str_dup(checker->arena, source->hmac.header).p,
+                              .prefix = str_dup(checker->arena, source->hmac.prefix).p,
+                              .time = source->hmac.time.n ? str_dup(checker->arena, source->hmac.time).p : NULL,
+                              .message = str_dup(checker->arena, message).p,
+                              .key = "",
+                              .type = "/type",
+                              .source = "drumbeat.yaml"};
+    return scheme;
+}
+
+static void check_own_keys(struct checker *checker, const struct tree *map) {
+    static const char *const own[] = {"header", "algorithm", "encoding", "prefix", "signed", "time"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (tree_get(map, str_from(own[i])))
+            check_report(checker, check_key_mark(map, str_from(own[i])), CODE_SOURCE_KEY,
+                         "'%s'%.*s is for type hmac: the other types know how they sign", own[i],
+                         STR_ARG(checker->where));
+}
+
+/* ---- secrets ---- */
+
+static void check_secret(struct checker *checker, const struct tree *map, const struct scheme *scheme, const char *name,
+                         struct str secret) {
+    enum signing signing;
+    struct str key;
+    struct tree_mark mark = check_key_mark(map, str_from(name));
+    if ((int64_t)secret.n < scheme->secret_least)
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s has %zu characters; a secret of %s has at least %d",
+                     name, STR_ARG(checker->where), secret.n, scheme->name, scheme->secret_least);
+    else if (scheme->proof == PROOF_BASIC && str_find(secret, ':') == SIZE_MAX)
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s must be user:password", name,
+                     STR_ARG(checker->where));
+    else if (!scheme_key(scheme, secret, checker->arena, &signing, &key))
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s is no key of %s: it takes %s", name,
+                     STR_ARG(checker->where), scheme->whose,
+                     scheme->secret == SECRET_PUBLIC ? "a public key in base64, or PEM" : "whsec_ and base64");
+}
+
+static void check_secrets(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    const struct scheme *scheme = source->scheme;
+    bool was_refused = tree_get(map, STR("secret")) && !source->secret.n; /* that was reported */
+    if (!source->secret.n && !was_refused)
+        check_report(checker, source->mark, CODE_SOURCE_SECRET,
+                     "'secret' is missing%.*s: write secret: ${NAME} and put the secret into secrets/NAME or the "
+                     "environment",
+                     STR_ARG(checker->where));
+    if (source->secret.n) check_secret(checker, map, scheme, "secret", source->secret);
+    if (source->old_secret.n) check_secret(checker, map, scheme, "old_secret", source->old_secret);
+    bool signs_url = scheme->message && strstr(scheme->message, "{url}");
+    if (signs_url && !checker->settings->server.url.n)
+        check_report(checker, source->mark, CODE_MISSING,
+                     "'url' is missing in 'server': %s signs the address that it calls, so it must be known",
+                     scheme->whose);
+}
+
+/* ---- sources ---- */
+
+static void check_source(struct checker *checker, const struct tree *map, struct source_settings *source) {
+    const struct tree *type = tree_get(map, STR("type"));
+    check_known(checker, SECTION_SOURCE, map, source);
+    check_unknown(checker, SECTION_SOURCE, map);
+    if (type && !source->type.n) return; /* that was reported */
+    if (!source->type.n) source->type = source->name;
+    source->scheme = str_eq(source->type, hmac) ? own_scheme(checker, source, map) : scheme_find(source->type);
+    if (!source->scheme)
+        refuse_type(checker, type ? type->mark : source->mark, source, source->type);
+    else if (!str_eq(source->type, hmac))
+        check_own_keys(checker, map);
+    if (source->scheme) check_secrets(checker, map, source);
+}
+
 void check_sources(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    (void)owner;
+    struct settings *settings = owner;
     const struct tree *map = check_is_map(checker, check_subject(checker, key->name), value, value->mark);
-    for (size_t i = 0; map && i < map->count; i++) {
-        struct source_settings source = {0};
+    if (!map) return;
+    settings->sources = arena_array(checker->arena, struct source_settings, map->count);
+    for (size_t i = 0; i < map->count; i++) {
+        struct source_settings *source = &settings->sources[settings->source_count++];
+        *source = (struct source_settings){.name = map->names[i], .mark = map->name_marks[i]};
         check_name(checker, "source", map->names[i], map->name_marks[i]);
-        checker->where = str_fmt(checker->arena, " in source '%.*s'", STR_ARG(map->names[i]));
+        checker->where = str_fmt(checker->arena, " in source '%.*s'", STR_ARG(source->name));
         checker->takes_secrets = true;
-        struct str subject = str_fmt(checker->arena, "source '%.*s'", STR_ARG(map->names[i]));
-        const struct tree *keys = check_is_map(checker, subject, map->items[i], map->name_marks[i]);
-        if (!keys) continue;
-        check_known(checker, SECTION_SOURCE, keys, &source);
-        check_unknown(checker, SECTION_SOURCE, keys);
+        struct str subject = str_fmt(checker->arena, "source '%.*s'", STR_ARG(source->name));
+        const struct tree *keys = check_is_map(checker, subject, map->items[i], source->mark);
+        if (keys) check_source(checker, keys, source);
     }
     checker->where = STR_NONE;
     checker->takes_secrets = false;
+}
+
+/* ---- what a reload changes ---- */
+
+static const struct source_settings *source_find(const struct settings *settings, struct str name) {
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (str_eq(settings->sources[i].name, name)) return &settings->sources[i];
+    return NULL;
+}
+
+void diff_sources(struct diff *diff, const struct key *key, struct str subject, const void *was, const void *is) {
+    const struct settings *before = was, *after = is;
+    (void)key;
+    (void)subject;
+    for (size_t i = 0; i < after->source_count; i++) {
+        const struct source_settings *new = &after->sources[i], *old = source_find(before, new->name);
+        if (old)
+            diff_section(diff, SECTION_SOURCE, str_fmt(diff->arena, "source %.*s: ", STR_ARG(new->name)), old, new);
+        else
+            diff_add(diff, "source %.*s added", STR_ARG(new->name));
+    }
+    for (size_t i = 0; i < before->source_count; i++)
+        if (!source_find(after, before->sources[i].name))
+            diff_add(diff, "source %.*s removed", STR_ARG(before->sources[i].name));
 }

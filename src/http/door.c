@@ -4,6 +4,7 @@
  * PROMISE  Without a key nobody holds memory for a body, where keys exist. Where none exists, no page in a browser on
  *   this machine can act or read, whatever name its owner gives to 127.0.0.1. An address that sends wrong keys gets
  *   GUESSES_FREE looks at once and one a second after that.
+ *   Paths of sources are open to the world, keys or not: their handler judges a signature.
  * WHY IT HOLDS  A page cannot choose the headers Host, Origin and Sec-Fetch-Site. Host names what the user's browser
  *   believes it speaks to: after DNS rebinding it is the attacker's name, which is none of ours. A request to another
  *   site carries that page's Origin when it can act, and Sec-Fetch-Site in every present browser. An older one that
@@ -225,10 +226,19 @@ static bool is_path(const struct framing *head, const char *path) {
     return str_eq(own, str_from(path));
 }
 
+/* What senders post to their sources carries a signature, which is judged when the body is here: it could be neither
+ * made nor read by a page. */
+static bool is_for_a_source(const struct framing *head) {
+    struct str path, query;
+    framing_target(head->target, &path, &query);
+    return str_starts(path, STR("/in/"));
+}
+
 struct denial door_judge(struct door *door, const struct framing *head, struct str address, int64_t now_us) {
     struct denial denial = {0};
     struct str value = framing_header(head, STR("authorization"));
     bool health = is_path(head, "/healthz") || is_path(head, "/readyz"), metrics = is_path(head, "/metrics");
+    if (is_for_a_source(head)) return denial;
     pthread_mutex_lock(&door->lock);
     if (!door->set)
         denial = (struct denial){ERR_STORE_BUSY, "the server is starting: its keys are not read yet", true, 0};

@@ -108,19 +108,34 @@ static void finish_event(const struct intake_context *context, const struct json
     event->last_error = STR("");
 }
 
+static bool fits_event(const struct intake_context *context, int64_t bytes, struct refusal *refusal) {
+    int64_t max_bytes = context->settings->server.max_event_bytes;
+    if (bytes <= max_bytes) return true;
+    return refuse(refusal, ERR_TOO_LARGE,
+                  str_fmt(context->arena, "one event may have %lld bytes (server.max_event), this one has %lld",
+                          (long long)max_bytes, (long long)bytes),
+                  STR(""));
+}
+
+bool intake_finish(const struct intake_context *context, const struct json *root, struct event *event,
+                   struct refusal *refusal) {
+    if (!fits_event(context, (int64_t)event->payload.n, refusal)) return false;
+    if (json_type(root) != JSON_OBJECT)
+        return refuse(refusal, ERR_BAD_FIELD, STR("an event's payload is a JSON object"), STR(""));
+    if (!type_declared(context->settings, event->type))
+        return refuse(refusal, ERR_BAD_TYPE,
+                      str_fmt(context->arena, "type '%.*s' is not declared under types", STR_ARG(event->type)),
+                      STR(""));
+    finish_event(context, root, event);
+    return true;
+}
+
 /* text is the event's own JSON, root its parsed form. */
 static struct intake_item intake_event(const struct intake_context *context, struct str text, const struct json *root,
                                        struct str header_key) {
     struct intake_item item = {0};
     const struct json *found[FIELD_COUNT] = {0};
-    int64_t max_bytes = context->settings->server.max_event_bytes;
-    if ((int64_t)text.n > max_bytes) {
-        refuse(&item.refusal, ERR_TOO_LARGE,
-               str_fmt(context->arena, "one event may have %lld bytes (server.max_event), this one has %zu",
-                       (long long)max_bytes, text.n),
-               STR(""));
-        return item;
-    }
+    if (!fits_event(context, (int64_t)text.n, &item.refusal)) return item;
     if (!find_fields(context, root, found, &item.refusal)) return item;
     if (!check_texts(context, found, header_key, &item.event, &item.refusal)) return item;
     if (!json_slice(text, STR("payload"), &item.event.payload)) {

@@ -16,6 +16,8 @@
 
 #define INTAKE_BATCH_MAX 10000 /* items of one request */
 
+struct json;
+
 struct intake_context {
     const struct settings *settings;
     int64_t wall_us;
@@ -44,6 +46,11 @@ struct intake {
 /* ERR_NONE, or the refusal of the request as a whole (media type, size, JSON of a single body) in *ret_refusal. */
 MUST_USE enum err intake_request(const struct intake_context *context, const struct request *request,
                                  struct intake *ret_intake, struct refusal *ret_refusal);
+
+/* Completes an event whose texts and payload are set, root being the parsed payload: fingerprint, id, moments. False,
+ * with the refusal, when it breaks a rule that holds for every event. */
+bool intake_finish(const struct intake_context *context, const struct json *root, struct event *event,
+                   struct refusal *refusal);
 
 /* RFC 9457 problem+json for a refusal. */
 struct str problem_json(struct arena *arena, const struct refusal *refusal, struct str request_id);

@@ -6,6 +6,8 @@
 
 #include "model/destination.h"
 
+struct source_settings;
+
 struct route_step {
     size_t destination; /* index into settings.destinations */
     struct str action;
@@ -35,17 +37,13 @@ enum metrics_access { METRICS_KEYED = 1, METRICS_OPEN };
 struct server_settings {
     struct str listen_host;
     uint16_t listen_port;
+    struct str url; /* the public address, without a slash at its end; "" = none */
     int64_t max_event_bytes, max_body_bytes;
     int64_t header_timeout_us, body_timeout_us, idle_timeout_us;
     int32_t connections, connections_per_address;
     int32_t metrics;   /* enum metrics_access */
     int32_t queue_max; /* open deliveries the store may hold before ingest says 503; 0 = no bound */
     int64_t stop_timeout_us;
-};
-
-/* Where signed webhooks come from. Checked, and not kept yet. */
-struct source_settings {
-    struct str type, secret;
 };
 
 /* Where a pooler stands before PostgreSQL, and where copies of it are. */
@@ -70,7 +68,9 @@ struct settings {
     struct server_settings server;
     struct postgres_settings postgres;
     struct redis_settings redis;
-    int64_t keep_events_us; /* settled events older than this are removed */
+    int64_t keep_events_us;          /* settled events older than this are removed */
+    struct source_settings *sources; /* model/scheme.h */
+    size_t source_count;
     struct destination_settings *destinations;
     size_t destination_count;
     struct route_settings *routes;

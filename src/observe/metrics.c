@@ -29,6 +29,11 @@ struct sums {
     uint64_t settled[STATUSES_MAX];
 };
 
+struct source_sums {
+    struct str name;
+    uint64_t counts[SOURCE_OUTCOMES];
+};
+
 /* One second of the last minute, for the seed's gauges. */
 struct second {
     int64_t at_s;
@@ -41,6 +46,8 @@ struct metrics {
     uint64_t hops[HOP_COUNT];
     struct sums *tallies;
     size_t tally_count;
+    struct source_sums *sources;
+    size_t source_count;
     struct histogram ingest, delivery, turn, commit;
     struct second seconds[WINDOW_SECONDS];
     struct second open; /* counted since the last look at the clock */
@@ -50,13 +57,15 @@ struct metrics *metrics_new(void) {
     struct metrics *metrics = calloc(1, sizeof *metrics);
     assert(metrics);
     metrics->tallies = calloc(NAMES_MAX, sizeof *metrics->tallies);
-    assert(metrics->tallies);
+    metrics->sources = calloc(NAMES_MAX, sizeof *metrics->sources);
+    assert(metrics->tallies && metrics->sources);
     return metrics;
 }
 
 void metrics_free(struct metrics *metrics) {
     arena_free(&metrics->arena);
     free(metrics->tallies);
+    free(metrics->sources);
     free(metrics);
 }
 
@@ -132,6 +141,27 @@ void metrics_settled(struct metrics *metrics, struct str destination, struct str
         tally->settled[i]++;
         return;
     }
+}
+
+const char *source_outcome_text(enum source_outcome outcome) {
+    static const char *const words[SOURCE_OUTCOMES] = {"accepted", "duplicate", "invalid", "refused", "greeted"};
+    return words[outcome];
+}
+
+void metrics_source(struct metrics *metrics, struct str source, enum source_outcome outcome, uint64_t count) {
+    size_t at = 0;
+    while (at < metrics->source_count && !str_eq(metrics->sources[at].name, source)) at++;
+    if (at == NAMES_MAX) at = NAMES_MAX - 1;
+    if (at == metrics->source_count) metrics->sources[metrics->source_count++].name = str_dup(&metrics->arena, source);
+    metrics->sources[at].counts[outcome] += count;
+}
+
+void metrics_source_counts(const struct metrics *metrics, struct str source, uint64_t ret_counts[SOURCE_OUTCOMES]) {
+    static const uint64_t none[SOURCE_OUTCOMES] = {0};
+    const uint64_t *counts = none;
+    for (size_t i = 0; i < metrics->source_count; i++)
+        if (str_eq(metrics->sources[i].name, source)) counts = metrics->sources[i].counts;
+    memcpy(ret_counts, counts, sizeof none);
 }
 
 static void observe(struct histogram *histogram, int64_t us) {
@@ -261,6 +291,17 @@ static void events_text(struct buf *buf, const struct metrics *metrics) {
         one_label(buf, "drumbeat_hops_total", "hop", str_from(hop_name((enum hop)i)), (double)metrics->hops[i]);
 }
 
+static void sources_text(struct buf *buf, const struct metrics *metrics) {
+    head(buf, "drumbeat_source_requests_total", "counter",
+         "Events and refused requests of sources; source=\"\": of none.");
+    for (size_t i = 0; i < metrics->source_count; i++)
+        for (int j = 0; j < SOURCE_OUTCOMES; j++)
+            if (metrics->sources[i].counts[j])
+                buf_fmt(buf, "drumbeat_source_requests_total{source=\"%.*s\",outcome=\"%s\"} %llu\n",
+                        STR_ARG(metrics->sources[i].name), source_outcome_text((enum source_outcome)j),
+                        (unsigned long long)metrics->sources[i].counts[j]);
+}
+
 static void deliveries_text(struct buf *buf, const struct metrics *metrics) {
     head(buf, "drumbeat_attempts_total", "counter", "Attempts by outcome.");
     for (size_t i = 0; i < metrics->tally_count; i++)
@@ -307,6 +348,7 @@ struct str metrics_text(struct metrics *metrics, int64_t now_us, const struct ga
     struct buf buf = {.arena = arena};
     seed_text(&buf, metrics, now_us);
     events_text(&buf, metrics);
+    sources_text(&buf, metrics);
     deliveries_text(&buf, metrics);
     for (size_t i = 0; i < set_count; i++) set_text(&buf, &sets[i], now_us);
     histogram_text(&buf, "drumbeat_ingest_seconds", "From a request's arrival to its commit.", &metrics->ingest);

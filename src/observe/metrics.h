@@ -26,6 +26,17 @@ enum hop {
 };
 const char *hop_name(enum hop hop);
 
+/* What became of a request to a source, or of an event in it. */
+enum source_outcome {
+    SOURCE_ACCEPTED,
+    SOURCE_DUPLICATE,
+    SOURCE_INVALID, /* signed, and no event */
+    SOURCE_REFUSED, /* not signed by the sender, or too old */
+    SOURCE_GREETED, /* it wanted an answer and was no event */
+    SOURCE_OUTCOMES
+};
+const char *source_outcome_text(enum source_outcome outcome);
+
 struct gauge_set;
 struct metrics;
 struct metrics *metrics_new(void);
@@ -41,6 +52,9 @@ uint64_t metrics_unrouted_count(const struct metrics *metrics); /* since the sta
 /* Sends that this machine had no room for, since the start. */
 void metrics_unsent(struct metrics *metrics, uint64_t count);
 uint64_t metrics_unsent_count(const struct metrics *metrics);
+/* source "": there is none of the name that was asked for. */
+void metrics_source(struct metrics *metrics, struct str source, enum source_outcome outcome, uint64_t count);
+void metrics_source_counts(const struct metrics *metrics, struct str source, uint64_t ret_counts[SOURCE_OUTCOMES]);
 void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
 void metrics_settled(struct metrics *metrics, struct str destination, struct str status);

@@ -1,0 +1,125 @@
+/* api/sources.c - what senders post to /in/NAME, and the sources in force. */
+#include "api/handlers.h"
+#include "base/json.h"
+#include "ingest/webhook.h"
+#include "observe/metrics.h"
+
+/* ---- POST /in/{source} ---- */
+
+struct visitor {
+    const struct source_settings *source;
+    struct posting posting;
+};
+
+/* The part behind /in/. */
+static const struct source_settings *find_source(const struct call *call, struct str *ret_name) {
+    const struct settings *settings = call->standing->settings;
+    struct str rest = call->request->path, part = STR_NONE;
+    for (int i = 0; i < 3; i++) (void)str_next(&rest, '/', &part);
+    *ret_name = part;
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (str_eq(settings->sources[i].name, part)) return &settings->sources[i];
+    return NULL;
+}
+
+static enum err refuse(struct call *call, const struct source_settings *source, struct str name,
+                       const struct refusal *refusal, struct str words) {
+    bool foreign = refusal->err == ERR_UNSIGNED || refusal->err == ERR_STALE;
+    metrics_source(call->metrics, source ? source->name : STR_NONE, foreign ? SOURCE_REFUSED : SOURCE_INVALID, 1);
+    serve_log_refused(call, source ? source->name : name, refusal->err, words.n ? words : refusal->detail);
+    serve_refuse(call, refusal);
+    return ERR_NONE;
+}
+
+/* Items of a list that can be no event are counted and named in the log; the others are taken. To refuse the list would
+ * only have it sent again, whole, until its sender gives up. */
+static void keep_valid(struct call *call, const struct source_settings *source, const struct intake *intake) {
+    call->events = arena_array(call->arena, struct event, intake->count);
+    for (size_t i = 0; i < intake->count; i++) {
+        const struct intake_item *item = &intake->items[i];
+        if (item->valid)
+            call->events[call->event_count++] = item->event;
+        else
+            serve_log_refused(call, source->name, item->refusal.err, item->refusal.detail);
+    }
+    metrics_source(call->metrics, source->name, SOURCE_INVALID, intake->count - call->event_count);
+}
+
+enum err api_source_take(struct call *call) {
+    enum err err;
+    struct str name, words = STR("");
+    struct refusal refusal = {0};
+    const struct source_settings *source = find_source(call, &name);
+    if (events_refused(call, &err)) return err;
+    const struct intake_context context = {.settings = call->standing->settings,
+                                           .wall_us = call->wall_us,
+                                           .hasher = call->hasher,
+                                           .rng = call->rng,
+                                           .last_id = call->last_id,
+                                           .arena = call->arena};
+    struct visitor *visitor = arena_new(call->arena, struct visitor);
+    visitor->source = source;
+    if (webhook_take(&context, source, call->request, &visitor->posting, &refusal, &words))
+        return refuse(call, source, name, &refusal, words);
+    call->own = visitor;
+    if (!visitor->posting.greeted) {
+        keep_valid(call, source, &visitor->posting.intake);
+        return ERR_NONE;
+    }
+    metrics_source(call->metrics, source->name, SOURCE_GREETED, 1);
+    call->reply.status = 200;
+    call->reply.content_type = visitor->posting.content_type;
+    call->reply.body = visitor->posting.text;
+    return ERR_NONE;
+}
+
+/* A sender's second try may differ in a counter or a time and is the same fact: its key says so. */
+void api_source_answer(struct call *call) {
+    const struct visitor *visitor = call->own;
+    size_t fresh = 0;
+    for (size_t i = 0; i < call->event_count; i++) fresh += call->verdicts[i].verdict == APPEND_FRESH;
+    size_t again = call->event_count - fresh;
+    metrics_source(call->metrics, visitor->source->name, SOURCE_ACCEPTED, fresh);
+    metrics_source(call->metrics, visitor->source->name, SOURCE_DUPLICATE, again);
+    metrics_event(call->metrics, METRIC_ACCEPTED, fresh);
+    metrics_event(call->metrics, METRIC_DUPLICATE, again);
+    metrics_ingest_seconds(call->metrics, call->now_us - call->request->arrived_us);
+    if (visitor->source->scheme->reply == REPLY_XML) {
+        call->reply.status = 200;
+        call->reply.content_type = STR("text/xml");
+        call->reply.body = STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>");
+        return;
+    }
+    (void)serve_json(call, 200,
+                     str_fmt(call->arena, "{\"success\":true,\"accepted\":%zu,\"duplicates\":%zu,\"invalid\":%zu}",
+                             fresh, again, visitor->posting.intake.count - call->event_count));
+}
+
+/* ---- GET /v1/sources ---- */
+
+static void encode_source(struct buf *buf, const struct source_settings *source, struct str url, struct arena *arena) {
+    struct str path = source->scheme->proof == PROOF_PATH ? STR("/SECRET") : STR("");
+    buf_add(buf, STR("{\"name\":"));
+    json_quote(buf, source->name);
+    encode_text(buf, "type", source->type);
+    encode_text(buf, "sender", str_from(source->scheme->whose));
+    encode_text(buf, "address", str_fmt(arena, "%.*s/in/%.*s%.*s", STR_ARG(url), STR_ARG(source->name), STR_ARG(path)));
+    buf_fmt(buf, ",\"old_secret\":%s", source->old_secret.n ? "true" : "false");
+}
+
+enum err api_sources_list(struct call *call) {
+    const struct settings *settings = call->standing->settings;
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < settings->source_count; i++) {
+        uint64_t counts[SOURCE_OUTCOMES];
+        const struct source_settings *source = &settings->sources[i];
+        if (i) buf_byte(&buf, ',');
+        encode_source(&buf, source, settings->server.url, call->arena);
+        metrics_source_counts(call->metrics, source->name, counts);
+        for (size_t j = 0; j < SOURCE_OUTCOMES; j++)
+            buf_fmt(&buf, ",\"%s\":%llu", source_outcome_text(j), (unsigned long long)counts[j]);
+        buf_byte(&buf, '}');
+    }
+    return reply_list(call, &buf, 0);
+}

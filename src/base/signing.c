@@ -1,0 +1,69 @@
+/* base/signing.c - see signing.h. */
+#include "base/signing.h"
+
+#include "base/arena.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#define ED25519_BYTES 32
+
+/* digest: NULL where the algorithm brings its own. */
+static const struct {
+    bool mac;
+    const char *digest;
+    int key_type;
+} algorithms[SIGNING_COUNT] = {
+    [SIGNING_HMAC_SHA1] = {true, "SHA1", 0},
+    [SIGNING_HMAC_SHA256] = {true, "SHA256", 0},
+    [SIGNING_HMAC_SHA512] = {true, "SHA512", 0},
+    [SIGNING_ED25519] = {false, NULL, EVP_PKEY_ED25519},
+    [SIGNING_ECDSA_SHA256] = {false, "SHA256", EVP_PKEY_EC},
+    [SIGNING_RSA_SHA1] = {false, "SHA1", EVP_PKEY_RSA},
+    [SIGNING_RSA_SHA256] = {false, "SHA256", EVP_PKEY_RSA},
+};
+
+bool signing_is_mac(enum signing signing) {
+    return algorithms[signing].mac;
+}
+
+struct str signing_mac(enum signing signing, struct str secret, struct str message, struct arena *arena) {
+    assert(algorithms[signing].mac);
+    unsigned char code[EVP_MAX_MD_SIZE];
+    size_t bytes = 0;
+    /* A NULL secret would be no secret to the library, an empty one is one. */
+    const unsigned char *made =
+        EVP_Q_mac(NULL, "HMAC", NULL, algorithms[signing].digest, NULL, secret.n ? secret.p : "", secret.n,
+                  (const unsigned char *)message.p, message.n, code, sizeof code, &bytes);
+    assert(made);
+    return str_dup(arena, (struct str){(const char *)code, bytes});
+}
+
+static EVP_PKEY *read_key(enum signing signing, struct str key) {
+    const unsigned char *at = (const unsigned char *)key.p;
+    if (signing == SIGNING_ED25519 && key.n == ED25519_BYTES)
+        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, at, key.n);
+    EVP_PKEY *read = key.n > 0 && key.n < 16384 ? d2i_PUBKEY(NULL, &at, (long)key.n) : NULL;
+    if (read && EVP_PKEY_get_base_id(read) == algorithms[signing].key_type) return read;
+    EVP_PKEY_free(read);
+    return NULL;
+}
+
+bool signing_verify(enum signing signing, struct str key, struct str message, struct str signature) {
+    EVP_PKEY *public_key = algorithms[signing].mac ? NULL : read_key(signing, key);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool fits = public_key && context &&
+                EVP_DigestVerifyInit_ex(context, NULL, algorithms[signing].digest, NULL, NULL, public_key, NULL) == 1 &&
+                EVP_DigestVerify(context, (const unsigned char *)signature.p, signature.n,
+                                 (const unsigned char *)message.p, message.n) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(public_key);
+    return fits;
+}
+
+bool signing_key_valid(enum signing signing, struct str key) {
+    EVP_PKEY *read = read_key(signing, key);
+    EVP_PKEY_free(read);
+    return read != NULL;
+}

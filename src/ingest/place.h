@@ -1,0 +1,20 @@
+/* ingest/place.h - values of a request by their places (model/scheme.h says what a place is). Pure; private to this
+ * room. */
+#ifndef INGEST_PLACE_H
+#define INGEST_PLACE_H
+
+#include "model/request.h"
+#include "model/scheme.h"
+
+/* A value of a JSON text as it stands there, with its quotes; STR_NONE when it is not there. The text need not be
+ * valid. */
+struct str place_json(struct str json, struct str pointer);
+/* The value's text: a string without its quotes and escapes, a number by its digits; STR_NONE for anything else. json:
+ * the body, or one item of it. */
+struct str place_text(const struct scheme *scheme, const struct request *request, struct str json, const char *place,
+                      struct arena *arena);
+/* The members of the scheme's list with this name, at most max. */
+size_t place_list(const struct scheme *scheme, const struct request *request, struct str header, struct str name,
+                  struct str *ret_values, size_t max);
+
+#endif

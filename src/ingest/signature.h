@@ -1,0 +1,26 @@
+/* ingest/signature.h - whether a request is its source's, over the bytes that came, before anything of it is read.
+ *
+ * Pure and in constant time where secrets are compared: every signature of the request is tried with every secret of
+ * the source, whichever fits. Private to this room.
+ */
+#ifndef INGEST_SIGNATURE_H
+#define INGEST_SIGNATURE_H
+
+#include "base/err.h"
+#include "model/request.h"
+#include "model/scheme.h"
+#include "model/settings.h"
+
+#define SIGNATURES_MAX 8 /* of one request that are looked at */
+
+/* UNSIGNED, or STALE for one that is signed but whose time is too far from now. *ret_words: why, for the log; who sent
+ * it is not told. form: the members of a form-encoded body, decoded; NULL when it is none. */
+struct form;
+MUST_USE enum err signature_check(const struct source_settings *source, const struct server_settings *server,
+                                  const struct request *request, const struct form *form, int64_t wall_us,
+                                  struct arena *arena, struct str *ret_words);
+
+/* As much work as a check that fails, for a source that does not exist. */
+void signature_pretend(const struct request *request, struct arena *arena);
+
+#endif

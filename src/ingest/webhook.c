@@ -1,0 +1,210 @@
+/* ingest/webhook.c - see webhook.h. */
+#include "ingest/webhook.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/when.h"
+#include "ingest/form.h"
+#include "ingest/place.h"
+#include "ingest/signature.h"
+
+#define TYPE_MAX 64
+#define KEY_MAX  255
+
+struct taking {
+    const struct intake_context *context;
+    const struct source_settings *source;
+    const struct request *request;
+    struct str body; /* as JSON */
+};
+
+/* ---- names ---- */
+
+/* The values at places joined by '+', joined by a separator. Whether all of them were there is told apart, because half
+ * a key would make two facts one. */
+static struct str joined(const struct taking *taking, struct str item, struct str places, char separator,
+                         bool *ret_whole) {
+    struct arena *arena = taking->context->arena;
+    struct buf text = {.arena = arena};
+    *ret_whole = places.n > 0;
+    for (struct str rest = places, place; str_next(&rest, '+', &place);) {
+        struct str value = place_text(taking->source->scheme, taking->request, item, str_dup(arena, place).p, arena);
+        *ret_whole &= value.n > 0;
+        if (!value.n) continue;
+        if (text.n) buf_byte(&text, separator);
+        buf_add(&text, value);
+    }
+    return buf_str(&text);
+}
+
+/* "orders/create" becomes shop.orders.create; what an event type may not have becomes '_'. */
+static struct str type_of(const struct taking *taking, struct str item) {
+    const struct source_settings *source = taking->source;
+    bool whole;
+    struct str places = source->map_type.n ? source->map_type : str_from(source->scheme->type);
+    struct str what = joined(taking, item, places, '.', &whole);
+    struct buf type = {.arena = taking->context->arena};
+    buf_fmt(&type, "%.*s.%.*s", STR_ARG(source->name), STR_ARG(what.n ? what : STR("event")));
+    if (type.n > TYPE_MAX) type.n = TYPE_MAX;
+    for (size_t i = source->name.n; i < type.n; i++) {
+        char c = type.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (c == '/' || c == ':')
+            type.p[i] = '.';
+        else if (!letter && c != '_' && c != '.' && c != '-')
+            type.p[i] = '_';
+    }
+    return buf_str(&type);
+}
+
+/* A key that is not all there, too long or not printable is replaced by the digest of what was sent: that is the same
+ * in each try of a sender that repeats itself. */
+static struct str key_of(const struct taking *taking, struct str item) {
+    const struct intake_context *context = taking->context;
+    const struct source_settings *source = taking->source;
+    bool whole;
+    struct str places = source->map_key.n ? source->map_key : str_from(source->scheme->key);
+    struct str id = joined(taking, item, places, ':', &whole);
+    struct str key = str_fmt(context->arena, "%.*s:%.*s", STR_ARG(source->name), STR_ARG(id));
+    if (whole && key.n <= KEY_MAX && event_key_valid(key)) return key;
+    uint8_t digest[SHA256_BYTES];
+    hash_sha256(context->hasher, item, digest);
+    return str_fmt(context->arena, "%.*s:sha256:%.*s", STR_ARG(source->name),
+                   STR_ARG(hex_encode(context->arena, digest, sizeof digest)));
+}
+
+/* ---- events ---- */
+
+static struct intake_item event_of(const struct taking *taking, struct str text) {
+    const struct intake_context *context = taking->context;
+    struct intake_item item = {0};
+    struct json *root;
+    struct json_error error;
+    bool whole;
+    if (json_parse(text, JSON_DEPTH_MAX, &root, &error)) {
+        item.refusal = (struct refusal){
+            ERR_BAD_JSON, str_fmt(context->arena, "line %zu, column %zu: %s", error.line, error.column, error.text),
+            STR("")};
+        return item;
+    }
+    item.event = (struct event){.type = type_of(taking, text),
+                                .source = taking->source->name,
+                                .key = key_of(taking, text),
+                                .payload = text,
+                                .scheduled_us = context->wall_us};
+    struct str at = taking->source->map_at.n ? joined(taking, text, taking->source->map_at, ' ', &whole) : STR_NONE;
+    if (at.n && !when_parse(at, &item.event.scheduled_us))
+        item.refusal = (struct refusal){ERR_BAD_FIELD, STR("the moment that 'map' names for 'at' is no RFC 3339"),
+                                        taking->source->map_at};
+    else
+        item.valid = intake_finish(context, root, &item.event, &item.refusal);
+    json_free(root);
+    return item;
+}
+
+static enum err read_items(const struct taking *taking, struct str items, struct intake *ret_intake,
+                           struct refusal *ret_refusal) {
+    const struct intake_context *context = taking->context;
+    struct intake intake = {.batch = true};
+    size_t count, cursor = 0;
+    if (!json_slice_count(items, &count) || count > INTAKE_BATCH_MAX) {
+        *ret_refusal = (struct refusal){ERR_BAD_JSON,
+                                        str_fmt(context->arena, "%s sends a list of at most %d events",
+                                                taking->source->scheme->whose, INTAKE_BATCH_MAX),
+                                        str_from(taking->source->scheme->items)};
+        return ERR_BAD_JSON;
+    }
+    intake.items = arena_array(context->arena, struct intake_item, count);
+    for (struct str item; intake.count < count && json_slice_item(items, &cursor, &item);)
+        intake.items[intake.count++] = event_of(taking, item);
+    *ret_intake = intake;
+    return ERR_NONE;
+}
+
+static enum err read_events(const struct taking *taking, struct intake *ret_intake, struct refusal *ret_refusal) {
+    const struct scheme *scheme = taking->source->scheme;
+    if (scheme->items) {
+        struct str items = place_json(taking->body, str_from(scheme->items));
+        return read_items(taking, items, ret_intake, ret_refusal);
+    }
+    struct intake_item *item = arena_new(taking->context->arena, struct intake_item);
+    *item = event_of(taking, taking->body);
+    *ret_intake = (struct intake){false, item, 1};
+    *ret_refusal = item->refusal;
+    return item->valid ? ERR_NONE : item->refusal.err;
+}
+
+/* ---- greetings ---- */
+
+static bool is_greeting_of_slack(const struct taking *taking, struct posting *ret_posting) {
+    const struct scheme *scheme = taking->source->scheme;
+    struct arena *arena = taking->context->arena;
+    if (scheme->greeting != GREETING_SLACK) return false;
+    struct str type = place_text(scheme, taking->request, taking->body, "/type", arena);
+    struct str challenge = place_json(taking->body, STR("/challenge"));
+    if (!str_eq(type, STR("url_verification")) || !str_starts(challenge, STR("\""))) return false;
+    *ret_posting = (struct posting){.greeted = true,
+                                    .content_type = STR("application/json"),
+                                    .text = str_fmt(arena, "{\"challenge\":%.*s}", STR_ARG(challenge))};
+    return true;
+}
+
+/* GET with the words that the app's owner chose; anything else by GET is not the source's. */
+static enum err greet_meta(const struct taking *taking, struct posting *ret_posting, struct str *ret_words) {
+    struct arena *arena = taking->context->arena;
+    const struct request *request = taking->request;
+    struct str token = request_query(request, STR("hub.verify_token"), arena), own = taking->source->verify_token;
+    struct str challenge = request_query(request, STR("hub.challenge"), arena);
+    if (!own.n || token.n != own.n || !hash_equal(token.p, own.p, own.n) || !challenge.n || challenge.n > KEY_MAX) {
+        *ret_words = STR("hub.verify_token is not the source's verify_token");
+        return ERR_UNSIGNED;
+    }
+    *ret_posting = (struct posting){.greeted = true, .content_type = STR("text/plain"), .text = challenge};
+    return ERR_NONE;
+}
+
+/* ---- the request ---- */
+
+static struct str media_of(const struct request *request) {
+    struct str value = request_header(request, STR("Content-Type"));
+    return str_trim(str_sub(value, 0, str_find(value, ';')));
+}
+
+static enum err refused(enum err err, struct refusal *ret_refusal, struct str detail) {
+    *ret_refusal = (struct refusal){err, detail, STR_NONE};
+    return err;
+}
+
+/* A form's member `payload` is all that Slack's interactive messages have. */
+static struct str body_of_form(const struct taking *taking, const struct form *form) {
+    struct str payload = form_value(form, STR("payload"));
+    if (form->count == 1 && str_starts(payload, STR("{"))) return payload;
+    return form_json(form, taking->context->arena);
+}
+
+enum err webhook_take(const struct intake_context *context, const struct source_settings *source,
+                      const struct request *request, struct posting *ret_posting, struct refusal *ret_refusal,
+                      struct str *ret_words) {
+    struct taking taking = {context, source, request, request->body};
+    struct form form;
+    struct str problem;
+    bool is_form = str_eq_nocase(media_of(request), STR("application/x-www-form-urlencoded"));
+    enum err err = ERR_UNSIGNED;
+    *ret_words = STR("there is no source of this name");
+    if (!source)
+        signature_pretend(request, context->arena);
+    else if (str_eq(request->method, STR("GET")) && source->scheme->greeting == GREETING_META)
+        err = greet_meta(&taking, ret_posting, ret_words);
+    else if (is_form && !form_read(request->body, context->arena, &form, &problem))
+        return refused(ERR_BAD_REQUEST, ret_refusal, problem);
+    else
+        err = signature_check(source, &context->settings->server, request, is_form ? &form : NULL, context->wall_us,
+                              context->arena, ret_words);
+    if (err == ERR_STALE) return refused(err, ret_refusal, *ret_words);
+    if (err) return refused(err, ret_refusal, STR(""));
+    if (str_eq(request->method, STR("GET"))) return ERR_NONE;
+    if (is_form) taking.body = body_of_form(&taking, &form);
+    if (is_greeting_of_slack(&taking, ret_posting)) return ERR_NONE;
+    *ret_posting = (struct posting){0};
+    return read_events(&taking, &ret_posting->intake, ret_refusal);
+}

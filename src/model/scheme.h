@@ -1,0 +1,80 @@
+/* model/scheme.h - how senders of webhooks sign them and what their bodies say, as one table of parameters
+ * (schemes.def). A row is data: config checks a source by it, ingest verifies and reads by it, the CLI signs samples.
+ *
+ * A place is where a value of a request stands:
+ *   Some-Header      the value of a header
+ *   Some-Header#t    the member t of a header that is a list, as in t=1,v1=ab
+ *   /a/b             a JSON pointer into the body, or into one item of it
+ */
+#ifndef MODEL_SCHEME_H
+#define MODEL_SCHEME_H
+
+#include "base/signing.h"
+#include "base/tree.h"
+
+/* What proves that a request is the sender's. */
+enum scheme_proof { PROOF_SIGNATURE, PROOF_BASIC, PROOF_BEARER, PROOF_PATH };
+
+/* How the secret becomes the key. */
+enum scheme_secret {
+    SECRET_RAW,      /* its bytes as they are */
+    SECRET_STANDARD, /* base64 behind whsec_; whpk_ is a public key of Ed25519 */
+    SECRET_PUBLIC    /* a public key in base64, as DER or PEM */
+};
+
+/* A request that is no event and wants an answer of its own. */
+enum scheme_greeting {
+    GREETING_NONE,
+    GREETING_SLACK, /* {"type":"url_verification","challenge":…} wants {"challenge":…} */
+    GREETING_META   /* GET with hub.verify_token and hub.challenge wants the challenge as text */
+};
+
+enum scheme_reply { REPLY_JSON, REPLY_XML /* what Twilio takes for "nothing to do" */ };
+
+struct scheme {
+    const char *name;  /* what `type` takes */
+    const char *whose; /* for a person: "Stripe" */
+    enum scheme_proof proof;
+    enum signing signing;
+    bool base64; /* signatures are base64, else hexadecimal in lower case */
+    enum scheme_secret secret;
+    int32_t secret_least;  /* characters */
+    const char *signature; /* the place of one signature, or of a list with several */
+    const char *prefix;    /* what stands before the signature: "sha256=" */
+    char between, behind;  /* of a list: what parts its members, and what stands behind a member's name; 0 = no list */
+    const char *version;   /* the members of the list that are signatures */
+    const char *time, *id; /* places; NULL = there is none */
+    bool milliseconds;     /* the time is in ms, else in s */
+    int32_t tolerance_s;   /* a request that is older, or newer, is refused; 0 = its time is not known */
+    const char *message;   /* what is signed, with {body} {time} {id} {method} {url} {form} */
+    const char *items;     /* a pointer to the array of events in the body; "" = the body is it; NULL = one event */
+    const char *key;       /* places joined by '+'; "" = the digest of the body (or of its item) */
+    const char *type;      /* likewise; what is missing is left out */
+    enum scheme_greeting greeting;
+    enum scheme_reply reply;
+    const char *source; /* where these facts are from, and when they were read */
+};
+
+extern const struct scheme schemes[];
+extern const size_t scheme_count;
+const struct scheme *scheme_find(struct str name); /* NULL: there is no such scheme */
+/* The key that a secret stands for, and what is done with it. False: it is none. */
+bool scheme_key(const struct scheme *scheme, struct str secret, struct arena *arena, enum signing *ret_signing,
+                struct str *ret_key);
+
+/* Where signed webhooks come from. */
+struct source_settings {
+    struct str name, type;
+    struct str secret, old_secret;        /* both are taken, while senders change from one to the other; "" = none */
+    struct str verify_token;              /* of Meta's greeting; "" = none */
+    int64_t tolerance_us;                 /* how far a request's time may be from ours */
+    struct str map_type, map_key, map_at; /* places in the body joined by '+'; "" = the scheme's */
+    struct {
+        int32_t algorithm, encoding; /* their choice, from 1 */
+        struct str header, prefix, message, time;
+    } hmac;                      /* of type hmac */
+    const struct scheme *scheme; /* the type's row, or the one that `hmac` makes */
+    struct tree_mark mark;
+};
+
+#endif
