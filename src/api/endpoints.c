@@ -36,6 +36,7 @@ const struct endpoint endpoints[] = {
     {"POST", "/in/{source}/{secret}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer,
      "A webhook of a sender that signs nothing"},
     {"GET", "/v1/sources", KEY_READ, STORE, "", api_sources_list, NULL, "The sources in force"},
+    {"GET", "/v1/sources/{name}", KEY_READ, STORE, "", api_sources_show, NULL, "One source"},
     {"GET", "/v1/deliveries", KEY_READ, COPY, DELIVERIES, api_deliveries_list, NULL, "List deliveries, newest first"},
     {"GET", "/v1/deliveries/{id}", KEY_READ, STORE, "event_id", api_deliveries_show, NULL,
      "One delivery with its attempts"},

@@ -10,7 +10,7 @@
 serve_answer api_events_answer, api_events_retried, api_events_bulk_answer;
 serve_answer api_deliveries_retried, api_deliveries_bulk_answer;
 serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
-serve_take api_sources_list, api_source_take;
+serve_take api_sources_list, api_sources_show, api_source_take;
 serve_answer api_source_answer;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;

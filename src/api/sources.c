@@ -97,14 +97,34 @@ void api_source_answer(struct call *call) {
 
 /* ---- GET /v1/sources ---- */
 
-static void encode_source(struct buf *buf, const struct source_settings *source, struct str url, struct arena *arena) {
-    struct str path = source->scheme->proof == PROOF_PATH ? STR("/SECRET") : STR("");
+static void encode_source(const struct call *call, struct buf *buf, const struct source_settings *source) {
+    const struct scheme *scheme = source->scheme;
+    struct str url = call->standing->settings->server.url;
+    struct str path = scheme->proof == PROOF_PATH ? STR("/SECRET") : STR("");
+    uint64_t counts[SOURCE_OUTCOMES];
+    metrics_source_counts(call->metrics, source->name, counts);
     buf_add(buf, STR("{\"name\":"));
     json_quote(buf, source->name);
     encode_text(buf, "type", source->type);
-    encode_text(buf, "sender", str_from(source->scheme->whose));
-    encode_text(buf, "address", str_fmt(arena, "%.*s/in/%.*s%.*s", STR_ARG(url), STR_ARG(source->name), STR_ARG(path)));
+    encode_text(buf, "sender", str_from(scheme->whose));
+    encode_text(buf, "address",
+                str_fmt(call->arena, "%.*s/in/%.*s%.*s", STR_ARG(url), STR_ARG(source->name), STR_ARG(path)));
+    encode_text(buf, "facts", str_from(scheme->source));
     buf_fmt(buf, ",\"old_secret\":%s", source->old_secret.n ? "true" : "false");
+    for (size_t i = 0; i < SOURCE_OUTCOMES; i++)
+        buf_fmt(buf, ",\"%s\":%llu", source_outcome_text((enum source_outcome)i), (unsigned long long)counts[i]);
+    buf_byte(buf, '}');
+}
+
+enum err api_sources_show(struct call *call) {
+    const struct settings *settings = call->standing->settings;
+    for (size_t i = 0; i < settings->source_count; i++) {
+        struct buf buf = {.arena = call->arena};
+        if (!str_eq(settings->sources[i].name, call->part)) continue;
+        encode_source(call, &buf, &settings->sources[i]);
+        return serve_json(call, 200, buf_str(&buf));
+    }
+    return serve_problem(call, ERR_NOT_FOUND, STR("there is no source of this name"), NULL);
 }
 
 enum err api_sources_list(struct call *call) {
@@ -112,14 +132,8 @@ enum err api_sources_list(struct call *call) {
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < settings->source_count; i++) {
-        uint64_t counts[SOURCE_OUTCOMES];
-        const struct source_settings *source = &settings->sources[i];
         if (i) buf_byte(&buf, ',');
-        encode_source(&buf, source, settings->server.url, call->arena);
-        metrics_source_counts(call->metrics, source->name, counts);
-        for (size_t j = 0; j < SOURCE_OUTCOMES; j++)
-            buf_fmt(&buf, ",\"%s\":%llu", source_outcome_text(j), (unsigned long long)counts[j]);
-        buf_byte(&buf, '}');
+        encode_source(call, &buf, &settings->sources[i]);
     }
     return reply_list(call, &buf, 0);
 }

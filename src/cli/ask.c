@@ -9,6 +9,7 @@
 #include "cli/locate.h"
 #include "cli/offline.h"
 #include "http/client.h"
+#include "model/request.h"
 #include "os/file.h"
 
 #define ANSWER_MAX_BYTES   ((size_t)256 << 20)
@@ -104,35 +105,36 @@ static int no_answer(struct cli *cli, const struct way *way, const struct answer
                     answer->trouble[0] ? answer->trouble : exchange_text(answer->end));
 }
 
-static void call(struct cli *cli, const struct way *way, const char *method, struct str path, struct str body,
-                 struct answer *ret_answer) {
-    struct outgoing outgoing = {.method = str_from(method),
-                                .url = str_fmt(cli->arena, "%.*s%.*s", STR_ARG(way->base), STR_ARG(path)),
-                                .body = body,
+static void call(struct cli *cli, const struct way *way, const struct request *request, struct answer *ret_answer) {
+    struct outgoing outgoing = {.method = request->method,
+                                .url = str_fmt(cli->arena, "%.*s%.*s", STR_ARG(way->base), STR_ARG(request->path)),
+                                .body = request->body,
                                 .timeout_us = cli->timeout_us,
                                 .allow_private = true,
                                 .unix_socket = way->unix_socket};
-    if (body.p) outgoing_header(&outgoing, STR("Content-Type"), STR("application/json"));
+    if (request->body.p) outgoing_header(&outgoing, STR("Content-Type"), STR("application/json"));
     if (way->key.n)
         outgoing_header(&outgoing, STR("Authorization"), str_fmt(cli->arena, "Bearer %.*s", STR_ARG(way->key)));
+    for (size_t i = 0; i < request->header_count; i++)
+        outgoing_put(&outgoing, request->headers[i].name, request->headers[i].value);
     client_call(&outgoing, ANSWER_MAX_BYTES, cli->arena, ret_answer);
 }
 
-int ask_any(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked) {
+static int ask_whole(struct cli *cli, const struct request *request, struct asked *ret_asked) {
     struct way way;
     struct answer answer = {0};
     int code = find_way(cli, &way);
     if (code) return code;
-    call(cli, &way, method, path, body, &answer);
+    call(cli, &way, request, &answer);
     struct asked asked = {.status = answer.status, .body = answer.body};
     if (answer.end == EXCHANGE_NO_CONNECT && is_forbidden(cli, &way))
         return cli_fail(cli, EXIT_NO_SERVER,
                         "error: uid %u may not use the server's socket %.*s: run this as the user that the server runs "
                         "as, or name the server with --server and a key in DRUMBEAT_KEY",
                         geteuid(), STR_ARG(way.unix_socket));
-    bool may_read = way.local && !cli->only_server && offline_can(str_from(method), path);
+    bool may_read = way.local && !cli->only_server && offline_can(request->method, request->path);
     if (answer.end == EXCHANGE_NO_CONNECT && may_read) {
-        const struct offline_question question = {str_from(method), path, body};
+        const struct offline_question question = {request->method, request->path, request->body};
         if (way.problem.n)
             return cli_fail(cli, EXIT_CONFIG, "error: no server answers at %.*s, and the store cannot be opened:\n%.*s",
                             STR_ARG(way.unix_socket), STR_ARG(way.problem));
@@ -149,6 +151,32 @@ int ask_any(struct cli *cli, const char *method, struct str path, struct str bod
     return EXIT_DONE;
 }
 
+int ask_any(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked) {
+    const struct request request = {.method = str_from(method), .path = path, .body = body};
+    return ask_whole(cli, &request, ret_asked);
+}
+
+/* A good answer, or what was refused is said. */
+static int judge(struct cli *cli, struct asked *asked, struct asked *ret_asked) {
+    if (asked->status >= 200 && asked->status < 300 && asked->json) {
+        *ret_asked = *asked;
+        return EXIT_DONE;
+    }
+    int code = asked_refused(cli, asked);
+    asked_free(asked);
+    return code;
+}
+
+int ask_as(struct cli *cli, const struct request *request, struct asked *ret_asked) {
+    struct asked asked;
+    int code = ask_whole(cli, request, &asked);
+    if (!code && asked.status == 200 && !asked.json) { /* a sender that wants no JSON */
+        asked.json = json_object();
+        asked.body = STR("{}");
+    }
+    return code ? code : judge(cli, &asked, ret_asked);
+}
+
 int ask(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked) {
     struct asked asked;
     if (cli->dry_run && strcmp(method, "GET") != 0) {
@@ -157,14 +185,7 @@ int ask(struct cli *cli, const char *method, struct str path, struct str body, s
         return ASK_DRY;
     }
     int code = ask_any(cli, method, path, body, &asked);
-    if (code) return code;
-    if (asked.status >= 200 && asked.status < 300 && asked.json) {
-        *ret_asked = asked;
-        return EXIT_DONE;
-    }
-    code = asked_refused(cli, &asked);
-    asked_free(&asked);
-    return code;
+    return code ? code : judge(cli, &asked, ret_asked);
 }
 
 /* ---- answers ---- */

@@ -28,6 +28,9 @@ MUST_USE int ask(struct cli *cli, const char *method, struct str path, struct st
  * back.
  */
 MUST_USE int ask_any(struct cli *cli, const char *method, struct str path, struct str body, struct asked *ret_asked);
+/* Posts a request to /in/NAME, with its headers, as it is. */
+struct request;
+MUST_USE int ask_as(struct cli *cli, const struct request *request, struct asked *ret_asked);
 /* Says what a refusal says, gives its exit code. */
 int asked_refused(struct cli *cli, const struct asked *asked);
 void asked_free(struct asked *asked);

@@ -99,6 +99,11 @@ static const struct option delivery_filters[] = {
         {"until", 0, "TIME", NULL, false, "Made before"}, {                                                            \
         "error", 0, "TEXT", NULL, false, "All whose error has this text"                                               \
     }
+static const struct option sample_options[] = {
+    {"set", 0, "PATH=VALUE", NULL, false, "A field of the body, as in customer.email=ada@example.com; several times"},
+    {"data", 0, "JSON", NULL, false, "The body, or @FILE; its type and key are added where it has none"},
+    {0},
+};
 static const struct option retry_options[] = {
     {"as-sent", 0, NULL, NULL, false, "A failed one goes with its old content; else its route makes it anew"},
     CHOOSING_DELIVERIES,
@@ -228,6 +233,18 @@ const struct command commands[] = {
      COMMAND_JSON},
     {"connectors", "show", "NAME", "One connector: its settings, its actions, and what becomes of an unknown outcome",
      NULL, "connectors show slack\nconnectors show hubspot -o json\n", command_connectors_show, COMMAND_JSON},
+    {"sources", "list", "", "Where signed webhooks come from, and what became of them", NULL, "sources list\n",
+     command_sources_list, COMMAND_JSON},
+    {"sources", "show", "NAME", "One source: its address for the sender's page, its counts", NULL,
+     "sources show stripe\n", command_sources_show, COMMAND_JSON},
+    {"sources", "test", "NAME[.TYPE]", "The event that a sample of a source would become, without sending it",
+     sample_options, "sources test stripe.invoice.paid\nsources test stripe --data @invoice.json\n",
+     command_sources_test, COMMAND_JSON},
+    {"sources", "types", "", "The senders whose webhooks are understood", NULL, "sources types\n",
+     command_sources_types, COMMAND_JSON},
+    {"trigger", NULL, "NAME[.TYPE]", "Post a sample, signed as its sender would, to the running server", sample_options,
+     "trigger stripe.invoice.paid\ntrigger stripe --set data.object.customer_email=ada@example.com\n", command_trigger,
+     COMMAND_JSON | COMMAND_CHANGES},
     {"routes", "list", "", "The routes in force", NULL, "routes list\n", command_routes_list, COMMAND_JSON},
     {"routes", "test", "ROUTE", "Print each request a route would send for an event", route_test_options,
      "routes test new-lead --event lead.json\nroutes test new-lead --event 01934f2a-8c3d -o json\n",

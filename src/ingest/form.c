@@ -1,6 +1,8 @@
 /* ingest/form.c - see form.h. */
 #include "ingest/form.h"
 
+#include <string.h>
+
 #include "base/json.h"
 
 static int hex_value(char c) {
@@ -87,4 +89,17 @@ struct str form_json(const struct form *form, struct arena *arena) {
     }
     buf_byte(&buf, '}');
     return buf_str(&buf);
+}
+
+void form_encode(struct buf *body, struct str text) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._*";
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c && strchr(plain, c))
+            buf_byte(body, c);
+        else if (c == ' ')
+            buf_byte(body, '+');
+        else
+            buf_fmt(body, "%%%02X", (unsigned)(uint8_t)c);
+    }
 }

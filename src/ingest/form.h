@@ -22,5 +22,7 @@ struct str form_value(const struct form *form,
                       struct str name); /* of the first of that name; STR_NONE when there is none */
 /* {"name":"value",…}; a name that came several times has a list of its values. */
 struct str form_json(const struct form *form, struct arena *arena);
+/* Adds a text as a name or a value of such a body. */
+void form_encode(struct buf *body, struct str text);
 
 #endif

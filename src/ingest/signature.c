@@ -82,6 +82,19 @@ static struct str message_of(const struct check *check) {
 
 /* ---- with which secret ---- */
 
+struct str signature_message(const struct source_settings *source, const struct server_settings *server,
+                             const struct request *request, const struct form *form, struct str time, struct str id,
+                             struct arena *arena) {
+    const struct check check = {source, server, request, form, arena, time, id};
+    return message_of(&check);
+}
+
+struct str signature_text(const struct scheme *scheme, enum signing signing, struct str key, struct str message,
+                          struct arena *arena) {
+    struct str code = signing_mac(signing, key, message, arena);
+    return scheme->base64 ? base64_encode(arena, code) : hex_encode(arena, code.p, code.n);
+}
+
 static bool same(struct str a, struct str b) {
     return a.n == b.n && hash_equal(a.p, b.p, a.n);
 }

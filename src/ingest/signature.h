@@ -20,6 +20,14 @@ MUST_USE enum err signature_check(const struct source_settings *source, const st
                                   const struct request *request, const struct form *form, int64_t wall_us,
                                   struct arena *arena, struct str *ret_words);
 
+/* What the scheme signs of a request, with this time and id. */
+struct str signature_message(const struct source_settings *source, const struct server_settings *server,
+                             const struct request *request, const struct form *form, struct str time, struct str id,
+                             struct arena *arena);
+/* The signature as the header holds it, without its prefix; the key is a secret's, not a public one. */
+struct str signature_text(const struct scheme *scheme, enum signing signing, struct str key, struct str message,
+                          struct arena *arena);
+
 /* As much work as a check that fails, for a source that does not exist. */
 void signature_pretend(const struct request *request, struct arena *arena);
 

@@ -22,4 +22,18 @@ MUST_USE enum err webhook_take(const struct intake_context *context, const struc
                                const struct request *request, struct posting *ret_posting, struct refusal *ret_refusal,
                                struct str *ret_words);
 
+/* ---- samples ---- */
+
+/* A request as the source's sender would make it, signed now. fields: a JSON object, which is given the type and the
+ * key that the sender's bodies have, where it has none; what: the type without the source's name, "" = "sample". False,
+ * with a sentence, when nobody but the sender can sign. ret_request->path is the source's. */
+struct sample_wish {
+    struct json *fields;
+    struct str what, id;
+    int64_t wall_us;
+};
+bool webhook_sample(const struct source_settings *source, const struct server_settings *server,
+                    const struct sample_wish *wish, struct arena *arena, struct request *ret_request,
+                    struct str *ret_problem);
+
 #endif
