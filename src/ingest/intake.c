@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/sf.h"
 #include "base/when.h"
+#include "ingest/cloudevent.h"
 
 /* The members an event may have, and no others. */
 enum event_field { FIELD_TYPE, FIELD_SOURCE, FIELD_KEY, FIELD_PAYLOAD, FIELD_SCHEDULED, FIELD_COUNT };
@@ -179,9 +180,15 @@ static enum err too_many(const struct intake_context *context, struct refusal *r
     return ERR_TOO_LARGE;
 }
 
+typedef struct intake_item item_reader(const struct intake_context *context, struct str text);
+
+static struct intake_item read_item(const struct intake_context *context, struct str text) {
+    return parse_event(context, text, STR_NONE);
+}
+
 /* Each item is read by itself: what is wrong in one refuses that one. */
-static enum err read_array(const struct intake_context *context, struct str body, struct intake *ret_intake,
-                           struct refusal *ret_refusal) {
+static enum err read_array(const struct intake_context *context, struct str body, item_reader *read,
+                           struct intake *ret_intake, struct refusal *ret_refusal) {
     size_t count, cursor = 0;
     if (!json_slice_count(body, &count)) {
         struct json *root = NULL;
@@ -196,9 +203,18 @@ static enum err read_array(const struct intake_context *context, struct str body
     for (size_t i = 0; i < count; i++) {
         struct str text = STR_NONE;
         (void)json_slice_item(body, &cursor, &text);
-        intake.items[i] = parse_event(context, text, STR_NONE);
+        intake.items[i] = read(context, text);
     }
     *ret_intake = intake;
+    return ERR_NONE;
+}
+
+/* One event in the form of CloudEvents, in headers or in JSON. */
+static enum err read_cloudevent(const struct intake_context *context, struct intake_item found,
+                                struct intake *ret_intake) {
+    struct intake_item *item = arena_new(context->arena, struct intake_item);
+    *item = found;
+    *ret_intake = (struct intake){false, item, 1};
     return ERR_NONE;
 }
 
@@ -221,7 +237,7 @@ static enum err read_one(const struct intake_context *context, struct str body, 
 static enum err read_json(const struct intake_context *context, struct str body, struct str header_key,
                           struct intake *ret_intake, struct refusal *ret_refusal) {
     if (!str_starts(str_trim(body), STR("["))) return read_one(context, body, header_key, ret_intake, ret_refusal);
-    if (!header_key.p) return read_array(context, body, ret_intake, ret_refusal);
+    if (!header_key.p) return read_array(context, body, read_item, ret_intake, ret_refusal);
     *ret_refusal = (struct refusal){
         ERR_BAD_KEY, STR("an Idempotency-Key header names one event: give each item its own idempotency_key"), STR("")};
     return ERR_BAD_KEY;
@@ -288,6 +304,12 @@ enum err intake_request(const struct intake_context *context, const struct reque
             ERR_BAD_JSON, STR("the body begins with a byte order mark (EF BB BF): send it without one"), STR("")};
         return ERR_BAD_JSON;
     }
+    if (cloudevent_is_binary(request) && is_json(media))
+        return read_cloudevent(context, cloudevent_of_headers(context, request), ret_intake);
+    if (str_eq_nocase(media, STR("application/cloudevents+json")))
+        return read_cloudevent(context, cloudevent_of_json(context, str_trim(request->body)), ret_intake);
+    if (str_eq_nocase(media, STR("application/cloudevents-batch+json")))
+        return read_array(context, request->body, cloudevent_of_json, ret_intake, ret_refusal);
     if (is_json(media)) return read_json(context, request->body, header_key, ret_intake, ret_refusal);
     if (!str_eq_nocase(media, STR("application/x-ndjson"))) {
         *ret_refusal = (struct refusal){ERR_BAD_MEDIA, STR("send application/json or application/x-ndjson"), STR("")};
