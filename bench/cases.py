@@ -1,6 +1,8 @@
 """The cases of bench/bench. Each takes its settings and returns what it measured, by name."""
 import atexit
 import functools
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -12,7 +14,7 @@ import time
 import urllib.request
 
 from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
-                 resident_mb, wakeups, written_bytes, wrk)
+                 resident_mb, wakeups, written_bytes, wrk, wrk_with)
 
 CONCURRENCY = 256
 SETTLE_LIMIT_S = 300
@@ -53,6 +55,27 @@ def ingest(settings):
         cpu_us, busy = watch.cpu_s() / load["requests"] * 1e6, watch.busy_cores()
     return {"per_s": load["per_s"], "p50_ms": load["p50_ms"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us,
             "listener_per_s": alone["per_s"], "share_of_listener": load["per_s"] / alone["per_s"], "busy_cores": busy}
+
+
+WEBHOOK_SECRET = "a-secret-of-the-benchmark"
+
+
+def webhook(settings):
+    """Signed bodies of 2 KB, with the CPU of the same bodies posted as events beside it."""
+    body = json.dumps({"action": "pushed", "ref": "refs/heads/main", "commits": [{"id": f"{n:040x}", "message": "x" * 60}
+                                                                                 for n in range(16)]})
+    signature = hmac.new(WEBHOOK_SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    os.environ["WEBHOOK_SECRET"] = WEBHOOK_SECRET
+    with folder() as path, Server(path, "sources:\n  github: {secret: \"${WEBHOOK_SECRET}\"}\n") as server:
+        file = os.path.join(path, "body.json")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(body)
+        url = f"http://127.0.0.1:{server.port}/in/github"
+        wrk_with("webhook.lua", url, 1, file, signature, f"warm{time.time_ns()}")
+        watch = Watch(server.pid)
+        load = wrk_with("webhook.lua", url, settings.seconds, file, signature, f"{time.time_ns()}")
+        cpu_us = watch.cpu_s() / load["requests"] * 1e6
+    return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us, "body_bytes": len(body)}
 
 
 def walk(settings):

@@ -278,6 +278,13 @@ def start_wrk(port, seconds, connections=64, keys="sequential"):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def wrk_with(script, url, seconds, *arguments, connections=64):
+    """The same by another script, to another path."""
+    return read_wrk(subprocess.Popen(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s",
+                                      os.path.join(ROOT, "bench", script), url, "--", *arguments],
+                                     stdout=subprocess.PIPE, text=True))
+
+
 def read_wrk(started):
     text = started.communicate()[0]
     if started.returncode:
