@@ -9,8 +9,10 @@
 
 #define BODIES_MAX         16 /* how many bodies of the largest size may be in memory at once */
 #define BODIES_PER_ADDRESS 8
-#define SMALL_PART         16              /* a small body is at most this part of the largest one, */
-#define SMALL_BYTES        ((size_t)65536) /* and at most this */
+#define STRANGER_BYTES     ((size_t)1 << 20) /* of a body whose sender is known only when it is here */
+#define STRANGERS_PART     4                 /* such bodies hold at most this part of what all may hold */
+#define SMALL_PART         16                /* a small body is at most this part of the largest one, */
+#define SMALL_BYTES        ((size_t)65536)   /* and at most this */
 
 struct denial denial_of_head(const struct listener_options *options, const struct framing *head) {
     const char *trouble = framing_trouble(head);
@@ -34,10 +36,14 @@ size_t denial_small_bytes(const struct listener_options *options) {
 
 struct denial denial_of_body(const struct listener_options *options, size_t body_bytes, const struct held *held) {
     size_t most = (size_t)options->max_body_bytes;
+    if (held->stranger && body_bytes > STRANGER_BYTES)
+        return (struct denial){ERR_TOO_LARGE, "the body is larger than what a source may send", true, STRANGER_BYTES};
     if (body_bytes > most) return (struct denial){ERR_TOO_LARGE, "the body is larger than server.max_body", true, most};
     if (body_bytes <= denial_small_bytes(options)) return (struct denial){0};
     if (held->address_bytes + body_bytes > most * BODIES_PER_ADDRESS)
         return (struct denial){ERR_FULL, "too many large requests at once from this address", true, 0};
+    if (held->stranger && held->strangers_bytes + body_bytes > most * BODIES_MAX / STRANGERS_PART)
+        return (struct denial){ERR_FULL, "too many large requests to sources at once", true, 0};
     if (held->all_bytes + body_bytes > most * BODIES_MAX)
         return (struct denial){ERR_FULL, "too many large requests at once", true, 0};
     return (struct denial){0};

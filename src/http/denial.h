@@ -23,6 +23,8 @@ struct denial {
 struct held {
     size_t all_bytes;     /* of everybody */
     size_t address_bytes; /* of the address that asks */
+    bool stranger;        /* who asks needs no key, because a signature behind the body will tell who it is */
+    size_t strangers_bytes;
 };
 
 /* Whether a head is taken. */

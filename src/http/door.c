@@ -228,7 +228,7 @@ static bool is_path(const struct framing *head, const char *path) {
 
 /* What senders post to their sources carries a signature, which is judged when the body is here: it could be neither
  * made nor read by a page. */
-static bool is_for_a_source(const struct framing *head) {
+bool door_is_open_to_all(const struct framing *head) {
     struct str path, query;
     framing_target(head->target, &path, &query);
     return str_starts(path, STR("/in/"));
@@ -238,7 +238,7 @@ struct denial door_judge(struct door *door, const struct framing *head, struct s
     struct denial denial = {0};
     struct str value = framing_header(head, STR("authorization"));
     bool health = is_path(head, "/healthz") || is_path(head, "/readyz"), metrics = is_path(head, "/metrics");
-    if (is_for_a_source(head)) return denial;
+    if (door_is_open_to_all(head)) return denial;
     pthread_mutex_lock(&door->lock);
     if (!door->set)
         denial = (struct denial){ERR_STORE_BUSY, "the server is starting: its keys are not read yet", true, 0};

@@ -30,6 +30,8 @@ struct door *door_new(struct str listen_host);
 void door_free(struct door *door);
 void door_set(struct door *door, const struct door_keys *keys); /* copied */
 /* The head must have passed framing_trouble; address is the peer's, as text. */
+/* Whether whoever asks needs no key: paths of sources, whose handler judges a signature. */
+bool door_is_open_to_all(const struct framing *head);
 struct denial door_judge(struct door *door, const struct framing *head, struct str address, int64_t now_us);
 
 #endif

@@ -38,8 +38,9 @@ struct listener {
     struct stays complete; /* of this round */
     struct rng rng;        /* for request ids */
     int64_t now_us;
-    size_t held_bytes; /* of bodies that are not small */
-    bool again;        /* the library has work that its own timeout does not tell of: no sleep after this round */
+    size_t held_bytes;      /* of bodies that are not small */
+    size_t strangers_bytes; /* of them, those of strangers */
+    bool again;             /* the library has work that its own timeout does not tell of: no sleep after this round */
 };
 
 /* ---- reception.c ---- */

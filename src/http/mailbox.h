@@ -31,6 +31,7 @@ struct stay {
     struct stay *next;      /* in the list that has it */
     struct peer *peer;      /* who waits for the reply; NULL when nobody does. The listener's thread only. */
     bool left;              /* the same for the loop's thread, under the mailbox's lock */
+    bool stranger;          /* whoever sent it had no key to show */
     char *body;
     size_t body_room;
     struct parcel *parcel;

@@ -27,8 +27,14 @@ static size_t large(const struct listener *listener, size_t body_bytes) {
     return body_bytes > denial_small_bytes(&listener->options) ? body_bytes : 0;
 }
 
+static void hold(struct listener *listener, const struct stay *stay, size_t was_bytes, size_t is_bytes) {
+    size_t was = large(listener, was_bytes), is = large(listener, is_bytes);
+    listener->held_bytes += is - was;
+    if (stay->stranger) listener->strangers_bytes += is - was;
+}
+
 void reception_free_stay(struct listener *listener, struct stay *stay) {
-    if (stay) listener->held_bytes -= large(listener, stay->request.body.n);
+    if (stay) hold(listener, stay, stay->request.body.n, 0);
     stay_free(stay);
 }
 
@@ -133,7 +139,10 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
 
 static struct denial judge_body(struct listener *listener, const struct peer *peer, size_t body_bytes) {
     size_t own = peer->stay ? large(listener, peer->stay->request.body.n) : 0;
-    struct held held = {.all_bytes = listener->held_bytes - own};
+    bool stranger = peer->stay && peer->stay->stranger;
+    struct held held = {.all_bytes = listener->held_bytes - own,
+                        .stranger = stranger,
+                        .strangers_bytes = listener->strangers_bytes - (stranger ? own : 0)};
     if (large(listener, body_bytes))
         held.address_bytes = peers_held(&listener->peers, peer, denial_small_bytes(&listener->options));
     return denial_of_body(&listener->options, body_bytes, &held);
@@ -156,12 +165,13 @@ static enum MHD_Result take_head(struct listener *listener, struct peer *peer, c
     if (!denial.err && !peer->trusted)
         denial = door_judge(listener->door, &head, str_from(peer->address), listener->now_us);
     peer->body_expected = denial.err ? -1 : framing_length(&head);
-    if (peer->body_expected > 0) denial = judge_body(listener, peer, (size_t)peer->body_expected);
     if (!denial.err) {
         peer->stay = stay_new(&head, str_from(peer->address), listener->now_us);
         peer->stay->request.trusted = peer->trusted;
-        peer_enter(&listener->peers, peer, PEER_BODY, listener->now_us);
+        peer->stay->stranger = !peer->trusted && door_is_open_to_all(&head);
+        if (peer->body_expected > 0) denial = judge_body(listener, peer, (size_t)peer->body_expected);
     }
+    if (!denial.err) peer_enter(&listener->peers, peer, PEER_BODY, listener->now_us);
     free(head.headers);
     atomic_fetch_add(&listener->requests, 1);
     return denial.err ? refuse(listener, peer, denial) : MHD_YES;
@@ -175,7 +185,7 @@ static enum MHD_Result take_body(struct listener *listener, struct peer *peer, c
         return MHD_NO; /* ends the connection */
     }
     stay_add(peer->stay, bytes, *count, peer->body_expected > 0 ? (size_t)peer->body_expected : 0);
-    listener->held_bytes += large(listener, bytes_then) - large(listener, bytes_now);
+    hold(listener, peer->stay, bytes_now, bytes_then);
     peer_pace(&listener->peers, peer, bytes_then, listener->now_us);
     *count = 0;
     return MHD_YES;

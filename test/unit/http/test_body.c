@@ -46,6 +46,50 @@ static void bounds_the_bodies_of_an_address(void **state) {
     end_house(house);
 }
 
+/* What nobody has vouched for yet holds a quarter at most: 4 bodies of the largest kind, where all may hold 16. */
+static void strangers_leave_room_for_those_with_a_key(void **state) {
+    (void)state;
+    struct listener_options options = default_options();
+    options.max_body_bytes = 1 << 20;
+    options.connections_per_address = 64;
+    struct house *house = new_house(&options, true);
+    static char most[1000001];
+    int fds[5];
+    memset(most, 'x', sizeof most - 1);
+    for (size_t i = 0; i < 4; i++) {
+        fds[i] = wire_connect(house->port);
+        wire_send(fds[i], STR(POST("/in/shop", "Content-Length: 1048576\r\nExpect: 100-continue\r\n", "")));
+        wire_answer(fds[i], &house->text);
+        assert_int_equal(wire_status(&house->text), 100);
+        wire_send(fds[i], str_from(most));
+    }
+    do {
+        fds[4] = wire_connect(house->port);
+        wire_send(fds[4], STR(POST("/in/shop", "Content-Length: 1048576\r\nExpect: 100-continue\r\n", "")));
+        wire_answer(fds[4], &house->text);
+        close(fds[4]);
+    } while (wire_status(&house->text) == 100); /* until the four are read */
+    assert_int_equal(wire_status(&house->text), 503);
+    assert_non_null(strstr(house->text.p, "to sources"));
+    assert_int_equal(wire_ask(house->port, STR(POST("/in/shop", "Content-Length: 1\r\n", "a")), &house->text), 200);
+    fds[4] = wire_connect(house->port);
+    wire_send(fds[4], STR(POST("/", "Content-Length: 1000000\r\nExpect: 100-continue\r\n", "")));
+    wire_answer(fds[4], &house->text);
+    assert_int_equal(wire_status(&house->text), 100);
+    for (size_t i = 0; i < 5; i++) close(fds[i]);
+    end_house(house);
+}
+
+static void a_stranger_sends_no_more_than_a_webhook(void **state) {
+    (void)state;
+    struct listener_options options = default_options();
+    options.max_body_bytes = 8 << 20;
+    struct house *house = new_house(&options, true);
+    assert_int_equal(wire_ask(house->port, STR(POST("/in/shop", "Content-Length: 1048577\r\n", "")), &house->text),
+                     413);
+    end_house(house);
+}
+
 static void ends_a_body_that_comes_too_slowly(void **state) {
     (void)state;
     struct listener_options options = default_options();
@@ -121,8 +165,12 @@ static void names_a_coding_that_it_does_not_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bounds_the_bodies_of_an_address),      cmocka_unit_test(ends_a_body_that_comes_too_slowly),
-        cmocka_unit_test(is_heard_by_whoever_still_sends),      cmocka_unit_test(wants_a_key_before_the_body),
+        cmocka_unit_test(strangers_leave_room_for_those_with_a_key),
+        cmocka_unit_test(a_stranger_sends_no_more_than_a_webhook),
+        cmocka_unit_test(bounds_the_bodies_of_an_address),
+        cmocka_unit_test(ends_a_body_that_comes_too_slowly),
+        cmocka_unit_test(is_heard_by_whoever_still_sends),
+        cmocka_unit_test(wants_a_key_before_the_body),
         cmocka_unit_test(names_a_coding_that_it_does_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
