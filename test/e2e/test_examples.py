@@ -1,0 +1,58 @@
+"""Each recipe of examples/: its configuration is valid, its sample becomes the event, and the requests are the expected
+ones. EXAMPLES_WRITE=1 writes expected.json anew, to be read before it is committed."""
+import base64
+import json
+import os
+import re
+import shutil
+
+import pytest
+
+from harness import ROOT, command
+
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
+SECRETS = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/x",
+           "PARTNER_SECRET": "whsec_" + base64.b64encode(b"a-secret-of-24-bytes-here").decode()}
+PASSING = ("webhook-id", "webhook-timestamp", "webhook-signature", "traceparent", "idempotency-key", "user-agent", "x-drumbeat-event")
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
+def example(request, folder):
+    """A copy of it, with its secrets."""
+    copy = folder / "example"
+    shutil.copytree(request.param, copy, ignore=shutil.ignore_patterns("secrets"))
+    (copy / "secrets").mkdir(mode=0o700)
+    for name in set(re.findall(r"\$\{([A-Z_]+)\}", (copy / "drumbeat.yaml").read_text())):
+        secret = copy / "secrets" / name
+        secret.touch(0o600)
+        secret.write_text(SECRETS.get(name, f"a-secret-called-{name.lower()}"))
+    return request.param, copy
+
+
+def requests_of(text):
+    """What is sent, without what is another each time."""
+    requests = []
+    for item in json.loads(text)["items"]:
+        assert "request" in item, item
+        request = item["request"]
+        request["headers"] = {name: value for name, value in request["headers"].items() if name.lower() not in PASSING}
+        requests.append({"destination": item["destination"], **request})
+    return requests
+
+
+def test_a_recipe_does_what_it_says(example):
+    original, copy = example
+    what = json.loads((copy / "example.json").read_text())
+    assert command(copy, "check").code == 0
+    if what["source"]:
+        got = command(copy, "sources", "test", what["source"], "--data", "@body.json", "-o", "json")
+        assert got.code == 0, got
+        (copy / "event.json").write_text(got.out)
+    got = command(copy, "routes", "test", what["route"], "--event", "event.json", "-o", "json")
+    assert got.code == 0, got
+    requests = requests_of(got.out)
+    expected = original / "expected.json"
+    if os.environ.get("EXAMPLES_WRITE"):
+        expected.write_text(json.dumps(requests, indent=2) + "\n")
+    assert requests and requests == json.loads(expected.read_text())
+    assert not any(secret in got.out for secret in SECRETS.values())
