@@ -1,19 +1,29 @@
 /* ingest/signature.c - see signature.h.
  *
  * WHAT  A row of schemes.def against a request: where the signatures are, what was signed, with which secrets.
- * PROMISE  No request is taken for the source's unless somebody signed just these bytes with one of its secrets. One
- * that was recorded and is sent again later than the scheme's tolerance is refused; one sent again sooner has the same
- * key, hence it is the same event. WHY IT HOLDS  A code is compared as the text that the sender should have sent, so
- * that no other spelling of it fits: not upper case, no other base64, no blanks. What a scheme signs beside the body (a
- * time, an id) is taken from the same places for the message and for what is made of it. A header that comes twice is
- * read once, its first value, for both. The time is judged only after the signature, so that nobody learns by it
- * whether a source exists. WHAT BREAKS IT  A proxy that changes the body. One that changes the path or the host, for
- * the schemes that sign the URL: `server.url` must be what the sender was given. A clock that is off by more than the
- * tolerance. HOW TO SEE IT  The log line source_refused says why; drumbeat_source_requests_total counts by source and
- * outcome. TESTED BY  test/unit/ingest/test_signature.c, test/e2e/test_sources.py (the senders' own libraries sign)
+ *
+ * PROMISE  No request is taken for the source's unless somebody signed with one of its secrets what the row's
+ *   message says: the body, but for Mailgun, which signs a time and a token alone. One that was recorded and is sent
+ *   again later than the source's tolerance is refused, where the sender signs a time; one sent again sooner has the
+ *   same key, hence it is the same event. Who is refused cannot tell a bad signature from a source that is not there.
+ *
+ * WHY IT HOLDS  A code is compared as the text that the sender should have sent, so that no other spelling of it
+ *   fits: not upper case, no other base64, no blanks. What a scheme signs beside the body (a time, an id) is taken
+ *   from the same places for the message and for what is made of it. A header that comes twice is read once, its
+ *   first value, for both. The time, and whether the body can be read, is judged only after the signature. A refusal
+ *   costs one code over the body, with a signature or without, and so does a source that is not there; only public
+ *   keys and a second secret cost more.
+ *
+ * WHAT BREAKS IT  A proxy that changes the body. One that changes the path or the host, for the schemes that sign the
+ *   URL: `server.url` must be what the sender was given. A clock that is off by more than the tolerance.
+ *
+ * HOW TO SEE IT  The log line source_refused says why; drumbeat_source_requests_total counts by source and outcome.
+ *
+ * TESTED BY  test/unit/ingest/test_signature.c, test/e2e/test_sources.py (the senders' own libraries sign)
  */
 #include "ingest/signature.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +49,14 @@ static int by_name(const void *left, const void *right) {
     return order ? order : str_cmp(a->value, b->value);
 }
 
-/* Names and values one behind the other, in order of names. */
+/* Names and values one behind the other, in order of names; what came twice with the same value is signed once. */
 static void add_form(const struct check *check, struct buf *message) {
     if (!check->form) return;
     struct form_member *sorted = arena_array(check->arena, struct form_member, check->form->count);
     if (check->form->count) memcpy(sorted, check->form->members, sizeof *sorted * check->form->count);
     qsort(sorted, check->form->count, sizeof *sorted, by_name);
     for (size_t i = 0; i < check->form->count; i++) {
+        if (i && !by_name(&sorted[i - 1], &sorted[i])) continue;
         buf_add(message, sorted[i].name);
         buf_add(message, sorted[i].value);
     }
@@ -70,13 +81,15 @@ static void add_part(const struct check *check, struct buf *message, struct str 
 static struct str message_of(const struct check *check) {
     struct buf message = {.arena = check->arena};
     struct str rest = str_from(check->source->scheme->message);
-    while (rest.n) {
-        size_t open = str_find(rest, '{'), close = str_find(rest, '}');
+    for (size_t open; (open = str_find(rest, '{')) != SIZE_MAX;) {
         buf_add(&message, str_sub(rest, 0, open));
-        if (open == SIZE_MAX) break;
-        add_part(check, &message, str_sub(rest, open + 1, close - open - 1));
+        rest = str_sub(rest, open + 1, rest.n);
+        size_t close = str_find(rest, '}'); /* it is there: model/scheme.h */
+        assert(close != SIZE_MAX);
+        add_part(check, &message, str_sub(rest, 0, close));
         rest = str_sub(rest, close + 1, rest.n);
     }
+    buf_add(&message, rest);
     return buf_str(&message);
 }
 
@@ -99,16 +112,23 @@ static bool same(struct str a, struct str b) {
     return a.n == b.n && hash_equal(a.p, b.p, a.n);
 }
 
-static bool fits(const struct check *check, struct str secret, struct str message, struct str signature) {
+/* How many of the signatures are the message's under this secret. A code is made once, however many signatures there
+ * are, also when there is none: what a refused request costs tells nobody whether its source exists. */
+static size_t count_fitting(const struct check *check, struct str secret, struct str message,
+                            const struct str *signatures, size_t count) {
     const struct scheme *scheme = check->source->scheme;
     enum signing signing;
-    struct str key, decoded;
-    if (!scheme_key(scheme, secret, check->arena, &signing, &key)) return false;
-    if (!signing_is_mac(signing))
-        return base64_decode(check->arena, signature, &decoded) && signing_verify(signing, key, message, decoded);
-    struct str code = signing_mac(signing, key, message, check->arena);
-    return same(signature,
-                scheme->base64 ? base64_encode(check->arena, code) : hex_encode(check->arena, code.p, code.n));
+    struct str key, decoded, code = STR_NONE;
+    size_t fitting = 0;
+    if (!scheme_key(scheme, secret, check->arena, &signing, &key)) return 0;
+    bool is_mac = signing_is_mac(signing);
+    if (is_mac) code = signing_mac(signing, key, message, check->arena);
+    if (is_mac) code = scheme->base64 ? base64_encode(check->arena, code) : hex_encode(check->arena, code.p, code.n);
+    for (size_t i = 0; i < count; i++)
+        fitting += is_mac ? same(signatures[i], code)
+                          : base64_decode(check->arena, signatures[i], &decoded) &&
+                                signing_verify(signing, key, message, decoded);
+    return fitting;
 }
 
 /* ---- the request ---- */
@@ -128,15 +148,17 @@ static size_t signatures_of(const struct check *check, struct str secret, struct
     return 1;
 }
 
-/* Twilio signs a body that is no form by its digest, which stands in the query. */
-static bool form_is_vouched_for(const struct check *check) {
-    if (!strstr(check->source->scheme->message, "{form}") || check->form) return true;
+/* Twilio signs a body that is no form by its digest, which stands in the query. Where it stands it holds, so that such
+ * a request cannot be sent again as a form without members. */
+static bool body_is_vouched_for(const struct check *check) {
+    if (!strstr(check->source->scheme->message, "{form}")) return true;
+    struct str stated = request_query(check->request, STR("bodySHA256"), check->arena);
+    if (check->form && !stated.p) return true;
     uint8_t digest[SHA256_BYTES];
     struct hasher *hasher = hasher_new();
     hash_sha256(hasher, check->request->body, digest);
     hasher_free(hasher);
-    return same(request_query(check->request, STR("bodySHA256"), check->arena),
-                hex_encode(check->arena, digest, sizeof digest));
+    return same(stated, hex_encode(check->arena, digest, sizeof digest));
 }
 
 static enum err check_signature(const struct check *check, struct str *ret_words) {
@@ -145,33 +167,35 @@ static enum err check_signature(const struct check *check, struct str *ret_words
     const struct str secrets[] = {source->secret, source->old_secret};
     size_t seen = 0, fitting = 0;
     for (size_t i = 0; i < 2; i++) {
-        size_t count = secrets[i].n ? signatures_of(check, secrets[i], signatures) : 0;
-        for (size_t j = 0; j < count; j++) fitting += fits(check, secrets[i], message, signatures[j]);
+        if (!secrets[i].n) continue;
+        size_t count = signatures_of(check, secrets[i], signatures);
+        fitting += count_fitting(check, secrets[i], message, signatures, count);
         seen += count;
     }
     if (!seen)
         *ret_words = str_fmt(check->arena, "there is no signature in %s", source->scheme->signature);
     else if (!fitting)
         *ret_words = STR("the signature does not fit: another secret, or something changed the request on its way");
-    else if (!form_is_vouched_for(check))
+    else if (!body_is_vouched_for(check))
         *ret_words = STR("the body is not the one that was signed");
     else
         return ERR_NONE;
     return ERR_UNSIGNED;
 }
 
-static enum err check_words(const struct check *check, const char *before, struct str *ret_words) {
+/* The first word of the header is taken in any case (RFC 9110, 11.1). */
+static enum err check_words(const struct check *check, struct str word, struct str *ret_words) {
     struct str value = request_header(check->request, STR("Authorization"));
     const struct str secrets[] = {check->source->secret, check->source->old_secret};
-    bool found = false;
+    bool named = str_eq_nocase(str_sub(value, 0, word.n), word), found = false;
     for (size_t i = 0; i < 2; i++) {
         struct str secret = secrets[i];
         if (!secret.n) continue;
         if (check->source->scheme->proof == PROOF_BASIC) secret = base64_encode(check->arena, secret);
-        found |= same(value, str_fmt(check->arena, "%s%.*s", before, STR_ARG(secret)));
+        found |= same(str_sub(value, word.n, value.n), secret);
     }
-    *ret_words = str_fmt(check->arena, "the header Authorization is not '%s' and the secret", before);
-    return found ? ERR_NONE : ERR_UNSIGNED;
+    *ret_words = str_fmt(check->arena, "the header Authorization is not '%.*s' and the secret", STR_ARG(word));
+    return named && found ? ERR_NONE : ERR_UNSIGNED;
 }
 
 static enum err check_path(const struct check *check, struct str *ret_words) {
@@ -208,8 +232,8 @@ enum err signature_check(const struct source_settings *source, const struct serv
                          struct str *ret_words) {
     struct check check = {source, server, request, form, arena, STR(""), STR("")};
     const struct scheme *scheme = source->scheme;
-    if (scheme->proof == PROOF_BASIC) return check_words(&check, "Basic ", ret_words);
-    if (scheme->proof == PROOF_BEARER) return check_words(&check, "Bearer ", ret_words);
+    if (scheme->proof == PROOF_BASIC) return check_words(&check, STR("Basic "), ret_words);
+    if (scheme->proof == PROOF_BEARER) return check_words(&check, STR("Bearer "), ret_words);
     if (scheme->proof == PROOF_PATH) return check_path(&check, ret_words);
     if (scheme->time) check.time = place_text(scheme, request, request->body, scheme->time, arena);
     if (scheme->id) check.id = place_text(scheme, request, request->body, scheme->id, arena);

@@ -44,7 +44,8 @@ static struct str type_of(const struct taking *taking, struct str item) {
     struct str places = source->map_type.n ? source->map_type : str_from(source->scheme->type);
     struct str what = joined(taking, item, places, '.', &whole);
     struct buf type = {.arena = taking->context->arena};
-    buf_fmt(&type, "%.*s.%.*s", STR_ARG(source->name), STR_ARG(what.n ? what : STR("event")));
+    buf_fmt(&type, "%.*s.", STR_ARG(source->name));
+    buf_add(&type, what.n ? what : STR("event"));
     if (type.n > TYPE_MAX) type.n = TYPE_MAX;
     for (size_t i = source->name.n; i < type.n; i++) {
         char c = type.p[i];
@@ -65,7 +66,10 @@ static struct str key_of(const struct taking *taking, struct str item) {
     bool whole;
     struct str places = source->map_key.n ? source->map_key : str_from(source->scheme->key);
     struct str id = joined(taking, item, places, ':', &whole);
-    struct str key = str_fmt(context->arena, "%.*s:%.*s", STR_ARG(source->name), STR_ARG(id));
+    struct buf named = {.arena = context->arena};
+    buf_fmt(&named, "%.*s:", STR_ARG(source->name));
+    buf_add(&named, id); /* it may hold a NUL, which makes it no key */
+    struct str key = buf_str(&named);
     if (whole && key.n <= KEY_MAX && event_key_valid(key)) return key;
     uint8_t digest[SHA256_BYTES];
     hash_sha256(context->hasher, item, digest);
@@ -182,6 +186,24 @@ static struct str body_of_form(const struct taking *taking, const struct form *f
     return form_json(form, taking->context->arena);
 }
 
+/* Whether the request is the source's. Only Meta asks by GET, and only senders of events post. */
+static enum err judge(const struct taking *taking, const struct form *form, struct posting *ret_posting,
+                      struct str *ret_words) {
+    const struct intake_context *context = taking->context;
+    bool asks = str_eq(taking->request->method, STR("GET"));
+    if (!taking->source || (asks && taking->source->scheme->greeting != GREETING_META)) {
+        signature_pretend(taking->request, context->arena);
+        *ret_words =
+            taking->source ? STR("this sender posts, and greets nobody") : STR("there is no source of this name");
+        return ERR_UNSIGNED;
+    }
+    if (asks) return greet_meta(taking, ret_posting, ret_words);
+    enum err err = signature_check(taking->source, &context->settings->server, taking->request, form, context->wall_us,
+                                   context->arena, ret_words);
+    if (err && taking->source->scheme->proof != PROOF_SIGNATURE) signature_pretend(taking->request, context->arena);
+    return err;
+}
+
 enum err webhook_take(const struct intake_context *context, const struct source_settings *source,
                       const struct request *request, struct posting *ret_posting, struct refusal *ret_refusal,
                       struct str *ret_words) {
@@ -189,22 +211,13 @@ enum err webhook_take(const struct intake_context *context, const struct source_
     struct form form;
     struct str problem;
     bool is_form = str_eq_nocase(media_of(request), STR("application/x-www-form-urlencoded"));
-    enum err err = ERR_UNSIGNED;
-    *ret_words = STR("there is no source of this name");
-    if (!source)
-        signature_pretend(request, context->arena);
-    else if (str_eq(request->method, STR("GET")) && source->scheme->greeting == GREETING_META)
-        err = greet_meta(&taking, ret_posting, ret_words);
-    else if (is_form && !form_read(request->body, context->arena, &form, &problem))
-        return refused(ERR_BAD_REQUEST, ret_refusal, problem);
-    else
-        err = signature_check(source, &context->settings->server, request, is_form ? &form : NULL, context->wall_us,
-                              context->arena, ret_words);
-    if (err == ERR_STALE) return refused(err, ret_refusal, *ret_words);
-    if (err) return refused(err, ret_refusal, STR(""));
-    if (str_eq(request->method, STR("GET"))) return ERR_NONE;
+    bool is_read = is_form && form_read(request->body, context->arena, &form, &problem);
+    *ret_posting = (struct posting){0};
+    enum err err = judge(&taking, is_read ? &form : NULL, ret_posting, ret_words);
+    if (err) return refused(err, ret_refusal, err == ERR_STALE ? *ret_words : STR(""));
+    if (ret_posting->greeted) return ERR_NONE;
+    if (is_form && !is_read) return refused(ERR_BAD_REQUEST, ret_refusal, problem);
     if (is_form) taking.body = body_of_form(&taking, &form);
     if (is_greeting_of_slack(&taking, ret_posting)) return ERR_NONE;
-    *ret_posting = (struct posting){0};
     return read_events(&taking, &ret_posting->intake, ret_refusal);
 }
