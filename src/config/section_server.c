@@ -109,8 +109,9 @@ void check_listen(struct checker *checker, const struct key *key, const struct t
 
 void check_server(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     section_read(checker, key, value, owner);
-    const struct server_settings *server = &checker->settings->server;
-    bool refused = !server->max_body_bytes; /* its own bound is not 0 */
+    struct server_settings *server = &checker->settings->server;
+    if (str_ends(server->url, STR("/"))) server->url.n--; /* a path, which begins with one, follows it */
+    bool refused = !server->max_body_bytes;               /* its own bound is not 0 */
     if (refused || server->max_event_bytes <= server->max_body_bytes) return;
     check_report(checker, check_key_mark(value, STR("max_event")), CODE_BOUNDS,
                  "'max_event' in 'server' is larger than 'max_body'");

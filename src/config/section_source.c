@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/exchange.h"
 #include "model/scheme.h"
 
 static const struct str hmac = {"hmac", 4};
@@ -24,6 +25,46 @@ static void refuse_type(struct checker *checker, struct tree_mark mark, const st
                  STR_ARG(source->name), STR_ARG(shown), STR_ARG(buf_str(&types)), STR_ARG(hint));
 }
 
+/* What is signed is written with names in braces. A wrong one would make every request refused, and one that is missing
+ * would let anybody write what it stands for. Judged, and shown, as it stands in the file: no secret belongs there. */
+static void check_signed(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    static const char *const parts[] = {"{body}", "{time}", "{method}", "{url}"};
+    bool has[sizeof parts / sizeof *parts] = {false};
+    struct tree_mark mark = check_key_mark(map, STR("signed"));
+    struct str rest = source->hmac.message.n ? tree_text(map, STR("signed")) : STR("{body}");
+    for (size_t open; (open = str_find(rest, '{')) != SIZE_MAX;) {
+        size_t part = 0;
+        rest = str_sub(rest, open, rest.n);
+        while (part < sizeof parts / sizeof *parts && !str_starts(rest, str_from(parts[part]))) part++;
+        if (part == sizeof parts / sizeof *parts) {
+            struct str shown = check_shown(checker, rest);
+            check_report(checker, mark, CODE_VALUE,
+                         "'signed'%.*s: '%.*s' begins with none of {body}, {time}, {method}, {url}",
+                         STR_ARG(checker->where), STR_ARG(shown));
+            return;
+        }
+        has[part] = true;
+        rest = str_sub(rest, strlen(parts[part]), rest.n);
+    }
+    if (!has[0])
+        check_report(checker, mark, CODE_VALUE, "'signed'%.*s must have {body}: what is not signed anybody could write",
+                     STR_ARG(checker->where));
+    if (has[1] && !source->hmac.time.n)
+        check_report(checker, mark, CODE_VALUE, "'signed'%.*s has {time}: name its header, as in time: X-Time",
+                     STR_ARG(checker->where));
+    if (!has[1] && source->hmac.time.n)
+        check_report(checker, check_key_mark(map, STR("time")), CODE_VALUE,
+                     "'time'%.*s is not signed: put {time} into 'signed', or leave 'time' out",
+                     STR_ARG(checker->where));
+}
+
+/* Elsewhere a '/' or a '#' in a place means more; here the value of a header is all. */
+static void check_header(struct checker *checker, const struct tree *map, const char *name, struct str value) {
+    if (value.n && (!header_name_valid(value) || str_find(value, '#') != SIZE_MAX))
+        check_report(checker, check_key_mark(map, str_from(name)), CODE_VALUE, "'%s'%.*s takes the name of a header",
+                     name, STR_ARG(checker->where));
+}
+
 /* The row that the keys of type hmac make. */
 static const struct scheme *own_scheme(struct checker *checker, const struct source_settings *source,
                                        const struct tree *map) {
@@ -34,9 +75,9 @@ static const struct scheme *own_scheme(struct checker *checker, const struct sou
     if (!source->hmac.header.n)
         check_report(checker, source->mark, CODE_MISSING,
                      "'header' is missing%.*s: the header that holds the signature", STR_ARG(checker->where));
-    if (!strstr(str_dup(checker->arena, message).p, "{body}"))
-        check_report(checker, check_key_mark(map, STR("signed")), CODE_VALUE,
-                     "'signed'%.*s must have {body}: what is not signed anybody could write", STR_ARG(checker->where));
+    check_header(checker, map, "header", source->hmac.header);
+    check_header(checker, map, "time", source->hmac.time);
+    check_signed(checker, map, source);
     *scheme = (struct scheme){.name = hmac.p,
                               .whose = "a sender of signed requests",
                               .signing = signings[source->hmac.algorithm],
@@ -107,7 +148,7 @@ static void check_source(struct checker *checker, const struct tree *map, struct
     if (!source->type.n) source->type = source->name;
     source->scheme = str_eq(source->type, hmac) ? own_scheme(checker, source, map) : scheme_find(source->type);
     if (!source->scheme)
-        refuse_type(checker, type ? type->mark : source->mark, source, source->type);
+        refuse_type(checker, type ? type->mark : source->mark, source, type ? type->text : source->type);
     else if (!str_eq(source->type, hmac))
         check_own_keys(checker, map);
     if (source->scheme) check_secrets(checker, map, source);

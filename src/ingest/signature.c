@@ -122,8 +122,7 @@ static size_t count_fitting(const struct check *check, struct str secret, struct
     size_t fitting = 0;
     if (!scheme_key(scheme, secret, check->arena, &signing, &key)) return 0;
     bool is_mac = signing_is_mac(signing);
-    if (is_mac) code = signing_mac(signing, key, message, check->arena);
-    if (is_mac) code = scheme->base64 ? base64_encode(check->arena, code) : hex_encode(check->arena, code.p, code.n);
+    if (is_mac) code = signature_text(scheme, signing, key, message, check->arena);
     for (size_t i = 0; i < count; i++)
         fitting += is_mac ? same(signatures[i], code)
                           : base64_decode(check->arena, signatures[i], &decoded) &&

@@ -31,6 +31,7 @@ static const char *const schema_places[SECTION_COUNT] = {
     [SECTION_REDIS] = "/properties/redis/properties",
     [SECTION_KEEP] = "/properties/keep/properties",
     [SECTION_SOURCE] = "/properties/sources/additionalProperties/properties",
+    [SECTION_MAP] = "/properties/sources/additionalProperties/properties/map/properties",
     [SECTION_DESTINATION] = "/$defs/destination-http/properties",
     [SECTION_RETRY] = "/$defs/destination-http/properties/retry/properties",
     [SECTION_BREAKER] = "/$defs/destination-http/properties/breaker/anyOf/1/properties",
