@@ -69,12 +69,17 @@ def test_the_validator_finds_what_is_wrong():
 
 # One server with one of each thing.
 
+TOKEN = "a-secret-of-sources"
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A server, and an id for each place of a path."""
     receiver = Receiver()
     receiver.script("/bad", answer(422, b'{"why":"no"}'))
-    server = Server(tmp_path_factory.mktemp("api"), **{
+    server = Server(tmp_path_factory.mktemp("api"), env={"TOKEN": TOKEN}, **{
+        "sources": {"carrier": {"type": "bearer", "secret": "${TOKEN}"}, "open": {"type": "none", "secret": "${TOKEN}"},
+                    "meta": {"secret": "${TOKEN}", "verify_token": "${TOKEN}"}, "slack": {"secret": "${TOKEN}"}},
         "destinations": {name: {"url": receiver.url(f"/{name}"), "allow_private": "true", "limit": "1000/s"}
                          for name in ("good", "bad")},
         "routes": {"good": {"from": "GOOD", "source": "test", "when": ".n != null", "to": ["good"]},
@@ -114,6 +119,7 @@ LISTS = {
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
+    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
 }
@@ -233,6 +239,21 @@ def test_wrong_values_of_a_request(world):
     assert ask(world, "POST", "/v1/keys", {"role": "king"}).pointers == ["/role"]
 
 
+def test_what_senders_post(world):
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert ask(world, "POST", "/in/carrier", {"type": "lead"}, bearer).json["accepted"] == 1
+    assert ask(world, "POST", "/in/carrier", {"type": "lead"}, bearer).json["duplicates"] == 1
+    assert ask(world, "POST", "/in/carrier", [], bearer).status == 400
+    assert ask(world, "POST", "/in/carrier", {"text": "x" * 300_000}, bearer).status == 413
+    assert ask(world, "POST", "/in/nobody", {}).status == 401
+    assert ask(world, "POST", f"/in/open/{TOKEN}", {"type": "lead"}).json["accepted"] == 1
+    assert ask(world, "POST", "/in/open/other", {"type": "lead"}).status == 401
+    assert ask(world, "GET", f"/in/meta?hub.verify_token={TOKEN}&hub.challenge=7").body == b"7"
+    assert ask(world, "GET", "/in/carrier").status == 401
+    assert ask(world, "GET", "/v1/sources/carrier").json["accepted"] == 1
+    assert ask(world, "GET", "/v1/sources/nobody").status == 404
+
+
 def test_what_the_listener_answers_by_itself(world):
     for path in ("/healthz", "/readyz", "/metrics"):
         assert ask(world, "GET", path).status == 200
@@ -272,6 +293,10 @@ def check_roles(server, keys, revoked, method, path, operation):
     """Bodies are wrong on purpose: what counts is who gets as far as that."""
     needed, path = operation.get("x-role"), re.sub(r"\{\w+\}", "none", path)
     body = [] if method == "POST" else None
+    if path.startswith("/in/"):  # what counts is a signature, and no key is one
+        for key in (None, *keys.values()):
+            assert ask_with(server, key, method, path, body).json["code"] == "E0135"
+        return
     for key in (None, revoked, "db_owner_" + "0" * 40):
         refused = ask_with(server, key, method, path, body).status in (401, 429)  # so many wrong keys are slowed
         assert refused == (needed is not None), (method, path)
