@@ -5,7 +5,9 @@
  * PROMISE  No request is taken for the source's unless somebody signed with one of its secrets what the row's
  *   message says: the body, but for Mailgun, which signs a time and a token alone. One that was recorded and is sent
  *   again later than the source's tolerance is refused, where the sender signs a time; one sent again sooner has the
- *   same key, hence it is the same event. Who is refused cannot tell a bad signature from a source that is not there.
+ *   same key, hence it is the same event. (GitHub, Shopify and Twilio sign neither time nor id: who could record one
+ *   of theirs can send it under another id.) Who is refused cannot tell a bad signature from a source that is not
+ *   there.
  *
  * WHY IT HOLDS  A code is compared as the text that the sender should have sent, so that no other spelling of it
  *   fits: not upper case, no other base64, no blanks. What a scheme signs beside the body (a time, an id) is taken

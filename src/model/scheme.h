@@ -45,7 +45,6 @@ struct scheme {
     const char *version;   /* the members of the list that are signatures */
     const char *time, *id; /* places; NULL = there is none */
     bool milliseconds;     /* the time is in ms, else in s */
-    int32_t tolerance_s;   /* a request that is older, or newer, is refused; 0 = its time is not known */
     const char *message;   /* what is signed, with {body} {time} {id} {method} {url} {form}; each { has its } */
     const char *items;     /* a pointer to the array of events in the body; "" = the body is it; NULL = one event */
     const char *key;       /* places joined by '+'; "" = the digest of the body (or of its item) */
