@@ -4,15 +4,12 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-#define NAME_MAX_BYTES 200 /* of a member's name: no place in a configuration is longer */
-
-/* A step of a pointer without its escapes (RFC 6901): ~1 is '/', ~0 is '~'. A longer step names nothing. */
-static struct str unescaped(struct str step, char room[NAME_MAX_BYTES]) {
+struct str place_step(struct str step, char room[PLACE_STEP_MAX]) {
     size_t n = 0;
-    if (str_find(step, '~') == SIZE_MAX || step.n > NAME_MAX_BYTES) return step;
+    if (str_find(step, '~') == SIZE_MAX || step.n > PLACE_STEP_MAX) return step;
     for (size_t i = 0; i < step.n; i++) {
         bool escape = step.p[i] == '~' && i + 1 < step.n && (step.p[i + 1] == '0' || step.p[i + 1] == '1');
-        room[n++] = escape ? (step.p[i + 1] == '0' ? '~' : '/') : step.p[i];
+        room[n++] = !escape ? step.p[i] : step.p[i + 1] == '0' ? '~' : '/';
         i += escape;
     }
     return (struct str){room, n};
@@ -20,10 +17,10 @@ static struct str unescaped(struct str step, char room[NAME_MAX_BYTES]) {
 
 struct str place_json(struct str json, struct str pointer) {
     struct str value = str_trim(json), step;
-    char room[NAME_MAX_BYTES];
+    char room[PLACE_STEP_MAX];
     for (struct str rest = str_sub(pointer, 1, pointer.n); pointer.n && str_next(&rest, '/', &step);) {
         int64_t index;
-        step = unescaped(step, room);
+        step = place_step(step, room);
         if (str_starts(value, STR("[")) && str_to_i64(step, &index) && index >= 0) {
             size_t cursor = 0;
             for (struct str list = value; index >= 0; index--)

@@ -6,6 +6,11 @@
 #include "model/request.h"
 #include "model/scheme.h"
 
+#define PLACE_STEP_MAX 200 /* bytes: no place in a configuration is longer */
+
+/* A step of a pointer without its escapes (RFC 6901): ~1 is '/', ~0 is '~'. A longer step stays as it is. The room
+ * holds the result where there were any. */
+struct str place_step(struct str step, char room[PLACE_STEP_MAX]);
 /* A value of a JSON text as it stands there, with its quotes; STR_NONE when it is not there. The text need not be
  * valid. */
 struct str place_json(struct str json, struct str pointer);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "ingest/form.h"
+#include "ingest/place.h"
 #include "ingest/signature.h"
 
 #define SAMPLE_HEADERS_MAX 12
@@ -33,7 +34,9 @@ static void put_header(struct making *making, struct str name, struct str value)
 /* Sets the text at a pointer where nothing stands; numbers among its steps are left alone. */
 static void put_at(struct json *root, struct str pointer, struct str text) {
     struct str step, rest = str_sub(pointer, 1, pointer.n);
+    char room[PLACE_STEP_MAX];
     while (str_next(&rest, '/', &step) && json_type(root) == JSON_OBJECT) {
+        step = place_step(step, room);
         struct json *child = (struct json *)(uintptr_t)json_get(root, step);
         if (!rest.n) {
             if (!child) json_set(root, step, json_str(text));
@@ -58,11 +61,14 @@ static void put_places(struct making *making, struct str places, struct str firs
     }
 }
 
-/* "release.published" is a release that is published, where a type has two places. */
+/* "release.published" is a release that is published, where a type has two places. A third is for what has neither. */
 static void put_type(struct making *making, struct str places) {
-    struct str what = making->wish->what.n ? making->wish->what : STR("sample");
-    size_t dot = str_find(places, '+') == SIZE_MAX ? SIZE_MAX : str_find(what, '.');
-    put_places(making, places, str_sub(what, 0, dot), dot == SIZE_MAX ? STR("") : str_sub(what, dot + 1, what.n));
+    struct str what = making->wish->what.n ? making->wish->what : STR("sample"), first = STR(""), second = STR("");
+    (void)str_next(&places, '+', &first);
+    (void)str_next(&places, '+', &second);
+    size_t dot = second.n ? str_find(what, '.') : SIZE_MAX;
+    put_places(making, first, str_sub(what, 0, dot), STR(""));
+    put_places(making, second, dot == SIZE_MAX ? STR("") : str_sub(what, dot + 1, what.n), STR(""));
 }
 
 /* A body that is signed from within. */

@@ -190,7 +190,7 @@ static struct str body_of_form(const struct taking *taking, const struct form *f
 static enum err judge(const struct taking *taking, const struct form *form, struct posting *ret_posting,
                       struct str *ret_words) {
     const struct intake_context *context = taking->context;
-    bool asks = str_eq(taking->request->method, STR("GET"));
+    bool asks = !str_eq(taking->request->method, STR("POST")); /* GET, or HEAD */
     if (!taking->source || (asks && taking->source->scheme->greeting != GREETING_META)) {
         signature_pretend(taking->request, context->arena);
         *ret_words =

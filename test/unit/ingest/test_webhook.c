@@ -321,6 +321,8 @@ static void test_only_meta_asks_by_get(void **state) {
         kit_load(kit, &samples[i]);
         kit->request.method = STR("GET");
         assert_int_equal(kit_take(kit), ERR_UNSIGNED);
+        kit->request.method = STR("HEAD");
+        assert_int_equal(kit_take(kit), ERR_UNSIGNED);
     }
 }
 
