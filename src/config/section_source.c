@@ -104,6 +104,17 @@ static void check_own_keys(struct checker *checker, const struct tree *map) {
 
 /* ---- secrets ---- */
 
+/* Whether a text may stand in a path as it is (RFC 3986, 3.3): what would have to be escaped there would never fit. */
+static bool is_path_part(struct str text) {
+    static const char others[] = "-._~!$&'()*+,;=:@";
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (!c || !strchr(others, c))) return false;
+    }
+    return true;
+}
+
 static void check_secret(struct checker *checker, const struct tree *map, const struct scheme *scheme, const char *name,
                          struct str secret) {
     enum signing signing;
@@ -114,6 +125,10 @@ static void check_secret(struct checker *checker, const struct tree *map, const 
                      name, STR_ARG(checker->where), secret.n, scheme->name, scheme->secret_least);
     else if (scheme->proof == PROOF_BASIC && str_find(secret, ':') == SIZE_MAX)
         check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s must be user:password", name,
+                     STR_ARG(checker->where));
+    else if (scheme->proof == PROOF_PATH && !is_path_part(secret))
+        check_report(checker, mark, CODE_SOURCE_SECRET,
+                     "'%s'%.*s stands in a path: letters, digits and -._~ do, and no '/', '%%' or blank", name,
                      STR_ARG(checker->where));
     else if (!scheme_key(scheme, secret, checker->arena, &signing, &key))
         check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s is no key of %s: it takes %s", name,
