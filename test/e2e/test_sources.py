@@ -351,6 +351,17 @@ def test_a_restart_keeps_what_was_taken(serve):
     assert the_event(server, "github:d-1")["payload"] == {"n": 1}
 
 
+def test_on_postgres_too(serve, database):
+    server = serve(env=ENV, store=database, **config())
+    body = json.dumps(BODIES["hubspot"][0])
+    assert counted(post(server, "/in/hubspot", body, signed("hubspot", body))) == (2, 0, 0)
+    assert counted(post(server, "/in/hubspot", body, signed("hubspot", body))) == (0, 2, 0)
+    form = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-www-form-urlencoded"}
+    assert counted(post(server, "/in/carrier", "type=lead&nul=%00&name=%F0%9F%98%80", form)) == (1, 0, 0)
+    [found] = [one for one in server.every("/v1/events") if one["source"] == "carrier"]
+    assert found["payload"] == {"type": "lead", "nul": "\0", "name": "😀"}
+
+
 def test_a_reload_changes_the_secret(serve):
     other = "another-secret-0123"
     server = serve(env={**ENV, "NEXT": other}, **config())

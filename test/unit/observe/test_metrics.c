@@ -111,6 +111,28 @@ static const struct gauge room_gauges[] = {
     {"room_silent", "gauge", "None.", NULL, read_nothing},
 };
 
+static void counts_what_sources_brought(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct metrics *metrics = metrics_new();
+    uint64_t counts[SOURCE_OUTCOMES];
+    metrics_source(metrics, STR("shop"), SOURCE_ACCEPTED, 2);
+    metrics_source(metrics, STR("shop"), SOURCE_ACCEPTED, 1);
+    metrics_source(metrics, STR("shop"), SOURCE_GREETED, 1);
+    metrics_source(metrics, STR_NONE, SOURCE_REFUSED, 7);
+    const char *text = text_at(metrics, &arena, NOW_US);
+    assert_has(text, "\ndrumbeat_source_requests_total{source=\"shop\",outcome=\"accepted\"} 3\n"
+                     "drumbeat_source_requests_total{source=\"shop\",outcome=\"greeted\"} 1\n"
+                     "drumbeat_source_requests_total{source=\"\",outcome=\"refused\"} 7\n");
+    metrics_source_counts(metrics, STR("shop"), counts);
+    assert_int_equal(counts[SOURCE_ACCEPTED], 3);
+    assert_int_equal(counts[SOURCE_REFUSED], 0);
+    metrics_source_counts(metrics, STR("other"), counts);
+    assert_int_equal(counts[SOURCE_ACCEPTED], 0);
+    metrics_free(metrics);
+    arena_free(&arena);
+}
+
 static void hops_stand_in_the_order_of_the_walk(void **state) {
     (void)state;
     assert_int_equal(HOP_COUNT, 12);
@@ -196,6 +218,7 @@ int main(void) {
         cmocka_unit_test(has_the_seeds_gauges),
         cmocka_unit_test(forgets_after_a_minute),
         cmocka_unit_test(counts_by_label),
+        cmocka_unit_test(counts_what_sources_brought),
         cmocka_unit_test(hops_stand_in_the_order_of_the_walk),
         cmocka_unit_test(walks_the_sets_that_rooms_bring),
         cmocka_unit_test(sorts_times_into_buckets),
