@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/locate.h"
 #include "cli/show.h"
+#include "model/catalog.h"
 #include "os/file.h"
 #include "server/setup.h"
 

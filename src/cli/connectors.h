@@ -3,11 +3,14 @@
 #ifndef CLI_CONNECTORS_H
 #define CLI_CONNECTORS_H
 
+#include "base/json.h"
 #include "model/catalog.h"
 
 /* {"name","about","docs","checked","settings":[...],"limits":[...],"concurrency","actions":[...]}; the caller's to
  * free. */
 struct json *connector_json(struct arena *arena, const struct catalog_entry *entry);
+/* Parameters for a sample of an action, as JSON: a value of its type for each that must be there. */
+struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us);
 /* docs/providers.md: the actions in order of how well an unknown outcome can be settled. */
 struct str connectors_reference(struct arena *arena, const struct catalog *catalog);
 

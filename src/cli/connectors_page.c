@@ -1,6 +1,5 @@
 /* cli/connectors_page.c - a connector as JSON, and the page in docs that ranks them; see connectors.h. */
 #include "base/arena.h"
-#include "base/json.h"
 #include "base/when.h"
 #include "cli/connectors.h"
 
@@ -76,6 +75,49 @@ struct json *connector_json(struct arena *arena, const struct catalog_entry *ent
     json_set(item, STR("settings"), names_json(entry->fields, entry->field_count, false));
     json_set(item, STR("actions"), actions);
     return item;
+}
+
+/* ---- a sample ---- */
+
+/* What takes several kinds of value gets a text. */
+static struct json *sample_value(struct arena *arena, const struct catalog_name *param, int64_t now_us) {
+    struct str name = param->name, address = STR("test@example.com"), text = STR("A test from drumbeat");
+    bool addressee = str_ends(name, STR("email")) || str_eq(name, STR("to")) || str_eq(name, STR("from"));
+    struct json *list;
+    switch (param->type) {
+    case PARAM_ADDRESS:
+        return json_str(address);
+    case PARAM_URL:
+        return json_str(STR("https://example.com/"));
+    case PARAM_NUMBER:
+        return json_int(1);
+    case PARAM_TRUTH:
+        return json_bool(true);
+    case PARAM_INSTANT:
+        return json_str(when_str(arena, now_us));
+    case PARAM_OBJECT:
+        return json_object();
+    case PARAM_LIST:
+        list = json_array();
+        json_push(list, json_str(addressee ? address : text));
+        return list;
+    case PARAM_ANY:
+    case PARAM_TEXT:
+    case PARAM_TYPE_COUNT:
+        break;
+    }
+    return json_str(addressee ? address : text);
+}
+
+struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us) {
+    const struct catalog_action *named = catalog_action(entry, action);
+    struct json *params = json_object();
+    for (size_t i = 0; named && i < named->param_count; i++)
+        if (named->params[i].required)
+            json_set(params, named->params[i].name, sample_value(arena, &named->params[i], now_us));
+    struct str text = json_dump(arena, params);
+    json_free(params);
+    return text;
 }
 
 /* ---- the page in docs ---- */

@@ -2,14 +2,13 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/when.h"
 #include "cli/commands.h"
+#include "cli/connectors.h"
 #include "cli/rehearse.h"
 #include "cli/show.h"
 #include "config/keys.h"
 #include "http/client.h"
-#include "model/catalog.h"
 
 struct sample {
     struct event event;
@@ -39,46 +38,6 @@ static int find_target(struct cli *cli, const struct settings *settings,
     *ret_destination = destination;
     *ret_action = action;
     return EXIT_DONE;
-}
-
-/* A value of the parameter's type; what takes several kinds of value gets a text. */
-static struct json *sample_value(struct cli *cli, const struct catalog_name *param) {
-    struct str name = param->name, address = STR("test@example.com"), text = STR("A test from drumbeat");
-    bool addressee = str_ends(name, STR("email")) || str_eq(name, STR("to")) || str_eq(name, STR("from"));
-    struct json *value = NULL;
-    switch (param->type) {
-    case PARAM_ADDRESS:
-        return json_str(address);
-    case PARAM_URL:
-        return json_str(STR("https://example.com/"));
-    case PARAM_NUMBER:
-        return json_int(1);
-    case PARAM_TRUTH:
-        return json_bool(true);
-    case PARAM_INSTANT:
-        return json_str(when_str(cli->arena, cli_wall_us()));
-    case PARAM_OBJECT:
-        return json_object();
-    case PARAM_LIST:
-        value = json_array();
-        json_push(value, json_str(addressee ? address : text));
-        return value;
-    case PARAM_ANY:
-    case PARAM_TEXT:
-    case PARAM_TYPE_COUNT:
-        break;
-    }
-    return json_str(addressee ? address : text);
-}
-
-/* A value for each parameter that must be there. */
-static struct str sample_params(struct cli *cli, const struct catalog_action *action) {
-    struct json *params = json_object();
-    for (size_t i = 0; action && i < action->param_count; i++)
-        if (action->params[i].required) json_set(params, action->params[i].name, sample_value(cli, &action->params[i]));
-    struct str text = json_dump(cli->arena, params);
-    json_free(params);
-    return text;
 }
 
 static struct uuid random_id(void) {
@@ -114,7 +73,7 @@ static int make_sample(struct rehearsal *rehearsal, struct sample *sample) {
                           .action = action,
                           .route = STR("test"),
                           .step = STR("test"),
-                          .params = action.n && entry ? sample_params(cli, catalog_action(entry, action)) : STR(""),
+                          .params = action.n && entry ? connector_sample(cli->arena, entry, action, now_us) : STR(""),
                           .due_us = now_us,
                           .created_us = now_us,
                           .event = &sample->event};

@@ -74,8 +74,7 @@ struct settle_note {
     int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
 };
 
-/* loop.c: runs one transaction, again where it was raced. Then the turn is applied, or undone as if it had not begun.
- */
+/* loop.c: runs one transaction, again where it was raced. Then the turn is applied, or undone as if never begun. */
 MUST_USE enum err turn_try(struct turn *turn);
 void turn_apply(struct turn *turn);
 void turn_undo(struct turn *turn);

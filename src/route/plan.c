@@ -19,9 +19,8 @@
 
 #include <string.h>
 
-/* A result may be as deep as the template and the function's list, with a payload's own depth below them. */
-#define RESULT_DEPTH_MAX    (2 * JSON_DEPTH_MAX)
-#define NAME_BYTES_MAX      255 /* of a key or an order */
+#define RESULT_DEPTH_MAX    (2 * JSON_DEPTH_MAX) /* the template and the function's list, and a payload below them */
+#define NAME_BYTES_MAX      255                  /* of a key or an order */
 #define CONDITION_SHOWN_MAX 200
 
 /* One route that takes one event. */
@@ -167,7 +166,7 @@ static void draft_fail_all(struct draft *draft, struct str text) {
 
 static void draft_hold_all(struct draft *draft) {
     const struct route_program *program = draft->program;
-    struct str error = program_stopped_text(program, draft->planner->arena);
+    struct str error = program_stopped_text(program, false, draft->planner->arena);
     draft->plan->wanted = true;
     for (size_t i = 0; i < program->settings->step_count; i++)
         draft_unmade(draft, &program->steps[i], DELIVERY_HELD, error);
@@ -198,13 +197,11 @@ static bool read_name(struct draft *draft, struct str value, const char *setting
     (void)!json_parse(value, JSON_DEPTH_MAX, &node, NULL); /* it has parsed before, as a part */
     if (json_type(node) == JSON_STRING) name = str_dup(arena, json_text(node));
     if (json_type(node) == JSON_NUMBER) name = json_dump(arena, node);
-    bool is_fine = json_type(node) == JSON_STRING || json_type(node) == JSON_NUMBER;
     bool has_nul = str_find(name, '\0') != SIZE_MAX; /* PostgreSQL keeps none, and the delivery's key hangs on it */
-    struct str what = has_nul   ? STR("a text with U+0000 in it")
-                      : is_fine ? STR("more than 255 bytes")
-                                : kind_text(node);
+    struct str what = name.p ? STR("more than 255 bytes") : kind_text(node);
+    if (has_nul) what = STR("a text with U+0000 in it");
     json_free(node);
-    if (is_fine && !has_nul && name.n <= NAME_BYTES_MAX) {
+    if (name.p && !has_nul && name.n <= NAME_BYTES_MAX) {
         *ret_name = name;
         return true;
     }
@@ -484,9 +481,7 @@ void route_unmade(struct routes *routes, struct delivery *unmade, size_t count, 
     for (size_t i = 0; i < count; i++) {
         const struct match *match = places[i] == SIZE_MAX ? NULL : &planner.matches[places[i]];
         bool again = str_starts(unmade[i].last_error, STR(DELIVERY_RERUN));
-        if (match && match->held && again)
-            unmade[i].last_error =
-                str_fmt(arena, DELIVERY_RERUN "; %.*s", STR_ARG(program_stopped_text(match->program, arena)));
+        if (match && match->held && again) unmade[i].last_error = program_stopped_text(match->program, true, arena);
         if (match && (match->held || was_not_run(&planner, match))) continue;
         if (match && (i == 0 || places[i] != places[i - 1])) {
             struct draft draft = {.planner = &planner,

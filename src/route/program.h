@@ -33,7 +33,7 @@ struct route_program {
 /* Whether it takes events of this type and source; its `when` was not asked. In plan.c. */
 bool program_takes(const struct route_program *program, const struct event *event);
 /* "route lead is stopped: why" */
-struct str program_stopped_text(const struct route_program *program, struct arena *arena);
+struct str program_stopped_text(const struct route_program *program, bool again, struct arena *arena);
 struct routes {
     struct route_program *programs;
     size_t count;

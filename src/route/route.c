@@ -250,8 +250,9 @@ bool program_takes(const struct route_program *program, const struct event *even
     return false;
 }
 
-struct str program_stopped_text(const struct route_program *program, struct arena *arena) {
-    return str_fmt(arena, "route %.*s is stopped: %s", STR_ARG(program->settings->name), program->staged.why);
+struct str program_stopped_text(const struct route_program *program, bool again, struct arena *arena) {
+    return str_fmt(arena, "%sroute %.*s is stopped: %s", again ? DELIVERY_RERUN "; " : "",
+                   STR_ARG(program->settings->name), program->staged.why);
 }
 
 void route_owed(const struct routes *routes, const struct event *event, int64_t now_us, struct hasher *hasher,

@@ -54,10 +54,10 @@ SELECT count(*), count(order_key) FROM deliveries WHERE status = 'PROCESSING' AN
 -- Pause, breaker and quiet spell. What the new name has learned by itself stands.
 INSERT INTO destinations(
     name, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
-        quiet_until, updated_at
+        quiet_until, updated_at, suspect, probing
 )
 SELECT ?2, paused, paused_until, pause_reason, breaker_state, breaker_until, breaker_failures, breaker_ramp,
-    quiet_until, updated_at
+    quiet_until, updated_at, suspect, probing
 FROM destinations
 WHERE name = ?1
 ON CONFLICT(name) DO NOTHING;
