@@ -149,7 +149,7 @@ static void no_post_takes_a_word_that_it_does_not_know(void **state) {
     house->trusted = true;
     size_t posts = 0;
     for (size_t i = 0; i < endpoint_count; i++) {
-        if (strcmp(endpoints[i].method, "POST") != 0) continue;
+        if (strcmp(endpoints[i].method, "POST") != 0 || endpoints[i].open) continue; /* a sender may say anything */
         struct str path = str_from(endpoints[i].path), name = STR("crm"), whole = path;
         size_t from = str_find(path, '{'), to = str_find(path, '}');
         if (from != SIZE_MAX)
