@@ -10,13 +10,36 @@ void backlog_change(struct deliver *deliver, size_t desk, int64_t change) {
     state->waiting = state->waiting + change > 0 ? state->waiting + change : 0;
 }
 
-void backlog_overflow(struct deliver *deliver, size_t desk, bool overflows) {
-    if (desk_at(deliver, desk)->now.overflows != overflows) desk_stage(desk_at(deliver, desk))->overflows = overflows;
+void backlog_overflow(struct deliver *deliver, size_t desk) {
+    if (!desk_at(deliver, desk)->now.overflows) desk_stage(desk_at(deliver, desk))->overflows = true;
+}
+
+void backlog_look_begin(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->desks.count; i++)
+        if (desk_at(deliver, i)->now.overflow_met) desk_stage(desk_at(deliver, i))->overflow_met = false;
+}
+
+bool backlog_look_meets(struct deliver *deliver, size_t desk) {
+    if (desk_at(deliver, desk)->now.overflow_met) return false;
+    desk_stage(desk_at(deliver, desk))->overflow_met = true;
+    return true;
+}
+
+void backlog_look_end(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        bool met = desk_at(deliver, i)->now.overflow_met;
+        if (desk_at(deliver, i)->now.overflows != met) desk_stage(desk_at(deliver, i))->overflows = met;
+    }
 }
 
 void backlog_read(struct deliver *deliver, size_t desk_number, int64_t waiting) {
     struct desk *desk = desk_at(deliver, desk_number);
     desk->now.waiting = desk->committed.waiting = waiting;
+}
+
+void backlog_read_overflow(struct deliver *deliver, size_t desk_number) {
+    struct desk *desk = desk_at(deliver, desk_number);
+    desk->now.overflows = desk->committed.overflows = true;
 }
 
 void backlog_forget(struct deliver *deliver) {
@@ -25,7 +48,7 @@ void backlog_forget(struct deliver *deliver) {
 
 bool backlog_is_full(const struct deliver *deliver, size_t desk_number) {
     const struct desk *desk = desk_at(deliver, desk_number);
-    return desk->queue_max && desk->now.waiting >= desk->queue_max;
+    return desk->queue_max && (desk->now.overflows || desk->now.waiting >= desk->queue_max);
 }
 
 size_t backlog_room(const struct deliver *deliver, size_t desk_number) {

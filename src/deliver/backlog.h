@@ -11,11 +11,18 @@
 
 /* Staged until deliver_commit. A desk that is not there (SIZE_MAX) counts nothing. */
 void backlog_change(struct deliver *deliver, size_t desk, int64_t change);
-/* Staged: deliveries are held, or no longer, because too many wait. */
-void backlog_overflow(struct deliver *deliver, size_t desk, bool overflows);
+/* Staged: deliveries are held because too many wait. */
+void backlog_overflow(struct deliver *deliver, size_t desk);
+/* Staged: a look over all that is held. Which desks still overflow is what it met, and known when it ends. */
+void backlog_look_begin(struct deliver *deliver);
+bool backlog_look_meets(struct deliver *deliver, size_t desk); /* false: it met one of this desk before */
+void backlog_look_end(struct deliver *deliver);
 /* Not staged: what the store counted. The other desks have none. */
 void backlog_forget(struct deliver *deliver);
 void backlog_read(struct deliver *deliver, size_t desk, int64_t waiting);
+void backlog_read_overflow(struct deliver *deliver, size_t desk);
+/* Whether the next one is held. While older ones are, it always is: it would take their places, and where an order is
+ * kept it would wait for them there, so that neither could ever go. */
 bool backlog_is_full(const struct deliver *deliver, size_t desk);
 /* How many of those that are held may wait again: none before a quarter of the bound is free, so that a desk at its
  * bound is not asked for each delivery that ends. */

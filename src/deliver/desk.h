@@ -25,6 +25,7 @@ struct desk_state {
     int64_t wait_us;   /* limits that processes share let nothing leave before this */
     int64_t waiting;   /* deliveries that are to leave, on their way, or looked up */
     bool overflows;    /* some are held because too many wait, as far as is known */
+    bool overflow_met; /* the look under way met one that has no room */
     unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 

@@ -160,16 +160,17 @@ static bool overflow_may_go(const struct loop *loop) {
     return false;
 }
 
-/* Picks from a page those that have room now, oldest first. The desks of the others are marked. */
+/* Picks from a page those that have room now, oldest first, and meets the others. The oldest of a desk goes in any
+ * case: newer ones may wait for it, by the order that is kept, in all the places there are, if another process let them
+ * in or they came from a destination that was renamed. */
 static size_t pick_released(struct loop *loop, const struct held_row *held, size_t count, int64_t *seqs) {
     size_t picked = 0;
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_desk(loop->deliver, held[i].destination);
         if (desk == SIZE_MAX || !str_eq(held[i].error, STR(OVERFLOW_ERROR))) continue;
-        if (!backlog_room(loop->deliver, desk)) {
-            backlog_overflow(loop->deliver, desk, true);
-            continue;
-        }
+        bool first = true;
+        if (!backlog_room(loop->deliver, desk)) first = backlog_look_meets(loop->deliver, desk);
+        if (!backlog_room(loop->deliver, desk) && !first) continue;
         seqs[picked++] = held[i].seq;
         backlog_change(loop->deliver, desk, 1);
         deliver_due(loop->deliver, desk, 0);
@@ -188,18 +189,19 @@ static enum err step_overflow(struct turn *turn, struct chore_round *round, bool
     *ret_more = false;
     if (!state->overflow_seq) {
         if (!overflow_may_go(loop) && turn->now_us < state->overflow_us) return ERR_NONE;
-        for (size_t i = 0; i < deliver_desks(loop->deliver); i++) backlog_overflow(loop->deliver, i, false);
-        state->overflow_us = loop->options.exclusive ? WHEN_NEVER : turn->now_us + US_PER_MIN;
+        backlog_look_begin(loop->deliver);
     }
     TRY(store_held(loop->options.store, state->overflow_seq, OVERFLOW_STEP, turn->arena, &held, &count));
     size_t picked = pick_released(loop, held, count, seqs);
     TRY(store_release(loop->options.store, seqs, picked, turn->now_us, turn->arena, &freed));
     *ret_more = count == OVERFLOW_STEP;
     state->overflow_seq = *ret_more ? held[count - 1].seq : 0;
+    if (!*ret_more) backlog_look_end(loop->deliver);
     bool overflows = *ret_more;
     for (size_t i = 0; i < deliver_desks(loop->deliver) && !overflows; i++)
         overflows = backlog_of(loop->deliver, i).overflows;
     state->overflow_told = state->overflow_told && overflows;
+    state->overflow_us = overflows || !loop->options.exclusive ? turn->now_us + US_PER_MIN : WHEN_NEVER;
     return ERR_NONE;
 }
 

@@ -8,6 +8,7 @@
 #include "deliver/backlog.h"
 #include "deliver/heir.h"
 #include "engine/loop_memory.h"
+#include "store/chore.h"
 #include "store/query.h"
 
 struct desk_view loop_desk_view(const struct destination_state *state, const struct destination_settings *settings,
@@ -94,6 +95,18 @@ enum err loop_count_open(struct loop *loop, struct arena *arena) {
     return ERR_NONE;
 }
 
+/* What is held for want of room goes before what comes from now on. */
+static enum err read_overflow(struct loop *loop, struct arena *arena) {
+    struct str *names;
+    size_t count;
+    TRY(store_overflowed(loop->options.store, arena, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        size_t desk = deliver_desk(loop->deliver, names[i]);
+        if (desk != SIZE_MAX) backlog_read_overflow(loop->deliver, desk);
+    }
+    return ERR_NONE;
+}
+
 enum err loop_read_memory(struct loop *loop) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
     if (loop->unread_desk == DESK_NONE) return ERR_NONE;
@@ -105,6 +118,7 @@ enum err loop_read_memory(struct loop *loop) {
     loop->unmade_us = now_us;
     loop->unmade_seq = 0;
     TRY(loop_count_open(loop, &loop->arena));
+    TRY(read_overflow(loop, &loop->arena));
     TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     loop->unread_desk = DESK_NONE;

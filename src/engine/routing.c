@@ -103,6 +103,7 @@ static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);
     if (traits && traits->batch_joined > 1) return false;
+    if (backlog_is_full(loop->deliver, desk)) return false; /* older ones are held */
     if (deliver_is_due(loop->deliver, desk, turn->now_us)) return false;
     return deliver_budget(loop->deliver, desk, turn->now_us, 1) == 1;
 }
@@ -115,7 +116,7 @@ static bool hold_back(struct turn *turn, struct delivery *delivery, size_t desk)
     delivery->status = delivery_move(delivery->status, DELIVERY_HELD);
     delivery->last_error = STR(OVERFLOW_ERROR);
     if (!turn->held_back++) turn->held_for = delivery->destination;
-    backlog_overflow(deliver, desk, true);
+    backlog_overflow(deliver, desk);
     return true;
 }
 

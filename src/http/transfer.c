@@ -167,6 +167,7 @@ static CURL *easy_new(struct transfer *transfer, const char *user_agent, const c
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
@@ -214,6 +215,7 @@ static void set_way(struct transfer *transfer) {
     const struct outgoing *outgoing = transfer->outgoing;
     struct curl_blob ca = {(void *)(uintptr_t)outgoing->ca.p, outgoing->ca.n, CURL_BLOB_NOCOPY};
     curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, outgoing->ca.n ? &ca : NULL);
+    curl_easy_setopt(transfer->easy, CURLOPT_NOPROXY, ""); /* else the environment's no_proxy counts */
     curl_easy_setopt(transfer->easy, CURLOPT_PROXY,
                      outgoing->proxy.n ? str_dup(&transfer->texts, outgoing->proxy).p : "");
     curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH,

@@ -63,8 +63,9 @@ enum err store_strand(struct store *store, struct str destination, int64_t now_u
     return ERR_NONE;
 }
 
-enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count) {
-    const struct sql_value errors[] = {sql_str(STR(STRAY_ERROR)), sql_str(STR(STRAY_DOUBT))};
+static enum err held_for(struct store *store, struct str reason, struct str other, struct arena *arena,
+                         struct str **ret_names, size_t *ret_count) {
+    const struct sql_value errors[] = {sql_str(reason), sql_str(other)};
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_STRANDED, errors, 1, arena, &result));
     struct str *names = arena_array(arena, struct str, result.count);
@@ -72,6 +73,14 @@ enum err store_stranded(struct store *store, struct arena *arena, struct str **r
     *ret_names = names;
     *ret_count = result.count;
     return ERR_NONE;
+}
+
+enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count) {
+    return held_for(store, STR(STRAY_ERROR), STR(STRAY_DOUBT), arena, ret_names, ret_count);
+}
+
+enum err store_overflowed(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count) {
+    return held_for(store, STR(OVERFLOW_ERROR), STR(OVERFLOW_ERROR), arena, ret_names, ret_count);
 }
 
 enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit, struct arena *arena,

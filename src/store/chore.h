@@ -84,6 +84,8 @@ MUST_USE enum err store_last_delivery(struct store *store, int64_t *ret_seq);
 /* Holds up to limit that wait for this destination, due or not. */
 MUST_USE enum err store_strand(struct store *store, struct str destination, int64_t now_us, size_t limit,
                                struct arena *arena, size_t *ret_held);
+/* The destinations for which something is held because too many wait. */
+MUST_USE enum err store_overflowed(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count);
 /* The destinations for which something is held so, and up to limit that wait again because theirs came back. */
 MUST_USE enum err store_stranded(struct store *store, struct arena *arena, struct str **ret_names, size_t *ret_count);
 MUST_USE enum err store_unstrand(struct store *store, struct str destination, int64_t now_us, size_t limit,

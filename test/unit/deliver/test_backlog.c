@@ -54,7 +54,7 @@ static void a_turn_that_is_dropped_counts_nothing(void **state) {
     struct deliver *deliver = opened(&world);
     backlog_read(deliver, 0, 5);
     backlog_change(deliver, 0, 2);
-    backlog_overflow(deliver, 0, true);
+    backlog_overflow(deliver, 0);
     deliver_rollback(deliver);
     assert_int_equal(backlog_of(deliver, 0).waiting, 5);
     assert_false(backlog_of(deliver, 0).overflows);
