@@ -29,15 +29,14 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
 static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
                          const struct destination_settings *settings) {
     const struct seam_limits *shared = oracle->plant->limits;
-    /* What left while there was no limit, or while the limit had another name, was not told to those who share it. */
-    const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
-    int64_t known_us = !shared ? 0 : site->limited_us > site->changed_us ? site->limited_us : site->changed_us;
+    /* What left while there was no limit, or while the limit had another name, was not told to those who share it.
+     * It is told by its number: a call may leave in the very moment of the change, before it as well as after it. */
+    size_t untold = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->untold : 0;
     for (size_t i = 0; i < settings->limit_count; i++) {
         int64_t window_us = settings->limits[i].window_us, count = 0;
         if (shared) count += (int64_t)seam_limits_others(shared, settings->account, window_us);
-        for (size_t j = send->number + 1; j-- > 0;) {
-            int64_t started_us = receiver->sends[j].started_us;
-            if (started_us <= send->started_us - window_us || started_us < known_us) break;
+        for (size_t j = send->number + 1; j-- > untold;) {
+            if (receiver->sends[j].started_us <= send->started_us - window_us) break;
             count++;
         }
         if (count > settings->limits[i].count)

@@ -276,12 +276,12 @@ static void act(struct run *run) {
 /* What flies must have landed before the next but one configuration: the plant keeps two. */
 static void reload(struct run *run) {
     struct swarm *swarm = &run->swarm;
-    int64_t now_us = run->plant.world->now_us;
-    if (now_us < swarm->reloaded_us + US_PER_MIN || swarm->owed_count == sizeof swarm->owed / sizeof *swarm->owed)
+    if (run->plant.world->now_us < swarm->reloaded_us + US_PER_MIN ||
+        swarm->owed_count == sizeof swarm->owed / sizeof *swarm->owed)
         return;
     if (run->plant.old_setup && run->plant.loop && loop_uses(run->plant.loop, run->plant.old_setup->settings)) return;
     struct arena arena = ARENA_EMPTY;
-    swarm_change(swarm, &run->rng, now_us);
+    swarm_change(swarm, &run->rng, run->plant.world);
     if (!plant_apply(&run->plant, swarm_config(swarm, &arena), swarm_connector())) {
         if (run->plant.problem.n) oracle_fail(run->oracle, "config", "%.*s", STR_ARG(run->plant.problem));
         plant_crash(&run->plant); /* the store failed while the new configuration read it: the process ends */

@@ -158,18 +158,20 @@ static void write_name(struct site *site, int number) {
     snprintf(site->name, sizeof site->name, "%.9s-%d", host, number % 1000);
 }
 
-void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us) {
+void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
     struct site *site = &swarm->sites[rng_below(rng, swarm->count)];
-    swarm->reloaded_us = now_us;
+    size_t heard = world_receiver(world, str_from(site->host))->send_count;
+    swarm->reloaded_us = world->now_us;
     if (site->gone) {
         site->gone = false;
-        site->changed_us = now_us;
+        site->untold = heard;
+        site->changed_us = world->now_us;
         return;
     }
     switch (rng_below(rng, 5)) {
     case 0:
         site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
-        site->limited_us = now_us;
+        site->untold = heard;
         break;
     case 1:
         site->concurrency = 1 + (int)rng_below(rng, 8);
@@ -183,7 +185,8 @@ void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us) {
     case 4:
         memcpy(site->was, site->name, sizeof site->was);
         write_name(site, ++site->renamed);
-        site->changed_us = now_us;
+        site->untold = heard;
+        site->changed_us = world->now_us;
         break;
     }
 }

@@ -29,7 +29,7 @@ struct site {
     bool picky;   /* its content cannot be made of some events */
     int limit, account, concurrency, retry_max, base_ms;
     int renamed;
-    int64_t limited_us; /* its last change of limits */
+    size_t untold;      /* calls that its receiver had heard at the last change of its limits or its name */
     int64_t changed_us; /* its last renaming or return; what flew then still counts at the receiver */
 };
 
@@ -48,7 +48,7 @@ void swarm_draw(struct swarm *swarm, struct rng *rng, bool standing);
 struct str swarm_connector(void);
 struct str swarm_config(struct swarm *swarm, struct arena *arena);
 /* Changes something that a person would change: limits, concurrency, retries, a name, or that it is there. */
-void swarm_change(struct swarm *swarm, struct rng *rng, int64_t now_us);
+void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world);
 /* The site of a receiver or of a destination, also by an earlier name; NULL when it is none. */
 struct site *swarm_site(struct swarm *swarm, struct str name);
 
