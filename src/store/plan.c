@@ -14,13 +14,15 @@
  * 4. A blocked delivery loses its lease, and the caller is told (ret_blocked), so it must not send it.
  * 5. Without an order key nothing is locked and nothing is looked for. Only ordered deliveries pay for order.
  * 6. An unmade delivery is HELD and has its place already. store_make fills that place instead of adding a row, so what
- *    stands behind it in its order waited for it all the time; when it comes to nothing, store_ended frees the next.
+ *    stands behind it in its order waited for it all the time; when it comes to nothing, store_ended frees the next,
+ *    and when it leaves that order, store_make does.
  * WHAT BREAKS IT. Deliveries that somebody inserts by SQL without the lock. An order key that is changed in a row that
  * is open.
  * HOW TO SEE IT. The hop store_plan; `drumbeat verify`: I14 tells of a delivery that waits for nothing, I5 of an event
  * that does not have what its last run made.
- * TESTED BY. test/conformance/test_claim.c, test_settle.c, test_fleet_races.c; the scenarios order*, route-stopped;
- * test/e2e/test_processes.py (order over processes); the planted bugs order-not-kept and order-never-freed.
+ * TESTED BY. test/conformance/test_claim.c, test_unmade.c, test_settle.c, test_fleet_races.c; the scenarios order*,
+ * route-stopped, retry-loses-its-order; test/e2e/test_processes.py (order over processes); the planted bugs
+ * order-not-kept and order-never-freed.
  */
 #include "store/memory.h"
 #include "store/row.h"
@@ -145,18 +147,43 @@ static void write_made(struct sql_value *params, const struct delivery *delivery
     for (size_t i = 0; i < MADE_COLUMNS; i++) params[i] = row[i];
 }
 
+/* Locks the orders in which the deliveries stand until now (*ret_left, *ret_count: destination and order key of each)
+ * together with those in which they will stand. */
+static enum err lock_both_orders(struct store *store, const struct delivery *made, size_t count, struct arena *arena,
+                                 struct sql_value **ret_left, size_t *ret_count) {
+    struct delivery *both = arena_array(arena, struct delivery, count * 2);
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 2);
+    struct sql_result left;
+    for (size_t i = 0; i < count; i++) {
+        both[i] = made[i];
+        params[i] = sql_int(made[i].seq);
+    }
+    TRY(store_run(store, SQL_DELIVERY_ORDER, params, count, arena, &left));
+    for (size_t i = 0; i < left.count; i++) {
+        params[i * 2] = left.rows[i].values[0];
+        params[i * 2 + 1] = left.rows[i].values[1];
+        both[count + i] = (struct delivery){.destination = params[i * 2].text, .order_key = params[i * 2 + 1].text};
+    }
+    *ret_left = params;
+    *ret_count = left.count;
+    return lock_orders(store, both, count + left.count, arena);
+}
+
+/* A delivery that a person sent again has an order before it is made, and may be made without it or in another one.
+ * Then nothing stands behind it any more in the order that it left, and the next of that may go. */
 enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us, struct arena *arena) {
-    struct sql_value *params = arena_array(arena, struct sql_value, count * MADE_COLUMNS);
+    struct sql_value *params = arena_array(arena, struct sql_value, count * MADE_COLUMNS), *left;
     struct ending *endings = arena_array(arena, struct ending, count);
     bool *blocked = arena_array(arena, bool, count);
-    size_t ended = 0;
+    size_t ended = 0, left_count;
     for (size_t i = 0; i < count; i++) {
         write_made(params + i * MADE_COLUMNS, &made[i]);
         if (delivery_is_final(made[i].status))
             endings[ended++] = (struct ending){made[i].event_id, made[i].destination, made[i].order_key};
     }
-    TRY(lock_orders(store, made, count, arena));
+    TRY(lock_both_orders(store, made, count, arena, &left, &left_count));
     TRY(store_run(store, SQL_DELIVERY_MAKE, params, count, arena, NULL));
     TRY(block_followers(store, made, count, arena, blocked));
+    TRY(store_run(store, SQL_DELIVERY_UNBLOCK, left, left_count, arena, NULL));
     return store_ended(store, endings, ended, now_us, arena);
 }

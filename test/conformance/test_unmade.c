@@ -48,9 +48,104 @@ static void what_is_unmade_is_made_in_its_place(void **state) {
     assert_int_equal(count, 0);
 }
 
+/* One of an event of its own, in an order. */
+static struct delivery plan_ordered(struct fixture *f, const char *key, struct str order_key, bool unmade) {
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, key, T0);
+    struct delivery delivery = fixture_delivery(f, event, "crm", unmade ? DELIVERY_HELD : DELIVERY_PENDING);
+    delivery.order_key = order_key;
+    delivery.unmade = unmade;
+    fixture_plan_one(f, &delivery);
+    fixture_routed(f, event, EVENT_PROCESSING, "");
+    return delivery;
+}
+
+/* The only one that is unmade becomes this. */
+static void make(struct fixture *f, enum delivery_status status, struct str order_key) {
+    struct delivery *found;
+    size_t count;
+    OK(store_unmade(f->store, 0, 10, &f->arena, &found, &count));
+    assert_int_equal(count, 1);
+    found->unmade = false;
+    found->status = status;
+    found->order_key = order_key;
+    found->params = STR("{}");
+    OK(store_make(f->store, found, 1, T0 + 5, &f->arena));
+}
+
+/* Three of one order, the second of which is unmade and waits. It is made as given, while the first one is open. */
+static void make_the_second(struct fixture *f, struct delivery *ret_three, enum delivery_status status,
+                            struct str order_key) {
+    fixture_begin(f);
+    for (size_t i = 0; i < 3; i++) {
+        const char *key = str_fmt(&f->arena, "%d %.*s %zu", (int)status, STR_ARG(order_key), i).p;
+        ret_three[i] = plan_ordered(f, key, STR("ada"), i == 1);
+    }
+    make(f, status, order_key);
+    fixture_commit(f);
+}
+
+/* Ends one delivery of "crm" after the other, in the order in which they can be claimed: by their places, 0 to 2. */
+static void claim_in_turn(struct fixture *f, const struct delivery *three, const char *expected) {
+    char order[8] = "";
+    size_t count;
+    fixture_begin(f);
+    for (size_t n = 0; n < strlen(expected) + 1; n++) {
+        struct delivery *claimed = fixture_claim(f, "crm", 1, T0 + US_PER_S, &count);
+        for (size_t i = 0; count && i < 3; i++)
+            if (three[i].seq == claimed->seq) order[n] = (char)('0' + i);
+        if (count) assert_true(fixture_end(f, claimed, DELIVERY_COMPLETED, "done"));
+    }
+    fixture_commit(f);
+    assert_string_equal(order, expected);
+}
+
+static void one_that_waits_unmade_may_come_to_nothing(void **state) {
+    struct fixture *f = *state;
+    struct delivery three[3];
+    make_the_second(f, three, DELIVERY_FAILED, STR_NONE);
+    claim_in_turn(f, three, "02");
+    make_the_second(f, three, DELIVERY_SKIPPED, STR("ada"));
+    claim_in_turn(f, three, "02");
+}
+
+static void one_that_waits_unmade_may_be_made_without_its_order(void **state) {
+    struct fixture *f = *state;
+    struct delivery three[3];
+    size_t count;
+    make_the_second(f, three, DELIVERY_PENDING, STR_NONE);
+    fixture_begin(f);
+    struct delivery *claimed = fixture_claim(f, "crm", 9, T0 + US_PER_S, &count);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) assert_true(fixture_end(f, &claimed[i], DELIVERY_COMPLETED, "done"));
+    fixture_commit(f);
+    claim_in_turn(f, three, "2");
+    make_the_second(f, three, DELIVERY_PENDING, STR("ada"));
+    claim_in_turn(f, three, "012");
+}
+
+/* The first of an order is unmade, the second waits for it. Made in another order, the first leaves the second free. */
+static void what_waits_for_an_unmade_one_goes_when_that_leaves_its_order(void **state) {
+    struct fixture *f = *state;
+    size_t count;
+    fixture_begin(f);
+    plan_ordered(f, "first", STR("ada"), true);
+    struct delivery second = plan_ordered(f, "second", STR("ada"), false);
+    fixture_claim(f, "crm", 9, T0 + US_PER_S, &count);
+    assert_int_equal(count, 0);
+    make(f, DELIVERY_HELD, STR("bob"));
+    struct delivery *claimed = fixture_claim(f, "crm", 9, T0 + US_PER_S, &count);
+    fixture_commit(f);
+    assert_int_equal(count, 1);
+    assert_int_equal(claimed->seq, second.seq);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(what_is_unmade_is_made_in_its_place),
+        ON_EVERY_DRIVER(one_that_waits_unmade_may_come_to_nothing),
+        ON_EVERY_DRIVER(one_that_waits_unmade_may_be_made_without_its_order),
+        ON_EVERY_DRIVER(what_waits_for_an_unmade_one_goes_when_that_leaves_its_order),
     };
     return RUN_ON_EVERY_DRIVER(tests);
 }

@@ -35,12 +35,21 @@ FROM (
 ) unmade
 LIMIT $2;
 
+-- name: delivery_order (seq int) -> destination text, order_key text
+-- The order in which a delivery stands.
+SELECT n, destination, order_key
+FROM {p}
+JOIN deliveries ON seq = p1
+WHERE order_key IS NOT NULL
+ORDER BY n;
+
 -- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
 --     params text, order_key text, error text, now int)
--- What became of an unmade delivery, in its place.
+-- What became of an unmade delivery, in its place. Whether that waits for its order is found out anew (delivery_block):
+-- it may be over, or keep another order, or none.
 UPDATE deliveries
 SET id = p2, action = p3, step = p4, status = p5, due = p6, first_due = p7, late = p8, params = p9, order_key = p10,
-    last_error = p11, updated_at = p12, keyed_as = NULL
+    last_error = p11, updated_at = p12, keyed_as = NULL, blocked = 0
 FROM {p}
 WHERE seq = p1;
 

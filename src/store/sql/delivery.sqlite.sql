@@ -21,12 +21,17 @@ WHERE d.status = 'HELD' AND d.params = '' AND d.seq > ?1
 ORDER BY d.seq
 LIMIT ?2;
 
+-- name: delivery_order (seq int) -> destination text, order_key text
+-- The order in which a delivery stands.
+SELECT destination, order_key FROM deliveries WHERE seq = ?1 AND order_key IS NOT NULL;
+
 -- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
 --     params text, order_key text, error text, now int)
--- What became of an unmade delivery, in its place.
+-- What became of an unmade delivery, in its place. Whether that waits for its order is found out anew (delivery_block):
+-- it may be over, or keep another order, or none.
 UPDATE deliveries
 SET id = ?2, action = ?3, step = ?4, status = ?5, due = ?6, first_due = ?7, late = ?8, params = ?9, order_key = ?10,
-    last_error = ?11, updated_at = ?12, keyed_as = NULL
+    last_error = ?11, updated_at = ?12, keyed_as = NULL, blocked = 0
 WHERE seq = ?1;
 
 -- name: delivery_block (seq int, destination text, order_key text) -> changed
