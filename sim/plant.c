@@ -65,6 +65,7 @@ void ready_free(struct ready *ready) {
 }
 
 bool plant_apply(struct plant *plant, struct str config, struct str connector) {
+    plant->problem = STR_NONE; /* a start that a full disk stopped left its own, although a later one went well */
     struct setup *setup = load(plant, config, connector);
     if (!setup) return false;
     setup_free(plant->old_setup);
