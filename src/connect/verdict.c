@@ -63,7 +63,7 @@ static const struct status_rule {
     {200, 299, .class = OUTCOME_DONE},
     {300, 399, .class = OUTCOME_FAILED},
     {401, 401, .class = OUTCOME_RETRY, .pause = true},
-    {407, 407, .class = OUTCOME_RETRY, .pause = true}, /* by the proxy */
+    {407, 407, .class = OUTCOME_RETRY, .pause = true},   /* by the proxy */
     {403, 403, .class = OUTCOME_RETRY, .refused = true}, /* the account's rights, or a firewall that dislikes a text */
     {408, 408, .class = OUTCOME_RETRY},
     {410, 410, .class = OUTCOME_RETRY, .refused = true}, /* the receiver is gone for good, or this one thing is */
