@@ -75,6 +75,9 @@ bool expand_secrets(struct checker *checker, struct str subject, const struct tr
 bool expand_refuse(struct checker *checker, struct str subject, const struct tree *value);
 /* Reports a token written into the file; the text itself is never shown. */
 void expand_refuse_literal(struct checker *checker, struct str subject, const struct tree *value);
+/* The same for the value of a key that is a secret whatever it looks like: part of it at least must be a ${NAME}. True
+ * when it is. */
+bool expand_refuse_plain(struct checker *checker, struct str subject, const struct tree *value);
 
 /* advice.c: warnings about a file without errors. */
 void check_advise(struct checker *checker);

@@ -152,3 +152,13 @@ void expand_refuse_literal(struct checker *checker, struct str subject, const st
                  "%.*s holds a token in plain text: write ${NAME} and keep the value outside this file",
                  STR_ARG(subject));
 }
+
+bool expand_refuse_plain(struct checker *checker, struct str subject, const struct tree *value) {
+    struct str rest = value->text, before, name;
+    while (rest.n)
+        if (next_reference(&rest, &before, &name) == REFERENCE_SECRET) return true;
+    check_report(checker, value->mark, CODE_LITERAL_SECRET,
+                 "%.*s is a secret in plain text: write ${NAME} and keep the value outside this file",
+                 STR_ARG(subject));
+    return false;
+}

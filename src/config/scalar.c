@@ -186,7 +186,7 @@ static bool is_account(struct str text) {
 static void read_text(struct checker *checker, const struct key *key, const struct tree *value, void *place) {
     struct str text;
     if (!scalar_text(checker, key, value, &text) || !within_length(checker, key, value, text)) return;
-    if (key->type == KEY_SECRET) expand_refuse_literal(checker, check_subject(checker, key->name), value);
+    if (key->type == KEY_SECRET && !expand_refuse_plain(checker, check_subject(checker, key->name), value)) return;
     if (key->type == KEY_ACCOUNT && !is_account(text))
         scalar_refuse(checker, key, value, CODE_VALUE);
     else

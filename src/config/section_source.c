@@ -153,12 +153,33 @@ static void check_secrets(struct checker *checker, const struct tree *map, const
                      scheme->whose);
 }
 
+/* ---- map ---- */
+
+/* What is no place in the body would be found in no request, and each event would silently lose its key. */
+static void check_places(struct checker *checker, const struct tree *map, const char *name, struct str places) {
+    for (struct str rest = places, place; places.n && str_next(&rest, '+', &place);) {
+        struct str shown = check_shown(checker, place);
+        if (str_starts(place, STR("/"))) continue;
+        check_report(checker, tree_get(map, str_from(name))->mark, CODE_VALUE,
+                     "'%s' in 'map'%.*s: the place '%.*s' does not begin with '/': write '/%.*s'", name,
+                     STR_ARG(checker->where), STR_ARG(shown), STR_ARG(shown));
+    }
+}
+
+static void check_map(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    check_places(checker, map, "type", source->map_type);
+    check_places(checker, map, "key", source->map_key);
+    check_places(checker, map, "at", source->map_at);
+}
+
 /* ---- sources ---- */
 
 static void check_source(struct checker *checker, const struct tree *map, struct source_settings *source) {
     const struct tree *type = tree_get(map, STR("type"));
     check_known(checker, SECTION_SOURCE, map, source);
     check_unknown(checker, SECTION_SOURCE, map);
+    const struct tree *places = tree_get(map, STR("map"));
+    if (places) check_map(checker, places, source);
     if (type && !source->type.n) return; /* that was reported */
     if (!source->type.n) source->type = source->name;
     source->scheme = str_eq(source->type, hmac) ? own_scheme(checker, source, map) : scheme_find(source->type);

@@ -292,7 +292,7 @@ static void test_what_a_destination_is(void **state) {
                                                          "    url: ${URL_SLACK}\n"
                                                          "  team:\n"
                                                          "    type: slack\n"
-                                                         "    url: https://hooks.example/T\n"
+                                                         "    url: https://hooks.example/${T}\n"
                                                          "  hubspot:\n"
                                                          "    type: http\n"
                                                          "    url: https://hubspot.example/\n"
@@ -303,7 +303,8 @@ static void test_what_a_destination_is(void **state) {
     for (size_t i = 0; i < COUNT(types); i++) assert_str(settings->destinations[i].type, types[i]);
     assert_str(*(struct str *)map_get(&settings->destinations[0].fields, STR("url")),
                "https://" CANARY ".example.com/hook");
-    assert_str(*(struct str *)map_get(&settings->destinations[1].fields, STR("url")), "https://hooks.example/T");
+    assert_str(*(struct str *)map_get(&settings->destinations[1].fields, STR("url")),
+               "https://hooks.example/" CANARY "-T");
     assert_int_equal(settings->destinations[3].fields.count, 0);
     arena_free(&arena);
 }
@@ -314,7 +315,7 @@ static void test_deliveries(void **state) {
     const struct settings *settings = read_clean(&arena, "version: 1\n"
                                                          "destinations:\n"
                                                          "  a:\n    url: https://a.example\n    on_unknown: retry\n"
-                                                         "  slack:\n    url: https://s.example\n"
+                                                         "  slack:\n    url: https://s.example/${S}\n"
                                                          "routes:\n"
                                                          "  one:\n"
                                                          "    from: ['landing.*', X]\n"

@@ -9,7 +9,7 @@
     "version: 1\nstore: ./x.db\ndestinations:\n  other:\n    type: http\n    url: https://other.example.com/in\n"      \
     "routes:\n  lead:\n    from: LEAD\n    to: [other]\n"
 #define HOUSE_SLACK                                                                                                    \
-    "version: 1\nstore: ./x.db\ndestinations:\n  slack:\n    url: https://hooks.slack.com/services/x\n"                \
+    "version: 1\nstore: ./x.db\ndestinations:\n  slack:\n    url: https://hooks.slack.com/services/${X}\n"             \
     "routes:\n  lead:\n    from: LEAD\n    to:\n      - slack.message:\n          text: hi\n"
 
 /* Nothing to do: no turn, and a sleep until the next chore. */

@@ -25,7 +25,7 @@ static const struct {
     bool brings;
 } rows[] = {
     {"{crm: {url: \"https://example.com/x\"}}", false},
-    {"{slack: {url: \"https://hooks.slack.com/services/x\"}}", false},
+    {"{slack: {url: \"https://hooks.slack.com/services/${X}\"}}", false},
     {"{postmark: {token: \"${TOKEN}\"}}", true},
     {"{mail: {type: postmark, token: \"${TOKEN}\"}}", true},
     {"{postmark: {type: resend, token: \"${TOKEN}\"}}", false},
