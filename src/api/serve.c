@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/key_ring.h"
+#include "api/notes.h"
 #include "base/json.h"
 #include "base/when.h"
 #include "ingest/intake.h"
@@ -14,14 +15,12 @@
 
 #define PARAMETERS_MAX 16
 #define COPY_RETRY_US  (30 * US_PER_S)
-#define REFUSALS_US    (60 * US_PER_S) /* between two lines about refused requests */
 
 struct api {
     struct api_options options;
     struct key_ring *keys;
     int64_t copy_retry_us; /* the replica failed: it is not asked before this */
-    int64_t refusals_us;   /* when the log may speak of refused requests again */
-    int64_t refusals;      /* of which it did not speak */
+    struct notes *notes;   /* of requests to sources */
 };
 
 /* ---- for handlers ---- */
@@ -104,15 +103,29 @@ bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
 
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words) {
     struct api *api = call->service;
-    if (call->now_us < api->refusals_us) {
-        api->refusals++;
-        return;
-    }
+    struct note *note = notes_of(api->notes, call->standing->settings, source);
+    int64_t unsaid;
+    note_refused(note, err_code(err), words, call->wall_us);
+    if (!note_may_speak(&note->refused, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
               LOG_TEXT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("why", words),
-              LOG_NUMBER("unsaid", api->refusals));
-    api->refusals_us = call->now_us + REFUSALS_US;
-    api->refusals = 0;
+              LOG_NUMBER("unsaid", unsaid));
+}
+
+void serve_log_unkeyed(struct call *call, struct str source, struct str places) {
+    struct api *api = call->service;
+    struct note *note = notes_of(api->notes, call->standing->settings, source);
+    int64_t unsaid;
+    if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
+    log_event(
+        api->options.log, LOG_WARN, call->wall_us, "key_missing", LOG_TEXT("source", source), LOG_TEXT("key", places),
+        LOG_TEXT("why", STR("the body has not all of what 'map' says of the key: a digest is the key, so a second "
+                            "try that differs is another event")),
+        LOG_NUMBER("unsaid", unsaid));
+}
+
+const struct note *serve_note(const struct call *call, struct str source) {
+    return notes_find(((const struct api *)call->service)->notes, source);
 }
 
 /* "/v1/events/{id}/cancel" against a path; the part that stood for {…} goes to *ret_part. */
@@ -276,11 +289,13 @@ struct api *api_new(const struct api_options *options) {
     if (!api) abort();
     api->options = *options;
     api->keys = key_ring_new(options->exposed);
+    api->notes = notes_new();
     return api;
 }
 
 void api_free(struct api *api) {
     key_ring_free(api->keys);
+    notes_free(api->notes);
     free(api);
 }
 

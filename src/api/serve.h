@@ -27,8 +27,13 @@ extern const size_t endpoint_count;
 size_t serve_key_count(const struct call *call); /* API keys in force */
 bool serve_is_exposed(const struct call *call);  /* others than this machine reach the listener */
 
-/* One line of the log about a request to a source that was refused, at most one a minute for all of them. */
+struct note;
+/* One line of the log about a request to a source that was refused, at most one a minute for each source, and one for
+ * all names that are none. The last one is kept in the source's note. */
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words);
+/* Likewise about an event that is known by a digest, because its body lacks the places of the key. */
+void serve_log_unkeyed(struct call *call, struct str source, struct str places);
+const struct note *serve_note(const struct call *call, struct str source); /* NULL: nothing was refused */
 
 struct refusal;
 /* problem+json with X-Event-Status where the contract names one, Retry-After on 503. */

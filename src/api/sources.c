@@ -1,8 +1,11 @@
 /* api/sources.c - what senders post to /in/NAME, and the sources in force. */
 #include "api/handlers.h"
+#include "api/notes.h"
 #include "base/json.h"
 #include "ingest/webhook.h"
 #include "observe/metrics.h"
+
+#define IDS_MAX 10 /* in one answer: who asks for them posts by hand */
 
 /* ---- POST /in/{source} ---- */
 
@@ -41,6 +44,9 @@ static void keep_valid(struct call *call, const struct source_settings *source, 
             call->events[call->event_count++] = item->event;
         else
             serve_log_refused(call, source->name, item->refusal.err, item->refusal.detail);
+        if (!item->valid || !item->unkeyed) continue;
+        metrics_source(call->metrics, source->name, SOURCE_UNKEYED, 1);
+        serve_log_unkeyed(call, source->name, source->map_key);
     }
     metrics_source(call->metrics, source->name, SOURCE_INVALID, intake->count - call->event_count);
 }
@@ -90,9 +96,17 @@ void api_source_answer(struct call *call) {
         call->reply.body = STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>");
         return;
     }
-    (void)serve_json(call, 200,
-                     str_fmt(call->arena, "{\"success\":true,\"accepted\":%zu,\"duplicates\":%zu,\"invalid\":%zu}",
-                             fresh, again, visitor->posting.intake.count - call->event_count));
+    struct buf buf = {.arena = call->arena};
+    buf_fmt(&buf, "{\"success\":true,\"accepted\":%zu,\"duplicates\":%zu,\"invalid\":%zu,\"eventIds\":[", fresh, again,
+            visitor->posting.intake.count - call->event_count);
+    for (size_t i = 0; i < call->event_count && i < IDS_MAX; i++) {
+        char id[UUID_TEXT_LENGTH + 1];
+        bool is_fresh = call->verdicts[i].verdict == APPEND_FRESH;
+        uuid_format(is_fresh ? call->events[i].id : call->verdicts[i].event_id, id);
+        buf_fmt(&buf, "%s\"%s\"", i ? "," : "", id);
+    }
+    buf_add(&buf, STR("]}"));
+    (void)serve_json(call, 200, buf_str(&buf));
 }
 
 /* ---- GET /v1/sources ---- */
@@ -113,7 +127,15 @@ static void encode_source(const struct call *call, struct buf *buf, const struct
     buf_fmt(buf, ",\"old_secret\":%s", source->old_secret.n ? "true" : "false");
     for (size_t i = 0; i < SOURCE_OUTCOMES; i++)
         buf_fmt(buf, ",\"%s\":%llu", source_outcome_text((enum source_outcome)i), (unsigned long long)counts[i]);
-    buf_byte(buf, '}');
+    const struct note *note = serve_note(call, source->name);
+    if (!note || !note->code) {
+        buf_add(buf, STR(",\"last_refused\":null}"));
+        return;
+    }
+    buf_fmt(buf, ",\"last_refused\":{\"code\":\"%s\"", note->code);
+    encode_time(buf, "at", note->at_us);
+    encode_text(buf, "why", str_from(note->why));
+    buf_add(buf, STR("}}"));
 }
 
 enum err api_sources_show(struct call *call) {

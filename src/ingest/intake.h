@@ -35,6 +35,7 @@ struct refusal {
 /* One input: an event, or why it was refused. */
 struct intake_item {
     bool valid;
+    bool unkeyed; /* of a source: what its `map` says of the key was not there, so the key is a digest */
     struct event event;
     struct refusal refusal;
 };

@@ -1,6 +1,8 @@
 /* ingest/webhook.c - see webhook.h. */
 #include "ingest/webhook.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/when.h"
@@ -60,7 +62,7 @@ static struct str type_of(const struct taking *taking, struct str item) {
 
 /* A key that is not all there, too long or not printable is replaced by the digest of what was sent: that is the same
  * in each try of a sender that repeats itself. */
-static struct str key_of(const struct taking *taking, struct str item) {
+static struct str key_of(const struct taking *taking, struct str item, bool *ret_unkeyed) {
     const struct intake_context *context = taking->context;
     const struct source_settings *source = taking->source;
     bool whole;
@@ -70,7 +72,9 @@ static struct str key_of(const struct taking *taking, struct str item) {
     buf_fmt(&named, "%.*s:", STR_ARG(source->name));
     buf_add(&named, id); /* it may hold a NUL, which makes it no key */
     struct str key = buf_str(&named);
-    if (whole && key.n <= KEY_MAX && event_key_valid(key)) return key;
+    bool fits = whole && key.n <= KEY_MAX && event_key_valid(key);
+    *ret_unkeyed = !fits && source->map_key.n > 0; /* a sender without ids is known by digests, as was meant */
+    if (fits) return key;
     uint8_t digest[SHA256_BYTES];
     hash_sha256(context->hasher, item, digest);
     return str_fmt(context->arena, "%.*s:sha256:%.*s", STR_ARG(source->name),
@@ -93,7 +97,7 @@ static struct intake_item event_of(const struct taking *taking, struct str text)
     }
     item.event = (struct event){.type = type_of(taking, text),
                                 .source = taking->source->name,
-                                .key = key_of(taking, text),
+                                .key = key_of(taking, text, &item.unkeyed),
                                 .payload = text,
                                 .scheduled_us = context->wall_us};
     struct str at = taking->source->map_at.n ? joined(taking, text, taking->source->map_at, ' ', &whole) : STR_NONE;
@@ -179,6 +183,16 @@ static enum err refused(enum err err, struct refusal *ret_refusal, struct str de
     return err;
 }
 
+/* Whether the body is a form. Who posts JSON with curl and names no media type says that it is one: where the form's
+ * members are not what is signed, a body that begins as JSON does is read as that. */
+static bool is_form(const struct request *request, const struct source_settings *source) {
+    const char *message = source ? source->scheme->message : NULL;
+    struct str body = str_trim(request->body);
+    if (!str_eq_nocase(media_of(request), STR("application/x-www-form-urlencoded"))) return false;
+    if (message && strstr(message, "{form}")) return true;
+    return !source || (!str_starts(body, STR("{")) && !str_starts(body, STR("[")));
+}
+
 /* A form's member `payload` is all that Slack's interactive messages have. */
 static struct str body_of_form(const struct taking *taking, const struct form *form) {
     struct str payload = form_value(form, STR("payload"));
@@ -210,14 +224,14 @@ enum err webhook_take(const struct intake_context *context, const struct source_
     struct taking taking = {context, source, request, request->body};
     struct form form;
     struct str problem;
-    bool is_form = str_eq_nocase(media_of(request), STR("application/x-www-form-urlencoded"));
-    bool is_read = is_form && form_read(request->body, context->arena, &form, &problem);
+    bool has_form = is_form(request, source);
+    bool is_read = has_form && form_read(request->body, context->arena, &form, &problem);
     *ret_posting = (struct posting){0};
     enum err err = judge(&taking, is_read ? &form : NULL, ret_posting, ret_words);
     if (err) return refused(err, ret_refusal, err == ERR_STALE ? *ret_words : STR(""));
     if (ret_posting->greeted) return ERR_NONE;
-    if (is_form && !is_read) return refused(ERR_BAD_REQUEST, ret_refusal, problem);
-    if (is_form) taking.body = body_of_form(&taking, &form);
+    if (has_form && !is_read) return refused(ERR_BAD_REQUEST, ret_refusal, problem);
+    if (has_form) taking.body = body_of_form(&taking, &form);
     if (is_greeting_of_slack(&taking, ret_posting)) return ERR_NONE;
     return read_events(&taking, &ret_posting->intake, ret_refusal);
 }

@@ -119,7 +119,7 @@ LISTS = {
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
-    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted",
+    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted key_missing last_refused",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
 }

@@ -98,10 +98,25 @@ static void test_a_key_that_is_not_whole(void **state) {
         load_body(kit, NULL, bodies[i]);
         kit->source.map_key = STR("/a+/b");
         assert_true(str_eq(taken(kit)->key, digest_of(kit, "bearer", str_from(bodies[i]))));
+        assert_true(kit->posting.intake.items[0].unkeyed);
     }
     load_body(kit, NULL, "{\"a\":\"1\",\"b\":0}");
     kit->source.map_key = STR("/a+/b");
     assert_str(taken(kit)->key, "bearer:1:0");
+    assert_false(kit->posting.intake.items[0].unkeyed);
+    load_body(kit, NULL, "{\"a\":\"1\"}"); /* a digest is what a sender without ids always has */
+    assert_true(str_eq(taken(kit)->key, digest_of(kit, "bearer", STR("{\"a\":\"1\"}"))));
+    assert_false(kit->posting.intake.items[0].unkeyed);
+}
+
+static void test_json_that_says_it_is_a_form(void **state) {
+    struct kit *kit = *state;
+    load_body(kit, "application/x-www-form-urlencoded", " {\"type\":\"a=b\"}");
+    assert_str(taken(kit)->type, "bearer.a_b");
+    load_body(kit, "application/x-www-form-urlencoded", "type=a");
+    assert_str(taken(kit)->payload, "{\"type\":\"a\"}");
+    load_body(kit, "application/x-www-form-urlencoded", "[1]");
+    assert_int_equal(kit_take(kit), ERR_BAD_FIELD);
 }
 
 static const struct {
@@ -385,6 +400,7 @@ int main(void) {
         TEST(test_a_second_try_has_the_same_key),
         TEST(test_without_a_key_of_its_own_a_body_is_known_by_its_digest),
         TEST(test_a_key_that_is_not_whole),
+        TEST(test_json_that_says_it_is_a_form),
         TEST(test_types_are_cut_and_cleaned),
         TEST(test_places_that_the_user_names),
         TEST(test_a_list_of_types_holds_for_sources_too),

@@ -1,0 +1,41 @@
+/* api/notes.h - what is remembered of requests that sources refused: when the log may speak of a source again, and why
+ * the last one was refused.
+ *
+ * One note for each source in force that had something to tell, and one for all names that are none, so that strangers
+ * can neither fill the memory nor keep the log from speaking of a source. A restart forgets them. Thread: the loop's.
+ */
+#ifndef API_NOTES_H
+#define API_NOTES_H
+
+#include "base/str.h"
+
+struct settings;
+struct notes;
+
+/* Of lines that are written once a minute at most. */
+struct note_line {
+    int64_t again_us; /* the loop's clock: not before this */
+    int64_t unsaid;   /* what was not written since the last line */
+};
+
+struct note {
+    char name[48], why[200]; /* each ends with a NUL */
+    const char *code;        /* of the last request that was refused; NULL = none was */
+    int64_t at_us;           /* wall time */
+    struct note_line refused, unkeyed;
+};
+
+struct notes *notes_new(void);
+void notes_free(struct notes *notes);
+
+/* The note of a source, made when there is none; the one for strangers when no source in force has the name. Borrowed
+ * until the next call. */
+struct note *notes_of(struct notes *notes, const struct settings *settings, struct str name);
+/* NULL: nothing is known of a source of this name. Borrowed likewise. */
+const struct note *notes_find(const struct notes *notes, struct str name);
+
+void note_refused(struct note *note, const char *code, struct str why, int64_t wall_us);
+/* Whether a line may be written now; then *ret_unsaid is how many were not. */
+bool note_may_speak(struct note_line *line, int64_t now_us, int64_t *ret_unsaid);
+
+#endif
