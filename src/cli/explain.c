@@ -30,8 +30,10 @@ static const char *const ways_out[ERR_COUNT] = {
                     "when nothing of it is open any more. Look at it: drumbeat deliveries show ID, drumbeat events "
                     "show ID.",
     [ERR_UNSIGNED] =
-        "Compare the address and the secret with what the sender's page shows. The log line source_refused and "
-        "`drumbeat sources show NAME` say what did not fit; the sender is not told.",
+        "Compare the address and the secret with what the sender's page shows. `drumbeat sources show NAME` says why "
+        "the "
+        "last request was refused, and whether the source is in force at all; the log line source_refused says it once "
+        "a minute. The sender is not told.",
     [ERR_STALE] = "Look at the clock of this machine. A request that was kept and is sent again later is refused, too: "
                   "`tolerance` of the source says how old it may be.",
     [ERR_FOREIGN] =

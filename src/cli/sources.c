@@ -1,4 +1,6 @@
 /* cli/sources.c - sources list, show and types. */
+#include "cli/sources.h"
+
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/show.h"
@@ -24,23 +26,44 @@ int command_sources_list(struct cli *cli) {
 }
 
 static const struct column show_columns[] = {
-    {"name", CELL_TEXT, {.title = "source"}},       {"type", CELL_TEXT, {.title = "type"}},
-    {"sender", CELL_TEXT, {.title = "sender"}},     {"address", CELL_TEXT, {.title = "address"}},
-    {"accepted", CELL_TEXT, {.title = "accepted"}}, {"duplicate", CELL_TEXT, {.title = "again"}},
-    {"invalid", CELL_TEXT, {.title = "invalid"}},   {"refused", CELL_TEXT, {.title = "refused"}},
-    {"facts", CELL_TEXT, {.title = "facts from"}},  {0},
+    {"name", CELL_TEXT, {.title = "source"}},
+    {"type", CELL_TEXT, {.title = "type"}},
+    {"sender", CELL_TEXT, {.title = "sender"}},
+    {"address", CELL_TEXT, {.title = "address"}},
+    {"accepted", CELL_TEXT, {.title = "accepted"}},
+    {"duplicate", CELL_TEXT, {.title = "again"}},
+    {"invalid", CELL_TEXT, {.title = "invalid"}},
+    {"refused", CELL_TEXT, {.title = "refused"}},
+    {"key_missing", CELL_TEXT, {.title = "key missing"}},
+    {"facts", CELL_TEXT, {.title = "facts from"}},
+    {0},
 };
 
 static void show_source(struct cli *cli, const struct json *source) {
+    const struct json *last = json_get(source, STR("last_refused"));
     show_fields(cli, source, show_columns);
-    if (!str_eq(show_member(cli, source, "refused"), STR("0")))
-        cli_say(cli, "Requests were refused since the start: the log line source_refused says why.");
+    if (json_type(last) == JSON_OBJECT) {
+        struct str why = text_safe(cli->arena, show_member(cli, last, "why"), true);
+        writer_fmt(&cli->out, "  last refused   %.*s  %.*s%s%.*s\n",
+                   STR_ARG(show_time(cli, show_member(cli, last, "at"))), STR_ARG(show_member(cli, last, "code")),
+                   why.n ? ": " : "", STR_ARG(why));
+    }
+    if (!str_eq(show_member(cli, source, "key_missing"), STR("0")))
+        cli_say(cli, "Bodies lacked what 'map' says of the key: such events are kept under a digest, and a second try "
+                     "that differs is another event. The log line key_missing names the places.");
+    if (str_starts(show_member(cli, source, "address"), STR("/")))
+        cli_say(cli, "The address is a path, because the configuration does not say where the world reaches this "
+                     "server: server.url.");
 }
 
 int command_sources_show(struct cli *cli) {
     struct asked asked;
-    int code = ask(cli, "GET", path_of(cli, "/v1/sources/", cli_argument(cli, 0), ""), STR_NONE, &asked);
-    return code ? code : show_one(cli, &asked, "name", show_source);
+    int code = source_ask(cli, cli_argument(cli, 0), &asked);
+    if (code) return code;
+    if (asked.status == 200 && asked.json) return show_one(cli, &asked, "name", show_source);
+    code = asked_refused(cli, &asked);
+    asked_free(&asked);
+    return code;
 }
 
 /* ---- types ---- */
@@ -59,16 +82,22 @@ static struct str proof_text(struct cli *cli, const struct scheme *scheme) {
     return str_fmt(cli->arena, "signature in %s", scheme->signature[0] == '/' ? "the body" : scheme->signature);
 }
 
+static void add_type(struct json *items, struct str type, struct str sender, struct str proof, struct str facts) {
+    struct json *item = json_object();
+    json_set_str(item, "type", type);
+    json_set_str(item, "sender", sender);
+    json_set_str(item, "proof", proof);
+    json_set_str(item, "facts", facts);
+    json_push(items, item);
+}
+
 int command_sources_types(struct cli *cli) {
     struct json *answer = json_object(), *items = json_array();
-    for (size_t i = 0; i < scheme_count; i++) {
-        struct json *item = json_object();
-        json_set_str(item, "type", str_from(schemes[i].name));
-        json_set_str(item, "sender", str_from(schemes[i].whose));
-        json_set_str(item, "proof", proof_text(cli, &schemes[i]));
-        json_set_str(item, "facts", str_from(schemes[i].source));
-        json_push(items, item);
-    }
+    for (size_t i = 0; i < scheme_count; i++)
+        add_type(items, str_from(schemes[i].name), str_from(schemes[i].whose), proof_text(cli, &schemes[i]),
+                 str_from(schemes[i].source));
+    add_type(items, STR("hmac"), STR("any other sender that signs"), STR("signature in the header that 'header' names"),
+             STR("the keys of the source"));
     json_set(answer, STR("items"), items);
     struct asked asked = {.status = 200, .body = json_dump(cli->arena, answer), .json = answer};
     return show_list(cli, &asked, type_columns, "type");

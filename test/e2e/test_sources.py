@@ -407,11 +407,42 @@ def test_counts_and_the_log_line(serve):
 
     until(lambda: total() == expected, lambda: f"the counters, which are {total()}")  # /metrics is made anew once a second
     [item] = [one for one in server.get("/v1/sources").json["items"] if one["name"] == "github"]
-    counts = {name: item[name] for name in ("accepted", "duplicate", "invalid", "refused", "greeted")}
-    assert counts == {"accepted": 2, "duplicate": 1, "invalid": 1, "refused": 3, "greeted": 0}
+    counts = {name: item[name] for name in ("accepted", "duplicate", "invalid", "refused", "greeted", "key_missing")}
+    assert counts == {"accepted": 2, "duplicate": 1, "invalid": 1, "refused": 3, "greeted": 0, "key_missing": 0}
     assert item["address"] == f"{URL}/in/github" and item["old_secret"] is False
-    [line] = [one for one in server.log() if one["event"] == "source_refused"]  # at most one a minute
+    post(server, "/in/stripe", "{}")  # what others did before keeps nobody from being named
+    line, strange, other = [one for one in server.log() if one["event"] == "source_refused"]  # at most one a minute of each
     assert (line["source"], line["code"]) == ("github", "E0135") and "does not fit" in line["why"]
+    assert (strange["source"], other["source"]) == ("nobody", "stripe") and other["unsaid"] == 0
+
+
+def test_the_last_refusal_is_kept(serve):
+    server = serve(env=ENV, **config())
+    assert server.get("/v1/sources/github").json["last_refused"] is None
+    post(server, "/in/github", "{}", github("{}", "wrong"))
+    assert "does not fit" in server.get("/v1/sources/github").json["last_refused"]["why"]
+    post(server, "/in/github", "[1]", github("[1]"))
+    last = server.get("/v1/sources/github").json["last_refused"]
+    assert last["code"] != "E0135" and last["at"].startswith("20")
+    shown = server.cli("sources", "show", "github").out
+    assert last["code"] in shown and last["why"] in shown
+    assert server.get("/v1/sources/stripe").json["last_refused"] is None
+    assert post(server, "/in/nobody", "{}").status == 401
+    assert all(one["last_refused"] is None for one in server.get("/v1/sources").json["items"] if one["name"] != "github")
+
+
+def test_a_body_without_the_keys_place(serve):
+    server = serve(env=ENV, **config(carrier={"type": "bearer", "secret": "${TOKEN}", "map": {"key": "/order/id"}}))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    for body in ('{"type":"lead","order":{"id":7}}', '{"type":"lead","n":1}', '{"type":"lead","n":2}'):
+        assert counted(post(server, "/in/carrier", body, headers)) == (1, 0, 0)
+    keys = sorted(re.sub("sha256:.{64}$", "sha256:*", one["idempotency_key"]) for one in server.every("/v1/events"))
+    assert keys == ["carrier:7", "carrier:sha256:*", "carrier:sha256:*"]
+    assert server.get("/v1/sources/carrier").json["key_missing"] == 2
+    [line] = [one for one in server.log() if one["event"] == "key_missing"]  # at most one a minute
+    assert (line["source"], line["key"]) == ("carrier", "/order/id")
+    until(lambda: b'drumbeat_source_keys_missing_total{source="carrier"} 2' in server.get("/metrics").body, "the counter")
+    assert "digest" in server.cli("sources", "show", "carrier").err
 
 
 def test_no_secret_is_shown_or_kept(serve):

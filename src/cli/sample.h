@@ -1,0 +1,15 @@
+/* cli/sample.h - the sample that a command's first argument asks for. */
+#ifndef CLI_SAMPLE_H
+#define CLI_SAMPLE_H
+
+#include "cli/rehearse.h"
+
+struct request;
+struct source_settings;
+
+/* SOURCE, or SOURCE.TYPE: a request as its sender would make it, signed now, with what --data and --set say, or with
+ * what that sender's bodies usually have. An exit code; what is wrong was said. */
+MUST_USE int sample_make(struct rehearsal *rehearsal, struct request *ret_request,
+                         const struct source_settings **ret_source);
+
+#endif
