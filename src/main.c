@@ -12,7 +12,7 @@ static struct signals signals = {.wake_fd = -1};
 /* It comes between any two instructions, also between a call that failed and the look at errno: that one stays. */
 static void on_signal(int number) {
     int kept = errno;
-    if (number == SIGHUP)
+    if (number == SIGHUP && signals.hangup_reloads)
         signals.reload = 1;
     else if (signals.stop < 2)
         signals.stop = signals.stop + 1;

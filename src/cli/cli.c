@@ -53,8 +53,10 @@ static int run_wrong(struct cli *cli, struct str problem) {
                     STR_ARG(name));
 }
 
-/* Runs the command. A command that does not look at the signals simply ends by them. */
+/* Runs the command. A command that does not look at the signals simply ends by them. SIGHUP is the closing of the
+ * terminal, and ends each command as Ctrl-C does; a server alone reads its configuration again. */
 static int run_command(struct cli *cli) {
+    if (cli->signals) cli->signals->hangup_reloads = cli->command->run == command_serve;
     if (!(cli->command->traits & COMMAND_SIGNALS)) {
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);

@@ -1,5 +1,11 @@
+/* cli/rehearse.c - see rehearse.h.
+ *
+ * A secret is known by its value, so it is found wherever a template put it. A value of fewer than SECRET_MIN
+ * characters is like the digits and words of which any text is made: it is replaced only where it is the whole text,
+ * because elsewhere it would hide what a person wants to see and keep nothing secret. */
 #include "cli/rehearse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -7,6 +13,9 @@
 #include "cli/locate.h"
 #include "config/secret.h"
 #include "os/file.h"
+
+#define SECRET_MIN 4
+#define SPELLINGS  3 /* as it is, in a URL, in JSON */
 
 /* ---- secrets ---- */
 
@@ -20,20 +29,6 @@ static bool lookup(void *self, struct str name, struct arena *arena, struct str 
     map_set(&rehearsal->secrets, str_dup(kept, name), arena_copy(kept, &copy, sizeof copy));
     *ret_value = value;
     return true;
-}
-
-static struct str replace(struct arena *arena, struct str text, struct str what, struct str by) {
-    struct buf buf = {.arena = arena};
-    const char *found;
-    if (!what.n) return text;
-    while (text.n && (found = memmem(text.p, text.n, what.p, what.n))) {
-        size_t at = (size_t)(found - text.p);
-        buf_add(&buf, str_sub(text, 0, at));
-        buf_add(&buf, by);
-        text = str_sub(text, at + what.n, text.n);
-    }
-    buf_add(&buf, text);
-    return buf_str(&buf);
 }
 
 static struct str percent_encoded(struct arena *arena, struct str text) {
@@ -54,17 +49,54 @@ static struct str json_escaped(struct arena *arena, struct str text) {
     return str_sub(quoted, 1, quoted.n - 2);
 }
 
-/* Hides each secret as it is, and as it stands in URLs, in JSON, and in Basic credentials that begin with it. */
-struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text) {
+/* A text to look for, and what is written in its place. */
+struct spelling {
+    struct str text, name;
+};
+
+static int compare_spellings(const void *a, const void *b) {
+    const struct spelling *one = a, *other = b;
+    return one->text.n != other->text.n ? (one->text.n > other->text.n ? -1 : 1) : str_cmp(one->name, other->name);
+}
+
+/* The spellings to look for in the text, the longest first. */
+static size_t list_spellings(const struct rehearsal *rehearsal, struct str text, struct spelling *ret_spellings) {
     struct arena *arena = rehearsal->cli->arena;
+    size_t count = 0;
     for (size_t i = 0; i < rehearsal->secrets.count; i++) {
         struct str value = *(struct str *)rehearsal->secrets.slots[i].value;
         struct str name = str_fmt(arena, "${%.*s}", STR_ARG(rehearsal->secrets.slots[i].key));
-        text = replace(arena, text, value, name);
-        text = replace(arena, text, percent_encoded(arena, value), name);
-        text = replace(arena, text, json_escaped(arena, value), name);
+        if (!value.n || (value.n < SECRET_MIN && !str_eq(value, text))) continue;
+        ret_spellings[count++] = (struct spelling){value, name};
+        ret_spellings[count++] = (struct spelling){percent_encoded(arena, value), name};
+        ret_spellings[count++] = (struct spelling){json_escaped(arena, value), name};
     }
-    return text;
+    if (count) qsort(ret_spellings, count, sizeof *ret_spellings, compare_spellings);
+    return count;
+}
+
+/* Hides each secret as it is, and as it stands in URLs, in JSON, and in Basic credentials that begin with it. One
+ * secret may begin with another: the longest that stands at a place is the one that is hidden there, so that the rest
+ * of it is not shown behind the name of the other. What was put in is not looked at again. */
+struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text) {
+    struct arena *arena = rehearsal->cli->arena;
+    struct spelling *spellings = arena_array(arena, struct spelling, SPELLINGS * rehearsal->secrets.count);
+    size_t count = list_spellings(rehearsal, text, spellings), kept = 0, at = 0;
+    struct buf buf = {.arena = arena};
+    while (at < text.n) {
+        size_t i = 0;
+        while (i < count && !str_starts(str_sub(text, at, text.n - at), spellings[i].text)) i++;
+        if (i == count) {
+            at++;
+            continue;
+        }
+        buf_add(&buf, str_sub(text, kept, at - kept));
+        buf_add(&buf, spellings[i].name);
+        kept = at += spellings[i].text.n;
+    }
+    if (!kept) return text;
+    buf_add(&buf, str_sub(text, kept, text.n - kept));
+    return buf_str(&buf);
 }
 
 /* What a header of credentials still shows after that is a secret in another form. */

@@ -1,6 +1,7 @@
 /* cli/tail.c - events as they come in and deliveries as they change, in order of time.
  *
- * Asks for the newest of each twice a second and shows what is not as it was. Of deliveries that change again only the
+ * Asks for the newest of each twice a second and shows what is not as it was; with --since the first look also shows
+ * what happened in that window. Of deliveries that change again only the
  * newest WINDOW are looked at. A server that goes away is waited for: what was seen is remembered, so nothing is shown
  * twice and nothing that is still among the newest is missed. */
 #include <assert.h>
@@ -37,9 +38,8 @@ struct tail {
     struct cli *cli;
     struct where *where;
     struct arena looks; /* of one look at a time: a tail may run for months */
-    bool silent;        /* the first look without --since: only remembered */
+    int64_t from_us;    /* what happened before is remembered and not shown; of the first look alone */
     bool away;          /* the server did not answer the last time */
-    struct str since;   /* of the first look */
     char last_event[UUID_TEXT_LENGTH + 1];
     struct seen *deliveries; /* of the last look, WINDOW of them */
     size_t delivery_count;
@@ -85,7 +85,6 @@ static struct str list_path(struct tail *tail, const char *path, const char *fil
     struct buf buf = {.arena = tail->cli->arena};
     buf_fmt(&buf, "%s?limit=%d", path, WINDOW);
     if (filter) path_option(tail->cli, &buf, filter, filter);
-    if (tail->since.p) path_query(&buf, "since", tail->since);
     return buf_str(&buf);
 }
 
@@ -132,10 +131,15 @@ struct tail_lines {
     size_t count, room;
 };
 
+static int64_t moment_us(struct tail *tail, const struct json *item, const char *moment) {
+    int64_t us;
+    return when_parse(show_member(tail->cli, item, moment), &us) ? us : 0;
+}
+
 static void add_line(struct tail *tail, struct tail_lines *lines, enum line_kind kind, const struct json *item,
                      struct str text, const char *moment) {
     struct tail_line line = {.order = lines->count, .kind = kind, .item = item, .text = text};
-    if (!when_parse(show_member(tail->cli, item, moment), &line.at_us)) line.at_us = 0;
+    line.at_us = moment_us(tail, item, moment);
     assert(lines->count < lines->room);
     lines->items[lines->count++] = line;
 }
@@ -201,7 +205,7 @@ static void look_at_events(struct tail *tail, const struct tail_page *events, st
         struct str id = show_member(cli, event, "id");
         bool wanted = judge(tail, id, show_member(cli, event, "type"), events->texts[i]);
         copy_text(tail->last_event, sizeof tail->last_event, id);
-        if (tail->silent || !wanted || cli_flag(cli, "destination")) continue;
+        if (!wanted || cli_flag(cli, "destination") || moment_us(tail, event, "created_at") < tail->from_us) continue;
         struct fresh *fresh = &tail->fresh[tail->fresh_next++ % FRESH];
         copy_text(fresh->id, sizeof fresh->id, id);
         add_line(tail, lines, LINE_EVENT, event, events->texts[i], "created_at");
@@ -264,7 +268,8 @@ static void look_at_deliveries(struct tail *tail, const struct tail_page *delive
         const struct json *delivery = json_at(deliveries->list, i);
         now[i] = seen_of(tail->cli, delivery);
         const struct seen *then = map_get(&before, str_from(now[i].id));
-        if (tail->silent || (then && !strcmp(then->state, now[i].state))) continue;
+        if (then && !strcmp(then->state, now[i].state)) continue;
+        if (moment_us(tail, delivery, "updated_at") < tail->from_us) continue;
         if (!is_wanted(tail, show_member(tail->cli, delivery, "event_id"))) continue;
         add_line(tail, lines, LINE_DELIVERY, delivery, deliveries->texts[i], "updated_at");
     }
@@ -289,8 +294,7 @@ static int look_once(struct tail *tail) {
         look_at_deliveries(tail, &deliveries, &lines);
         if (lines.count) qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
         for (size_t i = 0; i < lines.count && !code; i++) code = show_line(tail, &lines.items[i]);
-        tail->silent = false;
-        tail->since = STR_NONE;
+        tail->from_us = 0;
         asked_free(&deliveries.asked);
     }
     asked_free(&events.asked);
@@ -329,9 +333,23 @@ static int look_again(struct tail *tail) {
     return look(tail); /* which says what is wrong */
 }
 
+/* Where the first look begins: without --since only what comes from now on is shown. It is compared here and not asked
+ * of the server, because each look needs to know all that was there before. */
+static int read_since(struct cli *cli, int64_t *ret_us) {
+    struct str since = cli_value(cli, "since");
+    int64_t us = INT64_MAX;
+    if (span_parse(since, &us))
+        us = cli_wall_us() - us;
+    else if (since.p && !when_parse(since, &us))
+        return cli_fail(cli, EXIT_USAGE, "error: --since must be RFC 3339, or a length of time as 2h");
+    *ret_us = us;
+    return EXIT_DONE;
+}
+
 int command_tail(struct cli *cli) {
-    struct tail tail = {.cli = cli, .since = cli_value(cli, "since"), .silent = !cli_flag(cli, "since")};
-    int code = where_open(cli, &tail.where);
+    struct tail tail = {.cli = cli};
+    int code = read_since(cli, &tail.from_us);
+    if (!code) code = where_open(cli, &tail.where);
     if (code) return code;
     cli->only_server = true; /* a store that nobody works on does not change, and reading it keeps a server out */
     tail.deliveries = arena_array(cli->arena, struct seen, WINDOW);

@@ -73,6 +73,23 @@ def test_a_destination_that_cannot_be_reached_keeps_them_too(serve, receiver):
     assert leaks(server.text) == [] and leaks(server.get(f"/v1/deliveries/{failed['id']}").body) == []
 
 
+def test_a_secret_that_begins_with_another_is_hidden_whole(serve, receiver):
+    env = {"BASE": "acme-key", "WHOLE": "acme-key-PROD-9f8e7d", "PIN": "7", "ENDS": "PROD"}
+    server = serve(env=env, destinations={"crm": {
+        "url": receiver.url("/${BASE}?k=${WHOLE}"), "allow_private": "true",
+        "headers": {"authorization": "Bearer ${WHOLE}", "x-base": "${BASE}", "x-pin": "${PIN}", "x-more": "17${PIN}",
+                    "x-ends": "${ENDS}"}}}, routes={"all": {"from": "LEAD", "to": ["crm"]}})
+    (server.folder / "event.json").write_text('{"type":"LEAD","source":"x","payload":{"n":7,"k":"acme-key-PROD-9f8e7d"}}')
+    got = server.cli("routes", "test", "all", "--event", "event.json", "-o", "json")
+    assert got.code == 0, got
+    request = got.json["items"][0]["request"]
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    assert headers["authorization"] == "Bearer ${WHOLE}" and headers["x-base"] == "${BASE}", headers
+    assert headers["x-pin"] == "${PIN}" and headers["x-more"] == "177" and headers["x-ends"] == "${ENDS}", headers
+    assert request["url"].endswith("/${BASE}?k=${WHOLE}"), request
+    assert '"k":"${WHOLE}"' in request["body"] and '"n":7' in request["body"], request
+
+
 def test_a_wrong_value_is_named_without_the_secret(serve, receiver):
     server = serve(env=CANARIES, **config(receiver))
     wrong = config(receiver, timeout="${CRM_TOKEN}", url="ftp://${CRM_SECRET}/", limit="${CRM_PATH}")

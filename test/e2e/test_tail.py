@@ -1,6 +1,8 @@
 """`tail`: what comes in and goes out, in order of time, also over the server's death."""
 import contextlib
 import json
+import pathlib
+import re
 import signal
 import subprocess
 
@@ -13,6 +15,11 @@ from test_cli import INTERRUPTED, NO_SERVER
 
 def to(receiver, name, **more):
     return {"url": receiver.url(f"/{name}"), "allow_private": "true", **more}
+
+
+def catches(pid, number):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
 
 
 @contextlib.contextmanager
@@ -88,6 +95,29 @@ def test_it_shows_the_events_that_are_meant_and_their_deliveries(server):
         [wanted] = {one["id"] for one in lines() if "payload" in one}
         assert {one["event_id"] for one in lines() if "event_id" in one} == {wanted}
         assert {one["payload"]["n"] for one in lines() if "payload" in one} == {2}
+
+
+def test_since_is_meant_of_deliveries_too_and_of_a_window_without_events(server):
+    server.settled(server.send(kind="GOOD"), "COMPLETED")
+    until(lambda: server.cli("deliveries", "list", "--since", "1s", "-o", "id").out == "", "that a second passes")
+    with tailing(server, "--since", "1s") as shown:
+        sent = []
+        for _ in range(2):  # that the second is shown takes a second look
+            sent.append(server.send(kind="GOOD"))
+            until(lambda: re.search(f"delivered .*{sent[-1]}", shown()[0]), lambda: f"the new one: {shown()}")
+        lines = [line for line in shown()[0].splitlines() if line.split()[1] == "good"]
+        assert all(any(one in line for one in sent) for line in lines), shown()
+        assert shown()[0].count(" event  ") == 2, shown()
+
+
+@pytest.mark.parametrize("words", [["tail"], ["status", "--watch"]])
+def test_the_closing_of_the_terminal_ends_what_watches(server, words):
+    with open(server.folder / "watch.out", "wb") as stdout:
+        process = subprocess.Popen([BINARY, *words], cwd=server.folder, stdin=subprocess.DEVNULL, stdout=stdout,
+                                   stderr=stdout, env=environment(server.folder))
+    until(lambda: catches(process.pid, signal.SIGHUP), "that it runs")
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == INTERRUPTED
 
 
 def test_without_a_server_there_is_nothing_to_watch(serve):

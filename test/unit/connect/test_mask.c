@@ -43,6 +43,19 @@ static void a_secret_cut_off_at_the_end_is_masked(void **state) {
     kit_free(kit);
 }
 
+static void a_secret_that_begins_with_another_is_masked_whole(void **state) {
+    (void)state;
+    struct header nested[] = {{STR("x-base"), STR("acme-key")},
+                              {STR("authorization"), STR("Bearer acme-key-PROD-9f8e7d")}};
+    struct kit *kit = kit_new();
+    kit->destination.headers = nested;
+    kit->destination.header_count = sizeof nested / sizeof *nested;
+    kit_bind(kit);
+    kit_answer(kit, 400, "", "acme-key-PROD-9f8e7d is not acme-key, YWNtZS1rZXktUFJPRC05ZjhlN2Q= neither");
+    assert_text(kit_outcome(kit).answer, "*** is not ***, ***= neither");
+    kit_free(kit);
+}
+
 static void what_is_no_secret_stays(void **state) {
     (void)state;
     struct kit *kit = kit_hook();
@@ -114,6 +127,7 @@ int main(void) {
         cmocka_unit_test(a_secret_cut_off_at_the_end_is_masked),
         cmocka_unit_test(spellings_of_a_secret_are_masked),
         cmocka_unit_test(a_short_secret_is_masked_as_a_word),
+        cmocka_unit_test(a_secret_that_begins_with_another_is_masked_whole),
         cmocka_unit_test(what_is_no_secret_stays),
         cmocka_unit_test(secret_fields_are_masked_in_answers_and_lookups),
     };
