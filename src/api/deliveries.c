@@ -1,6 +1,7 @@
 #include "api/body.h"
 #include "api/handlers.h"
 #include "deliver/backlog.h"
+#include "deliver/heir.h"
 
 /* Zero where none is named; false: refused. */
 static bool read_event_id(struct call *call, struct uuid *ret_id) {
@@ -100,15 +101,35 @@ struct wanted {
     bool dry; /* only says what would come of it */
 };
 
+static bool sends_again(enum delivery_act act, enum delivery_status status) {
+    bool waits = status == DELIVERY_PENDING || status == DELIVERY_HELD || status == DELIVERY_UNKNOWN;
+    if (act == ACT_RETRY || act == ACT_RETRY_AS_SENT) return waits || status == DELIVERY_FAILED;
+    return act == ACT_RESOLVE_RETRY && waits;
+}
+
+/* A send to a destination that nobody knows would only be held again, and its error, which may say that an earlier try
+ * is in doubt, would be lost. */
+static bool has_nowhere_to_go(const struct call *call, const struct delivery *delivery, enum delivery_act act) {
+    return sends_again(act, delivery->status) && deliver_known(call->desks, delivery->destination) == SIZE_MAX;
+}
+
 /* "a later run has taken its place: ..." where that is why. */
-static enum err refusal_words(struct call *call, struct uuid id, struct str *ret_words) {
+static enum err refusal_words(struct call *call, struct uuid id, enum delivery_act act, struct str *ret_words) {
     struct delivery delivery;
     TRY(store_delivery_get(call->store, id, call->arena, &delivery));
     TRY(store_superseded(call->store, &delivery, 1, call->arena));
-    *ret_words = STR("the delivery's status does not allow this (one in flight never does)");
+    *ret_words = str_fmt(call->arena, "the delivery is %s, and its status does not allow this%s",
+                         delivery_status_text(delivery.status),
+                         delivery.status == DELIVERY_PROCESSING ? " while it is on its way" : "");
     if (!uuid_is_zero(delivery.superseded_by))
         *ret_words = str_fmt(call->arena, "run %d has taken its place: delivery %.*s is the one to look at",
                              delivery.superseded_run, STR_ARG(uuid_str(call->arena, delivery.superseded_by)));
+    else if (has_nowhere_to_go(call, &delivery, act))
+        *ret_words = str_fmt(call->arena,
+                             "its destination '%.*s' is not in the configuration: add it again, or say 'was: %.*s' in "
+                             "the one that took its place%s",
+                             STR_ARG(delivery.destination), STR_ARG(delivery.destination),
+                             delivery_is_final(delivery.status) ? "" : "; or end it with drumbeat deliveries cancel");
     return ERR_NONE;
 }
 
@@ -118,13 +139,15 @@ static enum err carry_out(struct call *call, struct uuid id, const struct wanted
                           struct str *ret_words) {
     struct delivery before;
     enum err err = store_delivery_get(call->store, id, call->arena, &before);
-    if (!err && wanted->dry)
+    if (!err && has_nowhere_to_go(call, &before, wanted->act))
+        err = ERR_NOT_NOW;
+    else if (!err && wanted->dry)
         err = store_delivery_may(call->store, id, wanted->act, call->arena);
     else if (!err)
         err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us, call->hasher,
                                  call->arena, ret_after);
     if (err == ERR_NOT_FOUND) *ret_words = STR("no such delivery");
-    if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, ret_words));
+    if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, wanted->act, ret_words));
     if (err || wanted->dry) return err;
     size_t desk = deliver_desk(call->desks, ret_after->destination);
     backlog_change(call->desks, desk, delivery_waits(ret_after->status) - delivery_waits(before.status));

@@ -171,7 +171,7 @@ static int show_plan(struct chosen *chosen) {
     int code;
     if (show_machine(cli, plan_json(chosen), "done", &code)) return code;
     writer_fmt(&cli->out, "would %s ", chosen->bulk->verb);
-    if (chosen->refused) writer_fmt(&cli->out, "%zu of these ", chosen->done);
+    if (chosen->refused) writer_fmt(&cli->out, "%zu of ", chosen->done);
     writer_fmt(&cli->out, "%.*s", STR_ARG(plan_text(chosen)));
     if (chosen->refused) writer_fmt(&cli->out, "; %zu would be refused", chosen->refused);
     writer_add(&cli->out, STR("\n"));

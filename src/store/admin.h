@@ -27,7 +27,8 @@ MUST_USE enum err store_delivery_may(struct store *store, struct uuid id, enum d
 /* A new run of an event that is over, of what is owed for it now (route_owed); each becomes HELD until its route makes
  * it. What is done, and what a person cancelled, is left out; with all, the whole event is PENDING again instead. It is
  * wanted now: a scheduled_at that lies ahead is brought forward.
- * *ret_made is how many are made, 0 with all. NOT_FOUND; NOT_NOW while it is open; LIMIT when nothing is left to make.
+ * *ret_made is how many are made, 0 with all. NOT_FOUND; NOT_NOW while it is open; LIMIT when nothing is left to make,
+ * with all: when nothing is owed, because then no route takes it.
  */
 struct event_retry {
     struct uuid id;

@@ -94,6 +94,7 @@ enum err store_event_retry(struct store *store, const struct event_retry *retry,
     TRY(store_event_get(store, retry->id, arena, &event));
     if (event.status == EVENT_PENDING || event.status == EVENT_PROCESSING) return ERR_NOT_NOW;
     const struct sql_value replay[] = {id, sql_int(retry->now_us), sql_int(retry->wall_us)};
+    if (retry->all && !retry->owed_count) return ERR_LIMIT;
     if (!retry->all)
         TRY(plan_owed(store, retry, &event, hasher, arena, &made));
     else if (!retry->dry)

@@ -2,7 +2,7 @@
 import pytest
 
 from harness import event, until
-from receiver import answer
+from receiver import answer, reset
 from test_deliver import one
 
 PARTLY, CONFLICT, USAGE, NOT_FOUND = 8, 5, 2, 4
@@ -131,16 +131,16 @@ def test_a_dry_run_and_the_run_agree(serve, receiver):
     both = ("events", "retry", "--status", "COMPLETED")
     dry, run = server.cli(*both, "-n"), server.cli(*both, "-y")
     assert dry.code == run.code == CONFLICT
-    assert dry.out == "would retry 0 of these 1 events: LEAD 1; 1 would be refused\n"
+    assert dry.out == "would retry 0 of 1 event: LEAD 1; 1 would be refused\n"
     assert "all that its routes make of it is done" in dry.err and "all that its routes make of it is done" in run.err
     only = good(server.cli("events", "retry", "--type", "LEAD", "-n"))
-    assert only.out == "would retry 1 events: LEAD 1\n" and "only what FAILED is meant" in only.err
+    assert only.out == "would retry 1 event: LEAD 1\n" and "only what FAILED is meant" in only.err
     for flags in (["-n"], ["-y"]):
         misspelt = server.cli("events", "retry", "--route", "al", *flags)
         assert misspelt.code == NOT_FOUND and "no route is named 'al'; there are: all" in misspelt.err
         assert "no destination is named 'hok'" in server.cli("deliveries", "retry", "--destination", "hok", *flags).err
     one_of = server.cli("deliveries", "retry", done["id"], failed["id"], "-n")
-    assert one_of.code == PARTLY and one_of.out.startswith("would retry 1 of these 2 deliveries")
+    assert one_of.code == PARTLY and one_of.out.startswith("would retry 1 of 2 deliveries")
     assert server.deliveries(failed["event_id"])[0]["run"] == 0  # nothing happened
     good(server.cli("events", "retry", "--route", "all", "-y"))
     until(lambda: server.event(failed["event_id"])["status"] == "COMPLETED", "the run")
@@ -205,6 +205,41 @@ def test_what_waits_for_a_destination_that_was_renamed_goes_over(store, serve, r
         server.settled(event_id, "COMPLETED")
     assert set(receiver.keys("/hook")) == keys
     assert "'was' in crm has nothing to do" in good(server.cli("apply", "-n")).out
+
+
+def test_an_event_that_no_route_takes_is_not_retried_with_all_either(serve, receiver):
+    server = serve(**{**one(receiver), "routes": {"all": {"from": "LEAD", "to": ["hook"]}}})
+    event_id = server.settled(server.send(kind="LEAD"), "COMPLETED")["event_id"]
+    gone = server.send(kind="OTHER")
+    until(lambda: server.event(gone)["status"] == "COMPLETED", "its routing")
+    for flags in ([], ["--all"], ["--all", "-n"]):
+        refused = server.cli("events", "retry", gone, *flags)
+        assert refused.code == CONFLICT and "no route takes its type and source" in refused.err, refused
+    assert server.event(gone)["acts"] == [] and server.get("/v1/status").json["unrouted"] == 1
+    good(server.cli("events", "retry", event_id, "--all"))
+
+
+def test_what_has_no_destination_any_more_is_not_retried(serve, receiver):
+    receiver.script("/hook", reset(), answer(422))
+    given = one(receiver, on_unknown="hold")
+    server = serve(**given)
+    doubtful = server.settled(server.send(), "HELD")
+    failed = server.settled(server.send(), "FAILED")
+    server.configure(**{**given, "destinations": {"other": given["destinations"]["hook"]},
+                        "routes": {"all": {"from": "*", "to": ["other"]}}})
+    good(server.cli("apply"))
+    before = {one["id"]: server.get(f"/v1/deliveries/{one['id']}").json for one in (doubtful, failed)}
+    for words in (["retry"], ["retry", "--as-sent"], ["resolve", "--as", "retry"]):
+        for ids in ([doubtful["id"]], [doubtful["id"], failed["id"]]):
+            refused = server.cli("deliveries", words[0], *ids, *words[1:])
+            assert refused.code == CONFLICT and "add it again" in refused.err, refused
+            assert "'was: hook'" in refused.err and "drumbeat deliveries cancel" in refused.err, refused
+    lost = server.cli("deliveries", "retry", failed["id"])
+    assert lost.code == CONFLICT and "'was: hook'" in lost.err and "cancel" not in lost.err
+    assert {one: server.get(f"/v1/deliveries/{one}").json for one in before} == before
+    good(server.cli("deliveries", "cancel", doubtful["id"]))
+    ended = server.cli("deliveries", "retry", doubtful["id"])
+    assert ended.code == CONFLICT and "is SKIPPED" in ended.err
 
 
 def test_an_event_that_no_route_wants_says_which_rule_kept_it_out(serve, receiver):

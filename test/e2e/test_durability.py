@@ -6,7 +6,7 @@ import signal
 import threading
 
 from harness import Server, event, until
-from receiver import answer, raw, reset
+from receiver import answer, raw, reset, silence
 
 ROUNDS, CLIENTS, EACH = 20, 8, 40
 
@@ -199,3 +199,16 @@ def test_the_store_is_free_again_after_a_kill(serve):
     other = Server(server.folder).start()
     other.send()
     other.close()
+
+
+def test_a_try_that_the_kill_cut_short_began_when_it_was_claimed(serve, receiver):
+    receiver.script("/crm", silence(), answer(200))
+    server = serve(**config(receiver, timeout="30s", on_unknown="retry"))
+    event_id = server.send()
+    until(lambda: receiver.of("/crm"), "the first try")
+    claimed = server.deliveries(event_id)[0]
+    assert claimed["status"] == "PROCESSING"
+    server.restart()
+    first, second = server.settled(event_id, "COMPLETED")["attempts"]
+    assert first["outcome"] == "unknown" and first["started_at"] == claimed["updated_at"]
+    assert first["started_at"] < first["finished_at"] <= second["started_at"]
