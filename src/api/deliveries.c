@@ -46,7 +46,7 @@ enum err api_deliveries_list(struct call *call) {
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < count && i < limit; i++) {
         if (i) buf_byte(&buf, ',');
-        encode_delivery(&buf, &deliveries[i]);
+        encode_delivery(call, &buf, &deliveries[i]);
         buf_byte(&buf, '}');
     }
     return reply_list(call, &buf, count > limit ? deliveries[limit - 1].seq : store_next_cursor(call->store));
@@ -58,7 +58,7 @@ static enum err reply_delivery(struct call *call, struct delivery *delivery) {
     TRY(store_superseded(call->store, delivery, 1, call->arena));
     TRY(store_attempts(call->store, delivery->seq, call->arena, &attempts, &count));
     struct buf buf = {.arena = call->arena};
-    encode_delivery(&buf, delivery);
+    encode_delivery(call, &buf, delivery);
     if (delivery->params.n) {
         buf_add(&buf, STR(",\"params\":"));
         buf_add(&buf, delivery->params);

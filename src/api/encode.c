@@ -1,6 +1,7 @@
 #include "api/handlers.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "deliver/deliver.h"
 
 void encode_text(struct buf *buf, const char *name, struct str text) {
     buf_fmt(buf, ",\"%s\":", name);
@@ -44,7 +45,23 @@ void encode_event(struct buf *buf, const struct event *event, bool whole) {
     encode_time(buf, "updated_at", event->updated_us);
 }
 
-void encode_delivery(struct buf *buf, const struct delivery *delivery) {
+/* Why a delivery that is due does not leave, where that is more than a moment: "crm is paused until ...: ...". */
+static struct str what_it_waits_for(const struct call *call, const struct delivery *delivery) {
+    size_t desk = deliver_desk(call->desks, delivery->destination);
+    bool waits = delivery->status == DELIVERY_PENDING || delivery->status == DELIVERY_UNKNOWN;
+    if (!waits || desk == SIZE_MAX || !deliver_settings(call->desks, desk)) return STR_NONE;
+    struct desk_view view = deliver_view(call->desks, desk, call->now_us);
+    bool open = view.breaker.state == BREAKER_OPEN;
+    int64_t until_us = view.paused ? view.paused_until_us : view.breaker.until_us;
+    struct str why = view.paused ? view.pause_reason : STR_NONE;
+    if (!view.paused && !open) return STR_NONE;
+    return str_fmt(call->arena, "%.*s%s%s%.*s%s%.*s", STR_ARG(delivery->destination),
+                   view.paused ? " is paused" : "'s breaker is open", until_us ? " until " : "",
+                   STR_ARG(until_us ? when_str(call->arena, until_us - until_us % US_PER_S) : STR("")),
+                   why.n ? ": " : "", STR_ARG(why));
+}
+
+void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery) {
     char id[UUID_TEXT_LENGTH + 1], event_id[UUID_TEXT_LENGTH + 1];
     uuid_format(delivery->id, id);
     uuid_format(delivery->event_id, event_id);
@@ -65,6 +82,7 @@ void encode_delivery(struct buf *buf, const struct delivery *delivery) {
     encode_maybe(buf, "last_error", delivery->last_error);
     encode_maybe(buf, "superseded_by",
                  uuid_is_zero(delivery->superseded_by) ? STR_NONE : uuid_str(buf->arena, delivery->superseded_by));
+    encode_maybe(buf, "waits_for", what_it_waits_for(call, delivery));
     encode_time(buf, "created_at", delivery->created_us);
     encode_time(buf, "updated_at", delivery->updated_us);
     buf_fmt(buf, ",\"attempt_count\":%d", delivery->attempts);

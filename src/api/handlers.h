@@ -26,7 +26,8 @@ bool events_refused(struct call *call, enum err *ret_err);
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,
                   bool whole); /* without its closing brace, so that more may follow */
-void encode_delivery(struct buf *buf, const struct delivery *delivery); /* likewise */
+/* Likewise. call: what its destination's desk says of one that waits. */
+void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery);
 void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count);
 void encode_audit(struct buf *buf, const struct audit_row *row);
 /* ,"acts":[...]: what people did to these things. */

@@ -83,6 +83,10 @@ static void show_resumed(struct cli *cli, const struct json *destination) {
     struct str name = show_member(cli, destination, "name"), pending = pending_text(cli, destination);
     writer_fmt(&cli->out, "resumed %.*s; %.*s to go out. Undo: drumbeat destinations pause %.*s\n", STR_ARG(name),
                STR_ARG(pending), STR_ARG(name));
+    int64_t held = json_integer(json_get(destination, STR("held")), 0);
+    if (held)
+        writer_fmt(&cli->out, "%lld %s held: drumbeat deliveries retry --destination %.*s --status HELD\n",
+                   (long long)held, held == 1 ? "stays" : "stay", STR_ARG(name));
 }
 
 int command_destinations_resume(struct cli *cli) {

@@ -286,14 +286,22 @@ static struct str tries_words(struct cli *cli, const struct json *delivery) {
     return buf_str(&text);
 }
 
+/* What a delivery that is still to go waits for: a person's word, or a moment. */
+static struct str wait_words(struct cli *cli, const struct json *delivery, struct str word) {
+    struct str due = show_time(cli, show_member(cli, delivery, "due"));
+    struct str destination = show_member(cli, delivery, "destination"), why = show_member(cli, delivery, "waits_for");
+    if (why.n)
+        return str_fmt(cli->arena, "%.*s; drumbeat destinations resume %.*s", STR_ARG(why), STR_ARG(destination));
+    return str_eq(word, STR("waiting")) && due.n ? str_fmt(cli->arena, "not before %.*s", STR_ARG(due)) : STR("");
+}
+
 /* Why it stands as it does, how often it was tried, and when it goes on. */
 static struct str explanation(struct cli *cli, const struct json *delivery, struct str word) {
     bool delivered = str_eq(word, STR("delivered"));
-    struct str due = show_time(cli, show_member(cli, delivery, "due"));
     const struct str parts[] = {
         delivered ? took(cli, delivery) : show_member(cli, delivery, "last_error"),
         tries_words(cli, delivery),
-        str_eq(word, STR("waiting")) && due.n ? str_fmt(cli->arena, "not before %.*s", STR_ARG(due)) : STR(""),
+        wait_words(cli, delivery, word),
     };
     struct buf text = {.arena = cli->arena};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -24,8 +24,10 @@ static void show_troubled(struct cli *cli, const struct json *list) {
             continue;
         }
         if (json_true(json_get(one, STR("gone")))) {
-            writer_fmt(&cli->out, "! %.*s is gone from the configuration, and %lld deliveries are held for it\n",
-                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "name"), true)), number(one, STR("held")));
+            long long held = number(one, STR("held"));
+            writer_fmt(&cli->out, "! %.*s is gone from the configuration, and %.*s %s held for it\n",
+                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "name"), true)),
+                       STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
             continue;
         }
         bool paused = json_true(json_get(one, STR("paused")));
@@ -36,7 +38,8 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         if (!paused && overflows && str_eq(breaker, STR("closed"))) word = STR("more wait than its queue takes");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
         if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
-        writer_fmt(&cli->out, "; drumbeat destinations show %.*s\n", STR_ARG(name));
+        bool stands = paused || !str_eq(breaker, STR("closed"));
+        writer_fmt(&cli->out, "; drumbeat destinations %s %.*s\n", stands ? "resume" : "show", STR_ARG(name));
     }
 }
 

@@ -115,7 +115,7 @@ LISTS = {
     "/v1/events": "id type source idempotency_key payload fingerprint status retry_count last_error scheduled_at "
                   "created_at updated_at",
     "/v1/deliveries": "id key event_id destination action route step run status retry_count due last_status last_error "
-                      "superseded_by created_at updated_at attempt_count",
+                      "superseded_by waits_for created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
     "/v1/routes": "name from source when to stopped",

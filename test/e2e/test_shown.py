@@ -13,7 +13,7 @@ import unicodedata
 import pytest
 
 from harness import BINARY, Server, command, environment, event, until
-from receiver import answer
+from receiver import answer, reset
 from test_cli import DONE, good
 
 COLUMNS = 80
@@ -109,6 +109,36 @@ def test_one_of_a_thing_is_not_called_many(serve, receiver):
                      routes={name: {"from": "LEAD", "to": [name]} for name in "ab"})
     server.restart()
     assert "(2 destinations, 2 routes)" in good(server.cli("status")).out
+
+
+def test_what_waits_for_a_person_says_for_whom_and_what_helps(serve, receiver):
+    receiver.script("/crm", answer(401, b'{"error":"bad token"}'), answer(200))
+    server = serve(destinations={"crm": to(receiver, "crm")}, routes={"all": {"from": "*", "to": ["crm"]}})
+    first = server.send()
+    until(lambda: server.get("/v1/destinations/crm").json["paused"], "the pause after 401")
+    until(lambda: server.deliveries(first)[0]["status"] in ("PENDING", "HELD"), "the refused one to stand")
+    second = server.send()
+    until(lambda: server.deliveries(second), "its routing")
+    paused = server.get("/v1/destinations/crm").json
+    words = f"crm is paused until {paused['paused_until'][:19]}Z: " if paused["paused_until"] else "crm is paused: "
+    assert server.deliveries(second)[0]["waits_for"].startswith(words + paused["pause_reason"])
+    helps = "; drumbeat destinations resume crm"
+    for shown in (server.cli("events", "show", second), server.cli("send", "LEAD", "-d", "{}", "--wait", "--timeout", "1s")):
+        assert words in shown.out and helps in shown.out and "not before" not in shown.out, shown
+    assert "! crm: paused (" in server.cli("status").out and helps in server.cli("status").out
+    resumed = server.cli("destinations", "resume", "crm")
+    assert resumed.code == 0 and "held" not in resumed.out, resumed
+    server.settled(second, "COMPLETED")
+    assert server.deliveries(second)[0]["waits_for"] is None
+
+
+def test_resume_says_what_stays_held(serve, receiver):
+    receiver.script("/crm", reset(), answer(200))
+    server = serve(destinations={"crm": to(receiver, "crm", on_unknown="hold")},
+                   routes={"all": {"from": "*", "to": ["crm"]}})
+    server.settled(server.send(), "HELD")
+    resumed = server.cli("destinations", "resume", "crm")
+    assert "1 stays held: drumbeat deliveries retry --destination crm --status HELD\n" in resumed.out, resumed
 
 
 def test_whoever_makes_a_key_is_told_what_it_changes_in_every_form(serve):
