@@ -3,27 +3,37 @@
 #include "deliver/backlog.h"
 #include "deliver/heir.h"
 
-/* Zero where none is named; false: refused. */
-static bool read_event_id(struct call *call, struct uuid *ret_id) {
+/* Whole or a unique prefix; zero where none is named; false: refused, or the store's trouble in *ret_err. */
+static bool read_event_id(struct call *call, struct uuid *ret_id, enum err *ret_err) {
     struct str text = request_query(call->request, STR("event_id"), call->arena);
+    *ret_err = ERR_NONE;
     if (!text.n || uuid_parse(text, ret_id)) return true;
-    (void)serve_problem(call, ERR_BAD_REQUEST, STR("'event_id' is not an id"), NULL);
+    enum err err = store_event_by_prefix(call->store, text, call->arena, ret_id);
+    if (!err) return true;
+    if (err == ERR_LIMIT)
+        *ret_err = serve_problem(call, err, STR("several events begin like this 'event_id': give more of it"), NULL);
+    else if (err == ERR_NOT_FOUND)
+        *ret_err = serve_problem(call, ERR_BAD_REQUEST,
+                                 STR("'event_id' is no event's id, nor at least 6 characters of its beginning"), NULL);
+    else
+        *ret_err = err;
     return false;
 }
 
-static bool read_query(struct call *call, struct delivery_query *query) {
+static bool read_query(struct call *call, struct delivery_query *query, enum err *ret_err) {
     const struct request *request = call->request;
     struct str status = request_query(request, STR("status"), call->arena);
     enum delivery_status parsed;
     struct page page;
     query->status = -1;
+    *ret_err = ERR_NONE;
     if (status.n && !delivery_status_parse(status, &parsed)) {
         (void)serve_problem(call, ERR_BAD_REQUEST,
                             STR("'status' is PENDING, PROCESSING, COMPLETED, FAILED, UNKNOWN, HELD or SKIPPED"), NULL);
         return false;
     }
     if (status.n) query->status = (int)parsed;
-    if (!read_event_id(call, &query->event_id)) return false;
+    if (!read_event_id(call, &query->event_id, ret_err)) return false;
     if (!serve_truth(call, "resent", &query->resent)) return false;
     query->destination = request_query(request, STR("destination"), call->arena);
     if (!read_window(call, &page)) return false;
@@ -38,7 +48,8 @@ enum err api_deliveries_list(struct call *call) {
     struct delivery_query query = {0};
     struct delivery *deliveries;
     size_t count;
-    if (!read_query(call, &query)) return ERR_NONE;
+    enum err err;
+    if (!read_query(call, &query, &err)) return err;
     size_t limit = query.limit++;
     TRY(store_delivery_list(call->store, &query, call->arena, &deliveries, &count));
     struct buf buf = {.arena = call->arena};
@@ -75,7 +86,7 @@ enum err api_deliveries_show(struct call *call) {
     struct uuid id, event_id = {0};
     struct delivery delivery;
     enum err err;
-    if (!read_event_id(call, &event_id)) return ERR_NONE;
+    if (!read_event_id(call, &event_id, &err)) return err;
     if (!read_id(call, store_delivery_by_prefix, &id, &err)) return err;
     err = store_delivery_get(call->store, id, call->arena, &delivery);
     if (err == ERR_NOT_FOUND)

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "cli/bar.h"
+#include "cli/pages.h"
 #include "cli/show.h"
 
 #define PAGE_IDS      50 /* as the server takes them */
@@ -206,31 +207,10 @@ static int act_on_all(struct chosen *chosen) {
     return chosen->done ? EXIT_PARTLY : EXIT_CONFLICT;
 }
 
-/* A name that nothing has is more likely misspelt than a wish that came true. */
-static int check_name(struct cli *cli, const char *option, const char *path) {
-    struct str name = cli_value(cli, option);
-    struct buf known = {.arena = cli->arena};
-    struct asked asked;
-    bool found = false;
-    if (!name.p) return EXIT_DONE;
-    int code = ask(cli, "GET", str_from(path), STR_NONE, &asked);
-    if (code) return code;
-    const struct json *items = json_get(asked.json, STR("items"));
-    for (size_t i = 0; i < json_size(items); i++) {
-        struct str one = show_member(cli, json_at(items, i), "name");
-        found = found || str_eq(one, name);
-        buf_fmt(&known, "%s%.*s", i ? ", " : "", STR_ARG(one));
-    }
-    asked_free(&asked);
-    if (found) return EXIT_DONE;
-    return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'; there are: %.*s", option, STR_ARG(name),
-                    STR_ARG(buf_str(&known)));
-}
-
 static int found_nothing(const struct chosen *chosen) {
     struct cli *cli = chosen->cli;
-    int code = check_name(cli, "route", "/v1/routes");
-    if (!code) code = check_name(cli, "destination", "/v1/destinations");
+    int code = pages_check_name(cli, "route", "/v1/routes");
+    if (!code) code = pages_check_name(cli, "destination", "/v1/destinations");
     return code ? code : cli_fail(cli, EXIT_NOT_FOUND, "there is nothing to %s", chosen->bulk->verb);
 }
 

@@ -11,7 +11,7 @@ static const struct column list_columns[] = {
     {"destination", CELL_TARGET, {.title = "DESTINATION"}},
     {"attempt_count", CELL_TEXT, {.title = "TRIES", .right = true, .whole = true}},
     {"due", CELL_TIME, {.title = "DUE", .whole = true}},
-    {"last_error", CELL_TEXT, {.title = "ERROR"}},
+    {"last_error", CELL_ERROR, {.title = "ERROR"}},
     {0},
 };
 
@@ -27,6 +27,10 @@ int command_deliveries_list(struct cli *cli) {
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) path_option(cli, &path, filters[i][0], filters[i][1]);
     if (cli_flag(cli, "resent")) path_query(&path, "resent", STR("true"));
     int code = pages_ask(cli, buf_str(&path), NULL, &asked);
+    if (!code && !json_size(json_get(asked.json, STR("items"))) && !cli_flag(cli, "cursor")) {
+        code = pages_check_name(cli, "destination", "/v1/destinations");
+        if (code) asked_free(&asked);
+    }
     return code ? code : show_list(cli, &asked, list_columns, "id");
 }
 

@@ -147,3 +147,28 @@ int pages_ask(struct cli *cli, struct str path, const struct where *where, struc
     *ret_asked = (struct asked){.status = 200, .body = buf_str(&body)};
     return json_parse(ret_asked->body, ANSWER_DEPTH_MAX, &ret_asked->json, NULL) ? EXIT_FAILED : EXIT_DONE;
 }
+
+/* ---- names ---- */
+
+int pages_check_name(struct cli *cli, const char *option, const char *path) {
+    struct str name = cli_value(cli, option);
+    struct buf known = {.arena = cli->arena};
+    struct asked asked;
+    bool found = false;
+    if (!name.p) return EXIT_DONE;
+    bool was_mute = cli->mute;
+    cli->mute = true;
+    int code = ask(cli, "GET", str_from(path), STR_NONE, &asked);
+    cli->mute = was_mute;
+    if (code) return EXIT_DONE; /* nobody knows the names, as when no server runs */
+    const struct json *items = json_get(asked.json, STR("items"));
+    for (size_t i = 0; i < json_size(items); i++) {
+        struct str one = show_member(cli, json_at(items, i), "name");
+        found = found || str_eq(one, name);
+        buf_fmt(&known, "%s%.*s", i ? ", " : "", STR_ARG(one));
+    }
+    asked_free(&asked);
+    if (found) return EXIT_DONE;
+    return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'; there are: %.*s", option, STR_ARG(name),
+                    STR_ARG(buf_str(&known)));
+}

@@ -59,6 +59,12 @@ static struct str later_time(struct cli *cli, const struct json *item, struct st
     return us - made_us >= US_PER_S ? short_time(cli, time) : STR("");
 }
 
+/* Of a delivery: its error, and that nobody needs to look at it any more. */
+static struct str error_text(struct cli *cli, const struct json *item, struct str error) {
+    if (!show_member(cli, item, "superseded_by").n) return error;
+    return str_fmt(cli->arena, "(a later run replaced it)%s%.*s", error.n ? " " : "", STR_ARG(error));
+}
+
 static struct str cell_text(struct cli *cli, const struct json *item, const struct column *column) {
     struct str text = show_member(cli, item, column->member);
     switch (column->kind) {
@@ -74,6 +80,8 @@ static struct str cell_text(struct cli *cli, const struct json *item, const stru
         return list_text(cli, json_get(item, str_from(column->member)));
     case CELL_TARGET:
         return show_target(cli, item);
+    case CELL_ERROR:
+        return error_text(cli, item, text);
     case CELL_FLAG:
         return json_true(json_get(item, str_from(column->member))) ? str_from(column->member) : STR("");
     }

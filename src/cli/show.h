@@ -9,7 +9,17 @@
 /* How a member of an answer's item becomes a cell. On a terminal a table shows so much of an id as tells it from the
  * others: of an event at least its time, of a delivery some of what follows too, because those of one event share the
  * time. `-v`, a pipe and -o json have the whole. LATER is a time, if it is after the item was made. */
-enum cell_kind { CELL_TEXT, CELL_TIME, CELL_LATER, CELL_LIST, CELL_FLAG, CELL_TARGET, CELL_EVENT_ID, CELL_DELIVERY_ID };
+enum cell_kind {
+    CELL_TEXT,
+    CELL_TIME,
+    CELL_LATER,
+    CELL_LIST,
+    CELL_FLAG,
+    CELL_TARGET,
+    CELL_EVENT_ID,
+    CELL_DELIVERY_ID,
+    CELL_ERROR
+};
 /* A table of them ends with a title of NULL. */
 struct column {
     const char *member;

@@ -79,6 +79,25 @@ def test_a_delivery_that_a_later_run_replaced_names_it(serve, receiver):
     assert good(server.cli("status", "--exit-code")).code == 0
 
 
+def test_a_list_takes_a_short_id_names_what_is_replaced_and_knows_the_destinations(serve, receiver):
+    receiver.script("/hook", answer(422), answer(200))
+    server = serve(**one(receiver))
+    failed = server.settled(server.send(), "FAILED")
+    other = server.send()
+    server.settled(other, "COMPLETED")
+    good(server.cli("deliveries", "retry", failed["id"]))
+    until(lambda: server.event(failed["event_id"])["status"] == "COMPLETED", "the new run")
+    whole = good(server.cli("deliveries", "list", "--event", failed["event_id"]))
+    [replaced, *rest] = [line for line in whole.out.splitlines() if "(a later run replaced it)" in line]
+    assert replaced.startswith(failed["id"]) and not rest and len(whole.out.splitlines()) == 3
+    same = max(n for n in range(37) if failed["event_id"][:n] == other[:n])
+    assert good(server.cli("deliveries", "list", "--event", failed["event_id"][:max(same + 1, 13)])).out == whole.out
+    assert server.cli("deliveries", "list", "--event", "not-one").code == USAGE
+    unknown = server.cli("deliveries", "list", "--destination", "hok")
+    assert unknown.code == NOT_FOUND and "no destination is named 'hok'; there are: hook" in unknown.err
+    assert good(server.cli("deliveries", "list", "--destination", "hook", "--status", "HELD")).out.count("\n") <= 1
+
+
 def test_many_deliveries_by_filters_in_pages(serve, receiver):
     receiver.script("/hook", answer(422))
     server = serve(**one(receiver))
