@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/when.h"
 
 static void encode_key(struct buf *buf, const struct api_key *key) {
     buf_add(buf, STR("{\"id\":"));
@@ -57,14 +58,17 @@ enum err api_keys_create(struct call *call) {
 }
 
 /* Whether nobody would need a key any more who reaches the listener, because this one is the last. */
-static enum err would_open(struct call *call, bool *ret_opens) {
+static enum err would_open(struct call *call, bool *ret_opens, int64_t *ret_revoked_us) {
     struct api_key *keys;
     size_t count, others = 0;
     bool valid = false;
+    *ret_revoked_us = 0;
     TRY(store_key_list(call->store, call->arena, &keys, &count));
     for (size_t i = 0; i < count; i++) {
+        bool meant = str_eq(keys[i].id, call->part);
+        if (meant) *ret_revoked_us = keys[i].revoked_us;
         if (keys[i].revoked_us) continue;
-        if (str_eq(keys[i].id, call->part))
+        if (meant)
             valid = true;
         else
             others++;
@@ -77,7 +81,13 @@ enum err api_keys_revoke(struct call *call) {
     bool open = false, opens;
     const struct body_member members[] = {{"open", BODY_FLAG, &open}};
     if (!body_read(call, members, 1)) return ERR_NONE;
-    TRY(would_open(call, &opens));
+    int64_t revoked_us;
+    TRY(would_open(call, &opens, &revoked_us));
+    if (revoked_us)
+        return serve_problem(call, ERR_NOT_NOW,
+                             str_fmt(call->arena, "this key is revoked already, since %.*s",
+                                     STR_ARG(when_str(call->arena, revoked_us - revoked_us % US_PER_S))),
+                             NULL);
     if (opens && !open)
         return serve_problem(call, ERR_NOT_NOW,
                              STR("this is the last key: without it whoever reaches the listener on this machine may do "

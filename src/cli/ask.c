@@ -211,8 +211,12 @@ int asked_refused(struct cli *cli, const struct asked *asked) {
     if (!code.n || !detail.n)
         return cli_fail(cli, EXIT_FAILED, "error: the server answered %d and no word of why; is it drumbeat?",
                         asked->status);
-    return cli_fail(cli, exit_code, "error %.*s: %.*s%s%.*s%s", STR_ARG(code), STR_ARG(detail),
-                    pointer.n ? " (at " : "", STR_ARG(pointer), pointer.n ? ")" : "");
+    bool lacks_key = str_eq(code, str_from(err_code(ERR_UNAUTHORIZED)));
+    const char *help =
+        lacks_key ? "; the command line takes a key from the file that DRUMBEAT_KEY_FILE names, or from DRUMBEAT_KEY"
+                  : "";
+    return cli_fail(cli, exit_code, "error %.*s: %.*s%s%.*s%s%s", STR_ARG(code), STR_ARG(detail),
+                    pointer.n ? " (at " : "", STR_ARG(pointer), pointer.n ? ")" : "", help);
 }
 
 void asked_free(struct asked *asked) {

@@ -153,7 +153,8 @@ struct str help_reference(struct arena *arena) {
                 "Data goes to stdout, talk to stderr. `-o json` prints what the API answers for the same question.\n"
                 "The command line finds the running server through the unix socket beside the store (with a store on\n"
                 "PostgreSQL beside the configuration, named for the port of `server.listen`), or asks `--server URL`.\n"
-                "Without a server `events`, `deliveries`, `status`, `verify` and `keys` read the store itself.\n\n"
+                "Without a server `events`, `deliveries`, `status`, `verify`, `audit`, `chores` and\n"
+                "`keys` read the store itself.\n\n"
                 "## Options of every command\n"));
     add_option_rows(&buf, global_options);
     buf_fmt(&buf, "\n## Exit codes\n%s", exit_codes);

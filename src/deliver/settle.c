@@ -127,18 +127,22 @@ static void hold_doubt(const struct trial *trial, struct settled *settled) {
     hold(trial, settled, STR("an earlier attempt may have had its effect"), DOUBT);
 }
 
+static struct str gave_up_text(const struct trial *trial, int32_t retries) {
+    return str_fmt(trial->arena, "gave up after %d %s", (int)retries, retries == 1 ? "retry" : "retries");
+}
+
 static void give_up(const struct trial *trial, struct settled *settled) {
     if (settled->in_doubt) {
         hold_doubt(trial, settled);
         return;
     }
     if (trial->outcome->hold) {
-        hold(trial, settled, str_fmt(trial->arena, "gave up after %d retries", (int)settled->retry_count), "");
+        hold(trial, settled, gave_up_text(trial, settled->retry_count), "");
         return;
     }
     settled->status = DELIVERY_FAILED;
     if (settled->retry_count)
-        settled->last_error = str_fmt(trial->arena, "gave up after %d retries: %.*s", (int)settled->retry_count,
+        settled->last_error = str_fmt(trial->arena, "%.*s: %.*s", STR_ARG(gave_up_text(trial, settled->retry_count)),
                                       STR_ARG(trial->outcome->error));
 }
 
@@ -207,8 +211,7 @@ static bool resend(const struct trial *trial, struct settled *settled, struct st
     struct settled again = *settled;
     int64_t due_us = next_try_us(trial, &again);
     if (due_us == WHEN_NEVER) {
-        *ret_why =
-            again.retry_count ? str_fmt(trial->arena, "gave up after %d retries", (int)again.retry_count) : STR_NONE;
+        *ret_why = again.retry_count ? gave_up_text(trial, again.retry_count) : STR_NONE;
         return false;
     }
     if (!key_holds(trial, &again, due_us)) {

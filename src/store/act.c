@@ -117,7 +117,8 @@ enum err store_event_cancel(struct store *store, struct uuid id, struct str acto
     TRY(store_run(store, SQL_EVENT_CANCEL, params, 1, arena, &pending));
     TRY(cancel_waiting(store, id, error, now_us, arena, &deliveries));
     if (pending.changes == 0 && deliveries == 0) return ERR_NOT_NOW;
-    struct str detail = str_fmt(arena, "%s, %zu deliveries", event_status_text(event.status), deliveries);
+    struct str detail = str_fmt(arena, "%s, %zu %s", event_status_text(event.status), deliveries,
+                                deliveries == 1 ? "delivery" : "deliveries");
     TRY(store_audit(store, actor, STR("cancel"), uuid_str(arena, id), detail, now_us));
     *ret_cancelled = (size_t)pending.changes + deliveries;
     return ERR_NONE;

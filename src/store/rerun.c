@@ -101,8 +101,9 @@ enum err store_event_retry(struct store *store, const struct event_retry *retry,
         TRY(store_run(store, SQL_EVENT_REPLAY, replay, 1, arena, NULL));
     *ret_made = made;
     if (retry->dry) return ERR_NONE;
-    struct str detail = str_fmt(arena, "%s, %s", event_status_text(event.status),
-                                retry->all ? "all of it" : str_fmt(arena, "%zu deliveries", made).p);
+    struct str detail =
+        str_fmt(arena, "%s, %s", event_status_text(event.status),
+                retry->all ? "all of it" : str_fmt(arena, "%zu %s", made, made == 1 ? "delivery" : "deliveries").p);
     return store_audit(store, retry->actor, STR("retry"), uuid_str(arena, retry->id), detail, retry->now_us);
 }
 

@@ -123,7 +123,16 @@ def test_a_revoked_key_opens_nothing_and_the_others_still_do(guarded):
     assert guarded.get("/v1/events", headers=headers).status == 200
     assert guarded.cli("keys", "revoke", made["id"]).code == 0
     assert guarded.get("/v1/events", headers=headers).status == 401
+    again = guarded.cli("keys", "revoke", made["id"])
+    assert again.code == 5 and "is revoked already, since 20" in again.err
+    assert guarded.cli("keys", "revoke", "never").code == 4
     assert guarded.get("/v1/events", headers={"Authorization": f"Bearer {guarded.keys['read']}"}).status == 200
+
+
+def test_whoever_asks_a_server_without_a_key_learns_where_it_is_taken_from(guarded):
+    asked = guarded.cli("--server", f"http://127.0.0.1:{guarded.port}", "events", "list")
+    assert asked.code == 7 and "E0110" in asked.err
+    assert "DRUMBEAT_KEY_FILE" in asked.err and "DRUMBEAT_KEY\n" in asked.err
 
 
 def test_the_last_key_of_a_loopback_listener_is_revoked_on_purpose(serve):

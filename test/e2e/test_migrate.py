@@ -282,7 +282,11 @@ def test_a_store_that_a_server_has_is_not_moved(serve, database):
 def test_no_server_gets_the_file_while_it_is_moved(database, source, receiver):
     process = start_move(source, made(source, database))
     until(lambda: reached(database) > 0, "the first rows to be there")
-    refused(source.cli("serve"), f"process {process.pid}")
+    process.send_signal(signal.SIGSTOP)  # a start waits a moment for who has the file, and the move may end in it
+    try:
+        refused(source.cli("serve"), f"process {process.pid}")
+    finally:
+        process.send_signal(signal.SIGCONT)
     assert process.communicate() and process.returncode == DONE
 
 

@@ -59,6 +59,9 @@ static void without_a_slow_lane_it_fails_after_the_fast_one(void **state) {
     assert_backed_off(settle(&g), 16, 5);
     g.delivery.retry_count = 5;
     assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    g.delivery.retry_count = 1;
+    g.settings.retry.max = 1;
+    assert_error(settle(&g), "gave up after 1 retry: 503 Service Unavailable");
     g.delivery.retry_count = 0;
     g.settings.retry.max = 0;
     assert_error(settle(&g), "503 Service Unavailable");
