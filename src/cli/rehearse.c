@@ -50,28 +50,28 @@ static struct str json_escaped(struct arena *arena, struct str text) {
 }
 
 /* A text to look for, and what is written in its place. */
-struct spelling {
+struct known_text {
     struct str text, name;
 };
 
-static int compare_spellings(const void *a, const void *b) {
-    const struct spelling *one = a, *other = b;
+static int compare_known(const void *a, const void *b) {
+    const struct known_text *one = a, *other = b;
     return one->text.n != other->text.n ? (one->text.n > other->text.n ? -1 : 1) : str_cmp(one->name, other->name);
 }
 
 /* The spellings to look for in the text, the longest first. */
-static size_t list_spellings(const struct rehearsal *rehearsal, struct str text, struct spelling *ret_spellings) {
+static size_t list_known(const struct rehearsal *rehearsal, struct str text, struct known_text *ret_known) {
     struct arena *arena = rehearsal->cli->arena;
     size_t count = 0;
     for (size_t i = 0; i < rehearsal->secrets.count; i++) {
         struct str value = *(struct str *)rehearsal->secrets.slots[i].value;
         struct str name = str_fmt(arena, "${%.*s}", STR_ARG(rehearsal->secrets.slots[i].key));
         if (!value.n || (value.n < SECRET_MIN && !str_eq(value, text))) continue;
-        ret_spellings[count++] = (struct spelling){value, name};
-        ret_spellings[count++] = (struct spelling){percent_encoded(arena, value), name};
-        ret_spellings[count++] = (struct spelling){json_escaped(arena, value), name};
+        ret_known[count++] = (struct known_text){value, name};
+        ret_known[count++] = (struct known_text){percent_encoded(arena, value), name};
+        ret_known[count++] = (struct known_text){json_escaped(arena, value), name};
     }
-    if (count) qsort(ret_spellings, count, sizeof *ret_spellings, compare_spellings);
+    if (count) qsort(ret_known, count, sizeof *ret_known, compare_known);
     return count;
 }
 
@@ -80,19 +80,19 @@ static size_t list_spellings(const struct rehearsal *rehearsal, struct str text,
  * of it is not shown behind the name of the other. What was put in is not looked at again. */
 struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text) {
     struct arena *arena = rehearsal->cli->arena;
-    struct spelling *spellings = arena_array(arena, struct spelling, SPELLINGS * rehearsal->secrets.count);
-    size_t count = list_spellings(rehearsal, text, spellings), kept = 0, at = 0;
+    struct known_text *known = arena_array(arena, struct known_text, SPELLINGS * rehearsal->secrets.count);
+    size_t count = list_known(rehearsal, text, known), kept = 0, at = 0;
     struct buf buf = {.arena = arena};
     while (at < text.n) {
         size_t i = 0;
-        while (i < count && !str_starts(str_sub(text, at, text.n - at), spellings[i].text)) i++;
+        while (i < count && !str_starts(str_sub(text, at, text.n - at), known[i].text)) i++;
         if (i == count) {
             at++;
             continue;
         }
         buf_add(&buf, str_sub(text, kept, at - kept));
-        buf_add(&buf, spellings[i].name);
-        kept = at += spellings[i].text.n;
+        buf_add(&buf, known[i].name);
+        kept = at += known[i].text.n;
     }
     if (!kept) return text;
     buf_add(&buf, str_sub(text, kept, text.n - kept));

@@ -11,7 +11,7 @@ struct signals {
     volatile sig_atomic_t stop; /* times asked */
     volatile sig_atomic_t reload;
     volatile sig_atomic_t hangup_reloads; /* SIGHUP sets reload; else it asks to stop, as the others do */
-    volatile sig_atomic_t wake_fd; /* an eventfd that the handler writes to; -1 = none */
+    volatile sig_atomic_t wake_fd;        /* an eventfd that the handler writes to; -1 = none */
     /* A timer that the first stop starts: when it ends, nothing is waited for any more. 0 = none. */
     volatile sig_atomic_t stop_fd;
     struct itimerspec stop_after;
