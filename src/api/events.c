@@ -26,7 +26,7 @@ bool events_refused(struct call *call, enum err *ret_err) {
     } else if (queue_max && standing->open_deliveries >= queue_max) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
         struct str detail =
-            str_fmt(call->arena, "%lld deliveries wait (server.queue)", (long long)standing->open_deliveries);
+            str_fmt(call->arena, "%lld wait for delivery (server.queue)", (long long)standing->open_deliveries);
         *ret_err = serve_problem(call, ERR_FULL, detail, NULL);
     } else {
         return false;

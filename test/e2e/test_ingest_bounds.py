@@ -44,7 +44,8 @@ def test_an_item_over_max_event_does_not_refuse_the_batch(serve):
 def test_a_full_queue_is_503_with_retry_after_and_opens_again(serve, receiver):
     receiver.script("/slow", silence())
     server = serve(server={"queue": "3"}, routes={"all": {"from": "*", "to": ["slow"]}},
-                   destinations={"slow": {"url": receiver.url("/slow"), "allow_private": "true", "timeout": "10m"}})
+                   destinations={"slow": {"url": receiver.url("/slow"), "allow_private": "true", "timeout": "10m",
+                                          "queue": "3"}})
     sent = [server.send() for _ in range(3)]
     answer = until(lambda: (refused := server.post(event())).status == 503 and refused, "503")
     assert int(answer.headers["Retry-After"]) > 0 and answer.json["code"] == "E0120"
