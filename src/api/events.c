@@ -34,16 +34,20 @@ bool events_refused(struct call *call, enum err *ret_err) {
     return true;
 }
 
+struct intake_context events_context(const struct call *call) {
+    return (struct intake_context){.settings = call->standing->settings,
+                                   .wall_us = call->wall_us,
+                                   .hasher = call->hasher,
+                                   .rng = call->rng,
+                                   .last_id = call->last_id,
+                                   .arena = call->arena};
+}
+
 /* Leaves the valid items as events; the reply waits for the verdicts on them. */
 enum err api_events_post(struct call *call) {
     enum err err;
     if (events_refused(call, &err)) return err;
-    const struct intake_context context = {.settings = call->standing->settings,
-                                           .wall_us = call->wall_us,
-                                           .hasher = call->hasher,
-                                           .rng = call->rng,
-                                           .last_id = call->last_id,
-                                           .arena = call->arena};
+    const struct intake_context context = events_context(call);
     struct intake *intake = arena_new(call->arena, struct intake);
     struct refusal refusal = {0};
     if (intake_request(&context, call->request, intake, &refusal)) {

@@ -22,6 +22,9 @@ serve_take api_status, api_config_apply, api_audit;
 
 /* Why no event can be taken in at all, whatever the request says; true: the reply was made. (events.c) */
 bool events_refused(struct call *call, enum err *ret_err);
+/* What intake needs of a call. (events.c) */
+struct intake_context;
+struct intake_context events_context(const struct call *call);
 
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,

@@ -57,12 +57,7 @@ enum err api_source_take(struct call *call) {
     struct refusal refusal = {0};
     const struct source_settings *source = find_source(call, &name);
     if (events_refused(call, &err)) return err;
-    const struct intake_context context = {.settings = call->standing->settings,
-                                           .wall_us = call->wall_us,
-                                           .hasher = call->hasher,
-                                           .rng = call->rng,
-                                           .last_id = call->last_id,
-                                           .arena = call->arena};
+    const struct intake_context context = events_context(call);
     struct visitor *visitor = arena_new(call->arena, struct visitor);
     visitor->source = source;
     if (webhook_take(&context, source, call->request, &visitor->posting, &refusal, &words))

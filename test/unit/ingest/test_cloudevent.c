@@ -1,55 +1,5 @@
 /* CloudEvents: structured, binary and in batches; what makes the key; what is refused, and where. */
-#include "../base/check.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/hash.h"
-#include "base/rng.h"
-#include "ingest/intake.h"
-
-#define NOW_US ((int64_t)1795526439000000)
-
-struct fixture {
-    struct arena arena;
-    struct settings settings;
-    struct hasher *hasher;
-    struct rng rng;
-    struct uuid last_id;
-    struct request request;
-    struct header headers[8];
-    struct intake intake;
-    struct refusal refusal;
-};
-
-static int setup(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    f->settings.server.max_event_bytes = 1024;
-    f->hasher = hasher_new();
-    rng_seed(&f->rng, 7);
-    f->request.headers = f->headers;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    hasher_free(f->hasher);
-    arena_free(&f->arena);
-    free(f);
-    return 0;
-}
-
-static void put_header(struct fixture *f, const char *name, const char *value) {
-    f->headers[f->request.header_count++] = (struct header){str_from(name), str_from(value)};
-}
-
-static enum err post(struct fixture *f, const char *media, const char *body) {
-    const struct intake_context context = {&f->settings, NOW_US, f->hasher, &f->rng, &f->last_id, &f->arena};
-    put_header(f, "Content-Type", media);
-    f->request.body = str_from(body);
-    return intake_request(&context, &f->request, &f->intake, &f->refusal);
-}
+#include "intake_bench.h"
 
 static const struct event *only_event(struct fixture *f) {
     assert_int_equal(f->intake.count, 1);
@@ -79,10 +29,10 @@ static void a_structured_one_is_taken(void **state) {
 
 static void a_binary_one_is_taken(void **state) {
     struct fixture *f = *state;
-    put_header(f, "CE-SpecVersion", "1.0");
-    put_header(f, "ce-id", "A-1");
-    put_header(f, "ce-source", "/forms/landing");
-    put_header(f, "ce-type", "com.example.lead");
+    add_header(f, "CE-SpecVersion", "1.0");
+    add_header(f, "ce-id", "A-1");
+    add_header(f, "ce-source", "/forms/landing");
+    add_header(f, "ce-type", "com.example.lead");
     assert_int_equal(post(f, "application/json", " {\"email\": \"ada@example.com\"}\n"), ERR_NONE);
     is_the_lead(only_event(f));
 }

@@ -1,54 +1,6 @@
-#include "../base/check.h"
+#include "intake_bench.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/hash.h"
 #include "base/json.h"
-#include "ingest/intake.h"
-
-#define NOW_US ((int64_t)1795526439000000)
-
-struct fixture {
-    struct arena arena;
-    struct settings settings;
-    struct hasher *hasher;
-    struct rng rng;
-    struct uuid last_id;
-    struct request request;
-    struct header headers[4];
-    struct intake intake;
-    struct refusal refusal;
-};
-
-static int setup(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    f->settings.server.max_event_bytes = 1024;
-    f->hasher = hasher_new();
-    rng_seed(&f->rng, 7);
-    f->request.headers = f->headers;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    hasher_free(f->hasher);
-    arena_free(&f->arena);
-    free(f);
-    return 0;
-}
-
-static void add_header(struct fixture *f, const char *name, const char *value) {
-    f->headers[f->request.header_count++] = (struct header){str_from(name), str_from(value)};
-}
-
-static enum err post(struct fixture *f, const char *media, const char *body) {
-    const struct intake_context context = {&f->settings, NOW_US, f->hasher, &f->rng, &f->last_id, &f->arena};
-    if (media) add_header(f, "Content-Type", media);
-    f->request.body = str_from(body);
-    return intake_request(&context, &f->request, &f->intake, &f->refusal);
-}
 
 static const char lead[] =
     "{\"type\":\"LEAD\",\"source\":\"landing\",\"idempotency_key\":\"lead-1\",\"payload\":{\"b\": 1,  \"a\":[]}}";
