@@ -33,7 +33,7 @@ static struct intake_item take(const struct intake_context *context, const struc
                        .key = str_fmt(arena, "%.*s:%.*s", STR_ARG(attributes->source), STR_ARG(attributes->id)),
                        .payload = data,
                        .scheduled_us = context->wall_us};
-    if (!attributes->id.n || !event_key_valid(item.event.key))
+    if (!event_key_valid(attributes->id) || !event_key_valid(item.event.key))
         return refuse(ERR_BAD_KEY, STR("'source' and 'id' make the key: together at most 254 printable characters"),
                       "/id");
     if (!data.p || json_type(root) != JSON_OBJECT)
@@ -47,10 +47,31 @@ static struct intake_item bad_json(const struct intake_context *context, const s
                   str_fmt(context->arena, "line %zu, column %zu: %s", error->line, error->column, error->text), "");
 }
 
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* An attribute's header has what is not printable ASCII, '"' and '%' percent-encoded (HTTP binding, 3.1.3.2). What is
+ * no escape stands for itself. */
+static struct str attribute_of(const struct intake_context *context, const struct request *request, struct str name) {
+    struct str value = request_header(request, name);
+    struct buf text = {.arena = context->arena};
+    for (size_t i = 0; i < value.n; i++) {
+        int high = i + 2 < value.n ? hex_value(value.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(value.p[i + 2]) : -1;
+        bool escaped = value.p[i] == '%' && low >= 0;
+        buf_byte(&text, escaped ? (char)(high * 16 + low) : value.p[i]);
+        if (escaped) i += 2;
+    }
+    return value.p ? buf_str(&text) : STR_NONE;
+}
+
 struct intake_item cloudevent_of_headers(const struct intake_context *context, const struct request *request) {
     const struct attributes attributes = {
-        request_header(request, STR("ce-specversion")), request_header(request, STR("ce-id")),
-        request_header(request, STR("ce-source")), request_header(request, STR("ce-type"))};
+        attribute_of(context, request, STR("ce-specversion")), attribute_of(context, request, STR("ce-id")),
+        attribute_of(context, request, STR("ce-source")), attribute_of(context, request, STR("ce-type"))};
     struct json *root;
     struct json_error error;
     if (json_parse(request->body, JSON_DEPTH_MAX, &root, &error)) return bad_json(context, &error);

@@ -37,6 +37,16 @@ static void a_binary_one_is_taken(void **state) {
     is_the_lead(only_event(f));
 }
 
+static void a_headers_escapes_are_read(void **state) {
+    struct fixture *f = *state;
+    add_header(f, "ce-specversion", "1.0");
+    add_header(f, "ce-id", "b%20%C3%bc%2");
+    add_header(f, "ce-source", "/s");
+    add_header(f, "ce-type", "t");
+    assert_int_equal(post(f, "application/json", "{}"), ERR_NONE);
+    assert_str(only_event(f)->key, "/s:b \xc3\xbc%2");
+}
+
 static void both_forms_have_one_fingerprint(void **state) {
     struct fixture *f = *state;
     assert_int_equal(post(f, "application/cloudevents+json", LEAD), ERR_NONE);
@@ -65,6 +75,7 @@ static void what_is_missing_is_named(void **state) {
         {"{\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":{}}", "/specversion"},
         {"{\"specversion\":\"1.0\",\"source\":\"s\",\"type\":\"t\",\"data\":{}}", "/id"},
         {"{\"specversion\":\"1.0\",\"id\":\"\",\"source\":\"s\",\"type\":\"t\",\"data\":{}}", "/id"},
+        {"{\"specversion\":\"1.0\",\"id\":\"a\\u0000b\",\"source\":\"s\",\"type\":\"t\",\"data\":{}}", "/id"},
         {"{\"specversion\":\"1.0\",\"id\":\"a\\nb\",\"source\":\"s\",\"type\":\"t\",\"data\":{}}", "/id"},
         {"{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"t\",\"data\":{}}", "/source"},
         {"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"9\",\"data\":{}}", "/type"},
@@ -100,6 +111,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_structured_one_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_binary_one_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_headers_escapes_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(both_forms_have_one_fingerprint, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_judged_item_by_item, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing_is_named, setup, teardown),
