@@ -66,6 +66,14 @@ struct action {
     enum on_unknown on_unknown; /* never DEFAULT */
 };
 
+/* Credentials that sign the whole request, when all else of it is made; the texts of a connector's own scheme. */
+enum signer { SIGNER_NONE, SIGNER_AWS, SIGNER_OAUTH1 };
+#define SIGNER_TEXTS 5
+struct signature {
+    enum signer signer;
+    struct text texts[SIGNER_TEXTS]; /* in the order of struct aws_keys, and of struct oauth1_keys */
+};
+
 struct connector {
     struct str name;
     bool webhook; /* the built-in `http` */
@@ -79,8 +87,9 @@ struct connector {
     int64_t penalty_us;
     struct limit_field *limit_fields;
     size_t limit_field_count;
-    struct pairs headers, query; /* of every request; auth is among them */
-    size_t error;                /* jq: the provider's words for a refusal; JQ_NONE = the body's beginning */
+    struct pairs headers, query; /* of every request; auth is among them, unless it signs */
+    struct signature signature;
+    size_t error; /* jq: the provider's words for a refusal; JQ_NONE = the body's beginning */
     struct action *actions;
     size_t action_count;
 };

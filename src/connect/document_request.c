@@ -83,15 +83,46 @@ static void auth_query(struct document_reader *reader, const struct tree *value)
     read_pairs(reader, value, SCOPE_SHARED, false, &reader->connector->query);
 }
 
+static void read_signature(struct document_reader *reader, const struct tree *map, enum signer signer,
+                           const struct key_rule *keys, size_t count) {
+    struct signature *signature = &reader->connector->signature;
+    if (!reader_keys(reader, map, keys, count, signer == SIGNER_AWS ? STR("'aws'") : STR("'oauth1'"))) return;
+    signature->signer = signer;
+    for (size_t i = 0; i < count; i++) {
+        const struct tree *value = reader_get(map, keys[i].name, KEY_TEXT);
+        if (value) text_read(reader, value, SCOPE_SHARED, &signature->texts[i]);
+    }
+}
+
+/* The keys stand in the order of struct aws_keys. */
+static void auth_aws(struct document_reader *reader, const struct tree *value) {
+    static const struct key_rule keys[] = {{"key", KEY_TEXT, true},
+                                           {"secret", KEY_TEXT, true},
+                                           {"token", KEY_TEXT, false},
+                                           {"region", KEY_TEXT, true},
+                                           {"service", KEY_TEXT, true}};
+    read_signature(reader, value, SIGNER_AWS, keys, sizeof keys / sizeof *keys);
+}
+
+/* As in struct oauth1_keys. */
+static void auth_oauth1(struct document_reader *reader, const struct tree *value) {
+    static const struct key_rule keys[] = {{"consumer_key", KEY_TEXT, true},
+                                           {"consumer_secret", KEY_TEXT, true},
+                                           {"token", KEY_TEXT, true},
+                                           {"token_secret", KEY_TEXT, true}};
+    read_signature(reader, value, SIGNER_OAUTH1, keys, sizeof keys / sizeof *keys);
+}
+
 void read_auth(struct document_reader *reader, const struct tree *map) {
-    static const struct key_rule keys[] = {
-        {"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false}, {"header", KEY_MAP, false}, {"query", KEY_MAP, false}};
-    static void (*const readers[])(struct document_reader *, const struct tree *) = {auth_bearer, auth_basic,
-                                                                                     auth_header, auth_query};
+    static const struct key_rule keys[] = {{"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false},
+                                           {"header", KEY_MAP, false},  {"query", KEY_MAP, false},
+                                           {"aws", KEY_MAP, false},     {"oauth1", KEY_MAP, false}};
+    static void (*const readers[])(struct document_reader *, const struct tree *) = {
+        auth_bearer, auth_basic, auth_header, auth_query, auth_aws, auth_oauth1};
     if (!READER_KEYS(reader, map, keys, STR("'auth'"))) return;
     if (map->count != 1)
         reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
-                        "'auth' has one of bearer, basic, header and query");
+                        "'auth' has one of bearer, basic, header, query, aws and oauth1");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct tree *value = reader_get(map, keys[i].name, keys[i].kinds);
         if (value) readers[i](reader, value);

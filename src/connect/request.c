@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "connect/sign.h"
 #include "connect/url.h"
 #include "connect/value.h"
 
@@ -129,6 +130,34 @@ static enum err body_fill(struct fill *fill, const struct request_form *request,
     return ERR_NONE;
 }
 
+/* ---- signatures ---- */
+
+/* No two requests have the same: the key tells deliveries apart, the moment the attempts of one. */
+static struct str nonce_of(const struct fill *fill) {
+    const struct call_context *context = fill->context;
+    uint8_t digest[SHA256_BYTES];
+    struct str seed = str_fmt(context->arena, "%.*s %lld %d", STR_ARG(uuid_str(context->arena, fill->key)),
+                              (long long)context->now_us, context->deliveries[0]->attempts);
+    hash_sha256(context->hasher, seed, digest);
+    return hex_encode(context->arena, digest, sizeof digest / 2);
+}
+
+static enum err request_sign(struct fill *fill, struct outgoing *outgoing) {
+    const struct call_context *context = fill->context;
+    const struct signature *signature = &fill->connector->signature;
+    struct str texts[SIGNER_TEXTS];
+    bool missing;
+    if (signature->signer == SIGNER_NONE) return ERR_NONE;
+    for (size_t i = 0; i < SIGNER_TEXTS; i++) TRY(text_fill(fill, &signature->texts[i], &texts[i], &missing));
+    if (signature->signer == SIGNER_AWS)
+        sign_aws(outgoing, &(struct aws_keys){texts[0], texts[1], texts[2], texts[3], texts[4]}, context->now_us,
+                 context->hasher, context->arena);
+    else
+        sign_oauth1(outgoing, &(struct oauth1_keys){texts[0], texts[1], texts[2], texts[3]}, context->now_us,
+                    nonce_of(fill), context->arena);
+    return ERR_NONE;
+}
+
 enum err request_fill(struct fill *fill, const struct request_form *request, struct outgoing *ret_outgoing) {
     struct outgoing outgoing = {
         .method = request->method,
@@ -138,6 +167,7 @@ enum err request_fill(struct fill *fill, const struct request_form *request, str
     TRY(url_and_query(fill, request, &outgoing.url));
     TRY(headers_fill(fill, request, &outgoing));
     TRY(body_fill(fill, request, &outgoing.body));
+    TRY(request_sign(fill, &outgoing));
     *ret_outgoing = outgoing;
     return ERR_NONE;
 }

@@ -72,6 +72,24 @@ const works = {
         };
     },
 
+    // What the service would work out from the same request.
+    aws({ method, host, path, headers, body, region, service, key, secret }) {
+        const request = { method, host, path, headers, body, region, service, extraHeadersToIgnore: { 'content-length': true } };
+        return require('aws4').sign(request, { accessKeyId: key, secretAccessKey: secret }).headers.Authorization;
+    },
+
+    oauth1({ method, url, data, keys, nonce, at_s }) {
+        const OAuth = require('oauth-1.0a');
+        const oauth = OAuth({
+            consumer: { key: keys.consumer_key, secret: keys.consumer_secret },
+            signature_method: 'HMAC-SHA1',
+            hash_function: (text, key) => crypto.createHmac('sha1', key).update(text).digest('base64'),
+        });
+        oauth.getNonce = () => nonce;
+        oauth.getTimeStamp = () => at_s;
+        return oauth.authorize({ method, url, data }, { key: keys.token, secret: keys.token_secret }).oauth_signature;
+    },
+
     verify({ secret, body, headers }) {
         const { Webhook } = require('standardwebhooks');
         try {
