@@ -15,14 +15,20 @@ void backlog_overflow(struct deliver *deliver, size_t desk) {
 }
 
 void backlog_look_begin(struct deliver *deliver) {
-    for (size_t i = 0; i < deliver->desks.count; i++)
-        if (desk_at(deliver, i)->now.overflow_met) desk_stage(desk_at(deliver, i))->overflow_met = false;
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        if (desk->now.overflow_met || desk->now.overflow_asked)
+            desk_stage(desk)->overflow_met = desk_stage(desk)->overflow_asked = false;
+    }
 }
 
-bool backlog_look_meets(struct deliver *deliver, size_t desk) {
-    if (desk_at(deliver, desk)->now.overflow_met) return false;
-    desk_stage(desk_at(deliver, desk))->overflow_met = true;
-    return true;
+void backlog_look_meets(struct deliver *deliver, size_t desk) {
+    if (!desk_at(deliver, desk)->now.overflow_met) desk_stage(desk_at(deliver, desk))->overflow_met = true;
+}
+
+bool backlog_look_asks(struct deliver *deliver, size_t desk) {
+    if (desk_at(deliver, desk)->now.overflow_asked) return false;
+    return desk_stage(desk_at(deliver, desk))->overflow_asked = true;
 }
 
 void backlog_look_end(struct deliver *deliver) {

@@ -15,7 +15,8 @@ void backlog_change(struct deliver *deliver, size_t desk, int64_t change);
 void backlog_overflow(struct deliver *deliver, size_t desk);
 /* Staged: a look over all that is held. Which desks still overflow is what it met, and known when it ends. */
 void backlog_look_begin(struct deliver *deliver);
-bool backlog_look_meets(struct deliver *deliver, size_t desk); /* false: it met one of this desk before */
+void backlog_look_meets(struct deliver *deliver, size_t desk);
+bool backlog_look_asks(struct deliver *deliver, size_t desk); /* once in a look; false: it did before */
 void backlog_look_end(struct deliver *deliver);
 /* Not staged: what the store counted. The other desks have none. */
 void backlog_forget(struct deliver *deliver);

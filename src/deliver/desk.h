@@ -20,13 +20,14 @@ struct desk_state {
     int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
     size_t in_flight;
     int64_t next_due_us;
-    int64_t barren_us; /* the last wait of a claim that came back empty; 0 = it did not */
-    bool inherits;     /* deliveries of its earlier name come over: until then nothing leaves */
-    int64_t wait_us;   /* limits that processes share let nothing leave before this */
-    int64_t waiting;   /* deliveries that are to leave, on their way, or looked up */
-    bool overflows;    /* some are held because too many wait, as far as is known */
-    bool overflow_met; /* the look under way met one that has no room */
-    unsigned untold;   /* what of the lasting state changed and was not given out (enum desk_aspect) */
+    int64_t barren_us;   /* the last wait of a claim that came back empty; 0 = it did not */
+    bool inherits;       /* deliveries of its earlier name come over: until then nothing leaves */
+    int64_t wait_us;     /* limits that processes share let nothing leave before this */
+    int64_t waiting;     /* deliveries that are to leave, on their way, or looked up */
+    bool overflows;      /* some are held because too many wait, as far as is known */
+    bool overflow_met;   /* the look under way met one that has no room */
+    bool overflow_asked; /* ... and asked whether the desk stands still */
+    unsigned untold;     /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 
 struct desk {

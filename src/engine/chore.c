@@ -31,9 +31,7 @@
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define STRAY_STEP       ((size_t)256)
-#define OVERFLOW_STEP    ((size_t)256)
-#define OVERFLOW_US      (100 * US_PER_MS) /* from the moment that something has room */
-#define STRAY_AFTER_US   US_PER_MIN        /* as long may others still have the configuration before, and send to it */
+#define STRAY_AFTER_US   US_PER_MIN /* as long may others still have the configuration before, and send to it */
 #define AHEAD_STEP       ((size_t)256)
 #define AHEAD_LEAST_US   US_PER_S        /* nobody minds a shorter wait; processes on a store differ by less */
 #define AHEAD_AGAIN_US   (30 * US_PER_S) /* others are there that may go by the clock that was ahead */
@@ -153,58 +151,6 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
     return ERR_NONE;
 }
 
-/* Whether some desk has room for deliveries that are held because it had none. */
-static bool overflow_may_go(const struct loop *loop) {
-    for (size_t i = 0; i < deliver_desks(loop->deliver); i++)
-        if (backlog_of(loop->deliver, i).overflows && backlog_room(loop->deliver, i)) return true;
-    return false;
-}
-
-/* Picks from a page those that have room now, oldest first, and meets the others. The oldest of a desk goes in any
- * case: newer ones may wait for it, by the order that is kept, in all the places there are, if another process let them
- * in or they came from a destination that was renamed. */
-static size_t pick_released(struct loop *loop, const struct held_row *held, size_t count, int64_t *seqs) {
-    size_t picked = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t desk = deliver_desk(loop->deliver, held[i].destination);
-        if (desk == SIZE_MAX || !str_eq(held[i].error, STR(OVERFLOW_ERROR))) continue;
-        bool first = true;
-        if (!backlog_room(loop->deliver, desk)) first = backlog_look_meets(loop->deliver, desk);
-        if (!backlog_room(loop->deliver, desk) && !first) continue;
-        seqs[picked++] = held[i].seq;
-        backlog_change(loop->deliver, desk, 1);
-        deliver_due(loop->deliver, desk, 0);
-    }
-    return picked;
-}
-
-/* What was held because too many waited goes on. A look walks over all that is held, once something has room. */
-static enum err step_overflow(struct turn *turn, struct chore_round *round, bool *ret_more) {
-    (void)round;
-    struct loop *loop = turn->loop;
-    struct chores *state = &turn->chores;
-    int64_t seqs[OVERFLOW_STEP];
-    struct held_row *held;
-    size_t count, freed;
-    *ret_more = false;
-    if (!state->overflow_seq) {
-        if (!overflow_may_go(loop) && turn->now_us < state->overflow_us) return ERR_NONE;
-        backlog_look_begin(loop->deliver);
-    }
-    TRY(store_held(loop->options.store, state->overflow_seq, OVERFLOW_STEP, turn->arena, &held, &count));
-    size_t picked = pick_released(loop, held, count, seqs);
-    TRY(store_release(loop->options.store, seqs, picked, turn->now_us, turn->arena, &freed));
-    *ret_more = count == OVERFLOW_STEP;
-    state->overflow_seq = *ret_more ? held[count - 1].seq : 0;
-    if (!*ret_more) backlog_look_end(loop->deliver);
-    bool overflows = *ret_more;
-    for (size_t i = 0; i < deliver_desks(loop->deliver) && !overflows; i++)
-        overflows = backlog_of(loop->deliver, i).overflows;
-    state->overflow_told = state->overflow_told && overflows;
-    state->overflow_us = overflows || !loop->options.exclusive ? turn->now_us + US_PER_MIN : WHEN_NEVER;
-    return ERR_NONE;
-}
-
 /* How far the clock was ahead before the start; 0 = what it wrote may stay, or cannot be moved yet. */
 static enum err judge_clock(struct loop *loop, int64_t now_us, struct chores *state, int64_t *ret_ahead_us) {
     int64_t newest_us, elders;
@@ -278,7 +224,7 @@ static const struct chore chores[CHORE_COUNT] = {
         {.task = TASK_ORPHANS, .for_routers = true, .told = true, .every_us = ORPHANS_EVERY_US, .step = step_orphans},
     [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
-    [CHORE_OVERFLOW] = {.for_routers = true, .step = step_overflow},
+    [CHORE_OVERFLOW] = {.for_routers = true, .step = overflow_step},
     [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
 };
 
@@ -411,6 +357,8 @@ static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
     int64_t look_us = next_look(turn);
     if (name == CHORE_STRAYS && turn->chores.strays_us < look_us)
         look_us = turn->chores.strays_us > turn->now_us ? turn->chores.strays_us : turn->now_us + OTHERS_US;
+    if (name == CHORE_OVERFLOW && turn->chores.overflow_us < look_us && turn->chores.overflow_us > turn->now_us)
+        look_us = turn->chores.overflow_us;
     turn->chores.due_us[name] = more ? turn->now_us + pause_us : look_us;
     return ERR_NONE;
 }
@@ -436,9 +384,7 @@ void chores_apply(struct turn *turn) {
     }
     bool waited = loop->chores.clock_waits;
     loop->chores = turn->chores;
-    int64_t *overflow_us = &loop->chores.due_us[CHORE_OVERFLOW];
-    if (*overflow_us != WHEN_NEVER && *overflow_us > turn->now_us + OVERFLOW_US && overflow_may_go(loop))
-        *overflow_us = turn->now_us + OVERFLOW_US;
+    overflow_plan(turn);
     if (loop->chores.clock_waits && !waited)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
                   LOG_TEXT("waits", STR("until the processes that began before this one have stopped")));

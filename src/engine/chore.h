@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chore_round;
 struct loop;
 struct turn;
 
@@ -65,6 +66,9 @@ void chores_reconfigured(struct loop *loop);
 /* adoption.c, a part of the chore of strays: destinations that were renamed take over what their old names owe. */
 MUST_USE enum err adoption_step(struct turn *turn, bool *ret_more);
 struct str adoption_names(struct turn *turn); /* who takes over from whom */
+/* overflow.c, the chore of what is held because too many wait; and, after the commit, when it looks next. */
+MUST_USE enum err overflow_step(struct turn *turn, struct chore_round *round, bool *ret_more);
+void overflow_plan(const struct turn *turn);
 /* A destination is about to be probed: what it did not take for too long is looked for. */
 void chores_give_up(struct loop *loop);
 /* A claim came back empty although the store says that something is due. */

@@ -103,10 +103,18 @@ enum err store_held(struct store *store, int64_t after_seq, size_t limit, struct
     struct held_row *held = arena_array(arena, struct held_row, result.count);
     for (size_t i = 0; i < result.count; i++) {
         const struct sql_value *row = result.rows[i].values;
-        held[i] = (struct held_row){row[0].number, row[1].text, row[2].text};
+        held[i] = (struct held_row){row[0].number, row[1].text, row[2].text, row[3].number != 0};
     }
     *ret_held = held;
     *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_stands_still(struct store *store, struct str destination, struct arena *arena, bool *ret_still) {
+    const struct sql_value params[] = {sql_str(destination)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_MOVING, params, 1, arena, &result));
+    *ret_still = result.count == 0;
     return ERR_NONE;
 }
 

@@ -96,11 +96,13 @@ MUST_USE enum err store_unstrand(struct store *store, struct str destination, in
 struct held_row {
     int64_t seq;
     struct str destination, error;
+    bool blocked; /* an earlier one of its order is open */
 };
-/* What is held for any reason, by seq, behind after_seq. */
+/* What is held for any reason, by seq, behind after_seq. store_release lets wait again what overflowed of it. */
 MUST_USE enum err store_held(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
                              struct held_row **ret_held, size_t *ret_count);
-/* Those of them that are still held so wait again. */
+/* Whether nothing that waits for the destination can go by itself: each waits for an earlier one of its order. */
+MUST_USE enum err store_stands_still(struct store *store, struct str destination, struct arena *arena, bool *ret_still);
 MUST_USE enum err store_release(struct store *store, const int64_t *seqs, size_t count, int64_t now_us,
                                 struct arena *arena, size_t *ret_freed);
 

@@ -231,6 +231,53 @@ static void what_is_held_for_want_of_room_waits_again(void **state) {
     fixture_commit(f);
 }
 
+static bool stands_still(struct fixture *f) {
+    bool still;
+    OK(store_stands_still(f->store, STR("crm"), &f->arena, &still));
+    return still;
+}
+
+static struct delivery ordered(struct fixture *f, const char *key, enum delivery_status status) {
+    struct event event = fixture_append(f, key, T0);
+    struct delivery delivery = fixture_delivery(f, &event, "crm", status);
+    delivery.order_key = STR("x");
+    fixture_plan_one(f, &delivery);
+    return delivery;
+}
+
+static void a_destination_stands_still_when_all_that_waits_is_behind_what_is_held(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    assert_true(stands_still(f));
+    struct delivery first = ordered(f, "a", DELIVERY_HELD);
+    ordered(f, "b", DELIVERY_PENDING);
+    assert_true(stands_still(f));
+    struct held_row *held;
+    size_t count;
+    OK(store_held(f->store, 0, 9, &f->arena, &held, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(held[0].seq, first.seq);
+    assert_false(held[0].blocked);
+    ordered(f, "c", DELIVERY_HELD);
+    OK(store_held(f->store, first.seq, 9, &f->arena, &held, &count));
+    assert_int_equal(count, 1);
+    assert_true(held[0].blocked);
+    fixture_deliver(f, "d", "other", DELIVERY_PENDING);
+    assert_true(stands_still(f));
+    fixture_deliver(f, "e", "crm", DELIVERY_PROCESSING);
+    assert_false(stands_still(f));
+    fixture_commit(f);
+}
+
+static void one_that_may_go_is_no_standstill(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    ordered(f, "a", DELIVERY_PENDING);
+    ordered(f, "b", DELIVERY_PENDING);
+    assert_false(stands_still(f));
+    fixture_commit(f);
+}
+
 static void what_is_to_be_looked_up_still_is_when_its_destination_is_back(void **state) {
     struct fixture *f = *state;
     size_t count = 0;
@@ -250,6 +297,8 @@ static void what_is_to_be_looked_up_still_is_when_its_destination_is_back(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(what_is_held_for_want_of_room_waits_again),
+        ON_EVERY_DRIVER(a_destination_stands_still_when_all_that_waits_is_behind_what_is_held),
+        ON_EVERY_DRIVER(one_that_may_go_is_no_standstill),
         ON_EVERY_DRIVER(what_waits_for_no_destination_is_held_and_freed),
         ON_EVERY_DRIVER(what_is_to_be_looked_up_still_is_when_its_destination_is_back),
         ON_EVERY_DRIVER(a_round_is_as_it_was_written),

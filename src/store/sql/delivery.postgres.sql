@@ -380,13 +380,25 @@ WHERE seq = ANY (ARRAY(
 ))
 RETURNING 1::int8, seq;
 
--- name: delivery_held (after int, most int) -> seq int, destination text, error text
+-- name: delivery_held (after int, most int) -> seq int, destination text, error text, blocked int
 -- A page of what is held, whatever for: who looks for one reason would else read all that is held for another.
-SELECT seq, destination, last_error
+SELECT seq, destination, last_error, blocked
 FROM deliveries
 WHERE status = 'HELD' AND seq > $1
 ORDER BY seq
 LIMIT $2;
+
+-- name: delivery_moving (destination text) -> moving int
+-- A row where something that waits for a destination goes by itself, now or when it is due: all others wait for an
+-- earlier one of their order.
+SELECT 1::int8
+FROM deliveries
+WHERE destination = $1 AND (status = 'PENDING' OR status = 'UNKNOWN') AND blocked = 0
+UNION ALL
+SELECT 1::int8
+FROM deliveries
+WHERE status = 'PROCESSING' AND lease_until > 0 AND destination = $1
+LIMIT 1;
 
 -- name: delivery_release (seq int, error text, now int) -> changed
 -- It waits again, unless a person or another process was there first.
