@@ -59,10 +59,27 @@ static void add_line(struct buf *buf, const struct command *command) {
 
 /* ---- helps ---- */
 
-static const char exit_codes[] =
-    "0 done · 1 failed · 2 wrong usage · 3 configuration invalid · 4 not found · 5 conflict\n"
-    "6 no server answers · 7 not allowed · 8 partly done · 9 findings · 10 timed out waiting\n"
-    "11 declined · 130 interrupted\n";
+/* One a line; on a screen several share one. */
+static const char exit_codes[] = "0 done\n1 failed\n2 wrong usage\n3 configuration invalid\n4 not found\n5 conflict\n"
+                                 "6 no server answers\n7 not allowed\n8 partly done\n9 findings\n10 timed out waiting\n"
+                                 "11 declined\n130 interrupted\n";
+
+struct str help_exit_codes(void) {
+    return str_from(exit_codes);
+}
+
+static void add_exit_codes(struct buf *buf) {
+    struct str rest = help_exit_codes(), item;
+    size_t column = 0;
+    while (str_next(&rest, '\n', &item)) {
+        if (!item.n) continue;
+        bool begins = column + 4 + item.n > 80;
+        buf_add(buf, !column ? STR("") : begins ? STR("\n") : STR(" · "));
+        column = (column && !begins ? column + 3 : 0) + item.n;
+        buf_add(buf, item);
+    }
+    buf_byte(buf, '\n');
+}
 
 struct str help_overview(struct arena *arena) {
     struct buf buf = {.arena = arena};
@@ -78,7 +95,9 @@ struct str help_overview(struct arena *arena) {
         if (!(commands[i].traits & (COMMAND_DAILY | COMMAND_HIDDEN))) add_line(&buf, &commands[i]);
     buf_add(&buf, STR("\nEverywhere\n"));
     add_options(&buf, global_options);
-    buf_fmt(&buf, "\nExit codes\n%s\ndrumbeat help COMMAND says more, with examples.\n", exit_codes);
+    buf_add(&buf, STR("\nExit codes\n"));
+    add_exit_codes(&buf);
+    buf_add(&buf, STR("\ndrumbeat help COMMAND says more, with examples.\n"));
     return buf_str(&buf);
 }
 
@@ -157,7 +176,8 @@ struct str help_reference(struct arena *arena) {
                 "`keys` read the store itself.\n\n"
                 "## Options of every command\n"));
     add_option_rows(&buf, global_options);
-    buf_fmt(&buf, "\n## Exit codes\n%s", exit_codes);
+    buf_add(&buf, STR("\n## Exit codes\n"));
+    add_exit_codes(&buf);
     for (size_t i = 0; i < command_count; i++)
         if (!(commands[i].traits & COMMAND_HIDDEN)) add_section(&buf, &commands[i]);
     return buf_str(&buf);
@@ -189,7 +209,12 @@ int command_reference(struct cli *cli) {
         writer_add(&cli->out, config_reference(cli->arena));
     else if (str_eq(page, STR("connectors")))
         writer_add(&cli->out, connectors_reference(cli->arena, setup_catalog(cli->arena, STR_NONE, &findings)));
+    else if (str_eq(page, STR("drumbeat.1")))
+        writer_add(&cli->out, help_manual(cli->arena));
+    else if (str_eq(page, STR("drumbeat.yaml.5")))
+        writer_add(&cli->out, config_manual(cli->arena));
     else
-        return cli_fail(cli, EXIT_USAGE, "error: the pages are cli, config and connectors");
+        return cli_fail(cli, EXIT_USAGE,
+                        "error: the pages are cli, config, connectors, drumbeat.1 and drumbeat.yaml.5");
     return EXIT_DONE;
 }

@@ -9,5 +9,7 @@ struct str help_noun(struct arena *arena, struct str noun);
 struct str help_command(struct arena *arena, const struct command *command);
 /* docs/cli.md */
 struct str help_reference(struct arena *arena);
+struct str help_manual(struct arena *arena); /* the source of drumbeat(1) */
+struct str help_exit_codes(void);            /* "0 done", one a line */
 
 #endif

@@ -4,14 +4,33 @@
 #include "base/when.h"
 #include "cli/commands.h"
 #include "cli/locate.h"
+#include "os/deadline.h"
+#include "os/notify.h"
 #include "server/server.h"
 
 #define LONGEST_WAIT_US (3600 * US_PER_S)
 
-static int run(struct cli *cli, struct server *server) {
+static void say_ready(const struct cli *cli, const struct server *server, const struct notify *notify) {
+    const char *held = cli_flag(cli, "hold") ? "; held: nothing is delivered" : "";
+    struct str lines =
+        str_fmt(cli->arena, "READY=1\nSTATUS=Taking requests on port %u%s", (unsigned)server_port(server), held);
+    notify_send(notify, lines.p);
+}
+
+/* Turn after turn. The service manager's watchdog is fed here and nowhere else, so that it notices a loop that stands
+ * still. A reload is over when the step that does it is over; that step waits for nothing. */
+static int run(struct cli *cli, struct server *server, struct notify *notify) {
+    bool stops = false;
     for (bool done = false; !done;) {
-        enum err err = server_step(server, LONGEST_WAIT_US, &done);
+        int64_t now_us = deadline_now_us();
+        bool reloads = cli->signals->reload;
+        if (cli->signals->stop && !stops) notify_send(notify, "STOPPING=1");
+        stops = cli->signals->stop;
+        if (reloads) notify_reloading(notify, now_us);
+        int64_t wait_us = notify_beat(notify, now_us, reloads ? 0 : LONGEST_WAIT_US);
+        enum err err = server_step(server, wait_us, &done);
         if (err) return cli_fail(cli, EXIT_FAILED, "error %s: %s; the server ends here", err_code(err), err_text(err));
+        if (reloads) notify_send(notify, "READY=1");
     }
     return EXIT_DONE;
 }
@@ -51,7 +70,10 @@ int command_serve(struct cli *cli) {
     if (err)
         return cli_fail(cli, config ? EXIT_CONFIG : EXIT_FAILED, "%s%.*s",
                         str_find(problem, '\n') == SIZE_MAX ? "error: " : "", STR_ARG(problem));
-    code = run(cli, server);
+    struct notify notify = notify_open();
+    say_ready(cli, server, &notify);
+    code = run(cli, server, &notify);
     server_close(server);
+    notify_close(&notify);
     return code;
 }

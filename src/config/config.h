@@ -46,6 +46,8 @@ struct str config_explain(struct arena *arena, struct str asked);
 struct str config_suggest(struct arena *arena, struct str asked);
 /* Markdown reference of every key. */
 struct str config_reference(struct arena *arena);
+/* The same as the source of drumbeat.yaml(5). */
+struct str config_manual(struct arena *arena);
 
 /* ---- reload ---- */
 struct change {

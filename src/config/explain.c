@@ -1,6 +1,7 @@
 /* config/explain.c - what is said about a configuration: findings, help on one key or code, and the reference of all;
  * see config.h. */
 #include "base/json.h"
+#include "base/roff.h"
 #include "config/section.h"
 
 #include <string.h>
@@ -142,15 +143,19 @@ static const char introduction[] =
     "This page is made from the table of keys in `src/config/keys.def`: it says what the program reads.\n"
     "`drumbeat check` finds every mistake at once, each with its line and column; `drumbeat explain KEY` and\n"
     "`drumbeat explain CODE` print the entries below.\n"
-    "\n"
+    "\n";
+
+/* Items of a list, each of which begins with "- " and goes on with blanks. */
+static const char rules[] =
     "- Without `-c FILE` the file is `$DRUMBEAT_CONFIG`, then `./drumbeat.yaml`, then `/etc/drumbeat/drumbeat.yaml`.\n"
     "- Every value is read as text and converted by its key: `no`, `12:30` and `1e3` mean what is written.\n"
     "- Lengths of time carry their unit, `500ms 30s 5m 2h 3d`; sizes too, `64KiB 8MiB`. A bare number is refused.\n"
     "- Names begin with a small letter and go on with small letters, digits and hyphens, 40 characters at most.\n"
     "- `${NAME}`, in capitals, is a secret. It is allowed in `store` and in the sections that say where something is\n"
-    "  and how it is called, never under `routes`. It is looked up in `$CREDENTIALS_DIRECTORY`, `/run/secrets`, "
-    "`secrets/` beside the file (mode\n"
-    "  0600) and the environment, in this order. One that is nowhere is an error. It may be a part of a text, as in\n"
+    "  and how it is called, never under `routes`. It is looked up in `$CREDENTIALS_DIRECTORY` (`NAME`,\n"
+    "  then `drumbeat_NAME`), `/run/secrets`, `secrets/` beside the file (mode 0600) and the environment, in this "
+    "order.\n"
+    "  One that is nowhere is an error. It may be a part of a text, as in\n"
     "  `postgres://drumbeat:${DB_PASSWORD}@db/drumbeat`; in a URL it stands as URLs want it, with `%40` for `@`.\n"
     "- `${.field}` is jq on the event's payload, with the whole event as `$event`. It is allowed in the content of a\n"
     "  route's deliveries.\n"
@@ -190,6 +195,7 @@ static void add_codes(struct buf *text) {
 struct str config_reference(struct arena *arena) {
     struct buf text = {.arena = arena};
     buf_add(&text, str_from(introduction));
+    buf_add(&text, str_from(rules));
     for (enum section section = 0; section < SECTION_COUNT; section++) {
         const char *path = section_row(section)->path;
         buf_fmt(&text, "\n## %s%s%s\n\n", *path ? "`" : "", *path ? path : "Top level", *path ? "`" : "");
@@ -197,5 +203,53 @@ struct str config_reference(struct arena *arena) {
         for (const struct key *key = NULL; (key = key_next(section, key));) add_row(&text, key);
     }
     add_codes(&text);
+    return buf_str(&text);
+}
+
+/* ---- the manual page ---- */
+
+static void add_rules(struct buf *text) {
+    struct str rest = str_from(rules), line;
+    while (str_next(&rest, '\n', &line)) {
+        bool begins = str_starts(line, STR("- "));
+        if (begins) buf_add(text, STR(".IP \\(bu 2\n"));
+        roff_words(text, begins ? str_sub(line, 2, SIZE_MAX) : str_trim(line));
+        if (line.n) buf_byte(text, '\n');
+    }
+}
+
+static void add_key(struct buf *text, const struct key *key) {
+    bool value = key->fallback && *key->fallback && strcmp(key->fallback, "{}") != 0;
+    roff_item(text, key->name, STR(""));
+    roff_words(text, str_from(key->help));
+    buf_add(text, STR("\nTakes "));
+    roff_words(text, takes_text(text->arena, key));
+    if (!key->fallback) buf_add(text, STR("; it must be there"));
+    if (value) buf_add(text, STR("; default "));
+    if (value) roff_code(text, str_from(key->fallback));
+    buf_add(text, key->restart ? STR("; a change takes a restart.\n") : STR(".\n"));
+}
+
+struct str config_manual(struct arena *arena) {
+    struct buf text = {.arena = arena};
+    buf_add(&text, STR(".TH DRUMBEAT.YAML 5 \"\" \"drumbeat " DRUMBEAT_VERSION "\"\n"
+                       ".SH NAME\n"
+                       "drumbeat.yaml \\- configuration of drumbeat\n"
+                       ".SH DESCRIPTION\n"));
+    roff_words(&text, STR("`drumbeat check` finds every mistake of this file at once, each with its line and column. "
+                          "`drumbeat explain KEY` and `drumbeat explain CODE` print the entries below.\n"));
+    add_rules(&text);
+    for (enum section section = 0; section < SECTION_COUNT; section++) {
+        const char *path = section_row(section)->path;
+        roff_request(&text, ".SH", *path ? str_from(path) : STR("TOP LEVEL"));
+        for (const struct key *key = NULL; (key = key_next(section, key));) add_key(&text, key);
+    }
+    buf_add(&text, STR(".SH CODES OF FINDINGS\n"));
+    for (enum code code = 0; code < CODE_COUNT; code++) {
+        roff_item(&text, str_from(code_text(code)), STR(""));
+        roff_words(&text, code_explain(str_from(code_text(code))));
+        buf_byte(&text, '\n');
+    }
+    buf_add(&text, STR(".SH SEE ALSO\n.BR drumbeat (1)\n"));
     return buf_str(&text);
 }

@@ -14,7 +14,7 @@
 #define ZONES            "/usr/share/zoneinfo/"
 
 struct secret_place {
-    struct str folder; /* with its slash; ends in NUL */
+    struct str folder; /* with its slash, and with what stands before each name; ends in NUL */
     bool guarded;
 };
 
@@ -82,6 +82,8 @@ static bool look_everywhere(void *self, struct str name, struct arena *arena, st
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     struct secret_place tried[] = {
         {credentials && *credentials ? str_fmt(arena, "%s/", credentials) : STR_NONE, false},
+        /* LoadCredential=drumbeat:FOLDER names each file of the folder so (systemd.exec(5)). */
+        {credentials && *credentials ? str_fmt(arena, "%s/drumbeat_", credentials) : STR_NONE, false},
         {STR("/run/secrets/"), false},
         {str_fmt(arena, "%.*ssecrets/", STR_ARG(places->folder)), true},
     };

@@ -1,5 +1,5 @@
-/* config/secret.h - the real lookup of ${NAME}: $CREDENTIALS_DIRECTORY/NAME,
- * /run/secrets/NAME, secrets/NAME beside the configuration (refused unless only
+/* config/secret.h - the real lookup of ${NAME}: $CREDENTIALS_DIRECTORY/NAME and
+ * /drumbeat_NAME, /run/secrets/NAME, secrets/NAME beside the configuration (refused unless only
  * its owner may read it), then the environment; and of time zones, in
  * /usr/share/zoneinfo. The one file of this room that
  * touches the outside (rooms.txt names it). */

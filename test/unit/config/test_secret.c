@@ -81,6 +81,8 @@ static void test_the_places_in_their_order(void **state) {
     write_file(house, "secrets/DB_TEST_SECRET", 0600, STR("from-folder\n"));
     assert_string_equal(look_up(house, &note), "from-folder");
     assert_string_equal(note, "");
+    write_file(house, "credentials/drumbeat_DB_TEST_SECRET", 0444, STR("from-a-folder-of-credentials"));
+    assert_string_equal(look_up(house, &note), "from-a-folder-of-credentials");
     write_file(house, "credentials/DB_TEST_SECRET", 0444, STR("from-credentials"));
     assert_string_equal(look_up(house, &note), "from-credentials");
     assert_string_equal(note, "");
