@@ -3,6 +3,7 @@
 does it, and a line that this does not know is a mistake of the page."""
 import os
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
@@ -10,53 +11,70 @@ import sys
 import time
 
 ROOT = pathlib.Path(os.environ["SYSTEMD_ROOT"])
-SERVICE = {"User", "Group", "Type", "EnvironmentFile", "LoadCredential", "RuntimeDirectory", "RuntimeDirectoryPreserve",
-           "StateDirectory", "ExecStart", "ExecReload", "Restart", "TimeoutStopSec", "LimitNOFILE", "NoNewPrivileges",
-           "ProtectSystem", "ProtectHome", "PrivateTmp", "WorkingDirectory"}
-KNOWN = {"Unit": {"Description", "After", "Wants"}, "Service": SERVICE, "Install": {"WantedBy"}}
+FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system")
+# What is installed is written for the machine's own root; what a page writes, its reader has moved already.
+MOVED = re.compile(r"(?<![\w.])/(etc|var/lib|run|usr/local/bin)/")
 # Units of Debian's packages, in short.
 DEBIAN = {"pgbouncer": "pgbouncer" + (" -u postgres" if os.geteuid() == 0 else "") + " {root}/etc/pgbouncer/pgbouncer.ini"}
 PATIENCE_S = 60
 
 
 def read(name):
-    """The [Service] of a unit, name or name@instance."""
+    """The [Service] of a unit, name or name@instance: of each key the values in their order."""
     base, _, instance = name.partition("@")
-    path = ROOT / "etc/systemd/system" / (f"{base}@.service" if instance else f"{base}.service")
-    if name in DEBIAN and not path.exists():
-        return {"ExecStart": DEBIAN[name].format(root=ROOT)}
-    section, keys = None, {}
-    for line in path.read_text().splitlines():
+    paths = [ROOT / folder / (f"{base}@.service" if instance else f"{base}.service") for folder in FOLDERS]
+    path = next((path for path in paths if path.exists()), None)
+    if name in DEBIAN and not path:
+        return {"ExecStart": [DEBIAN[name].format(root=ROOT)]}
+    text = path.read_text()
+    if path.is_relative_to(ROOT / FOLDERS[1]):
+        text = MOVED.sub(lambda match: f"{ROOT}{match[0]}", text)
+    keys, known = {}, dumped_keys()
+    for line in text.splitlines():
         line = line.split("#")[0].strip().replace("%i", instance)
-        if line.startswith("["):
-            section = line.strip("[]")
-        elif line:
+        if line and not line.startswith("["):
             key, _, value = line.partition("=")
-            assert key in KNOWN[section], f"{path}: {key} in [{section}]"
-            keys[key] = value
+            assert key in known, f"{path}: systemd has no {key}"
+            keys.setdefault(key, []).append(value)
     return keys
+
+
+def dumped_keys():
+    """The keys of every kind of unit, as systemd itself lists them."""
+    done = subprocess.run(["/lib/systemd/systemd", "--dump-configuration-items"], capture_output=True, text=True, check=True)
+    return set(re.findall(r"^(\w+)=", done.stdout, re.MULTILINE))
+
+
+def give_credentials(name, unit):
+    """Each file that LoadCredential= names, or each of a folder, in one folder."""
+    folder = ROOT / f"run/credentials-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for word in unit["LoadCredential"]:
+        secret, _, path = word.partition(":")
+        source = pathlib.Path(path)
+        for file in source.iterdir() if source.is_dir() else [source]:
+            given = folder / (f"{secret}_{file.name}" if source.is_dir() else secret)
+            given.unlink(missing_ok=True)
+            given.write_text(file.read_text())
+            given.chmod(0o400)
+    return str(folder)
 
 
 def start(name):
     unit = read(name)
     env = {"PATH": os.environ["PATH"], "HOME": str(ROOT)}
     if "EnvironmentFile" in unit:
-        lines = pathlib.Path(unit["EnvironmentFile"]).read_text().splitlines()
+        lines = pathlib.Path(unit["EnvironmentFile"][0]).read_text().splitlines()
         env.update(line.split("=", 1) for line in lines if line.strip() and not line.startswith("#"))
     if "LoadCredential" in unit:
-        secret, _, path = unit["LoadCredential"].partition(":")
-        folder = ROOT / f"run/credentials-{name}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / secret).write_text(pathlib.Path(path).read_text())
-        (folder / secret).chmod(0o400)
-        env["CREDENTIALS_DIRECTORY"] = str(folder)
+        env["CREDENTIALS_DIRECTORY"] = give_credentials(name, unit)
     for key, below, variable in (("RuntimeDirectory", "run", "RUNTIME_DIRECTORY"),
                                  ("StateDirectory", "var/lib", "STATE_DIRECTORY")):
         if key in unit:
-            (ROOT / below / unit[key]).mkdir(parents=True, exist_ok=True)
-            env[variable] = str(ROOT / below / unit[key])
+            (ROOT / below / unit[key][0]).mkdir(parents=True, exist_ok=True)
+            env[variable] = str(ROOT / below / unit[key][0])
     words = []
-    for word in shlex.split(unit["ExecStart"]):
+    for word in shlex.split(unit["ExecStart"][0]):
         for key, value in env.items():
             word = word.replace(f"${{{key}}}", value)
         words.append(word)
@@ -92,7 +110,8 @@ def stop(name):
 
 def reload(name):
     pid = (ROOT / f"run/{name}.pid").read_text()
-    subprocess.run(shlex.split(read(name)["ExecReload"].replace("$MAINPID", pid)), check=True)
+    for line in read(name)["ExecReload"]:
+        subprocess.run(shlex.split(line.replace("$MAINPID", pid)), check=True)
 
 
 def main(verb, *names):

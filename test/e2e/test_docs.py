@@ -1,4 +1,5 @@
 """What docs/ tells a reader to do works as it is written there."""
+import os
 import re
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import urllib.parse
 import pytest
 
 from docs import Reader, says, steps
-from harness import ROOT, until
+from harness import BINARY, ROOT, until
 from services import free_port, sql
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -66,9 +67,16 @@ def test_the_units_and_the_pooler_of_scaling_start_as_written(folder, database, 
         sql(database, "DROP DATABASE marketing WITH (FORCE)")
 
 
+def machine(folder):
+    """What stands in a page for the whole machine, in a folder."""
+    install = f"env DESTDIR={folder} {ROOT}/tools/install.sh {os.path.abspath(BINARY)}"
+    return {"./dev install": install, "systemd-sysusers": f"systemd-sysusers --root={folder}",
+            "/usr/local/lib/sysusers.d/": f"{folder}/usr/local/lib/sysusers.d/", **ports(8120, 8129)}
+
+
 @pytest.mark.parametrize("page", ["install.md", "keys.md", "api.md", "running.md"])
 def test_a_page_works_as_written(folder, page):
-    Reader(folder, ports(8120, 8129)).follow((ROOT / "docs" / page).read_text())
+    Reader(folder, machine(folder)).follow((ROOT / "docs" / page).read_text())
 
 
 def test_the_roles_of_postgres_are_enough(folder, database):
