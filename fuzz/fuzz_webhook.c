@@ -63,12 +63,11 @@ static struct source_settings source_of(const struct scheme *scheme) {
     const char *secret = scheme->secret == SECRET_STANDARD ? base64_key
                          : scheme->secret == SECRET_PUBLIC ? public_key
                                                            : SECRET;
-    return (struct source_settings){.name = str_from(scheme->name),
-                                    .type = str_from(scheme->name),
-                                    .secret = str_from(secret),
-                                    .old_secret = scheme->secret == SECRET_STANDARD ? str_from(ed25519_key) : STR(""),
-                                    .tolerance_us = 300 * US_PER_S,
-                                    .scheme = scheme};
+    struct str old = scheme->secret == SECRET_STANDARD ? str_from(ed25519_key) : STR("");
+    return (struct source_settings){
+        .name = str_from(scheme->name),
+        .type = str_from(scheme->name),
+        .webhook = {.secret = str_from(secret), .old_secret = old, .tolerance_us = 300 * US_PER_S, .scheme = scheme}};
 }
 
 static enum err take(struct world *world, const struct source_settings *source, const struct request *request,
@@ -103,8 +102,8 @@ static void check_believed(struct world *world, const struct scheme *scheme, str
     struct posting first, again;
     open.proof = PROOF_BEARER;
     struct source_settings source = source_of(&open);
-    source.secret = STR(SECRET);
-    if (maps) source.map_type = source.map_at = request.path, source.map_key = request.query;
+    source.webhook.secret = STR(SECRET);
+    if (maps) source.webhook.map_type = source.webhook.map_at = request.path, source.webhook.map_key = request.query;
     for (size_t i = request.header_count++; i > 0; i--) request.headers[i] = request.headers[i - 1];
     request.headers[0] = (struct header){STR("Authorization"), STR("Bearer " SECRET)};
     if (take(world, &source, &request, &first)) return;

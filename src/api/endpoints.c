@@ -35,6 +35,7 @@ const struct endpoint endpoints[] = {
     {"GET", "/in/{source}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer, "A sender's greeting"},
     {"POST", "/in/{source}/{secret}", KEY_INGEST, OPEN, "", api_source_take, api_source_answer,
      "A webhook of a sender that signs nothing"},
+    {"POST", "/f/{form}", KEY_INGEST, OPEN, "", api_form_take, api_form_answer, "A form that somebody filled in"},
     {"GET", "/v1/sources", KEY_READ, STORE, "", api_sources_list, NULL, "The sources in force"},
     {"GET", "/v1/sources/{name}", KEY_READ, STORE, "", api_sources_show, NULL, "One source"},
     {"GET", "/v1/deliveries", KEY_READ, COPY, DELIVERIES, api_deliveries_list, NULL, "List deliveries, newest first"},

@@ -11,7 +11,8 @@ serve_answer api_events_answer, api_events_retried, api_events_bulk_answer;
 serve_answer api_deliveries_retried, api_deliveries_bulk_answer;
 serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
 serve_take api_sources_list, api_sources_show, api_source_take;
-serve_answer api_source_answer;
+serve_answer api_source_answer, api_form_answer;
+serve_take api_form_take;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
@@ -22,6 +23,10 @@ serve_take api_status, api_config_apply, api_audit;
 
 /* Why no event can be taken in at all, whatever the request says; true: the reply was made. (events.c) */
 bool events_refused(struct call *call, enum err *ret_err);
+/* The webhook source (form: the form) that a path /in/NAME or /f/NAME names, and the name; NULL: there is none.
+ * (sources.c) */
+struct source_settings;
+const struct source_settings *source_named(const struct call *call, bool form, struct str *ret_name);
 /* What intake needs of a call. (events.c) */
 struct intake_context;
 struct intake_context events_context(const struct call *call);

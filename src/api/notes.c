@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/when.h"
-#include "model/scheme.h"
 #include "model/settings.h"
+#include "model/source.h"
 
 #define BETWEEN_LINES_US (60 * US_PER_S)
 

@@ -19,6 +19,11 @@ struct str {
     size_t n;
 };
 
+struct str_list {
+    struct str *items;
+    size_t count;
+};
+
 #define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
 #define STR_NONE     ((struct str){0})
 /* for printf: "%.*s", STR_ARG(s) */

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "config/keys.h"
-#include "ingest/webhook.h"
+#include "ingest/submission.h"
 #include "os/file.h"
 
 #define DATA_MAX_BYTES ((size_t)64 << 20) /* the server's own limits are lower */
@@ -90,7 +90,7 @@ static int find_source(struct cli *cli, const struct settings *settings, struct 
 int sample_make(struct rehearsal *rehearsal, struct request *ret_request, const struct source_settings **ret_source) {
     struct cli *cli = rehearsal->cli;
     const struct settings *settings = rehearsal->setup->settings;
-    struct str named = cli_argument(cli, 0), problem;
+    struct str named = cli_argument(cli, 0), problem = STR("");
     size_t dot = str_find(named, '.');
     uint8_t noise[9];
     struct sample_wish wish = {.what = dot == SIZE_MAX ? STR("") : str_sub(named, dot + 1, named.n),
@@ -100,7 +100,11 @@ int sample_make(struct rehearsal *rehearsal, struct request *ret_request, const 
     int code = find_source(cli, settings, str_sub(named, 0, dot), ret_source);
     if (!code) code = read_fields(cli, (*ret_source)->type, &wish.fields);
     if (code) return code;
-    bool made = webhook_sample(*ret_source, &settings->server, &wish, cli->arena, ret_request, &problem);
+    bool made = true;
+    if ((*ret_source)->kind == SOURCE_FORM)
+        submission_sample(*ret_source, &wish, cli->arena, ret_request);
+    else
+        made = webhook_sample(*ret_source, &settings->server, &wish, cli->arena, ret_request, &problem);
     json_free(wish.fields);
     return made ? EXIT_DONE : cli_fail(cli, EXIT_FAILED, "error: no sample can be made: %.*s", STR_ARG(problem));
 }

@@ -4,7 +4,7 @@
 #include "cli/commands.h"
 #include "cli/sample.h"
 #include "cli/show.h"
-#include "ingest/webhook.h"
+#include "ingest/submission.h"
 
 static void show_event(struct cli *cli, const struct json *event) {
     writer_fmt(&cli->out, "type  %.*s\nkey   %.*s\n", STR_ARG(show_member(cli, event, "type")),
@@ -28,23 +28,32 @@ static int show_event_of(struct cli *cli, const struct event *event) {
     return show_one(cli, &asked, "idempotency_key", show_event);
 }
 
+/* The event of a request, or why there is none. */
+static enum err take(const struct intake_context *context, const struct source_settings *source,
+                     const struct request *request, struct intake_item *ret_item) {
+    struct posting posting;
+    struct str words = STR("");
+    struct refusal refusal = {0};
+    enum err err = source->kind == SOURCE_FORM ? submission_take(context, source, request, ret_item, &refusal)
+                                               : webhook_take(context, source, request, &posting, &refusal, &words);
+    if (!err && source->kind == SOURCE_WEBHOOK) *ret_item = posting.intake.items[0];
+    if (!err) err = ret_item->refusal.err;
+    if (refusal.err && !refusal.detail.n) refusal.detail = words;
+    if (refusal.err) ret_item->refusal = refusal;
+    return err;
+}
+
 static int judge(struct rehearsal *rehearsal, const struct source_settings *source, const struct request *request) {
     struct cli *cli = rehearsal->cli;
     struct rng rng;
     struct uuid last = {0};
-    struct posting posting;
-    struct refusal refusal = {0};
-    struct str words = STR("");
+    struct intake_item item = {0};
     rng_seed(&rng, (uint64_t)cli_wall_us());
     const struct intake_context context = {
         rehearsal->setup->settings, cli_wall_us(), rehearsal->hasher, &rng, &last, cli->arena};
-    if (webhook_take(&context, source, request, &posting, &refusal, &words))
-        return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(refusal.err),
-                        STR_ARG(refusal.detail.n ? refusal.detail : words));
-    const struct intake_item *item = &posting.intake.items[0];
-    if (!item->valid)
-        return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(item->refusal.err), STR_ARG(item->refusal.detail));
-    return show_event_of(cli, &item->event);
+    if (take(&context, source, request, &item))
+        return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(item.refusal.err), STR_ARG(item.refusal.detail));
+    return show_event_of(cli, &item.event);
 }
 
 int command_sources_test(struct cli *cli) {

@@ -6,7 +6,7 @@
 #include "cli/show.h"
 #include "cli/sources.h"
 #include "model/request.h"
-#include "model/scheme.h"
+#include "model/source.h"
 
 #define POLL_US   (100 * US_PER_MS)
 #define ROUTED_US (2 * US_PER_S) /* so long it is watched whether a route wants the event */
@@ -71,7 +71,8 @@ int command_trigger(struct cli *cli) {
     if (code) return code;
     code = sample_make(&rehearsal, &request, &source);
     if (!code && cli->dry_run) {
-        writer_fmt(&cli->out, "would post to /in/%.*s: ", STR_ARG(source->name));
+        writer_fmt(&cli->out, "would post to /%s/%.*s: ", source->kind == SOURCE_FORM ? "f" : "in",
+                   STR_ARG(source->name));
         writer_safe(&cli->out, rehearsal_redact(&rehearsal, request.body));
         writer_add(&cli->out, STR("\n"));
     } else if (!code) {

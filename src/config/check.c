@@ -91,7 +91,8 @@ static check_reader *const readers[KEY_TYPE_COUNT] = {
     [KEY_VERSION] = check_version, [KEY_ZONE] = check_zone,           [KEY_STORE] = check_store,
     [KEY_DSN] = check_dsn,         [KEY_REDIS_URL] = check_redis_url, [KEY_LISTEN] = check_listen,
     [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,   [KEY_HEADERS] = check_headers,
-    [KEY_LIMITS] = check_limits,   [KEY_BODY] = check_body,
+    [KEY_LIMITS] = check_limits,   [KEY_BODY] = check_body,           [KEY_LIST] = scalar_read_list,
+    [KEY_RATE] = check_rate,
 };
 
 static void read_key(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
@@ -123,15 +124,19 @@ void check_known(struct checker *checker, enum section section, const struct tre
     }
 }
 
+void check_refuse_key(struct checker *checker, enum section section, enum section part, const struct tree *map,
+                      size_t at) {
+    struct suggestion near = {.wrong = map->names[at]};
+    for (const struct key *key = NULL; (key = key_next(section, key));) suggestion_consider(&near, key->name);
+    for (const struct key *key = NULL; (key = key_next(part, key));) suggestion_consider(&near, key->name);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, map->names[at]);
+    check_report(checker, map->name_marks[at], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
+                 STR_ARG(checker->where.n ? checker->where : STR(" at the top level")), STR_ARG(hint));
+}
+
 void check_unknown(struct checker *checker, enum section section, const struct tree *map) {
-    for (size_t i = 0; map->kind == TREE_MAP && i < map->count; i++) {
-        if (key_find(section, map->names[i])) continue;
-        struct suggestion near = {.wrong = map->names[i]};
-        for (const struct key *key = NULL; (key = key_next(section, key));) suggestion_consider(&near, key->name);
-        struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, map->names[i]);
-        check_report(checker, map->name_marks[i], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
-                     STR_ARG(checker->where.n ? checker->where : STR(" at the top level")), STR_ARG(hint));
-    }
+    for (size_t i = 0; map->kind == TREE_MAP && i < map->count; i++)
+        if (!key_find(section, map->names[i])) check_refuse_key(checker, section, section, map, i);
 }
 
 struct settings *config_check(struct arena *arena, const struct tree *tree, const struct catalog *catalog,

@@ -44,6 +44,9 @@ typedef void check_reader(struct checker *checker, const struct key *key, const 
 /* check.c */
 void check_known(struct checker *checker, enum section section, const struct tree *map, void *owner);
 void check_unknown(struct checker *checker, enum section section, const struct tree *map);
+/* Reports a key that neither a section nor a part of it has. */
+void check_refuse_key(struct checker *checker, enum section section, enum section part, const struct tree *map,
+                      size_t at);
 /* The value must be a map or nothing; if it is not, that is reported and NULL given. subject: "'retry' in destination
  * 'crm'"; mark: where the map's name stands, which is the place of what is missing in it. */
 const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value,
@@ -59,6 +62,8 @@ struct str check_shown(struct checker *checker, struct str text);
 
 /* scalar.c: readers of the types whose value is one text. */
 check_reader scalar_read;
+/* One text, or several; each within the key's bounds. */
+check_reader scalar_read_list;
 /* The text of a scalar with its secrets in place; false, after a finding, when the value is not one text or holds what
  * is not allowed. */
 bool scalar_text(struct checker *checker, const struct key *key, const struct tree *value, struct str *ret_text);
@@ -82,12 +87,13 @@ bool expand_refuse_plain(struct checker *checker, struct str subject, const stru
 /* advice.c: warnings about a file without errors. */
 void check_advise(struct checker *checker);
 
-/* The types whose value is more than one text. */
+/* The types whose value is more than one text, or has a shape of its own. */
 check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; /* section_server.c */
-check_reader check_headers, check_limits;                                       /* section_destination.c */
+check_reader check_headers, check_limits, check_rate;                           /* section_destination.c */
 check_reader check_types, check_patterns;                                       /* section_route.c */
 
 /* The sections that are more than a map of their keys: each in section_NAME.c. */
-check_reader check_server, check_sources, check_destinations, check_retry, check_breaker, check_routes, check_steps;
+check_reader check_server, check_sources, check_fields, check_destinations, check_retry, check_breaker, check_routes,
+    check_steps;
 
 #endif

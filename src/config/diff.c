@@ -15,12 +15,11 @@ static void add_list(struct buf *text, const struct str *items, size_t count) {
     for (size_t i = 0; i < count; i++) buf_fmt(text, "%s%.*s", i ? ", " : "", STR_ARG(items[i]));
 }
 
-static void add_limits(struct buf *text, const struct destination_settings *destination) {
-    for (size_t i = 0; i < destination->limit_count; i++) {
-        const struct limit_rule *rule = &destination->limits[i];
-        struct str window = span_str(text->arena, rule->window_us);
+static void add_limits(struct buf *text, const struct limit_rule *limits, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct str window = span_str(text->arena, limits[i].window_us);
         bool one = str_starts(window, STR("1")) && window.n == 2;
-        buf_fmt(text, "%s%lld/%.*s", i ? ", " : "", (long long)rule->count,
+        buf_fmt(text, "%s%lld/%.*s", i ? ", " : "", (long long)limits[i].count,
                 STR_ARG(one ? str_sub(window, 1, 1) : window));
     }
 }
@@ -65,6 +64,7 @@ static void add_special(struct buf *text, const struct key *key, const void *own
     const struct settings *settings = owner;
     const struct route_settings *route = owner;
     const struct server_settings *server = owner;
+    const struct destination_settings *destination = owner;
     if (key->type == KEY_TYPES)
         add_list(text, settings->types, settings->type_count);
     else if (key->type == KEY_PATTERNS)
@@ -72,7 +72,11 @@ static void add_special(struct buf *text, const struct key *key, const void *own
     else if (key->type == KEY_LISTEN)
         buf_fmt(text, "%.*s:%u", STR_ARG(server->listen_host), server->listen_port);
     else if (key->type == KEY_LIMITS)
-        add_limits(text, owner);
+        add_limits(text, destination->limits, destination->limit_count);
+    else if (key->type == KEY_RATE)
+        add_limits(text, place, 1);
+    else if (key->type == KEY_LIST)
+        add_list(text, ((const struct str_list *)place)->items, ((const struct str_list *)place)->count);
     else if (key->type == KEY_HEADERS)
         add_headers(text, owner);
     else if (key->type == KEY_SECTION)

@@ -23,6 +23,7 @@ typedef void diff_comparer(struct diff *diff, const struct key *key, struct str 
 diff_comparer diff_keys;         /* each key by its name */
 diff_comparer diff_value;        /* the section as one value */
 diff_comparer diff_sources;      /* section_source.c */
+diff_comparer diff_fields;       /* section_form.c */
 diff_comparer diff_destinations; /* section_destination.c */
 diff_comparer diff_breaker;
 diff_comparer diff_routes; /* section_route.c */

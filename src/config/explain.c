@@ -99,7 +99,9 @@ static struct str takes_text(struct arena *arena, const struct key *key) {
 static void explain_key(struct buf *text, const struct key *key) {
     struct str path = key_path(text->arena, key), takes = takes_text(text->arena, key);
     enum section below = key_section(key);
-    buf_fmt(text, "%s%.*s\n", text->n ? "\n" : "", STR_ARG(path));
+    const struct section_row *row = section_row(key->section);
+    buf_fmt(text, "%s%.*s", text->n ? "\n" : "", STR_ARG(path));
+    buf_fmt(text, row->read ? "\n" : ", %s\n", row->what);
     add_folded(text, "  ", str_from(key->help));
     buf_fmt(text, "\n  takes    %.*s\n", STR_ARG(takes));
     buf_fmt(text, "  default  %s\n", fallback_text(key));
@@ -197,8 +199,7 @@ struct str config_reference(struct arena *arena) {
     buf_add(&text, str_from(introduction));
     buf_add(&text, str_from(rules));
     for (enum section section = 0; section < SECTION_COUNT; section++) {
-        const char *path = section_row(section)->path;
-        buf_fmt(&text, "\n## %s%s%s\n\n", *path ? "`" : "", *path ? path : "Top level", *path ? "`" : "");
+        buf_fmt(&text, "\n## %.*s\n\n", STR_ARG(section_title(arena, section)));
         buf_add(&text, STR("| key | takes | default | change | meaning |\n| --- | --- | --- | --- | --- |\n"));
         for (const struct key *key = NULL; (key = key_next(section, key));) add_row(&text, key);
     }

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/when.h"
 #include "config/section.h"
-#include "model/scheme.h"
+#include "model/source.h"
 
 #define REQUIRED          NULL
 #define NOWHERE           0

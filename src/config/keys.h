@@ -33,6 +33,8 @@ enum section {
     X(REDIS_URL, "a URL such as redis://host:6379/0 or unix:///run/redis.sock")                                        \
     X(LISTEN, "an address and a port such as 127.0.0.1:8120")                                                          \
     X(URL, "a URL such as https://example.com/hook")                                                                   \
+    X(LIST, "a text, or a list of them")                                                                               \
+    X(RATE, "a rate such as 10/m or 300/15m")                                                                          \
     X(HEADERS, "a map of header names to texts")                                                                       \
     X(LIMITS, "a rate such as 10/s or 300/15m, or a list of them")                                                     \
     X(SECTION, "") /* its section says what it takes */                                                                \

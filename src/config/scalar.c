@@ -193,6 +193,23 @@ static void read_text(struct checker *checker, const struct key *key, const stru
         *(struct str *)place = text;
 }
 
+void scalar_read_list(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    struct str_list *list = (void *)((char *)owner + key->place);
+    bool several = value->kind == TREE_LIST;
+    size_t count = several ? value->count : 1;
+    if (!count) {
+        scalar_refuse(checker, key, value, CODE_SHAPE);
+        return;
+    }
+    list->items = arena_array(checker->arena, struct str, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct tree *item = several ? value->items[i] : value;
+        struct str text;
+        if (scalar_text(checker, key, item, &text) && within_length(checker, key, item, text))
+            list->items[list->count++] = text;
+    }
+}
+
 /* The expression itself is compiled with all others, by the routes. */
 static void read_jq(struct checker *checker, const struct key *key, const struct tree *value, void *place) {
     struct str subject = check_subject(checker, key->name);

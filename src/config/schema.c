@@ -1,6 +1,6 @@
 /* config/schema.c - JSON Schema (2020-12) of drumbeat.yaml, from the table of keys; see schema.h and config.h. */
 #include "base/json.h"
-#include "config/section.h"
+#include "config/section_source.h"
 
 #include <string.h>
 
@@ -77,6 +77,20 @@ struct json *schema_named_map_of(struct json *values) {
     return schema;
 }
 
+struct json *schema_when_type(struct str type, struct json *then, struct json *otherwise) {
+    struct json *is_type = json_object(), *properties = json_object(), *test = json_object(), *choice = json_object();
+    struct json *required = json_array();
+    json_set_str(is_type, "const", type);
+    json_set(properties, STR("type"), is_type);
+    json_push(required, json_str(STR("type")));
+    json_set(test, STR("properties"), properties);
+    json_set(test, STR("required"), required);
+    json_set(choice, STR("if"), test);
+    json_set(choice, STR("then"), then);
+    json_set(choice, STR("else"), otherwise);
+    return choice;
+}
+
 /* ---- keys ---- */
 
 static struct json *whole_schema(const struct key *key) {
@@ -111,6 +125,10 @@ static struct json *simple_schema(const struct key *key) {
         return schema_list_of(patterned(TYPE_PATTERN));
     case KEY_PATTERNS:
         return schema_any_of(patterned(GLOB_PATTERN), schema_list_of(patterned(GLOB_PATTERN)));
+    case KEY_RATE:
+        return patterned(LIMIT_PATTERN);
+    case KEY_LIST:
+        return schema_any_of(schema_scalar(), schema_list_of(schema_scalar()));
     case KEY_LIMITS:
         return schema_any_of(patterned(LIMIT_PATTERN), schema_list_of(patterned(LIMIT_PATTERN)));
     case KEY_HEADERS:
@@ -145,17 +163,26 @@ static struct json *key_schema(struct json_schema *schema, const struct key *key
 
 /* ---- sections ---- */
 
-/* The schema of a section. additionalProperties is false, which refuses every other key. */
-static struct json *schema_section(struct json_schema *schema, enum section section) {
-    struct json *map = schema_typed("object"), *properties = json_object(), *required = json_array();
+static void add_keys(struct json_schema *schema, enum section section, struct json *properties, struct json *required) {
     for (const struct key *key = NULL; (key = key_next(section, key));) {
         json_set(properties, key->name, key_schema(schema, key));
         if (!key->fallback) json_push(required, json_str(key->name));
     }
+}
+
+/* The schema of a section, or of one and a part of it. additionalProperties is false, which refuses every other key. */
+static struct json *schema_parts(struct json_schema *schema, enum section section, enum section part) {
+    struct json *map = schema_typed("object"), *properties = json_object(), *required = json_array();
+    add_keys(schema, section, properties, required);
+    if (part != section) add_keys(schema, part, properties, required);
     json_set(map, STR("properties"), properties);
     json_set(map, STR("required"), required);
     json_set(map, STR("additionalProperties"), json_bool(false));
     return map;
+}
+
+static struct json *schema_section(struct json_schema *schema, enum section section) {
+    return schema_parts(schema, section, section);
 }
 
 struct json *schema_keys(struct json_schema *schema, const struct key *key) {
@@ -164,6 +191,24 @@ struct json *schema_keys(struct json_schema *schema, const struct key *key) {
 
 struct json *schema_names(struct json_schema *schema, const struct key *key) {
     return schema_named_map_of(schema_section(schema, key_section(key)));
+}
+
+struct json *schema_fields(struct json_schema *schema, const struct key *key) {
+    struct json *words = one_of_words(STR("required optional"), ' ');
+    return schema_map_of(schema_any_of(words, schema_section(schema, key_section(key))));
+}
+
+struct json *schema_sources(struct json_schema *schema, const struct key *key) {
+    struct json *source = NULL;
+    (void)key;
+    for (enum source_kind kind = SOURCE_WEBHOOK; kind < SOURCE_KIND_COUNT; kind++) {
+        const char *type = source_kind_type(kind);
+        struct str definition = str_fmt(schema->arena, "source-%s", type ? type : "webhook");
+        struct json *reference = schema_referring(schema, definition);
+        json_set(schema->definitions, definition, schema_parts(schema, SECTION_SOURCE, source_section(kind)));
+        source = type ? schema_when_type(str_from(type), reference, source) : reference;
+    }
+    return schema_named_map_of(source);
 }
 
 /* on and off are booleans to some editors. */

@@ -23,6 +23,8 @@ struct json_schema {
 typedef struct json *schema_maker(struct json_schema *schema, const struct key *key);
 schema_maker schema_keys;         /* a map of its keys */
 schema_maker schema_names;        /* a map of names to maps of its keys */
+schema_maker schema_sources;      /* of each kind its keys */
+schema_maker schema_fields;       /* a map of names to a word or a map of its keys */
 schema_maker schema_destinations; /* schema_connectors.c: what the connectors add */
 schema_maker schema_steps;
 schema_maker schema_breaker;
@@ -34,6 +36,8 @@ struct json *schema_any_of(struct json *first, struct json *second);
 struct json *schema_list_of(struct json *items);
 struct json *schema_map_of(struct json *values);
 struct json *schema_named_map_of(struct json *values); /* its keys are names */
+/* `then` for a map whose `type` is this text. */
+struct json *schema_when_type(struct str type, struct json *then, struct json *otherwise);
 /* {"$ref": "#/$defs/NAME"} */
 struct json *schema_referring(struct json_schema *schema, struct str definition);
 

@@ -25,16 +25,8 @@ static void add_names(struct json *schema, const struct catalog_name *names, siz
 }
 
 static struct json *when_type(struct json_schema *schema, struct str type, struct json *otherwise) {
-    struct json *is_type = json_object(), *properties = json_object(), *test = json_object(), *choice = json_object();
-    json_set_str(is_type, "const", type);
-    json_set(properties, STR("type"), is_type);
-    json_set(test, STR("properties"), properties);
-    json_set(test, STR("required"), json_array());
-    require(test, STR("type"));
-    json_set(choice, STR("if"), test);
-    json_set(choice, STR("then"), schema_referring(schema, str_fmt(schema->arena, "destination-%.*s", STR_ARG(type))));
-    json_set(choice, STR("else"), otherwise);
-    return choice;
+    struct str definition = str_fmt(schema->arena, "destination-%.*s", STR_ARG(type));
+    return schema_when_type(type, schema_referring(schema, definition), otherwise);
 }
 
 /* Picks a definition by the written `type`; otherwise gives the definition of when there is none. */

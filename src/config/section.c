@@ -14,6 +14,12 @@ const struct section_row *section_row(enum section section) {
     return &section_rows[section];
 }
 
+struct str section_title(struct arena *arena, enum section section) {
+    const struct section_row *row = &section_rows[section];
+    if (!*row->path) return STR("Top level");
+    return str_fmt(arena, "`%s`%s%s", row->path, row->read ? "" : ", ", row->read ? "" : row->what);
+}
+
 /* A key of the top level that opens a section with secrets, or may be a secret itself. */
 static bool takes_secrets(const struct key *key) {
     enum section section = key_section(key);

@@ -9,15 +9,17 @@
 #include "config/schema.h"
 
 struct section_row {
-    const char *path; /* "destinations.*"; "" for the top level */
-    const char *what; /* what the key that opens it takes */
-    bool secrets;     /* ${NAME} may be written there */
-    check_reader *read;
+    const char *path;       /* "destinations.*"; "" for the top level */
+    const char *what;       /* what the key that opens it takes; of a part: for whom its keys are */
+    bool secrets;           /* ${NAME} may be written there */
+    check_reader *read;     /* NULL: a part of the section before it that has this path */
     diff_comparer *compare; /* NULL: nothing of it is kept, or another section compares it */
     schema_maker *schema;
 };
 
 const struct section_row *section_row(enum section section);
+/* "`sources.*`, type form": its heading in the reference. */
+struct str section_title(struct arena *arena, enum section section);
 /* Where ${NAME} may be written, for a sentence: "store, server and destinations". */
 struct str section_secret_places(struct arena *arena);
 /* The reader of a section that is a map of its keys, each of which says all by itself. */

@@ -69,11 +69,11 @@ void check_headers(struct checker *checker, const struct key *key, const struct 
 
 /* ---- limits ---- */
 
-static void read_limit(struct checker *checker, const struct key *key, const struct tree *value,
-                       struct destination_settings *destination) {
+static bool read_rate(struct checker *checker, const struct key *key, const struct tree *value,
+                      struct limit_rule *ret_rule) {
     struct str text, subject = check_subject(checker, key->name);
     struct limit_rule rule;
-    if (!scalar_text(checker, key, value, &text)) return;
+    if (!scalar_text(checker, key, value, &text)) return false;
     if (!limit_rule_parse(text, &rule)) {
         scalar_refuse(checker, key, value, CODE_VALUE);
     } else if (rule.count < key->min || rule.count > key->max) {
@@ -85,8 +85,20 @@ static void read_limit(struct checker *checker, const struct key *key, const str
         check_report(checker, value->mark, CODE_BOUNDS, "%.*s must have a window from %.*s to %.*s", STR_ARG(subject),
                      STR_ARG(min), STR_ARG(max));
     } else {
-        destination->limits[destination->limit_count++] = rule;
+        *ret_rule = rule;
+        return true;
     }
+    return false;
+}
+
+static void read_limit(struct checker *checker, const struct key *key, const struct tree *value,
+                       struct destination_settings *destination) {
+    struct limit_rule rule;
+    if (read_rate(checker, key, value, &rule)) destination->limits[destination->limit_count++] = rule;
+}
+
+void check_rate(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
+    (void)read_rate(checker, key, value, (void *)((char *)owner + key->place));
 }
 
 void check_limits(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

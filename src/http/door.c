@@ -231,7 +231,7 @@ static bool is_path(const struct framing *head, const char *path) {
 bool door_is_open_to_all(const struct framing *head) {
     struct str path, query;
     framing_target(head->target, &path, &query);
-    return str_starts(path, STR("/in/"));
+    return str_starts(path, STR("/in/")) || str_starts(path, STR("/f/"));
 }
 
 struct denial door_judge(struct door *door, const struct framing *head, struct str address, int64_t now_us) {

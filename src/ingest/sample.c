@@ -79,7 +79,7 @@ static void sign_within(struct making *making) {
     put_at(making->wish->fields, str_from(scheme->time), making->time);
     put_at(making->wish->fields, str_from(scheme->id), making->wish->id);
     put_at(making->wish->fields, str_from(scheme->signature),
-           signature_text(scheme, scheme->signing, making->source->secret, message, making->arena));
+           signature_text(scheme, scheme->signing, making->source->webhook.secret, message, making->arena));
 }
 
 static struct str as_form(const struct making *making, struct form *ret_form) {
@@ -120,7 +120,7 @@ static bool sign(struct making *making, const struct server_settings *server, co
                  struct str *ret_problem) {
     enum signing signing;
     struct str key;
-    if (!scheme_key(making->scheme, making->source->secret, making->arena, &signing, &key) ||
+    if (!scheme_key(making->scheme, making->source->webhook.secret, making->arena, &signing, &key) ||
         !signing_is_mac(signing)) {
         *ret_problem = str_fmt(making->arena, "only %s can sign: drumbeat knows the public half of the key",
                                making->scheme->whose);
@@ -134,7 +134,7 @@ static bool sign(struct making *making, const struct server_settings *server, co
 }
 
 static void put_words(struct making *making) {
-    struct str secret = making->source->secret;
+    struct str secret = making->source->webhook.secret;
     if (making->scheme->proof == PROOF_BASIC)
         put_header(making, STR("Authorization"),
                    str_fmt(making->arena, "Basic %.*s", STR_ARG(base64_encode(making->arena, secret))));
@@ -155,7 +155,7 @@ static struct str with_list(const struct making *making, struct str body) {
 bool webhook_sample(const struct source_settings *source, const struct server_settings *server,
                     const struct sample_wish *wish, struct arena *arena, struct request *ret_request,
                     struct str *ret_problem) {
-    const struct scheme *scheme = source->scheme;
+    const struct scheme *scheme = source->webhook.scheme;
     struct request request = {.method = STR("POST"),
                               .path = str_fmt(arena, "/in/%.*s", STR_ARG(source->name)),
                               .headers = arena_array(arena, struct header, SAMPLE_HEADERS_MAX)};
@@ -164,8 +164,8 @@ bool webhook_sample(const struct source_settings *source, const struct server_se
     bool is_form = scheme->message && strstr(scheme->message, "{form}");
     int64_t unit_us = scheme->milliseconds ? US_PER_MS : US_PER_S;
     making.time = str_fmt(arena, "%lld", (long long)(wish->wall_us / unit_us));
-    put_type(&making, source->map_type.n ? source->map_type : str_from(scheme->type));
-    struct str key = source->map_key.n ? source->map_key : str_from(scheme->key);
+    put_type(&making, source->webhook.map_type.n ? source->webhook.map_type : str_from(scheme->type));
+    struct str key = source->webhook.map_key.n ? source->webhook.map_key : str_from(scheme->key);
     put_places(&making, key.n ? key : STR("/sample_id"), wish->id, wish->id); /* each sample is a fact of its own */
     if (scheme->proof == PROOF_SIGNATURE && scheme->signature[0] == '/') sign_within(&making);
     request.body = is_form ? as_form(&making, &form) : with_list(&making, json_dump(arena, wish->fields));

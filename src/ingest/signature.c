@@ -82,7 +82,7 @@ static void add_part(const struct check *check, struct buf *message, struct str 
 
 static struct str message_of(const struct check *check) {
     struct buf message = {.arena = check->arena};
-    struct str rest = str_from(check->source->scheme->message);
+    struct str rest = str_from(check->source->webhook.scheme->message);
     for (size_t open; (open = str_find(rest, '{')) != SIZE_MAX;) {
         buf_add(&message, str_sub(rest, 0, open));
         rest = str_sub(rest, open + 1, rest.n);
@@ -118,7 +118,7 @@ static bool same(struct str a, struct str b) {
  * are, also when there is none: what a refused request costs tells nobody whether its source exists. */
 static size_t count_fitting(const struct check *check, struct str secret, struct str message,
                             const struct str *signatures, size_t count) {
-    const struct scheme *scheme = check->source->scheme;
+    const struct scheme *scheme = check->source->webhook.scheme;
     enum signing signing;
     struct str key, decoded, code = STR_NONE;
     size_t fitting = 0;
@@ -136,7 +136,7 @@ static size_t count_fitting(const struct check *check, struct str secret, struct
 
 /* The signatures without what stands before them. A list names its members' version: v1a is Ed25519's. */
 static size_t signatures_of(const struct check *check, struct str secret, struct str *ret_signatures) {
-    const struct scheme *scheme = check->source->scheme;
+    const struct scheme *scheme = check->source->webhook.scheme;
     struct str prefix = str_from(scheme->prefix ? scheme->prefix : "");
     if (scheme->between) {
         struct str version = str_from(scheme->version);
@@ -152,7 +152,7 @@ static size_t signatures_of(const struct check *check, struct str secret, struct
 /* Twilio signs a body that is no form by its digest, which stands in the query. Where it stands it holds, so that such
  * a request cannot be sent again as a form without members. */
 static bool body_is_vouched_for(const struct check *check) {
-    if (!strstr(check->source->scheme->message, "{form}")) return true;
+    if (!strstr(check->source->webhook.scheme->message, "{form}")) return true;
     struct str stated = request_query(check->request, STR("bodySHA256"), check->arena);
     if (check->form && !stated.p) return true;
     uint8_t digest[SHA256_BYTES];
@@ -165,7 +165,7 @@ static bool body_is_vouched_for(const struct check *check) {
 static enum err check_signature(const struct check *check, struct str *ret_words) {
     const struct source_settings *source = check->source;
     struct str message = message_of(check), signatures[SIGNATURES_MAX];
-    const struct str secrets[] = {source->secret, source->old_secret};
+    const struct str secrets[] = {source->webhook.secret, source->webhook.old_secret};
     size_t seen = 0, fitting = 0;
     for (size_t i = 0; i < 2; i++) {
         if (!secrets[i].n) continue;
@@ -174,7 +174,7 @@ static enum err check_signature(const struct check *check, struct str *ret_words
         seen += count;
     }
     if (!seen)
-        *ret_words = str_fmt(check->arena, "there is no signature in %s", source->scheme->signature);
+        *ret_words = str_fmt(check->arena, "there is no signature in %s", source->webhook.scheme->signature);
     else if (!fitting)
         *ret_words = STR("the signature does not fit: another secret, or something changed the request on its way");
     else if (!body_is_vouched_for(check))
@@ -187,12 +187,12 @@ static enum err check_signature(const struct check *check, struct str *ret_words
 /* The first word of the header is taken in any case (RFC 9110, 11.1). */
 static enum err check_words(const struct check *check, struct str word, struct str *ret_words) {
     struct str value = request_header(check->request, STR("Authorization"));
-    const struct str secrets[] = {check->source->secret, check->source->old_secret};
+    const struct str secrets[] = {check->source->webhook.secret, check->source->webhook.old_secret};
     bool named = str_eq_nocase(str_sub(value, 0, word.n), word), found = false;
     for (size_t i = 0; i < 2; i++) {
         struct str secret = secrets[i];
         if (!secret.n) continue;
-        if (check->source->scheme->proof == PROOF_BASIC) secret = base64_encode(check->arena, secret);
+        if (check->source->webhook.scheme->proof == PROOF_BASIC) secret = base64_encode(check->arena, secret);
         found |= same(str_sub(value, word.n, value.n), secret);
     }
     *ret_words = str_fmt(check->arena, "the header Authorization is not '%.*s' and the secret", STR_ARG(word));
@@ -205,7 +205,7 @@ static enum err check_path(const struct check *check, struct str *ret_words) {
     for (int i = 0; i < 3; i++)
         if (!str_next(&rest, '/', &part)) part = STR_NONE;
     const struct source_settings *source = check->source;
-    found = part.n && (same(part, source->secret) | same(part, source->old_secret));
+    found = part.n && (same(part, source->webhook.secret) | same(part, source->webhook.old_secret));
     *ret_words = STR("the path does not end in the source's secret");
     return found ? ERR_NONE : ERR_UNSIGNED;
 }
@@ -213,8 +213,9 @@ static enum err check_path(const struct check *check, struct str *ret_words) {
 /* ---- its time ---- */
 
 static enum err check_time(const struct check *check, int64_t wall_us, struct str *ret_words) {
-    const struct scheme *scheme = check->source->scheme;
-    int64_t tolerance_us = check->source->tolerance_us, time, unit_us = scheme->milliseconds ? US_PER_MS : US_PER_S;
+    const struct scheme *scheme = check->source->webhook.scheme;
+    int64_t tolerance_us = check->source->webhook.tolerance_us, time,
+            unit_us = scheme->milliseconds ? US_PER_MS : US_PER_S;
     if (!scheme->time || !tolerance_us) return ERR_NONE;
     if (!str_to_i64(check->time, &time) || time < 0 || time > INT64_MAX / unit_us) {
         *ret_words = STR("the time is not a number");
@@ -232,7 +233,7 @@ enum err signature_check(const struct source_settings *source, const struct serv
                          const struct request *request, const struct form *form, int64_t wall_us, struct arena *arena,
                          struct str *ret_words) {
     struct check check = {source, server, request, form, arena, STR(""), STR("")};
-    const struct scheme *scheme = source->scheme;
+    const struct scheme *scheme = source->webhook.scheme;
     if (scheme->proof == PROOF_BASIC) return check_words(&check, STR("Basic "), ret_words);
     if (scheme->proof == PROOF_BEARER) return check_words(&check, STR("Bearer "), ret_words);
     if (scheme->proof == PROOF_PATH) return check_path(&check, ret_words);

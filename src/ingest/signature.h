@@ -10,6 +10,7 @@
 #include "model/request.h"
 #include "model/scheme.h"
 #include "model/settings.h"
+#include "model/source.h"
 
 #define SIGNATURES_MAX 8 /* of one request that are looked at */
 

@@ -30,7 +30,8 @@ static struct str joined(const struct taking *taking, struct str item, struct st
     struct buf text = {.arena = arena};
     *ret_whole = places.n > 0;
     for (struct str rest = places, place; str_next(&rest, '+', &place);) {
-        struct str value = place_text(taking->source->scheme, taking->request, item, str_dup(arena, place).p, arena);
+        struct str value =
+            place_text(taking->source->webhook.scheme, taking->request, item, str_dup(arena, place).p, arena);
         *ret_whole &= value.n > 0;
         if (!value.n) continue;
         if (text.n) buf_byte(&text, separator);
@@ -43,7 +44,7 @@ static struct str joined(const struct taking *taking, struct str item, struct st
 static struct str type_of(const struct taking *taking, struct str item) {
     const struct source_settings *source = taking->source;
     bool whole;
-    struct str places = source->map_type.n ? source->map_type : str_from(source->scheme->type);
+    struct str places = source->webhook.map_type.n ? source->webhook.map_type : str_from(source->webhook.scheme->type);
     struct str what = joined(taking, item, places, '.', &whole);
     struct buf type = {.arena = taking->context->arena};
     buf_fmt(&type, "%.*s.", STR_ARG(source->name));
@@ -66,14 +67,14 @@ static struct str key_of(const struct taking *taking, struct str item, bool *ret
     const struct intake_context *context = taking->context;
     const struct source_settings *source = taking->source;
     bool whole;
-    struct str places = source->map_key.n ? source->map_key : str_from(source->scheme->key);
+    struct str places = source->webhook.map_key.n ? source->webhook.map_key : str_from(source->webhook.scheme->key);
     struct str id = joined(taking, item, places, ':', &whole);
     struct buf named = {.arena = context->arena};
     buf_fmt(&named, "%.*s:", STR_ARG(source->name));
     buf_add(&named, id); /* it may hold a NUL, which makes it no key */
     struct str key = buf_str(&named);
     bool fits = whole && key.n <= KEY_MAX && event_key_valid(key);
-    *ret_unkeyed = !fits && source->map_key.n > 0; /* a sender without ids is known by digests, as was meant */
+    *ret_unkeyed = !fits && source->webhook.map_key.n > 0; /* a sender without ids is known by digests, as was meant */
     if (fits) return key;
     uint8_t digest[SHA256_BYTES];
     hash_sha256(context->hasher, item, digest);
@@ -100,10 +101,11 @@ static struct intake_item event_of(const struct taking *taking, struct str text)
                                 .key = key_of(taking, text, &item.unkeyed),
                                 .payload = text,
                                 .scheduled_us = context->wall_us};
-    struct str at = taking->source->map_at.n ? joined(taking, text, taking->source->map_at, ' ', &whole) : STR_NONE;
+    struct str at =
+        taking->source->webhook.map_at.n ? joined(taking, text, taking->source->webhook.map_at, ' ', &whole) : STR_NONE;
     if (at.n && !when_parse(at, &item.event.scheduled_us))
         item.refusal = (struct refusal){ERR_BAD_FIELD, STR("the moment that 'map' names for 'at' is no RFC 3339"),
-                                        taking->source->map_at};
+                                        taking->source->webhook.map_at};
     else
         item.valid = intake_finish(context, root, &item.event, &item.refusal);
     json_free(root);
@@ -118,8 +120,8 @@ static enum err read_items(const struct taking *taking, struct str items, struct
     if (!json_slice_count(items, &count) || count > INTAKE_BATCH_MAX) {
         *ret_refusal = (struct refusal){ERR_BAD_JSON,
                                         str_fmt(context->arena, "%s sends a list of at most %d events",
-                                                taking->source->scheme->whose, INTAKE_BATCH_MAX),
-                                        str_from(taking->source->scheme->items)};
+                                                taking->source->webhook.scheme->whose, INTAKE_BATCH_MAX),
+                                        str_from(taking->source->webhook.scheme->items)};
         return ERR_BAD_JSON;
     }
     intake.items = arena_array(context->arena, struct intake_item, count);
@@ -130,7 +132,7 @@ static enum err read_items(const struct taking *taking, struct str items, struct
 }
 
 static enum err read_events(const struct taking *taking, struct intake *ret_intake, struct refusal *ret_refusal) {
-    const struct scheme *scheme = taking->source->scheme;
+    const struct scheme *scheme = taking->source->webhook.scheme;
     if (scheme->items) {
         struct str items = place_json(taking->body, str_from(scheme->items));
         return read_items(taking, items, ret_intake, ret_refusal);
@@ -145,7 +147,7 @@ static enum err read_events(const struct taking *taking, struct intake *ret_inta
 /* ---- greetings ---- */
 
 static bool is_greeting_of_slack(const struct taking *taking, struct posting *ret_posting) {
-    const struct scheme *scheme = taking->source->scheme;
+    const struct scheme *scheme = taking->source->webhook.scheme;
     struct arena *arena = taking->context->arena;
     if (scheme->greeting != GREETING_SLACK) return false;
     struct str type = place_text(scheme, taking->request, taking->body, "/type", arena);
@@ -161,7 +163,8 @@ static bool is_greeting_of_slack(const struct taking *taking, struct posting *re
 static enum err greet_meta(const struct taking *taking, struct posting *ret_posting, struct str *ret_words) {
     struct arena *arena = taking->context->arena;
     const struct request *request = taking->request;
-    struct str token = request_query(request, STR("hub.verify_token"), arena), own = taking->source->verify_token;
+    struct str token = request_query(request, STR("hub.verify_token"), arena),
+               own = taking->source->webhook.verify_token;
     struct str challenge = request_query(request, STR("hub.challenge"), arena);
     if (!own.n || token.n != own.n || !hash_equal(token.p, own.p, own.n) || !challenge.n || challenge.n > KEY_MAX) {
         *ret_words = STR("hub.verify_token is not the source's verify_token");
@@ -186,7 +189,7 @@ static enum err refused(enum err err, struct refusal *ret_refusal, struct str de
 /* Whether the body is a form. Who posts JSON with curl and names no media type says that it is one: where the form's
  * members are not what is signed, a body that begins as JSON does is read as that. */
 static bool is_form(const struct request *request, const struct source_settings *source) {
-    const char *message = source ? source->scheme->message : NULL;
+    const char *message = source ? source->webhook.scheme->message : NULL;
     struct str body = str_trim(request->body);
     if (!str_eq_nocase(media_of(request), STR("application/x-www-form-urlencoded"))) return false;
     if (message && strstr(message, "{form}")) return true;
@@ -205,7 +208,7 @@ static enum err judge(const struct taking *taking, const struct form *form, stru
                       struct str *ret_words) {
     const struct intake_context *context = taking->context;
     bool asks = !str_eq(taking->request->method, STR("POST")); /* GET, or HEAD */
-    if (!taking->source || (asks && taking->source->scheme->greeting != GREETING_META)) {
+    if (!taking->source || (asks && taking->source->webhook.scheme->greeting != GREETING_META)) {
         signature_pretend(taking->request, context->arena);
         *ret_words =
             taking->source ? STR("this sender posts, and greets nobody") : STR("there is no source of this name");
@@ -214,7 +217,8 @@ static enum err judge(const struct taking *taking, const struct form *form, stru
     if (asks) return greet_meta(taking, ret_posting, ret_words);
     enum err err = signature_check(taking->source, &context->settings->server, taking->request, form, context->wall_us,
                                    context->arena, ret_words);
-    if (err && taking->source->scheme->proof != PROOF_SIGNATURE) signature_pretend(taking->request, context->arena);
+    if (err && taking->source->webhook.scheme->proof != PROOF_SIGNATURE)
+        signature_pretend(taking->request, context->arena);
     return err;
 }
 

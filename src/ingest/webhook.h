@@ -9,6 +9,7 @@
 
 #include "ingest/intake.h"
 #include "model/scheme.h"
+#include "model/source.h"
 
 struct posting {
     struct intake intake; /* no items where the request was a greeting */

@@ -10,7 +10,6 @@
 #define MODEL_SCHEME_H
 
 #include "base/signing.h"
-#include "base/tree.h"
 
 /* What proves that a request is the sender's. */
 enum scheme_proof { PROOF_SIGNATURE, PROOF_BASIC, PROOF_BEARER, PROOF_PATH };
@@ -60,20 +59,5 @@ const struct scheme *scheme_find(struct str name); /* NULL: there is no such sch
 /* The key that a secret stands for, and what is done with it. False: it is none. */
 bool scheme_key(const struct scheme *scheme, struct str secret, struct arena *arena, enum signing *ret_signing,
                 struct str *ret_key);
-
-/* Where signed webhooks come from. */
-struct source_settings {
-    struct str name, type;
-    struct str secret, old_secret;        /* both are taken, while senders change from one to the other; "" = none */
-    struct str verify_token;              /* of Meta's greeting; "" = none */
-    int64_t tolerance_us;                 /* how far a request's time may be from ours */
-    struct str map_type, map_key, map_at; /* places in the body joined by '+'; "" = the scheme's */
-    struct {
-        int32_t algorithm, encoding; /* their choice, from 1 */
-        struct str header, prefix, message, time;
-    } hmac;                      /* of type hmac */
-    const struct scheme *scheme; /* the type's row, or the one that `hmac` makes */
-    struct tree_mark mark;
-};
 
 #endif

@@ -69,7 +69,7 @@ struct settings {
     struct postgres_settings postgres;
     struct redis_settings redis;
     int64_t keep_events_us;          /* settled events older than this are removed */
-    struct source_settings *sources; /* model/scheme.h */
+    struct source_settings *sources; /* model/source.h */
     size_t source_count;
     struct destination_settings *destinations;
     size_t destination_count;

@@ -79,7 +79,8 @@ def world(tmp_path_factory):
     receiver.script("/bad", answer(422, b'{"why":"no"}'))
     server = Server(tmp_path_factory.mktemp("api"), env={"TOKEN": TOKEN}, **{
         "sources": {"carrier": {"type": "bearer", "secret": "${TOKEN}"}, "open": {"type": "none", "secret": "${TOKEN}"},
-                    "meta": {"secret": "${TOKEN}", "verify_token": "${TOKEN}"}, "slack": {"secret": "${TOKEN}"}},
+                    "meta": {"secret": "${TOKEN}", "verify_token": "${TOKEN}"}, "slack": {"secret": "${TOKEN}"},
+                    "contact": {"type": "form"}, "thanked": {"type": "form", "thanks": "https://example.com/thanks"}},
         "destinations": {name: {"url": receiver.url(f"/{name}"), "allow_private": "true", "limit": "1000/s"}
                          for name in ("good", "bad")},
         "routes": {"good": {"from": "GOOD", "source": "test", "when": ".n != null", "to": ["good"]},
@@ -254,6 +255,17 @@ def test_what_senders_post(world):
     assert ask(world, "GET", "/v1/sources/nobody").status == 404
 
 
+def test_what_people_fill_in(world):
+    assert ask(world, "POST", "/f/contact", {"email": "ada@example.com"}).json["accepted"] == 1
+    assert ask(world, "POST", "/f/contact", {"email": "ada@example.com"}).json["duplicates"] == 1
+    assert ask(world, "POST", "/f/contact", []).status == 400
+    assert ask(world, "POST", "/f/contact", {}, {"Content-Type": "text/plain"}).status == 415
+    assert ask(world, "POST", "/f/nobody", {}).status == 404
+    assert ask(world, "POST", "/f/carrier", {}).status == 404  # a source, and no form
+    assert ask(world, "POST", "/in/contact", {}).status == 401
+    assert ask(world, "GET", "/v1/sources/contact").json["address"] == "/f/contact"
+
+
 def test_what_the_listener_answers_by_itself(world):
     for path in ("/healthz", "/readyz", "/metrics"):
         assert ask(world, "GET", path).status == 200
@@ -296,6 +308,10 @@ def check_roles(server, keys, revoked, method, path, operation):
     if path.startswith("/in/"):  # what counts is a signature, and no key is one
         for key in (None, *keys.values()):
             assert ask_with(server, key, method, path, body).json["code"] == "E0135"
+        return
+    if path.startswith("/f/"):  # open to everybody
+        for key in (None, *keys.values()):
+            assert ask_with(server, key, method, path, body).status == 404
         return
     for key in (None, revoked, "db_owner_" + "0" * 40):
         refused = ask_with(server, key, method, path, body).status in (401, 429)  # so many wrong keys are slowed

@@ -5,8 +5,8 @@
 
 #include "api/notes.h"
 #include "base/when.h"
-#include "model/scheme.h"
 #include "model/settings.h"
+#include "model/source.h"
 
 static struct source_settings shop_and_crm[] = {{.name = {"shop", 4}}, {.name = {"crm", 3}}};
 static struct source_settings shop_and_mail[] = {{.name = {"shop", 4}}, {.name = {"mail", 4}}};

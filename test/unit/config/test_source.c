@@ -10,6 +10,7 @@
 
 #include "base/when.h"
 #include "model/scheme.h"
+#include "model/source.h"
 
 #define HEAD    "version: 1\nserver: {url: https://hooks.example.com}\nsources:\n"
 #define STRIPE  "  stripe:\n    secret: ${STRIPE}\n"
@@ -48,21 +49,23 @@ static void test_a_source_of_a_senders_name(void **state) {
     const struct source_settings *stripe = &settings->sources[0], *shop = &settings->sources[1];
     assert_str(stripe->name, "stripe");
     assert_str(stripe->type, "stripe");
-    assert_ptr_equal(stripe->scheme, scheme_find(STR("stripe")));
-    assert_str(stripe->secret, CANARY "-STRIPE");
-    assert_int_equal(stripe->old_secret.n + stripe->map_type.n + stripe->map_key.n + stripe->map_at.n, 0);
-    assert_int_equal(stripe->tolerance_us, 300 * US_PER_S);
-    assert_ptr_equal(shop->scheme, scheme_find(STR("shopify")));
-    assert_str(shop->old_secret, CANARY "-SHOPIFY_OLD");
-    assert_int_equal(shop->tolerance_us, US_PER_HOUR);
-    assert_str(shop->map_type, "/kind");
-    assert_str(shop->map_key, "/id+/n");
-    assert_str(shop->map_at, "/at");
+    assert_ptr_equal(stripe->webhook.scheme, scheme_find(STR("stripe")));
+    assert_str(stripe->webhook.secret, CANARY "-STRIPE");
+    assert_int_equal(stripe->webhook.old_secret.n + stripe->webhook.map_type.n + stripe->webhook.map_key.n +
+                         stripe->webhook.map_at.n,
+                     0);
+    assert_int_equal(stripe->webhook.tolerance_us, 300 * US_PER_S);
+    assert_ptr_equal(shop->webhook.scheme, scheme_find(STR("shopify")));
+    assert_str(shop->webhook.old_secret, CANARY "-SHOPIFY_OLD");
+    assert_int_equal(shop->webhook.tolerance_us, US_PER_HOUR);
+    assert_str(shop->webhook.map_type, "/kind");
+    assert_str(shop->webhook.map_key, "/id+/n");
+    assert_str(shop->webhook.map_at, "/at");
 }
 
 static void test_a_source_that_says_itself_how_it_signs(void **state) {
     (void)state;
-    const struct scheme *plain = read_clean(HEAD BILLING)->sources[0].scheme;
+    const struct scheme *plain = read_clean(HEAD BILLING)->sources[0].webhook.scheme;
     assert_int_equal(plain->signing, SIGNING_HMAC_SHA256);
     assert_false(plain->base64);
     assert_string_equal(plain->signature, "X-Signature");
@@ -72,13 +75,14 @@ static void test_a_source_that_says_itself_how_it_signs(void **state) {
         read_clean(HEAD BILLING "    algorithm: sha512\n    encoding: base64\n    prefix: v1=\n    time: X-Time\n"
                                 "    signed: \"{method} {url}.{time}.{body}\"\n")
             ->sources[0]
-            .scheme;
+            .webhook.scheme;
     assert_int_equal(rich->signing, SIGNING_HMAC_SHA512);
     assert_true(rich->base64);
     assert_string_equal(rich->prefix, "v1=");
     assert_string_equal(rich->time, "X-Time");
     assert_string_equal(rich->message, "{method} {url}.{time}.{body}");
-    assert_int_equal(read_clean(HEAD BILLING "    algorithm: sha1\n")->sources[0].scheme->signing, SIGNING_HMAC_SHA1);
+    assert_int_equal(read_clean(HEAD BILLING "    algorithm: sha1\n")->sources[0].webhook.scheme->signing,
+                     SIGNING_HMAC_SHA1);
 }
 
 static void test_the_public_address(void **state) {

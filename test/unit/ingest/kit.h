@@ -88,11 +88,11 @@ static inline void kit_load(struct kit *kit, const struct sample *sample) {
     kit->wall_us = KIT_NOW_S * US_PER_S;
     kit->source = (struct source_settings){.name = type,
                                            .type = type,
-                                           .secret = str_from(sample->secret),
-                                           .old_secret = STR(""),
-                                           .tolerance_us = 300 * US_PER_S,
-                                           .scheme = scheme_find(type)};
-    assert_non_null(kit->source.scheme);
+                                           .webhook = {.secret = str_from(sample->secret),
+                                                       .old_secret = STR(""),
+                                                       .tolerance_us = 300 * US_PER_S,
+                                                       .scheme = scheme_find(type)}};
+    assert_non_null(kit->source.webhook.scheme);
     if (sample->message)
         signature = kit_code(kit, sample, sample->key ? sample->key : sample->secret,
                              kit_replaced(kit, str_from(sample->message), "{body}", body));

@@ -26,7 +26,7 @@ static void test_a_sample_of_each_sender_is_taken(void **state) {
     for (size_t i = 0; i < COUNT_OF(samples); i++) {
         struct str problem = STR("");
         kit_load(kit, &samples[i]);
-        bool is_public = !strcmp(samples[i].type, "sendgrid") || str_starts(kit->source.secret, STR("whpk_"));
+        bool is_public = !strcmp(samples[i].type, "sendgrid") || str_starts(kit->source.webhook.secret, STR("whpk_"));
         bool made = make(kit, "{\"name\":\"Gr\u00fc\u00dfe & +%\"}", "thing.made", &problem);
         if (made == is_public) fail_msg("%s: %.*s", samples[i].type, STR_ARG(problem));
         if (is_public) continue;
@@ -34,7 +34,7 @@ static void test_a_sample_of_each_sender_is_taken(void **state) {
         struct str of_type = str_fmt(&kit->arena, "%s.thing.made", samples[i].type);
         assert_str(event->type, of_type.p);
         assert_true(memmem(event->payload.p, event->payload.n, "Gr\u00fc\u00dfe & +%", 12) != NULL);
-        kit->source.secret = STR("another:secret-0123456789");
+        kit->source.webhook.secret = STR("another:secret-0123456789");
         assert_int_equal(kit_take(kit), ERR_UNSIGNED);
     }
 }
@@ -55,8 +55,8 @@ static void test_places_of_the_users_own(void **state) {
     struct kit *kit = *state;
     struct str problem;
     kit_load(kit, kit_sample("bearer"));
-    kit->source.map_type = STR("/event/a~1b~0");
-    kit->source.map_key = STR("/order/id+/order/version");
+    kit->source.webhook.map_type = STR("/event/a~1b~0");
+    kit->source.webhook.map_key = STR("/order/id+/order/version");
     assert_true(make(kit, "{}", "paid", &problem));
     assert_str(taken(kit)->type, "bearer.paid");
     assert_str(taken(kit)->key, "bearer:sample-1:sample-1");

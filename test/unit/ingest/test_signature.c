@@ -87,9 +87,9 @@ static void test_another_secret(void **state) {
     struct kit *kit = *state;
     for (size_t i = 0; i < COUNT_OF(samples); i++) {
         kit_load(kit, &samples[i]);
-        kit->source.secret = other_secret(&samples[i]);
+        kit->source.webhook.secret = other_secret(&samples[i]);
         check_unsigned(kit, &samples[i], "the secret", 0);
-        kit->source.old_secret = other_secret(&samples[i]);
+        kit->source.webhook.old_secret = other_secret(&samples[i]);
         check_unsigned(kit, &samples[i], "both secrets", 0);
     }
 }
@@ -98,8 +98,8 @@ static void test_the_secret_before_is_taken(void **state) {
     struct kit *kit = *state;
     for (size_t i = 0; i < COUNT_OF(samples); i++) {
         kit_load(kit, &samples[i]);
-        kit->source.old_secret = kit->source.secret;
-        kit->source.secret = other_secret(&samples[i]);
+        kit->source.webhook.old_secret = kit->source.webhook.secret;
+        kit->source.webhook.secret = other_secret(&samples[i]);
         assert_int_equal(kit_take(kit), ERR_NONE);
     }
 }
@@ -109,11 +109,11 @@ static void test_secrets_of_two_kinds(void **state) {
     struct kit *kit = *state;
     const struct sample *code = &samples[0], *key = &samples[1];
     kit_load(kit, code);
-    kit->source.old_secret = kit->source.secret;
-    kit->source.secret = str_from(key->secret);
+    kit->source.webhook.old_secret = kit->source.webhook.secret;
+    kit->source.webhook.secret = str_from(key->secret);
     assert_int_equal(kit_take(kit), ERR_NONE);
     kit_load(kit, key);
-    kit->source.old_secret = str_from(code->secret);
+    kit->source.webhook.old_secret = str_from(code->secret);
     assert_int_equal(kit_take(kit), ERR_NONE);
 }
 
@@ -265,11 +265,11 @@ static void test_a_time_that_is_too_far(void **state) {
 static void test_a_source_may_be_more_patient_or_less(void **state) {
     struct kit *kit = *state;
     kit_load(kit, kit_sample("stripe"));
-    kit->source.tolerance_us = 5 * US_PER_S;
+    kit->source.webhook.tolerance_us = 5 * US_PER_S;
     kit->wall_us += 6 * US_PER_S;
     assert_int_equal(kit_take(kit), ERR_STALE);
     assert_str(kit->refusal.detail, "it was signed 6s ago: an old request, or a clock that is wrong");
-    kit->source.tolerance_us = 3600 * US_PER_S;
+    kit->source.webhook.tolerance_us = 3600 * US_PER_S;
     assert_int_equal(kit_take(kit), ERR_NONE);
 }
 

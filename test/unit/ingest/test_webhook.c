@@ -59,7 +59,7 @@ static void test_a_second_try_has_the_same_key(void **state) {
     static const char again[] = "{\"attempt\":2,\"order\":{\"version\":1,\"id\":7}}";
     static const char other[] = "{\"order\":{\"id\":7,\"version\":2},\"attempt\":1}";
     load_body(kit, NULL, first);
-    kit->source.map_key = STR("/order/id+/order/version");
+    kit->source.webhook.map_key = STR("/order/id+/order/version");
     assert_str(taken(kit)->key, "bearer:7:1");
     kit->request.body = str_from(again);
     assert_str(taken(kit)->key, "bearer:7:1");
@@ -96,12 +96,12 @@ static void test_a_key_that_is_not_whole(void **state) {
                                   buf_str(&lengthy).p};
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         load_body(kit, NULL, bodies[i]);
-        kit->source.map_key = STR("/a+/b");
+        kit->source.webhook.map_key = STR("/a+/b");
         assert_true(str_eq(taken(kit)->key, digest_of(kit, "bearer", str_from(bodies[i]))));
         assert_true(kit->posting.intake.items[0].unkeyed);
     }
     load_body(kit, NULL, "{\"a\":\"1\",\"b\":0}");
-    kit->source.map_key = STR("/a+/b");
+    kit->source.webhook.map_key = STR("/a+/b");
     assert_str(taken(kit)->key, "bearer:1:0");
     assert_false(kit->posting.intake.items[0].unkeyed);
     load_body(kit, NULL, "{\"a\":\"1\"}"); /* a digest is what a sender without ids always has */
@@ -150,17 +150,17 @@ static void test_places_that_the_user_names(void **state) {
     load_body(
         kit, NULL,
         "{\"kind\":\"late\",\"a/b\":{\"c~d\":[{\"id\":\"x\"},{\"id\":\"y\"}]},\"at\":\"2026-12-01T09:00:00+01:00\"}");
-    kit->source.map_type = STR("/kind+/a~1b/c~0d/1/id");
-    kit->source.map_key = STR("/a~1b/c~0d/0/id");
-    kit->source.map_at = STR("/at");
+    kit->source.webhook.map_type = STR("/kind+/a~1b/c~0d/1/id");
+    kit->source.webhook.map_key = STR("/a~1b/c~0d/0/id");
+    kit->source.webhook.map_at = STR("/at");
     const struct event *event = taken(kit);
     assert_str(event->type, "bearer.late.y");
     assert_str(event->key, "bearer:x");
     assert_int_equal(event->scheduled_us, 1796112000 * US_PER_S);
-    kit->source.map_at = STR("/kind");
+    kit->source.webhook.map_at = STR("/kind");
     assert_int_equal(kit_take(kit), ERR_BAD_FIELD);
     assert_str(kit->refusal.pointer, "/kind");
-    kit->source.map_at = STR("/nowhere"); /* then it is due now */
+    kit->source.webhook.map_at = STR("/nowhere"); /* then it is due now */
     assert_int_equal(taken(kit)->scheduled_us, kit->wall_us);
 }
 
@@ -238,7 +238,7 @@ static void test_lists_of_events(void **state) {
     load_body(
         kit, NULL,
         "{\"list\":[{\"type\":\"a\"},7,{\"type\":\"b\",\"type\":\"c\"},{\"type\":\"d\",\"long\":\"0123456789\"},{}]}");
-    kit->source.scheme = &scheme;
+    kit->source.webhook.scheme = &scheme;
     kit->settings.server.max_event_bytes = 25;
     assert_int_equal(kit_take(kit), ERR_NONE);
     static const enum err errs[] = {ERR_NONE, ERR_BAD_FIELD, ERR_BAD_JSON, ERR_TOO_LARGE, ERR_NONE};
@@ -263,9 +263,9 @@ static void test_a_list_may_have_ten_thousand_events(void **state) {
     struct kit *kit = *state;
     struct buf body = {.arena = &kit->arena};
     kit_load(kit, kit_sample("basic"));
-    struct scheme scheme = *kit->source.scheme;
+    struct scheme scheme = *kit->source.webhook.scheme;
     scheme.items = "";
-    kit->source.scheme = &scheme;
+    kit->source.webhook.scheme = &scheme;
     for (int i = 0; i < INTAKE_BATCH_MAX; i++) buf_fmt(&body, "%c{\"n\":%d}", i ? ',' : '[', i);
     kit->request.body = str_fmt(&kit->arena, "%.*s]", STR_ARG(buf_str(&body)));
     assert_int_equal(kit_take(kit), ERR_NONE);
@@ -306,7 +306,7 @@ static void test_forms_that_are_none(void **state) {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         load_body(kit, FORM_MEDIA, cases[i].body);
         assert_int_equal(kit_take(kit), cases[i].err);
-        kit->source.secret = STR("another-secret-01");
+        kit->source.webhook.secret = STR("another-secret-01");
         assert_int_equal(kit_take(kit), ERR_UNSIGNED); /* a stranger is not told that there is such a source */
         assert_str(kit->refusal.detail, "");
     }
@@ -324,7 +324,7 @@ static void test_a_source_that_is_not_there(void **state) {
     assert_str(kit->refusal.detail, "");
     assert_null(kit->refusal.pointer.p);
     assert_str(kit->words, "there is no source of this name");
-    kit->source.secret = STR("another-secret-0123");
+    kit->source.webhook.secret = STR("another-secret-0123");
     assert_int_equal(kit_take(kit), ERR_UNSIGNED);
     assert_str(kit->refusal.detail, "");
     assert_null(kit->refusal.pointer.p);
@@ -351,7 +351,7 @@ static void test_the_greeting_of_slack(void **state) {
     assert_str(kit->posting.content_type, "application/json");
     assert_str(kit->posting.text, "{\"challenge\":\"3eZ\\u00e9\\\"\"}");
     assert_int_equal(kit->posting.intake.count, 0);
-    kit->source.secret = STR("another-secret-0123");
+    kit->source.webhook.secret = STR("another-secret-0123");
     assert_int_equal(kit_take(kit), ERR_UNSIGNED);
     sample.body = "{\"challenge\":7,\"type\":\"url_verification\"}";
     kit_load(kit, &sample);
@@ -382,7 +382,7 @@ static void test_the_greeting_of_meta(void **state) {
         kit->request.body = STR("");
         kit->request.header_count = 0;
         kit->request.query = str_from(greetings[i].query);
-        kit->source.verify_token = str_from(greetings[i].token);
+        kit->source.webhook.verify_token = str_from(greetings[i].token);
         enum err err = kit_take(kit);
         if (err != (greetings[i].challenge ? ERR_NONE : ERR_UNSIGNED)) fail_msg("%s", greetings[i].query);
         if (err) continue;

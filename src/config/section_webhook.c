@@ -1,0 +1,194 @@
+/* config/section_webhook.c - a source whose sender signs its webhooks; see section_source.h. */
+#include "config/section_source.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/exchange.h"
+#include "model/scheme.h"
+
+static const struct str hmac = {"hmac", 4};
+
+/* ---- type ---- */
+
+/* type: as it stands in the file, which may name a secret. */
+static void refuse_type(struct checker *checker, struct tree_mark mark, const struct source_settings *source,
+                        struct str type) {
+    struct buf types = {.arena = checker->arena};
+    struct suggestion near = {.wrong = type};
+    for (enum source_kind kind = SOURCE_WEBHOOK + 1; kind < SOURCE_KIND_COUNT; kind++) {
+        buf_fmt(&types, "%s, ", source_kind_type(kind));
+        suggestion_consider(&near, str_from(source_kind_type(kind)));
+    }
+    for (size_t i = 0; i < scheme_count; i++) {
+        buf_fmt(&types, "%s, ", schemes[i].name);
+        suggestion_consider(&near, str_from(schemes[i].name));
+    }
+    suggestion_consider(&near, hmac);
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, type);
+    check_report(checker, mark, CODE_SOURCE_TYPE, "source '%.*s' has the unknown type '%.*s'; there are %.*shmac%.*s",
+                 STR_ARG(source->name), STR_ARG(shown), STR_ARG(buf_str(&types)), STR_ARG(hint));
+}
+
+/* What is signed is written with names in braces. A wrong one would make every request refused, and one that is missing
+ * would let anybody write what it stands for. Judged, and shown, as it stands in the file: no secret belongs there. */
+static void check_signed(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    static const char *const parts[] = {"{body}", "{time}", "{method}", "{url}"};
+    bool has[sizeof parts / sizeof *parts] = {false};
+    struct tree_mark mark = check_key_mark(map, STR("signed"));
+    struct str rest = source->webhook.hmac.message.n ? tree_text(map, STR("signed")) : STR("{body}");
+    for (size_t open; (open = str_find(rest, '{')) != SIZE_MAX;) {
+        size_t part = 0;
+        rest = str_sub(rest, open, rest.n);
+        while (part < sizeof parts / sizeof *parts && !str_starts(rest, str_from(parts[part]))) part++;
+        if (part == sizeof parts / sizeof *parts) {
+            struct str shown = check_shown(checker, rest);
+            check_report(checker, mark, CODE_VALUE,
+                         "'signed'%.*s: '%.*s' begins with none of {body}, {time}, {method}, {url}",
+                         STR_ARG(checker->where), STR_ARG(shown));
+            return;
+        }
+        has[part] = true;
+        rest = str_sub(rest, strlen(parts[part]), rest.n);
+    }
+    if (!has[0])
+        check_report(checker, mark, CODE_VALUE, "'signed'%.*s must have {body}: what is not signed anybody could write",
+                     STR_ARG(checker->where));
+    if (has[1] && !source->webhook.hmac.time.n)
+        check_report(checker, mark, CODE_VALUE, "'signed'%.*s has {time}: name its header, as in time: X-Time",
+                     STR_ARG(checker->where));
+    if (!has[1] && source->webhook.hmac.time.n)
+        check_report(checker, check_key_mark(map, STR("time")), CODE_VALUE,
+                     "'time'%.*s is not signed: put {time} into 'signed', or leave 'time' out",
+                     STR_ARG(checker->where));
+}
+
+/* Elsewhere a '/' or a '#' in a place means more; here the value of a header is all. */
+static void check_header(struct checker *checker, const struct tree *map, const char *name, struct str value) {
+    if (value.n && (!header_name_valid(value) || str_find(value, '#') != SIZE_MAX))
+        check_report(checker, check_key_mark(map, str_from(name)), CODE_VALUE, "'%s'%.*s takes the name of a header",
+                     name, STR_ARG(checker->where));
+}
+
+/* The row that the keys of type hmac make. */
+static const struct scheme *own_scheme(struct checker *checker, const struct source_settings *source,
+                                       const struct tree *map) {
+    static const enum signing signings[] = {SIGNING_HMAC_SHA256, SIGNING_HMAC_SHA256, SIGNING_HMAC_SHA1,
+                                            SIGNING_HMAC_SHA512};
+    struct scheme *scheme = arena_new(checker->arena, struct scheme);
+    struct str message = source->webhook.hmac.message.n ? source->webhook.hmac.message : STR("{body}");
+    if (!source->webhook.hmac.header.n)
+        check_report(checker, source->mark, CODE_MISSING,
+                     "'header' is missing%.*s: the header that holds the signature", STR_ARG(checker->where));
+    check_header(checker, map, "header", source->webhook.hmac.header);
+    check_header(checker, map, "time", source->webhook.hmac.time);
+    check_signed(checker, map, source);
+    *scheme = (struct scheme){.name = hmac.p,
+                              .whose = "a sender of signed requests",
+                              .signing = signings[source->webhook.hmac.algorithm],
+                              .base64 = source->webhook.hmac.encoding == 2,
+                              .secret_least = 8,
+                              .signature = str_dup(checker->arena, source->webhook.hmac.header).p,
+                              .prefix = str_dup(checker->arena, source->webhook.hmac.prefix).p,
+                              .time = source->webhook.hmac.time.n ? str_dup(checker->arena, source->webhook.hmac.time).p
+                                                                  : NULL,
+                              .message = str_dup(checker->arena, message).p,
+                              .key = "",
+                              .type = "/type",
+                              .source = "drumbeat.yaml"};
+    return scheme;
+}
+
+static void check_own_keys(struct checker *checker, const struct tree *map) {
+    static const char *const own[] = {"header", "algorithm", "encoding", "prefix", "signed", "time"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (tree_get(map, str_from(own[i])))
+            check_report(checker, check_key_mark(map, str_from(own[i])), CODE_SOURCE_KEY,
+                         "'%s'%.*s is for type hmac: the other types know how they sign", own[i],
+                         STR_ARG(checker->where));
+}
+
+/* ---- secrets ---- */
+
+/* Whether a text may stand in a path as it is (RFC 3986, 3.3): what would have to be escaped there would never fit. */
+static bool is_path_part(struct str text) {
+    static const char others[] = "-._~!$&'()*+,;=:@";
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (!c || !strchr(others, c))) return false;
+    }
+    return true;
+}
+
+static void check_secret(struct checker *checker, const struct tree *map, const struct scheme *scheme, const char *name,
+                         struct str secret) {
+    enum signing signing;
+    struct str key;
+    struct tree_mark mark = check_key_mark(map, str_from(name));
+    if ((int64_t)secret.n < scheme->secret_least)
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s has %zu characters; a secret of %s has at least %d",
+                     name, STR_ARG(checker->where), secret.n, scheme->name, scheme->secret_least);
+    else if (scheme->proof == PROOF_BASIC && str_find(secret, ':') == SIZE_MAX)
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s must be user:password", name,
+                     STR_ARG(checker->where));
+    else if (scheme->proof == PROOF_PATH && !is_path_part(secret))
+        check_report(checker, mark, CODE_SOURCE_SECRET,
+                     "'%s'%.*s stands in a path: letters, digits and -._~ do, and no '/', '%%' or blank", name,
+                     STR_ARG(checker->where));
+    else if (!scheme_key(scheme, secret, checker->arena, &signing, &key))
+        check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s is no key of %s: it takes %s", name,
+                     STR_ARG(checker->where), scheme->whose,
+                     scheme->secret == SECRET_PUBLIC ? "a public key in base64, or PEM" : "whsec_ and base64");
+}
+
+static void check_secrets(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    const struct scheme *scheme = source->webhook.scheme;
+    bool was_refused = tree_get(map, STR("secret")) && !source->webhook.secret.n; /* that was reported */
+    if (!source->webhook.secret.n && !was_refused)
+        check_report(checker, source->mark, CODE_SOURCE_SECRET,
+                     "'secret' is missing%.*s: write secret: ${NAME} and put the secret into secrets/NAME or the "
+                     "environment",
+                     STR_ARG(checker->where));
+    if (source->webhook.secret.n) check_secret(checker, map, scheme, "secret", source->webhook.secret);
+    if (source->webhook.old_secret.n) check_secret(checker, map, scheme, "old_secret", source->webhook.old_secret);
+    bool signs_url = scheme->message && strstr(scheme->message, "{url}");
+    if (signs_url && !checker->settings->server.url.n)
+        check_report(checker, source->mark, CODE_MISSING,
+                     "'url' is missing in 'server': %s signs the address that it calls, so it must be known",
+                     scheme->whose);
+}
+
+/* ---- map ---- */
+
+/* What is no place in the body would be found in no request, and each event would silently lose its key. */
+static void check_places(struct checker *checker, const struct tree *map, const char *name, struct str places) {
+    for (struct str rest = places, place; places.n && str_next(&rest, '+', &place);) {
+        struct str shown = check_shown(checker, place);
+        if (str_starts(place, STR("/"))) continue;
+        check_report(checker, tree_get(map, str_from(name))->mark, CODE_VALUE,
+                     "'%s' in 'map'%.*s: the place '%.*s' does not begin with '/': write '/%.*s'", name,
+                     STR_ARG(checker->where), STR_ARG(shown), STR_ARG(shown));
+    }
+}
+
+static void check_map(struct checker *checker, const struct tree *map, const struct source_settings *source) {
+    check_places(checker, map, "type", source->webhook.map_type);
+    check_places(checker, map, "key", source->webhook.map_key);
+    check_places(checker, map, "at", source->webhook.map_at);
+}
+
+/* ---- the source ---- */
+
+void check_webhook(struct checker *checker, const struct tree *map, struct source_settings *source) {
+    const struct tree *type = tree_get(map, STR("type")), *places = tree_get(map, STR("map"));
+    struct webhook_settings *webhook = &source->webhook;
+    bool is_own = str_eq(source->type, hmac);
+    if (places) check_map(checker, places, source);
+    webhook->scheme = is_own ? own_scheme(checker, source, map) : scheme_find(source->type);
+    if (!webhook->scheme)
+        refuse_type(checker, type ? type->mark : source->mark, source, type ? type->text : source->type);
+    else if (!is_own)
+        check_own_keys(checker, map);
+    if (webhook->scheme) check_secrets(checker, map, source);
+}

@@ -1,0 +1,10 @@
+/* model/source.c - see source.h. */
+#include "model/source.h"
+
+#include <stddef.h>
+
+static const char *const types[SOURCE_KIND_COUNT] = {[SOURCE_FORM] = "form"};
+
+const char *source_kind_type(enum source_kind kind) {
+    return types[kind];
+}

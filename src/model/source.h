@@ -1,0 +1,62 @@
+/* model/source.h - where events come from besides the API: the section `sources`, as values. A source is of one kind,
+ * and the kind has its own keys and its own struct. Made by config; one arena owns all of it. */
+#ifndef MODEL_SOURCE_H
+#define MODEL_SOURCE_H
+
+#include "model/destination.h"
+
+struct scheme;
+
+/* `type: form` is a form, any other type that of a sender whose webhooks are signed. */
+enum source_kind { SOURCE_WEBHOOK, SOURCE_FORM, SOURCE_KIND_COUNT };
+
+/* Where signed webhooks come from. */
+struct webhook_settings {
+    struct str secret, old_secret;        /* both are taken, while senders change from one to the other; "" = none */
+    struct str verify_token;              /* of Meta's greeting; "" = none */
+    int64_t tolerance_us;                 /* how far a request's time may be from ours */
+    struct str map_type, map_key, map_at; /* places in the body joined by '+'; "" = the scheme's */
+    struct {
+        int32_t algorithm, encoding; /* their choice, from 1 */
+        struct str header, prefix, message, time;
+    } hmac;                      /* of type hmac */
+    const struct scheme *scheme; /* model/scheme.h: the type's row, or the one that `hmac` makes */
+};
+
+enum form_kind { FORM_TEXT = 1, FORM_EMAIL, FORM_TEL, FORM_URL, FORM_NUMBER, FORM_AREA, FORM_CHOICE, FORM_TICK };
+enum form_language { FORM_ENGLISH = 1, FORM_GERMAN, FORM_LANGUAGES };
+
+struct form_field {
+    struct str name, label; /* "" = the language's word for this name, or the name itself */
+    int32_t kind;           /* enum form_kind; 0 = by its name: email is an address */
+    bool required;
+    int32_t max;             /* bytes of a value */
+    struct str_list choices; /* of a choice */
+    struct tree_mark mark;
+};
+
+/* A form that people fill in. */
+struct form_settings {
+    struct str event; /* the type of its events */
+    struct form_field *fields;
+    size_t field_count; /* 0 = whatever comes is taken */
+    struct str title, consent, thanks;
+    int32_t language; /* enum form_language */
+    struct str_list origins;
+    struct limit_rule limit; /* of one address */
+    int64_t least_us;        /* who is faster is no person */
+    int64_t window_us;       /* within it the same words are one event */
+};
+
+struct source_settings {
+    struct str name, type;
+    enum source_kind kind;
+    struct webhook_settings webhook;
+    struct form_settings form;
+    struct tree_mark mark;
+};
+
+const char *source_kind_type(
+    enum source_kind kind); /* what `type` takes: "form"; NULL for webhooks, whose types are many */
+
+#endif
