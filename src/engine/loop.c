@@ -31,6 +31,7 @@
 
 #include "engine/flight.h"
 #include "engine/loop_memory.h"
+#include "engine/parts.h"
 #include "engine/turn.h"
 #include "store/memory.h"
 #include "store/shared.h"
@@ -348,10 +349,8 @@ enum err loop_turn(struct loop *loop) {
     quota_ask(&turn);
     enum err err = turn_try(&turn);
     if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
-    if (err == ERR_STORE_REFUSED && turn.due_count) {
-        turn_route_fewer(&turn, turn.due_count, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
-        return turn_drop(&turn, err);
-    }
+    if (err == ERR_STORE_REFUSED)
+        turn_route_fewer(&turn, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);
     turn_route_more(&turn);

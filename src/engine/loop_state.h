@@ -38,11 +38,14 @@ struct loop {
     size_t due_max;         /* how many events a turn routes at most after the database refused more; 0 = no bound */
     struct str refused_due; /* the words with which the next event that is routed is refused; "" = it is not */
     char refused_words[256];
-    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t scheduled_wait_us; /* the last wait after a search for due events that found none; 0 = it did not wait */
-    bool backlog;              /* events that are due were left PENDING, and fresh ones must not overtake them */
-    int64_t unmade_us;         /* when deliveries that their route has not made are looked at next */
-    int64_t unmade_seq;        /* that look goes on behind this one */
+    size_t unmade_max;          /* as due_max, of deliveries that their routes had not made */
+    int64_t refused_unmade_seq; /* the one of them that the database refuses; 0 = none */
+    struct str refused_unmade;  /* with which words */
+    int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    int64_t scheduled_wait_us;  /* the last wait after a search for due events that found none; 0 = it did not wait */
+    bool backlog;               /* events that are due were left PENDING, and fresh ones must not overtake them */
+    int64_t unmade_us;          /* when deliveries that their route has not made are looked at next */
+    int64_t unmade_seq;         /* that look goes on behind this one */
     struct chores chores;
     int64_t quiet_us;           /* when the store is put in order, if nothing comes before; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */

@@ -8,8 +8,8 @@
  *           A turn that failed so was rolled back, and nothing of it happened. Its inputs are tried again, half as many
  *           at a time, each part in a transaction of its own, until one that fails is alone. After a part that went
  *           well twice as many are tried. So with k bad ones among n there are about 2 k log n transactions.
- *           Where no input was at fault it is an event that is due: fewer are routed by the next turns, until one that
- *           fails is alone. That one is FAILED with the words.
+ *           Where no input was at fault it is an event that is due, or a delivery that its route makes late: fewer are
+ *           routed by the next turns, until one that fails is alone. That one is FAILED with the words.
  *           A part settles, takes requests in and appends; it neither routes nor claims, so what it is refused for is
  *           what came in. Events that it stored are PENDING, and the next turn routes them.
  *           Locks are waited for briefly (store/driver_postgres.c), and all parts together for PARTS_US. What is left
@@ -21,6 +21,8 @@
  *           The log lines input_refused and input_locked_out; drumbeat_inputs_refused_total.
  * TESTED BY test/unit/engine/test_parts.c, test/e2e/test_refused.py
  */
+#include "engine/parts.h"
+
 #include <stdio.h>
 
 #include "engine/turn.h"
@@ -74,22 +76,41 @@ static size_t next_size(size_t size, enum err err, size_t left) {
     return 2 * size < left ? 2 * size : left;
 }
 
-/* ---- events that are due ---- */
+/* ---- what is routed ---- */
 
-void turn_route_fewer(struct turn *turn, size_t due, struct str words) {
+static struct str keep_words(struct turn *turn, const char *what, struct str words) {
     struct loop *loop = turn->loop;
-    if (!due) return;
+    say(turn, ERR_STORE_REFUSED, str_from(what), words);
+    snprintf(loop->refused_words, sizeof loop->refused_words, "the database refused it: %.*s", STR_ARG(words));
+    return str_from(loop->refused_words);
+}
+
+/* Unmade deliveries come first. Until they have passed, no due event is routed in a turn that makes some, so that it is
+ * known what was refused. */
+static void make_fewer(struct turn *turn, struct str words) {
+    struct loop *loop = turn->loop;
+    bool alone = loop->unmade_max == 1 && turn->unmade_written == 1;
+    loop->unmade_max = (turn->unmade_written + 1) / 2;
+    if (!alone) return;
+    loop->refused_unmade = keep_words(turn, "a delivery that its route makes late", words);
+    loop->refused_unmade_seq = turn->unmade_seq;
+}
+
+void turn_route_fewer(struct turn *turn, struct str words) {
+    struct loop *loop = turn->loop;
+    if (turn->unmade_written) make_fewer(turn, words);
+    if (turn->unmade_written || !turn->due_count) return;
     loop->next_scheduled_us = turn->wall_us;
-    loop->due_max = (due + 1) / 2;
-    if (due > 1) return;
-    say(turn, ERR_STORE_REFUSED, STR("what an event is routed to"), words);
-    snprintf(loop->refused_words, sizeof loop->refused_words, "the database refused its deliveries: %.*s",
-             STR_ARG(words));
-    loop->refused_due = str_from(loop->refused_words);
+    loop->due_max = (turn->due_count + 1) / 2;
+    if (turn->due_count == 1) loop->refused_due = keep_words(turn, "what an event is routed to", words);
 }
 
 void turn_route_more(struct turn *turn) {
     struct loop *loop = turn->loop;
+    if (turn->unmade_written) {
+        loop->unmade_max = 2 * loop->unmade_max < PARTS_DUE_MAX ? 2 * loop->unmade_max : 0;
+        if (turn->unmade_seq == loop->refused_unmade_seq) loop->refused_unmade_seq = 0;
+    }
     if (!turn->due_count) return;
     loop->due_max = 2 * loop->due_max < PARTS_DUE_MAX ? 2 * loop->due_max : 0;
     loop->refused_due = STR_NONE;
@@ -209,7 +230,6 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     const struct clock *clock = &loop->options.clock;
     int64_t end_us = clock->now_us(clock->self) + PARTS_US;
     struct str words = words_of(turn, cause);
-    size_t due = turn->due_count;
     bool blamed = false;
     turn_undo(turn);
     quota_end(turn, false);
@@ -220,7 +240,7 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     loop->finished = all;
     loop->finished_count = count;
     turn->visit_count = 0; /* all were replied to */
-    if (!blamed && cause == ERR_STORE_REFUSED) turn_route_fewer(turn, due, words);
+    if (!blamed && cause == ERR_STORE_REFUSED) turn_route_fewer(turn, words);
     if (!err) err = answers_in_parts(turn, end_us, &blamed);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);

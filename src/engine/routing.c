@@ -19,12 +19,11 @@
  *    next turn.
  * 7. What routes learn of their programs (strikes, stops, probes) is staged and becomes true in turn_routed.
  * WHAT BREAKS IT. An evaluator that does not keep its own time limit: one round would hold up all callers of the turn.
- * An event whose deliveries the database refuses drops its turn; parts.c finds it and fails it alone.
- * HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total; drumbeat_events_unrouted_total; the log
- * lines route_stopped and route_healed.
- * TESTED BY. test/unit/engine/test_loop.c and test_parts.c; the scenarios routing*, scheduled*, order*, route-*;
- * test/conformance/test_fleet_work.c; invariants I5 and I14 with the planted bugs routed-twice, second-route-missed,
- * order-not-kept and failure-takes-others.
+ * An event whose deliveries the database refuses drops its turn, and so does a delivery that is made late; parts.c
+ * finds it and fails it alone. HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total;
+ * drumbeat_events_unrouted_total; the log lines route_stopped and route_healed. TESTED BY. test/unit/engine/test_loop.c
+ * and test_parts.c; the scenarios routing*, scheduled*, order*, route-*; test/conformance/test_fleet_work.c; invariants
+ * I5 and I14 with the planted bugs routed-twice, second-route-missed, order-not-kept and failure-takes-others.
  */
 #include "deliver/backlog.h"
 #include "deliver/backoff.h"
@@ -255,32 +254,44 @@ static enum err skip_done(struct turn *turn, struct delivery *made, size_t count
     return ERR_NONE;
 }
 
-/* Writes why those deliveries of a page still wait that a person asked for, where that is new. */
-static enum err store_reasons(struct turn *turn, const struct delivery *page, const struct str *before, size_t count) {
-    struct delivery *held = arena_array(turn->arena, struct delivery, count);
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++)
-        if (page[i].unmade && page[i].status == DELIVERY_HELD && !str_eq(page[i].last_error, before[i]))
-            held[n++] = page[i];
-    return n ? store_make(turn->loop->options.store, held, n, turn->now_us, turn->arena) : ERR_NONE;
+/* Whether a delivery of a page is written: its route made it or gave it up, or it waits for a new reason. */
+static bool is_written(const struct delivery *delivery, const struct delivery *before) {
+    bool waits = delivery->unmade && delivery->status == DELIVERY_HELD;
+    return !waits || !str_eq(delivery->last_error, before->last_error);
 }
 
-/* Stores those deliveries of a page that their routes made or gave up. */
-static enum err store_made(struct turn *turn, const struct delivery *page, size_t count, size_t *ret_made) {
+/* The one that the database refused is given up as it was: a retry by hand makes it anew. */
+static void give_up_refused(struct turn *turn, struct delivery *page, const struct delivery *before, size_t count) {
     struct loop *loop = turn->loop;
-    struct delivery *made = arena_array(turn->arena, struct delivery, count);
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!page[i].unmade || page[i].status != DELIVERY_HELD) made[n++] = page[i];
-    TRY(skip_done(turn, made, n));
+    for (size_t i = 0; i < count; i++) {
+        if (page[i].seq != loop->refused_unmade_seq) continue;
+        page[i] = before[i];
+        page[i].status = delivery_move(page[i].status, DELIVERY_FAILED);
+        page[i].last_error = loop->refused_unmade;
+        page[i].updated_us = turn->now_us;
+    }
+}
+
+/* Stores what the deliveries of a page came to: all of them, or as many as the database lets pass. */
+static enum err store_made(struct turn *turn, const struct delivery *page, const struct delivery *before, size_t count,
+                           size_t *ret_made) {
+    struct loop *loop = turn->loop;
+    struct delivery *written = arena_array(turn->arena, struct delivery, count);
+    size_t most = loop->unmade_max ? loop->unmade_max : count, n = 0, made = 0;
+    for (size_t i = 0; i < count && n < most; i++)
+        if (is_written(&page[i], &before[i])) written[n++] = page[i];
+    turn->unmade_written = n;
+    turn->unmade_seq = n ? written[0].seq : 0;
+    TRY(skip_done(turn, written, n));
     for (size_t i = 0; i < n; i++) {
-        size_t desk = deliver_desk(loop->deliver, made[i].destination);
-        if (made[i].status != DELIVERY_PENDING || hold_back(turn, &made[i], desk)) continue;
-        deliver_due(loop->deliver, desk, made[i].due_us);
+        size_t desk = deliver_desk(loop->deliver, written[i].destination);
+        made += !written[i].unmade || written[i].status != DELIVERY_HELD;
+        if (written[i].status != DELIVERY_PENDING || hold_back(turn, &written[i], desk)) continue;
+        deliver_due(loop->deliver, desk, written[i].due_us);
         backlog_change(loop->deliver, desk, 1);
     }
-    if (n) TRY(store_make(loop->options.store, made, n, turn->now_us, turn->arena));
-    *ret_made = n;
+    if (n) TRY(store_make(loop->options.store, written, n, turn->now_us, turn->arena));
+    *ret_made = made;
     return ERR_NONE;
 }
 
@@ -296,22 +307,24 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     if (loop->unmade_us > turn->now_us) return ERR_NONE;
     struct delivery *page;
     size_t count, made;
-    bool ours, healed = false;
+    bool ours;
     TRY(store_try_task(loop->options.store, TASK_ROUTE, &ours));
     loop->unmade_us = turn->now_us + ROUTE_BUSY_US;
     if (!ours) return ERR_NONE;
     TRY(store_unmade(loop->options.store, loop->unmade_seq, UNMADE_MAX, turn->arena, &page, &count));
     size_t stopped = routes_stopped(routes);
-    struct str *reasons = arena_array(turn->arena, struct str, count);
-    for (size_t i = 0; i < count; i++) reasons[i] = page[i].last_error;
+    struct delivery *before = arena_array(turn->arena, struct delivery, count);
+    for (size_t i = 0; i < count; i++) before[i] = page[i];
     route_unmade(routes, page, count, turn->now_us, loop->hasher, loop->in_force.evaluator, turn->arena);
-    TRY(store_made(turn, page, count, &made));
-    TRY(store_reasons(turn, page, reasons, count));
-    healed = routes_stopped(routes) < stopped; /* more of the page may go now */
-    *ret_goes_on = made && (healed || count == UNMADE_MAX);
-    loop->unmade_seq = count == UNMADE_MAX && !healed ? page[count - 1].seq : 0;
-    loop->unmade_us = healed || count == UNMADE_MAX ? turn->now_us : routes_next_probe(routes);
-    if (loop->unmade_us <= turn->now_us && !healed && count < UNMADE_MAX)
+    give_up_refused(turn, page, before, count);
+    TRY(store_made(turn, page, before, count, &made));
+    bool again = routes_stopped(routes) < stopped; /* a route healed: more of the page may go now */
+    again = again || (loop->unmade_max && turn->unmade_written == loop->unmade_max);
+    bool more = again || count == UNMADE_MAX;
+    *ret_goes_on = loop->unmade_max ? turn->unmade_written > 0 : made && more;
+    loop->unmade_seq = more && !again ? page[count - 1].seq : 0;
+    loop->unmade_us = more ? turn->now_us : routes_next_probe(routes);
+    if (loop->unmade_us <= turn->now_us && !more)
         loop->unmade_us = turn->now_us + UNPROBED_US; /* a route wants its probe, and nothing that it owes is left */
     if (!loop->options.exclusive && loop->unmade_us > turn->now_us + UNMADE_LOOK_US)
         loop->unmade_us = turn->now_us + UNMADE_LOOK_US; /* another process may have left some */

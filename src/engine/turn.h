@@ -34,6 +34,8 @@ struct turn {
     struct plan *plans;
     struct delivery *planned;
     size_t planned_count;
+    size_t unmade_written; /* deliveries that their routes had not made; the first of them: */
+    int64_t unmade_seq;
     /* shared limits: what was taken, by the limit's name; what Redis is told after the commit */
     struct quota_take *takes;
     struct quota_lesson *lessons;
@@ -78,14 +80,6 @@ struct settle_note {
 MUST_USE enum err turn_try(struct turn *turn);
 void turn_apply(struct turn *turn);
 void turn_undo(struct turn *turn);
-/* parts.c: whether a turn that failed with err can be divided by its inputs, and the division. */
-bool turn_is_divisible(const struct turn *turn, enum err err);
-/* Of a turn that was undone because nothing can be written: who only asks is answered, and leaves turn->visits. */
-void turn_answer_questions(struct turn *turn);
-MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
-/* The database refused what `due` events are routed to: the next turn takes fewer, or refuses the one that it is. */
-void turn_route_fewer(struct turn *turn, size_t due, struct str words);
-void turn_route_more(struct turn *turn); /* after a commit */
 /* arrivals.c: take, append, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
