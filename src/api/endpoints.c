@@ -58,6 +58,7 @@ const struct endpoint endpoints[] = {
     {"POST", "/v1/keys", KEY_OWNER, STORE, "", api_keys_create, NULL, "Make a key; it is shown once"},
     {"POST", "/v1/keys/{id}/revoke", KEY_OWNER, STORE, "", api_keys_revoke, NULL, "End a key"},
     {"GET", "/v1/status", KEY_READ, STORE, "", api_status, NULL, "The server in one look"},
+    {"GET", "/v1/todo", KEY_READ, STORE, "", api_todo, NULL, "What waits for a person, and the command that helps"},
     {"GET", "/v1/chores", KEY_READ, STORE, "", api_chores_list, NULL, "What is done now and then, and how far it is"},
     {"GET", "/v1/verify", KEY_OPERATE, STORE, "", api_verify_show, NULL,
      "The last check of the store's invariants, or the running one"},

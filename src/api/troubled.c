@@ -1,5 +1,5 @@
 /* api/troubled.c - what is in trouble by itself: destinations, and routes. */
-#include "api/handlers.h"
+#include "api/todo.h"
 #include "base/json.h"
 #include "deliver/backlog.h"
 #include "route/route.h"
@@ -53,4 +53,48 @@ void encode_troubled(struct call *call, struct buf *buf, const struct destinatio
     encode_gone(call, buf, counts, count, &first);
     encode_stopped(call->standing, buf, first);
     buf_byte(buf, ']');
+}
+
+/* ---- the same, as things to do ---- */
+
+static void add_desk(struct todo *todo, size_t desk) {
+    static const struct advice paused = {"paused", "destination", "drumbeat destinations resume {name}",
+                                         "lets its deliveries go; by itself it goes on {at}"};
+    static const struct advice refused = {
+        "refused", "destination", "drumbeat destinations resume {name}",
+        "tries it now; mend its credentials first. By itself one delivery is tried {at}"};
+    static const struct advice broken = {"breaker", "destination", "drumbeat destinations resume {name}",
+                                         "closes the breaker and sends; by itself it probes {at}"};
+    static const struct advice full = {"overflow", "destination", "drumbeat destinations show {name}",
+                                       "shows what stands in its way: more wait than its queue takes, and the others "
+                                       "are held until there is room"};
+    struct call *call = todo->call;
+    struct desk_view view = deliver_view(call->desks, desk, call->now_us);
+    struct backlog backlog = backlog_of(call->desks, desk);
+    const struct matter matter = {.name = view.name, .error = view.pause_reason, .count = backlog.waiting};
+    if (view.paused)
+        todo_add(todo, view.probing ? &refused : &paused, &matter, view.paused_until_us);
+    else if (view.breaker.state != BREAKER_CLOSED)
+        todo_add(todo, &broken, &matter, view.breaker.until_us);
+    else if (backlog.overflows)
+        todo_add(todo, &full, &matter, 0);
+}
+
+static void add_routes(struct todo *todo) {
+    static const struct advice advice = {"stopped", "route", "drumbeat apply",
+                                         "puts the mended route in force, which then makes what it owes; by itself it "
+                                         "is tried with one event {at}"};
+    const struct standing *standing = todo->call->standing;
+    for (size_t i = 0; standing->routes && i < standing->settings->route_count; i++) {
+        struct matter matter = {.name = standing->settings->routes[i].name};
+        int64_t until_us;
+        if (routes_stop_of(standing->routes, matter.name, &matter.error, &until_us))
+            todo_add(todo, &advice, &matter, until_us);
+    }
+}
+
+void todo_troubled(struct todo *todo) {
+    add_routes(todo);
+    for (size_t i = 0; i < deliver_desks(todo->call->desks); i++)
+        if (deliver_settings(todo->call->desks, i)) add_desk(todo, i);
 }

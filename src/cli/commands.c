@@ -44,6 +44,10 @@ static const struct option status_options[] = {
     {"exit-code", 0, NULL, NULL, false, "Exit with 9 when something needs a person"},
     {0},
 };
+static const struct option todo_options[] = {
+    {"exit-code", 0, NULL, NULL, false, "Exit with 9 when there is something"},
+    {0},
+};
 static const struct option tail_options[] = {
     {"type", 0, "GLOB", NULL, false, "Only events of such types, as 'landing.*', and their deliveries"},
     {"destination", 0, "NAME", NULL, false, "Only deliveries to this destination"},
@@ -181,6 +185,8 @@ const struct command commands[] = {
     {"status", NULL, "", "The server in one look", status_options,
      "status\nstatus --watch\nstatus --exit-code -q\nstatus --jq .waiting.due\n", command_status,
      COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},
+    {"todo", NULL, "", "What waits for a person, and the command that helps", todo_options,
+     "todo\ntodo --exit-code -q\ntodo --jq '.items[].command'\n", command_todo, COMMAND_JSON | COMMAND_DAILY},
     {"tail", NULL, "", "Watch events come in and deliveries go out", tail_options,
      "tail\ntail --type 'landing.*' --since 1h\ntail -o ndjson | jq .status\n", command_tail,
      COMMAND_JSON | COMMAND_SIGNALS | COMMAND_DAILY},

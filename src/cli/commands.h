@@ -7,7 +7,7 @@
 #define DEMO_RECEIVER_PORT "8129" /* where `demo --receiver` listens, and where `init` sends first */
 
 command_run command_serve, command_demo, command_init, command_check, command_apply;
-command_run command_status, command_tail, command_send;
+command_run command_status, command_todo, command_tail, command_send;
 command_run command_events_list, command_events_show, command_events_cancel, command_events_retry;
 command_run command_deliveries_list, command_deliveries_show, command_deliveries_retry, command_deliveries_cancel,
     command_deliveries_resolve;

@@ -13,6 +13,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .role = loop_role_text(loop->options.role),
                              .takes_events = loop->options.role != LOOP_WORKER,
                              .tight = store_is_tight(loop->options.store),
+                             .clock_waits = loop->chores.clock_waits,
                              .hold = loop->options.hold,
                              .stopping = loop->stopping,
                              .config_ok = loop->config_ok,

@@ -33,6 +33,7 @@ struct standing {
     struct str role;                 /* all, ingest, worker */
     bool takes_events;               /* by its role */
     bool tight;                      /* the disk was full: what room is left is not for new events */
+    bool clock_waits;                /* the clock was ahead, and what it wrote cannot be moved back yet */
     bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* that wait, as far as this process knows */

@@ -1,4 +1,4 @@
-/* store/count.c - how much waits, and since when. */
+/* store/count.c - how much waits, since when, and for what a person is needed. */
 #include "store/query.h"
 
 #include "base/map.h"
@@ -83,4 +83,39 @@ enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
 
 enum err store_oldest_due(struct store *store, int64_t *ret_due_us) {
     return store_ask(store, SQL_DELIVERY_OLDEST, NULL, WHEN_NEVER, ret_due_us);
+}
+
+/* ---- what waits for a person ---- */
+
+/* So many rows are looked at, and so many groups given. A person mends the largest first; what lies beyond comes into
+ * sight then. The newest of what failed must each be asked for a later run, a lookup in two indexes. */
+#define GROUPS_MAX 100
+static const struct {
+    enum sql_statement statement;
+    int64_t most;
+} todo_kinds[TODO_KINDS] = {
+    [TODO_HELD] = {SQL_TODO_HELD, 5000},
+    [TODO_FAILED] = {SQL_TODO_FAILED, 2000},
+    [TODO_EVENTS] = {SQL_TODO_EVENTS, 2000},
+};
+
+enum err store_todo(struct store *store, enum todo_kind kind, struct arena *arena, struct todo_group **ret_groups,
+                    size_t *ret_count) {
+    const struct sql_value params[] = {sql_int(todo_kinds[kind].most), sql_int(GROUPS_MAX)};
+    struct sql_result result;
+    TRY(store_run(store, todo_kinds[kind].statement, params, 1, arena, &result));
+    struct todo_group *groups = arena_array(arena, struct todo_group, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *v = result.rows[i].values; /* place, route, doubt, status, gist, error ... */
+        groups[i] = (struct todo_group){.place = v[0].text,
+                                        .unmade = v[1].text,
+                                        .in_doubt = v[2].number != 0,
+                                        .last_status = sql_to_i32(&v[3]),
+                                        .error = v[5].text,
+                                        .count = v[6].number,
+                                        .oldest_us = v[7].number};
+    }
+    *ret_groups = groups;
+    *ret_count = result.count;
+    return ERR_NONE;
 }

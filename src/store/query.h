@@ -81,6 +81,21 @@ struct destination_waiting {
 };
 MUST_USE enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
                                 struct destination_waiting **ret_waiting, size_t *ret_count);
+/* Deliveries that wait for a person, by cause: what is held, what failed, and events of which nothing could be stored
+ * (place is their type). Two errors that differ in their digits
+ * alone are one, unless the answers had other statuses. The newest are looked at, up to a bound,
+ * and the largest groups are given. */
+enum todo_kind { TODO_HELD, TODO_FAILED, TODO_EVENTS, TODO_KINDS };
+struct todo_group {
+    struct str place;  /* the destination */
+    struct str unmade; /* the route that has not made them, or could not; "" = they are made */
+    bool in_doubt;
+    int32_t last_status; /* of the last attempt of each, 0 = none */
+    struct str error;    /* of one of them, at most 200 characters */
+    int64_t count, oldest_us;
+};
+MUST_USE enum err store_todo(struct store *store, enum todo_kind kind, struct arena *arena,
+                             struct todo_group **ret_groups, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
 MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 

@@ -145,6 +145,53 @@ static void events_are_found_by_how_their_deliveries_stand(void **state) {
     assert_int_equal(count, 0);
 }
 
+static void what_waits_for_a_person_is_grouped(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *key, *destination, *error;
+        enum delivery_status status;
+    } rows[] = {
+        {"a", "crm", "answer 422: no list 17", DELIVERY_FAILED},
+        {"b", "crm", "answer 422: no list 35", DELIVERY_FAILED},
+        {"c", "crm", "answer 404", DELIVERY_FAILED},
+        {"d", "mail", "answer 404", DELIVERY_FAILED},
+        {"e", "crm", "late: a day", DELIVERY_HELD},
+        {"f", "crm", "", DELIVERY_PENDING},
+    };
+    struct todo_group *groups;
+    struct delivery after, made[sizeof rows / sizeof *rows];
+    size_t count;
+    fixture_begin(f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct event *event = arena_new(&f->arena, struct event);
+        *event = fixture_append(f, rows[i].key, T0);
+        made[i] = fixture_delivery(f, event, rows[i].destination, rows[i].status);
+        made[i].last_error = str_from(rows[i].error);
+        fixture_plan_one(f, &made[i]);
+        fixture_routed(f, event, EVENT_PROCESSING, "");
+    }
+    struct event whole = fixture_append(f, "whole", T0);
+    fixture_routed(f, &whole, EVENT_FAILED, "the database refused it");
+    OK(store_todo(f->store, TODO_FAILED, &f->arena, &groups, &count));
+    assert_int_equal(count, 3);
+    assert_text(groups[0].place, "crm");
+    assert_text(groups[0].error, "answer 422: no list 17");
+    assert_int_equal(groups[0].count, 2);
+    assert_int_equal(groups[0].oldest_us, T0);
+    OK(store_todo(f->store, TODO_HELD, &f->arena, &groups, &count));
+    assert_int_equal(count, 1);
+    assert_text(groups[0].error, "late: a day");
+    assert_false(groups[0].in_doubt);
+    OK(store_todo(f->store, TODO_EVENTS, &f->arena, &groups, &count));
+    assert_int_equal(count, 1);
+    assert_text(groups[0].error, "the database refused it");
+    OK(store_delivery_act(f->store, made[3].id, ACT_RETRY_AS_SENT, STR("ada"), STR(""), T0 + 1, f->hasher, &f->arena,
+                          &after));
+    OK(store_todo(f->store, TODO_FAILED, &f->arena, &groups, &count));
+    assert_int_equal(count, 2);
+    fixture_commit(f);
+}
+
 /* Ends far apart in time are found without looking at all that lies before and behind. */
 static void a_span_of_time_is_found_in_a_long_history(void **state) {
     struct fixture *f = *state;
@@ -428,6 +475,7 @@ int main(void) {
         ON_EVERY_DRIVER(events_are_filtered),
         ON_EVERY_DRIVER(an_event_is_found_by_its_key),
         ON_EVERY_DRIVER(events_are_found_by_how_their_deliveries_stand),
+        ON_EVERY_DRIVER(what_waits_for_a_person_is_grouped),
         ON_EVERY_DRIVER(a_span_of_time_is_found_in_a_long_history),
         ON_EVERY_DRIVER(a_list_looks_at_a_bounded_number_of_rows),
         ON_EVERY_DRIVER(a_list_is_bounded_in_bytes),

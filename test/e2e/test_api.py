@@ -217,6 +217,7 @@ def test_pause_and_resume(world):
 def test_status_verify_and_apply(world):
     status = ask(world, "GET", "/v1/status").json
     assert set(status) == set(SCHEMAS["Status"]["properties"])
+    assert {item["cause"] for item in ask(world, "GET", "/v1/todo").json["items"]} >= {"failed"}
     assert ask(world, "POST", "/v1/verify?deep=true", {}).status == 202
     until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
     found = ask(world, "GET", "/v1/verify").json

@@ -36,6 +36,9 @@ static const enum sql_statement scans[] = {
     SQL_COUNT_FINAL,              /* asked for by name */
     SQL_VERIFY_ATTEMPTS,          /* the window's groups, a window's worth */
     SQL_VERIFY_PAYLOADS,          /* the seqs found so far */
+    SQL_TODO_HELD,                /* the newest, up to a bound; it sorts them too */
+    SQL_TODO_FAILED,              /* the same */
+    SQL_TODO_EVENTS,              /* the same */
     SQL_VERIFY_INTEGRITY,         /* asked for by name, while no server runs */
 };
 

@@ -1,0 +1,241 @@
+/* api/todo.c - what waits for a person, by cause: for each cause the command that solves it, and what that would do.
+ *
+ * What goes on by itself is not listed, unless a person can do it sooner. `status` counts the same things; here they
+ * are told apart. Each rule is a row of a table, and its texts are filled in by `say`. */
+#include "api/todo.h"
+
+#include "base/json.h"
+#include "base/when.h"
+#include "deliver/settle.h"
+#include "model/chore.h"
+#include "store/chore.h"
+
+#define PIECE_MIN 4 /* characters of an error that are worth looking for */
+
+/* ---- texts ---- */
+
+/* Where an error names the status that was answered: there its digits are those of its whole group. */
+static struct str status_span(const struct matter *matter, struct arena *arena) {
+    struct str words = str_fmt(arena, "answered %d", (int)matter->last_status);
+    for (size_t i = 0; matter->last_status && i + words.n <= matter->error.n; i++)
+        if (str_starts(str_sub(matter->error, i, words.n), words)) return str_sub(matter->error, i, words.n);
+    return STR_NONE;
+}
+
+/* The longest run of characters that all errors of the group have, and that a shell takes between quotes. */
+static struct str common_piece(const struct matter *matter, struct arena *arena) {
+    struct str error = matter->error, best = STR_NONE, span = status_span(matter, arena);
+    size_t from = 0;
+    for (size_t i = 0; i <= error.n; i++) {
+        const char *at = error.p + i;
+        bool digit = i < error.n && *at >= '0' && *at <= '9' && !(span.n && at >= span.p && at < span.p + span.n);
+        bool odd = i < error.n && (*at == '\'' || (unsigned char)*at < 0x20 || *at == 0x7f);
+        if (i < error.n && !digit && !odd) continue;
+        struct str run = str_trim(str_sub(error, from, i - from));
+        if (run.n > best.n) best = run;
+        from = i + 1;
+    }
+    return best.n >= PIECE_MIN ? best : STR_NONE;
+}
+
+struct filling {
+    struct str name, filter, at;
+};
+
+static struct str say(const char *text, const struct filling *fill, struct arena *arena) {
+    const struct {
+        struct str mark, value;
+    } marks[] = {{STR("{name}"), fill->name}, {STR("{filter}"), fill->filter}, {STR("{at}"), fill->at}};
+    struct buf buf = {.arena = arena};
+    struct str rest = str_from(text);
+    while (rest.n) {
+        size_t taken = 1;
+        for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+            if (!str_starts(rest, marks[i].mark)) continue;
+            buf_add(&buf, marks[i].value);
+            taken = marks[i].mark.n;
+        }
+        if (taken == 1) buf_byte(&buf, rest.p[0]);
+        rest = str_sub(rest, taken, rest.n);
+    }
+    return buf_str(&buf);
+}
+
+static struct str filter_text(const struct matter *matter, struct arena *arena) {
+    struct str piece = common_piece(matter, arena);
+    if (!piece.n) return str_fmt(arena, "--destination %.*s", STR_ARG(matter->name));
+    return str_fmt(arena, "--destination %.*s --error '%.*s'", STR_ARG(matter->name), STR_ARG(piece));
+}
+
+static void encode_or_null(struct buf *buf, const char *name, struct str text) {
+    if (text.n)
+        encode_text(buf, name, text);
+    else
+        buf_fmt(buf, ",\"%s\":null", name);
+}
+
+void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us) {
+    struct arena *arena = todo->call->arena;
+    struct buf *buf = &todo->items;
+    const struct filling fill = {
+        .name = matter->name,
+        .filter = filter_text(matter, arena),
+        .at = until_us ? when_str(arena, until_us - until_us % US_PER_S) : STR("when told to"),
+    };
+    buf_fmt(buf, "%s{\"cause\":\"%s\",\"kind\":", todo->found++ ? "," : "", advice->cause);
+    if (*advice->kind)
+        json_quote(buf, str_from(advice->kind));
+    else
+        buf_add(buf, STR("null"));
+    encode_or_null(buf, "name", *advice->kind ? matter->name : STR_NONE);
+    encode_or_null(buf, "error", matter->error);
+    buf_fmt(buf, ",\"count\":%lld", (long long)matter->count);
+    encode_time(buf, "oldest_at", matter->oldest_us);
+    encode_text(buf, "command", say(advice->command, &fill, arena));
+    encode_text(buf, "does", say(advice->does, &fill, arena));
+    buf_byte(buf, '}');
+}
+
+/* ---- deliveries ---- */
+
+/* What is held, by the first rule that fits. Errors are known by how they begin, doubts and unmade ones by their
+ * columns. */
+static const struct held_rule {
+    const char *begins, *ends;
+    bool doubt, unmade;
+    struct advice advice; /* command NULL = it goes on by itself */
+} held_rules[] = {
+    {OVERFLOW_ERROR, "", false, false, {NULL, NULL, NULL, NULL}},
+    {DELIVERY_RERUN, "", false, true, {NULL, NULL, NULL, NULL}},
+    {STRAY_ERROR,
+     "",
+     false,
+     false,
+     {"gone", "destination", "drumbeat apply",
+      "once {name} is in the configuration again, or another destination says 'was: {name}', they go on; drumbeat "
+      "deliveries cancel --status HELD --destination {name} drops them"}},
+    {STRAY_DOUBT,
+     "",
+     false,
+     false,
+     {"gone", "destination", "drumbeat apply",
+      "once {name} is in the configuration again they are looked up there; drumbeat deliveries resolve --status HELD "
+      "--destination {name} --as delivered says that they arrived"}},
+    {"late: ",
+     "",
+     false,
+     false,
+     {"late", "destination", "drumbeat deliveries retry --status HELD {filter}",
+      "sends them now although they are late; drumbeat deliveries cancel with the same filters drops them"}},
+    {"",
+     "",
+     true,
+     false,
+     {"doubt", "destination", "drumbeat deliveries resolve --status HELD {filter} --as delivered",
+      "records that they arrived, which the provider's own page tells; --as not-delivered makes them FAILED, --as "
+      "retry sends them again, which may double them"}},
+    {"",
+     "",
+     false,
+     true,
+     {"unmade", "destination", "drumbeat apply",
+      "once their route is mended they are made and sent by themselves; drumbeat deliveries cancel --status HELD "
+      "--destination {name} drops them"}},
+    {"",
+     SETTLE_LONE,
+     false,
+     false,
+     {"refused", "destination", "drumbeat deliveries retry --status HELD {filter}",
+      "sends them again; look first at what they send: drumbeat deliveries list --status HELD --destination {name}"}},
+    {"",
+     "",
+     false,
+     false,
+     {"held", "destination", "drumbeat deliveries retry --status HELD {filter}",
+      "sends them now; drumbeat deliveries cancel with the same filters drops them"}},
+};
+
+static bool fits(const struct held_rule *rule, const struct todo_group *group) {
+    return str_starts(group->error, str_from(rule->begins)) && str_ends(group->error, str_from(rule->ends)) &&
+           (!rule->doubt || group->in_doubt) && (!rule->unmade || group->unmade.n);
+}
+
+static struct matter matter_of(const struct todo_group *group) {
+    return (struct matter){.name = group->place,
+                           .error = group->error,
+                           .last_status = group->last_status,
+                           .count = group->count,
+                           .oldest_us = group->oldest_us};
+}
+
+static void add_held(struct todo *todo, const struct todo_group *group) {
+    const struct matter matter = matter_of(group);
+    size_t i = 0;
+    while (!fits(&held_rules[i], group)) i++; /* the last one fits all */
+    if (held_rules[i].advice.command) todo_add(todo, &held_rules[i].advice, &matter, 0);
+}
+
+static void add_failed(struct todo *todo, const struct todo_group *group) {
+    static const struct advice failed = {"failed", "destination", "drumbeat deliveries retry --status FAILED {filter}",
+                                         "sends them again in a run of their own, made by the configuration in force; "
+                                         "mend first what their error says"};
+    static const struct advice unroutable = {
+        "unroutable", "destination", "drumbeat deliveries retry --status FAILED {filter}",
+        "lets their route make them again, which then sends them; mend the route first and put it in force with "
+        "drumbeat apply"};
+    const struct matter matter = matter_of(group);
+    todo_add(todo, group->unmade.n ? &unroutable : &failed, &matter, 0);
+}
+
+static void add_event(struct todo *todo, const struct todo_group *group) {
+    static const struct advice advice = {"unroutable", "type", "drumbeat events retry --status FAILED --type {name}",
+                                         "routes them again, in a run of their own"};
+    const struct matter matter = matter_of(group);
+    todo_add(todo, &advice, &matter, 0);
+}
+
+static enum err add_groups(struct todo *todo, enum todo_kind kind,
+                           void (*add_group)(struct todo *, const struct todo_group *)) {
+    struct todo_group *groups;
+    size_t count;
+    TRY(store_todo(todo->call->store, kind, todo->call->arena, &groups, &count));
+    for (size_t i = 0; i < count; i++) add_group(todo, &groups[i]);
+    return ERR_NONE;
+}
+
+/* What is being looked up, and what is looked up at a place that is not served. */
+static void add_unknown(struct todo *todo, const struct destination_counts *counts, size_t count) {
+    static const struct advice advice = {
+        "unknown", "destination", "drumbeat deliveries list --status UNKNOWN --destination {name}",
+        "shows which; they are looked up by themselves, and drumbeat deliveries resolve says what came of them sooner"};
+    for (size_t i = 0; i < count; i++) {
+        const struct matter matter = {.name = counts[i].destination, .count = counts[i].by_status[DELIVERY_UNKNOWN]};
+        if (matter.count) todo_add(todo, &advice, &matter, 0);
+    }
+}
+
+/* The last round of verify found something. */
+static enum err add_verify(struct todo *todo) {
+    static const struct advice advice = {"store", "", "drumbeat verify",
+                                         "looks again, and names what breaks the store's rules"};
+    struct chore_round round;
+    TRY(store_chore_get(todo->call->store, chore_text(CHORE_VERIFY), todo->call->arena, &round));
+    const struct matter matter = {.count = round.found, .oldest_us = round.started_us};
+    if (round.found) todo_add(todo, &advice, &matter, 0);
+    return ERR_NONE;
+}
+
+enum err api_todo(struct call *call) {
+    struct todo todo = {.call = call, .items = {.arena = call->arena}};
+    struct destination_counts *counts;
+    size_t count;
+    buf_add(&todo.items, STR("{\"items\":["));
+    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    if (call->standing->running) todo_server(&todo);
+    TRY(add_verify(&todo));
+    TRY(add_groups(&todo, TODO_EVENTS, add_event));
+    TRY(add_groups(&todo, TODO_HELD, add_held));
+    add_unknown(&todo, counts, count);
+    TRY(add_groups(&todo, TODO_FAILED, add_failed));
+    return reply_list(call, &todo.items, 0);
+}

@@ -1,0 +1,33 @@
+/* api/todo.h - the list of what waits for a person: its items, and who finds them. Private to this room. Thread: the
+ * loop's. */
+#ifndef API_TODO_H
+#define API_TODO_H
+
+#include "api/handlers.h"
+
+struct todo {
+    struct call *call;
+    struct buf items;
+    int64_t found; /* items */
+};
+
+/* What a cause is about. A member that is not set is null in the answer. */
+struct matter {
+    struct str name, error;
+    int32_t last_status; /* of the last answer to each of them, which the error names; 0 = none */
+    int64_t count, oldest_us;
+};
+struct advice {
+    const char *cause, *kind; /* kind: what the name names; "" = there is none */
+    /* {name} {filter} (of deliveries, by their error) {at} are filled in */
+    const char *command, *does;
+};
+
+/* until_us: of what goes on by itself then; 0 = it does not. */
+void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us);
+/* What only a server that runs knows: how it stands, and what its sources refused (todo_server.c); its desks and routes
+ * that are in trouble (troubled.c). */
+void todo_server(struct todo *todo);
+void todo_troubled(struct todo *todo);
+
+#endif
