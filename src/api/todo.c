@@ -214,14 +214,23 @@ static void add_unknown(struct todo *todo, const struct destination_counts *coun
     }
 }
 
-/* The last round of verify found something. */
-static enum err add_verify(struct todo *todo) {
-    static const struct advice advice = {"store", "", "drumbeat verify",
-                                         "looks again, and names what breaks the store's rules"};
-    struct chore_round round;
-    TRY(store_chore_get(todo->call->store, chore_text(CHORE_VERIFY), todo->call->arena, &round));
-    const struct matter matter = {.count = round.found, .oldest_us = round.started_us};
-    if (round.found) todo_add(todo, &advice, &matter, 0);
+/* The last sheet does not add up, or the last round of verify found something. */
+static enum err add_rounds(struct todo *todo) {
+    static const struct {
+        enum chore_name name;
+        struct advice advice;
+    } rounds[] = {
+        {CHORE_VERIFY, {"store", "", "drumbeat verify", "looks again, and names what breaks the store's rules"}},
+        {CHORE_REPORT,
+         {"report", "", "drumbeat verify",
+          "names the events and deliveries that contradict one another: the last sheet of a day does not add up"}},
+    };
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        struct chore_round round;
+        TRY(store_chore_get(todo->call->store, chore_text(rounds[i].name), todo->call->arena, &round));
+        const struct matter matter = {.count = round.found, .oldest_us = round.started_us};
+        if (round.found) todo_add(todo, &rounds[i].advice, &matter, 0);
+    }
     return ERR_NONE;
 }
 
@@ -232,7 +241,7 @@ enum err api_todo(struct call *call) {
     buf_add(&todo.items, STR("{\"items\":["));
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
     if (call->standing->running) todo_server(&todo);
-    TRY(add_verify(&todo));
+    TRY(add_rounds(&todo));
     TRY(add_groups(&todo, TODO_EVENTS, add_event));
     TRY(add_groups(&todo, TODO_HELD, add_held));
     add_unknown(&todo, counts, count);

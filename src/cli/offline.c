@@ -19,7 +19,7 @@ static const struct ability abilities[] = {
     {"GET", "/v1/events", false},  {"GET", "/v1/deliveries", false}, {"GET", "/v1/verify", false},
     {"GET", "/v1/keys", false},    {"GET", "/v1/status", false},     {"POST", "/v1/keys", true},
     {"GET", "/v1/audit", false},   {"GET", "/v1/chores", false},     {"GET", "/v1/todo", false},
-    {"POST", "/v1/verify", false},
+    {"POST", "/v1/report", false}, {"POST", "/v1/verify", false},
 };
 
 static const struct ability *find_ability(struct str method, struct str path) {

@@ -51,10 +51,11 @@ struct standing {
 
 /* What a call wants to come true once the turn has committed. */
 enum wish {
-    WISH_CONFIG = 1, /* what reload.prepare kept is adopted */
-    WISH_KEYS = 2,   /* API keys changed: they are read anew, here and in other processes */
-    WISH_VERIFY = 8, /* a round of verify stands in the store and has not begun */
-    WISH_WORK = 4,   /* deliveries may leave that could not before: other processes are told */
+    WISH_CONFIG = 1,  /* what reload.prepare kept is adopted */
+    WISH_KEYS = 2,    /* API keys changed: they are read anew, here and in other processes */
+    WISH_VERIFY = 8,  /* a round of verify stands in the store and has not begun */
+    WISH_REPORT = 16, /* likewise a round of report */
+    WISH_WORK = 4,    /* deliveries may leave that could not before: other processes are told */
 };
 
 struct call {

@@ -19,7 +19,7 @@
 #include "engine/loop_memory.h"
 #include "engine/turn.h"
 #include "store/ahead.h"
-#include "store/chore.h"
+#include "store/report.h"
 #include "store/shared.h"
 
 #define CHORE_TURN_US    (2 * US_PER_MS)
@@ -216,6 +216,17 @@ static enum err step_clock(struct turn *turn, struct chore_round *round, bool *r
     return round->part == CLOCK_EVENTS ? move_events(turn, round) : move_deliveries(turn, round, ret_more);
 }
 
+static int64_t yesterday(const struct turn *turn) {
+    return turn->wall_us / US_PER_DAY - 1;
+}
+
+/* The sheet of the day that a round was asked for, or of yesterday. */
+static enum err step_report(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    if (!round->mode) round->mode = yesterday(turn);
+    int64_t since_us = round->mode * US_PER_DAY;
+    return store_report_step(turn->loop->options.store, since_us, since_us + US_PER_DAY, turn->arena, round, ret_more);
+}
+
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
     [CHORE_GIVING_UP] = {.for_routers = true, .step = step_giving_up},
@@ -226,6 +237,7 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
     [CHORE_OVERFLOW] = {.for_routers = true, .step = overflow_step},
     [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
+    [CHORE_REPORT] = {.task = TASK_REPORT, .step = step_report},
 };
 
 /* ---- when ---- */
@@ -286,6 +298,7 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
     const struct chores *state = &turn->chores;
     if (chore->task == TASK_RETIRE) return loop->in_force.settings->keep_events_us > 0;
     if (chore->task == TASK_CLOCK) return !state->clock_judged;
+    if (chore->task == TASK_REPORT) return state->report_day < yesterday(turn) && last->mode != yesterday(turn);
     if (chore->task != TASK_ORPHANS) return !chore->asked;
     if (state->orphans_suspected && turn->now_us >= state->suspicion_us) return true;
     return turn->now_us >= state->orphans_us &&
@@ -316,6 +329,10 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
         state->clock_moved += round->found;
         if (state->clock_waits) state->due_us[name] = turn->now_us + AHEAD_AGAIN_US;
     }
+    if (name == CHORE_REPORT && round->mode == yesterday(turn)) {
+        state->report_day = round->mode;
+        state->report_difference = round->found;
+    }
     if (name != CHORE_ORPHANS) return;
     state->orphans_suspected = false;
     turn->recount = turn->recount || round->found;
@@ -344,7 +361,7 @@ static enum err run_round(struct turn *turn, int name, int64_t until_us) {
         state->due_us[name] = turn->now_us + CHORE_PAUSE_US;
     else
         end_round(turn, name, &round);
-    return was_open || more || round.found ? store_chore_set(store, &round) : ERR_NONE;
+    return was_open || more || round.found || round.result.n ? store_chore_set(store, &round) : ERR_NONE;
 }
 
 /* A lease remembers itself: there is no round to write down. */
@@ -368,6 +385,7 @@ enum err chores_run(struct turn *turn) {
     int64_t until_us = clock_now(loop) + CHORE_TURN_US;
     turn->chores = loop->chores;
     if (turn->wishes & WISH_VERIFY) turn->chores.due_us[CHORE_VERIFY] = 0;
+    if (turn->wishes & WISH_REPORT) turn->chores.due_us[CHORE_REPORT] = 0;
     for (int name; (name = most_overdue(&turn->chores, turn->now_us)) != CHORE_COUNT;) {
         turn->chores.looked_us[name] = turn->wall_us;
         TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
@@ -380,6 +398,7 @@ void chores_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (turn->only_inputs) { /* a part of a turn does no chores: the next turn looks at what was asked for */
         if (turn->wishes & WISH_VERIFY) loop->chores.due_us[CHORE_VERIFY] = 0;
+        if (turn->wishes & WISH_REPORT) loop->chores.due_us[CHORE_REPORT] = 0;
         return;
     }
     bool waited = loop->chores.clock_waits;
@@ -392,6 +411,10 @@ void chores_apply(struct turn *turn) {
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
                   LOG_NUMBER("by_seconds", loop->chores.clock_ahead_us / US_PER_S),
                   LOG_NUMBER("deliveries_moved", loop->chores.found[CHORE_CLOCK]));
+    if (loop->chores.found[CHORE_REPORT])
+        log_event(loop->options.log, LOG_ERROR, turn->wall_us, "report_differs",
+                  LOG_NUMBER("difference", loop->chores.found[CHORE_REPORT]),
+                  LOG_TEXT("look", STR("drumbeat report, drumbeat verify")));
     if (turn->chores.stranded)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_stranded",
                   LOG_NUMBER("held", turn->chores.stranded), LOG_TEXT("reason", STR(STRAY_ERROR)));

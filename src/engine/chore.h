@@ -47,8 +47,9 @@ struct chores {
     int64_t overflow_seq;    /* that look goes on behind this one; 0 = there is none under way */
     bool overflow_told;      /* the log says that something is held so */
     int64_t stranded, freed; /* by this turn */
-    bool clock_judged;       /* it was not ahead before the start, or what it wrote is moved */
-    bool clock_waits;        /* others who may still go by that clock must leave first */
+    int64_t report_day, report_difference; /* of the last whole day whose sheet this process made */
+    bool clock_judged;                     /* it was not ahead before the start, or what it wrote is moved */
+    bool clock_waits;                      /* others who may still go by that clock must leave first */
     int64_t clock_ahead_us, clock_moved;
     struct adoption_round adoption;
 };

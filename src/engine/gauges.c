@@ -84,6 +84,11 @@ static void read_clock_moved(const void *self, struct gauge_sink *sink) {
     sink->put(sink, STR_NONE, (double)((const struct loop *)self)->chores.clock_moved);
 }
 
+static void read_difference(const void *self, struct gauge_sink *sink) {
+    const struct loop *loop = self;
+    if (loop->chores.report_day) sink->put(sink, STR_NONE, (double)loop->chores.report_difference);
+}
+
 static const struct gauge gauges[] = {
     {"event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.", NULL, read_lag},
     {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
@@ -94,6 +99,8 @@ static const struct gauge gauges[] = {
     {"drumbeat_config_reload_success", "gauge", "0 = the last reload was refused.", NULL, read_config},
     {"drumbeat_clock_moved_total", "counter", "Deliveries that a clock that was ahead wrote, moved back.", NULL,
      read_clock_moved},
+    {"drumbeat_report_difference", "gauge", "By how much the sheet of yesterday does not add up; 0 = it does.", NULL,
+     read_difference},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},
     {"drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.", NULL,
      read_limits_lost},

@@ -14,7 +14,8 @@
     X(VERIFY, "verify")                                                                                                \
     X(STRAYS, "strays")                                                                                                \
     X(OVERFLOW, "overflow")                                                                                            \
-    X(CLOCK, "clock")
+    X(CLOCK, "clock")                                                                                                  \
+    X(REPORT, "report")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

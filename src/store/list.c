@@ -18,19 +18,18 @@ struct span {
     int64_t from, below;
 };
 
-/* The first seq in the span made at or after a moment. */
-static enum err find_made(struct store *store, enum sql_statement made, struct span span, int64_t at_us,
-                          int64_t *ret_seq) {
-    while (span.from < span.below) {
-        int64_t middle = span.from + (span.below - span.from) / 2, made_us;
+enum err list_made(struct store *store, enum sql_statement made, int64_t from, int64_t below, int64_t at_us,
+                   int64_t *ret_seq) {
+    while (from < below) {
+        int64_t middle = from + (below - from) / 2, made_us;
         const struct sql_value param = sql_int(middle);
         TRY(store_ask(store, made, &param, WHEN_NEVER, &made_us));
         if (made_us >= at_us)
-            span.below = middle;
+            below = middle;
         else
-            span.from = middle + 1;
+            from = middle + 1;
     }
-    *ret_seq = span.from;
+    *ret_seq = from;
     return ERR_NONE;
 }
 
@@ -40,8 +39,9 @@ static enum err find_span(struct store *store, const struct list *list, struct s
     span.below++;
     if (list->cursor > 0 && list->cursor < span.below) span.below = list->cursor;
     if (list->until_us && !list->made_later)
-        TRY(find_made(store, list->made, span, list->until_us + CLOCK_SLACK_US, &span.below));
-    if (list->since_us) TRY(find_made(store, list->made, span, list->since_us - CLOCK_SLACK_US, &span.from));
+        TRY(list_made(store, list->made, span.from, span.below, list->until_us + CLOCK_SLACK_US, &span.below));
+    if (list->since_us)
+        TRY(list_made(store, list->made, span.from, span.below, list->since_us - CLOCK_SLACK_US, &span.from));
     *ret_span = span;
     return ERR_NONE;
 }

@@ -20,4 +20,8 @@ struct list {
 MUST_USE enum err list_rows(struct store *store, const struct list *list, struct arena *arena,
                             const struct sql_value ***ret_rows, size_t *ret_count);
 
+/* The first seq in [from, below) made at or after a moment, else below. */
+MUST_USE enum err list_made(struct store *store, enum sql_statement made, int64_t from, int64_t below, int64_t at_us,
+                            int64_t *ret_seq);
+
 #endif

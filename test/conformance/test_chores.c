@@ -1,5 +1,7 @@
 #include "work.h"
 
+#include "store/report.h"
+
 /* ---- rounds ---- */
 
 static void a_round_is_as_it_was_written(void **state) {
@@ -23,6 +25,71 @@ static void a_round_is_as_it_was_written(void **state) {
     assert_text(round.result, "");
     assert_true(chore_share(&round) >= 1);
     fixture_commit(f);
+}
+
+/* ---- the sheet of a day ---- */
+
+static struct sheet make_sheet(struct fixture *f, int64_t *ret_steps) {
+    struct chore_round round = {.mode = T0 / US_PER_DAY, .started_us = T0};
+    int64_t since_us = round.mode * US_PER_DAY;
+    fixture_begin(f);
+    for (bool more = true; more; round.steps++)
+        OK(store_report_step(f->store, since_us, since_us + US_PER_DAY, &f->arena, &round, &more));
+    fixture_commit(f);
+    round.finished_us = T0;
+    *ret_steps = round.steps;
+    return sheet_of(&round, &f->arena);
+}
+
+static void a_sheet_adds_up_and_damage_shows_in_it(void **state) {
+    struct fixture *f = *state;
+    struct delivery after;
+    int64_t steps;
+    fixture_begin(f);
+    for (int i = 0; i < 300; i++) {
+        struct delivery delivery = fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PROCESSING);
+        fixture_end(f, &delivery, DELIVERY_COMPLETED, "done");
+    }
+    struct delivery lost = fixture_deliver(f, "lost", "mail", DELIVERY_PROCESSING);
+    fixture_end(f, &lost, DELIVERY_FAILED, "failed");
+    fixture_deliver(f, "held", "mail", DELIVERY_HELD);
+    fixture_deliver(f, "open", "mail", DELIVERY_PENDING);
+    struct event unwanted = fixture_append(f, "unwanted", T0);
+    fixture_routed(f, &unwanted, EVENT_COMPLETED, "");
+    fixture_append(f, "pending", T0);
+    fixture_commit(f);
+    struct sheet sheet = make_sheet(f, &steps);
+    assert_true(steps > 1 && sheet.made);
+    assert_int_equal(sheet.difference, 0);
+    assert_int_equal(sheet.count, 3);
+    assert_int_equal(sheet.lines[0].counts[SHEET_IN], 305);
+    assert_int_equal(sheet.lines[0].counts[SHEET_UNROUTED], 1);
+    assert_int_equal(sheet.lines[0].counts[SHEET_PENDING], 1);
+    assert_int_equal(sheet.lines[0].counts[SHEET_OPEN], 2);
+    assert_int_equal(sheet.lines[1].counts[SHEET_COMPLETED], 300);
+    assert_text(sheet.lines[2].destination, "mail");
+    assert_int_equal(sheet.lines[2].counts[SHEET_FAILED], 1);
+    fixture_begin(f);
+    OK(store_delivery_act(f->store, lost.id, ACT_RETRY_AS_SENT, STR("ada"), STR(""), T0 + 1, f->hasher, &f->arena,
+                          &after));
+    fixture_commit(f);
+    sheet = make_sheet(f, &steps);
+    assert_int_equal(sheet.difference, 0);
+    assert_int_equal(sheet.lines[2].counts[SHEET_SUPERSEDED], 1);
+    assert_int_equal(sheet.lines[2].counts[SHEET_IN], 4);
+    fixture_allow_damage(f);
+    fixture_sql(f, "UPDATE deliveries SET status = 'FAILED' WHERE seq = 1");
+    sheet = make_sheet(f, &steps);
+    assert_int_equal(sheet.difference, 1);
+    assert_int_equal(sheet.lines[0].counts[SHEET_WRONG], 1);
+}
+
+static void a_day_without_events_has_an_empty_sheet(void **state) {
+    struct fixture *f = *state;
+    int64_t steps;
+    struct sheet sheet = make_sheet(f, &steps);
+    assert_int_equal(sheet.count, 1);
+    assert_int_equal(sheet.difference, 0);
 }
 
 /* ---- verify, step by step ---- */
@@ -302,6 +369,8 @@ int main(void) {
         ON_EVERY_DRIVER(what_waits_for_no_destination_is_held_and_freed),
         ON_EVERY_DRIVER(what_is_to_be_looked_up_still_is_when_its_destination_is_back),
         ON_EVERY_DRIVER(a_round_is_as_it_was_written),
+        ON_EVERY_DRIVER(a_sheet_adds_up_and_damage_shows_in_it),
+        ON_EVERY_DRIVER(a_day_without_events_has_an_empty_sheet),
         ON_EVERY_DRIVER(verify_in_steps_finds_what_it_finds_at_once),
         ON_EVERY_DRIVER(a_delivery_without_its_event_goes_with_its_attempts),
         ON_EVERY_DRIVER(what_limits_still_count_stays),
