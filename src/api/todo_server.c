@@ -2,8 +2,8 @@
 #include "api/notes.h"
 #include "api/todo.h"
 #include "base/when.h"
-#include "model/scheme.h"
 #include "model/settings.h"
+#include "model/source.h"
 
 #define REFUSED_US US_PER_HOUR /* a source whose last refusal is older is not worth a look any more */
 
