@@ -37,6 +37,7 @@ struct spot {
     int64_t at_us;
     size_t places;
     bool open, others;
+    int64_t ticket; /* of a take that flies */
 };
 
 struct seam_limit {
@@ -54,6 +55,7 @@ struct seam_limits {
     struct rng rng;
     struct seam_limit limits[LIMITS_MAX];
     size_t count;
+    int64_t tickets;
 };
 
 struct seam_limits *seam_limits_new(struct world *world, enum seam_mood mood, int64_t until_us) {
@@ -138,7 +140,10 @@ static struct limit_grant take_one(struct seam_limits *limits, const struct limi
     if (limit->quiet_until_us > now_us) grant.quiet_us = limit->quiet_until_us - now_us;
     if (!grant.lost && !grant.quiet_us) grant.granted = ask->want < grant.remaining ? ask->want : grant.remaining;
     if (grant.granted < ask->want) grant.wait_us = grant.quiet_us ? grant.quiet_us : 100 * US_PER_MS;
-    add_spot(limit, (struct spot){.at_us = now_us + ask->hold_us, .places = grant.granted, .open = true}, now_us);
+    grant.ticket = (struct limit_ticket){limit, 0, ++limits->tickets};
+    struct spot spot = {
+        .at_us = now_us + ask->hold_us, .places = grant.granted, .open = true, .ticket = grant.ticket.take};
+    add_spot(limit, spot, now_us);
     return grant;
 }
 
@@ -183,8 +188,19 @@ static void started(void *self, const struct limit_use *uses, size_t count) {
             struct spot *spot = &limit->spots[j];
             if (!spot->open) continue;
             assert(uses[i].started <= spot->places);
-            *spot = (struct spot){.at_us = limits->world->now_us, .places = uses[i].started};
+            int64_t at_us = uses[i].starting ? spot->at_us : limits->world->now_us;
+            *spot = (struct spot){.at_us = at_us, .places = uses[i].started, .ticket = spot->ticket};
         }
+    }
+}
+
+static void began(void *self, struct limit_ticket ticket, size_t started) {
+    struct seam_limits *limits = self;
+    struct seam_limit *limit = limit_of(limits, str_from(((const struct seam_limit *)ticket.limit)->name));
+    if (limits->world->dead || happens(limits, SEAM_TROUBLED, 50)) return; /* never arrives */
+    for (size_t i = 0; i < limit->count; i++) {
+        struct spot *spot = &limit->spots[i];
+        if (spot->ticket == ticket.take && spot->places == started) spot->at_us = limits->world->now_us;
     }
 }
 
@@ -213,5 +229,5 @@ static const char *trouble(void *self) {
 }
 
 struct shared_limits seam_shared_limits(struct seam_limits *limits) {
-    return (struct shared_limits){take, started, quiet, teach, trouble, limits};
+    return (struct shared_limits){take, started, began, quiet, teach, trouble, limits};
 }

@@ -21,6 +21,7 @@
 struct arena;
 struct limit_ask;
 struct limit_grant;
+struct limit_ticket;
 struct limit_use;
 
 /* ---- clock ---- */
@@ -97,8 +98,10 @@ struct shared_limits {
      * that dies with it costs places, never a window. After a grant, `started` comes before the next ask for that
      * limit. IO: no answer, or none that makes sense; nothing was granted. */
     MUST_USE enum err (*take)(void *self, const struct limit_ask *asks, size_t count, struct limit_grant *ret_grants);
-    /* Says how many of those granted left just now; the rest is given back. Never waits. */
+    /* Says how many of those granted left just now; the rest is given back. Never waits. Those of a use that is
+     * `starting` count on as if they started at the end of their hold, until began says that the last of them did. */
     void (*started)(void *self, const struct limit_use *uses, size_t count);
+    void (*began)(void *self, struct limit_ticket ticket, size_t started);
     /* The provider said: nothing before now + for_us (0 = the spell is over). Only moves later. Never waits. */
     void (*quiet)(void *self, struct str limit, int64_t for_us);
     /* Starts of the past, by their age, where a loss was found and nobody has taught it since. Waits as take does. */

@@ -82,12 +82,11 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
     }
 }
 
-/* Whether the starts of the desk's account count from the moment at which their requests begin to leave. Redis is told
- * when they leave the loop. */
+/* Whether the starts of the desk's account count from the moment at which their requests begin to leave. */
 static bool counts_beginnings(const struct loop *loop, size_t desk) {
     size_t rules;
     deliver_rules(loop->deliver, desk, &rules);
-    return rules && !(quota_is_shared(loop, desk) && quota_by_redis(loop));
+    return rules > 0;
 }
 
 /* What each kind of flight sends. */

@@ -6,9 +6,8 @@
  * WHY IT HOLDS.
  * 1. Nothing is claimed without a place. A place is taken from all windows before the claim is made, and counts
  *    until the end of the claim's lease; a send that has not started by then never starts (turn_start looks at the
- *    clock again). Only after the send left is the place moved back: in the store to the moment at which the last
- *    request of its take had begun to leave, in Redis to the one at which it was given to the transport. So a process
- * may die, stand still or lose its connection at any point: what it took stays counted.
+ *    clock again). Only when the last request of its take has begun to leave is the place moved back, to that moment.
+ *    So a process may die, stand still or lose its connection at any point: what it took stays counted.
  * 2. A turn that is tried again keeps what Redis granted and asks for nothing more.
  * 3. Without Redis (fail_local) each process keeps to an equal part of what the store says is left. All of them read
  *    the same table, and whoever is new waits until the others have counted it. Parts only grow while that lasts,
@@ -16,14 +15,12 @@
  * 4. Parts go on for one more window after Redis is back: it has not heard of what was sent meanwhile.
  * 5. A Redis that forgot says so, once, to each process that used the limit. That counts as a failure, and it is
  *    taught what the store knows, after the commit.
- * WHAT BREAKS IT. With Redis, new connections: what begins to leave only after a connection was made counts from before
- * that, so that a receiver far away may see two windows closer together by the time that takes. A process that alone is
- * cut off from Redis counts with others who are not: all together may pass the limit by its part. Until the first
- * process has noticed that Redis was emptied, another may send up to the limit once more. Processes that are configured
- * with different rules. redis.on_failure: open, by its own word. HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in
- * GET /v1/status; the log lines limits_lost and limits_back. TESTED BY. test/unit/engine/test_quota.c and `./dev
- * simulate` (the simulated end; the planted bug started-given-back), test/conformance/test_fleet_limits.c,
- * test/e2e/test_limits_shared.py.
+ * WHAT BREAKS IT. A process that alone is cut off from Redis counts with others who are not: all together may pass the
+ * limit by its part. Until the first process has noticed that Redis was emptied, another may send up to the limit once
+ * more. Processes that are configured with different rules. redis.on_failure: open, by its own word.
+ * HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in GET /v1/status; the log lines limits_lost and limits_back.
+ * TESTED BY. test/unit/engine/test_quota.c and `./dev simulate` (the simulated end; the planted bug
+ * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
 #include "deliver/heir.h"
@@ -54,10 +51,6 @@ static struct quota_take *add_take(struct turn *turn, struct quota_take take) {
 
 static bool has_redis(const struct loop *loop) {
     return loop->options.limits.take != NULL;
-}
-
-bool quota_by_redis(const struct loop *loop) {
-    return has_redis(loop);
 }
 
 bool quota_is_shared(const struct loop *loop, size_t desk) {
@@ -154,6 +147,8 @@ static void note_grants(struct turn *turn, const struct limit_grant *grants, siz
     for (size_t i = 0; i < count; i++) {
         struct quota_take *take = &turn->takes[i];
         take->granted = grants[i].granted;
+        take->ticket = grants[i].ticket;
+        take->id = take->granted ? -++turn->loop->quota.tickets : 0;
         take->wait_us = grants[i].wait_us;
         take->quiet_us = grants[i].quiet_us;
         take->failed = grants[i].lost;
@@ -329,8 +324,8 @@ void quota_again(struct turn *turn) {
     size_t kept = 0;
     for (size_t i = 0; i < turn->take_count; i++) {
         struct quota_take take = turn->takes[i];
-        take.claimed = take.started = 0;
-        if (!take.id && has_redis(turn->loop)) turn->takes[kept++] = take;
+        take.claimed = take.started = take.starting = 0;
+        if (has_redis(turn->loop)) turn->takes[kept++] = take;
     }
     turn->take_count = kept;
     turn->spell_count = turn->lesson_count = 0;
@@ -368,7 +363,7 @@ static void keep_open(struct quota *quota, const struct quota_take *take) {
         quota->open = realloc(quota->open, quota->open_room * sizeof *quota->open);
         assert(quota->open);
     }
-    quota->open[quota->open_count++] = (struct quota_open){take->id, take->started, take->starting};
+    quota->open[quota->open_count++] = (struct quota_open){take->id, take->ticket, take->started, take->starting};
 }
 
 void quota_began(struct loop *loop, int64_t id) {
@@ -378,7 +373,11 @@ void quota_began(struct loop *loop, int64_t id) {
     while (i < quota->open_count && open[i].id != id) i++;
     assert(i < quota->open_count && open[i].starting);
     if (--open[i].starting) return;
-    note_started(quota, &(struct limit_started){.id = id, .started = open[i].started});
+    const struct shared_limits *limits = &loop->options.limits;
+    if (id < 0)
+        limits->began(limits->self, open[i].ticket, open[i].started);
+    else
+        note_started(quota, &(struct limit_started){.id = id, .started = open[i].started});
     open[i] = open[--quota->open_count];
 }
 
@@ -401,7 +400,8 @@ static void tell_redis(struct turn *turn, bool committed) {
     size_t count = 0;
     for (size_t i = 0; i < turn->take_count; i++) {
         const struct quota_take *take = &turn->takes[i];
-        if (take->granted) uses[count++] = (struct limit_use){take->limit, committed ? take->started : 0};
+        size_t started = committed ? take->started : 0;
+        if (take->granted) uses[count++] = (struct limit_use){take->limit, started, started && take->starting};
     }
     if (count) limits->started(limits->self, uses, count);
     if (!committed) return;
@@ -411,7 +411,7 @@ static void tell_redis(struct turn *turn, bool committed) {
 }
 
 static void end_take(struct quota *quota, const struct quota_take *take) {
-    note_started(quota, &(struct limit_started){take->id, take->started, take->starting > 0});
+    if (take->id > 0) note_started(quota, &(struct limit_started){take->id, take->started, take->starting > 0});
     if (take->starting) keep_open(quota, take);
 }
 

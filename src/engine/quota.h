@@ -13,20 +13,23 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "model/sharing.h"
 
 struct limit_started;
 struct loop;
 struct turn;
 
-/* Places that were taken through the store for sends of which some did not yet begin to leave. */
+/* Places that were taken for sends of which some did not yet begin to leave. */
 struct quota_open {
-    int64_t id;
+    int64_t id; /* in the store; below 0: ours, of what Redis granted under the ticket */
+    struct limit_ticket ticket;
     size_t started, starting;
 };
 
 struct quota {
     struct quota_open *open;
     size_t open_count, open_room;
+    int64_t tickets;               /* of Redis, so far */
     struct limit_started *started; /* taken through the store and left: to be written by the next turn */
     size_t started_count, started_room;
     bool failing, apart;    /* the last call to Redis failed; each process keeps to its part */
@@ -40,7 +43,8 @@ struct quota {
 /* What a turn took from one limit. */
 struct quota_take {
     struct str limit;
-    int64_t id;  /* in the store; 0 = in Redis */
+    int64_t id; /* in the store; below 0: in Redis; 0: nothing was granted */
+    struct limit_ticket ticket;
     size_t want; /* 0 = only looked at */
     size_t granted, claimed, started, starting;
     int64_t wait_us, quiet_us;
@@ -75,8 +79,6 @@ void quota_again(struct turn *turn);
  * quota_began wants to hear then; 0 = nothing. */
 int64_t quota_left(struct turn *turn, size_t desk, bool starting);
 void quota_began(struct loop *loop, int64_t id);
-/* Whether the starts of limits are counted in Redis. */
-bool quota_by_redis(const struct loop *loop);
 /* After all that may leave has left, or after the turn was dropped: what was not used goes back. */
 void quota_end(struct turn *turn, bool committed);
 /* Whether sends of this desk must be asked for. */

@@ -15,7 +15,13 @@ struct limit_ask {
     size_t want;                    /* 0 = only see, and show to people, what is left */
     int64_t hold_us;                /* a send of this take starts within this time after the call, or never */
 };
+/* Names a grant in what is still said of it. The seam's own. */
+struct limit_ticket {
+    const void *limit;
+    int64_t call, take;
+};
 struct limit_grant {
+    struct limit_ticket ticket;
     size_t granted;
     size_t remaining; /* under the tightest rule, quiet or not; SIZE_MAX without rules */
     int64_t wait_us;  /* when to ask for more: never too late, perhaps too early; 0 when granted == want */
@@ -25,6 +31,7 @@ struct limit_grant {
 struct limit_use {
     struct str limit;
     size_t started;
+    bool starting; /* the request of one of them is still to begin to leave */
 };
 
 #endif

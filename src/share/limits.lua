@@ -8,7 +8,8 @@
 --           A grant is written before it is answered, at the moment until which its sends may start (now + hold). A
 --           start can only be earlier than that, and a window that holds the start ends before the one that holds the
 --           mark, so no place is given out again too early. `started` moves the mark to the time at which it arrives,
---           which is later than the start, never earlier.
+--           which is later than the start, never earlier. Where a connection must be made before a send begins to
+--           leave, it keeps the mark (a flying take), and `began` moves it.
 --           Doubt costs places, not windows: a grant whose answer was lost stays counted until its process says that
 --           it never had it. It says so with its next take (in_doubt), which removes what earlier calls of the same
 --           process left pending. Calls are numbered, and a number that is not lower is left alone: a call that waited
@@ -28,7 +29,7 @@
 --       quiet: the microsecond until which the provider wants nothing
 --       epoch: a hash that tells whether Redis still has what it was told (below)
 --       one sorted set per rule: a member '<instance>/<call>/<take>:<places>' at the microsecond from which it counts
---       (now + hold while it is pending), and the member 'total' at minus the sum of their places. The sum lies in the
+--       (now + hold while it is pending; '<instance>/<call>/<take>~:<places>' while it flies), and 'total' at minus the sum of their places. The sum lies in the
 --       same key so that eviction cannot part them; real members have scores above 0.
 -- ARGV  instance, the call's number; then of each order: command, milliseconds for which keys are kept, number of rules,
 --       number of its own arguments, count and window of each rule, its own arguments
@@ -112,7 +113,7 @@ local function rule_give_back(rule)
     local prefix, sum = instance .. '/', 0
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', rule.key, '(' .. whole(now), '+inf')) do
         local number = string.sub(member, 1, #prefix) == prefix and
-            tonumber(string.match(string.sub(member, #prefix + 1), '^(%d+)/'))
+            tonumber(string.match(string.sub(member, #prefix + 1), '^(%d+)/%d+:'))
         if number and number < call then
             redis.call('ZREM', rule.key, member)
             sum = sum + places(member)
@@ -265,16 +266,33 @@ local function note_started(id, granted, started, at)
     end
 end
 
+-- So many of a take's places are on their way and may start until its hold is over. A take that is not pending, because
+-- this was said already, stays as it is.
+local function note_flying(id, granted, flying)
+    for _, rule in ipairs(rules) do
+        local mark = redis.call('ZSCORE', rule.key, id .. ':' .. whole(granted))
+        if mark then
+            rule_remove(rule, id, granted)
+            rule_add(rule, tonumber(mark), id .. '~', flying)
+        end
+    end
+end
+
 local commands = {}
 
 -- want, hold, known epoch, known takes, length of a quiet spell that could not be told before, whether an earlier take
 -- had no answer; and of a take whose starts may not have been heard: its call (0 = there is none), its number, what it
--- was granted, how many started, and how long ago
+-- was granted, how many started, how long ago, and whether they still fly
 function commands.take()
     local want, hold = argument(1), argument(2)
     quiet_for(argument(5))
     if argument(7) > 0 then
-        note_started(take_name(argument(7), argument(8)), argument(9), argument(10), now - argument(11))
+        local id = take_name(argument(7), argument(8))
+        if argument(12) > 0 then
+            note_flying(id, argument(9), argument(10))
+        else
+            note_started(id, argument(9), argument(10), now - argument(11))
+        end
     end
     if argument(6) > 0 then
         for _, rule in ipairs(rules) do
@@ -310,6 +328,24 @@ end
 -- call and number of the take, what it was granted, how many of them started
 function commands.started()
     note_started(take_name(argument(1), argument(2)), argument(3), argument(4), now)
+    show(left())
+end
+
+-- call and number of the take, what it was granted, how many of them fly
+function commands.flying()
+    note_flying(take_name(argument(1), argument(2)), argument(3), argument(4))
+    show(left())
+end
+
+-- call and number of the take, how many flew. Those of an earlier Redis are not there.
+function commands.began()
+    local id, flew = take_name(argument(1), argument(2)), argument(3)
+    for _, rule in ipairs(rules) do
+        if redis.call('ZSCORE', rule.key, id .. '~:' .. whole(flew)) then
+            rule_remove(rule, id .. '~', flew)
+            rule_add(rule, now, id, flew)
+        end
+    end
     show(left())
 end
 

@@ -64,6 +64,7 @@ struct limit {
     bool open;           /* it was granted, and share_started has not said how many left */
     bool told;           /* share_started did, and Redis may not have heard it */
     uint64_t told_break; /* redis_breaks when it was told */
+    bool flying;         /* what was told is that they are on their way */
     size_t started;      /* what was told, and when (options.clock) */
     int64_t started_us;
     bool in_doubt;          /* a take was sent and not answered: Redis may hold places for it */
@@ -273,7 +274,7 @@ static void add_take(struct script_call *call, struct limit *limit, size_t want)
     struct share *share = call->share;
     int64_t now = now_us(share);
     bool known = limit->epoch && now < limit->known_until_us, tell = needs_telling(share, limit);
-    add_order(call, STR("take"), limit, 11);
+    add_order(call, STR("take"), limit, 12);
     add_number(call, (int64_t)want);
     add_number(call, limit->hold_us);
     add_number(call, known ? limit->epoch : 0);
@@ -285,6 +286,7 @@ static void add_take(struct script_call *call, struct limit *limit, size_t want)
     add_number(call, (int64_t)limit->granted);
     add_number(call, (int64_t)limit->started);
     add_number(call, tell && now > limit->started_us ? now - limit->started_us : 0);
+    add_number(call, tell && limit->flying);
 }
 
 /* Gathers the limits of one call: those that are asked for, and behind them others that are in doubt. */
@@ -345,7 +347,8 @@ static enum err share_take(void *self, const struct limit_ask *asks, size_t coun
         const int64_t *answer = answers + i * ANSWER_NUMBERS;
         take_learn(share, limits[i], answer);
         if (i >= count) continue;
-        ret_grants[i] = (struct limit_grant){.granted = (size_t)answer[GRANTED],
+        ret_grants[i] = (struct limit_grant){.ticket = {limits[i], limits[i]->take_call, limits[i]->take},
+                                             .granted = (size_t)answer[GRANTED],
                                              .remaining = limits[i]->rule_count ? (size_t)answer[REMAINING] : SIZE_MAX,
                                              .wait_us = answer[WAIT],
                                              .quiet_us = answer[QUIET],
@@ -364,9 +367,10 @@ static void share_started(void *self, const struct limit_use *uses, size_t count
         limit->open = false;
         limit->told = true;
         limit->started = uses[i].started;
+        limit->flying = uses[i].starting;
         limit->started_us = now_us(share);
         limit->told_break = redis_breaks(share->redis);
-        add_order(&call, STR("started"), limit, 4);
+        add_order(&call, limit->flying ? STR("flying") : STR("started"), limit, 4);
         add_number(&call, limit->take_call);
         add_number(&call, limit->take);
         add_number(&call, (int64_t)limit->granted);
@@ -379,6 +383,24 @@ static void share_started(void *self, const struct limit_use *uses, size_t count
         struct limit *limit = map_get(&share->limits, uses[i].limit);
         if (limit && limit->told) limit->told_break = UINT64_MAX;
     }
+}
+
+/* One that Redis does not hear leaves the places at the end of their hold: they count for too long, never too short. */
+static void share_began(void *self, struct limit_ticket ticket, size_t started) {
+    struct share *share = self;
+    const struct limit *flew = ticket.limit;
+    struct limit *limit = map_get(&share->limits, flew->name);
+    if (limit->told && limit->flying && limit->take == ticket.take && limit->take_call == ticket.call) {
+        limit->flying = false; /* if Redis did not hear that they fly, it hears with the next take that they started */
+        limit->started_us = now_us(share);
+    }
+    struct script_call call = call_begin(share);
+    add_order(&call, STR("began"), limit, 3);
+    add_number(&call, ticket.call);
+    add_number(&call, ticket.take);
+    add_number(&call, (int64_t)started);
+    const struct redis_call parts = call_parts(&call);
+    redis_tell(share->redis, &parts);
 }
 
 /* ---- quiet spells ---- */
@@ -449,6 +471,7 @@ struct shared_limits share_limits(struct share *share) {
     return (struct shared_limits){
         .take = share_take,
         .started = share_started,
+        .began = share_began,
         .quiet = share_quiet,
         .teach = share_teach,
         .trouble = seam_trouble,

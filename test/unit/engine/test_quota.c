@@ -19,6 +19,8 @@ struct redis {
     struct limit_ask asked[8]; /* by the last call */
     size_t asked_count;
     size_t given[8], started[8];
+    bool starting[8];
+    size_t began, flew;                 /* takes, and the places of all of them */
     size_t used_count, lessons, taught; /* closed by the last note; lessons, and the starts in them */
     int64_t quiet_us;                   /* of the last spell that was told; -1 = none */
 };
@@ -33,7 +35,10 @@ static enum err redis_take(void *self, const struct limit_ask *asks, size_t coun
     if (redis->take_fails) return redis->take_fails;
     for (size_t i = 0; i < count; i++) {
         redis->given[i] = redis->forgot ? 0 : asks[i].want < redis->grants ? asks[i].want : redis->grants;
-        ret_grants[i] = (struct limit_grant){.granted = redis->given[i], .lost = redis->forgot, .wait_us = US_PER_HOUR};
+        ret_grants[i] = (struct limit_grant){.ticket = {redis, (int64_t)redis->takes, (int64_t)i + 1},
+                                             .granted = redis->given[i],
+                                             .lost = redis->forgot,
+                                             .wait_us = US_PER_HOUR};
     }
     redis->forgot = false;
     return ERR_NONE;
@@ -43,7 +48,18 @@ static void redis_started(void *self, const struct limit_use *uses, size_t count
     struct redis *redis = self;
     assert_false(redis->house->in_turn);
     redis->used_count = count;
-    for (size_t i = 0; i < count; i++) redis->started[i] = uses[i].started;
+    for (size_t i = 0; i < count; i++) {
+        redis->started[i] = uses[i].started;
+        redis->starting[i] = uses[i].starting;
+    }
+}
+
+static void redis_began(void *self, struct limit_ticket ticket, size_t started) {
+    struct redis *redis = self;
+    assert_ptr_equal(ticket.limit, redis);
+    assert_true(ticket.call > 0 && ticket.take > 0);
+    redis->began++;
+    redis->flew += started;
 }
 
 static void redis_quiet(void *self, struct str limit, int64_t for_us) {
@@ -72,7 +88,8 @@ static int redis_setup(void **state) {
     struct house *house = *state;
     struct redis *redis = calloc(1, sizeof *redis);
     *redis = (struct redis){.house = house, .grants = 100, .quiet_us = -1};
-    house->limits = (struct shared_limits){redis_take, redis_started, redis_quiet, redis_teach, redis_trouble, redis};
+    house->limits =
+        (struct shared_limits){redis_take, redis_started, redis_began, redis_quiet, redis_teach, redis_trouble, redis};
     house->redis_failure = REDIS_CLOSED;
     return 0;
 }
@@ -130,6 +147,36 @@ static void what_was_not_used_goes_back(void **state) {
         assert_int_equal(redis->started[i], str_eq(redis->asked[i].limit, STR("crm")) ? 1 : 2);
         assert_true(redis->given[i] > redis->started[i]);
     }
+}
+
+/* A send counts from when its request began to leave, which is after a connection was made. */
+static void redis_hears_when_the_last_of_a_take_began(void **state) {
+    struct house *house = *state;
+    house->tells_starts = true;
+    redis_open(house);
+    house_post(house, "a");
+    house_turn(house);
+    const struct redis *redis = redis_of(house);
+    assert_int_equal(house->call_count, 4);
+    assert_int_equal(redis->used_count, 2);
+    assert_true(redis->starting[0] && redis->starting[1]);
+    for (size_t call = 1; call < 3; call++) house_begin(house, call);
+    house_turn(house);
+    assert_int_equal(redis->began, 1); /* of the account, one of two still connects */
+    house_begin(house, 3);
+    house_turn(house);
+    assert_int_equal(redis->began, 2);
+    assert_int_equal(redis->flew, 3);
+}
+
+static void a_dropped_turn_leaves_nothing_flying(void **state) {
+    struct house *house = *state;
+    house->tells_starts = true;
+    redis_open(house);
+    house_post(house, "a");
+    house->commit_fails = ERR_STORE_BUSY;
+    house_turn(house);
+    assert_false(redis_of(house)->starting[0] || redis_of(house)->starting[1]);
 }
 
 static void a_grant_is_shared_by_the_destinations_of_an_account(void **state) {
@@ -243,6 +290,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         R(all_that_is_due_is_asked_for_in_one_call),
         R(what_was_not_used_goes_back),
+        R(redis_hears_when_the_last_of_a_take_began),
+        R(a_dropped_turn_leaves_nothing_flying),
         R(a_grant_is_shared_by_the_destinations_of_an_account),
         R(a_dropped_turn_gives_all_back),
         R(a_turn_that_is_raced_asks_once),

@@ -71,8 +71,17 @@ static inline struct limit_grant member_take(struct member *member, const struct
 }
 
 static inline void member_started(struct member *member, struct str limit, size_t started) {
-    const struct limit_use use = {limit, started};
+    const struct limit_use use = {limit, started, false};
     member->limits.started(member->limits.self, &use, 1);
+}
+
+static inline void member_flying(struct member *member, struct str limit, size_t flying) {
+    const struct limit_use use = {limit, flying, true};
+    member->limits.started(member->limits.self, &use, 1);
+}
+
+static inline void member_began(struct member *member, struct limit_ticket ticket, size_t flew) {
+    member->limits.began(member->limits.self, ticket, flew);
 }
 
 static inline void member_quiet(struct member *member, struct str limit, int64_t for_us) {

@@ -229,8 +229,7 @@ static void test_a_server_that_hangs(void **state) {
 
 /* A take that was sent and not answered is carried out when the server goes on. Its places are not kept for a process
  * that never heard of them, and a start that could not be told is told then. */
-static void test_what_a_stall_left_pending_is_given_back(void **state) {
-    (void)state;
+static void stall(void (*tell)(struct member *member, struct str limit, size_t started)) {
     struct server server;
     struct member member;
     struct limit_ask ask = usual;
@@ -240,7 +239,7 @@ static void test_what_a_stall_left_pending_is_given_back(void **state) {
     ask.want = 3;
     assert_int_equal(member_take(&member, &ask).granted, 3);
     server_freeze(&server);
-    member_started(&member, ask.limit, 1);
+    tell(&member, ask.limit, 1);
     ask.want = 5;
     for (int i = 0; i < 3; i++, member.ahead_us += PAUSE_OVER_US) member_fails(&member, &ask);
     server_thaw(&server);
@@ -250,6 +249,16 @@ static void test_what_a_stall_left_pending_is_given_back(void **state) {
     assert_int_equal(remaining, 9);
     member_close(&member);
     server_stop(&server);
+}
+
+static void test_what_a_stall_left_pending_is_given_back(void **state) {
+    (void)state;
+    stall(member_started);
+}
+
+static void test_what_flies_outlives_a_stall(void **state) {
+    (void)state;
+    stall(member_flying);
 }
 
 /* Another limit, for which nothing is asked any more, is given back with whatever is asked next. */
@@ -450,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_a_connection_closed_while_idle_is_not_noticed),
         cmocka_unit_test(test_a_server_that_hangs),
         cmocka_unit_test(test_what_a_stall_left_pending_is_given_back),
+        cmocka_unit_test(test_what_flies_outlives_a_stall),
         cmocka_unit_test(test_what_is_in_doubt_is_given_back_unasked),
         cmocka_unit_test(test_notes_to_a_server_that_hangs_have_a_bound),
         cmocka_unit_test(test_many_calls_go_over_one_connection),

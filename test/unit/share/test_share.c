@@ -77,6 +77,29 @@ static void test_what_did_not_start_is_given_back(void **state) {
     assert_int_equal(server_number(&fixture->server, "ZSCORE rate_limit:x_api:100/3600000 total"), -1);
 }
 
+/* Until the last of a take began to leave, its places count as at the end of its hold, and no later take or doubt gives
+ * them back; then they count from that moment. */
+static void test_what_flies_counts_from_when_it_began(void **state) {
+    struct fixture *fixture = *state;
+    struct limit_ask ask = usual;
+    const struct limit_ask other = {.limit = STR("other")};
+    struct limit_ticket ticket = member_take(&fixture->one, &ask).ticket;
+    member_flying(&fixture->one, ask.limit, 3);
+    assert_int_equal(member_take(&fixture->one, &ask).remaining, 3); /* 3 fly, 4 are pending */
+    member_started(&fixture->one, ask.limit, 0);
+    assert_int_equal(member_remaining(&fixture->two, &ask), 7);
+    long long server_us = server_number(&fixture->server, "EVAL %s 0", "return redis.call('TIME')[1] * 1000000");
+    const char *marks = "ZCOUNT rate_limit:x_api:10/900000 (%lld +inf";
+    long long later_us = server_us + ask.hold_us / 2;
+    assert_int_equal(server_number(&fixture->server, marks, later_us), 1);
+    member_began(&fixture->one, ticket, 3);
+    member_remaining(&fixture->one, &other); /* its answer comes after that of the note */
+    assert_int_equal(server_number(&fixture->server, marks, later_us), 0);
+    assert_int_equal(member_remaining(&fixture->two, &ask), 7);
+    member_began(&fixture->one, ticket, 3); /* again: nothing flies any more */
+    assert_int_equal(member_remaining(&fixture->one, &ask), 7);
+}
+
 static void test_the_tightest_rule_decides(void **state) {
     struct fixture *fixture = *state;
     const struct limit_rule loose_first[] = {{100, US_PER_S}, {7, 900 * US_PER_S}, {9, US_PER_HOUR}};
@@ -267,6 +290,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SERVER(test_what_one_takes_another_cannot),
         WITH_SERVER(test_what_did_not_start_is_given_back),
+        WITH_SERVER(test_what_flies_counts_from_when_it_began),
         WITH_SERVER(test_the_tightest_rule_decides),
         WITH_SERVER(test_a_rule_that_stands_twice_counts_once),
         WITH_SERVER(test_people_read_what_is_left),
