@@ -11,12 +11,11 @@ serve_answer api_events_answer, api_events_retried, api_events_bulk_answer;
 serve_answer api_deliveries_retried, api_deliveries_bulk_answer;
 serve_take api_events_post, api_events_list, api_events_show, api_events_cancel, api_events_retry, api_events_bulk;
 serve_take api_sources_list, api_sources_show, api_source_take;
-serve_answer api_source_answer, api_form_answer;
-serve_take api_form_take;
+serve_answer api_source_answer, api_form_answer, api_events_released;
+serve_take api_form_take, api_form_show, api_form_options, api_events_release;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
-serve_take api_hold, api_release;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;

@@ -8,7 +8,7 @@
 #include "api/api.h"
 #include "api/key_ring.h"
 #include "api/notes.h"
-#include "base/json.h"
+#include "api/throttle.h"
 #include "base/when.h"
 #include "ingest/intake.h"
 #include "observe/log.h"
@@ -19,8 +19,9 @@
 struct api {
     struct api_options options;
     struct key_ring *keys;
-    int64_t copy_retry_us; /* the replica failed: it is not asked before this */
-    struct notes *notes;   /* of requests to sources */
+    int64_t copy_retry_us;     /* the replica failed: it is not asked before this */
+    struct notes *notes;       /* of requests to sources */
+    struct throttle *throttle; /* of those to forms */
 };
 
 /* ---- for handlers ---- */
@@ -122,6 +123,20 @@ void serve_log_unkeyed(struct call *call, struct str source, struct str places) 
         LOG_TEXT("why", STR("the body has not all of what 'map' says of the key: a digest is the key, so a second "
                             "try that differs is another event")),
         LOG_NUMBER("unsaid", unsaid));
+}
+
+void serve_log_unkept(struct call *call, struct str source, struct str field) {
+    struct api *api = call->service;
+    struct note *note = notes_of(api->notes, call->standing->settings, source);
+    int64_t unsaid;
+    if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
+    log_event(api->options.log, LOG_WARN, call->wall_us, "field_unknown", LOG_TEXT("source", source),
+              LOG_TEXT("field", field), LOG_TEXT("why", STR("the form's 'fields' do not name it, so it is not kept")),
+              LOG_NUMBER("unsaid", unsaid));
+}
+
+struct throttle *serve_throttle(const struct call *call) {
+    return ((const struct api *)call->service)->throttle;
 }
 
 const struct note *serve_note(const struct call *call, struct str source) {
@@ -290,12 +305,14 @@ struct api *api_new(const struct api_options *options) {
     api->options = *options;
     api->keys = key_ring_new(options->exposed);
     api->notes = notes_new();
+    api->throttle = throttle_new();
     return api;
 }
 
 void api_free(struct api *api) {
     key_ring_free(api->keys);
     notes_free(api->notes);
+    throttle_free(api->throttle);
     free(api);
 }
 

@@ -33,6 +33,9 @@ struct note;
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words);
 /* Likewise about an event that is known by a digest, because its body lacks the places of the key. */
 void serve_log_unkeyed(struct call *call, struct str source, struct str places);
+/* Likewise about a form's page that sends a field which the form does not declare. */
+void serve_log_unkept(struct call *call, struct str source, struct str field);
+struct throttle *serve_throttle(const struct call *call);
 const struct note *serve_note(const struct call *call, struct str source); /* NULL: nothing was refused */
 
 struct refusal;

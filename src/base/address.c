@@ -210,3 +210,36 @@ bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, 
     *ret_literal_private = literal_private;
     return true;
 }
+
+/* ---- whose address it is ---- */
+
+bool network_parse(struct str text, struct network *ret_network) {
+    struct network network = {.bits = 128};
+    size_t slash = str_find(text, '/');
+    struct str address = str_sub(text, 0, slash);
+    char room[INET6_ADDRSTRLEN] = "";
+    uint64_t bits = 128;
+    if (!address.n || address.n >= sizeof room || memchr(address.p, 0, address.n)) return false;
+    memcpy(room, address.p, address.n);
+    bool v4 = inet_pton(AF_INET, room, network.bytes + 12) == 1;
+    if (v4)
+        network.bytes[10] = network.bytes[11] = 0xff;
+    else if (inet_pton(AF_INET6, room, network.bytes) != 1)
+        return false;
+    if (slash != SIZE_MAX && (!str_to_u64(str_sub(text, slash + 1, text.n), &bits) || bits > (v4 ? 32 : 128)))
+        return false;
+    if (slash != SIZE_MAX) network.bits = (int)bits + (v4 ? 96 : 0);
+    *ret_network = network_of(&network, network.bits);
+    return true;
+}
+
+struct network network_of(const struct network *address, int bits) {
+    struct network network = {.bits = bits};
+    for (int i = 0; i < bits; i++) network.bytes[i / 8] |= (uint8_t)(address->bytes[i / 8] & (0x80 >> i % 8));
+    return network;
+}
+
+bool network_has(const struct network *network, const struct network *other) {
+    struct network part = network_of(other, network->bits);
+    return other->bits >= network->bits && memcmp(part.bytes, network->bytes, sizeof part.bytes) == 0;
+}

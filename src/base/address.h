@@ -19,4 +19,18 @@ bool address_is_public(int family, const uint8_t *bytes);
  * says nothing about its address: the socket guard does. *ret_reason (NULL when fine) is a sentence for a person. */
 bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason);
 
+/* ---- whose address it is ----
+ * IPv4 counts as the part of IPv6 that is mapped for it (RFC 4291, 2.5.5.2). */
+
+struct network {
+    uint8_t bytes[16];
+    int bits; /* how many of them count; 128 = one address */
+};
+
+/* "192.0.2.7", "2001:db8::1", "10.0.0.0/8". False: it is none. */
+bool network_parse(struct str text, struct network *ret_network);
+bool network_has(const struct network *network, const struct network *other);
+/* The first bits of an address, the others zero: a host of IPv6 has all of a /64. */
+struct network network_of(const struct network *address, int bits);
+
 #endif

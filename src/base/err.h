@@ -54,6 +54,8 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(STOPPING, "E0124", RETRY, 503, "stopping", "the server is shutting down")                                        \
     X(NOT_HERE, "E0126", RETRY, 503, "not_here", "this process does not take events")                                  \
     X(SLOWED, "E0127", RETRY, 429, "slowed", "too many wrong API keys came from this address")                         \
+    X(TOO_OFTEN, "E0128", RETRY, 429, "too_often", "this address sent it too often")                                   \
+    X(NOT_FILLED, "E0137", ASK, 422, "not_filled", "a field of the form is missing or not valid")                      \
     X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \
     X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version")                       \
     X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")                                     \

@@ -1,4 +1,4 @@
-/* cli/events.c - events list, show, retry, cancel. */
+/* cli/events.c - events list, show, retry, cancel, release. */
 #include "base/json.h"
 #include "cli/bulk.h"
 #include "cli/commands.h"
@@ -74,6 +74,18 @@ int command_events_cancel(struct cli *cli) {
         return EXIT_DECLINED;
     int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/cancel"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "id", show_cancelled);
+}
+
+static void show_released(struct cli *cli, const struct json *answer) {
+    bool now = json_true(json_get(answer, STR("released")));
+    writer_fmt(&cli->out, now ? "released as %.*s\n" : "%.*s is the event already\n",
+               STR_ARG(show_member(cli, answer, "id")));
+}
+
+int command_events_release(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/release"), STR("{}"), &asked);
+    return code ? code : show_one(cli, &asked, "id", show_released);
 }
 
 int command_events_retry(struct cli *cli) {

@@ -39,6 +39,9 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_FOREIGN] =
         "While there is no API key, whoever reaches the listener may do everything, so requests from web pages "
         "and under other names than localhost are refused. Make a key: drumbeat keys create --role owner.",
+    [ERR_TOO_OFTEN] = "`limit` of the form says how often one address may send it. Behind a proxy all have the proxy's "
+                      "address, unless server.proxies names it.",
+    [ERR_NOT_FILLED] = "The answer's errors name each field. `fields` of the source says what each takes.",
     [ERR_FULL] = "Too much waits (server.queue). Send again later: nothing of the refused request was stored. "
                  "`drumbeat destinations list` shows which destination does not take its deliveries.",
     [ERR_STORE_FULL] = "Make room on the disk of the store. The server goes on by itself; senders try again.",

@@ -75,8 +75,8 @@ static int read_fields(struct cli *cli, struct str type, struct json **ret_field
     return EXIT_DONE;
 }
 
-static int find_source(struct cli *cli, const struct settings *settings, struct str name,
-                       const struct source_settings **ret_source) {
+int sample_source(struct cli *cli, const struct settings *settings, struct str name,
+                  const struct source_settings **ret_source) {
     struct suggestion near = {.wrong = name};
     for (size_t i = 0; i < settings->source_count; i++) {
         *ret_source = &settings->sources[i];
@@ -97,7 +97,7 @@ int sample_make(struct rehearsal *rehearsal, struct request *ret_request, const 
                                .wall_us = cli_wall_us()};
     hash_random(noise, sizeof noise);
     wish.id = str_fmt(cli->arena, "sample-%.*s", STR_ARG(hex_encode(cli->arena, noise, sizeof noise)));
-    int code = find_source(cli, settings, str_sub(named, 0, dot), ret_source);
+    int code = sample_source(cli, settings, str_sub(named, 0, dot), ret_source);
     if (!code) code = read_fields(cli, (*ret_source)->type, &wish.fields);
     if (code) return code;
     bool made = true;

@@ -12,4 +12,8 @@ struct source_settings;
 MUST_USE int sample_make(struct rehearsal *rehearsal, struct request *ret_request,
                          const struct source_settings **ret_source);
 
+/* The source of a name; NOT_FOUND, and it was said, when the configuration has none. */
+MUST_USE int sample_source(struct cli *cli, const struct settings *settings, struct str name,
+                           const struct source_settings **ret_source);
+
 #endif

@@ -26,17 +26,12 @@ int command_sources_list(struct cli *cli) {
 }
 
 static const struct column show_columns[] = {
-    {"name", CELL_TEXT, {.title = "source"}},
-    {"type", CELL_TEXT, {.title = "type"}},
-    {"sender", CELL_TEXT, {.title = "sender"}},
-    {"address", CELL_TEXT, {.title = "address"}},
-    {"accepted", CELL_TEXT, {.title = "accepted"}},
-    {"duplicate", CELL_TEXT, {.title = "again"}},
-    {"invalid", CELL_TEXT, {.title = "invalid"}},
-    {"refused", CELL_TEXT, {.title = "refused"}},
-    {"key_missing", CELL_TEXT, {.title = "key missing"}},
-    {"facts", CELL_TEXT, {.title = "facts from"}},
-    {0},
+    {"name", CELL_TEXT, {.title = "source"}},       {"type", CELL_TEXT, {.title = "type"}},
+    {"sender", CELL_TEXT, {.title = "sender"}},     {"address", CELL_TEXT, {.title = "address"}},
+    {"accepted", CELL_TEXT, {.title = "accepted"}}, {"duplicate", CELL_TEXT, {.title = "again"}},
+    {"invalid", CELL_TEXT, {.title = "invalid"}},   {"refused", CELL_TEXT, {.title = "refused"}},
+    {"spam", CELL_TEXT, {.title = "spam"}},         {"key_missing", CELL_TEXT, {.title = "key missing"}},
+    {"facts", CELL_TEXT, {.title = "facts from"}},  {0},
 };
 
 static void show_source(struct cli *cli, const struct json *source) {
@@ -51,6 +46,13 @@ static void show_source(struct cli *cli, const struct json *source) {
     if (!str_eq(show_member(cli, source, "key_missing"), STR("0")))
         cli_say(cli, "Bodies lacked what 'map' says of the key: such events are kept under a digest, and a second try "
                      "that differs is another event. The log line key_missing names the places.");
+    if (!str_eq(show_member(cli, source, "spam"), STR("0"))) {
+        struct str name = show_member(cli, source, "name");
+        cli_say(cli,
+                "What was kept as spam: drumbeat events list --type spam.%.*s. One that is none is let through by "
+                "drumbeat events release ID.",
+                STR_ARG(name));
+    }
     if (str_starts(show_member(cli, source, "address"), STR("/")))
         cli_say(cli, "The address is a path, because the configuration does not say where the world reaches this "
                      "server: server.url.");
@@ -58,6 +60,7 @@ static void show_source(struct cli *cli, const struct json *source) {
 
 int command_sources_show(struct cli *cli) {
     struct asked asked;
+    if (cli_flag(cli, "html")) return source_page(cli, cli_argument(cli, 0));
     int code = source_ask(cli, cli_argument(cli, 0), &asked);
     if (code) return code;
     if (asked.status == 200 && asked.json) return show_one(cli, &asked, "name", show_source);
@@ -96,6 +99,8 @@ int command_sources_types(struct cli *cli) {
     for (size_t i = 0; i < scheme_count; i++)
         add_type(items, str_from(schemes[i].name), str_from(schemes[i].whose), proof_text(cli, &schemes[i]),
                  str_from(schemes[i].source));
+    add_type(items, STR("form"), STR("people"), STR("none: a form is open to everybody"),
+             STR("the keys of the source"));
     add_type(items, STR("hmac"), STR("any other sender that signs"), STR("signature in the header that 'header' names"),
              STR("the keys of the source"));
     json_set(answer, STR("items"), items);

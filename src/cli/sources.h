@@ -8,4 +8,7 @@
  * which name is near; any other answer is for the caller to judge, and to free. */
 MUST_USE int source_ask(struct cli *cli, struct str name, struct asked *ret_asked);
 
+/* A form as HTML, of the configuration here (sources_test.c). */
+MUST_USE int source_page(struct cli *cli, struct str name);
+
 #endif

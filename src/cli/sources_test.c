@@ -1,10 +1,11 @@
-/* cli/sources_test.c - sources test: what a sample would become. */
+/* cli/sources_test.c - sources test: what a sample would become; and a form as HTML. */
 #include "base/hash.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/sample.h"
 #include "cli/show.h"
-#include "ingest/submission.h"
+#include "cli/sources.h"
+#include "ingest/form_page.h"
 
 static void show_event(struct cli *cli, const struct json *event) {
     writer_fmt(&cli->out, "type  %.*s\nkey   %.*s\n", STR_ARG(show_member(cli, event, "type")),
@@ -32,15 +33,21 @@ static int show_event_of(struct cli *cli, const struct event *event) {
 static enum err take(const struct intake_context *context, const struct source_settings *source,
                      const struct request *request, struct intake_item *ret_item) {
     struct posting posting;
+    struct submission submission;
     struct str words = STR("");
     struct refusal refusal = {0};
-    enum err err = source->kind == SOURCE_FORM ? submission_take(context, source, request, ret_item, &refusal)
+    enum err err = source->kind == SOURCE_FORM ? submission_read(context, source, request, &submission, &refusal)
                                                : webhook_take(context, source, request, &posting, &refusal, &words);
-    if (!err && source->kind == SOURCE_WEBHOOK) *ret_item = posting.intake.items[0];
-    if (!err) err = ret_item->refusal.err;
+    for (size_t i = 0; !err && source->kind == SOURCE_FORM && i < submission.entry_count; i++)
+        if (submission.entries[i].problem)
+            refusal = (struct refusal){ERR_NOT_FILLED,
+                                       form_problem_text(source, &submission.entries[i], context->arena), STR_NONE};
+    if (!err && !refusal.err)
+        *ret_item =
+            source->kind == SOURCE_FORM ? submission_event(context, request, &submission, 0) : posting.intake.items[0];
     if (refusal.err && !refusal.detail.n) refusal.detail = words;
     if (refusal.err) ret_item->refusal = refusal;
-    return err;
+    return ret_item->refusal.err;
 }
 
 static int judge(struct rehearsal *rehearsal, const struct source_settings *source, const struct request *request) {
@@ -54,6 +61,28 @@ static int judge(struct rehearsal *rehearsal, const struct source_settings *sour
     if (take(&context, source, request, &item))
         return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(item.refusal.err), STR_ARG(item.refusal.detail));
     return show_event_of(cli, &item.event);
+}
+
+int source_page(struct cli *cli, struct str name) {
+    struct rehearsal rehearsal;
+    const struct source_settings *source;
+    int code = rehearsal_open(cli, &rehearsal);
+    if (code) return code;
+    struct str url = rehearsal.setup->settings->server.url;
+    code = sample_source(cli, rehearsal.setup->settings, name, &source);
+    if (!code && (source->kind != SOURCE_FORM || !source->form.field_count))
+        code = cli_fail(cli, EXIT_FAILED, "error: '%.*s' is no form, or one that declares no fields", STR_ARG(name));
+    if (!code) {
+        const struct form_view view = {.source = source,
+                                       .action = str_fmt(cli->arena, "%.*s/f/%.*s", STR_ARG(url), STR_ARG(name))};
+        if (!url.n)
+            cli_say(cli,
+                    "The form posts to a path of the page's own site: server.url says where the world reaches this "
+                    "server.");
+        writer_add(&cli->out, form_paste(&view, cli->arena));
+    }
+    rehearsal_close(&rehearsal);
+    return code;
 }
 
 int command_sources_test(struct cli *cli) {

@@ -67,6 +67,12 @@ void check_fields(struct checker *checker, const struct key *key, const struct t
 
 /* ---- the form ---- */
 
+/* Members of the payload that are no fields (ingest/submission.h). A field may be called utm_source: it is kept under
+ * utm as well. */
+static bool is_taken(const struct form_settings *form, struct str name) {
+    return str_eq(name, STR("utm")) || str_eq(name, STR("form")) || (form->consent.n && str_eq(name, STR("consent")));
+}
+
 /* An origin as browsers send it: scheme and host, with no path behind. */
 static bool is_origin(struct str text) {
     struct str host;
@@ -95,11 +101,11 @@ void check_form(struct checker *checker, const struct tree *map, struct source_s
             check_report(checker, check_key_mark(map, STR("origins")), CODE_VALUE,
                          "'origins'%.*s takes sites such as https://www.example.com, without a path",
                          STR_ARG(checker->where));
-    for (size_t i = 0; form->consent.n && i < form->field_count; i++)
-        if (str_eq(form->fields[i].name, STR("consent")))
+    for (size_t i = 0; i < form->field_count; i++)
+        if (is_taken(form, form->fields[i].name))
             check_report(checker, form->fields[i].mark, CODE_NAME,
-                         "'consent' is the tick box of the key consent%.*s: give the field another name",
-                         STR_ARG(checker->where));
+                         "'%.*s' is what the event has of its own%.*s: give the field another name",
+                         STR_ARG(form->fields[i].name), STR_ARG(checker->where));
 }
 
 /* ---- what a reload changes ---- */

@@ -1,5 +1,6 @@
 /* config/section_server.c - the section `server`, the zone, and what the server finds where: its address, the store,
  * Redis; see check.h. */
+#include "base/address.h"
 #include "config/section.h"
 
 #include <arpa/inet.h>
@@ -110,6 +111,12 @@ void check_listen(struct checker *checker, const struct key *key, const struct t
 void check_server(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     section_read(checker, key, value, owner);
     struct server_settings *server = &checker->settings->server;
+    for (size_t i = 0; i < server->proxies.count; i++) {
+        struct network network;
+        if (!network_parse(server->proxies.items[i], &network))
+            check_report(checker, check_key_mark(value, STR("proxies")), CODE_VALUE,
+                         "'proxies' in 'server' takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8");
+    }
     if (str_ends(server->url, STR("/"))) server->url.n--; /* a path, which begins with one, follows it */
     bool refused = !server->max_body_bytes;               /* its own bound is not 0 */
     if (refused || server->max_event_bytes <= server->max_body_bytes) return;

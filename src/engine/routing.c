@@ -152,7 +152,8 @@ static void join_plans(struct turn *turn, size_t **ret_desks) {
     for (size_t i = 0; i < turn->due_count; i++) {
         const struct plan *plan = &turn->plans[i];
         turn->routed[i] = routed_of(&turn->due[i], plan);
-        if (!plan->wanted) metrics_unrouted(turn->loop->metrics, 1);
+        bool is_spam = str_starts(turn->due[i].type, STR(EVENT_SPAM)); /* nobody expects a route to want that */
+        if (!plan->wanted && !is_spam) metrics_unrouted(turn->loop->metrics, 1);
         for (size_t j = 0; j < plan->count; j++, n++) {
             turn->planned[n] = plan->deliveries[j];
             plan_one(turn, &turn->planned[n], &desks[n]);

@@ -64,8 +64,7 @@ static bool came_before(const struct form *form, size_t at) {
     return false;
 }
 
-/* The values of a name, of which the first is at this place. */
-static void write_values(struct buf *buf, const struct form *form, size_t at) {
+void form_write_values(struct buf *buf, const struct form *form, size_t at) {
     size_t count = 0, written = 0;
     for (size_t i = at; i < form->count; i++) count += str_eq(form->members[i].name, form->members[at].name);
     if (count > 1) buf_byte(buf, '[');
@@ -85,7 +84,7 @@ struct str form_json(const struct form *form, struct arena *arena) {
         if (buf.n > 1) buf_byte(&buf, ',');
         json_quote(&buf, form->members[i].name);
         buf_byte(&buf, ':');
-        write_values(&buf, form, i);
+        form_write_values(&buf, form, i);
     }
     buf_byte(&buf, '}');
     return buf_str(&buf);

@@ -20,6 +20,8 @@ struct form {
 bool form_read(struct str body, struct arena *arena, struct form *ret_form, struct str *ret_problem);
 struct str form_value(const struct form *form,
                       struct str name); /* of the first of that name; STR_NONE when there is none */
+/* The values of a name as JSON, of which the first member is at this place: a text, or a list of several. */
+void form_write_values(struct buf *buf, const struct form *form, size_t at);
 /* {"name":"value",…}; a name that came several times has a list of its values. */
 struct str form_json(const struct form *form, struct arena *arena);
 /* Adds a text as a name or a value of such a body. */

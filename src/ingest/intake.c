@@ -123,7 +123,7 @@ bool intake_finish(const struct intake_context *context, const struct json *root
     if (!fits_event(context, (int64_t)event->payload.n, refusal)) return false;
     if (json_type(root) != JSON_OBJECT)
         return refuse(refusal, ERR_BAD_FIELD, STR("an event's payload is a JSON object"), STR(""));
-    if (!type_declared(context->settings, event->type))
+    if (!str_starts(event->type, STR(EVENT_SPAM)) && !type_declared(context->settings, event->type))
         return refuse(refusal, ERR_BAD_TYPE,
                       str_fmt(context->arena, "type '%.*s' is not declared under types", STR_ARG(event->type)),
                       STR(""));

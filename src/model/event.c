@@ -50,6 +50,11 @@ static bool printable(struct str text, size_t max) {
     return characters <= max;
 }
 
+bool event_type_fits(struct str pattern, struct str type) {
+    bool is_spam = str_starts(type, STR(EVENT_SPAM));
+    return str_glob(pattern, type) && (!is_spam || str_starts(pattern, STR(EVENT_SPAM)));
+}
+
 bool event_key_valid(struct str key) {
     return printable(key, EVENT_KEY_MAX);
 }

@@ -38,6 +38,11 @@ const char *event_status_text(enum event_status status);
 bool event_status_parse(struct str text, enum event_status *ret_status);
 /* [A-Za-z][A-Za-z0-9_.-]{0,63} */
 bool event_type_valid(struct str type);
+/* What forms keep as spam has a type that begins so. */
+#define EVENT_SPAM "spam."
+/* Whether a name or pattern of a route takes events of a type. One of spam is taken only by what begins so too: no
+ * `from: "*"` sends it on. */
+bool event_type_fits(struct str pattern, struct str type);
 /* 1-255 printable characters (U+0020..., no controls), UTF-8. */
 bool event_key_valid(struct str key);
 /* 1-64 printable characters. */

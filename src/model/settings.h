@@ -37,7 +37,8 @@ enum metrics_access { METRICS_KEYED = 1, METRICS_OPEN };
 struct server_settings {
     struct str listen_host;
     uint16_t listen_port;
-    struct str url; /* the public address, without a slash at its end; "" = none */
+    struct str url;          /* the public address, without a slash at its end; "" = none */
+    struct str_list proxies; /* whose X-Forwarded-For is believed: addresses and networks */
     int64_t max_event_bytes, max_body_bytes;
     int64_t header_timeout_us, body_timeout_us, idle_timeout_us;
     int32_t connections, connections_per_address;

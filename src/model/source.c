@@ -5,6 +5,10 @@
 
 static const char *const types[SOURCE_KIND_COUNT] = {[SOURCE_FORM] = "form"};
 
+const char *form_language_code(int32_t language) {
+    return language == FORM_GERMAN ? "de" : "en";
+}
+
 const char *source_kind_type(enum source_kind kind) {
     return types[kind];
 }

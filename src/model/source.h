@@ -56,6 +56,7 @@ struct source_settings {
     struct tree_mark mark;
 };
 
+const char *form_language_code(int32_t language); /* "en" */
 const char *source_kind_type(
     enum source_kind kind); /* what `type` takes: "form"; NULL for webhooks, whose types are many */
 

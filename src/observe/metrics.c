@@ -144,8 +144,8 @@ void metrics_settled(struct metrics *metrics, struct str destination, struct str
 }
 
 const char *source_outcome_text(enum source_outcome outcome) {
-    static const char *const words[SOURCE_OUTCOMES] = {"accepted", "duplicate", "invalid",
-                                                       "refused",  "greeted",   "key_missing"};
+    static const char *const words[SOURCE_OUTCOMES] = {"accepted", "duplicate", "invalid",    "refused",
+                                                       "greeted",  "spam",      "key_missing"};
     return words[outcome];
 }
 

@@ -33,6 +33,7 @@ enum source_outcome {
     SOURCE_INVALID, /* signed, and no event */
     SOURCE_REFUSED, /* not signed by the sender, or too old */
     SOURCE_GREETED, /* it wanted an answer and was no event */
+    SOURCE_SPAM,    /* a form's, kept apart */
     SOURCE_UNKEYED, /* of those that were taken: what the source's map says of the key was not there */
     SOURCE_OUTCOMES
 };

@@ -246,7 +246,7 @@ bool program_takes(const struct route_program *program, const struct event *even
     const struct route_settings *settings = program->settings;
     if (settings->source.n && !str_eq(settings->source, event->source)) return false;
     for (size_t i = 0; i < settings->from_count; i++)
-        if (str_glob(settings->from[i], event->type)) return true;
+        if (event_type_fits(settings->from[i], event->type)) return true;
     return false;
 }
 
@@ -303,7 +303,7 @@ static struct str types_text(const struct route_settings *settings, struct arena
 static struct str why_not(const struct route_program *program, const struct event *event, struct arena *arena) {
     const struct route_settings *settings = program->settings;
     bool type_fits = false;
-    for (size_t i = 0; i < settings->from_count; i++) type_fits |= str_glob(settings->from[i], event->type);
+    for (size_t i = 0; i < settings->from_count; i++) type_fits |= event_type_fits(settings->from[i], event->type);
     if (!type_fits)
         return str_fmt(arena, "from: %.*s, and its type is %.*s", STR_ARG(types_text(settings, arena)),
                        STR_ARG(event->type));

@@ -80,7 +80,9 @@ def world(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("api"), env={"TOKEN": TOKEN}, **{
         "sources": {"carrier": {"type": "bearer", "secret": "${TOKEN}"}, "open": {"type": "none", "secret": "${TOKEN}"},
                     "meta": {"secret": "${TOKEN}", "verify_token": "${TOKEN}"}, "slack": {"secret": "${TOKEN}"},
-                    "contact": {"type": "form"}, "thanked": {"type": "form", "thanks": "https://example.com/thanks"}},
+                    "contact": {"type": "form", "fields": {"email": "required"}, "limit": "30/m"},
+                    "thanked": {"type": "form", "thanks": "https://example.com/thanks",
+                                "origins": ["https://example.com"], "limit": "2/h"}},
         "destinations": {name: {"url": receiver.url(f"/{name}"), "allow_private": "true", "limit": "1000/s"}
                          for name in ("good", "bad")},
         "routes": {"good": {"from": "GOOD", "source": "test", "when": ".n != null", "to": ["good"]},
@@ -102,12 +104,14 @@ def ask(world, method, path, body=None, headers=None):
     plain = path.split("?")[0]
     [pattern] = [one for one in OPENAPI["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one), plain)]
     operation = OPENAPI["paths"][pattern][method.lower()]
-    got = server.post(body, path=path, headers=headers) if method == "POST" else server.get(path)
+    got = (server.post(body, path=path, headers=headers) if method == "POST"
+           else server.request(method, path, headers=headers))
     stated = operation["responses"].get(str(got.status))
     assert stated, f"{method} {path}: {got.status} is not on the page: {got.body}"
     content = got.headers["Content-Type"]
     if "content" in stated:
-        assert problems(stated["content"][content]["schema"], got.json) == [], got
+        value = got.json if "json" in content else got.body.decode()
+        assert problems(stated["content"][content]["schema"], value) == [], got
     world.setdefault("asked", set()).add((method, pattern))
     return got
 
@@ -120,7 +124,7 @@ LISTS = {
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
-    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted key_missing last_refused",
+    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted spam key_missing last_refused",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
 }
@@ -264,7 +268,27 @@ def test_what_people_fill_in(world):
     assert ask(world, "POST", "/f/contact", {"email": "ada@example.com"}).json["accepted"] == 1
     assert ask(world, "POST", "/f/contact", {"email": "ada@example.com"}).json["duplicates"] == 1
     assert ask(world, "POST", "/f/contact", []).status == 400
+    assert ask(world, "POST", "/f/contact", {}).pointers == ["/email"]
     assert ask(world, "POST", "/f/contact", {}, {"Content-Type": "text/plain"}).status == 415
+    page = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    assert ask(world, "POST", "/f/contact", b"email=grace@example.com", page).status == 200
+    assert ask(world, "POST", "/f/contact", b"email=", page).status == 422
+    assert ask(world, "POST", "/f/contact", b"email=", {**page, "Content-Type": "text/plain"}).status == 415
+    assert ask(world, "POST", "/f/contact", {"email": "a@example.com", "text": "x" * 300_000}).status == 200  # not kept
+    assert ask(world, "POST", "/f/thanked", b"a=1", {**page, "Origin": "https://evil.example"}).status == 403
+    assert ask(world, "POST", "/f/thanked", b"a=1", page).status == 303
+    assert ask(world, "POST", "/f/thanked", {"text": "x" * 300_000}).status == 422
+    assert ask(world, "POST", "/f/thanked", b"a=2", page).status == 429
+    assert ask(world, "GET", "/f/contact").status == 200
+    assert ask(world, "GET", "/f/thanked").status == 404  # it declares no fields
+    assert ask(world, "OPTIONS", "/f/thanked", headers={"Origin": "https://example.com"}).status == 204
+    assert ask(world, "OPTIONS", "/f/nobody").status == 404
+    assert ask(world, "POST", "/f/contact", {"email": "spam@example.com", "_gotcha": "x"}).json["accepted"] == 1
+    [spam] = world["server"].every("/v1/events?type=spam.contact")
+    assert ask(world, "POST", f"/v1/events/{spam['id']}/release", {}).json["released"] is True
+    assert ask(world, "POST", f"/v1/events/{spam['id']}/release", {}).json["released"] is False
+    assert ask(world, "POST", f"/v1/events/{world['good']}/release", {}).status == 409
+    assert ask(world, "POST", "/v1/events/none/release", {}).status in (400, 404)
     assert ask(world, "POST", "/f/nobody", {}).status == 404
     assert ask(world, "POST", "/f/carrier", {}).status == 404  # a source, and no form
     assert ask(world, "POST", "/in/contact", {}).status == 401
@@ -314,7 +338,7 @@ def check_roles(server, keys, revoked, method, path, operation):
         for key in (None, *keys.values()):
             assert ask_with(server, key, method, path, body).json["code"] == "E0135"
         return
-    if path.startswith("/f/"):  # open to everybody
+    if path.startswith("/f/"):  # open to everybody, and there is none of this name
         for key in (None, *keys.values()):
             assert ask_with(server, key, method, path, body).status == 404
         return
