@@ -87,6 +87,11 @@ bool address_is_public(int family, const uint8_t *bytes) {
     return family == AF_INET6 && v6_is_public(bytes);
 }
 
+bool address_is_loopback(int family, const uint8_t *bytes) {
+    static const struct range loop_v4 = {{127}, 8}, loop_v6 = {{[15] = 1}, 128};
+    return range_has(family == AF_INET ? &loop_v4 : &loop_v6, bytes);
+}
+
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -178,37 +183,62 @@ static const char *text_problem(struct str url) {
     return NULL;
 }
 
-static struct str url_authority(struct str url) {
-    static const char *const schemes[] = {"http://", "https://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        struct str scheme = str_from(schemes[i]);
+/* What a kind of URL begins with, and what is said of another one. */
+struct url_kind {
+    const char *schemes[2], *complaint;
+    bool bare; /* nothing stands behind its port */
+};
+static const struct url_kind web = {{"http://", "https://"}, "the URL must begin with http:// or https://", false};
+static const struct url_kind mail = {{"smtp://", "smtps://"}, "the URL must begin with smtp:// or smtps://", true};
+
+static struct str url_authority(struct str url, const struct url_kind *kind, struct str *ret_rest) {
+    for (size_t i = 0; i < sizeof kind->schemes / sizeof *kind->schemes; i++) {
+        struct str scheme = str_from(kind->schemes[i]);
         if (!str_eq_nocase(str_sub(url, 0, scheme.n), scheme)) continue;
         struct str rest = str_sub(url, scheme.n, url.n);
         size_t length = 0;
         while (length < rest.n && str_find(STR("/?#"), rest.p[length]) == SIZE_MAX) length++;
+        *ret_rest = str_sub(rest, length, rest.n);
         return str_sub(rest, 0, length);
     }
     return STR_NONE;
 }
 
-static const char *url_problem(struct str url, struct str *ret_host, bool *ret_private) {
+static const char *url_problem(struct str url, const struct url_kind *kind, struct str *ret_host, bool *ret_private) {
     const char *problem = text_problem(url);
     if (problem) return problem;
-    struct str authority = url_authority(url), rest;
-    if (!authority.p) return "the URL must begin with http:// or https://";
+    struct str behind, authority = url_authority(url, kind, &behind), rest;
+    if (!authority.p) return kind->complaint;
+    if (kind->bare && behind.n) return "after the host and its port nothing may follow";
     if (str_find(authority, '@') != SIZE_MAX) return "the URL has a user name or password in it";
     problem = host_problem(authority, ret_host, &rest, ret_private);
     return problem ? problem : port_problem(rest);
 }
 
-bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason) {
+static bool check_kind(struct str url, const struct url_kind *kind, struct str *ret_host, bool *ret_literal_private,
+                       const char **ret_reason) {
     struct str host;
     bool literal_private = false;
-    *ret_reason = url_problem(url, &host, &literal_private);
+    *ret_reason = url_problem(url, kind, &host, &literal_private);
     if (*ret_reason) return false;
     *ret_host = host;
     *ret_literal_private = literal_private;
     return true;
+}
+
+bool url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason) {
+    return check_kind(url, &web, ret_host, ret_literal_private, ret_reason);
+}
+
+bool mail_url_check(struct str url, struct str *ret_host, bool *ret_literal_private, const char **ret_reason) {
+    return check_kind(url, &mail, ret_host, ret_literal_private, ret_reason);
+}
+
+bool host_is_loopback(struct str host) {
+    uint8_t bytes[16];
+    if (parse_literal(AF_INET, host, bytes)) return address_is_loopback(AF_INET, bytes);
+    if (parse_literal(AF_INET6, host, bytes)) return address_is_loopback(AF_INET6, bytes);
+    return str_eq(host, STR("localhost"));
 }
 
 /* ---- whose address it is ---- */

@@ -86,6 +86,7 @@ static struct json *sample_value(struct arena *arena, const struct catalog_name 
     struct json *list;
     switch (param->type) {
     case PARAM_ADDRESS:
+    case PARAM_MAILBOX:
         return json_str(address);
     case PARAM_URL:
         return json_str(STR("https://example.com/"));
@@ -96,6 +97,7 @@ static struct json *sample_value(struct arena *arena, const struct catalog_name 
     case PARAM_INSTANT:
         return json_str(when_str(arena, now_us));
     case PARAM_OBJECT:
+    case PARAM_HEADERS:
         return json_object();
     case PARAM_LIST:
         list = json_array();
@@ -103,17 +105,23 @@ static struct json *sample_value(struct arena *arena, const struct catalog_name 
         return list;
     case PARAM_ANY:
     case PARAM_TEXT:
+    case PARAM_LINE:
     case PARAM_TYPE_COUNT:
         break;
     }
     return json_str(addressee ? address : text);
 }
 
+/* A message may do without a text only where it has something else. */
+static bool is_sampled(const struct catalog_name *param) {
+    return param->required || str_eq(param->name, STR("text"));
+}
+
 struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us) {
     const struct catalog_action *named = catalog_action(entry, action);
     struct json *params = json_object();
     for (size_t i = 0; named && i < named->param_count; i++)
-        if (named->params[i].required)
+        if (is_sampled(&named->params[i]))
             json_set(params, named->params[i].name, sample_value(arena, &named->params[i], now_us));
     struct str text = json_dump(arena, params);
     json_free(params);

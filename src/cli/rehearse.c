@@ -170,6 +170,15 @@ struct evaluator rehearsal_evaluator(struct rehearsal *rehearsal) {
 
 /* ---- requests ---- */
 
+/* Without the password, which no receiver sees either. */
+static struct json *envelope_json(const struct rehearsal *rehearsal, const struct envelope *envelope) {
+    struct json *json = json_object();
+    json_set_str(json, "from", envelope->from);
+    json_set_str(json, "to", envelope->to);
+    if (envelope->user.n) json_set_str(json, "user", rehearsal_redact(rehearsal, envelope->user));
+    return json;
+}
+
 struct json *rehearsal_request(const struct rehearsal *rehearsal, const struct outgoing *outgoing) {
     struct json *request = json_object(), *headers = json_object();
     json_set_str(request, "method", outgoing->method);
@@ -177,6 +186,8 @@ struct json *rehearsal_request(const struct rehearsal *rehearsal, const struct o
     for (size_t i = 0; i < outgoing->header_count; i++)
         json_set(headers, outgoing->headers[i].name, json_str(redact_header(rehearsal, &outgoing->headers[i])));
     json_set(request, STR("headers"), headers);
+    if (outgoing->scheme == OUTGOING_SMTP)
+        json_set(request, STR("envelope"), envelope_json(rehearsal, &outgoing->envelope));
     json_set_str(request, "body", rehearsal_redact(rehearsal, outgoing->body));
     return request;
 }
@@ -190,8 +201,12 @@ void rehearsal_show(struct cli *cli, const struct json *request) {
     struct str name, body = json_text(json_get(request, STR("body")));
     void *cursor = NULL;
     const struct json *headers = json_get(request, STR("headers")), *value;
+    const struct json *envelope = json_get(request, STR("envelope"));
     writer_fmt(&cli->out, "%.*s %.*s\n", STR_ARG(json_text(json_get(request, STR("method")))),
                STR_ARG(json_text(json_get(request, STR("url")))));
+    if (envelope)
+        writer_fmt(&cli->out, "from %.*s to %.*s\n", STR_ARG(json_text(json_get(envelope, STR("from")))),
+                   STR_ARG(json_text(json_get(envelope, STR("to")))));
     while ((value = json_next(headers, &cursor, &name))) {
         writer_fmt(&cli->out, "%.*s: ", STR_ARG(name));
         put_safe(cli, json_text(value));

@@ -146,17 +146,32 @@ static void refuse_param(struct checker *checker, const struct delivery_item *it
                  STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(shown), STR_ARG(hint));
 }
 
+static bool refers(struct str text) {
+    for (size_t i = 0; i + 1 < text.n; i++)
+        if (text.p[i] == '$' && text.p[i + 1] == '{') return true;
+    return false;
+}
+
+static bool members_fit(const struct catalog_name *param, const struct tree *map) {
+    for (size_t i = 0; map->kind == TREE_MAP && i < map->count; i++) {
+        struct str text = map->items[i]->kind == TREE_SCALAR ? map->items[i]->text : STR("");
+        if (!param_type_takes_member(param->type, map->names[i], text)) return false;
+    }
+    return true;
+}
+
 /* A value without references is known now, so that it need not wait for an event to be refused. */
 static void check_param_type(struct checker *checker, const struct delivery_item *item,
                              const struct catalog_action *action, const struct catalog_name *param,
                              const struct tree *value) {
-    bool refers = false, fits = true;
-    if (value->kind == TREE_SCALAR) {
-        for (size_t i = 0; i + 1 < value->text.n; i++) refers |= value->text.p[i] == '$' && value->text.p[i + 1] == '{';
-        fits = refers || param_type_takes_text(param->type, value->text);
-    } else if (value->kind != TREE_NULL) {
-        fits = param->type == PARAM_ANY || param->type == (value->kind == TREE_LIST ? PARAM_LIST : PARAM_OBJECT);
-    }
+    enum param_type type = param->type;
+    bool fits = true;
+    if (value->kind == TREE_SCALAR)
+        fits = refers(value->text) || param_type_takes_text(type, value->text);
+    else if (value->kind == TREE_LIST)
+        fits = type == PARAM_ANY || type == PARAM_LIST;
+    else if (value->kind == TREE_MAP)
+        fits = (type == PARAM_ANY || type == PARAM_OBJECT || type == PARAM_HEADERS) && members_fit(param, value);
     if (!fits)
         check_report(checker, value->mark, CODE_PARAMETER_TYPE, "parameter '%.*s' of action '%.*s.%.*s' must be %s",
                      STR_ARG(param->name), STR_ARG(item->destination), STR_ARG(action->name),

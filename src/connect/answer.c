@@ -157,13 +157,20 @@ struct outcome reading_outcome(const struct answer_reading *reading, const struc
 
 /* ---- doors ---- */
 
+static enum outgoing_scheme scheme_of(const struct connector *connector, struct str name) {
+    const struct action *action = connector->webhook ? NULL : connector_action(connector, name);
+    return action && action->request && action->request->mail ? OUTGOING_SMTP : OUTGOING_HTTP;
+}
+
 static struct answer_reading reading_begin(const struct call_context *context, const struct answer *answer,
                                            const struct evaluator *evaluator) {
+    const struct connector *connector = context->destination->connector;
+    enum outgoing_scheme scheme = scheme_of(connector, context->deliveries[0]->action);
     struct answer_reading reading = {.context = context,
-                                     .connector = context->destination->connector,
+                                     .connector = connector,
                                      .answer = answer,
                                      .evaluator = evaluator,
-                                     .start = verdict_default(answer, context->arena)};
+                                     .start = verdict_default(answer, scheme, context->arena)};
     if (answer->end != EXCHANGE_ANSWERED || reading.connector->webhook) return reading;
     reading.subject = (struct subject){.status = answer->status, .whole = answer->body_complete};
     if (!answer->body_complete) return reading;

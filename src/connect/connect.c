@@ -8,6 +8,8 @@
 #include "connect/url.h"
 #include "connect/webhook.h"
 
+#define TIMEOUT_US (10 * US_PER_S)
+
 #include <string.h>
 
 struct connectors *connectors_new(struct arena *arena, struct jq_source *source) {
@@ -116,7 +118,8 @@ static bool check_url(const struct binding *binding, const struct request_form *
     const char *reason = NULL;
     if (!request) return true;
     url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
-    bool callable = url_check(url, &host, &literal_private, &reason);
+    bool callable = request->mail ? mail_url_check(url, &host, &literal_private, &reason)
+                                  : url_check(url, &host, &literal_private, &reason);
     if (!callable)
         complain(binding, CODE_CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
     else if (literal_private && !binding->destination->allow_private)
@@ -126,11 +129,21 @@ static bool check_url(const struct binding *binding, const struct request_form *
     return callable && (!literal_private || binding->destination->allow_private);
 }
 
+/* What a mail server must be told; false after a finding. */
+static bool check_mail(const struct binding *binding, const struct request_form *request) {
+    const struct call_context context = {.destination = binding->destination, .arena = binding->findings->arena};
+    if (!request || !request->mail) return true;
+    struct str url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
+    const char *problem = mail_settings_problem(&context, binding->connector, request->mail, url);
+    if (problem) complain(binding, CODE_CONNECT_MAIL, "%s", problem);
+    return !problem;
+}
+
 /* One finding is enough: most URLs begin with the same field. */
 static void check_urls(const struct binding *binding) {
     for (size_t i = 0; i < binding->connector->action_count; i++) {
         const struct action *action = &binding->connector->actions[i];
-        if (!check_url(binding, action->request)) return;
+        if (!check_url(binding, action->request) || !check_mail(binding, action->request)) return;
         if (!check_url(binding, action->lookup ? action->lookup->request : NULL)) return;
         if (!check_url(binding, action->batch ? action->batch->request : NULL)) return;
     }
@@ -158,6 +171,7 @@ static void bind_webhook(const struct binding *binding) {
     traits->on_unknown = policy_in_force(binding, traits, ON_UNKNOWN_RETRY);
     destination->actions = traits;
     destination->action_count = 1;
+    if (!destination->timeout_us) destination->timeout_us = TIMEOUT_US;
     if (destination->signing_secret.n && !webhook_secret(binding->findings->arena, destination->signing_secret, &key))
         complain(binding, CODE_CONNECT_SIGNING_SECRET, "'signing_secret' is not whsec_ and base64");
 }
@@ -183,6 +197,7 @@ static void bind_limits(const struct binding *binding) {
     }
     if (connector->concurrency && destination->concurrency > connector->concurrency)
         destination->concurrency = connector->concurrency;
+    if (!destination->timeout_us) destination->timeout_us = connector->timeout_us ? connector->timeout_us : TIMEOUT_US;
     destination->penalty_us = connector->penalty_us;
 }
 

@@ -4,6 +4,7 @@
 #define CONNECT_CONNECTOR_H
 
 #include "connect/connect.h"
+#include "connect/mail.h"
 #include "connect/node.h"
 #include "connect/rules.h"
 #include "model/catalog.h"
@@ -24,7 +25,7 @@ struct pairs {
     size_t count;
 };
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM, BODY_TEXT };
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM, BODY_TEXT, BODY_MAIL };
 struct request_form {
     struct str method;
     struct text url;
@@ -32,6 +33,7 @@ struct request_form {
     enum body_kind body;
     struct body_node *json;
     struct text text;
+    struct mail_form *mail; /* it goes to a mail server then */
 };
 
 struct lookup {
@@ -82,6 +84,7 @@ struct connector {
     struct limit_rule limits[LIMIT_RULES_MAX];
     size_t limit_count;
     int32_t concurrency; /* 0 = the provider names none */
+    int64_t timeout_us;  /* of a destination that names none; 0 = the usual */
     size_t answer_max;   /* bytes of a batch's answer that are kept; 0 = EXCHANGE_ANSWER_MAX */
     struct status_set penalty_after;
     int64_t penalty_us;

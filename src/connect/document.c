@@ -260,6 +260,7 @@ static const struct key_rule document_keys[] = {
     {"headers", KEY_MAP, false},
     {"limits", KEY_TEXT | KEY_LIST, false},
     {"concurrency", KEY_TEXT, false},
+    {"timeout", KEY_TEXT, false},
     {"answer_max", KEY_TEXT, false},
     {"penalty", KEY_MAP, false},
     {"limits_from", KEY_MAP | KEY_LIST, false},
@@ -326,6 +327,7 @@ static void read_parts(struct document_reader *reader, const struct tree *docume
     if (penalty) read_penalty(reader, penalty);
     if (limits_from) read_limit_fields(reader, limits_from);
     reader->connector->concurrency = reader_count(reader, document, "concurrency", 1, 256, 0);
+    reader->connector->timeout_us = reader_span(reader, document, "timeout", US_PER_S, US_PER_HOUR, 0);
     reader->connector->answer_max =
         reader_size(reader, document, "answer_max", EXCHANGE_ANSWER_MAX, EXCHANGE_ANSWER_MOST, 0);
     reader->connector->error = reader_jq(reader, document, "error");

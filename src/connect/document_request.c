@@ -133,7 +133,7 @@ void read_auth(struct document_reader *reader, const struct tree *map) {
 
 static const struct key_rule request_keys[] = {
     {"method", KEY_TEXT, false}, {"url", KEY_TEXT, true},  {"query", KEY_MAP, false}, {"headers", KEY_MAP, false},
-    {"json", KEY_ANY, false},    {"form", KEY_MAP, false}, {"text", KEY_TEXT, false},
+    {"json", KEY_ANY, false},    {"form", KEY_MAP, false}, {"text", KEY_TEXT, false}, {"mail", KEY_MAP, false},
 };
 
 static struct str read_method(struct document_reader *reader, const struct tree *map, enum scope scope) {
@@ -147,9 +147,9 @@ static struct str read_method(struct document_reader *reader, const struct tree 
 static void read_body(struct document_reader *reader, const struct tree *map, enum scope scope,
                       struct request_form *request) {
     const struct tree *json = reader_get(map, "json", KEY_ANY), *form = reader_get(map, "form", KEY_MAP);
-    const struct tree *text = reader_get(map, "text", KEY_TEXT);
-    if (!!json + !!form + !!text > 1)
-        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "a request has one body: json, form or text");
+    const struct tree *text = reader_get(map, "text", KEY_TEXT), *mail = reader_get(map, "mail", KEY_MAP);
+    if (!!json + !!form + !!text + !!mail > 1)
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "a request has one body: json, form, text or mail");
     if (json) {
         request->body = BODY_JSON;
         request->json = node_read(reader, json, scope);
@@ -159,7 +159,21 @@ static void read_body(struct document_reader *reader, const struct tree *map, en
     } else if (text) {
         request->body = BODY_TEXT;
         text_read(reader, text, scope, &request->text);
+    } else if (mail) {
+        request->body = BODY_MAIL;
+        request->mail = mail_read(reader, mail);
     }
+}
+
+/* What goes to a mail server has nothing of HTTP. */
+static void check_mail(struct document_reader *reader, const struct tree *map, enum scope scope) {
+    static const char *const strange[] = {"method", "query", "headers"};
+    const struct pairs *headers = &reader->connector->headers, *query = &reader->connector->query;
+    bool clash = scope != SCOPE_SEND || headers->count || query->count;
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) clash |= tree_get(map, str_from(strange[i])) != NULL;
+    if (clash)
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
+                        "a request with 'mail' is an action's own; it has no auth, method, query and headers");
 }
 
 struct request_form *read_request(struct document_reader *reader, const struct tree *map, enum scope scope) {
@@ -172,6 +186,7 @@ struct request_form *read_request(struct document_reader *reader, const struct t
     if (query) read_pairs(reader, query, scope, true, &request->query);
     if (headers) read_headers(reader, headers, scope, &request->headers);
     read_body(reader, map, scope, request);
+    if (request->mail) check_mail(reader, map, scope);
     if (reader->connector->headers.count + request->headers.count > REQUEST_HEADERS_MAX)
         reader_complain(reader, map, map->mark, CODE_CONNECT_FULL, "more than %d headers with the connector's own",
                         REQUEST_HEADERS_MAX);

@@ -13,6 +13,7 @@ static struct str content_type(enum body_kind kind) {
         [BODY_JSON] = {"application/json", 16},
         [BODY_FORM] = {"application/x-www-form-urlencoded", 33},
         [BODY_TEXT] = {"text/plain; charset=utf-8", 25},
+        [BODY_MAIL] = {0},
     };
     return types[kind];
 }
@@ -112,6 +113,7 @@ static enum err body_fill(struct fill *fill, const struct request_form *request,
     struct str text = STR_NONE;
     switch (request->body) {
     case BODY_NONE:
+    case BODY_MAIL:
         break;
     case BODY_FORM:
         TRY(pairs_escape(fill, &request->form, &buf, &separator));
@@ -165,6 +167,13 @@ enum err request_fill(struct fill *fill, const struct request_form *request, str
         .allow_private = fill->context->destination->allow_private,
     };
     TRY(url_and_query(fill, request, &outgoing.url));
+    if (request->mail) {
+        TRY(mail_fill(fill, request->mail, &outgoing));
+        if (outgoing.body.n > REQUEST_BODY_MAX)
+            return fill_fail(fill, "the mail would be larger than %zu bytes", REQUEST_BODY_MAX);
+        *ret_outgoing = outgoing;
+        return ERR_NONE;
+    }
     TRY(headers_fill(fill, request, &outgoing));
     TRY(body_fill(fill, request, &outgoing.body));
     TRY(request_sign(fill, &outgoing));

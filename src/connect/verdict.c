@@ -31,7 +31,7 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome) {
     outcome->class = word->class;
     outcome->repeat = word->adds & VERDICT_ADDS_REPEAT;
     outcome->pause = word->adds & VERDICT_ADDS_PAUSE;
-    outcome->refused = false;
+    outcome->refused = word->adds & VERDICT_ADDS_REFUSED;
     outcome->throttled =
         word->adds & VERDICT_ADDS_THROTTLED || (word->class == OUTCOME_RETRY && outcome->http_status == 429);
 }
@@ -48,6 +48,7 @@ static const struct end_rule {
     [EXCHANGE_NO_TRUST] = {OUTCOME_RETRY, .pause = true},
     [EXCHANGE_NO_ROOM] = {OUTCOME_RETRY, .unsent = true},
     [EXCHANGE_BAD_URL] = {OUTCOME_FAILED},
+    [EXCHANGE_BROKEN_OFF] = {OUTCOME_RETRY},
     [EXCHANGE_CUT] = {OUTCOME_UNKNOWN},
     [EXCHANGE_TIMED_OUT] = {OUTCOME_UNKNOWN},
     [EXCHANGE_CANCELLED] = {OUTCOME_UNKNOWN},
@@ -71,6 +72,13 @@ static const struct status_rule {
     {429, 429, .class = OUTCOME_RETRY, .throttled = true},
     {400, 499, .class = OUTCOME_FAILED},
     {500, 599, .class = OUTCOME_RETRY},
+};
+
+/* RFC 5321, 4.2.1: the first digit says it all, and it is the other way round. */
+static const struct status_rule mail_rules[] = {
+    {200, 299, .class = OUTCOME_DONE},
+    {400, 499, .class = OUTCOME_RETRY},
+    {500, 599, .class = OUTCOME_FAILED},
 };
 
 int64_t verdict_now_us(const struct answer *answer, int64_t now_us) {
@@ -102,10 +110,13 @@ static struct str trouble_text(const struct answer *answer, struct arena *arena)
     return answer->trouble[0] ? str_fmt(arena, "%s: %s", what, answer->trouble) : str_from(what);
 }
 
-static void judge_status(const struct answer *answer, struct outcome *outcome) {
+static void judge_status(const struct answer *answer, enum outgoing_scheme scheme, struct outcome *outcome) {
+    bool mail = scheme == OUTGOING_SMTP;
+    const struct status_rule *rules = mail ? mail_rules : status_rules;
+    size_t count = mail ? sizeof mail_rules / sizeof *mail_rules : sizeof status_rules / sizeof *status_rules;
     outcome->class = OUTCOME_UNKNOWN;
-    for (size_t i = 0; i < sizeof status_rules / sizeof *status_rules; i++) {
-        const struct status_rule *rule = &status_rules[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct status_rule *rule = &rules[i];
         if (answer->status < rule->from || answer->status > rule->to) continue;
         outcome->class = rule->class;
         outcome->pause = rule->pause;
@@ -115,7 +126,7 @@ static void judge_status(const struct answer *answer, struct outcome *outcome) {
     }
 }
 
-struct outcome verdict_default(const struct answer *answer, struct arena *arena) {
+struct outcome verdict_default(const struct answer *answer, enum outgoing_scheme scheme, struct arena *arena) {
     struct outcome outcome = {.started_us = answer->started_us, .finished_us = answer->finished_us};
     if (answer->end != EXCHANGE_ANSWERED) {
         outcome.class = end_rules[answer->end].class;
@@ -128,7 +139,7 @@ struct outcome verdict_default(const struct answer *answer, struct arena *arena)
     }
     outcome.http_status = answer->status;
     outcome.answer = str_dup(arena, str_sub(answer->body, 0, DELIVERY_ANSWER_MAX));
-    judge_status(answer, &outcome);
+    judge_status(answer, scheme, &outcome);
     if (outcome.class != OUTCOME_DONE) outcome.error = verdict_text(answer, arena);
     return outcome;
 }

@@ -19,6 +19,7 @@
 #define VERDICT_ADDS_REPEAT    1U
 #define VERDICT_ADDS_THROTTLED 2U
 #define VERDICT_ADDS_PAUSE     4U
+#define VERDICT_ADDS_REFUSED   8U
 
 /* X(NAME, word, class, adds, where) */
 #define VERDICT_LIST(X)                                                                                                \
@@ -27,7 +28,8 @@
     X(RETRY, "retry", RETRY, PLAIN, ANY)                                                                               \
     X(LIMIT, "limit", RETRY, THROTTLED, ANY) /* the provider's limit */                                                \
     X(FAILED, "failed", FAILED, PLAIN, SEND)                                                                           \
-    X(PAUSE, "pause", RETRY, PAUSE, ANY) /* the account is refused */                                                  \
+    X(PAUSE, "pause", RETRY, PAUSE, ANY)        /* the account is refused */                                           \
+    X(REFUSED, "refused", RETRY, REFUSED, SEND) /* the account is, or this one delivery */                             \
     X(UNKNOWN, "unknown", UNKNOWN, PLAIN, ANY)                                                                         \
     X(FOUND, "found", DONE, PLAIN, LOOKUP)                                                                             \
     X(ABSENT, "absent", ABSENT, PLAIN, LOOKUP)                                                                         \
@@ -40,13 +42,13 @@ enum verdict {
 };
 const char *verdict_word(enum verdict verdict);
 bool verdict_may_stand(enum verdict verdict, unsigned where);
-/* Sets class, pause, repeat and throttled; the error stays. */
+/* Sets class, pause, refused, repeat and throttled; the error stays. */
 void verdict_apply(enum verdict verdict, struct outcome *outcome);
 
 /* The moment the answer came, on the loop's clock. */
 int64_t verdict_now_us(const struct answer *answer, int64_t now_us);
 /* The outcome where no connector says otherwise: class, pause, throttled and error. Its texts are in the arena. */
-struct outcome verdict_default(const struct answer *answer, struct arena *arena);
+struct outcome verdict_default(const struct answer *answer, enum outgoing_scheme scheme, struct arena *arena);
 /* "answered 422: " and the body's beginning; "answered 422" without one. */
 struct str verdict_text(const struct answer *answer, struct arena *arena);
 /* not_before from Retry-After, quiet_until from the limit headers; a refusal for the limit silences the account. */

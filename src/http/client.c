@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "http/mailer.h"
 #include "http/transfer.h"
 #include "os/thread.h"
 
@@ -34,6 +35,7 @@ struct client {
     struct clock clock;
     struct wake *wake;
     struct transfer_host host;
+    struct mailer *mailer; /* carries what goes to mail servers */
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock; /* of the next three lines */
@@ -82,10 +84,7 @@ static void begin(struct client *client, struct transfer *transfer) {
     transfer_set(transfer, client->user_agent, client->ca_file);
     transfer->running = true;
     curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);
-    if (transfer->passage.foreign)
-        finish(client, transfer, CURLE_UNSUPPORTED_PROTOCOL);
-    else if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
-        finish(client, transfer, CURLE_FAILED_INIT);
+    if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) finish(client, transfer, CURLE_FAILED_INIT);
 }
 
 static void end_cancelled(struct client *client, bool all) {
@@ -157,6 +156,10 @@ static void *client_run(void *arg) {
 
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct client *client = self;
+    if (outgoing->scheme == OUTGOING_SMTP) {
+        mailer_start(client->mailer, tag, outgoing);
+        return;
+    }
     pthread_mutex_lock(&client->lock);
     struct transfer *transfer = STAILQ_FIRST(&client->idle);
     if (transfer)
@@ -184,13 +187,17 @@ static size_t transport_collect(void *self, struct completion *ret_completions, 
         ret_completions[count] = (struct completion){transfer->tag, transfer->answer, transfer};
     }
     pthread_mutex_unlock(&client->lock);
-    return count;
+    return count + mailer_collect(client->mailer, ret_completions + count, max - count);
 }
 
 static void transport_release(void *self, struct completion *completion) {
     struct client *client = self;
     struct transfer *transfer = completion->own;
     reading_trim(&transfer->reading);
+    if (transfer->porter) {
+        mailer_release(client->mailer, transfer);
+        return;
+    }
     pthread_mutex_lock(&client->lock);
     STAILQ_INSERT_HEAD(&client->idle, transfer, queue);
     pthread_mutex_unlock(&client->lock);
@@ -198,6 +205,7 @@ static void transport_release(void *self, struct completion *completion) {
 
 static void transport_cancel(void *self, uint64_t tag) {
     struct client *client = self;
+    mailer_cancel(client->mailer, tag);
     pthread_mutex_lock(&client->lock);
     struct transfer *transfer = LIST_FIRST(&client->active);
     while (transfer && transfer->tag != tag) transfer = LIST_NEXT(transfer, active);
@@ -218,7 +226,7 @@ static size_t transport_begun(void *self, struct beginning *ret_begun, size_t ma
     }
     client->telling = count == max;
     pthread_mutex_unlock(&client->lock);
-    return count;
+    return count + mailer_begun(client->mailer, ret_begun + count, max - count);
 }
 
 struct transport client_transport(struct client *client) {
@@ -227,6 +235,7 @@ struct transport client_transport(struct client *client) {
 }
 
 static void client_free(struct client *client) {
+    mailer_free(client->mailer);
     STAILQ_CONCAT(&client->idle, &client->ended);
     for (struct transfer *transfer; (transfer = STAILQ_FIRST(&client->idle));) {
         STAILQ_REMOVE_HEAD(&client->idle, queue);
@@ -255,6 +264,7 @@ enum err client_open(const struct client_options *options, const struct clock *c
     client->host = (struct transfer_host){&client->lines, now_us, tell_start, client};
     client->ca_file = options->ca_file.n ? strndup(options->ca_file.p, options->ca_file.n) : NULL;
     client->user_agent = strndup(options->user_agent.p, options->user_agent.n);
+    client->mailer = mailer_new(clock, wake, client->ca_file);
     int failed = pthread_mutex_init(&client->lock, NULL);
     assert(!failed);
     client->multi = curl_multi_init();
@@ -279,11 +289,22 @@ void client_close(struct client *client) {
     client_free(client);
 }
 
+static int64_t no_time(void *self) {
+    (void)self;
+    return 0;
+}
+
+static void tell_nobody(void *self, struct transfer *transfer) {
+    (void)self, (void)transfer;
+}
+
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer) {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     assert(code == CURLE_OK);
-    struct transfer *transfer = transfer_new(NULL);
+    struct lines lines = {0};
+    const struct transfer_host host = {&lines, no_time, tell_nobody, NULL};
+    struct transfer *transfer = transfer_new(&host);
     transfer->outgoing = outgoing;
     reading_reset(&transfer->reading, max_body_bytes, max_body_bytes);
     transfer_set(transfer, "drumbeat", NULL);
@@ -291,5 +312,6 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
     reading_keep(arena, &transfer->answer);
     *ret_answer = transfer->answer;
     transfer_free(transfer);
+    lines_free(&lines);
     curl_global_cleanup();
 }

@@ -1,5 +1,5 @@
 /* http/client.h - the real transport: HTTP calls out, by libcurl's multi
- * interface on a thread of its own.
+ * interface on a thread of its own, and mails, each on one of its own (mailer.h).
  *
  * HTTP/1.1 only, TLS verified (1.2 and later), no redirects, no proxy from the
  * environment, http and https only, kept connections. The address is checked

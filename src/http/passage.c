@@ -20,16 +20,17 @@
 
 static enum exchange_end end_before(const struct passage *passage, enum complaint complaint) {
     if (passage->no_room || complaint == COMPLAINT_ROOM) return EXCHANGE_NO_ROOM;
-    if (complaint == COMPLAINT_TRUST) return EXCHANGE_NO_TRUST;
+    if (complaint == COMPLAINT_TRUST || passage->unfit) return EXCHANGE_NO_TRUST;
     if (complaint == COMPLAINT_URL) return EXCHANGE_BAD_URL;
+    if (passage->talked) return EXCHANGE_BROKEN_OFF;
     bool only_refused = passage->refused && !passage->tried;
     return only_refused ? EXCHANGE_REFUSED : EXCHANGE_NO_CONNECT;
 }
 
-void passage_reset(struct passage *passage, bool foreign) {
-    passage->began = passage->sent_again = passage->answered = false;
-    passage->refused = passage->tried = passage->no_room = false;
-    passage->foreign = foreign;
+void passage_reset(struct passage *passage) {
+    passage->talked = passage->began = passage->sent_again = passage->answered = false;
+    passage->refused = passage->tried = passage->bare = passage->no_room = false;
+    passage->unfit = NULL;
 }
 
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint) {
@@ -41,7 +42,8 @@ enum exchange_end passage_end(const struct passage *passage, enum complaint comp
 
 static const char *passage_words(const struct passage *passage) {
     if (passage->answered) return "";
-    if (passage->foreign) return "this client speaks http and https only";
+    if (passage->unfit && !passage->began) return passage->unfit;
+    if (passage->bare && !passage->tried) return "without TLS only a loopback address is spoken to (starttls: off)";
     if (passage->refused && !passage->tried) return "the address is not public (allow_private)";
     if (passage->sent_again) return "the kept connection ended before an answer came";
     return atomic_load(&passage->cancelled) ? "stopped by this server" : NULL;
@@ -72,6 +74,7 @@ bool passage_is_out_of_descriptors(void) {
 struct line {
     int fd;
     int64_t rest_us, keep_us; /* since when it rests, 0 = it never did; how long it may */
+    size_t answers;           /* that came over it */
     int port, own_port;       /* 0 = not learned yet */
     char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
 };
@@ -92,9 +95,16 @@ static bool passage_allows(const struct outgoing *outgoing, int family, const vo
     return outgoing->allow_private || outgoing->proxy.n || address_is_public(family, bytes);
 }
 
+/* Without TLS anybody on the way could read the mail and change it. */
+static bool is_bare(const struct outgoing *outgoing, int family, const void *bytes) {
+    bool bare = outgoing->scheme == OUTGOING_SMTP && outgoing->envelope.plain;
+    return bare && (outgoing->proxy.n || family == AF_UNIX || !address_is_loopback(family, bytes));
+}
+
 int passage_socket(struct passage *passage, struct lines *lines, const struct outgoing *outgoing, int family, int type,
                    int protocol, const void *bytes) {
-    if (!passage_allows(outgoing, family, bytes)) {
+    if (is_bare(outgoing, family, bytes)) passage->bare = true;
+    if (passage->bare || !passage_allows(outgoing, family, bytes)) {
         passage->refused = true;
         return -1;
     }
@@ -136,6 +146,7 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us) {
     if (!line) return;
     line->rest_us = now_us;
     line->keep_us = keep_us;
+    line->answers++;
 }
 
 /* It rested for so long that the receiver may be about to close it. */
@@ -204,8 +215,14 @@ static bool line_is_quiet(int fd) {
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us) {
-    if (line_is_quiet(fd) && !lines_is_stale(lines, fd, now_us, idle_max_us)) return false;
+bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, const struct outgoing *outgoing) {
+    const struct line *line = find_line(lines, fd);
+    bool worn = outgoing->scheme == OUTGOING_SMTP && line && line->answers >= LINES_MAILS_MAX;
+    if (line_is_quiet(fd) && !lines_is_stale(lines, fd, now_us, outgoing->idle_max_us) && !worn) return false;
     shutdown(fd, SHUT_RDWR); /* the library sees that before it uses it again */
     return true;
+}
+
+void lines_deafen(const struct lines *lines) {
+    for (size_t i = 0; i < lines->count; i++) shutdown(lines->all[i].fd, SHUT_RD);
 }

@@ -17,10 +17,12 @@
 
 struct lines;
 struct passage {
-    bool foreign;          /* its scheme is none of this client's: it was not even begun */
-    bool began;            /* the request began to leave */
+    bool talked;           /* SMTP: the server spoke */
+    bool began;            /* the request began to leave; SMTP: all of the mail did */
     bool sent_again;       /* it would have left a second time and was stopped */
     bool refused, tried;   /* an address was refused; one was tried */
+    bool bare;             /* an address was refused because it is not loopback and there would be no TLS */
+    const char *unfit;     /* SMTP: why this server is not spoken to any further; NULL = it may be */
     bool no_room;          /* the operating system had no socket for it */
     bool answered;         /* a full status line and headers came */
     atomic_bool cancelled; /* by the loop */
@@ -29,8 +31,7 @@ struct passage {
 /* What the library complains of, as far as it matters here. */
 enum complaint { COMPLAINT_TIME, COMPLAINT_TRUST, COMPLAINT_URL, COMPLAINT_ROOM, COMPLAINT_OTHER };
 
-/* Before it is begun; a cancel that came already stays. */
-void passage_reset(struct passage *passage, bool foreign);
+void passage_reset(struct passage *passage); /* before it is begun; a cancel that came already stays */
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint);
 /* Words for the end: our own where we know better than the library. */
 void passage_trouble(const struct passage *passage, const char *library_words, struct answer *answer);
@@ -74,8 +75,12 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us);
 int64_t passage_kept_us(const struct answer *answer);
 /* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that the receiver may be
  * about to close it, and a request over it could be lost on the way (idle_max_us 0 = only the receiver's word counts).
- * Nothing was sent over it yet, and nothing will be. */
-bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, int64_t idle_max_us);
+ * A mail server's is after LINES_MAILS_MAX mails: servers refuse more on one connection, 100 by custom. Nothing was
+ * sent over it yet, and nothing will be. */
+#define LINES_MAILS_MAX 50
+bool lines_used_up(const struct lines *lines, int fd, int64_t now_us, const struct outgoing *outgoing);
+/* Nothing more is read from any of them: whoever waits for a last word has its end at once. */
+void lines_deafen(const struct lines *lines);
 /* The socket with these ends, or -1. */
 int lines_find(struct lines *lines, const struct line_ends *ends);
 void lines_free(struct lines *lines);

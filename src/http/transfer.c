@@ -129,11 +129,11 @@ static int on_send(void *cls, char *address, char *own_address, int port, int ow
     transfer->passage.refused = transfer->passage.refused || !allowed;
     transfer->passage.sent_again = transfer->passage.began;
     if (!transfer->passage.began) transfer->fd = host ? lines_find(host->lines, &ends) : -1;
-    transfer->stray =
-        allowed && !transfer->passage.began && !transfer->passage.tried && transfer->fd >= 0 &&
-        lines_used_up(host->lines, transfer->fd, host->now_us(host->self), transfer->outgoing->idle_max_us);
+    transfer->stray = allowed && !transfer->passage.began && !transfer->passage.tried && transfer->fd >= 0 &&
+                      lines_used_up(host->lines, transfer->fd, host->now_us(host->self), transfer->outgoing);
     if (!allowed || transfer->passage.sent_again || transfer->stray) return CURL_PREREQFUNC_ABORT;
-    transfer->passage.began = true;
+    if (transfer->spoke == OUTGOING_SMTP && !transfer_fits_smtp(transfer)) return CURL_PREREQFUNC_ABORT;
+    transfer->passage.began = transfer->spoke == OUTGOING_HTTP;
     if (host) host->began(host->self, transfer);
     return CURL_PREREQFUNC_OK;
 }
@@ -150,35 +150,43 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *cls) {
 
 /* ---- what a transfer is set to ---- */
 
+static void set_http_for_life(struct transfer *transfer, const char *user_agent) {
+    CURL *easy = transfer->easy;
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
+}
+
 /* What is the same for all transfers of a handle's life. */
-static CURL *easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
-    CURL *easy = curl_easy_init();
+static void easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
+    CURL *easy = transfer->easy = curl_easy_init();
     assert(easy);
+    transfer->spoke = transfer->outgoing->scheme;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name that is still being looked up */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->host);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    return easy;
+    if (transfer->spoke == OUTGOING_SMTP)
+        transfer_new_smtp(transfer);
+    else
+        set_http_for_life(transfer, user_agent);
 }
 
 /* The library's own list type, without an allocation for each of its nodes. */
@@ -222,23 +230,14 @@ static void set_way(struct transfer *transfer) {
                      outgoing->unix_socket.n ? str_dup(&transfer->texts, outgoing->unix_socket).p : NULL);
 }
 
-void transfer_set(struct transfer *transfer, const char *user_agent, const char *ca_file) {
+static void set_request(struct transfer *transfer) {
     const struct outgoing *outgoing = transfer->outgoing;
-    if (!transfer->easy) transfer->easy = easy_new(transfer, user_agent, ca_file);
     CURL *easy = transfer->easy;
-    bool head = str_eq(outgoing->method, STR("HEAD"));
     struct str method = outgoing->method;
+    bool head = str_eq(method, STR("HEAD"));
     bool with_body =
         outgoing->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
-    long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
-    arena_reset(&transfer->texts);
-    passage_reset(&transfer->passage, outgoing->scheme != OUTGOING_HTTP);
-    transfer->stray = false;
-    transfer->fd = -1;
-    transfer->trouble[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_URL, str_dup(&transfer->texts, outgoing->url).p);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
-    set_way(transfer);
     curl_easy_setopt(easy, CURLOPT_NOBODY, head ? 1L : 0L); /* first: it chooses a method too */
     if (with_body) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -247,8 +246,25 @@ void transfer_set(struct transfer *transfer, const char *user_agent, const char 
     } else if (!head) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, outgoing->method).p);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, method).p);
     set_headers(transfer, with_body);
+}
+
+void transfer_set(struct transfer *transfer, const char *user_agent, const char *ca_file) {
+    const struct outgoing *outgoing = transfer->outgoing;
+    long timeout_ms = outgoing->timeout_us / 1000 < LONG_MAX ? (long)(outgoing->timeout_us / 1000) : LONG_MAX;
+    if (!transfer->easy) easy_new(transfer, user_agent, ca_file);
+    arena_reset(&transfer->texts);
+    passage_reset(&transfer->passage);
+    transfer->stray = false;
+    transfer->fd = -1;
+    transfer->trouble[0] = '\0';
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);
+    set_way(transfer);
+    if (outgoing->scheme == OUTGOING_SMTP)
+        transfer_set_smtp(transfer);
+    else
+        set_request(transfer);
 }
 
 /* Only a certificate that does not stand the test is a matter of trust, at which a person must look. A handshake that
@@ -277,10 +293,13 @@ static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
 void transfer_end(struct transfer *transfer, CURLcode code) {
     struct answer *answer = &transfer->answer;
     transfer->passage.answered = transfer->reading.final;
+    if (transfer->spoke == OUTGOING_SMTP) transfer_end_smtp(transfer, code);
     answer->end = passage_end(&transfer->passage, complaint_of(code));
     if (answer->end == EXCHANGE_NO_CONNECT && is_own_trouble(transfer, code)) answer->end = EXCHANGE_NO_ROOM;
-    if (answer->end == EXCHANGE_ANSWERED) reading_answer(&transfer->reading, answer);
-    answer->body_complete = transfer->passage.answered && code == CURLE_OK && !reading_dropped(&transfer->reading);
+    bool is_http = transfer->spoke == OUTGOING_HTTP;
+    if (answer->end == EXCHANGE_ANSWERED && is_http) reading_answer(&transfer->reading, answer);
+    answer->body_complete =
+        transfer->passage.answered && (!is_http || (code == CURLE_OK && !reading_dropped(&transfer->reading)));
     passage_trouble(&transfer->passage, transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code), answer);
 }
 

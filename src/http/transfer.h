@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "http/passage.h"
+#include "http/talk.h"
 
 /* ---- an answer as it comes in, and what is kept of it ----
  * Of the headers 16 KiB and 100 lines are kept, of the body what the caller allows; a peer that sends without end is
@@ -60,10 +61,14 @@ struct transfer {
     uint64_t tag;
     const struct outgoing *outgoing;
     CURL *easy;
-    struct arena texts; /* NUL-ended copies for the library */
+    enum outgoing_scheme spoke; /* what its handle is for */
+    struct arena texts;         /* NUL-ended copies for the library */
     struct curl_slist nodes[EXCHANGE_HEADERS_MAX + OWN_HEADERS_MAX];
     size_t node_count;
     struct reading reading;
+    struct talk talk; /* SMTP */
+    size_t given;     /* SMTP: bytes of the mail that the library has */
+    void *porter;     /* SMTP: the mailer's; NULL = the client's own */
     struct answer answer;
     struct passage passage;
     char trouble[CURL_ERROR_SIZE];
@@ -75,5 +80,12 @@ void transfer_free(struct transfer *transfer);
 void transfer_set(struct transfer *transfer, const char *user_agent, const char *ca_file);
 /* Fills transfer->answer. */
 void transfer_end(struct transfer *transfer, CURLcode code);
+
+/* ---- of a mail: transfer_smtp.c ---- */
+
+void transfer_new_smtp(struct transfer *transfer);
+void transfer_set_smtp(struct transfer *transfer);
+bool transfer_fits_smtp(struct transfer *transfer); /* the server that was greeted may have the mail */
+void transfer_end_smtp(struct transfer *transfer, CURLcode code);
 
 #endif

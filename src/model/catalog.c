@@ -4,9 +4,8 @@
 #include "base/json.h"
 #include "base/when.h"
 
-#include <string.h>
-
-#define ADDRESS_BYTES_MAX 254 /* RFC 5321, 4.5.3.1.3, without the brackets of a path */
+#include "model/exchange.h"
+#include "model/party.h"
 
 static const struct type {
     const char *word, *what;
@@ -24,16 +23,14 @@ const char *param_type_what(enum param_type type) {
     return types[type].what;
 }
 
-/* What stands on both sides of the last '@', without blanks, control characters and what would make it a list or a
- * name with an address. Blanks around it are what people type into forms; connectors take them off. Whether the mailbox
- * exists only its server knows. */
+/* Blanks around it are what people type into forms; connectors take them off. */
 static bool is_address(struct str text) {
-    text = str_trim(text);
-    size_t at = text.n;
-    while (at > 0 && text.p[at - 1] != '@') at--;
-    for (size_t i = 0; i < text.n; i++)
-        if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f || strchr("<>,;\"", text.p[i])) return false;
-    return at > 1 && at < text.n && text.n <= ADDRESS_BYTES_MAX;
+    return address_valid(str_trim(text));
+}
+
+static bool is_mailbox(struct str text) {
+    struct party party;
+    return party_parse(text, &party);
 }
 
 static bool is_url(struct str text) {
@@ -53,6 +50,10 @@ bool param_type_takes_text(enum param_type type, struct str text) {
         return true;
     case PARAM_ADDRESS:
         return is_address(text);
+    case PARAM_MAILBOX:
+        return is_mailbox(text);
+    case PARAM_LINE:
+        return header_value_valid(text);
     case PARAM_URL:
         return is_url(text);
     case PARAM_NUMBER:
@@ -63,10 +64,25 @@ bool param_type_takes_text(enum param_type type, struct str text) {
         return when_parse(text, &us);
     case PARAM_LIST:
     case PARAM_OBJECT:
+    case PARAM_HEADERS:
     case PARAM_TYPE_COUNT:
         break;
     }
     return false;
+}
+
+bool param_type_takes_member(enum param_type type, struct str name, struct str text) {
+    return type != PARAM_HEADERS || (mail_header_allowed(name) && header_value_valid(text));
+}
+
+/* Of headers, each name and text; what is no text is said where the mail is made. */
+static bool takes_object(enum param_type type, const struct json *value) {
+    struct str name;
+    void *cursor = NULL;
+    for (const struct json *item; (item = json_next(value, &cursor, &name));)
+        if (!param_type_takes_member(type, name, json_type(item) == JSON_STRING ? json_text(item) : STR("")))
+            return false;
+    return type == PARAM_ANY || type == PARAM_OBJECT || type == PARAM_HEADERS;
 }
 
 bool param_type_takes(enum param_type type, const struct json *value) {
@@ -74,14 +90,14 @@ bool param_type_takes(enum param_type type, const struct json *value) {
     case JSON_STRING:
         return param_type_takes_text(type, json_text(value));
     case JSON_NUMBER:
-        return type == PARAM_ANY || type == PARAM_NUMBER || type == PARAM_TEXT;
+        return type == PARAM_ANY || type == PARAM_NUMBER || type == PARAM_TEXT || type == PARAM_LINE;
     case JSON_TRUE:
     case JSON_FALSE:
-        return type == PARAM_ANY || type == PARAM_TRUTH || type == PARAM_TEXT;
+        return type == PARAM_ANY || type == PARAM_TRUTH || type == PARAM_TEXT || type == PARAM_LINE;
     case JSON_ARRAY:
         return type == PARAM_ANY || type == PARAM_LIST;
     case JSON_OBJECT:
-        return type == PARAM_ANY || type == PARAM_OBJECT;
+        return takes_object(type, value);
     case JSON_NULL:
         break;
     }

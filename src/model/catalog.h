@@ -17,12 +17,15 @@ struct json;
 #define PARAM_TYPE_LIST(X)                                                                                             \
     X(ANY, "any", "anything")                                                                                          \
     X(TEXT, "text", "a text")                                                                                          \
+    X(LINE, "line", "a text of one line")                                                                              \
     X(ADDRESS, "address", "an e-mail address such as ada@example.com")                                                 \
+    X(MAILBOX, "mailbox", "an e-mail address, or a name with one as in Ada <ada@example.com>")                         \
     X(URL, "url", "a URL that begins with http:// or https://")                                                        \
     X(NUMBER, "number", "a number")                                                                                    \
     X(TRUTH, "truth", "true or false")                                                                                 \
     X(LIST, "list", "a list")                                                                                          \
     X(OBJECT, "object", "an object")                                                                                   \
+    X(HEADERS, "headers", "a map of a mail's further headers to texts of one line each")                               \
     X(INSTANT, "instant", "a time with its offset such as 2026-12-01T09:00:00+01:00")
 enum param_type {
 #define PARAM_TYPE_ENUM(name, word, what) PARAM_##name,
@@ -37,6 +40,8 @@ const char *param_type_what(enum param_type type);
  * text of one: forms know nothing else. */
 bool param_type_takes(enum param_type type, const struct json *value);
 bool param_type_takes_text(enum param_type type, struct str text);
+/* A member of an object that is written out in the configuration, where its value is a text. */
+bool param_type_takes_member(enum param_type type, struct str name, struct str text);
 
 /* ---- connectors ---- */
 

@@ -16,15 +16,23 @@ struct header {
 /* What the far end speaks. A transport that does not speak it sends nothing and answers BAD_URL, with words. */
 enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
 
+/* SMTP: what the server is told beside the mail. One recipient: the refusal of one among several could pass unseen. */
+struct envelope {
+    struct str from, to;             /* addresses; to "" = no mail, the server is only asked whether it works */
+    struct str user, password, helo; /* "" = none; helo: the machine's own name */
+    bool plain;                      /* without TLS, which only a loopback address is spoken to */
+};
+
 /* What is sent. It must stay as it is until the completion was released. */
 struct outgoing {
     enum outgoing_scheme scheme;
     struct str method, url;
     struct header headers[EXCHANGE_HEADERS_MAX];
     size_t header_count;
-    struct str body;
-    int64_t timeout_us; /* for the whole exchange, connecting included */
-    size_t answer_max;  /* so much of the answer's body is kept; 0 = EXCHANGE_ANSWER_MAX */
+    struct str body;          /* SMTP: the mail as in RFC 5322, each line with CRLF at its end */
+    struct envelope envelope; /* SMTP */
+    int64_t timeout_us;       /* for the whole exchange, connecting included */
+    size_t answer_max;        /* so much of the answer's body is kept; 0 = EXCHANGE_ANSWER_MAX */
     bool allow_private;
     struct str ca;          /* certificates in PEM that are trusted beside the system's; "" = none */
     struct str proxy;       /* what carries it there, as http://name:password@host:3128; "" = nothing */
@@ -35,15 +43,16 @@ struct outgoing {
 
 /* X(NAME, text): how far an exchange came. */
 #define EXCHANGE_LIST(X)                                                                                               \
-    X(ANSWERED, "answered")            /* full status line and headers were read */                                    \
-    X(REFUSED, "address refused")      /* the address is private and not allowed */                                    \
-    X(NO_CONNECT, "no connection")     /* DNS, connect, TLS handshake: nothing was sent */                             \
-    X(NO_TRUST, "certificate refused") /* verification failed: nothing sent */                                         \
-    X(NO_ROOM, "no room here")         /* this machine had no descriptor, port or memory left: nothing sent */         \
-    X(BAD_URL, "not a URL to call")    /* the same URL can never be called: nothing sent */                            \
-    X(CUT, "no complete answer")       /* the request began to leave, then trouble */                                  \
-    X(TIMED_OUT, "timed out")          /* the request began to leave, then too late */                                 \
-    X(CANCELLED, "cancelled")          /* by us, after it may have begun to leave */
+    X(ANSWERED, "answered")         /* full status line and headers were read */                                       \
+    X(REFUSED, "address refused")   /* the address is private and not allowed */                                       \
+    X(NO_CONNECT, "no connection")  /* DNS, connect, TLS handshake: nothing was sent */                                \
+    X(NO_TRUST, "not trusted")      /* no TLS that can be verified, or no way to log in: nothing was sent */           \
+    X(NO_ROOM, "no room here")      /* this machine had no descriptor, port or memory left: nothing sent */            \
+    X(BAD_URL, "not a URL to call") /* the same URL can never be called: nothing sent */                               \
+    X(BROKEN_OFF, "broken off")     /* SMTP: trouble before the mail was whole, so that nobody has taken it on */      \
+    X(CUT, "no complete answer")    /* the request began to leave, then trouble */                                     \
+    X(TIMED_OUT, "timed out")       /* the request began to leave, then too late */                                    \
+    X(CANCELLED, "cancelled")       /* by us, after it may have begun to leave */
 enum exchange_end {
 #define EXCHANGE_ENUM(name, text) EXCHANGE_##name,
     EXCHANGE_LIST(EXCHANGE_ENUM)
@@ -63,14 +72,12 @@ struct answer {
 };
 
 const char *exchange_text(enum exchange_end end);
-/* First header of that name, any case; STR_NONE when absent. */
-struct str answer_header(const struct answer *answer, struct str name);
+struct str answer_header(const struct answer *answer, struct str name); /* the first, any case; STR_NONE = absent */
 /* Adds to outgoing; asserts that there is room. Values with CR, LF or NUL must have been refused before. */
 void outgoing_header(struct outgoing *outgoing, struct str name, struct str value);
 /* The same, but a header of that name, in any case, is given the new value. */
 void outgoing_put(struct outgoing *outgoing, struct str name, struct str value);
-/* What may stand in a header field (RFC 9110, 5.5 and 5.6.2). */
-bool header_name_valid(struct str name);
+bool header_name_valid(struct str name);   /* RFC 9110, 5.6.2 */
 bool header_value_valid(struct str value); /* no control character but the tab: a CR or LF would begin another header */
 
 /* ---- outcomes: what an attempt came to, as the connector language reads it and the settling rules take it ---- */

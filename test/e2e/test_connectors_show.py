@@ -41,7 +41,8 @@ def test_a_sample_of_each_action_can_be_made_and_hides_its_secrets(folder, name)
     values = {"type": name}
     for setting in settings:
         url = "https://api.example.com" if setting["name"] in ("url", "server") and name != "mailchimp" else ""
-        value = url or "word"
+        url = url and url.replace("https", "smtp" if name == "smtp" else "https")
+        value = url or ("shop@example.com" if setting["name"] == "from" else "word")
         if setting["secret"]:
             secret = folder / "secrets" / setting["name"].upper()
             secret.write_text(f"{url}/{SECRET}" if url else SECRET)
@@ -52,5 +53,5 @@ def test_a_sample_of_each_action_can_be_made_and_hides_its_secrets(folder, name)
     (folder / "drumbeat.yaml").write_text(json.dumps({"version": 1, "destinations": {"it": values}}))
     for action in actions:
         got = good(command(folder, "destinations", "test", f"it.{action['name']}", "-o", "json"))
-        assert got.json["request"]["url"].startswith(("https://", "${URL}")), got
+        assert got.json["request"]["url"].startswith(("https://", "smtp://", "${URL}")), got
         assert SECRET not in got.out, got

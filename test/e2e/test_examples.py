@@ -36,6 +36,8 @@ def requests_of(text):
         assert "request" in item, item
         request = item["request"]
         request["headers"] = {name: value for name, value in request["headers"].items() if name.lower() not in PASSING}
+        if "envelope" in request:  # a mail: a line of it is the moment it was first due
+            request["body"] = re.sub(r"^Date: .*\r\n", "", request["body"])
         requests.append({"destination": item["destination"], **request})
     return requests
 

@@ -81,7 +81,7 @@ def test_samples_have_what_people_use(folder, name):
     assert "example" not in json.dumps(own)  # what is given is all
 
 
-@pytest.mark.parametrize("example, event", [("02-stripe-payment-to-crm", "stripe.invoice.paid"),
+@pytest.mark.parametrize("example, event", [("02-stripe-payment-to-crm-and-mail", "stripe.invoice.paid"),
                                             ("03-github-release-to-slack", "github.release.published"),
                                             ("05-failed-payment-follow-up", "stripe.invoice.payment_failed")])
 def test_the_examples_send_something_real(folder, example, event):

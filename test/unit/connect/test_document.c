@@ -70,7 +70,8 @@ static const struct bad documents[] = {
     {"version: 1\nname: shop\nactions: {send: {params: {Text: required}, request: {url: \"https://a.example\"}}}",
      "3:27 E0335 'Text' is no name for a parameter"},
     {"version: 1\nname: shop\nactions: {send: {params: {a: {type: mail}}, request: {url: \"https://a.example\"}}}",
-     "3:37 E0333 'mail' is not one of any, text, address, url, number, truth, list, object, instant"},
+     "3:37 E0333 'mail' is not one of any, text, line, address, mailbox, url, number, truth, list, object, headers, "
+     "instant"},
     {"version: 1\nname: shop\nactions: {send: {params: {a: {type: list, default: 1}}, request: {url: "
      "\"https://a.example\"}}}",
      "3:52 E0333 the default of parameter 'a' must be a list"},

@@ -5,7 +5,7 @@
  * {"fields": {NAME: TEXT},                       what the destination sets
  *  "actions": {NAME: {
  *    "settles": {"on_unknown", "keep", "lookup"}, what is done with an unknown outcome
- *    "requests": [{"params", "method", "url", "headers", "body"}],
+ *    "requests": [{"params", "method", "url", "headers", "body"}], of a mail "envelope" too
  *    "answers": [[STATUS, BODY, CLASS, MORE]],
  *    "lookup": {"params", "method", "url", "headers", "body", "answers"},
  *    "batch": {"params": [...], "method", "url", "headers", "body", "answers": [[STATUS, BODY, [CLASS...], MORE]]}}}}
@@ -109,7 +109,19 @@ static void assert_headers(const struct golden *golden, const struct json *expec
     json_free(headers);
 }
 
-/* JSON is compared by value, so that the golden file may be laid out for reading; members must stand in one order. */
+static void assert_envelope(const struct golden *golden, const struct json *expected) {
+    const struct envelope *envelope = &golden->kit->outgoing.envelope;
+    assert_true((golden->kit->outgoing.scheme == OUTGOING_SMTP) == (expected != NULL));
+    if (!expected) return;
+    assert_same(golden, "sender", envelope->from, json_text(member(expected, "from")));
+    assert_same(golden, "recipient", envelope->to, json_text(member(expected, "to")));
+    assert_same(golden, "user", envelope->user, json_text(member(expected, "user")));
+    assert_same(golden, "password", open_text(golden, envelope->password), json_text(member(expected, "password")));
+    assert_true(!envelope->plain);
+}
+
+/* JSON is compared by value, so that the golden file may be laid out for reading; members must stand in one order. A
+ * mail is a list of its lines. */
 static void assert_body(const struct golden *golden, const struct json *expected) {
     struct kit *kit = golden->kit;
     struct str body = open_text(golden, kit->outgoing.body);
@@ -117,6 +129,13 @@ static void assert_body(const struct golden *golden, const struct json *expected
     struct json_error error;
     if (!expected || json_type(expected) == JSON_STRING) {
         assert_same(golden, "body", body, json_text(expected));
+        return;
+    }
+    if (kit->outgoing.scheme == OUTGOING_SMTP) {
+        struct buf lines = {.arena = &kit->arena};
+        for (size_t i = 0; i < json_size(expected); i++)
+            buf_fmt(&lines, "%.*s\r\n", STR_ARG(json_text(json_at(expected, i))));
+        assert_same(golden, "mail", body, buf_str(&lines));
         return;
     }
     if (json_parse(body, JSON_DEPTH_MAX, &json, &error)) fail_msg("no JSON: %.*s", STR_ARG(body));
@@ -136,6 +155,7 @@ static void assert_request(const struct golden *golden, enum err err, const stru
     assert_same(golden, "method", kit->outgoing.method, json_text(member(expected, "method")));
     assert_same(golden, "URL", open_text(golden, kit->outgoing.url), json_text(member(expected, "url")));
     assert_headers(golden, member(expected, "headers"));
+    assert_envelope(golden, member(expected, "envelope"));
     assert_body(golden, member(expected, "body"));
 }
 

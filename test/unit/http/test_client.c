@@ -271,21 +271,6 @@ static void refuses_other_schemes(void **state) {
     end_office(office);
 }
 
-/* An errand for another kind of server is refused in words, and nobody is called. */
-static void refuses_an_errand_that_is_not_http(void **state) {
-    (void)state;
-    struct office *office = new_office(serve_ok);
-    office->outgoing.scheme = OUTGOING_SMTP;
-    const struct answer *answer = call(office);
-    assert_int_equal(answer->end, EXCHANGE_BAD_URL);
-    assert_string_equal(answer->trouble, "this client speaks http and https only");
-    release(office);
-    assert_int_equal(atomic_load(&office->liar->connections), 0);
-    office->outgoing.scheme = OUTGOING_HTTP; /* the same handle is good for another call */
-    assert_int_equal(end_of_call(office), EXCHANGE_ANSWERED);
-    end_office(office);
-}
-
 /* What this process has no room for is no fault of the other side. */
 static void says_when_it_has_no_descriptor_left(void **state) {
     (void)state;
@@ -442,7 +427,6 @@ int main(void) {
         cmocka_unit_test(refuses_addresses_that_are_not_public),
         cmocka_unit_test(refuses_a_connection_that_another_call_opened),
         cmocka_unit_test(refuses_other_schemes),
-        cmocka_unit_test(refuses_an_errand_that_is_not_http),
         cmocka_unit_test(says_when_it_has_no_descriptor_left),
         cmocka_unit_test(does_not_use_a_connection_that_its_receiver_may_be_closing),
         cmocka_unit_test(rests_no_longer_than_the_call_allows),
