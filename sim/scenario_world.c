@@ -118,12 +118,6 @@ static bool next_word(struct script *script, struct behaviour *ret_behaviour) {
     return true;
 }
 
-static struct str header_of(const struct outgoing *outgoing, struct str name) {
-    for (size_t i = 0; i < outgoing->header_count; i++)
-        if (str_eq_nocase(outgoing->headers[i].name, name)) return outgoing->headers[i].value;
-    return STR("");
-}
-
 static bool sees(const struct player *player, const struct actor *actor, struct str key) {
     for (size_t i = 0; i < actor->receiver->send_count; i++) {
         const struct send *send = &actor->receiver->sends[i];
@@ -137,7 +131,7 @@ struct behaviour player_behave(void *self, struct receiver *receiver, const stru
     struct player *player = self;
     struct actor *actor = player_actor(player, str_from(receiver->name));
     struct behaviour behaviour = {.kind = ANSWER, .status = 200, .effect = !lookup, .latency_us = LATENCY_US};
-    struct str key = header_of(outgoing, STR("Idempotency-Key"));
+    struct str key = world_key(outgoing);
     bool told = next_word(lookup ? &actor->lookups : &actor->sends, &behaviour);
     if (lookup && !told) behaviour.body = sees(player, actor, key) ? STR("{\"found\":true}") : STR("{\"found\":false}");
     if (!lookup && !actor->knows_no_keys && world_effect(receiver, key)) behaviour.effect = false;

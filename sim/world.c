@@ -196,7 +196,16 @@ static void copy_text(char *to, size_t room, struct str from) {
     to[n] = 0;
 }
 
-/* http://NAME.test/... */
+struct str world_key(const struct outgoing *outgoing) {
+    if (outgoing->scheme == OUTGOING_HTTP) return outgoing_value(outgoing, STR("Idempotency-Key"));
+    struct str mark = STR("\r\nMessage-ID: <");
+    const char *id = memmem(outgoing->body.p, outgoing->body.n, mark.p, mark.n);
+    assert(id); /* each mail has one */
+    struct str rest = str_sub(outgoing->body, (size_t)(id - outgoing->body.p) + mark.n, SIZE_MAX);
+    return str_sub(rest, 0, str_find(rest, '@'));
+}
+
+/* http://NAME.test/..., smtp://NAME.test:25 */
 static struct receiver *receiver_of(struct world *world, const struct outgoing *outgoing) {
     struct str rest = str_sub(outgoing->url, 7, SIZE_MAX);
     return world_receiver(world, str_sub(rest, 0, str_find(rest, '.')));
@@ -230,7 +239,7 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     assert(world->under_way_count < WORLD_FLIGHT_MAX);
     struct send *send = next_send(receiver);
     *send = (struct send){.started_us = world->now_us, .lookup = lookup, .number = receiver->send_count++, .items = 1};
-    copy_text(send->key, sizeof send->key, outgoing_value(outgoing, STR("Idempotency-Key")));
+    copy_text(send->key, sizeof send->key, world_key(outgoing));
     copy_text(send->event, sizeof send->event, outgoing_value(outgoing, STR("X-Drumbeat-Event")));
     uint64_t attempt = 0;
     (void)str_to_u64(outgoing_value(outgoing, STR("X-Drumbeat-Attempt")), &attempt);

@@ -96,6 +96,8 @@ void world_crash(struct world *world);
 /* The earliest moment at which the world has something for the server, or WHEN_NEVER. */
 int64_t world_next(const struct world *world);
 void world_trace(struct world *world, const char *what, uint64_t value);
+/* What a call's effect is known by: its Idempotency-Key, or what a mail's Message-ID has before its '@'. */
+struct str world_key(const struct outgoing *outgoing);
 bool world_effect(const struct receiver *receiver, struct str key); /* such an effect exists */
 size_t world_effects(const struct receiver *receiver, const char *event);
 
