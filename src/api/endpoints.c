@@ -70,6 +70,8 @@ const struct endpoint endpoints[] = {
     {"POST", "/v1/verify", KEY_OPERATE, STORE, "deep", api_verify_begin, NULL, "Begin to check the store's invariants"},
     {"GET", "/v1/report", KEY_READ, STORE, "", api_report_show, NULL, "The last sheet of a day, or how far it is"},
     {"POST", "/v1/report", KEY_OPERATE, STORE, "day", api_report_begin, NULL, "Begin to make the sheet of a day"},
+    {"POST", "/v1/reconcile", KEY_OPERATE, STORE, "", api_reconcile, NULL,
+     "Look up now what nobody knows the end of, where the provider can be asked"},
     {"POST", "/v1/config/apply", KEY_OWNER, STORE, "", api_config_apply, NULL,
      "Check and put the configuration in force"},
     {"GET", "/v1/audit", KEY_OWNER, COPY, "limit cursor", api_audit, NULL, "Acts of operators"},

@@ -205,9 +205,8 @@ static enum err add_groups(struct todo *todo, enum todo_kind kind,
 
 /* What is being looked up, and what is looked up at a place that is not served. */
 static void add_unknown(struct todo *todo, const struct destination_counts *counts, size_t count) {
-    static const struct advice advice = {
-        "unknown", "destination", "drumbeat deliveries list --status UNKNOWN --destination {name}",
-        "shows which; they are looked up by themselves, and drumbeat deliveries resolve says what came of them sooner"};
+    static const struct advice advice = {"unknown", "destination", "drumbeat reconcile --destination {name}",
+                                         "looks them up now; by themselves they are looked up at their time"};
     for (size_t i = 0; i < count; i++) {
         const struct matter matter = {.name = counts[i].destination, .count = counts[i].by_status[DELIVERY_UNKNOWN]};
         if (matter.count) todo_add(todo, &advice, &matter, 0);

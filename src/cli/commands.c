@@ -152,6 +152,10 @@ static const struct option report_options[] = {
     {"day", 'd', "DAY", NULL, false, "today (the default), yesterday, or a date as 2026-11-27; days are UTC's"},
     {0},
 };
+static const struct option reconcile_options[] = {
+    {"destination", 0, "NAME", NULL, false, "Only what was sent to this destination"},
+    {0},
+};
 static const struct option audit_options[] = {
     {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
     {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
@@ -273,6 +277,8 @@ const struct command commands[] = {
      COMMAND_JSON},
     {"report", NULL, "", "The sheet of a day: what came in, and what became of it", report_options,
      "report\nreport --day yesterday\nreport --day 2026-11-27 -o json\n", command_report, COMMAND_JSON},
+    {"reconcile", NULL, "", "Look up now, at the provider, what nobody knows the end of", reconcile_options,
+     "reconcile -n\nreconcile --destination forum\n", command_reconcile, COMMAND_JSON | COMMAND_CHANGES},
     {"chores", "list", "", "What the server does now and then, and how far it is", NULL,
      "chores list\nchores list --jq '.items[] | select(.running)'\n", command_chores_list, COMMAND_JSON},
     {"migrate", NULL, "", "Bring the store up to date, take a database of the seed's over, or move to PostgreSQL",

@@ -351,6 +351,11 @@ enum on_unknown settle_policy(const struct destination_settings *settings, struc
     return traits ? traits->on_unknown : ON_UNKNOWN_HOLD;
 }
 
+bool settle_can_look_up(const struct destination_settings *settings, struct str action, bool by_person) {
+    const struct action_traits *traits = destination_action(settings, action);
+    return traits && traits->has_lookup && (by_person || settle_policy(settings, action) != ON_UNKNOWN_HOLD);
+}
+
 struct settled settle_overdue(const struct delivery *delivery, const struct destination_settings *settings,
                               struct arena *arena) {
     bool doubtful = delivery->in_doubt || delivery->looking_up;

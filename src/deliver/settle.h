@@ -57,6 +57,9 @@ struct settled {
 struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome,
                               const struct destination_settings *settings, int64_t now_us, struct rng *rng,
                               struct arena *arena);
+/* Whether a lookup may tell what came of a delivery in doubt. A destination that says `on_unknown: hold` wants a person
+ * to decide, who may ask for one all the same. */
+bool settle_can_look_up(const struct destination_settings *settings, struct str action, bool by_person);
 /* Claimed after the end of give_up, without an attempt: FAILED, or HELD where it may have had its effect. */
 struct settled settle_overdue(const struct delivery *delivery, const struct destination_settings *settings,
                               struct arena *arena);

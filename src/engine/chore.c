@@ -33,9 +33,10 @@
 #define STRAY_STEP       ((size_t)256)
 #define STRAY_AFTER_US   US_PER_MIN /* as long may others still have the configuration before, and send to it */
 #define AHEAD_STEP       ((size_t)256)
-#define AHEAD_LEAST_US   US_PER_S        /* nobody minds a shorter wait; processes on a store differ by less */
-#define AHEAD_AGAIN_US   (30 * US_PER_S) /* others are there that may go by the clock that was ahead */
-#define ORPHANS_FIRST_US US_PER_HOUR     /* after the start, unless something points at them */
+#define AHEAD_LEAST_US   US_PER_S         /* nobody minds a shorter wait; processes on a store differ by less */
+#define AHEAD_AGAIN_US   (30 * US_PER_S)  /* others are there that may go by the clock that was ahead */
+#define DOUBT_AGAIN_US   (5 * US_PER_MIN) /* between two rounds while something is in doubt */
+#define ORPHANS_FIRST_US US_PER_HOUR      /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
 
@@ -237,6 +238,7 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
     [CHORE_OVERFLOW] = {.for_routers = true, .step = overflow_step},
     [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
+    [CHORE_RECONCILIATION] = {.task = TASK_DOUBT, .for_routers = true, .step = doubt_step},
     [CHORE_REPORT] = {.task = TASK_REPORT, .step = step_report},
 };
 
@@ -332,6 +334,10 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
     if (name == CHORE_REPORT && round->mode == yesterday(turn)) {
         state->report_day = round->mode;
         state->report_difference = round->found;
+    }
+    if (name == CHORE_RECONCILIATION) {
+        if (state->doubts) state->due_us[name] = turn->now_us + DOUBT_AGAIN_US;
+        state->doubts = false;
     }
     if (name != CHORE_ORPHANS) return;
     state->orphans_suspected = false;

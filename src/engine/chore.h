@@ -47,6 +47,7 @@ struct chores {
     int64_t overflow_seq;    /* that look goes on behind this one; 0 = there is none under way */
     bool overflow_told;      /* the log says that something is held so */
     int64_t stranded, freed; /* by this turn */
+    bool doubts;             /* the round under way met something in doubt */
     int64_t report_day, report_difference; /* of the last whole day whose sheet this process made */
     bool clock_judged;                     /* it was not ahead before the start, or what it wrote is moved */
     bool clock_waits;                      /* others who may still go by that clock must leave first */
@@ -62,6 +63,9 @@ MUST_USE enum err chores_run(struct turn *turn);
 void chores_apply(struct turn *turn);
 /* At the start, before states are read: those that a clock that was ahead wrote are moved back (store/ahead.h). */
 MUST_USE enum err chores_clock_states(struct loop *loop, int64_t now_us);
+/* doubt.c: looks up again what is held in doubt. */
+struct chore_round;
+MUST_USE enum err doubt_step(struct turn *turn, struct chore_round *round, bool *ret_more);
 /* Another configuration is in force: destinations may be gone, or back. */
 void chores_reconfigured(struct loop *loop);
 /* adoption.c, a part of the chore of strays: destinations that were renamed take over what their old names owe. */

@@ -15,7 +15,8 @@
     X(STRAYS, "strays")                                                                                                \
     X(OVERFLOW, "overflow")                                                                                            \
     X(CLOCK, "clock")                                                                                                  \
-    X(REPORT, "report")
+    X(REPORT, "report")                                                                                                \
+    X(RECONCILIATION, "reconciliation")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

@@ -226,8 +226,12 @@ def test_status_verify_and_apply(world):
     until(lambda: not ask(world, "GET", "/v1/verify").json["running"], "the end of the round")
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
-        "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock", "report"]
+        "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock", "report",
+        "reconciliation"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
+    assert ask(world, "POST", "/v1/reconcile", {}).json == {"items": [], "dry": False, "next": None}
+    assert ask(world, "POST", "/v1/reconcile", {"destination": "nobody"}).status == 404
+    assert ask(world, "POST", "/v1/reconcile", {"cursor": "x"}).pointers == ["/cursor"]
     assert ask(world, "POST", "/v1/report?day=tomorrow", {}).status == 400
     assert ask(world, "POST", "/v1/report", {}).status == 202
     until(lambda: not ask(world, "GET", "/v1/report").json["running"], "the sheet")

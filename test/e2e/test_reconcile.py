@@ -1,0 +1,62 @@
+"""`reconcile`: what nobody knows the end of is looked up by a person's word, and told apart from what cannot be."""
+import pytest
+
+from harness import until
+from receiver import answer, reset
+from test_acts import store  # noqa: F401 (a fixture)
+from test_cli import NOT_FOUND, good
+from test_filters import LOOKED_UP
+from test_status import to
+
+
+@pytest.fixture
+def world(store, serve, receiver):  # noqa: F811
+    server = serve(destinations={"hook": to(receiver, "hook")}, **store)
+    (server.folder / "connectors").mkdir()
+    (server.folder / "connectors/forum.yaml").write_text(LOOKED_UP)
+    server.configure(destinations={"forum": {"server": receiver.url(""), "allow_private": "true", "on_unknown": "hold"},
+                                   "hook": to(receiver, "hook", on_unknown="hold")},
+                     routes={"news": {"from": "NEWS", "to": [{"forum.post": {"text": "${.text}"}}]},
+                             "lead": {"from": "LEAD", "to": ["hook"]}}, **store)
+    server.restart()
+    return server
+
+
+def test_what_can_be_looked_up_is_and_the_rest_is_named(world, receiver):
+    receiver.script("/posts", reset())
+    receiver.script("/hook", reset())
+    receiver.script("/find", answer(200))
+    assert good(world.cli("reconcile", "-y")).out == "nothing is in doubt\n"
+    news, lead = world.send(kind="NEWS", payload={"text": "hello"}), world.send(kind="LEAD")
+    world.settled(news, "HELD")
+    world.settled(lead, "HELD")
+    plan = good(world.cli("reconcile", "-n"))
+    assert plan.out == "would look up 1 delivery\n" and "forum: 1 to be looked up" in plan.err, plan
+    assert "deliveries resolve --status HELD --destination hook --as delivered" in plan.err
+    assert receiver.keys("/find") == []
+    done = good(world.cli("reconcile", "--destination", "forum", "-y", "-o", "json"))
+    assert done.json == {"looked_up": 1, "by_hand": 0, "dry": False}
+    world.settled(news, "COMPLETED")
+    assert len(receiver.keys("/posts")) == 1
+    got = good(world.cli("reconcile", "-y"))
+    assert got.out == "nothing can be looked up\n" and world.delivery(lead)["status"] == "HELD"
+    assert [item["act"] for item in world.get("/v1/audit").json["items"]] == ["reconcile"]
+    assert world.cli("reconcile", "--destination", "nobody").code == NOT_FOUND
+
+
+def test_an_unknown_one_that_waits_for_its_time_waits_no_longer(store, serve, receiver):  # noqa: F811
+    receiver.script("/posts", reset())
+    receiver.script("/find", answer(200))
+    server = serve(destinations={"hook": to(receiver, "hook")}, **store)
+    (server.folder / "connectors").mkdir()
+    (server.folder / "connectors/forum.yaml").write_text(LOOKED_UP.replace("settle: 1s", "settle: 1h"))
+    server.configure(destinations={"forum": {"server": receiver.url(""), "allow_private": "true"}},
+                     routes={"news": {"from": "NEWS", "to": [{"forum.post": {"text": "${.text}"}}]}}, **store)
+    server.restart()
+    event = server.send(kind="NEWS", payload={"text": "hello"})
+    server.settled(event, "UNKNOWN")
+    [item] = server.get("/v1/todo").json["items"]
+    assert (item["cause"], item["command"]) == ("unknown", "drumbeat reconcile --destination forum")
+    good(server.cli("reconcile", "--destination", "forum", "-y"))
+    server.settled(event, "COMPLETED")
+    until(lambda: server.get("/v1/todo").json["items"] == [], "nothing to be left")
