@@ -13,8 +13,8 @@ import tempfile
 import time
 import urllib.request
 
-from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, fill, folder, free_port, program,
-                 resident_mb, wakeups, written_bytes, wrk, wrk_with)
+from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, event_text, fill,
+                 folder, free_port, program, resident_mb, wakeups, written_bytes, wrk, wrk_with)
 
 CONCURRENCY = 256
 SETTLE_LIMIT_S = 300
@@ -76,6 +76,55 @@ def webhook(settings):
         load = wrk_with("webhook.lua", url, settings.seconds, file, signature, f"{time.time_ns()}")
         cpu_us = watch.cpu_s() / load["requests"] * 1e6
     return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us, "body_bytes": len(body)}
+
+
+BATCH_CONNECTOR = """version: 1
+name: sink
+fields: {server: {required: true}}
+actions:
+  lead:
+    params: {email: required}
+    request: {url: "${field.server}/lead", json: {email: "${.email}"}}
+    idempotency: {header: Idempotency-Key, keep: 24h}
+    batch: {max: 100, request: {url: "${field.server}/leads", json: "${items}"}}
+"""
+BATCH_CONFIG = """
+destinations:
+  sink: {{server: "http://127.0.0.1:{port}", allow_private: true}}
+routes:
+  lead: {{from: "*", to: [{{sink.lead: {{email: "${{.email}}"{batch}}}}}]}}
+"""
+BATCH_WAIT_S, BATCH_SPAN_S = 2, 12
+
+
+def calls_for(rate, batch):
+    """Events come one by one at a steady rate; how many there were, and how many calls they became."""
+    count = rate * BATCH_SPAN_S
+    with folder() as path, Receiver() as receiver:
+        os.mkdir(os.path.join(path, "connectors"))
+        with open(os.path.join(path, "connectors/sink.yaml"), "w", encoding="utf-8") as file:
+            file.write(BATCH_CONNECTOR)
+        with Server(path, BATCH_CONFIG.format(port=receiver.port, batch=batch)) as server:
+            start_s = time.monotonic()
+            for number in range(count):
+                time.sleep(max(0, start_s + number / rate - time.monotonic()))
+                server.ask("/v1/events", event_text(number, f"batch{rate}"))
+            server.await_settled(SETTLE_LIMIT_S)
+            return count, receiver.count()
+
+
+def batch(_settings):
+    """What `batch: {max: 100, wait: 2s}` makes of a trickle and of a stream, against the calls without it."""
+    measured = {}
+    for rate in (2, 50):
+        joined = min(100, rate * BATCH_WAIT_S)
+        count, plain = calls_for(rate, "")
+        _, calls = calls_for(rate, f", batch: {{max: 100, wait: {BATCH_WAIT_S}s}}")
+        if plain != count:
+            raise Trouble(f"{plain} calls for {count} events without a batch")
+        measured |= {f"calls_at_{rate}": calls, f"events_at_{rate}": count, f"cut_at_{rate}": 1 - calls / count,
+                     f"of_ideal_at_{rate}": (count / calls) / joined}
+    return measured
 
 
 def walk(settings):
