@@ -94,6 +94,7 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
     buf_fmt(buf, ",\"uptime_seconds\":%lld", (long long)((call->now_us - standing->started_us) / US_PER_S));
     buf_fmt(buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", standing->hold ? "true" : "false",
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
+    encode_text(buf, "hold_reason", standing->hold_reason);
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
     buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu,\"unsent\":%llu", (unsigned long long)standing->unrouted,

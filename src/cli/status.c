@@ -122,7 +122,7 @@ static const struct {
     {"pause", "it is paused"},
     {"breaker", "its breaker is open"},
     {"order", "another of the same order key goes first"},
-    {"hold", "the server was started with --hold"},
+    {"hold", "all is held: drumbeat release lets it go"},
     {"no such destination", "the configuration has no such destination"},
 };
 

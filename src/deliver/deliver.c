@@ -232,10 +232,14 @@ void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64
     if (limiter_quiet(limiter, until_us, now_us)) account_changed(deliver, limiter);
 }
 
-/* Copies the reason, cut between two characters of UTF-8 where it is too long. */
-void desk_pause(struct desk_state *state, int64_t until_us, struct str reason) {
+size_t desk_reason_bytes(struct str reason) {
     size_t bytes = reason.n < DELIVER_REASON_MAX ? reason.n : DELIVER_REASON_MAX;
     while (bytes && bytes < reason.n && ((unsigned char)reason.p[bytes] & 0xC0) == 0x80) bytes--;
+    return bytes;
+}
+
+void desk_pause(struct desk_state *state, int64_t until_us, struct str reason) {
+    size_t bytes = desk_reason_bytes(reason);
     state->paused = true;
     state->paused_until_us = until_us;
     state->reason_bytes = bytes;
@@ -314,6 +318,7 @@ void deliver_commit(struct deliver *deliver) {
     }
     for (size_t i = 0; i < deliver->limiters.count; i++) limiter_commit(limiter_at(deliver, i));
     deliver->pool.committed = deliver->pool.now;
+    deliver->held_before = deliver->hold;
 }
 
 void deliver_rollback(struct deliver *deliver) {
@@ -325,6 +330,7 @@ void deliver_rollback(struct deliver *deliver) {
     }
     for (size_t i = 0; i < deliver->limiters.count; i++) limiter_rollback(limiter_at(deliver, i));
     deliver->pool.now = deliver->pool.committed;
+    deliver->hold = deliver->held_before;
 }
 
 void deliver_started(struct deliver *deliver, size_t desk_number, size_t sends, int64_t at_us) {

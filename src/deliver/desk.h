@@ -4,10 +4,13 @@
 
 #include "base/arena.h"
 #include "base/when.h"
-#include "deliver/deliver.h"
+#include "deliver/hold.h"
 #include "deliver/pool.h"
 
 #include <assert.h>
+
+/* Bytes of a reason that are kept: it is cut between two characters of UTF-8 where it is too long. */
+size_t desk_reason_bytes(struct str reason);
 
 /* What a turn may change of a desk. */
 struct desk_state {
@@ -44,11 +47,12 @@ struct desk {
 };
 
 struct deliver {
-    struct arena arena;  /* names and desks: never forgotten */
-    struct map desks;    /* name -> desk; its place is its number */
-    struct map limiters; /* account -> limiter */
-    struct pool pool;    /* of sends in flight */
-    size_t first;        /* the desk to ask first in this turn */
+    struct arena arena;            /* names and desks: never forgotten */
+    struct map desks;              /* name -> desk; its place is its number */
+    struct map limiters;           /* account -> limiter */
+    struct pool pool;              /* of sends in flight */
+    size_t first;                  /* the desk to ask first in this turn */
+    struct hold hold, held_before; /* as it is said in this turn; as it was committed */
 };
 
 static inline struct desk *desk_at(const struct deliver *deliver, size_t desk) {

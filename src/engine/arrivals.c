@@ -1,5 +1,6 @@
 /* engine/arrivals.c - calls become events, and are answered. */
 #include "deliver/backlog.h"
+#include "deliver/hold.h"
 #include "engine/turn.h"
 
 /* ---- take, append ---- */
@@ -14,7 +15,8 @@ static struct standing standing_of(const struct loop *loop) {
                              .takes_events = loop->options.role != LOOP_WORKER,
                              .tight = store_is_tight(loop->options.store),
                              .clock_waits = loop->chores.clock_waits,
-                             .hold = loop->options.hold,
+                             .hold = deliver_is_held(loop->deliver),
+                             .hold_reason = deliver_hold_reason(loop->deliver),
                              .stopping = loop->stopping,
                              .config_ok = loop->config_ok,
                              .started_us = loop->started_us,

@@ -29,12 +29,13 @@ struct verify_look;
 /* How the process stands that answers. Without a server only the texts are set, and running is false. */
 struct standing {
     bool running;
-    struct str version, store;       /* the store's name, without a password */
-    struct str role;                 /* all, ingest, worker */
-    bool takes_events;               /* by its role */
-    bool tight;                      /* the disk was full: what room is left is not for new events */
-    bool clock_waits;                /* the clock was ahead, and what it wrote cannot be moved back yet */
-    bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
+    struct str version, store;      /* the store's name, without a password */
+    struct str role;                /* all, ingest, worker */
+    bool takes_events;              /* by its role */
+    bool tight;                     /* the disk was full: what room is left is not for new events */
+    bool clock_waits;               /* the clock was ahead, and what it wrote cannot be moved back yet */
+    bool hold, stopping, config_ok; /* config_ok: the last try to read the configuration succeeded */
+    struct str hold_reason;
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* that wait, as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
@@ -55,6 +56,7 @@ enum wish {
     WISH_KEYS = 2,    /* API keys changed: they are read anew, here and in other processes */
     WISH_VERIFY = 8,  /* a round of verify stands in the store and has not begun */
     WISH_REPORT = 16, /* likewise a round of report */
+    WISH_STATE = 32,  /* what the store says of all destinations changed: other processes are told */
     WISH_WORK = 4,    /* deliveries may leave that could not before: other processes are told */
 };
 

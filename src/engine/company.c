@@ -26,6 +26,7 @@
  * test_failover.py.
  */
 #include "engine/company.h"
+#include "deliver/hold.h"
 
 #include "engine/loop_memory.h"
 #include "store/shared.h"
@@ -96,6 +97,8 @@ static enum err learn_desks(struct turn *turn) {
     size_t count;
     TRY(store_destination_states(loop->options.store, turn->arena, &states, &count));
     for (size_t i = 0; i < count; i++) {
+        if (str_eq(states[i].name, STR(HOLD_NAME)))
+            deliver_hold_read(loop->deliver, states[i].paused, states[i].pause_reason);
         size_t desk = deliver_desk(loop->deliver, states[i].name);
         const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
         if (!settings) continue;
@@ -181,7 +184,7 @@ enum err company_tell(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!store_is_shared(loop->options.store)) return ERR_NONE;
     if (leaves_work(turn)) loop->company.tell |= SQL_NEWS_WORK;
-    if (turn->wishes & WISH_KEYS) loop->company.tell |= SQL_NEWS_STATE;
+    if (turn->wishes & (WISH_KEYS | WISH_STATE)) loop->company.tell |= SQL_NEWS_STATE;
     return loop->company.tell ? store_tell(loop->options.store, loop->company.tell) : ERR_NONE;
 }
 

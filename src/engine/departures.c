@@ -33,6 +33,7 @@
 #include <stdlib.h>
 
 #include "connect/connect.h"
+#include "deliver/hold.h"
 #include "deliver/settle.h"
 #include "engine/flight.h"
 #include "engine/turn.h"
@@ -50,7 +51,7 @@ bool turn_routes(const struct loop *loop) {
 }
 
 bool turn_delivers(const struct loop *loop) {
-    return turn_routes(loop) && !loop->stopping && !loop->options.hold;
+    return turn_routes(loop) && !loop->stopping && !deliver_is_held(loop->deliver);
 }
 
 int64_t turn_lease_until(const struct turn *turn, const struct destination_settings *settings) {

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "deliver/backlog.h"
 #include "deliver/heir.h"
+#include "deliver/hold.h"
 #include "engine/loop_memory.h"
 #include "store/chore.h"
 #include "store/query.h"
@@ -38,6 +39,8 @@ static enum err restore_desks(struct loop *loop, size_t first_desk, int64_t now_
     size_t count;
     TRY(store_destination_states(loop->options.store, &loop->arena, &states, &count));
     for (size_t i = 0; i < count; i++) {
+        if (str_eq(states[i].name, STR(HOLD_NAME)))
+            deliver_hold_read(loop->deliver, states[i].paused, states[i].pause_reason);
         size_t desk = deliver_known(loop->deliver, states[i].name);
         if (desk == SIZE_MAX) continue;
         const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
@@ -139,6 +142,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->options = *options;
     loop->in_force = in_force;
     loop->deliver = deliver_new(options->slots);
+    if (options->hold) deliver_hold_start(loop->deliver);
     loop->errands = errands_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();

@@ -1,0 +1,58 @@
+"""hold, the emergency brake: nothing leaves, in no process and over restarts, until a release."""
+from fleet import config
+from harness import until
+from test_deliver import one
+
+
+def held(server):
+    return server.get("/v1/status").json["hold"]
+
+
+def test_nothing_leaves_until_a_release(serve, receiver):
+    server = serve(**one(receiver))
+    said = server.cli("hold", "wrong text")
+    assert said.code == 0 and "wrong text" in said.out and "drumbeat release" in said.out, said
+    event = server.send()
+    server.kill()
+    server.start()
+    assert held(server)
+    assert "drumbeat release" in server.cli("status").out
+    plan = server.cli("release", "-n")
+    assert plan.code == 0 and "held: wrong text" in plan.err and "1 delivery is due now: 1 to hook" in plan.err, plan
+    assert held(server) and not receiver.of("/hook")
+    assert server.cli("release", "--yes").code == 0
+    server.settled(event, "COMPLETED")
+    assert not held(server) and len(receiver.of("/hook")) == 1
+
+
+def test_a_release_ends_a_start_with_hold(serve, receiver):
+    server = serve("--hold", **one(receiver))
+    event = server.send()
+    assert held(server)
+    assert "--hold" in server.cli("release", "-n").err
+    assert server.cli("release", "--yes").code == 0
+    server.settled(event, "COMPLETED")
+    assert len(receiver.of("/hook")) == 1
+
+
+def test_what_is_not_held_is_not_released(serve, receiver):
+    said = serve(**one(receiver)).cli("release")
+    assert said.code == 0 and "nothing is held" in said.err, said
+
+
+def test_a_reason_is_a_text(serve, receiver):
+    server = serve(**one(receiver))
+    answer = server.post({"reason": 3}, path="/v1/hold")
+    assert answer.status == 400 and answer.pointers == ["/reason"], answer
+    assert not held(server)
+
+
+def test_all_processes_of_a_store_are_held(fleets, database, receiver):
+    fleet = fleets(config(database, receiver))
+    one_of_them, other = fleet.start("all", "all")
+    assert one_of_them.cli("hold").code == 0
+    until(lambda: held(other), "the other process to hear of it")
+    event = other.send()
+    assert other.cli("release", "--yes").code == 0
+    one_of_them.settled(event, "COMPLETED")
+    until(lambda: not held(one_of_them), "the first process to hear of it")
