@@ -63,7 +63,8 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_SLOWED] =
         "Mend the key of whoever calls with a wrong one. Keys that came from that address before go on working.",
     [ERR_STORE_LOCKED] = "One server works on a store. Stop the other one, or give this one another `store`.",
-    [ERR_STORE_NEWER] = "Run the drumbeat version that wrote it, or a later one.",
+    [ERR_STORE_NEWER] = "Run the drumbeat version that wrote it, or a later one; or stop, and put the copy of "
+                        "the store in its place that was made before the upgrade. Schemas only go forward.",
     [ERR_STORE_CORRUPT] = "Do not write to it any more. Restore a backup; senders may send everything again, each "
                           "event is still taken once.",
     [ERR_STORE_FOREIGN] = "`store` names a file of another program. Name one that does not exist yet.",

@@ -38,6 +38,18 @@ static int open_place(struct migrating *it) {
 
 /* ---- what is said ---- */
 
+/* A step's statements, each on a line; for reading, so a semicolon inside a text may break a line too. */
+static void say_steps(const struct migrating *it) {
+    struct writer *out = &it->cli->out;
+    for (int64_t step = it->plan.version + 1; step <= it->plan.latest; step++) {
+        struct str rest = str_from(it->plan.steps[step - 1]), statement;
+        writer_fmt(out, "  step %lld\n", (long long)step);
+        while (str_next(&rest, ';', &statement))
+            if (str_trim(statement).n) writer_fmt(out, "    %.*s;\n", STR_ARG(str_trim(statement)));
+    }
+    writer_add(out, STR("The way back is a copy of the store: an older drumbeat refuses it afterwards.\n"));
+}
+
 static struct str result_json(const struct migrating *it, bool done) {
     struct json *result = json_object();
     json_set_str(result, "store", it->name);
@@ -48,6 +60,10 @@ static struct str result_json(const struct migrating *it, bool done) {
     json_set_int(result, "rows_before", done ? it->counts.before : it->plan.events);
     json_set_int(result, "rows_after", done ? it->counts.after : it->plan.events);
     json_set_int(result, "marked_unknown", done ? it->counts.doubtful : it->plan.doubtful);
+    struct json *steps = json_array();
+    for (int64_t step = it->plan.version; step < it->plan.latest; step++)
+        json_push(steps, json_str(str_from(it->plan.steps[step])));
+    json_set(result, STR("sql"), steps);
     struct str text = json_dump(it->cli->arena, result);
     json_free(result);
     return text;
@@ -80,6 +96,7 @@ static int say_result(const struct migrating *it, bool done) {
     else
         writer_fmt(&cli->out, "%.*s: %s step %lld to step %lld\n", STR_ARG(it->name),
                    done ? "brought from" : "would go from", (long long)plan->version, (long long)plan->latest);
+    if (!done && !plan->is_seed && plan->version && plan->version < plan->latest) say_steps(it);
     return EXIT_DONE;
 }
 

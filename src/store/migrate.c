@@ -92,8 +92,11 @@ static enum err look(struct migration *it, struct schema_state *ret_state) {
     if (*it->schema->lock) TRY(run_script(it, str_from(it->schema->lock)));
     TRY(it->schema->look(it->driver, it->arena, &state));
     if (state.version > it->schema->count) {
-        it->problem = str_fmt(it->arena, "the store has schema %lld, this program knows up to %d: use a newer drumbeat",
-                              (long long)state.version, it->schema->count);
+        it->problem =
+            str_fmt(it->arena,
+                    "the store has schema %lld, this program (" DRUMBEAT_VERSION ") knows up to %d: start the "
+                    "newer drumbeat again, or go back to the copy that was made before the upgrade",
+                    (long long)state.version, it->schema->count);
         return ERR_STORE_NEWER;
     }
     if (state.tables == TABLES_FOREIGN) {
@@ -213,7 +216,7 @@ static enum err plan(struct migration *it, struct migrate_plan *plan) {
 enum err migrate_look(struct sql_driver *driver, struct arena *arena, struct migrate_plan *ret_plan,
                       struct str *ret_problem) {
     struct migration it = {driver, schema_of(driver->dialect), arena, 0, STR_NONE};
-    struct migrate_plan found = {0};
+    struct migrate_plan found = {.steps = it.schema->steps};
     enum err err = driver->begin(driver->self);
     if (!err) err = plan(&it, &found);
     TRY(finish(&it, err, false, ret_problem));

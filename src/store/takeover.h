@@ -23,7 +23,8 @@ MUST_USE enum err migrate_take_over(struct sql_driver *driver, int64_t wall_us, 
 
 /* What stands there, and so what bringing it up to date would do. Changes nothing; errors as above. */
 struct migrate_plan {
-    int64_t version, latest; /* the last step taken, 0 = there is no store; the last step there is */
+    int64_t version, latest;  /* the last step taken, 0 = there is no store; the last step there is */
+    const char *const *steps; /* the SQL of each, from the first on; only those beyond `version` would run */
     bool is_seed;
     int64_t events, doubtful; /* of the seed, as in struct take_over */
 };
