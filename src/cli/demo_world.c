@@ -151,7 +151,7 @@ enum err demo_listen(uint16_t port, struct clock *clock, struct wake *wake, stru
                                              .connections = 64,
                                              .connections_per_address = 64,
                                              .queue_max = 64};
-    const struct door_keys keyless = {.keyless = true};
+    const struct door_keys keyless = {.keyless = true, .any_key = true};
     TRY(listener_open(&options, clock, wake, arena, ret_listener, ret_problem));
     listener_publish_keys(*ret_listener, &keyless);
     return ERR_NONE;

@@ -47,7 +47,7 @@ struct door {
     pthread_mutex_t lock; /* of the next three lines */
     struct lock_key *keys;
     size_t count;
-    bool set, keyless, open_metrics;
+    bool set, keyless, open_metrics, any_key;
     char *listen_host;
     struct hasher *hasher;
     struct guesser guessers[GUESSERS_MAX];
@@ -87,6 +87,7 @@ void door_set(struct door *door, const struct door_keys *keys) {
     door->count = keys->count;
     door->keyless = keys->keyless;
     door->open_metrics = keys->open_metrics;
+    door->any_key = keys->any_key;
     door->set = true;
     pthread_mutex_unlock(&door->lock);
     free(old);
@@ -244,7 +245,7 @@ struct denial door_judge(struct door *door, const struct framing *head, struct s
         denial = (struct denial){ERR_STORE_BUSY, "the server is starting: its keys are not read yet", true, 0};
     else if (door->keyless)
         denial = judge_page(door, head);
-    if (!denial.err && !health && !(metrics && door->open_metrics) && !(door->keyless && !value.p))
+    if (!denial.err && !health && !(metrics && door->open_metrics) && !(door->keyless && (door->any_key || !value.p)))
         denial = judge_key(door, value, metrics, address, now_us);
     pthread_mutex_unlock(&door->lock);
     return denial;

@@ -22,6 +22,7 @@ struct door_keys {
     size_t count;
     bool keyless;      /* nobody needs a key: there is none, and only this machine reaches the listener */
     bool open_metrics; /* /metrics is shown to everybody */
+    bool any_key;      /* with keyless: what is sent as a key is not looked at, as at a destination of the demo's */
 };
 
 struct door;

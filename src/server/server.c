@@ -123,7 +123,8 @@ static void publish_keys(void *self, const struct api_keys *in_force) {
         keys[i].reads = in_force->digests[i].reads;
         memcpy(keys[i].digest, in_force->digests[i].digest, sizeof keys[i].digest);
     }
-    const struct door_keys door = {keys, in_force->count, in_force->keyless, server->open_metrics};
+    const struct door_keys door = {
+        .keys = keys, .count = in_force->count, .keyless = in_force->keyless, .open_metrics = server->open_metrics};
     listener_publish_keys(server->listener, &door);
     arena_free(&arena);
 }

@@ -42,7 +42,7 @@ static struct door *new_door(const char *const *texts, size_t count) {
         keys[i].reads = texts[i][0] != 'i';
     }
     hasher_free(hasher);
-    const struct door_keys set = {keys, count, !count, false};
+    const struct door_keys set = {.keys = keys, .count = count, .keyless = !count};
     door_set(door, &set);
     return door;
 }
