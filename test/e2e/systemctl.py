@@ -15,7 +15,9 @@ FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system")
 # What is installed is written for the machine's own root; what a page writes, its reader has moved already.
 MOVED = re.compile(r"(?<![\w.])/(etc|var/lib|run|usr/local/bin)/")
 # Units of Debian's packages, in short.
-DEBIAN = {"pgbouncer": "pgbouncer" + (" -u postgres" if os.geteuid() == 0 else "") + " {root}/etc/pgbouncer/pgbouncer.ini"}
+DEBIAN = {"pgbouncer": "pgbouncer" + (" -u postgres" if os.geteuid() == 0 else "") + " {root}/etc/pgbouncer/pgbouncer.ini",
+          "caddy": "caddy run --config {root}/etc/caddy/Caddyfile --adapter caddyfile"}
+SAID = ('"event":"ready"', "listening on", "serving initial configuration")
 PATIENCE_S = 60
 
 
@@ -88,7 +90,7 @@ def start(name):
                                    start_new_session=True)
     (ROOT / f"run/{name}.pid").write_text(str(process.pid))
     end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end and '"event":"ready"' not in said() and "listening on" not in said():
+    while time.monotonic() < end and not any(words in said() for words in SAID):
         if process.poll() is not None:
             sys.exit(f"{name} ended with {process.returncode}:\n{said()}")
         time.sleep(0.02)
