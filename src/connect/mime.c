@@ -205,7 +205,7 @@ struct str mail_write(const struct mail *mail, struct arena *arena) {
         put_part(&buf, mail->html.n ? "html" : "plain", mail->html.n ? mail->html : mail->text, false);
         return buf_str(&buf);
     }
-    buf_fmt(&buf, "Content-Type: multipart/alternative; boundary=\"=_%.*s\"\r\n\r\n--=_%.*s\r\n", STR_ARG(mail->id),
+    buf_fmt(&buf, "Content-Type: multipart/alternative;\r\n boundary=\"=_%.*s\"\r\n\r\n--=_%.*s\r\n", STR_ARG(mail->id),
             STR_ARG(mail->id));
     put_part(&buf, "plain", mail->text, true);
     buf_fmt(&buf, "\r\n--=_%.*s\r\n", STR_ARG(mail->id));
