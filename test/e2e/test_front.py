@@ -61,11 +61,13 @@ class Front:
     def __init__(self, folder, port):
         self.port, self.context = port, ssl.create_default_context(cafile=folder / "ca.pem")
 
-    def connection(self):
-        return http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.context)
+    def connection(self, address="127.0.0.1"):
+        """From one of this machine's own addresses."""
+        return http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.context,
+                                           source_address=(address, 0))
 
-    def request(self, method, path, body=None, headers=None):
-        with contextlib.closing(self.connection()) as connection:
+    def request(self, method, path, body=None, headers=None, address="127.0.0.1"):
+        with contextlib.closing(self.connection(address)) as connection:
             with contextlib.suppress(OSError):  # refused before the body was read
                 connection.request(method, path, body, headers or {})
             reply = connection.getresponse()
@@ -122,6 +124,19 @@ def test_who_asks_is_who_the_proxy_says(front, receiver):
     [request] = receiver.of("/who")
     assert request["X-Forwarded-For"] == "127.0.0.1" and request["X-Forwarded-Proto"] == "https"
     assert re.match(r"localhost(:\d+)?$", request["Host"])
+
+
+def test_a_limit_for_each_address_holds_behind_it(serve, front):
+    server = serve(server={"proxies": ["127.0.0.1"]}, sources={"contact": {"type": "form", "limit": "3/h"}})
+    assert server.cli("keys", "create", "--role", "owner").code == 0  # else only localhost may ask
+    proxy = front(server.port)
+
+    def fill(address, said):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": said}
+        return proxy.request("POST", "/f/contact", b"email=ada%40example.com", headers, address)[0]
+    answers = [fill("127.0.0.2", f"203.0.113.{n}") for n in range(4)]
+    assert answers[3] == 429 and 429 not in answers[:3], f"what a client says of itself counts: {answers}"
+    assert fill("127.0.0.3", "127.0.0.2") != 429, "another client has a limit of its own"
 
 
 def test_no_request_is_sent_twice(front, receiver):
