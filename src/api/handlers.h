@@ -16,7 +16,7 @@ serve_take api_form_take, api_form_show, api_form_options, api_events_release;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
-serve_take api_hold, api_release;
+serve_take api_hold, api_release, api_backup_show, api_backup_begin;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;

@@ -131,6 +131,14 @@ static const struct option resolve_options[] = {
     CHOOSING_DELIVERIES,
     {0},
 };
+static const struct option backup_options[] = {
+    {"keep", 0, "N", NULL, false, "How many backups stay in the folder, the newest; 0 = all. 7 by default"},
+    {0},
+};
+static const struct option restore_options[] = {
+    {"force", 0, NULL, NULL, false, "Where there is a store: put it aside under another name"},
+    {0},
+};
 static const struct option pause_options[] = {
     {"for", 0, "TIME", NULL, false, "Resume by itself after this long, as 2h; else when told to"},
     {"reason", 0, "TEXT", NULL, false, "Why, for whoever looks"},
@@ -291,6 +299,11 @@ const struct command commands[] = {
     {"audit", "list", "", "Who did what, newest first", audit_options,
      "audit list\naudit list --jq '.items[] | select(.act | startswith(\"resolve\"))'\n", command_audit_list,
      COMMAND_JSON},
+    {"backup", NULL, "", "Copy the store while it serves, verify the copy, keep the newest", backup_options,
+     "backup\nbackup --keep 30\n", command_backup, COMMAND_JSON | COMMAND_CHANGES},
+    {"restore", NULL, "FILE", "Put a backup in the store's place; it starts held. The server must be stopped",
+     restore_options, "restore backups/drumbeat-2026-11-28T091500Z.db\n", command_restore,
+     COMMAND_JSON | COMMAND_CHANGES},
     {"vacuum", NULL, "",
      "Give the room of removed events in the store's file back to the disk; the server must be stopped", NULL,
      "vacuum -n\nvacuum\n", command_vacuum, COMMAND_JSON | COMMAND_CHANGES},

@@ -12,7 +12,7 @@ command_run command_events_list, command_events_show, command_events_cancel, com
     command_events_release;
 command_run command_deliveries_list, command_deliveries_show, command_deliveries_retry, command_deliveries_cancel,
     command_deliveries_resolve;
-command_run command_hold, command_release;
+command_run command_hold, command_release, command_backup, command_restore;
 command_run command_destinations_list, command_destinations_show, command_destinations_test, command_destinations_pause,
     command_destinations_resume;
 command_run command_connectors_list, command_connectors_show;

@@ -19,6 +19,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .hold_reason = deliver_hold_reason(loop->deliver),
                              .stopping = loop->stopping,
                              .config_ok = loop->config_ok,
+                             .backup = loop->options.backups.n ? &loop->backup.view : NULL,
                              .started_us = loop->started_us,
                              .open_deliveries = backlog_total(loop->deliver),
                              .unrouted = metrics_unrouted_count(loop->metrics),
@@ -89,6 +90,7 @@ enum err turn_append(struct turn *turn) {
 void turn_grant(struct turn *turn) {
     struct loop *loop = turn->loop;
     loop->options.service.learned(loop->options.service.self);
+    if (turn->wishes & WISH_BACKUP) backup_begin(turn);
     if (turn->wishes & WISH_CONFIG) loop->options.reload->adopt(loop->options.reload->self);
 }
 

@@ -16,6 +16,7 @@
 #include "model/request.h"
 
 struct append_result;
+struct copy_view;
 struct deliver;
 struct event;
 struct hasher;
@@ -36,6 +37,7 @@ struct standing {
     bool clock_waits;               /* the clock was ahead, and what it wrote cannot be moved back yet */
     bool hold, stopping, config_ok; /* config_ok: the last try to read the configuration succeeded */
     struct str hold_reason;
+    const struct copy_view *backup;  /* NULL where the store is not a file of this server's */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* that wait, as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
@@ -56,6 +58,7 @@ enum wish {
     WISH_KEYS = 2,    /* API keys changed: they are read anew, here and in other processes */
     WISH_VERIFY = 8,  /* a round of verify stands in the store and has not begun */
     WISH_REPORT = 16, /* likewise a round of report */
+    WISH_BACKUP = 64, /* a copy of the store begins */
     WISH_STATE = 32,  /* what the store says of all destinations changed: other processes are told */
     WISH_WORK = 4,    /* deliveries may leave that could not before: other processes are told */
 };

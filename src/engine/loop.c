@@ -324,7 +324,10 @@ static enum err turn_drop(struct turn *turn, enum err err) {
 static enum err tidy(const struct turn *turn, bool idle) {
     struct store *store = turn->loop->options.store;
     enum err err = store_tidy(store, idle);
-    if (err_class(err) != ERR_CLASS_FATAL) return ERR_NONE;
+    if (err_class(err) != ERR_CLASS_FATAL) {
+        backup_step(turn);
+        return ERR_NONE;
+    }
     note_trouble(turn, "store_failed", err, str_from(store_trouble(store)));
     return err;
 }
@@ -366,6 +369,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = chores_next(loop);
     if (errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
+    if (loop->backup.next_us < next_us) next_us = loop->backup.next_us;
     if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);
     if (loop->more || quota_waits(loop) || (loop->finished_count && now_us >= loop->store_retry_us)) next_us = now_us;
     if (loop->aside_count && loop->aside_until_us < next_us) next_us = loop->aside_until_us;

@@ -40,6 +40,7 @@ struct loop_options {
     bool hold;                      /* accept and store, deliver nothing */
     struct service service;         /* answers requests */
     const struct reload *reload;    /* NULL where there is no file to read */
+    struct str backups;             /* the folder for copies of the store; "" where it is not a file */
     struct str version, store_text; /* for those who ask how this process stands */
 };
 

@@ -143,6 +143,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->in_force = in_force;
     loop->deliver = deliver_new(options->slots);
     if (options->hold) deliver_hold_start(loop->deliver);
+    loop->backup.next_us = WHEN_NEVER;
     loop->errands = errands_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
@@ -189,6 +190,7 @@ void loop_close(struct loop *loop) {
     metrics_free(loop->metrics);
     hasher_free(loop->hasher);
     quota_close(loop);
+    backup_close(loop);
     arena_free(&loop->arena);
     free(loop->finished);
     free(loop->aside);

@@ -3,6 +3,7 @@
 #define ENGINE_LOOP_STATE_H
 
 #include "deliver/deliver.h"
+#include "engine/backup.h"
 #include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
@@ -47,6 +48,7 @@ struct loop {
     int64_t unmade_us;          /* when deliveries that their route has not made are looked at next */
     int64_t unmade_seq;         /* that look goes on behind this one */
     struct chores chores;
+    struct backup backup;
     int64_t quiet_us;           /* when the store is put in order, if nothing comes before; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */
     uint64_t resumed, in_doubt; /* what became of the leases of the past: due again, or of unknown outcome */

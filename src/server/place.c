@@ -50,6 +50,11 @@ struct place place_at(struct str path, struct arena *arena) {
     return (struct place){.store = str_dup(arena, path), .socket = str_fmt(arena, "%.*s.sock", STR_ARG(path))};
 }
 
+struct str place_backups(const struct place *place, struct arena *arena) {
+    if (place_is_shared(place)) return STR("");
+    return str_fmt(arena, "%.*s/backups", STR_ARG(file_folder(place->store, arena)));
+}
+
 bool place_is_shared(const struct place *place) {
     return postgres_is_dsn(place->store);
 }

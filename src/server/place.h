@@ -23,6 +23,8 @@ void place_find(struct place *place, struct arena *arena);
 /* A file, whatever the configuration and the environment say. */
 struct place place_at(struct str path, struct arena *arena);
 bool place_is_shared(const struct place *place);
+/* The folder for copies of a store that is a file, beside it; "" for another. */
+struct str place_backups(const struct place *place, struct arena *arena);
 /* CONFIG when the store's text cannot be a place; the sentence in *ret_problem shows nothing of that text. */
 MUST_USE enum err place_check(const struct place *place, struct arena *arena, struct str *ret_problem);
 /* For people: without user and password. */

@@ -154,6 +154,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .hold = server->options.hold,
                                          .service = api_service(server->api),
                                          .reload = server->options.config_text.p ? NULL : &server->reload,
+                                         .backups = place_backups(&server->place, &server->arena),
                                          .version = STR(DRUMBEAT_VERSION),
                                          .store_text = server->store_name};
     return loop_open(&options, (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator},

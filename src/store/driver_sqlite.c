@@ -313,6 +313,10 @@ static bool driver_measure(void *self, int64_t *ret_file_bytes, int64_t *ret_log
     return true;
 }
 
+struct sqlite3 *sqlite_connection(const struct sql_driver *driver) {
+    return ((const struct sqlite_driver *)driver->self)->db;
+}
+
 /* SQLite checkpoints when its last connection closes, which must not happen once nothing is trusted any more. */
 static void driver_close(void *self) {
     struct sqlite_driver *driver = self;

@@ -25,6 +25,9 @@ struct sqlite_options {
 MUST_USE enum err sqlite_open(const struct sqlite_options *options, struct arena *arena, struct sql_driver *ret_driver,
                               struct str *ret_problem);
 
+/* The connection, for who copies it page by page (store/copy.c). */
+struct sqlite3 *sqlite_connection(const struct sql_driver *driver);
+
 /* What the file takes, and what of it is left of rows that are gone: later rows go there before the file grows. */
 struct sqlite_room {
     int64_t bytes, free_bytes;

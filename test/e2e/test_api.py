@@ -236,6 +236,11 @@ def test_status_verify_and_apply(world):
     assert ask(world, "POST", "/v1/report", {}).status == 202
     until(lambda: not ask(world, "GET", "/v1/report").json["running"], "the sheet")
     assert ask(world, "GET", "/v1/report").json["adds_up"]
+    assert ask(world, "POST", "/v1/hold", {"reason": "a look"}).json == {"held": True, "reason": "a look"}
+    assert ask(world, "POST", "/v1/release", {}).json == {"held": False, "reason": ""}
+    assert ask(world, "POST", "/v1/backup", {}).status == 202
+    until(lambda: not ask(world, "GET", "/v1/backup").json["running"], "the copy")
+    assert ask(world, "GET", "/v1/backup").json["file"].endswith(".part")
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
     assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "adopted": [],
                        "stranded": []}

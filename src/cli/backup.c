@@ -1,0 +1,98 @@
+/* cli/backup.c - asks the server for a copy of its store, follows it, syncs it, checks it and gives it its name. The
+ * server's loop does none of that: reading a copy through takes as long as the store is large. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/when.h"
+#include "cli/bar.h"
+#include "cli/commands.h"
+#include "cli/copies.h"
+#include "cli/show.h"
+#include "os/file.h"
+
+#define POLL_US      (100 * US_PER_MS)
+#define KEEP_DEFAULT 7
+
+static int follow(struct cli *cli, struct asked *asked) {
+    int code = ask(cli, "POST", STR("/v1/backup"), STR("{}"), asked);
+    while (!code && json_true(json_get(asked->json, STR("running")))) {
+        bar_show(cli, "backup", json_number(json_get(asked->json, STR("progress")), 0), 0);
+        asked_free(asked);
+        cli_sleep(cli, POLL_US);
+        code = ask(cli, "GET", STR("/v1/backup"), STR_NONE, asked);
+    }
+    bar_end(cli);
+    return code;
+}
+
+static bool sync_path(struct str path, int flags, struct arena *arena) {
+    int fd = open(str_dup(arena, path).p, flags | O_CLOEXEC);
+    bool fine = fd >= 0 && !fsync(fd);
+    if (fd >= 0) close(fd);
+    return fine;
+}
+
+/* "…/drumbeat-2026-11-28T091500Z.db.part" is synced, read through, and becomes "….db". */
+static int finish(struct cli *cli, struct str part, struct str *ret_file, struct verification *ret_found) {
+    struct str file = str_sub(part, 0, part.n - strlen(".part"));
+    if (!sync_path(part, O_RDONLY, cli->arena))
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s: %s; the copy is a file of the machine where the server runs",
+                        STR_ARG(part), strerror(errno));
+    int code = copies_check(cli, part, ret_found);
+    if (code) return code;
+    if (rename(str_dup(cli->arena, part).p, str_dup(cli->arena, file).p) ||
+        !sync_path(file_folder(file, cli->arena), O_RDONLY | O_DIRECTORY, cli->arena))
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s cannot be named: %s", STR_ARG(part), strerror(errno));
+    *ret_file = str_dup(cli->arena, file);
+    return EXIT_DONE;
+}
+
+/* Removes the oldest beyond `keep`; their names are in the order of their moments. */
+static size_t prune(struct cli *cli, struct str folder, size_t keep) {
+    struct str *names;
+    size_t count = file_list(folder, STR("Z.db"), cli->arena, &names), ours = 0;
+    for (size_t i = 0; i < count; i++)
+        if (str_starts(names[i], STR("drumbeat-"))) names[ours++] = names[i];
+    for (size_t i = 0; keep && i + keep < ours; i++)
+        unlink(str_fmt(cli->arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names[i])).p);
+    return keep && ours > keep ? keep : ours;
+}
+
+static int say(struct cli *cli, struct str file, int64_t bytes, const struct verification *found, size_t kept) {
+    struct json *result = json_object();
+    int code;
+    json_set_str(result, "file", file);
+    json_set_int(result, "bytes", bytes);
+    json_set_int(result, "events", found->events);
+    json_set_int(result, "deliveries", found->deliveries);
+    json_set_int(result, "kept", (int64_t)kept);
+    struct str text = json_dump(cli->arena, result);
+    json_free(result);
+    if (show_machine(cli, text, "file", &code)) return code;
+    writer_fmt(&cli->out, "%.*s: %.1f MiB, %lld events, %lld deliveries, verified; %zu kept\n", STR_ARG(file),
+               (double)bytes / (1 << 20), (long long)found->events, (long long)found->deliveries, kept);
+    return EXIT_DONE;
+}
+
+int command_backup(struct cli *cli) {
+    struct asked asked;
+    struct verification found;
+    struct str file;
+    size_t keep =
+        cli_flag(cli, "keep") ? strtoul(str_dup(cli->arena, cli_value(cli, "keep")).p, NULL, 10) : KEEP_DEFAULT;
+    int code = follow(cli, &asked);
+    if (code) return code;
+    struct str part = str_dup(cli->arena, show_member(cli, asked.json, "file"));
+    struct str problem = str_dup(cli->arena, show_member(cli, asked.json, "problem"));
+    int64_t bytes = json_integer(json_get(asked.json, STR("bytes")), 0);
+    asked_free(&asked);
+    if (problem.n) return cli_fail(cli, EXIT_FAILED, "error: no backup was made: %.*s", STR_ARG(problem));
+    code = finish(cli, part, &file, &found);
+    return code ? code : say(cli, file, bytes, &found, prune(cli, file_folder(file, cli->arena), keep));
+}

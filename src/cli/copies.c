@@ -1,0 +1,73 @@
+#include "cli/copies.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "deliver/hold.h"
+#include "server/place.h"
+#include "store/admin.h"
+#include "store/memory.h"
+
+/* What a reader leaves beside the file, and nothing is in it. */
+static void remove_empty(struct cli *cli, struct str file) {
+    struct str log = str_fmt(cli->arena, "%.*s-wal", STR_ARG(file));
+    struct stat info;
+    if (stat(log.p, &info) || info.st_size) return;
+    unlink(log.p);
+    unlink(str_fmt(cli->arena, "%.*s-shm", STR_ARG(file)).p);
+}
+
+int copies_check(struct cli *cli, struct str file, struct verification *ret_found) {
+    const struct place place = place_at(file, cli->arena);
+    const struct place_options options = {.read_only = true};
+    struct sql_driver driver;
+    struct store *store;
+    struct str problem = STR("");
+    enum err err = place_open(&place, &options, cli->arena, &driver, &problem);
+    if (err) return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(err), STR_ARG(problem));
+    struct hasher *hasher = hasher_new();
+    err = store_open(&driver, cli_wall_us(), cli->arena, &store, &problem);
+    if (!err) {
+        err = store_begin(store);
+        if (!err) err = store_verify(store, true, hasher, cli->arena, ret_found);
+        if (err) problem = str_dup(cli->arena, str_from(store_trouble(store)));
+        store_rollback(store);
+        store_close(store);
+    }
+    hasher_free(hasher);
+    driver.close(driver.self);
+    remove_empty(cli, file);
+    if (err) return cli_fail(cli, EXIT_FAILED, "error %s: %.*s: %.*s", err_code(err), STR_ARG(file), STR_ARG(problem));
+    if (!ret_found->violation_count) return EXIT_DONE;
+    return cli_fail(cli, EXIT_FINDINGS, "error: %.*s breaks %zu of its own rules, the first: %.*s", STR_ARG(file),
+                    ret_found->violation_count, STR_ARG(ret_found->violations->text));
+}
+
+static enum err write_hold(struct store *store, struct str why) {
+    int64_t now_us = cli_wall_us();
+    const struct destination_state state = {
+        .name = STR(HOLD_NAME), .paused = true, .pause_reason = why, .aspects = STATE_PAUSE};
+    TRY(store_begin(store));
+    enum err err = store_save_destination(store, &state, 1, now_us);
+    if (!err) err = store_audit(store, STR("unix"), STR("restore"), STR(HOLD_NAME), why, now_us);
+    if (!err) return store_commit(store);
+    store_rollback(store);
+    return err;
+}
+
+enum err copies_hold(struct cli *cli, struct str file, struct str why, struct str *ret_problem) {
+    const struct place place = place_at(file, cli->arena);
+    const struct place_options options = {0};
+    struct sql_driver driver;
+    struct store *store;
+    TRY(place_open(&place, &options, cli->arena, &driver, ret_problem));
+    enum err err = store_open(&driver, cli_wall_us(), cli->arena, &store, ret_problem);
+    if (!err) {
+        err = write_hold(store, why);
+        if (err) *ret_problem = str_dup(cli->arena, str_from(store_trouble(store)));
+        store_close(store);
+    }
+    driver.close(driver.self); /* the log is moved into the file here */
+    return err;
+}

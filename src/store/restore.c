@@ -1,0 +1,81 @@
+#include "store/restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "store/lock.h"
+
+#define CHUNK_BYTES ((size_t)1 << 24)
+
+static enum err fails(struct str path, const char *what, struct arena *arena, struct str *ret_problem) {
+    int number = errno;
+    *ret_problem = str_fmt(arena, "%.*s %s: %s", STR_ARG(path), what, strerror(number));
+    return number == ENOSPC ? ERR_STORE_FULL : ERR_IO;
+}
+
+static struct str beside(struct str path, const char *suffix, struct arena *arena) {
+    return str_fmt(arena, "%.*s%s", STR_ARG(path), suffix);
+}
+
+static enum err copy_file(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
+    int in = open(str_dup(arena, from).p, O_RDONLY | O_CLOEXEC);
+    if (in < 0) return fails(from, "cannot be read", arena, ret_problem);
+    int out = open(str_dup(arena, to).p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ssize_t moved = out < 0 ? -1 : 1;
+    while (moved > 0) moved = sendfile(out, in, NULL, CHUNK_BYTES);
+    enum err err = moved < 0 || fsync(out) ? fails(to, "cannot be written", arena, ret_problem) : ERR_NONE;
+    if (out >= 0) close(out);
+    close(in);
+    return err;
+}
+
+enum err restore_copy(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
+    static const char *const suffixes[] = {"-shm", ".lock", ".reserve"};
+    struct str log = beside(from, "-wal", arena), new_log = beside(to, "-wal", arena);
+    struct stat info;
+    unlink(new_log.p);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(to, suffixes[i], arena).p);
+    TRY(copy_file(from, to, arena, ret_problem));
+    return stat(log.p, &info) || !info.st_size ? ERR_NONE : copy_file(log, new_log, arena, ret_problem);
+}
+
+static enum err sync_folder(struct str path, struct arena *arena, struct str *ret_problem) {
+    int fd = open(file_folder(path, arena).p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err err =
+        fd < 0 || fsync(fd) ? fails(path, "has a folder that cannot be synced", arena, ret_problem) : ERR_NONE;
+    if (fd >= 0) close(fd);
+    return err;
+}
+
+/* Where it is not there, nothing is moved. */
+static enum err move(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
+    if (!rename(str_dup(arena, from).p, str_dup(arena, to).p) || errno == ENOENT) return ERR_NONE;
+    return fails(from, "cannot be renamed", arena, ret_problem);
+}
+
+/* The log goes first: a file without its log is an older store, a log without its file would be another's. */
+static enum err put_locked(struct str from, struct str path, struct str aside, struct arena *arena,
+                           struct str *ret_problem) {
+    static const char *const suffixes[] = {".lock", ".reserve", "-shm", "-wal"};
+    TRY(move(beside(path, "-wal", arena), beside(aside, "-wal", arena), arena, ret_problem));
+    TRY(move(path, aside, arena, ret_problem));
+    unlink(beside(path, "-shm", arena).p);
+    TRY(move(from, path, arena, ret_problem));
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(from, suffixes[i], arena).p);
+    return sync_folder(path, arena, ret_problem);
+}
+
+enum err restore_put(struct str from, struct str path, struct str aside, struct arena *arena, struct str *ret_problem) {
+    struct lock lock;
+    TRY(lock_take(&lock, path, arena, ret_problem));
+    enum err err = put_locked(from, path, aside, arena, ret_problem);
+    if (!err) lock_note_made(&lock);
+    lock_release(&lock);
+    return err;
+}

@@ -1,0 +1,156 @@
+"""backup copies the store while it serves; restore puts one in its place, which starts held."""
+import os
+import pathlib
+import threading
+
+from harness import event, until
+from test_deliver import one
+
+FAILED, NOT_FOUND, CONFLICT = 1, 4, 5
+
+
+def good(result):
+    assert result.code == 0, result
+    return result
+
+
+def folder_of(server):
+    return pathlib.Path(server.folder) / "data" / "backups"
+
+
+def backups(server):
+    return sorted(folder_of(server).iterdir())
+
+
+def store_of(server):
+    return pathlib.Path(server.folder) / "data" / "drumbeat.db"
+
+
+def backup(server, *arguments):
+    file = pathlib.Path(good(server.cli("backup", "-o", "id", *arguments)).out.strip())
+    assert file.is_absolute()
+    return file
+
+
+def held(server):
+    return server.get("/v1/status").json["hold"]
+
+
+def test_a_backup_is_made_while_events_come_and_go(serve, receiver):
+    server = serve(**one(receiver))
+    stop, sent = threading.Event(), []
+
+    def work():
+        while not stop.is_set():
+            sent.append(server.send(payload={"fill": "x" * 20000}))
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        until(lambda: len(sent) > 60, "some events")
+        before = len(sent)
+        said = good(server.cli("backup"))
+    finally:
+        stop.set()
+        worker.join()
+    assert "verified; 1 kept" in said.out, said
+    [file] = backups(server)
+    assert file.name.startswith("drumbeat-") and file.name.endswith("Z.db") and file.stat().st_mode & 0o777 == 0o600
+    server.terminate()
+    store_of(server).rename(store_of(server).with_suffix(".gone"))
+    good(server.cli("restore", str(file)))
+    server.start()
+    kept = {item["id"] for item in server.every("/v1/events")}
+    assert set(sent[:before]) <= kept <= set(sent)
+
+
+def test_what_is_restored_is_held_and_doubles_nothing(serve, receiver):
+    server = serve(**one(receiver))
+    done = server.send()
+    server.settled(done, "COMPLETED")
+    good(server.cli("hold"))
+    open_then = server.send()
+    file = backup(server)
+    good(server.cli("release", "--yes"))
+    server.settled(open_then, "COMPLETED")
+    later = server.send()
+    server.settled(later, "COMPLETED")
+    server.terminate()
+    refused = server.cli("restore", str(file))
+    assert refused.code == CONFLICT and "--force" in refused.err, refused
+    said = good(server.cli("restore", str(file), "--force"))
+    assert "starts held" in said.out and ".before-" in said.out, said
+    server.start()
+    assert held(server) and server.get(f"/v1/events/{later}").status == 404
+    assert "restored from" in server.cli("release", "-n").err
+    assert len(receiver.of("/hook")) == 3
+    good(server.cli("release", "--yes"))
+    server.settled(open_then, "COMPLETED")
+    keys = receiver.keys("/hook")
+    assert len(keys) == 4 and len(set(keys)) == 3, "the one that was open went again, under the key it had"
+    server.terminate()
+    [aside] = [path for path in store_of(server).parent.iterdir() if ".before-" in path.name and path.suffix != ".lock"
+               and not path.name.endswith("-wal")]
+    good(server.cli("restore", str(aside), "--force"))
+    server.start()
+    assert server.get(f"/v1/events/{later}").status == 200
+
+
+def test_the_newest_are_kept(serve, receiver):
+    server = serve(**one(receiver))
+    folder_of(server).mkdir()
+    for day in range(1, 5):
+        (folder_of(server) / f"drumbeat-2020-01-0{day}T000000Z.db").write_text("")
+    (folder_of(server) / "mine.db").write_text("")
+    (folder_of(server) / "drumbeat-2020-01-01T000000Z.db.part").write_text("of a server that was killed")
+    newest = backup(server, "--keep", "2")
+    assert [path.name for path in backups(server)] == ["drumbeat-2020-01-04T000000Z.db", newest.name, "mine.db"]
+
+
+def test_a_backup_that_is_cut_short_or_no_store_is_refused(serve, receiver):
+    server = serve(**one(receiver))
+    for _ in range(30):
+        server.send(payload={"fill": "x" * 20000})
+    file = backup(server)
+    server.terminate()
+    before = store_of(server).read_bytes()
+    short = file.with_name("short.db")
+    short.write_bytes(file.read_bytes()[:-3 * 4096])
+    torn = file.with_name("torn.db")
+    torn.write_bytes(file.read_bytes()[:8 * 4096] + os.urandom(4096) + file.read_bytes()[9 * 4096:])
+    text = file.with_name("text.db")
+    text.write_text("not a store\n")
+    for bad in (short, torn, text):
+        refused = server.cli("restore", str(bad), "--force")
+        assert refused.code != 0 and bad.name in refused.err, refused
+    assert server.cli("restore", str(file.with_name("none.db"))).code == NOT_FOUND
+    assert store_of(server).read_bytes() == before
+    assert not [path for path in store_of(server).parent.iterdir() if ".before-" in path.name]
+
+
+def test_a_server_that_runs_is_not_restored_over(serve, receiver):
+    server = serve(**one(receiver))
+    event_id = server.send()
+    file = backup(server)
+    refused = server.cli("restore", str(file), "--force")
+    assert refused.code == FAILED and "stop it first" in refused.err, refused
+    assert server.get(f"/v1/events/{event_id}").status == 200
+
+
+def test_a_backup_that_was_killed_leaves_nothing_in_the_way(serve, receiver):
+    server = serve(**one(receiver))
+    for _ in range(40):
+        server.post([event(payload={"fill": "x" * 8000}) for _ in range(50)])
+    assert server.post(b"{}", path="/v1/backup").status == 202
+    server.kill()
+    server.start()
+    file = backup(server)
+    assert backups(server) == [file]
+
+
+def test_postgres_has_its_own_tools(serve, database, receiver):
+    server = serve(store=database, **one(receiver))
+    said = server.cli("backup")
+    assert said.code == CONFLICT and "pg_dump" in said.err, said
+    server.terminate()
+    refused = server.cli("restore", __file__)
+    assert refused.code != 0 and "PostgreSQL" in refused.err, refused
