@@ -315,6 +315,7 @@ enum err api_events_release(struct call *call) {
 void api_events_released(struct call *call) {
     bool is_fresh = call->verdicts[0].verdict == APPEND_FRESH;
     struct uuid id = is_fresh ? call->events[0].id : call->verdicts[0].event_id;
+    metrics_event(call->metrics, is_fresh ? METRIC_ACCEPTED : METRIC_DUPLICATE, 1);
     (void)serve_json(call, 200,
                      str_fmt(call->arena, "{\"id\":\"%.*s\",\"released\":%s}", STR_ARG(uuid_str(call->arena, id)),
                              is_fresh ? "true" : "false"));

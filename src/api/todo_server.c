@@ -15,6 +15,7 @@ static void add_sources(struct todo *todo) {
     const struct settings *settings = call->standing->settings;
     for (size_t i = 0; i < settings->source_count; i++) {
         const struct note *note = serve_note(call, settings->sources[i].name);
+        if (settings->sources[i].kind == SOURCE_FORM) continue; /* anybody may send nonsense to it */
         if (!note || !note->code || call->wall_us - note->at_us >= REFUSED_US) continue;
         const struct matter matter = {
             .name = settings->sources[i].name, .error = str_from(note->why), .count = 1, .oldest_us = note->at_us};

@@ -1,6 +1,7 @@
 /* config/advice.c - what no key is wrong about, and is still rarely what was meant; see check.h. A part of the file in
  * which something was refused gets none: what was refused may be what the advice would miss. */
 #include "config/check.h"
+#include "model/source.h"
 
 /* ---- where something was refused ---- */
 
@@ -94,6 +95,23 @@ static void advise_doubles(struct checker *checker) {
                  STR_ARG(first->name), STR_ARG(others));
 }
 
+/* Behind a proxy on this machine all have its address, or none that can be told. */
+static void advise_proxies(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    struct str host = settings->server.listen_host;
+    bool is_local = str_starts(host, STR("127.")) || str_eq(host, STR("::1")) || str_eq(host, STR("localhost"));
+    if (!settings->server.url.n || !is_local || settings->server.proxies.count) return;
+    if (!is_sound(checker, STR("server"), STR_NONE)) return;
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (settings->sources[i].kind == SOURCE_FORM) {
+            check_report(checker, settings->sources[i].mark, CODE_NO_PROXY,
+                         "the limit of form '%.*s' knows no addresses: 'url' says that the world reaches this server, "
+                         "and 'proxies' in 'server' does not name who passes its requests on",
+                         STR_ARG(settings->sources[i].name));
+            return;
+        }
+}
+
 static void mark_refused(struct checker *checker) {
     for (size_t i = 0; i < checker->settings->destination_count; i++) {
         struct destination_settings *destination = &checker->settings->destinations[i];
@@ -106,4 +124,5 @@ void check_advise(struct checker *checker) {
     advise_unused(checker);
     advise_twice(checker);
     advise_doubles(checker);
+    advise_proxies(checker);
 }

@@ -84,6 +84,13 @@ static bool is_origin(struct str text) {
            str_find(text, '#') == SIZE_MAX;
 }
 
+/* Each form that is filled in would be refused. */
+static bool is_declared(const struct settings *settings, struct str type) {
+    for (size_t i = 0; i < settings->type_count; i++)
+        if (str_eq(settings->types[i], type)) return true;
+    return settings->type_count == 0;
+}
+
 void check_form(struct checker *checker, const struct tree *map, struct source_settings *source) {
     struct form_settings *form = &source->form;
     struct str host;
@@ -93,6 +100,10 @@ void check_form(struct checker *checker, const struct tree *map, struct source_s
     if (!event_type_valid(form->event))
         check_report(checker, check_key_mark(map, STR("event")), CODE_VALUE,
                      "'event'%.*s takes an event type such as LEAD_CAPTURE", STR_ARG(checker->where));
+    else if (!is_declared(checker->settings, form->event))
+        check_report(checker, tree_get(map, STR("event")) ? check_key_mark(map, STR("event")) : source->mark,
+                     CODE_UNDECLARED, "the event type '%.*s'%.*s is not declared in 'types'", STR_ARG(form->event),
+                     STR_ARG(checker->where));
     if (form->thanks.n && !url_check(form->thanks, &host, &is_private, &reason))
         check_report(checker, check_key_mark(map, STR("thanks")), CODE_URL, "'thanks'%.*s is no page: %s",
                      STR_ARG(checker->where), reason);

@@ -73,6 +73,9 @@ void check_sources(struct checker *checker, const struct key *key, const struct 
         struct source_settings *source = &settings->sources[settings->source_count++];
         *source = (struct source_settings){.name = map->names[i], .mark = map->name_marks[i]};
         check_name(checker, "source", map->names[i], map->name_marks[i]);
+        if (str_eq(source->name, STR("spam")))
+            check_report(checker, source->mark, CODE_NAME,
+                         "'spam' is no name for a source: 'spam.' begins the types of what forms keep apart");
         checker->where = str_fmt(checker->arena, " in source '%.*s'", STR_ARG(source->name));
         checker->takes_secrets = true;
         struct str subject = str_fmt(checker->arena, "source '%.*s'", STR_ARG(source->name));

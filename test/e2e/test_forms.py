@@ -206,6 +206,12 @@ def test_one_address_may_send_so_often(server):
     assert fill(server, "bounded", {"email": address()}, {"X-Forwarded-For": "203.0.113.6, 203.0.113.5"}).status == 429
 
 
+def test_what_strangers_send_is_nothing_to_do(server):
+    fill(server, "contact", "x", kind="text/plain")
+    assert server.get("/v1/sources/contact").json["last_refused"]["code"] == "E0115"
+    assert [item for item in server.get("/v1/todo").json["items"] if "contact" in str(item)] == []
+
+
 # pages of other sites
 
 def test_origins(server):
