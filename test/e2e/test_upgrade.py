@@ -5,14 +5,16 @@ import pytest
 
 from harness import ROOT, Server
 from receiver import answer
-from services import sql
+from services import psql, sql
 
-OLD_KEY = "db_read_7eac7649db33b1aadb2c7085656510fab761c92e"  # its hash is in the old store
+# Their hashes are in the old stores.
+OLD_KEYS = {"file": "db_read_7eac7649db33b1aadb2c7085656510fab761c92e", "database": "db_read_c928660c3226c9b472c74ae14e1ab9ed46320d62"}
 STATUSES = {"lead-1": "COMPLETED", "lead-2": "COMPLETED", "bad-1": "FAILED", "later-1": "PENDING", "waits-1": "PROCESSING"}
 
 
 def config(receiver):
-    return {"destinations": {"crm": {"url": receiver.url("/crm"), "allow_private": "true", "on_unknown": "retry"},
+    return {"keep": {"events": "36500d"},  # the old stores grow older
+            "destinations": {"crm": {"url": receiver.url("/crm"), "allow_private": "true", "on_unknown": "retry"},
                              "bad": {"url": receiver.url("/bad"), "allow_private": "true", "on_unknown": "hold"}},
             "routes": {"lead": {"from": "LEAD_CAPTURE", "to": ["crm"]}, "bad": {"from": "BAD", "to": ["bad"]}}}
 
@@ -40,24 +42,36 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(old):
     assert old.store.read_bytes() == before
 
 
+@pytest.fixture
+def old_database(folder, database, receiver):
+    """The same, on PostgreSQL."""
+    psql(database, (ROOT / "test/deploy/database-0.1.0.sql").read_text())
+    server = Server(folder, store=database, **config(receiver))
+    yield server
+    server.close()
+
+
 @pytest.mark.parametrize("first", ["migrate", "serve"])
-def test_a_store_of_the_version_before_goes_on(old, receiver, first):
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_store_of_the_version_before_goes_on(request, receiver, kind, first):
+    server = request.getfixturevalue("old" if kind == "file" else "old_database")
     receiver.script("/crm", answer(200))
     if first == "migrate":
-        done = old.cli("migrate")
+        assert "CREATE TABLE chores" in server.cli("migrate", "-n").out
+        done = server.cli("migrate")
         assert done.code == 0 and "brought from step 1 to step" in done.out, done
-    old.start()
-    old.key = OLD_KEY
-    events = {item["idempotency_key"]: item for item in old.every("/v1/events")}
+    server.start()
+    server.key = OLD_KEYS[kind]
+    events = {item["idempotency_key"]: item for item in server.every("/v1/events")}
     assert {key: item["status"] for key, item in events.items()} == STATUSES
-    assert old.get("/v1/destinations/crm").json["paused"], "a pause is kept"
-    key = old.deliveries(events["waits-1"]["id"])[0]["key"]
-    assert old.cli("destinations", "resume", "crm").code == 0
-    old.settled(events["waits-1"]["id"], "COMPLETED")
+    assert server.get("/v1/destinations/crm").json["paused"], "a pause is kept"
+    key = server.deliveries(events["waits-1"]["id"])[0]["key"]
+    assert server.cli("destinations", "resume", "crm").code == 0
+    server.settled(events["waits-1"]["id"], "COMPLETED")
     assert receiver.keys("/crm") == [key], "under the key that the old version gave it; what was done stays done"
-    assert old.cli("verify", "--deep").code == 0
-    assert old.terminate() == 0
-    assert "is up to date" in old.cli("migrate", "-n").out
+    assert server.cli("verify", "--deep").code == 0
+    assert server.terminate() == 0
+    assert "is up to date" in server.cli("migrate", "-n").out
 
 
 def refused(result):
