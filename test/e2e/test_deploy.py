@@ -1,10 +1,12 @@
 """What deploy/ has for containers: it is what the readers of such files expect, and the files that it mounts are those
 with which the real programs start."""
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import urllib.parse
 
@@ -113,12 +115,8 @@ class Mounted(Service):
         return [word.replace("FOLDER", str(self.folder)) for word in self.words]
 
     def answers(self):
-        import socket
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
-        except OSError:
-            return False
 
 
 @pytest.fixture
