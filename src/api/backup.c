@@ -34,8 +34,7 @@ enum err api_backup_show(struct call *call) {
 /* Joins one that is under way. */
 enum err api_backup_begin(struct call *call) {
     enum err err = ERR_NONE;
-    if (refuses(call, &err)) return err;
-    if (!body_empty(call)) return ERR_NONE;
+    if (!body_empty(call) || refuses(call, &err)) return err;
     if (!call->standing->backup->running) {
         call->wishes |= WISH_BACKUP;
         TRY(store_audit(call->store, call->actor, STR("backup"), STR("store"), STR(""), call->now_us));

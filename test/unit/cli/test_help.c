@@ -72,7 +72,7 @@ static void test_completion_knows_every_word_of_the_table(void **state) {
     struct arena arena = ARENA_EMPTY;
     for (size_t s = 0; s < 2; s++) {
         struct str text = complete_script(&arena, str_from(shells[s]));
-        assert_non_null(strstr(text.p, "'events') echo 'list show cancel retry' ;;"));
+        assert_non_null(strstr(text.p, "'events') echo 'list show cancel retry release' ;;"));
         assert_non_null(strstr(text.p, "'keys create --role') echo 'ingest read operate owner' ;;"));
         assert_non_null(strstr(text.p, "--output|-o) echo 'table json ndjson id' ;;"));
         assert_null(strstr(text.p, "jq-worker"));
