@@ -227,7 +227,9 @@ static void add_form(struct buf *buf, const struct form_view *view) {
         add_field(buf, source, &consent, typed && typed->consents ? &given : NULL);
     }
     add_trap(buf, form->language, pasted);
-    add_hidden(buf, "_token", view->token);
+    buf_add(buf, STR("<input type=\"hidden\" name=\"_token\" autocomplete=\"off\""));
+    add_attribute(buf, "value", view->token); /* of this page: no browser puts an older one there */
+    buf_add(buf, STR(">\n"));
 }
 
 /* Where the person came from, and the campaign that the page's own address names; what was typed keeps both. */

@@ -18,6 +18,13 @@ static enum err refused(enum err err, struct refusal *ret_refusal, struct str de
     return err;
 }
 
+/* A name that the form does not know, fit for a log and an answer: whoever sends it chooses how long it is. */
+static struct str short_name(struct str name) {
+    size_t n = name.n < NAME_MAX ? name.n : NAME_MAX;
+    while (n < name.n && n && ((unsigned char)name.p[n] & 0xC0) == 0x80) n--; /* no half character */
+    return str_sub(name, 0, n);
+}
+
 /* ---- what came, as members ---- */
 
 /* The text of a value of JSON; false: it is no text. */
@@ -53,7 +60,7 @@ static enum err read_object(const struct json *root, struct arena *arena, struct
             fine = fine && add_value(&form, name, json_at(value, i), arena);
         if (fine) continue;
         struct buf pointer = {.arena = arena};
-        json_point_add(&pointer, name);
+        json_point_add(&pointer, short_name(name));
         return refused(ERR_BAD_FIELD, ret_refusal, STR("a field of a form is a text, a number, or true or false"),
                        buf_str(&pointer));
     }
@@ -88,6 +95,7 @@ static enum err read_members(const struct request *request, struct arena *arena,
         return ERR_NONE;
     if (!file.n) return refused(ERR_BAD_REQUEST, ret_refusal, problem, STR_NONE);
     struct buf pointer = {.arena = arena};
+    file = short_name(file);
     json_point_add(&pointer, file);
     return refused(ERR_BAD_MEDIA, ret_refusal,
                    str_fmt(arena, "the field '%.*s' brings a file, and files are not taken", STR_ARG(file)),
@@ -268,7 +276,7 @@ static void take_fields(struct submission *submission, struct arena *arena) {
         bool known = is_own(settings, form->members[i].name);
         for (size_t j = 0; j < settings->field_count; j++)
             known |= str_eq(settings->fields[j].name, form->members[i].name);
-        if (!known) submission->unknown = form->members[i].name;
+        if (!known) submission->unknown = short_name(form->members[i].name);
     }
 }
 

@@ -31,6 +31,7 @@ static void write_fields(struct buf *buf, const struct submission *submission) {
     for (size_t i = 0; i < submission->entry_count; i++) {
         const struct entry *entry = &submission->entries[i];
         if (!entry->value.n && entry->field->kind != FORM_TICK) continue;
+        if (entry->problem == ENTRY_CONTROL) continue; /* in spam: a store may refuse the whole for it */
         if (buf->p[buf->n - 1] != '{') buf_byte(buf, ',');
         write_entry(buf, submission, entry);
     }

@@ -133,7 +133,7 @@ def test_consent_and_the_way_are_kept(server):
 
 def token_of(server, name):
     page = server.get(f"/f/{name}").body.decode()
-    return re.search(r'name="_token" value="([^"]+)"', page)[1]
+    return re.search(r'name="_token" autocomplete="off" value="([^"]+)"', page)[1]
 
 
 def test_a_second_click_is_one_event(server):

@@ -280,6 +280,32 @@ static void test_what_is_kept_as_spam_and_released(void **state) {
     assert_int_equal(filling.refusal.err, ERR_NOT_NOW);
 }
 
+static void test_names_that_strangers_choose_are_short_where_they_are_told(void **state) {
+    struct filling filling = filling_of(*state, true);
+    char body[4000] = "email=a@b.example&x";
+    for (int i = 0; i < 600; i++) strcat(body, "%C3%A4");
+    assert_int_equal(read(&filling, URLENCODED, body), ERR_NONE);
+    assert_int_equal(filling.submission.unknown.n, 99); /* x, and 49 of two bytes each */
+    assert_true(str_is_utf8(filling.submission.unknown));
+    char parts[4000] = "--b\r\nContent-Disposition: form-data; filename=a; name=\"";
+    for (int i = 0; i < 600; i++) strcat(parts, "cv-");
+    strcat(parts, "\"\r\n\r\nx\r\n--b--");
+    assert_int_equal(read(&filling, "multipart/form-data; boundary=b", parts), ERR_BAD_MEDIA);
+    assert_int_equal(filling.refusal.pointer.n, 101);
+    assert_true(filling.refusal.detail.n < 200);
+}
+
+static void test_spam_holds_nothing_that_a_store_refuses(void **state) {
+    struct filling filling = filling_of(*state, true);
+    struct event event = event_of(&filling, "email=a%00b&name=Ada&_gotcha=x");
+    assert_null(strstr(event.payload.p, "\\u0000"));
+    assert_non_null(strstr(event.payload.p, "\"payload\":{\"name\":\"Ada\""));
+    filling = filling_of(*state, false);
+    event = event_of(&filling, "a=1&a=%00&b=2&_gotcha=x");
+    assert_null(strstr(event.payload.p, "\\u0000"));
+    assert_non_null(strstr(event.payload.p, "\"payload\":{\"b\":\"2\""));
+}
+
 static void test_routes_take_spam_only_by_its_name(void **state) {
     (void)state;
     assert_false(event_type_fits(STR("*"), STR("spam.contact")));
@@ -324,7 +350,7 @@ static void test_the_page_shows_what_was_typed(void **state) {
         "autocomplete=\"on\">\n1\n2</textarea>",
         "name=\"utm_source\" value=\"&quot;x\"",
         "name=\"_referrer\" value=\"https://r.example/&quot;\"",
-        "name=\"_token\" value=\"" V7 "\"",
+        "name=\"_token\" autocomplete=\"off\" value=\"" V7 "\"",
     };
     holds(page, parts, COUNT_OF(parts));
     assert_null(strstr(page.p, "<script"));
@@ -363,7 +389,8 @@ static void test_the_form_to_be_pasted(void **state) {
     const struct form_view view = {.source = &filling.source, .action = STR("https://hooks.example.com/f/contact")};
     struct str form = form_paste(&view, &filling.kit->arena);
     assert_true(str_starts(form, STR("<form method=\"post\" action=\"https://hooks.example.com/f/contact\"")));
-    const char *const parts[] = {"name=\"_gotcha\"", "position:absolute", "name=\"_token\" value=\"\"", "</form>",
+    const char *const parts[] = {"name=\"_gotcha\"", "position:absolute",
+                                 "name=\"_token\" autocomplete=\"off\" value=\"\"", "</form>",
                                  "getElementById('form-contact')"};
     holds(form, parts, COUNT_OF(parts));
 }
@@ -379,6 +406,8 @@ int main(void) {
         TEST(test_a_list_of_types_holds_and_spam_is_none_of_it),
         TEST(test_a_second_click_is_the_same_fact),
         TEST(test_what_is_kept_as_spam_and_released),
+        TEST(test_names_that_strangers_choose_are_short_where_they_are_told),
+        TEST(test_spam_holds_nothing_that_a_store_refuses),
         TEST(test_routes_take_spam_only_by_its_name),
         TEST(test_the_page_shows_what_was_typed),
         TEST(test_the_page_speaks_the_forms_language),
