@@ -11,6 +11,11 @@ static void encode_limits(struct buf *buf, const struct destination_settings *se
         struct str window = span_str(buf->arena, settings->limits[i].window_us);
         buf_fmt(buf, "%s\"%lld/%.*s\"", i ? "," : "", (long long)settings->limits[i].count, STR_ARG(window));
     }
+    for (size_t i = 0; i < settings->meter_limit_count; i++) {
+        struct str rule = limit_rule_text(buf->arena, &settings->meter_limits[i], settings->meter);
+        buf_add(buf, i || settings->limit_count ? STR(",") : STR(""));
+        json_quote(buf, rule);
+    }
     buf_byte(buf, ']');
 }
 

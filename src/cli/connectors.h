@@ -13,5 +13,12 @@ struct json *connector_json(struct arena *arena, const struct catalog_entry *ent
 struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us);
 /* docs/providers.md: the actions in order of how well an unknown outcome can be settled. */
 struct str connectors_reference(struct arena *arena, const struct catalog *catalog);
+/* What is done where nobody knows of an effect; how many join in a call and how they are answered ("" = none does). */
+struct str connector_unknown_words(struct arena *arena, const struct catalog_action *action);
+struct str connector_batch_words(struct arena *arena, const struct catalog_action *action);
+/* docs/destinations/NAME.md and docs/senders/NAME.md. */
+struct scheme;
+struct str connector_page(struct arena *arena, const struct catalog_entry *entry);
+struct str sender_page(struct arena *arena, const struct scheme *scheme);
 
 #endif

@@ -2,14 +2,9 @@
 #include "base/arena.h"
 #include "base/when.h"
 #include "cli/connectors.h"
+#include "model/settings.h"
 
 /* ---- a connector as JSON ---- */
-
-static struct str limit_text(struct arena *arena, const struct limit_rule *limit) {
-    struct str window = span_str(arena, limit->window_us);
-    bool one = window.n == 2 && window.p[0] == '1'; /* "10/s", as it is written */
-    return str_fmt(arena, "%lld/%.*s", (long long)limit->count, STR_ARG(one ? str_sub(window, 1, 2) : window));
-}
 
 static struct json *docs_json(const struct tree *docs) {
     struct json *list = json_array();
@@ -39,7 +34,7 @@ static struct json *names_json(const struct catalog_name *names, size_t count, b
 }
 
 /* What is done where nobody knows whether a call had its effect. */
-static struct str unknown_words(struct arena *arena, const struct catalog_action *action) {
+struct str connector_unknown_words(struct arena *arena, const struct catalog_action *action) {
     const struct action_traits *traits = &action->traits;
     struct str keep = span_str(arena, traits->key_life_us), settle = span_str(arena, traits->lookup_settle_us);
     if (traits->on_unknown == ON_UNKNOWN_HOLD) return STR("held for a person");
@@ -49,22 +44,28 @@ static struct str unknown_words(struct arena *arena, const struct catalog_action
     return str_fmt(arena, "sent again under the same key for %.*s, then held for a person", STR_ARG(keep));
 }
 
+struct str connector_batch_words(struct arena *arena, const struct catalog_action *action) {
+    if (action->traits.batch_max <= 1) return STR("");
+    return str_fmt(arena, "up to %d deliveries, %s", action->traits.batch_max,
+                   action->batch_by_item ? "each with its own answer" : "all with one answer");
+}
+
 static struct json *action_json(struct arena *arena, const struct catalog_action *action) {
     struct json *item = json_object();
     json_set_str(item, "name", action->name);
     json_set_str(item, "help", action->help);
     json_set(item, STR("params"), names_json(action->params, action->param_count, true));
-    json_set_str(item, "unknown", unknown_words(arena, action));
-    if (action->traits.batch_max > 1)
-        json_set_str(item, "batch",
-                     str_fmt(arena, "up to %d deliveries, %s", action->traits.batch_max,
-                             action->batch_by_item ? "each with its own answer" : "all with one answer"));
+    json_set_str(item, "unknown", connector_unknown_words(arena, action));
+    set_if_said(item, "batch", connector_batch_words(arena, action));
     return item;
 }
 
 struct json *connector_json(struct arena *arena, const struct catalog_entry *entry) {
     struct json *item = json_object(), *limits = json_array(), *actions = json_array();
-    for (size_t i = 0; i < entry->limit_count; i++) json_push(limits, json_str(limit_text(arena, &entry->limits[i])));
+    for (size_t i = 0; i < entry->limit_count; i++)
+        json_push(limits, json_str(limit_rule_text(arena, &entry->limits[i], STR(""))));
+    for (size_t i = 0; i < entry->meter_limit_count; i++)
+        json_push(limits, json_str(limit_rule_text(arena, &entry->meter_limits[i], entry->meter)));
     for (size_t i = 0; i < entry->action_count; i++) json_push(actions, action_json(arena, &entry->actions[i]));
     json_set_str(item, "name", entry->name);
     json_set_str(item, "about", entry->about);

@@ -15,13 +15,18 @@ static void add_list(struct buf *text, const struct str *items, size_t count) {
     for (size_t i = 0; i < count; i++) buf_fmt(text, "%s%.*s", i ? ", " : "", STR_ARG(items[i]));
 }
 
-static void add_limits(struct buf *text, const struct limit_rule *limits, size_t count) {
+static void add_rules(struct buf *text, const struct limit_rule *rules, size_t count, struct str meter) {
     for (size_t i = 0; i < count; i++) {
-        struct str window = span_str(text->arena, limits[i].window_us);
-        bool one = str_starts(window, STR("1")) && window.n == 2;
-        buf_fmt(text, "%s%lld/%.*s", i ? ", " : "", (long long)limits[i].count,
-                STR_ARG(one ? str_sub(window, 1, 1) : window));
+        struct str rule = limit_rule_text(text->arena, &rules[i], meter);
+        buf_fmt(text, "%s%.*s", text->n ? ", " : "", STR_ARG(rule));
     }
+}
+
+static void add_limits(struct buf *text, const struct destination_settings *destination) {
+    struct buf limits = {.arena = text->arena};
+    add_rules(&limits, destination->limits, destination->limit_count, STR(""));
+    add_rules(&limits, destination->meter_limits, destination->meter_limit_count, destination->meter);
+    buf_add(text, buf_str(&limits));
 }
 
 static void add_headers(struct buf *text, const struct destination_settings *destination) {
@@ -72,9 +77,9 @@ static void add_special(struct buf *text, const struct key *key, const void *own
     else if (key->type == KEY_LISTEN)
         buf_fmt(text, "%.*s:%u", STR_ARG(server->listen_host), server->listen_port);
     else if (key->type == KEY_LIMITS)
-        add_limits(text, destination->limits, destination->limit_count);
+        add_limits(text, destination);
     else if (key->type == KEY_RATE)
-        add_limits(text, place, 1);
+        add_rules(text, place, 1, STR(""));
     else if (key->type == KEY_LIST)
         add_list(text, ((const struct str_list *)place)->items, ((const struct str_list *)place)->count);
     else if (key->type == KEY_HEADERS)

@@ -36,7 +36,7 @@ enum section {
     X(LIST, "a text, or a list of them")                                                                               \
     X(RATE, "a rate such as 10/m or 300/15m")                                                                          \
     X(HEADERS, "a map of header names to texts")                                                                       \
-    X(LIMITS, "a rate such as 10/s or 300/15m, or a list of them")                                                     \
+    X(LIMITS, "a rate such as 10/s, 300/15m or 1/s per channel, or a list of them")                                    \
     X(SECTION, "") /* its section says what it takes */                                                                \
     X(BODY, "any value, with ${.field} for values of the event")
 enum key_type {

@@ -6,7 +6,8 @@
 
 #define SPAN_PATTERN    "^[0-9]+(us|ms|s|m|h|d)$"
 #define SIZE_PATTERN    "^[0-9]+(B|KiB|MiB|GiB)$"
-#define LIMIT_PATTERN   "^[0-9]+/[0-9]*(us|ms|s|m|h|d)$"
+#define RATE_PATTERN    "^[0-9]+/[0-9]*(us|ms|s|m|h|d)$"
+#define LIMIT_PATTERN   "^[0-9]+/[0-9]*(us|ms|s|m|h|d)( per [A-Za-z_][A-Za-z0-9_-]*)?$"
 #define NAME_PATTERN    "^[a-z][a-z0-9-]{0,39}$"
 #define ACCOUNT_PATTERN "^[a-z][a-z0-9_-]{0,39}$"
 #define TYPE_PATTERN    "^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
@@ -126,7 +127,7 @@ static struct json *simple_schema(const struct key *key) {
     case KEY_PATTERNS:
         return schema_any_of(patterned(GLOB_PATTERN), schema_list_of(patterned(GLOB_PATTERN)));
     case KEY_RATE:
-        return patterned(LIMIT_PATTERN);
+        return patterned(RATE_PATTERN);
     case KEY_LIST:
         return schema_any_of(schema_scalar(), schema_list_of(schema_scalar()));
     case KEY_LIMITS:

@@ -70,11 +70,11 @@ void check_headers(struct checker *checker, const struct key *key, const struct 
 /* ---- limits ---- */
 
 static bool read_rate(struct checker *checker, const struct key *key, const struct tree *value,
-                      struct limit_rule *ret_rule) {
+                      struct limit_rule *ret_rule, struct str *ret_meter) {
     struct str text, subject = check_subject(checker, key->name);
     struct limit_rule rule;
     if (!scalar_text(checker, key, value, &text)) return false;
-    if (!limit_rule_parse(text, &rule)) {
+    if (!limit_rule_parse(text, &rule, ret_meter)) {
         scalar_refuse(checker, key, value, CODE_VALUE);
     } else if (rule.count < key->min || rule.count > key->max) {
         check_report(checker, value->mark, CODE_BOUNDS, "%.*s must be from %lld to %lld sends in a window",
@@ -94,11 +94,28 @@ static bool read_rate(struct checker *checker, const struct key *key, const stru
 static void read_limit(struct checker *checker, const struct key *key, const struct tree *value,
                        struct destination_settings *destination) {
     struct limit_rule rule;
-    if (read_rate(checker, key, value, &rule)) destination->limits[destination->limit_count++] = rule;
+    struct str meter, subject = check_subject(checker, key->name);
+    if (!read_rate(checker, key, value, &rule, &meter)) return;
+    if (!meter.n) {
+        destination->limits[destination->limit_count++] = rule;
+    } else if (destination->meter.n && !str_eq(destination->meter, meter)) {
+        check_report(checker, value->mark, CODE_VALUE,
+                     "%.*s has limits per '%.*s' and per '%.*s': it can have one of them", STR_ARG(subject),
+                     STR_ARG(destination->meter), STR_ARG(meter));
+    } else {
+        destination->meter = meter;
+        destination->meter_limits[destination->meter_limit_count++] = rule;
+    }
 }
 
 void check_rate(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
-    (void)read_rate(checker, key, value, (void *)((char *)owner + key->place));
+    struct limit_rule rule;
+    struct str meter;
+    if (!read_rate(checker, key, value, &rule, &meter)) return;
+    if (meter.n)
+        scalar_refuse(checker, key, value, CODE_VALUE);
+    else
+        *(struct limit_rule *)(void *)((char *)owner + key->place) = rule;
 }
 
 void check_limits(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

@@ -68,3 +68,33 @@ enum err connect_lookup(const struct call_context *context, struct outgoing *ret
     if (!err) put_way(context, ret_outgoing);
     return err;
 }
+
+/* ---- by what a delivery is counted ---- */
+
+#define METERED_MAX ((size_t)200) /* bytes; texts that begin alike count as one, so that a limit is never passed */
+
+/* The parameter's JSON: the delivery's, else the default. */
+static struct str metered_json(const struct destination_settings *destination, const struct delivery *delivery,
+                               struct str meter) {
+    struct str text = delivery->params.n ? delivery->params : delivery->event->payload, slice;
+    if (text.n && json_slice(text, meter, &slice) && !str_eq(slice, STR("null"))) return slice;
+    const struct action *action = connector_action(destination->connector, delivery->action);
+    for (size_t i = 0; action && i < action->catalog->param_count; i++)
+        if (str_eq(action->catalog->params[i].name, meter)) return action->catalog->params[i].fallback;
+    return STR("");
+}
+
+struct str connect_metered(const struct destination_settings *destination, const struct delivery *delivery,
+                           struct str meter, struct arena *arena) {
+    struct str slice = metered_json(destination, delivery, meter);
+    struct json_error error;
+    struct json *value;
+    if (!slice.n || json_parse(slice, JSON_DEPTH_MAX, &value, &error)) return STR("");
+    struct str text = json_type(value) == JSON_STRING ? json_text(value) : json_dump(arena, value);
+    size_t bytes = text.n < METERED_MAX ? text.n : METERED_MAX;
+    while (bytes && bytes < text.n && ((unsigned char)text.p[bytes] & 0xC0) == 0x80) bytes--;
+    struct buf buf = {.arena = arena};
+    for (size_t i = 0; i < bytes; i++) buf_byte(&buf, (unsigned char)text.p[i] < ' ' ? '?' : text.p[i]);
+    json_free(value);
+    return buf_str(&buf);
+}

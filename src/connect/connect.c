@@ -77,6 +77,16 @@ const struct action *connector_action(const struct connector *connector, struct 
     return NULL;
 }
 
+bool connector_has_param(const struct connector *connector, struct str name) {
+    for (size_t i = 0; i < connector->action_count; i++) {
+        const struct catalog_action *action = connector->actions[i].catalog;
+        for (size_t j = 0; action && j < action->param_count; j++)
+            if (str_eq(action->params[j].name, name))
+                return action->params[j].type != PARAM_LIST && action->params[j].type != PARAM_OBJECT;
+    }
+    return false;
+}
+
 /* ---- binding ---- */
 
 struct binding {
@@ -195,6 +205,14 @@ static void bind_limits(const struct binding *binding) {
         memcpy(destination->limits, connector->limits, sizeof connector->limits);
         destination->limit_count = connector->limit_count;
     }
+    if (destination->meter.n && !connector_has_param(connector, destination->meter))
+        complain(binding, CODE_CONNECT_NAME, "no action of connector '%.*s' has a parameter '%.*s' to limit by",
+                 STR_ARG(connector->name), STR_ARG(destination->meter));
+    if (!destination->meter.n) {
+        memcpy(destination->meter_limits, connector->meter_limits, sizeof connector->meter_limits);
+        destination->meter_limit_count = connector->meter_limit_count;
+        destination->meter = connector->meter;
+    }
     if (connector->concurrency && destination->concurrency > connector->concurrency)
         destination->concurrency = connector->concurrency;
     if (!destination->timeout_us) destination->timeout_us = connector->timeout_us ? connector->timeout_us : TIMEOUT_US;
@@ -205,6 +223,9 @@ static void bind_one(const struct binding *binding) {
     binding->destination->connector = binding->connector;
     if (binding->connector->webhook) {
         bind_webhook(binding);
+        if (binding->destination->meter.n)
+            complain(binding, CODE_CONNECT_NAME, "a limit 'per %.*s' needs a connector whose actions have parameters",
+                     STR_ARG(binding->destination->meter));
         return;
     }
     size_t errors = binding->findings->errors;
@@ -212,6 +233,20 @@ static void bind_one(const struct binding *binding) {
     if (binding->findings->errors == errors) check_urls(binding);
     bind_actions(binding);
     bind_limits(binding);
+}
+
+/* Destinations of one account count together, so that what each value of is counted must be the same for all. */
+static void check_account(const struct binding *binding, const struct settings *settings, size_t number) {
+    const struct destination_settings *destination = &settings->destinations[number];
+    for (size_t i = 0; i < number && destination->meter.n; i++) {
+        const struct destination_settings *other = &settings->destinations[i];
+        if (!str_eq(other->account, destination->account) || !other->meter.n) continue;
+        if (str_eq(other->meter, destination->meter)) continue;
+        complain(binding, CODE_CONNECT_CLASH,
+                 "its limits are per '%.*s', and those of '%.*s' with the same account per '%.*s'",
+                 STR_ARG(destination->meter), STR_ARG(other->name), STR_ARG(other->meter));
+        return;
+    }
 }
 
 void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings) {
@@ -226,5 +261,6 @@ void connectors_bind(const struct connectors *connectors, struct settings *setti
             bind_one(&binding);
         else
             complain(&binding, CODE_CONNECT_NAME, "there is no connector '%.*s'", STR_ARG(destination->type));
+        check_account(&binding, settings, i);
     }
 }

@@ -45,6 +45,10 @@ MUST_USE enum err connect_request(const struct call_context *context, struct out
                                   struct str *ret_problem);
 MUST_USE enum err connect_lookup(const struct call_context *context, struct outgoing *ret_outgoing,
                                  struct str *ret_problem);
+/* The value of the parameter `meter` by which the delivery is counted: its text without control characters, cut to 200
+ * bytes; "" where there is none. Lives in the arena. */
+struct str connect_metered(const struct destination_settings *destination, const struct delivery *delivery,
+                           struct str meter, struct arena *arena);
 /* One outcome per delivery of the context. */
 void connect_answer(const struct call_context *context, const struct answer *answer, const struct evaluator *evaluator,
                     struct outcome *ret_outcomes);

@@ -83,6 +83,9 @@ struct connector {
     size_t field_count;
     struct limit_rule limits[LIMIT_RULES_MAX];
     size_t limit_count;
+    struct str meter; /* the parameter of which each value has the limits that follow; "" = none */
+    struct limit_rule meter_limits[LIMIT_RULES_MAX];
+    size_t meter_limit_count;
     int32_t concurrency; /* 0 = the provider names none */
     int64_t timeout_us;  /* of a destination that names none; 0 = the usual */
     size_t answer_max;   /* bytes of a batch's answer that are kept; 0 = EXCHANGE_ANSWER_MAX */
@@ -101,5 +104,8 @@ struct connector {
 struct str connector_field(const struct connector *connector, const struct destination_settings *destination,
                            struct str name);
 const struct action *connector_action(const struct connector *connector, struct str name); /* NULL when absent */
+
+/* Whether some action has a parameter of this name that is one text or number. */
+bool connector_has_param(const struct connector *connector, struct str name);
 
 #endif

@@ -179,13 +179,21 @@ static bool limit_fits(const struct limit_rule *rule) {
 static void read_limit(struct document_reader *reader, const struct tree *tree) {
     struct connector *connector = reader->connector;
     struct limit_rule rule;
-    if (tree->kind != TREE_SCALAR || !limit_rule_parse(tree->text, &rule) || !limit_fits(&rule))
-        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE, "'%.*s' is no limit such as 10/s or 300/15m",
-                        STR_ARG(tree->text));
-    else if (connector->limit_count == LIMIT_RULES_MAX)
+    struct str meter;
+    if (tree->kind != TREE_SCALAR || !limit_rule_parse(tree->text, &rule, &meter) || !limit_fits(&rule))
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_VALUE,
+                        "'%.*s' is no limit such as 10/s, 300/15m or 1/s per channel", STR_ARG(tree->text));
+    else if (connector->limit_count + connector->meter_limit_count == LIMIT_RULES_MAX)
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_FULL, "more than %d limits", LIMIT_RULES_MAX);
-    else
+    else if (!meter.n)
         connector->limits[connector->limit_count++] = rule;
+    else if (connector->meter.n && !str_eq(connector->meter, meter))
+        reader_complain(reader, tree, tree->mark, CODE_CONNECT_CLASH, "limits are per '%.*s' or per '%.*s', not both",
+                        STR_ARG(connector->meter), STR_ARG(meter));
+    else {
+        connector->meter = meter;
+        connector->meter_limits[connector->meter_limit_count++] = rule;
+    }
 }
 
 static void read_limits(struct document_reader *reader, const struct tree *tree) {
@@ -332,6 +340,10 @@ static void read_parts(struct document_reader *reader, const struct tree *docume
         reader_size(reader, document, "answer_max", EXCHANGE_ANSWER_MAX, EXCHANGE_ANSWER_MOST, 0);
     reader->connector->error = reader_jq(reader, document, "error");
     read_actions(reader, reader_get(document, "actions", KEY_MAP), entry);
+    if (reader->connector->meter.n && !connector_has_param(reader->connector, reader->connector->meter))
+        reader_complain(reader, limits, limits->mark, CODE_CONNECT_NAME,
+                        "no action has a parameter '%.*s' of which each value could have a limit",
+                        STR_ARG(reader->connector->meter));
 }
 
 void connectors_add(struct connectors *connectors, const struct tree *document, struct findings *findings) {
@@ -353,6 +365,9 @@ void connectors_add(struct connectors *connectors, const struct tree *document, 
     read_parts(&reader, document, &entry);
     memcpy(entry.limits, connector->limits, sizeof connector->limits);
     entry.limit_count = connector->limit_count;
+    entry.meter = connector->meter;
+    memcpy(entry.meter_limits, connector->meter_limits, sizeof connector->meter_limits);
+    entry.meter_limit_count = connector->meter_limit_count;
     entry.concurrency = connector->concurrency;
     if (findings->errors == errors) connectors_put(connectors, connector, entry);
 }

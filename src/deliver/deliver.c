@@ -35,14 +35,17 @@ struct deliver *deliver_new(size_t slots) {
     struct arena arena = ARENA_EMPTY;
     struct deliver *deliver = arena_new(&arena, struct deliver);
     deliver->arena = arena;
-    deliver->desks.arena = deliver->limiters.arena = &deliver->arena;
+    deliver->desks.arena = deliver->limiters.arena = deliver->meters.arena = &deliver->arena;
     deliver->pool.slots = slots;
     return deliver;
 }
 
 void deliver_free(struct deliver *deliver) {
     if (!deliver) return;
-    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_free(limiter_at(deliver, i));
+    for (size_t i = 0; i < deliver->limiters.count; i++) {
+        limiter_free(limiter_at(deliver, i));
+        meters_free(meters_at(deliver, i));
+    }
     struct arena arena = deliver->arena;
     arena_free(&arena);
 }
@@ -51,7 +54,9 @@ static struct limiter *limiter_named(struct deliver *deliver, struct str account
     struct limiter *limiter = map_get(&deliver->limiters, account);
     if (limiter) return limiter;
     limiter = limiter_new(NULL, 0);
-    map_set(&deliver->limiters, str_dup(&deliver->arena, account), limiter);
+    account = str_dup(&deliver->arena, account);
+    map_set(&deliver->limiters, account, limiter);
+    map_set(&deliver->meters, account, meters_new());
     return limiter;
 }
 
@@ -79,8 +84,10 @@ static void desk_close(struct desk *desk) {
     desk->settings = NULL;
 }
 
-static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter) {
+static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter,
+                      struct meters *meters) {
     desk_join(desk, limiter);
+    desk->meters = meters;
     desk->settings = settings;
     if (!desk->before) desk->now.next_due_us = desk->committed.next_due_us = 0;
     if (!settings->was.n || !desk->before || !str_eq(desk->before->was, settings->was))
@@ -107,17 +114,30 @@ static size_t rule_add(struct limit_rule *rules, size_t count, struct limit_rule
     return count + 1;
 }
 
-/* An account obeys the rules of all its destinations, and keeps its rules when the last of them is gone. */
-static void account_configure(struct deliver *deliver, struct limiter *limiter, struct limit_rule *scratch) {
-    size_t count = 0, destinations = 0;
+static size_t rules_add(struct limit_rule *rules, size_t count, const struct limit_rule *more, size_t more_count) {
+    for (size_t i = 0; i < more_count; i++) count = rule_add(rules, count, rule_with_margin(more[i]));
+    return count;
+}
+
+/* An account obeys the rules of all its destinations, and keeps its rules when the last of them is gone. Its rules per
+ * value are all of one parameter, which connectors_bind sees to. */
+static void account_configure(struct deliver *deliver, size_t account, struct limit_rule *scratch,
+                              struct limit_rule *meter_scratch) {
+    size_t count = 0, meter_count = 0, destinations = 0;
+    struct str param = STR("");
     for (size_t i = 0; i < deliver->desks.count; i++) {
         const struct desk *desk = desk_at(deliver, i);
-        if (!desk->settings || desk->limiter != limiter) continue;
+        if (!desk->settings || desk->limiter != limiter_at(deliver, account)) continue;
         destinations++;
-        for (size_t j = 0; j < desk->settings->limit_count; j++)
-            count = rule_add(scratch, count, rule_with_margin(desk->settings->limits[j]));
+        count = rules_add(scratch, count, desk->settings->limits, desk->settings->limit_count);
+        if (!desk->settings->meter.n) continue;
+        param = desk->settings->meter;
+        meter_count =
+            rules_add(meter_scratch, meter_count, desk->settings->meter_limits, desk->settings->meter_limit_count);
     }
-    if (destinations) limiter_configure(limiter, scratch, count);
+    if (!destinations) return;
+    limiter_configure(limiter_at(deliver, account), scratch, count);
+    meters_configure(meters_at(deliver, account), param, meter_scratch, meter_count);
 }
 
 static void reserve_places(struct deliver *deliver, size_t open) {
@@ -138,12 +158,14 @@ void deliver_configure(struct deliver *deliver, const struct settings *settings)
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
         struct desk *desk = desk_named(deliver, destination->name);
-        desk_open(desk, destination, limiter_named(deliver, destination->account));
+        struct limiter *limiter = limiter_named(deliver, destination->account);
+        desk_open(desk, destination, limiter, map_get(&deliver->meters, destination->account));
         desk->queue_max = destination->queue_max ? destination->queue_max : (settings->server.queue_max + 1) / 2;
     }
     struct arena arena = ARENA_EMPTY;
-    struct limit_rule *scratch = arena_array(&arena, struct limit_rule, settings->destination_count * LIMIT_RULES_MAX);
-    for (size_t i = 0; i < deliver->limiters.count; i++) account_configure(deliver, limiter_at(deliver, i), scratch);
+    size_t rules_max = settings->destination_count * LIMIT_RULES_MAX;
+    struct limit_rule *scratch = arena_array(&arena, struct limit_rule, 2 * rules_max);
+    for (size_t i = 0; i < deliver->limiters.count; i++) account_configure(deliver, i, scratch, scratch + rules_max);
     arena_free(&arena);
     reserve_places(deliver, settings->destination_count);
 }
@@ -316,7 +338,10 @@ void deliver_commit(struct deliver *deliver) {
         desk->committed = desk->now;
         desk->touched = false;
     }
-    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_commit(limiter_at(deliver, i));
+    for (size_t i = 0; i < deliver->limiters.count; i++) {
+        limiter_commit(limiter_at(deliver, i));
+        meters_commit(meters_at(deliver, i));
+    }
     deliver->pool.committed = deliver->pool.now;
     deliver->held_before = deliver->hold;
 }
@@ -328,7 +353,10 @@ void deliver_rollback(struct deliver *deliver) {
         desk->now = desk->committed;
         desk->touched = false;
     }
-    for (size_t i = 0; i < deliver->limiters.count; i++) limiter_rollback(limiter_at(deliver, i));
+    for (size_t i = 0; i < deliver->limiters.count; i++) {
+        limiter_rollback(limiter_at(deliver, i));
+        meters_rollback(meters_at(deliver, i));
+    }
     deliver->pool.now = deliver->pool.committed;
     deliver->hold = deliver->held_before;
 }

@@ -26,6 +26,20 @@ const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t des
     return limiter_rules(desk_at(deliver, desk)->limiter, ret_count);
 }
 
+/* ---- limits per value ---- */
+
+struct meters *deliver_meters(const struct deliver *deliver, size_t desk) {
+    struct meters *meters = desk_at(deliver, desk)->meters;
+    return meters && meters_longest_window(meters) ? meters : NULL;
+}
+
+int64_t deliver_longest_meter_window(const struct deliver *deliver) {
+    int64_t longest_us = 0;
+    for (size_t i = 0; i < deliver->meters.count; i++)
+        longest_us = later(longest_us, meters_longest_window(meters_at(deliver, i)));
+    return longest_us;
+}
+
 /* ---- under another name ---- */
 
 size_t deliver_known(const struct deliver *deliver, struct str name) {

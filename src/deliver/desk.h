@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/when.h"
 #include "deliver/hold.h"
+#include "deliver/meter.h"
 #include "deliver/pool.h"
 
 #include <assert.h>
@@ -39,6 +40,7 @@ struct desk {
     const struct destination_settings *settings; /* NULL = closed */
     const struct destination_settings *before;   /* the configure that is under way; NULL = closed then */
     struct limiter *limiter;                     /* the account's */
+    struct meters *meters;                       /* the account's */
     struct desk_state now, committed;
     bool touched;      /* the two may differ */
     size_t unstarted;  /* committed sends that have neither started nor stayed unsent */
@@ -50,6 +52,7 @@ struct deliver {
     struct arena arena;            /* names and desks: never forgotten */
     struct map desks;              /* name -> desk; its place is its number */
     struct map limiters;           /* account -> limiter */
+    struct map meters;             /* account -> meters, in the same places */
     struct pool pool;              /* of sends in flight */
     size_t first;                  /* the desk to ask first in this turn */
     struct hold hold, held_before; /* as it is said in this turn; as it was committed */
@@ -62,6 +65,10 @@ static inline struct desk *desk_at(const struct deliver *deliver, size_t desk) {
 
 static inline struct limiter *limiter_at(const struct deliver *deliver, size_t account) {
     return deliver->limiters.slots[account].value;
+}
+
+static inline struct meters *meters_at(const struct deliver *deliver, size_t account) {
+    return deliver->meters.slots[account].value;
 }
 
 static inline struct desk_state *desk_stage(struct desk *desk) {

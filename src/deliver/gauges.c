@@ -3,6 +3,7 @@
 #include "deliver/gauges.h"
 
 #include "deliver/backlog.h"
+#include "deliver/meter.h"
 
 /* Calls `put_desk` for each open desk, with its view. */
 static void each_desk(const void *self, struct gauge_sink *sink,
@@ -70,6 +71,15 @@ static void read_remaining(const void *self, struct gauge_sink *sink) {
     }
 }
 
+static void read_meters(const void *self, struct gauge_sink *sink) {
+    const struct deliver *deliver = self;
+    for (size_t i = 0; i < deliver_desks(deliver); i++) {
+        const struct meters *meters = deliver_settings(deliver, i) ? deliver_meters(deliver, i) : NULL;
+        if (meters && !is_told_before(deliver, i))
+            sink->put(sink, deliver_settings(deliver, i)->account, (double)meters_count(meters));
+    }
+}
+
 static const struct gauge gauges[] = {
     {"drumbeat_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.", "destination", read_breakers},
     {"drumbeat_in_flight", "gauge", "Sends on their way.", "destination", read_in_flight},
@@ -78,6 +88,7 @@ static const struct gauge gauges[] = {
     {"drumbeat_destination_overflows", "gauge", "1 = more are held until fewer than its queue wait.", "destination",
      read_overflows},
     {"drumbeat_limit_remaining", "gauge", "Sends that the limit allows now.", "limit", read_remaining},
+    {"drumbeat_limit_values", "gauge", "Values that are counted apart, by limits per value.", "limit", read_meters},
 };
 
 struct gauge_set deliver_gauges(const struct deliver *deliver) {

@@ -250,6 +250,12 @@ bool limiter_used(const struct limiter *limiter, int64_t now_us) {
     return counts_at(limiter, 0, now_us - limiter_longest_window(limiter));
 }
 
+int64_t limiter_idle(const struct limiter *limiter) {
+    int64_t at_us;
+    if (not_started(limiter)) return WHEN_NEVER;
+    return start_at(limiter, 0, &at_us) ? at_us + limiter_longest_window(limiter) : 0;
+}
+
 void limiter_part(struct limiter *limiter, size_t parts, bool forget) {
     assert(parts && not_started(limiter) == 0);
     limiter->parts = parts;

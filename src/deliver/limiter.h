@@ -55,6 +55,7 @@ const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *re
  * taken and not started at this moment. */
 void limiter_part(struct limiter *limiter, size_t parts, bool forget);
 bool limiter_used(const struct limiter *limiter, int64_t now_us); /* some start still counts in some rule's window */
-int64_t limiter_longest_window(const struct limiter *limiter);    /* 0 without rules */
+int64_t limiter_idle(const struct limiter *limiter); /* when no start counts any more; NEVER while some are to start */
+int64_t limiter_longest_window(const struct limiter *limiter); /* 0 without rules */
 
 #endif

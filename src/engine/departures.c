@@ -35,8 +35,7 @@
 #include "connect/connect.h"
 #include "deliver/hold.h"
 #include "deliver/settle.h"
-#include "engine/flight.h"
-#include "engine/turn.h"
+#include "engine/metering.h"
 #include "store/shared.h"
 
 #define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
@@ -59,7 +58,7 @@ int64_t turn_lease_until(const struct turn *turn, const struct destination_setti
 }
 
 /* Both outcomes of a send that was taken from the desk's budget are noted: turn_start tells the desk which it was. */
-static void push(struct turn *turn, struct errand *errand, size_t desk) {
+static void push(struct turn *turn, struct errand *errand, size_t desk, struct metered metered) {
     if (turn->leaving_count == turn->leaving_room) {
         size_t room = turn->leaving_room ? 2 * turn->leaving_room : 64;
         struct departure *leaving = arena_array(turn->arena, struct departure, room);
@@ -67,7 +66,7 @@ static void push(struct turn *turn, struct errand *errand, size_t desk) {
         turn->leaving = leaving;
         turn->leaving_room = room;
     }
-    turn->leaving[turn->leaving_count++] = (struct departure){errand, desk};
+    turn->leaving[turn->leaving_count++] = (struct departure){errand, desk, metered};
 }
 
 /* Settles deliveries whose request cannot be built. Nothing of them was sent, so there is no doubt about them. */
@@ -87,7 +86,7 @@ static void settle_unsent(struct turn *turn, const struct delivery *const *deliv
 static bool counts_beginnings(const struct loop *loop, size_t desk) {
     size_t rules;
     deliver_rules(loop->deliver, desk, &rules);
-    return rules > 0;
+    return rules > 0 || deliver_meters(loop->deliver, desk);
 }
 
 /* What each kind of flight sends. */
@@ -97,7 +96,8 @@ static enum err (*const requests[ERRAND_KINDS])(const struct call_context *conte
     [ERRAND_LOOKUP] = connect_lookup,
 };
 
-enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk) {
+enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk,
+                    struct metered metered) {
     struct loop *loop = turn->loop;
     enum errand_kind kind = deliveries[0]->looking_up ? ERRAND_LOOKUP : ERRAND_DELIVERY;
     struct errand *errand = flight_take(loop->errands, kind, deliveries, count);
@@ -106,6 +106,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     flight->desk = desk;
     flight->destination = deliver_settings(loop->deliver, desk);
     flight->evaluator = *loop->in_force.evaluator;
+    flight->metered = (struct metered){metered.meters, str_dup(&errand->arena, metered.value)};
     errand->settings = loop->in_force.settings;
     const struct call_context context = {.destination = flight->destination,
                                          .deliveries = flight->deliveries,
@@ -124,7 +125,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
         errand_release(loop->errands, errand);
         errand = NULL;
     }
-    push(turn, errand, desk);
+    push(turn, errand, desk, metered);
     return ERR_NONE;
 }
 
@@ -145,7 +146,7 @@ static int by_age(const void *a, const void *b) {
 }
 
 /* A set that leaves for the first time is frozen under the key of its oldest delivery. */
-static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk) {
+static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk, struct metered metered) {
     qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
@@ -157,7 +158,7 @@ static enum err leave_set(struct turn *turn, struct delivery **set, size_t count
         TRY(store_freeze_batch(turn->loop->options.store, seqs, count, batch));
     }
     deliver_take(turn->loop->deliver, desk, 1, turn->now_us);
-    return turn_leave(turn, (const struct delivery *const *)set, count, desk);
+    return turn_leave(turn, (const struct delivery *const *)set, count, desk, metered);
 }
 
 /* Gives back the lease of a delivery that was claimed while no call was left for it in this turn. It has spent neither
@@ -173,18 +174,18 @@ static void hand_back(struct turn *turn, const struct delivery *delivery, size_t
 /* Finds the set that begins with ready[i] and takes its members out of ready. Deliveries of no frozen set are
  * joined by action, up to what the action takes in one call; a frozen set is taken whole, however large it is; a lookup
  * is always alone. */
-static size_t gather(struct turn *turn, size_t desk, struct delivery **ready, size_t i, size_t count,
-                     struct delivery **ret_set) {
-    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
+static size_t gather(const struct metering *metering, struct delivery **ready, size_t i, struct delivery **ret_set) {
+    const struct destination_settings *settings = deliver_settings(metering->turn->loop->deliver, metering->desk);
     const struct action_traits *traits = destination_action(settings, ready[i]->action);
     const struct delivery *first = ready[i];
-    size_t max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 1, n = 1;
+    size_t max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 1, n = 1, count = metering->count;
     if (!uuid_is_zero(first->batch)) max = count;
     if (first->looking_up) max = 1;
     ret_set[0] = ready[i];
     for (size_t j = i + 1; j < count && n < max; j++) {
         if (!ready[j] || ready[j]->looking_up) continue;
         if (!uuid_eq(ready[j]->batch, first->batch) || !str_eq(ready[j]->action, first->action)) continue;
+        if (uuid_is_zero(first->batch) && !metering_joins(metering, i, j)) continue;
         ret_set[n++] = ready[j];
         ready[j] = NULL;
     }
@@ -199,15 +200,20 @@ static enum err leave_claimed(struct turn *turn, struct delivery *claimed, size_
     size_t ready_count = 0;
     for (size_t i = 0; i < count; i++)
         if (!held_late(turn, &claimed[i], desk)) ready[ready_count++] = &claimed[i];
+    struct metering metering;
+    metering_begin(turn, desk, ready, ready_count, &metering);
     for (size_t i = 0; i < ready_count; i++) {
+        bool admitted;
         if (!ready[i]) continue;
         if (calls == 0) {
             hand_back(turn, ready[i], desk);
             continue;
         }
+        TRY(metering_admit(&metering, ready, i, &admitted));
+        if (!admitted) continue;
         calls--;
-        size_t n = gather(turn, desk, ready, i, ready_count, set);
-        TRY(leave_set(turn, set, n, desk));
+        size_t n = gather(&metering, ready, i, set);
+        TRY(leave_set(turn, set, n, desk, metering_place(&metering, i)));
     }
     return ERR_NONE;
 }
@@ -301,13 +307,20 @@ void turn_start(struct turn *turn) {
         }
         if (!errand) {
             deliver_unsent(loop->deliver, departure->desk);
+            if (departure->metered.meters) meters_unsent(departure->metered.meters, departure->metered.value);
             continue;
         }
+        const struct metered *metered = &departure->metered;
         flight_of(errand)->starting = errand->outgoing.tell_start;
         flight_of(errand)->taken = quota_left(turn, departure->desk, errand->outgoing.tell_start);
+        if (metered->meters)
+            flight_of(errand)->metered_taken =
+                quota_meter_left(turn, departure->desk, metered->value, errand->outgoing.tell_start);
         errand_leave(loop, errand);
-        if (!errand->outgoing.tell_start)
-            deliver_started(loop->deliver, departure->desk, 1, clock->now_us(clock->self));
+        if (errand->outgoing.tell_start) continue;
+        now_us = clock->now_us(clock->self);
+        deliver_started(loop->deliver, departure->desk, 1, now_us);
+        metered_started(metered, now_us);
     }
     metrics_hop(loop->metrics, HOP_TRANSPORT_START, turn->leaving_count);
     errands_commit(turn);

@@ -2,6 +2,8 @@
  * when the answer comes is copied into the errand's own arena. */
 #include "engine/flight.h"
 
+#include "deliver/meter.h"
+
 #include "engine/loop_state.h"
 
 #include <assert.h>
@@ -46,12 +48,18 @@ struct flight *flight_of(const struct errand *errand) {
     return errand->keeps;
 }
 
+void metered_started(const struct metered *metered, int64_t at_us) {
+    if (metered->meters) meters_started(metered->meters, metered->value, at_us);
+}
+
 static void flight_began(struct loop *loop, uint64_t tag, int64_t at_us) {
     struct errand *errand = errand_find(loop->errands, tag);
     if (!errand || errand->owner->lot != ERRAND_OF_DESKS || !flight_of(errand)->starting) return;
     flight_of(errand)->starting = false;
     deliver_started(loop->deliver, flight_of(errand)->desk, 1, at_us);
+    metered_started(&flight_of(errand)->metered, at_us);
     if (flight_of(errand)->taken) quota_began(loop, flight_of(errand)->taken);
+    if (flight_of(errand)->metered_taken) quota_began(loop, flight_of(errand)->metered_taken);
 }
 
 void flights_begun(struct loop *loop) {

@@ -8,6 +8,12 @@
 #include "model/delivery.h"
 #include "world.h"
 
+/* What a send takes besides its place in its account: one of a value that has limits of its own. */
+struct metered {
+    struct meters *meters; /* NULL = it takes none */
+    struct str value;
+};
+
 /* What a delivery's or a lookup's errand keeps. All of it is of the configuration it was made with, also when another
  * one is in force by the time the answer comes. */
 struct flight {
@@ -18,7 +24,11 @@ struct flight {
     struct evaluator evaluator;
     bool starting; /* the transport has it, and did not say yet when it began to leave */
     int64_t taken; /* what its place in a shared limit is called (quota_left); 0 = it has none to move */
+    struct metered metered;
+    int64_t metered_taken; /* the same of its place in the value's limit */
 };
+
+void metered_started(const struct metered *metered, int64_t at_us);
 
 /* A staged errand whose flight has copies of the deliveries; NULL when all slots of the desks are in use. */
 struct errand *flight_take(struct errands *errands, enum errand_kind kind, const struct delivery *const *deliveries,

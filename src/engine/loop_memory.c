@@ -9,6 +9,7 @@
 #include "deliver/heir.h"
 #include "deliver/hold.h"
 #include "engine/loop_memory.h"
+#include "engine/metering.h"
 #include "store/chore.h"
 #include "store/query.h"
 
@@ -117,6 +118,7 @@ enum err loop_read_memory(struct loop *loop) {
     TRY(restore_desks(loop, loop->unread_desk, now_us));
     if (loop->reread_sends) deliver_part(loop->deliver, loop->quota.apart ? loop->quota.parts : 1, true);
     TRY(loop_read_sends(loop, loop->reread_sends ? 0 : loop->unread_desk, now_us, &loop->arena));
+    TRY(metering_read(loop, loop->reread_metered ? 0 : loop->unread_desk, now_us));
     TRY(loop_read_stops(loop, now_us, &loop->arena));
     loop->unmade_us = now_us;
     loop->unmade_seq = 0;
@@ -125,7 +127,7 @@ enum err loop_read_memory(struct loop *loop) {
     TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(store_next_scheduled(loop->options.store, &loop->next_scheduled_us));
     loop->unread_desk = DESK_NONE;
-    loop->reread_sends = false;
+    loop->reread_sends = loop->reread_metered = false;
     return ERR_NONE;
 }
 
@@ -201,7 +203,9 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     arena_reset(&loop->arena);
     size_t desks = deliver_desks(loop->deliver);
     int64_t window_us = deliver_longest_window(loop->deliver);
+    int64_t meter_us = deliver_longest_meter_window(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
+    if (deliver_longest_meter_window(loop->deliver) > meter_us) loop->reread_metered = true;
     if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
     loop->in_force = in_force;
     chores_reconfigured(loop);

@@ -36,6 +36,7 @@ struct loop {
     int64_t aside_until_us;
     size_t unread_desk;     /* desks from this one on must still be read from the store; DESK_NONE = all were */
     bool reread_sends;      /* limits count further back than memory goes: all starts are read anew */
+    bool reread_metered;    /* the same of limits per value */
     size_t due_max;         /* how many events a turn routes at most after the database refused more; 0 = no bound */
     struct str refused_due; /* the words with which the next event that is routed is refused; "" = it is not */
     char refused_words[256];

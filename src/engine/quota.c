@@ -23,11 +23,12 @@
  * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
-#include "deliver/heir.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+#include "deliver/heir.h"
+#include "deliver/meter.h"
 #include "engine/loop_memory.h"
 #include "model/sharing.h"
 #include "store/shared.h"
@@ -35,7 +36,8 @@
 #define CLOSED_US US_PER_S        /* nothing leaves without Redis: until it is asked again */
 #define AGAIN_US  US_PER_S        /* what another took and did not use comes back in a moment */
 #define JOIN_US   (10 * US_PER_S) /* a new process takes no part before the others know of it */
-#define ASK_MAX   256             /* places of one desk in one turn: more than it may claim at once is not asked for */
+#define SWEEP_US  (10 * US_PER_S)
+#define ASK_MAX   256 /* places of one desk in one turn: more than it may claim at once is not asked for */
 
 static struct quota_take *take_of(const struct turn *turn, struct str limit) {
     for (size_t i = 0; i < turn->take_count; i++)
@@ -44,7 +46,12 @@ static struct quota_take *take_of(const struct turn *turn, struct str limit) {
 }
 
 static struct quota_take *add_take(struct turn *turn, struct quota_take take) {
-    if (!turn->takes) turn->takes = arena_array(turn->arena, struct quota_take, deliver_desks(turn->loop->deliver));
+    if (turn->take_count == turn->take_room) {
+        turn->take_room = turn->take_room ? 2 * turn->take_room : deliver_desks(turn->loop->deliver);
+        struct quota_take *takes = arena_array(turn->arena, struct quota_take, turn->take_room);
+        for (size_t i = 0; i < turn->take_count; i++) takes[i] = turn->takes[i];
+        turn->takes = takes;
+    }
     turn->takes[turn->take_count] = take;
     return &turn->takes[turn->take_count++];
 }
@@ -250,28 +257,48 @@ static enum err keep_apart(struct turn *turn) {
     return quota->apart ? stay_apart(turn) : ERR_NONE;
 }
 
+/* Removes now and then what no window of a value counts any more: nobody may ever take from its limit again. */
+static enum err sweep_meters(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    if (loop->options.exclusive || turn->now_us < loop->quota.sweep_us) return ERR_NONE;
+    loop->quota.sweep_us = turn->now_us + SWEEP_US;
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
+        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
+        const struct meters *meters = settings ? deliver_meters(loop->deliver, i) : NULL;
+        if (meters) TRY(store_limit_sweep(loop->options.store, settings->account, meters_longest_window(meters)));
+    }
+    return ERR_NONE;
+}
+
 enum err quota_begin(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;
+    TRY(sweep_meters(turn));
     if (quota->started_count) TRY(store_limit_started(loop->options.store, quota->started, quota->started_count));
     return has_redis(loop) ? keep_apart(turn) : ERR_NONE;
 }
 
 /* ---- in the transaction: the claim ---- */
 
-static enum err ask_store(struct turn *turn, size_t desk, size_t want, struct quota_take **ret_take) {
+static enum err ask_store(struct turn *turn, size_t desk, struct limit_take take, struct quota_take **ret_take) {
     const struct loop *loop = turn->loop;
-    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     struct limit_taken taken;
-    struct limit_take take = {
-        .limit = settings->account, .want = want, .hold_us = turn_lease_until(turn, settings) - turn->now_us};
-    take.rules = deliver_rules(loop->deliver, desk, &take.rule_count);
+    take.hold_us = turn_lease_until(turn, deliver_settings(loop->deliver, desk)) - turn->now_us;
     TRY(store_limit_take(loop->options.store, &take, &taken));
-    *ret_take = add_take(
-        turn,
-        (struct quota_take){
-            .limit = take.limit, .id = taken.id, .want = want, .granted = taken.granted, .wait_us = taken.wait_us});
+    *ret_take = add_take(turn, (struct quota_take){.limit = take.limit,
+                                                   .by_store = true,
+                                                   .id = taken.id,
+                                                   .want = take.want,
+                                                   .granted = taken.granted,
+                                                   .wait_us = taken.wait_us});
     return ERR_NONE;
+}
+
+static enum err ask_store_for_desk(struct turn *turn, size_t desk, size_t want, struct quota_take **ret_take) {
+    const struct deliver *deliver = turn->loop->deliver;
+    struct limit_take take = {.limit = deliver_settings(deliver, desk)->account, .want = want};
+    take.rules = deliver_rules(deliver, desk, &take.rule_count);
+    return ask_store(turn, desk, take, ret_take);
 }
 
 /* The budget while Redis is away, by redis.on_failure. With fail_local it is this process's part, which the limiter
@@ -288,7 +315,7 @@ enum err quota_budget(struct turn *turn, size_t desk, size_t *budget) {
     struct loop *loop = turn->loop;
     if (!*budget || !quota_is_shared(loop, desk)) return ERR_NONE;
     struct quota_take *take = take_of(turn, deliver_settings(loop->deliver, desk)->account);
-    if (!take && !has_redis(loop)) TRY(ask_store(turn, desk, *budget, &take));
+    if (!take && !has_redis(loop)) TRY(ask_store_for_desk(turn, desk, *budget, &take));
     if (!take || !take->want) { /* it became due in this turn: it stays due, and the next turn asks for it */
         *budget = 0;
         return ERR_NONE;
@@ -309,6 +336,29 @@ void quota_claimed(struct turn *turn, size_t desk, size_t sends) {
     if (take && !take->failed) take->claimed += sends;
 }
 
+/* ---- in the transaction: limits per value ---- */
+
+/* The account and the value: no account has a slash in its name. */
+static struct str meter_name(struct turn *turn, size_t desk, struct str value) {
+    struct str account = deliver_settings(turn->loop->deliver, desk)->account;
+    return str_fmt(turn->arena, "%.*s/%.*s", STR_ARG(account), STR_ARG(value));
+}
+
+enum err quota_meter(struct turn *turn, size_t desk, struct str value, size_t want, bool *ret_ours,
+                     int64_t *ret_wait_us) {
+    struct loop *loop = turn->loop;
+    *ret_ours = true;
+    if (loop->options.exclusive) return ERR_NONE;
+    struct limit_take ask = {.limit = meter_name(turn, desk, value), .want = want};
+    struct quota_take *take = take_of(turn, ask.limit);
+    ask.rules = meters_rules(deliver_meters(loop->deliver, desk), &ask.rule_count);
+    if (!take) TRY(ask_store(turn, desk, ask, &take));
+    *ret_ours = take->claimed < take->granted;
+    *ret_wait_us = take->wait_us < AGAIN_US ? take->wait_us : AGAIN_US;
+    if (*ret_ours) take->claimed++;
+    return ERR_NONE;
+}
+
 void quota_quiet(struct turn *turn, struct str limit, int64_t for_us) {
     struct loop *loop = turn->loop;
     if (!has_redis(loop)) return;
@@ -325,20 +375,28 @@ void quota_again(struct turn *turn) {
     for (size_t i = 0; i < turn->take_count; i++) {
         struct quota_take take = turn->takes[i];
         take.claimed = take.started = take.starting = 0;
-        if (has_redis(turn->loop)) turn->takes[kept++] = take;
+        if (!take.by_store) turn->takes[kept++] = take;
     }
     turn->take_count = kept;
     turn->spell_count = turn->lesson_count = 0;
 }
 
-int64_t quota_left(struct turn *turn, size_t desk, bool starting) {
-    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
-    struct quota_take *take = turn->take_count && settings ? take_of(turn, settings->account) : NULL;
+static int64_t take_left(struct quota_take *take, bool starting) {
     if (!take) return 0;
     take->started++;
     if (!starting || !take->id) return 0;
     take->starting++;
     return take->id;
+}
+
+int64_t quota_left(struct turn *turn, size_t desk, bool starting) {
+    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
+    return turn->take_count && settings ? take_left(take_of(turn, settings->account), starting) : 0;
+}
+
+int64_t quota_meter_left(struct turn *turn, size_t desk, struct str value, bool starting) {
+    if (!turn->take_count || !deliver_settings(turn->loop->deliver, desk)) return 0;
+    return take_left(take_of(turn, meter_name(turn, desk, value)), starting);
 }
 
 /* What is known last of a take replaces what was not written yet. */
@@ -401,7 +459,8 @@ static void tell_redis(struct turn *turn, bool committed) {
     for (size_t i = 0; i < turn->take_count; i++) {
         const struct quota_take *take = &turn->takes[i];
         size_t started = committed ? take->started : 0;
-        if (take->granted) uses[count++] = (struct limit_use){take->limit, started, started && take->starting};
+        if (take->granted && !take->by_store)
+            uses[count++] = (struct limit_use){take->limit, started, started && take->starting};
     }
     if (count) limits->started(limits->self, uses, count);
     if (!committed) return;

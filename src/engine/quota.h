@@ -37,13 +37,15 @@ struct quota {
     int64_t apart_until_us; /* from when Redis alone is enough again */
     int64_t failing_us;     /* when the failing began, for the log */
     uint64_t losses;        /* times that Redis was found without what it had been told */
+    int64_t sweep_us;       /* when limits per value are swept next */
     bool untaught;          /* and has not been told anew since the last of them */
 };
 
 /* What a turn took from one limit. */
 struct quota_take {
     struct str limit;
-    int64_t id; /* in the store; below 0: in Redis; 0: nothing was granted */
+    int64_t id;    /* in the store; below 0: in Redis; 0: nothing was granted */
+    bool by_store; /* asked within the transaction, so that a rollback undoes it */
     struct limit_ticket ticket;
     size_t want; /* 0 = only looked at */
     size_t granted, claimed, started, starting;
@@ -70,14 +72,20 @@ MUST_USE enum err quota_begin(struct turn *turn);
  */
 MUST_USE enum err quota_budget(struct turn *turn, size_t desk, size_t *budget);
 void quota_claimed(struct turn *turn, size_t desk, size_t sends);
+/* In the transaction, for a limit per value (engine/metering.h): takes one place of it, and asks the store for as many
+ * as `want` at the first time. With *ret_ours false there is none before *ret_wait_us have passed. On a store of its
+ * own a process has nothing to ask. */
+MUST_USE enum err quota_meter(struct turn *turn, size_t desk, struct str value, size_t want, bool *ret_ours,
+                              int64_t *ret_wait_us);
 /* The provider wants nothing for so long (0 = again): the others hear it if the turn commits. */
 void quota_quiet(struct turn *turn, struct str limit, int64_t for_us);
 /* The turn is tried again from its beginning: what the store granted was undone, and what Redis granted still stands.
  */
 void quota_again(struct turn *turn);
 /* A send of this desk left, after the commit. With `starting` its request is still to begin to leave. Gives what
- * quota_began wants to hear then; 0 = nothing. */
+ * quota_began wants to hear then; 0 = nothing. quota_meter_left says the same of a place that quota_meter took. */
 int64_t quota_left(struct turn *turn, size_t desk, bool starting);
+int64_t quota_meter_left(struct turn *turn, size_t desk, struct str value, bool starting);
 void quota_began(struct loop *loop, int64_t id);
 /* After all that may leave has left, or after the turn was dropped: what was not used goes back. */
 void quota_end(struct turn *turn, bool committed);

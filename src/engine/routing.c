@@ -27,6 +27,7 @@
  */
 #include "deliver/backlog.h"
 #include "deliver/backoff.h"
+#include "deliver/meter.h"
 #include "engine/turn.h"
 #include "store/chore.h"
 #include "store/memory.h"
@@ -97,6 +98,7 @@ static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_
     struct loop *loop = turn->loop;
     if (!turn_delivers(loop) || loop->recovering) return false;
     if (quota_is_shared(loop, desk)) return false;                            /* the claim asks for it */
+    if (deliver_meters(loop->deliver, desk)) return false;                    /* the claim knows its value */
     if (deliver_would_probe(loop->deliver, desk, turn->now_us)) return false; /* the claim asks for it */
     if (delivery->status != DELIVERY_PENDING || delivery->due_us > turn->now_us || delivery->order_key.n) return false;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
@@ -171,7 +173,7 @@ static enum err store_plans(struct turn *turn, const size_t *desks) {
     TRY(store_routed(store, turn->routed, turn->routed_count, turn->now_us));
     for (size_t i = 0; i < turn->planned_count; i++) {
         const struct delivery *delivery = &turn->planned[i];
-        if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i]));
+        if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i], (struct metered){0}));
     }
     metrics_hop(turn->loop->metrics, HOP_STORE_PLAN, turn->planned_count);
     return turn_store_settlements(turn);

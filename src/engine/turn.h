@@ -6,6 +6,7 @@
 
 #include "base/when.h"
 #include "engine/call.h"
+#include "engine/flight.h"
 #include "engine/loop_state.h"
 
 struct settled;
@@ -40,7 +41,7 @@ struct turn {
     struct quota_take *takes;
     struct quota_lesson *lessons;
     struct quota_spell *spells;
-    size_t take_count, lesson_count, spell_count;
+    size_t take_count, take_room, lesson_count, spell_count;
     struct departure *leaving;
     size_t leaving_count, leaving_room;
     /* settlements of this turn, in the order made */
@@ -60,11 +61,11 @@ struct turn {
     int64_t held_back;    /* deliveries that this turn held because too many wait for their destination */
 };
 
-/* A send that this turn took from a desk's budget. errand is NULL when its request could not be built; the budget then
- * gets it back after the commit. */
+/* A send that this turn took from a desk's budget. errand is NULL when none could be built; the budget gets it back. */
 struct departure {
     struct errand *errand;
     size_t desk;
+    struct metered metered;
 };
 
 /* What memory learns from a settlement once it is applied and committed. */
@@ -90,13 +91,13 @@ void turn_refuse(struct turn *turn, enum err err, struct str words);
 /* routing.c: route, plan */
 MUST_USE enum err turn_route(struct turn *turn);
 void turn_routed(struct turn *turn); /* after the commit: what routes learned of their programs becomes true */
-/* When turn_route has something to do besides events, by the loop's clock. */
-int64_t turn_route_next(const struct loop *loop);
+int64_t turn_route_next(const struct loop *loop); /* when it has something to do besides events, by the loop's clock */
 /* departures.c: budget, claim, request, start */
 bool turn_routes(const struct loop *loop); /* by its role */
 bool turn_delivers(const struct loop *loop);
 MUST_USE enum err turn_claim(struct turn *turn);
-MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk);
+MUST_USE enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries, size_t count, size_t desk,
+                             struct metered metered);
 void turn_start(struct turn *turn);
 void turn_drop_leaving(struct turn *turn);
 /* Until when a claim of this destination is leased: longer than any call of its may take. */
@@ -107,8 +108,7 @@ MUST_USE enum err turn_settle_past(struct turn *turn, bool *ret_more); /* settle
 MUST_USE enum err turn_give_up(struct turn *turn, bool *ret_more);     /* a part of what breakers held for too long */
 void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t desk, const struct outcome *outcome,
                      const struct settled *settled);
-/* Writes the settlements made so far and not yet written. */
-MUST_USE enum err turn_store_settlements(struct turn *turn);
+MUST_USE enum err turn_store_settlements(struct turn *turn); /* those made so far and not yet written */
 void turn_release_finished(struct turn *turn);
 
 #endif

@@ -74,6 +74,9 @@ struct catalog_entry {
     const struct tree *docs; /* one text, or a list of them; NULL = none */
     struct limit_rule limits[LIMIT_RULES_MAX];
     size_t limit_count;
+    struct str meter; /* as in struct destination_settings */
+    struct limit_rule meter_limits[LIMIT_RULES_MAX];
+    size_t meter_limit_count;
     int32_t concurrency; /* 0 = the provider names none */
 };
 struct catalog {

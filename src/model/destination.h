@@ -50,6 +50,9 @@ struct destination_settings {
     struct str signing_secret;                 /* "" = unsigned; the text after whsec_ is base64 */
     struct limit_rule limits[LIMIT_RULES_MAX]; /* configured; empty = the connector's documented ones */
     size_t limit_count;
+    struct str meter; /* the parameter of which each value has limits of its own; "" = none, or the connector's */
+    struct limit_rule meter_limits[LIMIT_RULES_MAX];
+    size_t meter_limit_count;
     int32_t concurrency;
     int64_t timeout_us;
     struct retry_rule retry;

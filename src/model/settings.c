@@ -23,10 +23,18 @@ const struct action_traits *destination_action(const struct destination_settings
     return NULL;
 }
 
-bool limit_rule_parse(struct str text, struct limit_rule *ret_rule) {
-    size_t slash = str_find(text, '/');
-    if (slash == SIZE_MAX) return false;
-    struct str window = str_sub(text, slash + 1, text.n);
+bool limit_rule_parse(struct str text, struct limit_rule *ret_rule, struct str *ret_meter) {
+    struct str rate = text, meter = STR("");
+    size_t space = str_find(text, ' '), slash = str_find(text, '/');
+    if (space != SIZE_MAX) {
+        rate = str_sub(text, 0, space);
+        meter = str_sub(text, space, text.n);
+        if (!str_starts(meter, STR(" per ")) || meter.n == 5) return false;
+        meter = str_sub(meter, 5, meter.n);
+        if (str_find(meter, ' ') != SIZE_MAX) return false;
+    }
+    if (slash == SIZE_MAX || slash >= rate.n) return false;
+    struct str window = str_sub(rate, slash + 1, rate.n);
     char one[24] = "1"; /* a bare unit is one of it */
     bool bare = window.n && window.n < sizeof one && (window.p[0] < '0' || window.p[0] > '9');
     if (bare) {
@@ -34,10 +42,19 @@ bool limit_rule_parse(struct str text, struct limit_rule *ret_rule) {
         window = (struct str){one, window.n + 1};
     }
     struct limit_rule rule;
-    if (!str_to_i64(str_sub(text, 0, slash), &rule.count) || !span_parse(window, &rule.window_us)) return false;
+    if (!str_to_i64(str_sub(rate, 0, slash), &rule.count) || !span_parse(window, &rule.window_us)) return false;
     *ret_rule = rule;
+    *ret_meter = meter;
     return true;
 }
+
+struct str limit_rule_text(struct arena *arena, const struct limit_rule *rule, struct str meter) {
+    struct str window = span_str(arena, rule->window_us);
+    bool one = window.n == 2 && window.p[0] == '1'; /* "10/s", as it is written */
+    return str_fmt(arena, "%lld/%.*s%s%.*s", (long long)rule->count, STR_ARG(one ? str_sub(window, 1, 2) : window),
+                   meter.n ? " per " : "", STR_ARG(meter));
+}
+
 /* ---- where the store is ---- */
 
 bool settings_store_is_postgres(struct str store) {

@@ -80,8 +80,10 @@ struct settings {
 
 /* ---- looking up ---- */
 
-/* "300/15m", "10/s"; bounds are the caller's. */
-bool limit_rule_parse(struct str text, struct limit_rule *ret_rule);
+/* "300/15m", "10/s", "1/s per channel"; bounds are the caller's. *ret_meter is the parameter, "" = none. */
+bool limit_rule_parse(struct str text, struct limit_rule *ret_rule, struct str *ret_meter);
+/* As it is written; meter "" = none. */
+struct str limit_rule_text(struct arena *arena, const struct limit_rule *rule, struct str meter);
 /* Index of a destination, and of the one that had this name before; or SIZE_MAX. */
 size_t settings_destination(const struct settings *settings, struct str name);
 size_t settings_heir(const struct settings *settings, struct str name);

@@ -14,6 +14,16 @@ struct sent {
  * moment at which it can have started. */
 MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
                                     struct sent **ret_sent, size_t *ret_count);
+/* The same of one destination, each with its action and parameters: the oldest `most` of its attempts, and apart from
+ * them what is under way. */
+struct metered_send {
+    int64_t started_us;
+    struct str action, params; /* params: the payload where the route gave none */
+};
+MUST_USE enum err store_sends_of(struct store *store, struct str destination, int64_t since_us, size_t most,
+                                 struct arena *arena, struct metered_send **ret_sends, size_t *ret_count);
+MUST_USE enum err store_flying_of(struct store *store, struct str destination, int64_t now_us, struct arena *arena,
+                                  struct metered_send **ret_sends, size_t *ret_count);
 struct destination_state {
     struct str name;
     bool paused;

@@ -137,6 +137,15 @@ static enum err take_ours(struct store *store, const struct limit_take *take, st
     return ERR_NONE;
 }
 
+enum err store_limit_sweep(struct store *store, struct str account, int64_t window_us) {
+    struct str low = str_fmt(&store->scratch, "%.*s/", STR_ARG(account));
+    struct str high = str_fmt(&store->scratch, "%.*s0", STR_ARG(account)); /* the character after the slash */
+    const struct sql_value params[] = {sql_str(low), sql_str(high), sql_int(window_us)};
+    enum err err = store_run(store, SQL_LIMIT_SWEEP_ALL, params, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}
+
 enum err store_limit_take(struct store *store, const struct limit_take *take, struct limit_taken *ret_taken) {
     const struct sql_value limit = sql_str(take->limit);
     struct limit_taken taken = {.wait_us = LIMIT_BUSY_US};

@@ -53,6 +53,8 @@ struct limit_take {
     size_t rule_count, want;
     int64_t hold_us; /* what is taken counts as if it started so long from now, until store_limit_started */
 };
+/* Forgets what no window of this length counts any more of the limits called "<account>/…". */
+MUST_USE enum err store_limit_sweep(struct store *store, struct str account, int64_t window_us);
 struct limit_taken {
     int64_t id; /* 0 = nothing was taken */
     size_t granted, remaining;

@@ -19,6 +19,34 @@ enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us
     return ERR_NONE;
 }
 
+enum err store_sends_of(struct store *store, struct str destination, int64_t since_us, size_t most, struct arena *arena,
+                        struct metered_send **ret_sends, size_t *ret_count) {
+    const struct sql_value params[] = {sql_str(destination), sql_int(since_us), sql_int((int64_t)most)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_ATTEMPT_SENDS_OF, params, 1, arena, &result));
+    struct metered_send *sends = arena_array(arena, struct metered_send, result.count);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *v = result.rows[i].values;
+        sends[i] = (struct metered_send){v[0].number, v[1].text, v[2].text};
+    }
+    *ret_sends = sends;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
+enum err store_flying_of(struct store *store, struct str destination, int64_t now_us, struct arena *arena,
+                         struct metered_send **ret_sends, size_t *ret_count) {
+    const struct sql_value param = sql_str(destination);
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_FLYING_OF, &param, 1, arena, &result));
+    struct metered_send *sends = arena_array(arena, struct metered_send, result.count);
+    for (size_t i = 0; i < result.count; i++)
+        sends[i] = (struct metered_send){now_us, result.rows[i].values[0].text, result.rows[i].values[1].text};
+    *ret_sends = sends;
+    *ret_count = result.count;
+    return ERR_NONE;
+}
+
 enum err store_destination_states(struct store *store, struct arena *arena, struct destination_state **ret_states,
                                   size_t *ret_count) {
     struct sql_result result;

@@ -52,6 +52,8 @@ static const struct {
     {SQL_DELIVERY_EXPIRED, "deliveries_lease"},
     {SQL_DELIVERY_LEFT, "deliveries_lease"},
     {SQL_DELIVERY_FLYING, "deliveries_lease"},
+    {SQL_DELIVERY_FLYING_OF, "deliveries_lease"},
+    {SQL_ATTEMPT_SENDS_OF, "attempts_started"},
     {SQL_DELIVERY_ACT, "deliveries_id_key"},
     {SQL_DELIVERY_LIST, "deliveries_pkey"},
     {SQL_DELIVERY_LIST_HELD, "deliveries_held"},

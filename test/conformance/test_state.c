@@ -26,6 +26,36 @@ static void sends_are_those_of_the_window_and_those_on_their_way(void **state) {
     assert_int_equal(sent[2].started_us, T0 + 99);
 }
 
+static void sends_of_a_destination_come_with_their_parameters(void **state) {
+    struct fixture *f = *state;
+    struct metered_send *sends;
+    size_t count;
+    fixture_begin(f);
+    static const int64_t starts[] = {T0 + 30, T0 + 10, T0 + 20};
+    for (size_t i = 0; i < 3; i++) {
+        struct delivery delivery = fixture_deliver(f, str_fmt(&f->arena, "k%zu", i).p, "crm", DELIVERY_PROCESSING);
+        struct settlement done = fixture_outcome(&delivery, DELIVERY_COMPLETED, "done");
+        done.attempt.started_us = starts[i];
+        fixture_settle(f, &done);
+    }
+    struct delivery flying = fixture_deliver(f, "on its way", "crm", DELIVERY_PROCESSING);
+    fixture_deliver(f, "elsewhere", "mail", DELIVERY_PROCESSING);
+    OK(store_sends_of(f->store, STR("crm"), T0 + 10, 9, &f->arena, &sends, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(sends[0].started_us, T0 + 20);
+    assert_int_equal(sends[1].started_us, T0 + 30);
+    assert_text(sends[0].action, flying.action.n ? flying.action.p : "");
+    assert_true(sends[0].params.n >= 2 && sends[0].params.p[0] == '{'); /* the payload, where the route gave none */
+    OK(store_sends_of(f->store, STR("crm"), T0, 1, &f->arena, &sends, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(sends[0].started_us, T0 + 10);
+    OK(store_flying_of(f->store, STR("crm"), T0 + 99, &f->arena, &sends, &count));
+    fixture_commit(f);
+    assert_int_equal(count, 1);
+    assert_int_equal(sends[0].started_us, T0 + 99);
+    assert_true(sends[0].params.n >= 2);
+}
+
 static void a_destination_keeps_what_lasts(void **state) {
     struct fixture *f = *state;
     struct destination_state *states;
@@ -261,6 +291,7 @@ static void a_checkpoint_loses_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(sends_are_those_of_the_window_and_those_on_their_way),
+        ON_EVERY_DRIVER(sends_of_a_destination_come_with_their_parameters),
         ON_EVERY_DRIVER(a_destination_keeps_what_lasts),
         ON_EVERY_DRIVER(a_stop_is_of_one_program_until_it_heals),
         ON_EVERY_DRIVER(counts_are_exact),

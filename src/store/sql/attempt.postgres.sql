@@ -15,6 +15,22 @@ JOIN deliveries d ON d.seq = a.delivery_seq
 WHERE a.started > $1
 ORDER BY a.started;
 
+-- name: attempt_sends_of (destination text, since int, most int) -> started int, action text, params text
+-- The first of what was sent to a destination since then, each with its parameters, for limits that count by one of
+-- them. One whose event is gone counts too. The inner limit is as in delivery_due. The zero keeps the
+-- planner from starting at the deliveries of the destination, of which there may be millions.
+SELECT *
+FROM (
+    SELECT a.started, d.action, coalesce(nullif(d.params, ''), {payload}, '')
+    FROM attempts a
+    JOIN deliveries d ON d.seq = a.delivery_seq + 0
+    LEFT JOIN marketing_events e ON e.id = d.event_id
+    WHERE a.started > $2 AND d.destination = $1
+    ORDER BY a.started
+    LIMIT {claim_bound}
+) sends
+LIMIT $3;
+
 -- name: attempt_list (delivery int) -> number int, started int, finished int, outcome text, http_status int, error
 --     text, answer text
 SELECT number, started, finished, outcome, http_status, error, answer

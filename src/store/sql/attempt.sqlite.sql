@@ -17,6 +17,17 @@ CROSS JOIN deliveries d ON d.seq = a.delivery_seq
 WHERE a.started > ?1
 ORDER BY a.started;
 
+-- name: attempt_sends_of (destination text, since int, most int) -> started int, action text, params text
+-- The first of what was sent to a destination since then, each with its parameters, for limits that count by one of
+-- them. One whose event is gone counts too.
+SELECT a.started, d.action, coalesce(nullif(d.params, ''), e.payload, '')
+FROM attempts a
+CROSS JOIN deliveries d ON d.seq = a.delivery_seq
+LEFT JOIN marketing_events e ON e.id = d.event_id
+WHERE a.started > ?2 AND d.destination = ?1
+ORDER BY a.started
+LIMIT ?3;
+
 -- name: attempt_list (delivery int) -> number int, started int, finished int, outcome text, http_status int, error
 --     text, answer text
 SELECT number, started, finished, outcome, http_status, error, answer

@@ -197,6 +197,13 @@ WHERE d.seq = next.seq AND d.blocked <> 0;
 -- What is under way, oldest claim first.
 SELECT destination FROM deliveries WHERE status = 'PROCESSING' ORDER BY lease_until;
 
+-- name: delivery_flying_of (destination text) -> action text, params text
+-- What of a destination is under way, as attempt_sends_of.
+SELECT d.action, coalesce(nullif(d.params, ''), {payload}, '')
+FROM deliveries d
+LEFT JOIN marketing_events e ON e.id = d.event_id
+WHERE d.status = 'PROCESSING' AND d.destination = $1;
+
 -- name: delivery_list (low int, high int, status text, destination text, event id, since int, until int, most int)
 --     -> delivery, event_key text
 -- A list looks at the seqs in [low, high), newest first. A filter that is NULL lets everything through.

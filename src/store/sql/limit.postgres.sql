@@ -25,6 +25,11 @@ INSERT INTO limit_uses(name, at, count) VALUES ($1, {now_us} + $3, $2) RETURNING
 -- only here: limits of one process are counted in its memory.
 UPDATE limit_uses SET at = CASE WHEN p3 <> 0 THEN at ELSE {now_us} END, count = p2 FROM {p} WHERE id = p1;
 
+-- name: limit_sweep_all (low text, high text, window int)
+-- Removes the same of all limits whose names begin alike: nobody may ever take from some of them again.
+-- only here: limits of one process are counted in its memory.
+DELETE FROM limit_uses WHERE name >= $1 AND name < $2 AND (at < {now_us} - $3 OR count = 0);
+
 -- name: limit_sweep (name text, window int)
 -- Removes what no window counts any more.
 -- only here: limits of one process are counted in its memory.

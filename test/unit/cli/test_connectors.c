@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "cli/connectors.h"
+#include "model/scheme.h"
 #include "os/file.h"
 #include "server/setup.h"
 
@@ -26,6 +27,25 @@ static void test_the_page_in_docs_is_that_of_the_connectors(void **state) {
     struct str page, problem, made = connectors_reference(&arena, builtin(&arena));
     if (file_read(STR("docs/providers.md"), 1 << 20, &arena, &page, &problem)) fail_msg("%.*s", STR_ARG(problem));
     if (!str_eq(page, made)) fail_msg("docs/providers.md is not what `drumbeat reference connectors` prints");
+    arena_free(&arena);
+}
+
+static void expect_file(struct arena *arena, struct str path, struct str made) {
+    struct str page, problem;
+    if (file_read(path, 1 << 20, arena, &page, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    if (!str_eq(page, made)) fail_msg("%.*s is stale: tools/pages.py writes it", STR_ARG(path));
+}
+
+static void test_each_connector_and_sender_has_its_page(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    const struct catalog *catalog = builtin(&arena);
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->entries[i].action_count)
+            expect_file(&arena, str_fmt(&arena, "docs/destinations/%.*s.md", STR_ARG(catalog->entries[i].name)),
+                        connector_page(&arena, &catalog->entries[i]));
+    for (size_t i = 0; i < scheme_count; i++)
+        expect_file(&arena, str_fmt(&arena, "docs/senders/%s.md", schemes[i].name), sender_page(&arena, &schemes[i]));
     arena_free(&arena);
 }
 
@@ -82,6 +102,7 @@ static void test_a_connectors_page_says_what_is_in_its_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_page_in_docs_is_that_of_the_connectors),
+        cmocka_unit_test(test_each_connector_and_sender_has_its_page),
         cmocka_unit_test(test_the_page_has_every_action_once_and_in_order),
         cmocka_unit_test(test_a_connectors_page_says_what_is_in_its_file),
     };

@@ -75,6 +75,46 @@ static void what_is_configured_wins_over_what_is_documented(void **state) {
     assert_int_equal(kit_traits(kit)->on_unknown, ON_UNKNOWN_HOLD);
 }
 
+static void a_limit_per_value_wants_a_parameter(void **state) {
+    (void)state;
+    kit->destination.meter = STR("text");
+    kit->destination.meter_limits[0] = (struct limit_rule){1, US_PER_S};
+    kit->destination.meter_limit_count = 1;
+    kit_bind(kit);
+    assert_int_equal(kit->destination.limit_count, 2); /* those of the connector hold beside it */
+    size_t errors = kit->findings.errors;
+    kit->destination.meter = STR("txet");
+    kit_bind(kit);
+    assert_int_equal(kit->findings.errors, errors + 1);
+    assert_text(kit->findings.first->text,
+                "destination 'everything': no action of connector 'everything' has a parameter 'txet' to limit by");
+}
+
+static void a_delivery_is_counted_by_the_text_of_its_value(void **state) {
+    (void)state;
+    static const struct {
+        const char *params, *value;
+    } values[] = {{"{\"text\":\"C1\"}", "C1"},
+                  {"{\"text\":7}", "7"},
+                  {"{\"text\":\"7\"}", "7"},
+                  {"{\"text\":-100123}", "-100123"},
+                  {"{\"text\":null}", ""},
+                  {"{}", ""},
+                  {"{\"text\":\"a\\u0000b\"}", "a?b"},
+                  {"{\"text\":\"\\u00e9\"}", "\xc3\xa9"}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        kit->delivery.params = str_from(values[i].params);
+        struct str value = connect_metered(&kit->destination, &kit->delivery, STR("text"), &kit->arena);
+        assert_text(value, values[i].value);
+    }
+    struct buf long_one = {.arena = &kit->arena};
+    buf_add(&long_one, STR("{\"text\":\"x"));
+    for (int i = 0; i < 200; i++) buf_add(&long_one, STR("\xc3\xa9"));
+    buf_add(&long_one, STR("\"}"));
+    kit->delivery.params = buf_str(&long_one);
+    assert_int_equal(connect_metered(&kit->destination, &kit->delivery, STR("text"), &kit->arena).n, 199);
+}
+
 static void retry_without_a_key_is_warned_about(void **state) {
     (void)state;
     kit->destination.on_unknown = ON_UNKNOWN_RETRY;
@@ -128,7 +168,8 @@ static void a_server_that_cannot_be_called_is_a_finding(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(the_catalog_names_fields_actions_and_parameters), CASE(binding_fills_limits_and_traits),
-        CASE(what_is_configured_wins_over_what_is_documented), CASE(retry_without_a_key_is_warned_about),
+        CASE(what_is_configured_wins_over_what_is_documented), CASE(a_limit_per_value_wants_a_parameter),
+        CASE(a_delivery_is_counted_by_the_text_of_its_value),  CASE(retry_without_a_key_is_warned_about),
         CASE(a_lookup_that_is_not_there_cannot_be_asked_for),  CASE(a_missing_field_is_a_finding),
         CASE(a_server_that_cannot_be_called_is_a_finding),
     };

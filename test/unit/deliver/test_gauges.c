@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "deliver/gauges.h"
+#include "deliver/meter.h"
 
 /* Notes each reading as "name{label} value\n". */
 struct notes {
@@ -34,9 +35,13 @@ static void each_desk_is_shown_and_a_shared_limit_once(void **state) {
     two_desks(&world);
     world.destinations[1].account = STR("a");
     limit(&world.destinations[0], 7, US_PER_MIN);
+    world.destinations[0].meter = STR("room");
+    world.destinations[0].meter_limits[0] = (struct limit_rule){1, US_PER_S};
+    world.destinations[0].meter_limit_count = 1;
     struct deliver *deliver = opened(&world);
     send(deliver, 0, 3, T0);
     deliver_pause(deliver, 1, 0, STR("by hand"));
+    meters_take(deliver_meters(deliver, 1), STR("hall"), T0);
     deliver_commit(deliver);
     assert_string_equal(readings(deliver, &arena), "drumbeat_breaker_state{a} 0\ndrumbeat_breaker_state{b} 0\n"
                                                    "drumbeat_in_flight{a} 3\ndrumbeat_in_flight{b} 0\n"
@@ -45,7 +50,8 @@ static void each_desk_is_shown_and_a_shared_limit_once(void **state) {
                                                    "drumbeat_destination_waiting{b} 0\n"
                                                    "drumbeat_destination_overflows{a} 0\n"
                                                    "drumbeat_destination_overflows{b} 0\n"
-                                                   "drumbeat_limit_remaining{a} 4\n");
+                                                   "drumbeat_limit_remaining{a} 4\n"
+                                                   "drumbeat_limit_values{a} 1\n");
     deliver_free(deliver);
     arena_free(&arena);
 }

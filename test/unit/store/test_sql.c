@@ -19,6 +19,7 @@
 static const enum sql_statement scans[] = {
     SQL_DELIVERY_LEFT,            /* what is on its way, at start */
     SQL_DELIVERY_FLYING,          /* what is on its way, at start */
+    SQL_DELIVERY_FLYING_OF,       /* what is on its way, at start */
     SQL_DELIVERY_LIST_PROCESSING, /* what is on its way */
     SQL_ADOPT_FLYING,             /* what is on its way */
     SQL_DELIVERY_OLDEST,          /* the destinations found so far */
