@@ -219,8 +219,11 @@ static void add_form(struct buf *buf, const struct form_view *view) {
     buf_add(buf, STR("<form method=\"post\""));
     add_attribute(buf, "action", view->action);
     buf_fmt(buf, " id=\"form-%.*s\" accept-charset=\"utf-8\">\n", STR_ARG(source->name));
-    for (size_t i = 0; i < (typed ? typed->entry_count : form->field_count); i++)
-        add_field(buf, source, typed ? typed->entries[i].field : &form->fields[i], typed ? &typed->entries[i] : NULL);
+    for (size_t i = 0; i < (typed ? typed->entry_count : form->field_count); i++) {
+        const struct form_field *field = typed ? typed->entries[i].field : &form->fields[i];
+        if (str_starts(field->name, STR("utm_"))) continue; /* add_way */
+        add_field(buf, source, field, typed ? &typed->entries[i] : NULL);
+    }
     if (form->consent.n) {
         const struct form_field consent = {.name = STR("consent"), .label = form->consent, .kind = FORM_TICK};
         const struct entry given = {.value = STR("on")};

@@ -14,6 +14,7 @@
 
 #define HEAD    "version: 1\nserver: {url: https://hooks.example.com}\nsources:\n"
 #define STRIPE  "  stripe:\n    secret: ${STRIPE}\n"
+#define CONTACT "  contact:\n    type: form\n"
 #define BILLING "  billing:\n    type: hmac\n    secret: ${BILLING}\n    header: X-Signature\n"
 
 static struct arena arena;
@@ -85,6 +86,34 @@ static void test_a_source_that_says_itself_how_it_signs(void **state) {
                      SIGNING_HMAC_SHA1);
 }
 
+static void test_a_form(void **state) {
+    (void)state;
+    const struct source_settings *plain = &read_clean(HEAD CONTACT)->sources[0], *full;
+    assert_int_equal(plain->kind, SOURCE_FORM);
+    assert_str(plain->form.event, "contact.submitted");
+    assert_int_equal(plain->form.field_count + plain->form.origins.count, 0);
+    assert_int_equal(plain->form.language, FORM_ENGLISH);
+    assert_true(plain->form.limit.count == 10 && plain->form.limit.window_us == US_PER_MIN);
+    assert_true(plain->form.least_us == 2 * US_PER_S && plain->form.window_us == 10 * US_PER_MIN);
+    full =
+        &read_clean(HEAD CONTACT "    event: LEAD\n    language: de\n    limit: 5/h\n    least_time: 0s\n"
+                                 "    origins: [https://a.example, https://b.example:8443]\n"
+                                 "    fields:\n      email: required\n      name: optional\n      town:\n"
+                                 "      plan: {kind: choice, choices: [a, b], required: true, label: Plan, max: 10}\n")
+             ->sources[0];
+    const struct form_field *fields = full->form.fields;
+    assert_str(full->form.event, "LEAD");
+    assert_int_equal(full->form.language, FORM_GERMAN);
+    assert_str(full->form.origins.items[1], "https://b.example:8443");
+    assert_int_equal(full->form.field_count, 4);
+    assert_true(fields[0].required && fields[0].kind == FORM_EMAIL && fields[0].max == 2000);
+    assert_true(!fields[1].required && fields[1].kind == FORM_TEXT);
+    assert_true(!fields[2].required && fields[2].kind == FORM_TEXT);
+    assert_true(fields[3].required && fields[3].kind == FORM_CHOICE && fields[3].max == 10);
+    assert_str(fields[3].choices.items[1], "b");
+    assert_str(fields[3].label, "Plan");
+}
+
 static void test_the_public_address(void **state) {
     (void)state;
     assert_str(read_clean("version: 1\nserver: {url: https://hooks.example.com/}\n")->server.url,
@@ -113,6 +142,16 @@ static void test_changes(void **state) {
          "source billing: prefix none -> a=\nsource billing: signed none -> {time}{body}\n"
          "source billing: time none -> X-T\nsource billing: map.type none -> /a\nsource billing: map.key none -> /b\n"
          "source billing: map.at none -> /c\n"},
+        {HEAD CONTACT, HEAD "  contact:\n    type: stripe\n    secret: ${STRIPE}\n",
+         "source contact: type form -> stripe\n"},
+        {HEAD CONTACT "    fields: {email: required, name: optional}\n",
+         HEAD CONTACT "    event: LEAD\n    limit: 3/h\n    origins: [https://a.example, https://b.example]\n"
+                      "    fields: {email: optional, plan: {kind: choice, choices: [a, b]}}\n",
+         "source contact: event contact.submitted -> LEAD\n"
+         "source contact: field email: required true -> false\nsource contact: field plan added\n"
+         "source contact: field name removed\n"
+         "source contact: origins none -> https://a.example, https://b.example\n"
+         "source contact: limit 10/m -> 3/h\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct buf text = {.arena = &arena};
@@ -130,6 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_source_of_a_senders_name),
         cmocka_unit_test(test_a_source_that_says_itself_how_it_signs),
+        cmocka_unit_test(test_a_form),
         cmocka_unit_test(test_the_public_address),
         cmocka_unit_test(test_changes),
     };

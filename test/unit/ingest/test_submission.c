@@ -357,6 +357,17 @@ static void test_the_page_shows_what_was_typed(void **state) {
     assert_null(strstr(page.p, "<b>"));
 }
 
+static void test_no_person_is_asked_for_the_campaign(void **state) {
+    struct filling filling = filling_of(*state, true);
+    struct form_field campaign = {.name = STR("utm_campaign"), .kind = FORM_TEXT, .max = 200};
+    filling.source.form.fields = &campaign;
+    filling.source.form.field_count = 1;
+    filling.kit->request = (struct request){.query = STR("utm_campaign=spring")};
+    struct str page = page_of(&filling, NULL);
+    assert_non_null(strstr(page.p, "<input type=\"hidden\" name=\"utm_campaign\" value=\"spring\">"));
+    assert_null(strstr(page.p, "f-utm_campaign"));
+}
+
 static void test_the_page_speaks_the_forms_language(void **state) {
     struct filling filling = filling_of(*state, true);
     filling.source.form.language = FORM_GERMAN;
@@ -410,6 +421,7 @@ int main(void) {
         TEST(test_spam_holds_nothing_that_a_store_refuses),
         TEST(test_routes_take_spam_only_by_its_name),
         TEST(test_the_page_shows_what_was_typed),
+        TEST(test_no_person_is_asked_for_the_campaign),
         TEST(test_the_page_speaks_the_forms_language),
         TEST(test_every_control_has_a_label),
         TEST(test_the_form_to_be_pasted),
