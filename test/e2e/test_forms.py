@@ -1,4 +1,5 @@
 """Forms: what people fill in is an event once, what machines fill in is kept apart, and no page of another site gets in."""
+import concurrent.futures
 import re
 import time
 import urllib.parse
@@ -296,6 +297,26 @@ def test_what_was_thanked_for_is_there_after_a_power_cut(folder):
     assert fill(server, "contact", {"email": email}).status == 200  # the person tries again
     assert event_of(server, email)["id"] == first["id"]
     server.close()
+
+
+def test_two_processes_on_postgres_take_a_click_each_and_it_is_one_event(folder, database):
+    servers = []
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        servers.append(Server(folder / name, store=database, sources={"contact": form()}).start())
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            filled = {"email": address()}
+            clicks = [pool.submit(fill, server, "contact", filled, {"Accept": "application/json"}) for server in servers * 2]
+            answers = [click.result().json for click in clicks]
+            assert sum(answer["accepted"] for answer in answers) == 1
+            assert len({answer["eventIds"][0] for answer in answers}) == 1
+    fill(servers[0], "contact", {"email": "a\0b", "name": "Grace", "_gotcha": "x"})
+    [spam] = events(servers[1], type="spam.contact")
+    assert servers[1].cli("events", "release", spam["id"]).code == 0
+    assert [event["payload"]["name"] for event in events(servers[0], type="contact.submitted") if "name" in event["payload"]] == ["Grace"]
+    for server in servers:
+        server.close()
 
 
 # the command line
