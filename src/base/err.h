@@ -41,6 +41,8 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(HEADERS_LARGE, "E0116", ASK, 431, "headers_large", "the request's headers are too large")                        \
     X(TIMEOUT, "E0117", ASK, 408, "timeout", "the request took too long to arrive")                                    \
     X(NOT_NOW, "E0118", ASK, 409, "not_now", "as things stand this cannot be done")                                    \
+    X(PLAN_EXPIRED, "E0150", ASK, 409, "plan_expired", "the plan is too old to be carried out")                        \
+    X(PLAN_CHANGED, "E0151", ASK, 409, "plan_changed", "the configuration changed since the plan was made")            \
     X(FOREIGN, "E0119", ASK, 403, "foreign", "a page of another site may not ask this")                                \
     X(FULL, "E0120", RETRY, 503, "full", "the queue is full, try again")                                               \
     X(STORE_FULL, "E0121", RETRY, 503, "store_full", "no space is left for the store")                                 \

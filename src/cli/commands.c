@@ -160,6 +160,36 @@ static const struct option report_options[] = {
     {"day", 'd', "DAY", NULL, false, "today (the default), yesterday, or a date as 2026-11-27; days are UTC's"},
     {0},
 };
+static const struct option replay_plan_options[] = {
+    {"since", 0, "TIME", NULL, false, "Events made at or after: RFC 3339, or a length of time as 2h"},
+    {"until", 0, "TIME", NULL, false, "Events made before"},
+    {"type", 0, "GLOB", NULL, false, "Only events of such types, as 'landing.*'"},
+    {"source", 0, "NAME", NULL, false, "Only events from this source"},
+    {"route", 0, "NAME", NULL, false, "Only what this route makes of them"},
+    {"destination", 0, "NAME", NULL, false, "Only what goes to this destination"},
+    {"status", 0, "STATUS", "PENDING|PROCESSING|COMPLETED|FAILED|UNKNOWN|HELD|SKIPPED", false,
+     "Only deliveries that stand so"},
+    {"error", 0, "TEXT", NULL, false, "Only deliveries whose error has this text"},
+    {"by", 0, "WHICH", "current|original", false,
+     "By the configuration in force (the default), or with the content that each delivery had"},
+    {"again", 0, NULL, NULL, false, "Also what is done already"},
+    {0},
+};
+static const struct option replay_apply_options[] = {
+    {"wait", 'w', NULL, NULL, false, "Wait until it is over"},
+    {0},
+};
+static const struct option replay_show_options[] = {
+    {"destination", 0, "NAME", NULL, true, "Of this destination"},
+    {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
+    {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
+    {0},
+};
+static const struct option replay_list_options[] = {
+    {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
+    {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
+    {0},
+};
 static const struct option reconcile_options[] = {
     {"destination", 0, "NAME", NULL, false, "Only what was sent to this destination"},
     {0},
@@ -288,6 +318,24 @@ const struct command commands[] = {
      COMMAND_JSON},
     {"report", NULL, "", "The sheet of a day: what came in, and what became of it", report_options,
      "report\nreport --day yesterday\nreport --day 2026-11-27 -o json\n", command_report, COMMAND_JSON},
+    {"replay", "plan", "", "Plan to send again: what would be sent, skipped, held, looked up; nothing is sent yet",
+     replay_plan_options,
+     "replay plan --since 2026-11-27T00:00:00Z --until 2026-11-28T00:00:00Z\nreplay plan --status FAILED --destination "
+     "crm --error 'answered 503'\n",
+     command_replay_plan, COMMAND_JSON | COMMAND_CHANGES},
+    {"replay", "apply", "ID", "Carry a plan out, beside what is sent anyway", replay_apply_options,
+     "replay apply 7\nreplay apply 7 --wait -y\n", command_replay_apply, COMMAND_JSON | COMMAND_CHANGES},
+    {"replay", "status", "ID", "How far a replay is", NULL, "replay status 7\n", command_replay_status, COMMAND_JSON},
+    {"replay", "show", "ID", "What would become, or became, of each delivery to a destination", replay_show_options,
+     "replay show 7 --destination crm\n", command_replay_show, COMMAND_JSON},
+    {"replay", "pause", "ID", "Stop a replay for a while", NULL, "replay pause 7\n", command_replay_pause,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"replay", "resume", "ID", "Let it go on", NULL, "replay resume 7\n", command_replay_resume,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"replay", "cancel", "ID", "End a replay; what it made stays", NULL, "replay cancel 7\n", command_replay_cancel,
+     COMMAND_JSON | COMMAND_CHANGES},
+    {"replay", "list", "", "Replays, newest first", replay_list_options, "replay list\n", command_replay_list,
+     COMMAND_JSON},
     {"reconcile", NULL, "", "Look up now, at the provider, what nobody knows the end of", reconcile_options,
      "reconcile -n\nreconcile --destination forum\n", command_reconcile, COMMAND_JSON | COMMAND_CHANGES},
     {"chores", "list", "", "What the server does now and then, and how far it is", NULL,

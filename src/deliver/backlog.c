@@ -2,7 +2,8 @@
 
 #include "deliver/desk.h"
 
-#define ROOM_MAX 256 /* at a time */
+#define ROOM_MAX      256 /* at a time */
+#define SPARE_PERCENT 50
 
 void backlog_change(struct deliver *deliver, size_t desk, int64_t change) {
     if (desk == SIZE_MAX) return;
@@ -75,4 +76,15 @@ int64_t backlog_total(const struct deliver *deliver) {
 struct backlog backlog_of(const struct deliver *deliver, size_t desk_number) {
     const struct desk *desk = desk_at(deliver, desk_number);
     return (struct backlog){desk->now.waiting, desk->queue_max, desk->now.overflows};
+}
+
+size_t backlog_spare(const struct deliver *deliver, size_t desk_number, int64_t now_us) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    struct desk_view view = deliver_view(deliver, desk_number, now_us);
+    if (!desk->settings || view.paused || view.breaker.state != BREAKER_CLOSED) return 0;
+    if (deliver_is_due(deliver, desk_number, now_us)) return 0; /* others wait already */
+    size_t places = desk->settings->concurrency > 1 ? (size_t)desk->settings->concurrency / 2 : 1;
+    size_t spare = limiter_spare(desk->limiter, now_us, SPARE_PERCENT);
+    if (spare > places) spare = places;
+    return spare > desk->now.in_flight ? spare - desk->now.in_flight : 0;
 }

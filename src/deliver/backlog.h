@@ -28,6 +28,10 @@ bool backlog_is_full(const struct deliver *deliver, size_t desk);
 /* How many of those that are held may wait again: none before a quarter of the bound is free, so that a desk at its
  * bound is not asked for each delivery that ends. */
 size_t backlog_room(const struct deliver *deliver, size_t desk);
+/* How many deliveries that are not urgent may be added, so that those that come meanwhile find their way free: half of
+ * each limit and half of the places at the desk stay theirs, and what waits goes first. 0 while it is closed, paused,
+ * or its breaker is not closed. */
+size_t backlog_spare(const struct deliver *deliver, size_t desk, int64_t now_us);
 struct backlog {
     int64_t waiting, most; /* 0 = no bound */
     bool overflows;

@@ -241,6 +241,18 @@ size_t limiter_remaining(const struct limiter *limiter, int64_t now_us) {
     return rules_room(limiter, now_us, SIZE_MAX);
 }
 
+size_t limiter_spare(const struct limiter *limiter, int64_t now_us, size_t percent) {
+    size_t spare = SIZE_MAX;
+    for (size_t i = 0; i < limiter->rule_count; i++) {
+        size_t limit = (size_t)limiter->rules[i].count, share = limit * percent / 100;
+        size_t used = limit - rule_room(limiter, &limiter->rules[i], now_us, SIZE_MAX);
+        if (!share) share = 1;
+        size_t left = used < share ? (share - used) / limiter->parts : 0;
+        if (left < spare) spare = left;
+    }
+    return now_us < limiter->quiet_us ? 0 : spare;
+}
+
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count) {
     *ret_count = limiter->rule_count;
     return limiter->rules;

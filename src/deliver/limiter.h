@@ -50,6 +50,9 @@ void limiter_speak(struct limiter *limiter);
 int64_t limiter_quiet_until(const struct limiter *limiter); /* 0 = never was one */
 /* What is left now under the tightest rule, quiet or not; SIZE_MAX without rules. */
 size_t limiter_remaining(const struct limiter *limiter, int64_t now_us);
+/* How many may start now so that no more than a share (in percent) of any rule is used; at least one of each rule that
+ * is not used at all. SIZE_MAX without rules. */
+size_t limiter_spare(const struct limiter *limiter, int64_t now_us, size_t percent);
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count);
 /* From now on each send counts as `parts` sends (1 = as itself). forget drops all starts before this. No send may be
  * taken and not started at this moment. */

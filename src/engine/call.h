@@ -60,6 +60,7 @@ enum wish {
     WISH_REPORT = 16, /* likewise a round of report */
     WISH_BACKUP = 64, /* a copy of the store begins */
     WISH_STATE = 32,  /* what the store says of all destinations changed: other processes are told */
+    WISH_REPLAY = 64, /* a plan to send again stands in the store and wants a step */
     WISH_WORK = 4,    /* deliveries may leave that could not before: other processes are told */
 };
 

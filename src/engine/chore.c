@@ -239,6 +239,7 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_OVERFLOW] = {.for_routers = true, .step = overflow_step},
     [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
     [CHORE_RECONCILIATION] = {.task = TASK_DOUBT, .for_routers = true, .step = doubt_step},
+    [CHORE_REPLAY] = {.task = TASK_REPLAY, .for_routers = true, .step = replay_step},
     [CHORE_REPORT] = {.task = TASK_REPORT, .step = step_report},
 };
 
@@ -335,6 +336,7 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
         state->report_day = round->mode;
         state->report_difference = round->found;
     }
+    if (name == CHORE_REPLAY && state->replay_us != WHEN_NEVER) state->due_us[name] = state->replay_us;
     if (name == CHORE_RECONCILIATION) {
         if (state->doubts) state->due_us[name] = turn->now_us + DOUBT_AGAIN_US;
         state->doubts = false;
@@ -392,6 +394,7 @@ enum err chores_run(struct turn *turn) {
     turn->chores = loop->chores;
     if (turn->wishes & WISH_VERIFY) turn->chores.due_us[CHORE_VERIFY] = 0;
     if (turn->wishes & WISH_REPORT) turn->chores.due_us[CHORE_REPORT] = 0;
+    if (turn->wishes & WISH_REPLAY && turn_routes(loop)) turn->chores.due_us[CHORE_REPLAY] = 0;
     for (int name; (name = most_overdue(&turn->chores, turn->now_us)) != CHORE_COUNT;) {
         turn->chores.looked_us[name] = turn->wall_us;
         TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
@@ -405,6 +408,7 @@ void chores_apply(struct turn *turn) {
     if (turn->only_inputs) { /* a part of a turn does no chores: the next turn looks at what was asked for */
         if (turn->wishes & WISH_VERIFY) loop->chores.due_us[CHORE_VERIFY] = 0;
         if (turn->wishes & WISH_REPORT) loop->chores.due_us[CHORE_REPORT] = 0;
+        if (turn->wishes & WISH_REPLAY && turn_routes(loop)) loop->chores.due_us[CHORE_REPLAY] = 0;
         return;
     }
     bool waited = loop->chores.clock_waits;
@@ -417,6 +421,11 @@ void chores_apply(struct turn *turn) {
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
                   LOG_NUMBER("by_seconds", loop->chores.clock_ahead_us / US_PER_S),
                   LOG_NUMBER("deliveries_moved", loop->chores.found[CHORE_CLOCK]));
+    for (size_t i = 0; i < loop->chores.replays_changed; i++)
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "replay",
+                  LOG_NUMBER("replay", loop->chores.replays_told[i].seq),
+                  LOG_TEXT("status", loop->chores.replays_told[i].status),
+                  LOG_TEXT("reason", loop->chores.replays_told[i].reason));
     if (loop->chores.found[CHORE_REPORT])
         log_event(loop->options.log, LOG_ERROR, turn->wall_us, "report_differs",
                   LOG_NUMBER("difference", loop->chores.found[CHORE_REPORT]),
@@ -437,6 +446,7 @@ void chores_apply(struct turn *turn) {
                   LOG_NUMBER("count", turn->chores.adoption.moved), LOG_TEXT("by", adoption_names(turn)));
     loop->chores.adoption.finished = false;
     loop->chores.stranded = loop->chores.freed = 0;
+    loop->chores.replays_changed = 0;
     for (int i = 0; i < CHORE_COUNT; i++) {
         if (chores[i].told && turn->chores.found[i])
             log_event(loop->options.log, LOG_WARN, turn->wall_us, "chore_finished",

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct chore_round;
+struct chore_round;
 struct loop;
 struct turn;
 
@@ -30,6 +31,13 @@ struct adoption_round {
     bool flying;   /* something was being sent under an earlier name: the round begins again when that is over */
     int64_t moved; /* since the configuration came into force */
     bool finished; /* in this turn */
+};
+
+/* Plans to send again that this turn brought further, for the log. */
+#define REPLAYS_TOLD 8
+struct replay_told {
+    int64_t seq;
+    struct str status, reason;
 };
 
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
@@ -47,7 +55,10 @@ struct chores {
     int64_t overflow_seq;    /* that look goes on behind this one; 0 = there is none under way */
     bool overflow_told;      /* the log says that something is held so */
     int64_t stranded, freed; /* by this turn */
-    bool doubts;             /* the round under way met something in doubt */
+    struct replay_told replays_told[REPLAYS_TOLD];
+    size_t replays_changed;
+    int64_t replay_us; /* when a replay goes on, by the last step; WHEN_NEVER = there is none under way */
+    bool doubts;       /* the round under way met something in doubt */
     int64_t report_day, report_difference; /* of the last whole day whose sheet this process made */
     bool clock_judged;                     /* it was not ahead before the start, or what it wrote is moved */
     bool clock_waits;                      /* others who may still go by that clock must leave first */
@@ -63,8 +74,9 @@ MUST_USE enum err chores_run(struct turn *turn);
 void chores_apply(struct turn *turn);
 /* At the start, before states are read: those that a clock that was ahead wrote are moved back (store/ahead.h). */
 MUST_USE enum err chores_clock_states(struct loop *loop, int64_t now_us);
+/* replay.c: plans to send again are made and carried out. */
+MUST_USE enum err replay_step(struct turn *turn, struct chore_round *round, bool *ret_more);
 /* doubt.c: looks up again what is held in doubt. */
-struct chore_round;
 MUST_USE enum err doubt_step(struct turn *turn, struct chore_round *round, bool *ret_more);
 /* Another configuration is in force: destinations may be gone, or back. */
 void chores_reconfigured(struct loop *loop);

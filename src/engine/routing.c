@@ -238,13 +238,13 @@ int64_t turn_route_next(const struct loop *loop) {
 }
 
 /* A step with a key is known by it only now that it is made: one that an earlier run carried out is not sent again. */
-static enum err skip_done(struct turn *turn, struct delivery *made, size_t count) {
+static enum err skip_done(struct turn *turn, struct delivery *made, const bool *anyway, size_t count) {
     struct delivery **again = arena_array(turn->arena, struct delivery *, count);
     struct delivery *asked = arena_array(turn->arena, struct delivery, count);
     bool *done = arena_array(turn->arena, bool, count);
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        if (made[i].run == 0 || made[i].status != DELIVERY_PENDING) continue;
+        if (made[i].run == 0 || made[i].status != DELIVERY_PENDING || anyway[i]) continue;
         again[n] = &made[i];
         asked[n++] = made[i];
     }
@@ -281,11 +281,15 @@ static enum err store_made(struct turn *turn, const struct delivery *page, const
     struct loop *loop = turn->loop;
     struct delivery *written = arena_array(turn->arena, struct delivery, count);
     size_t most = loop->unmade_max ? loop->unmade_max : count, n = 0, made = 0;
-    for (size_t i = 0; i < count && n < most; i++)
-        if (is_written(&page[i], &before[i])) written[n++] = page[i];
+    bool *anyway = arena_array(turn->arena, bool, count);
+    for (size_t i = 0; i < count && n < most; i++) {
+        if (!is_written(&page[i], &before[i])) continue;
+        anyway[n] = str_eq(before[i].last_error, STR(DELIVERY_RERUN_ANYWAY));
+        written[n++] = page[i];
+    }
     turn->unmade_written = n;
     turn->unmade_seq = n ? written[0].seq : 0;
-    TRY(skip_done(turn, written, n));
+    TRY(skip_done(turn, written, anyway, n));
     for (size_t i = 0; i < n; i++) {
         size_t desk = deliver_desk(loop->deliver, written[i].destination);
         made += !written[i].unmade || written[i].status != DELIVERY_HELD;

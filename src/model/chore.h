@@ -16,7 +16,8 @@
     X(OVERFLOW, "overflow")                                                                                            \
     X(CLOCK, "clock")                                                                                                  \
     X(REPORT, "report")                                                                                                \
-    X(RECONCILIATION, "reconciliation")
+    X(RECONCILIATION, "reconciliation")                                                                                \
+    X(REPLAY, "replay")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

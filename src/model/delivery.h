@@ -64,8 +64,9 @@ struct attempt {
     struct str error, answer; /* answer: at most DELIVERY_ANSWER_MAX bytes of the body */
 };
 /* What an unmade delivery says first that a person asked for: its route makes it whatever its time was. */
-#define DELIVERY_RERUN      "asked for again"
-#define DELIVERY_ANSWER_MAX ((size_t)1024)
+#define DELIVERY_RERUN        "asked for again"
+#define DELIVERY_RERUN_ANYWAY DELIVERY_RERUN ", done or not: its route makes it next"
+#define DELIVERY_ANSWER_MAX   ((size_t)1024)
 /* What the error of an attempt begins with that was no send but a question whether the effect is there. */
 #define ATTEMPT_LOOKUP "looked up"
 bool attempt_is_lookup(const struct attempt *attempt);

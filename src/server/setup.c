@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assets.h"
+#include "base/hash.h"
 #include "os/file.h"
 
 #define CONNECTOR_TEXT_MAX ((size_t)262144)
@@ -77,6 +78,14 @@ static void join_batches(struct settings *settings) {
         }
 }
 
+static struct str digest_of(struct str text, struct arena *arena) {
+    struct hasher *hasher = hasher_new();
+    uint8_t digest[SHA256_BYTES];
+    hash_sha256(hasher, text, digest);
+    hasher_free(hasher);
+    return hex_encode(arena, digest, sizeof digest);
+}
+
 static bool fill(struct setup *setup, const struct setup_input *input, struct findings *findings) {
     struct arena *arena = &setup->arena;
     struct str file = str_dup(arena, input->file);
@@ -97,6 +106,7 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
             routes_blame(setup->routes, findings);
         return false;
     }
+    setup->settings->digest = digest_of(setup->text, arena);
     join_batches(setup->settings);
     if (routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes)) return false;
     if (setup->source.count > 0) setup->program = jq_program(&setup->source, arena);

@@ -70,7 +70,8 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
     TRY(store_run(store, SQL_DELIVERY_LOCK, &looked_at, 1, arena, NULL));
     TRY(store_delivery_get(store, id, arena, &delivery));
     if (begins_run(&delivery, act))
-        TRY(store_run_again(store, &delivery, act == ACT_RETRY_AS_SENT, now_us, hasher, arena, &after));
+        TRY(store_run_again(store, &delivery, act == ACT_RETRY_AS_SENT ? RERUN_AS_SENT : RERUN_OWED, now_us, hasher,
+                            arena, &after));
     else if (!(rule->from & (1u << delivery.status)))
         return ERR_NOT_NOW;
     else if (rule->to != DELIVERY_PENDING)

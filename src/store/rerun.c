@@ -19,9 +19,10 @@ enum err store_may_run_again(struct store *store, const struct delivery *failed,
     return ERR_NONE;
 }
 
-enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
+enum err store_run_again(struct store *store, const struct delivery *failed, enum run_content how, int64_t now_us,
                          struct hasher *hasher, struct arena *arena, struct uuid *ret_id) {
-    bool unmade = failed->unmade || !as_sent, blocked;
+    bool unmade = failed->unmade || how != RERUN_AS_SENT, blocked;
+    struct str why = how == RERUN_ANYWAY ? STR(DELIVERY_RERUN_ANYWAY) : STR(DELIVERY_RERUN ": its route makes it next");
     const struct sql_value reopen[] = {sql_uuid(&failed->event_id), sql_int(now_us)};
     struct event event;
     TRY(store_may_run_again(store, failed, arena, &event));
@@ -38,7 +39,7 @@ enum err store_run_again(struct store *store, const struct delivery *failed, boo
         .due_us = now_us,
         .first_due_us = now_us,
         .params = failed->params,
-        .last_error = unmade ? STR(DELIVERY_RERUN ": its route makes it next") : STR_NONE,
+        .last_error = unmade ? why : STR_NONE,
         .order_key = failed->order_key,
         .created_us = now_us,
         .updated_us = now_us,

@@ -43,8 +43,10 @@ MUST_USE enum err store_ended(struct store *store, const struct ending *endings,
  * whole event is about to run again. */
 MUST_USE enum err store_may_run_again(struct store *store, const struct delivery *failed, struct arena *arena,
                                       struct event *ret_event);
-/* rerun.c: a FAILED delivery in the event's next run; see store_delivery_act. */
-MUST_USE enum err store_run_again(struct store *store, const struct delivery *failed, bool as_sent, int64_t now_us,
-                                  struct hasher *hasher, struct arena *arena, struct uuid *ret_id);
+/* rerun.c: a FAILED delivery in the event's next run, or any that is final; see store_delivery_act. AS_SENT: with its
+ * old content. ANYWAY: its route makes it also where an earlier run has done it. */
+enum run_content { RERUN_OWED, RERUN_AS_SENT, RERUN_ANYWAY };
+MUST_USE enum err store_run_again(struct store *store, const struct delivery *failed, enum run_content how,
+                                  int64_t now_us, struct hasher *hasher, struct arena *arena, struct uuid *ret_id);
 
 #endif

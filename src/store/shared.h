@@ -17,7 +17,16 @@ unsigned store_news(struct store *store);
 MUST_USE enum err store_tell(struct store *store, unsigned news);
 
 /* Tasks that one process at a time does, until its commit. *ret_ours is false when somebody else is at it. */
-enum store_task { TASK_ROUTE = 1, TASK_RETIRE, TASK_ORPHANS, TASK_VERIFY, TASK_CLOCK, TASK_REPORT, TASK_DOUBT };
+enum store_task {
+    TASK_ROUTE = 1,
+    TASK_RETIRE,
+    TASK_ORPHANS,
+    TASK_VERIFY,
+    TASK_CLOCK,
+    TASK_REPORT,
+    TASK_DOUBT,
+    TASK_REPLAY
+};
 MUST_USE enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours);
 
 /* The earliest due of every destination that has something to claim. */

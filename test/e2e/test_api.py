@@ -227,7 +227,7 @@ def test_status_verify_and_apply(world):
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
         "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock", "report",
-        "reconciliation"]
+        "reconciliation", "replay"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     assert ask(world, "POST", "/v1/reconcile", {}).json == {"items": [], "dry": False, "next": None}
     assert ask(world, "POST", "/v1/reconcile", {"destination": "nobody"}).status == 404
@@ -244,6 +244,28 @@ def test_status_verify_and_apply(world):
     applied = ask(world, "POST", "/v1/config/apply", {"dry": True}).json
     assert applied == {"valid": True, "applied": False, "changes": [], "removed": [], "adopted": [],
                        "stranded": []}
+
+
+def test_a_replay_from_its_plan_to_its_end(world):
+    server = world["server"]
+    assert ask(world, "POST", "/v1/replays", {}).status == 400
+    assert ask(world, "POST", "/v1/replays", {"status": "GONE"}).pointers == ["/status"]
+    assert ask(world, "POST", "/v1/replays", {"since": "soon"}).pointers == ["/since"]
+    plan = ask(world, "POST", "/v1/replays", {"status": "FAILED"})
+    assert plan.status == 202
+    path = f"/v1/replays/{plan.json['id']}"
+    until(lambda: ask(world, "GET", path).json["status"] == "PLANNED", "the plan")
+    assert [item["would"] for item in ask(world, "GET", f"{path}/items?destination=bad").json["items"]]
+    assert ask(world, "GET", f"{path}/items").status == 400
+    assert ask(world, "GET", "/v1/replays").json["items"][0]["id"] == plan.json["id"]
+    assert ask(world, "POST", f"{path}/pause", {}).status == 409
+    assert ask(world, "POST", f"{path}/resume", {}).status == 409
+    assert ask(world, "POST", f"{path}/apply", {}).json["status"] == "APPLYING"
+    until(lambda: ask(world, "GET", path).json["status"] == "DONE", lambda: f"its end: {server.get(path).json}")
+    other = ask(world, "POST", "/v1/replays", {"type": "BAD"}).json["id"]
+    assert ask(world, "POST", f"/v1/replays/{other}/cancel", {}).json["status"] == "CANCELLED"
+    assert ask(world, "POST", f"/v1/replays/{other}/apply", {}).json["code"] == "E0118"
+    assert ask(world, "POST", "/v1/replays/999/apply", {}).status == 404
 
 
 def test_wrong_values_of_a_request(world):

@@ -169,3 +169,60 @@ ALTER TABLE destinations ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE destinations ADD COLUMN probing INTEGER NOT NULL DEFAULT 0;
 -- The destination's name when the provider's key was made, where the destination was renamed since; NULL = as it is.
 ALTER TABLE deliveries ADD COLUMN keyed_as TEXT;
+
+-- step: 5
+-- What a person planned to send again: the plan, what it comes to for each destination, and each delivery of it.
+CREATE TABLE replays(
+    seq INTEGER PRIMARY KEY,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    original INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    route TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    delivery_status TEXT NOT NULL,
+    error TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    applied_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    end_seq INTEGER NOT NULL,
+    events INTEGER NOT NULL) STRICT;
+CREATE INDEX replays_open ON replays(seq) WHERE status = 'PLANNING' OR status = 'APPLYING';
+CREATE TABLE replay_parts(
+    replay INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    send_count INTEGER NOT NULL DEFAULT 0,
+    offer_count INTEGER NOT NULL DEFAULT 0,
+    done_count INTEGER NOT NULL DEFAULT 0,
+    skipped_count INTEGER NOT NULL DEFAULT 0,
+    open_count INTEGER NOT NULL DEFAULT 0,
+    held_count INTEGER NOT NULL DEFAULT 0,
+    unknown_count INTEGER NOT NULL DEFAULT 0,
+    gone_count INTEGER NOT NULL DEFAULT 0,
+    moving_count INTEGER NOT NULL DEFAULT 0,
+    items INTEGER NOT NULL DEFAULT 0,
+    place INTEGER NOT NULL DEFAULT 0, -- applied as far as this
+    made INTEGER NOT NULL DEFAULT 0,
+    moved INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (replay, destination)) STRICT, WITHOUT ROWID;
+CREATE TABLE replay_items(
+    replay INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    event_id BLOB NOT NULL,
+    delivery INTEGER NOT NULL, -- the seq of the one it is about, 0 = there was none
+    route TEXT NOT NULL,
+    step TEXT NOT NULL,
+    verdict INTEGER NOT NULL,
+    result INTEGER NOT NULL DEFAULT 0, -- the seq of what was made, -1 = it had moved
+    PRIMARY KEY (replay, destination, n)) STRICT, WITHOUT ROWID;

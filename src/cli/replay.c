@@ -1,0 +1,165 @@
+/* cli/replay.c - plans to send again: plan, apply, pause, resume, cancel, status, show, list. */
+#include "base/json.h"
+#include "base/when.h"
+#include "cli/bar.h"
+#include "cli/commands.h"
+#include "cli/pages.h"
+#include "cli/show.h"
+
+#define POLL_US (200 * US_PER_MS)
+
+static const struct column part_columns[] = {
+    {"destination", CELL_TEXT, {.title = "DESTINATION", .whole = true}},
+    {"send", CELL_TEXT, {.title = "SEND", .right = true, .whole = true}},
+    {"offer", CELL_TEXT, {.title = "OFFER", .right = true, .whole = true}},
+    {"unknown", CELL_TEXT, {.title = "LOOK UP", .right = true, .whole = true}},
+    {"done", CELL_TEXT, {.title = "DONE", .right = true, .whole = true}},
+    {"skipped", CELL_TEXT, {.title = "SKIPPED", .right = true, .whole = true}},
+    {"open", CELL_TEXT, {.title = "OPEN", .right = true, .whole = true}},
+    {"held", CELL_TEXT, {.title = "HELD", .right = true, .whole = true}},
+    {"gone", CELL_TEXT, {.title = "GONE", .right = true, .whole = true}},
+    {"moving", CELL_TEXT, {.title = "MOVING", .right = true, .whole = true}},
+    {"made", CELL_TEXT, {.title = "MADE", .right = true, .whole = true}},
+    {"moved", CELL_TEXT, {.title = "MOVED", .right = true, .whole = true}},
+    {"left", CELL_TEXT, {.title = "LEFT", .right = true, .whole = true}},
+    {"eta", CELL_TIME, {.title = "UNTIL ABOUT", .whole = true}},
+    {"blocked", CELL_TEXT, {.title = "BLOCKED", .whole = true}},
+    {0},
+};
+
+static void show_replay(struct cli *cli, const struct json *replay) {
+    struct str reason = show_member(cli, replay, "reason");
+    writer_fmt(&cli->out, "replay %.*s %.*s", STR_ARG(show_member(cli, replay, "id")),
+               STR_ARG(show_member(cli, replay, "status")));
+    if (reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
+    writer_fmt(&cli->out, ": %.*s, by the %.*s configuration; %.*s made, %.*s left\n",
+               STR_ARG(show_count(cli, json_integer(json_get(replay, STR("events")), 0), "event", "events")),
+               STR_ARG(show_member(cli, replay, "config")), STR_ARG(show_member(cli, replay, "made")),
+               STR_ARG(show_member(cli, replay, "left")));
+    show_table(cli, json_get(replay, STR("destinations")), part_columns);
+}
+
+static struct str path_to(struct cli *cli, const char *after) {
+    return path_of(cli, "/v1/replays/", cli_argument(cli, 0), after);
+}
+
+/* Asks until the replay's status is another one than that; *asked is the last answer. */
+static int follow(struct cli *cli, struct str path, const char *status, struct asked *asked) {
+    while (str_eq(show_member(cli, asked->json, "status"), str_from(status)) && !cli_stopped(cli)) {
+        double made = json_number(json_get(asked->json, STR("made")), 0);
+        double left = json_number(json_get(asked->json, STR("left")), 0);
+        bool plans = str_eq(str_from(status), STR("PLANNING"));
+        bar_show(cli, plans ? "plan" : "replay",
+                 plans             ? json_number(json_get(asked->json, STR("planned")), 0)
+                 : made + left > 0 ? made / (made + left)
+                                   : 1,
+                 json_integer(json_get(asked->json, STR("events")), 0));
+        asked_free(asked);
+        cli_sleep(cli, POLL_US);
+        int code = ask(cli, "GET", path, STR_NONE, asked);
+        if (code) return code;
+    }
+    bar_end(cli);
+    return EXIT_DONE;
+}
+
+int command_replay_plan(struct cli *cli) {
+    static const char *const texts[] = {"since", "until", "type", "source", "route", "destination", "status", "error"};
+    struct json *body = json_object();
+    struct asked asked;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (cli_flag(cli, texts[i])) json_set(body, str_from(texts[i]), json_str(cli_value(cli, texts[i])));
+    if (cli_flag(cli, "by")) json_set_str(body, "config", cli_value(cli, "by"));
+    json_set(body, STR("again"), json_bool(cli_flag(cli, "again")));
+    struct str text = json_dump(cli->arena, body);
+    json_free(body);
+    int code = pages_check_name(cli, "route", "/v1/routes");
+    if (!code) code = ask(cli, "POST", STR("/v1/replays"), text, &asked);
+    if (code) return code;
+    struct str id = str_dup(cli->arena, show_member(cli, asked.json, "id"));
+    code = follow(cli, path_of(cli, "/v1/replays/", id, ""), "PLANNING", &asked);
+    if (code) return code;
+    bool planned = str_eq(show_member(cli, asked.json, "status"), STR("PLANNED"));
+    code = show_one(cli, &asked, "id", show_replay);
+    if (planned && !code) cli_say(cli, "nothing was sent; within a day: drumbeat replay apply %.*s", STR_ARG(id));
+    return code ? code : planned ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int act(struct cli *cli, const char *what) {
+    struct asked asked;
+    int code = ask(cli, "POST", path_to(cli, what), STR("{}"), &asked);
+    return code ? code : show_one(cli, &asked, "id", show_replay);
+}
+
+int command_replay_apply(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
+    if (code) return code;
+    int64_t left = json_integer(json_get(asked.json, STR("left")), 0);
+    asked_free(&asked);
+    struct str question =
+        str_fmt(cli->arena, "Send %.*s again?", STR_ARG(show_count(cli, left, "delivery", "deliveries")));
+    if (!cli->dry_run && !cli_confirm(cli, question.p)) return EXIT_DECLINED;
+    code = ask(cli, "POST", path_to(cli, "/apply"), STR("{}"), &asked);
+    if (code) return code;
+    if (cli_flag(cli, "wait")) code = follow(cli, path_to(cli, ""), "APPLYING", &asked);
+    if (code) return code;
+    bool stopped = cli_flag(cli, "wait") && !str_eq(show_member(cli, asked.json, "status"), STR("DONE"));
+    code = show_one(cli, &asked, "id", show_replay);
+    return code ? code : stopped ? EXIT_PARTLY : EXIT_DONE;
+}
+
+int command_replay_pause(struct cli *cli) {
+    return act(cli, "/pause");
+}
+
+int command_replay_resume(struct cli *cli) {
+    return act(cli, "/resume");
+}
+
+int command_replay_cancel(struct cli *cli) {
+    if (!cli->dry_run && !cli_confirm(cli, "What is not sent yet is not sent by it any more. Cancel it?"))
+        return EXIT_DECLINED;
+    return act(cli, "/cancel");
+}
+
+int command_replay_status(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
+    return code ? code : show_one(cli, &asked, "id", show_replay);
+}
+
+static const struct column item_columns[] = {
+    {"n", CELL_TEXT, {.title = "N", .right = true, .whole = true}},
+    {"event_id", CELL_EVENT_ID, {.title = "EVENT", .whole = true}},
+    {"step", CELL_TEXT, {.title = "STEP"}},
+    {"would", CELL_TEXT, {.title = "WOULD", .whole = true}},
+    {"result", CELL_TEXT, {.title = "RESULT", .whole = true}},
+    {0},
+};
+
+int command_replay_show(struct cli *cli) {
+    struct asked asked;
+    struct buf path = {.arena = cli->arena};
+    buf_add(&path, path_to(cli, "/items"));
+    path_option(cli, &path, "destination", "destination");
+    int code = pages_ask(cli, buf_str(&path), NULL, &asked);
+    return code ? code : show_list(cli, &asked, item_columns, "event_id");
+}
+
+static const struct column list_columns[] = {
+    {"id", CELL_TEXT, {.title = "ID", .right = true, .whole = true}},
+    {"status", CELL_TEXT, {.title = "STATUS", .whole = true}},
+    {"config", CELL_TEXT, {.title = "CONFIG"}},
+    {"events", CELL_TEXT, {.title = "EVENTS", .right = true, .whole = true}},
+    {"created_at", CELL_TIME, {.title = "PLANNED", .whole = true}},
+    {"applied_at", CELL_TIME, {.title = "APPLIED", .whole = true}},
+    {"finished_at", CELL_TIME, {.title = "OVER", .whole = true}},
+    {0},
+};
+
+int command_replay_list(struct cli *cli) {
+    struct asked asked;
+    int code = pages_ask(cli, STR("/v1/replays"), NULL, &asked);
+    return code ? code : show_list(cli, &asked, list_columns, "id");
+}

@@ -1,0 +1,150 @@
+"""`replay`: a plan that is stored says what would be sent again; applied, it does exactly that, whatever happens between."""
+import json
+
+import pytest
+
+from harness import until
+from receiver import answer
+from test_acts import store  # noqa: F401 (a fixture)
+from test_cli import CONFLICT, NOT_FOUND, USAGE, good
+from test_status import to
+
+
+def failing(serve, receiver, count, **more):
+    """A server with so many events of which the delivery to /hook failed."""
+    receiver.script("/hook", *[answer(422)] * count, answer(200))
+    server = serve(destinations={"hook": to(receiver, "hook", **more.pop("hook", {})), "log": to(receiver, "log")},
+                   routes={"all": {"from": "*", "to": ["hook", "log"]}}, **more)
+    ids = [server.send(payload={"n": n}) for n in range(count)]
+    for one in ids:
+        until(lambda e=one: server.event(e)["status"] == "FAILED", "the failure")
+    return server, ids
+
+
+def planned(server, *filters):
+    """The first plan in which nothing was moving: what changed a second ago may still be, where processes share a store."""
+    def still():
+        plan = good(server.cli("replay", "plan", *filters, "-o", "json")).json
+        return plan if not any(one["moving"] for one in plan["destinations"]) else None
+    return until(still, "a plan of what stands still")
+
+
+def part(replay, name):
+    [found] = [one for one in replay["destinations"] if one["destination"] == name]
+    return {key: value for key, value in found.items() if value and key != "destination"}
+
+
+def over(server, replay):
+    until(lambda: server.get(f"/v1/replays/{replay['id']}").json["status"] == "DONE",
+          lambda: f"the end: {server.get(f'/v1/replays/{replay}').body}")
+    return server.get(f"/v1/replays/{replay['id']}").json
+
+
+def bodies(receiver, path):
+    return [json.loads(request.body) for request in receiver.of(path)]
+
+
+def test_a_day_is_replayed(store, serve, receiver):  # noqa: F811
+    server, ids = failing(serve, receiver, 5, **store)
+    plan = planned(server, "--since", "2h")
+    assert part(plan, "hook") == {"send": 5, "left": 5} and part(plan, "log") == {"done": 5}, plan
+    assert plan["events"] == 5 and plan["left"] == 5
+    assert len(receiver.keys("/hook")) == 5, "a plan sends nothing"
+    got = good(server.cli("replay", "apply", str(plan["id"]), "--wait", "-y"))
+    assert "DONE" in got.out, got
+    for one in ids:
+        until(lambda e=one: server.event(e)["status"] == "COMPLETED", "the second run")
+    assert len(receiver.keys("/hook")) == 10 and len(set(receiver.keys("/hook"))) == 10 and len(receiver.keys("/log")) == 5
+    items = server.get(f"/v1/replays/{plan['id']}/items?destination=hook").json["items"]
+    assert [(item["event_id"], item["would"], item["result"]) for item in items] == [(one, "send", "made") for one in ids]
+    assert planned(server, "--since", "2h")["left"] == 0, "nothing is left to send"
+    assert good(server.cli("verify")).out.endswith(" 0 violations\n")
+
+
+def test_filters_choose(serve, receiver):
+    server, _ = failing(serve, receiver, 3)
+    other = server.send(kind="OTHER")
+    until(lambda: server.event(other)["status"] == "COMPLETED", "one of another type")
+    for filters, left in ((["--status", "FAILED"], 3), (["--destination", "hook"], 3), (["--destination", "log"], 0),
+                          (["--error", "422"], 3), (["--error", "503"], 0), (["--type", "LEA*"], 3), (["--type", "OTHER"], 0),
+                          (["--source", "test"], 3), (["--source", "nobody"], 0), (["--route", "all"], 3),
+                          (["--until", "1h"], 0), (["--status", "COMPLETED", "--again", "--type", "LEAD"], 3)):
+        assert planned(server, *filters)["left"] == left, filters
+    assert server.cli("replay", "plan").code == USAGE
+    assert server.cli("replay", "plan", "--route", "nowhere").code in (USAGE, NOT_FOUND)
+    assert server.cli("replay", "apply", "77", "-y").code == NOT_FOUND
+
+
+def test_again_sends_what_is_done_too(store, serve, receiver):  # noqa: F811
+    server = serve(destinations={"hook": to(receiver, "hook")}, routes={"all": {"from": "*", "to": ["hook"]}}, **store)
+    ids = [server.send(payload={"n": n}) for n in range(3)]
+    for one in ids:
+        server.settled(one, "COMPLETED")
+    assert planned(server, "--since", "1h")["left"] == 0
+    plan = planned(server, "--since", "1h", "--again")
+    good(server.cli("replay", "apply", str(plan["id"]), "-y"))
+    until(lambda: len(receiver.keys("/hook")) == 6, lambda: f"six: {server.get('/v1/deliveries').body}")
+    assert sorted(one["n"] for one in bodies(receiver, "/hook")) == [0, 0, 1, 1, 2, 2]
+
+
+def test_current_renders_anew_and_original_does_not(serve, receiver):
+    receiver.script("/hook", *[answer(422)] * 2, answer(200))
+
+    def routes(word):
+        return {"all": {"from": "*", "to": [{"hook": {"body": {word: "${.n}"}}}]}}
+    given = {"destinations": {"hook": to(receiver, "hook")}}
+    server = serve(**given, routes=routes("old"))
+    for n in range(2):
+        server.settled(server.send(payload={"n": n}), "FAILED")
+    server.configure(**given, routes=routes("new"))
+    good(server.cli("apply"))
+    original = planned(server, "--status", "FAILED", "--by", "original")
+    current = planned(server, "--status", "FAILED")
+    good(server.cli("replay", "apply", str(original["id"]), "-y"))
+    over(server, original)
+    until(lambda: len(receiver.keys("/hook")) == 4, "both")
+    assert sorted(one["old"] for one in bodies(receiver, "/hook")[2:]) == [0, 1]
+    good(server.cli("replay", "apply", str(current["id"]), "-y"))
+    assert part(over(server, current), "hook")["moved"] == 2, "the other replay was there before"
+    assert len(receiver.keys("/hook")) == 4
+
+
+@pytest.mark.parametrize("kills", [3])
+def test_a_replay_goes_on_after_a_kill(store, serve, receiver, kills):  # noqa: F811
+    server, ids = failing(serve, receiver, 40, hook={"limit": "1000/10s", "concurrency": "2", "timeout": "2s"}, **store)
+    plan = planned(server, "--status", "FAILED")
+    good(server.cli("replay", "apply", str(plan["id"]), "-y"))
+    for n in range(1, kills + 1):
+        until(lambda n=n: server.get(f"/v1/replays/{plan['id']}").json["made"] >= 10 * n, "some of it")
+        server.kill()
+        server.start()
+    done = over(server, plan)
+    assert (done["made"], done["left"]) == (40, 0), done
+    for one in ids:
+        until(lambda e=one: server.event(e)["status"] == "COMPLETED", "each, as leases of the past run out", 120)
+    keys = receiver.keys("/hook")
+    assert len(set(keys)) == 80, "one run of each, whatever was sent twice under its key"
+
+
+def test_an_order_is_kept(serve, receiver):
+    receiver.script("/hook", *[answer(422)] * 6, answer(200))
+    server = serve(destinations={"hook": to(receiver, "hook")},
+                   routes={"all": {"from": "*", "to": [{"hook": {"order_by": ".who", "body": "${.}"}}]}})
+    for n in range(6):
+        server.settled(server.send(payload={"who": "ab"[n % 2], "n": n}), "FAILED")
+    plan = planned(server, "--status", "FAILED")
+    good(server.cli("replay", "apply", str(plan["id"]), "-y"))
+    until(lambda: len(receiver.keys("/hook")) == 12, "all again")
+    again = bodies(receiver, "/hook")[6:]
+    for who, order in (("a", [0, 2, 4]), ("b", [1, 3, 5])):
+        assert [one["n"] for one in again if one["who"] == who] == order
+
+
+def test_a_cancelled_replay_stays_so(serve, receiver):
+    server, _ = failing(serve, receiver, 3)
+    plan = planned(server, "--status", "FAILED")
+    good(server.cli("replay", "cancel", str(plan["id"]), "-y"))
+    got = server.cli("replay", "apply", str(plan["id"]), "-y")
+    assert got.code == CONFLICT and "E0118" in got.err, got
+    assert [item["status"] for item in good(server.cli("replay", "list", "-o", "json")).json["items"]] == ["CANCELLED"]
+    assert len(receiver.keys("/hook")) == 3
