@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/deliver.h"
+#include "deliver/meter.h"
 
 void encode_text(struct buf *buf, const char *name, struct str text) {
     buf_fmt(buf, ",\"%s\":", name);
@@ -45,6 +46,14 @@ void encode_event(struct buf *buf, const struct event *event, bool whole) {
     encode_time(buf, "updated_at", event->updated_us);
 }
 
+/* One that was never tried and is due later than it first was has been put off: its value's limit was used up. */
+static struct str is_put_off(const struct call *call, const struct delivery *delivery, size_t desk) {
+    const struct meters *meters = deliver_meters(call->desks, desk);
+    bool moved = delivery->due_us > delivery->first_due_us && delivery->due_us > call->now_us;
+    if (!meters || !moved || delivery->retry_count || delivery->last_status) return STR_NONE;
+    return str_fmt(call->arena, "%.*s's limit per %.*s", STR_ARG(delivery->destination), STR_ARG(meters_param(meters)));
+}
+
 /* Why a delivery that is due does not leave, where that is more than a moment: "crm is paused until ...: ...". */
 static struct str what_it_waits_for(const struct call *call, const struct delivery *delivery) {
     size_t desk = deliver_desk(call->desks, delivery->destination);
@@ -54,7 +63,7 @@ static struct str what_it_waits_for(const struct call *call, const struct delive
     bool open = view.breaker.state == BREAKER_OPEN;
     int64_t until_us = view.paused ? view.paused_until_us : view.breaker.until_us;
     struct str why = view.paused ? view.pause_reason : STR_NONE;
-    if (!view.paused && !open) return STR_NONE;
+    if (!view.paused && !open) return is_put_off(call, delivery, desk);
     return str_fmt(call->arena, "%.*s%s%s%.*s%s%.*s", STR_ARG(delivery->destination),
                    view.paused ? " is paused" : "'s breaker is open", until_us ? " until " : "",
                    STR_ARG(until_us ? when_str(call->arena, until_us - until_us % US_PER_S) : STR("")),

@@ -83,6 +83,18 @@ def test_a_room_keeps_its_limit_over_deaths(fleets, database, receiver):
     fleet.verify()
 
 
+def test_what_waits_for_its_room_says_so(fleets, database, receiver):
+    fleet = fleets(rooms(database, receiver), {"connectors/rooms.yaml": ROOMS.replace("2/1s per room", "1/1h per room")})
+    [server] = fleet.start("all")
+    server.post([event(payload={"room": "a", "n": n}) for n in (1, 2)])
+
+    def waiting():
+        items = server.get("/v1/deliveries?status=PENDING").json["items"]
+        return [item["waits_for"] for item in items] == ["chat's limit per room"]
+    until(waiting, "one to wait")
+    assert len(said(receiver)) == 1
+
+
 def test_values_that_are_over_leave_the_store(fleets, database, receiver):
     fleet = fleets(rooms(database, receiver), {"connectors/rooms.yaml": ROOMS})
     [server] = fleet.start("all")
