@@ -29,8 +29,19 @@ static void encode_counts(struct buf *buf, const struct destination_counts *coun
             (long long)by_status[DELIVERY_UNKNOWN], (long long)by_status[DELIVERY_HELD]);
 }
 
-static void encode_desk(struct call *call, struct buf *buf, size_t desk, const struct destination_counts *counts,
-                        size_t count) {
+/* What is told of a destination beside what its desk knows. */
+struct beside {
+    struct destination_counts *counts;
+    size_t count;
+    struct token_list *tokens;
+};
+
+static enum err read_beside(struct call *call, struct beside *ret_beside) {
+    TRY(store_counts(call->store, false, call->arena, &ret_beside->counts, &ret_beside->count));
+    return tokens_list(call, &ret_beside->tokens);
+}
+
+static void encode_desk(struct call *call, struct buf *buf, size_t desk, const struct beside *beside) {
     const struct destination_settings *settings = deliver_settings(call->desks, desk);
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     buf_add(buf, STR("{\"name\":"));
@@ -49,27 +60,27 @@ static void encode_desk(struct call *call, struct buf *buf, size_t desk, const s
     buf_fmt(buf, ",\"paused\":%s", view.paused ? "true" : "false");
     encode_time(buf, "paused_until", view.paused_until_us);
     encode_text(buf, "pause_reason", view.pause_reason);
-    encode_counts(buf, counts, count, settings->name);
+    encode_token(buf, beside->tokens, settings->name);
+    encode_counts(buf, beside->counts, beside->count, settings->name);
     buf_byte(buf, '}');
 }
 
 enum err api_destinations_list(struct call *call) {
-    struct destination_counts *counts;
-    size_t count;
-    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    struct beside beside;
+    TRY(read_beside(call, &beside));
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"items\":["));
     bool first = true;
     for (size_t i = 0; i < deliver_desks(call->desks); i++) {
         if (!deliver_settings(call->desks, i)) continue;
         if (!first) buf_byte(&buf, ',');
-        encode_desk(call, &buf, i, counts, count);
+        encode_desk(call, &buf, i, &beside);
         first = false;
     }
     return reply_list(call, &buf, 0);
 }
 
-static bool find_desk(struct call *call, size_t *ret_desk) {
+bool destination_find(struct call *call, size_t *ret_desk) {
     size_t desk = deliver_desk(call->desks, call->part);
     if (desk == SIZE_MAX || !deliver_settings(call->desks, desk)) {
         (void)serve_problem(call, ERR_NOT_FOUND,
@@ -80,18 +91,17 @@ static bool find_desk(struct call *call, size_t *ret_desk) {
     return true;
 }
 
-static enum err reply_desk(struct call *call, size_t desk) {
-    struct destination_counts *counts;
-    size_t count;
-    TRY(store_counts(call->store, false, call->arena, &counts, &count));
+enum err destination_reply(struct call *call, size_t desk) {
+    struct beside beside;
+    TRY(read_beside(call, &beside));
     struct buf buf = {.arena = call->arena};
-    encode_desk(call, &buf, desk, counts, count);
+    encode_desk(call, &buf, desk, &beside);
     return serve_json(call, 200, buf_str(&buf));
 }
 
 enum err api_destinations_show(struct call *call) {
     size_t desk;
-    return find_desk(call, &desk) ? reply_desk(call, desk) : ERR_NONE;
+    return destination_find(call, &desk) ? destination_reply(call, desk) : ERR_NONE;
 }
 
 /* {"for":"6h","reason":"…"}; both may be left out. */
@@ -99,23 +109,23 @@ enum err api_destinations_pause(struct call *call) {
     size_t desk;
     struct str span = STR_NONE, reason = STR_NONE;
     const struct body_member members[] = {{"for", BODY_TEXT, &span}, {"reason", BODY_TEXT, &reason}};
-    if (!find_desk(call, &desk) || !body_read(call, members, 2)) return ERR_NONE;
+    if (!destination_find(call, &desk) || !body_read(call, members, 2)) return ERR_NONE;
     int64_t span_us = 0;
     if (span.p && (!span_parse(span, &span_us) || span_us <= 0))
         return serve_problem(call, ERR_BAD_FIELD, STR("'for' is a length of time, as 30m or 6h"), "/for");
     int64_t until_us = span_us ? call->now_us + span_us : 0;
     deliver_pause(call->desks, desk, until_us, reason.n ? reason : STR("by hand"));
     TRY(store_audit(call->store, call->actor, STR("destination.pause"), call->part, reason, call->now_us));
-    return reply_desk(call, desk);
+    return destination_reply(call, desk);
 }
 
 enum err api_destinations_resume(struct call *call) {
     size_t desk;
-    if (!find_desk(call, &desk) || !body_empty(call)) return ERR_NONE;
+    if (!destination_find(call, &desk) || !body_empty(call)) return ERR_NONE;
     deliver_resume(call->desks, desk);
     call->wishes |= WISH_WORK;
     deliver_due(call->desks, desk, call->now_us);
     TRY(store_let_go(call->store, call->part, call->now_us, call->now_us + PAUSE_PROBE_US, call->arena));
     TRY(store_audit(call->store, call->actor, STR("destination.resume"), call->part, STR(""), call->now_us));
-    return reply_desk(call, desk);
+    return destination_reply(call, desk);
 }

@@ -58,6 +58,8 @@ const struct endpoint endpoints[] = {
      "Hold its deliveries"},
     {"POST", "/v1/destinations/{name}/resume", KEY_OPERATE, STORE, "", api_destinations_resume, NULL,
      "Let them go; closes the breaker"},
+    {"POST", "/v1/destinations/{name}/login", KEY_OWNER, STORE, "", api_destinations_login, NULL,
+     "Keep the sealed token that a login came to, and let its deliveries go"},
     {"POST", "/v1/hold", KEY_OPERATE, STORE, "", api_hold, NULL,
      "Let nothing leave, to no destination, until a release"},
     {"POST", "/v1/release", KEY_OPERATE, STORE, "", api_release, NULL, "Let go what a hold kept"},

@@ -15,7 +15,8 @@ serve_answer api_source_answer, api_form_answer, api_events_released;
 serve_take api_form_take, api_form_show, api_form_options, api_events_release;
 serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_deliveries_cancel,
     api_deliveries_resolve, api_deliveries_bulk;
-serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume;
+serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume,
+    api_destinations_login;
 serve_take api_hold, api_release, api_backup_show, api_backup_begin;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
@@ -46,8 +47,19 @@ void encode_audit(struct buf *buf, const struct audit_row *row);
 MUST_USE enum err encode_acts(struct call *call, struct buf *buf, const struct str *subjects, size_t count);
 void encode_time(struct buf *buf, const char *name, int64_t us); /* ,"name":"…" or null when 0 */
 void encode_text(struct buf *buf, const char *name, struct str text);
+/* ---- tokens.c: of destinations whose token is kept ---- */
+struct token_list;
+MUST_USE enum err tokens_list(struct call *call, struct token_list **ret_list);
+/* When the token in force ends, and when the login it grows from does; null where that is not known. */
+void encode_token(struct buf *buf, const struct token_list *list, struct str destination);
+int64_t login_ends_soon(const struct call *call, const struct token_list *list, struct str destination); /* 0 = no */
+/* The path's destination; false: refused. Its page. (destinations.c) */
+bool destination_find(struct call *call, size_t *ret_desk);
+enum err destination_reply(struct call *call, size_t desk);
+
 /* ,"troubled":[…] (troubled.c) */
-void encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts, size_t count);
+MUST_USE enum err encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts,
+                                  size_t count);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- bulk.c: one act for each of a body's "ids" ---- */

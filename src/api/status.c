@@ -102,7 +102,7 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
     int64_t waiting = standing->open_deliveries, most = settings->server.queue_max;
     buf_fmt(buf, ",\"queue\":{\"waiting\":%lld,\"most\":%lld,\"half_full\":%s}", (long long)waiting, (long long)most,
             most && waiting >= (most + 1) / 2 ? "true" : "false");
-    encode_troubled(call, buf, counts, count);
+    TRY(encode_troubled(call, buf, counts, count));
     return encode_company(call, buf);
 }
 

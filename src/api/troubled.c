@@ -33,26 +33,31 @@ static void encode_gone(struct call *call, struct buf *buf, const struct destina
     }
 }
 
-void encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts, size_t count) {
+enum err encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts, size_t count) {
     bool first = true;
+    struct token_list *tokens;
+    TRY(tokens_list(call, &tokens));
     buf_add(buf, STR(",\"troubled\":["));
     for (size_t i = 0; i < deliver_desks(call->desks); i++) {
         if (!deliver_settings(call->desks, i)) continue;
         struct desk_view view = deliver_view(call->desks, i, call->now_us);
         bool overflows = backlog_of(call->desks, i).overflows;
-        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows) continue;
+        int64_t login_us = login_ends_soon(call, tokens, view.name);
+        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows && !login_us) continue;
         buf_add(buf, first ? STR("{\"kind\":\"destination\",\"name\":") : STR(",{\"kind\":\"destination\",\"name\":"));
         json_quote(buf, view.name);
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
                 breaker_text(view.breaker.state));
         encode_text(buf, "pause_reason", view.pause_reason);
         buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
+        encode_time(buf, "login_expires", login_us);
         buf_byte(buf, '}');
         first = false;
     }
     encode_gone(call, buf, counts, count, &first);
     encode_stopped(call->standing, buf, first);
     buf_byte(buf, ']');
+    return ERR_NONE;
 }
 
 /* ---- the same, as things to do ---- */

@@ -48,6 +48,17 @@ struct str base64_encode(struct arena *arena, struct str data) {
     return (struct str){text, length};
 }
 
+struct str base64url_encode(struct arena *arena, struct str data) {
+    struct str plain = base64_encode(arena, data);
+    char *text = arena_alloc(arena, plain.n + 1);
+    size_t length = 0;
+    for (; length < plain.n && plain.p[length] != '='; length++) {
+        char c = plain.p[length];
+        text[length] = c == '+' ? '-' : c == '/' ? '_' : c;
+    }
+    return (struct str){text, length};
+}
+
 /* -1 when it is not of the alphabet. */
 static int base64_digit(char c) {
     if (c >= 'A' && c <= 'Z') return c - 'A';

@@ -28,6 +28,7 @@ void hash_hmac_sha256(struct hasher *hasher, struct str key, struct str data, ui
 bool hash_equal(const void *a, const void *b, size_t bytes);
 
 /* Results end in NUL. */
+struct str base64url_encode(struct arena *arena, struct str data);          /* RFC 4648, 5, without padding */
 struct str hex_encode(struct arena *arena, const void *data, size_t bytes); /* lower case */
 bool hex_decode(struct str text, uint8_t *ret_data, size_t bytes);          /* exactly bytes*2 digits */
 struct str base64_encode(struct arena *arena, struct str data);

@@ -1,7 +1,7 @@
 /* base/signing.h - who made these bytes: message authentication codes and signatures of public keys.
  *
- * Beside hash.c the only file that knows OpenSSL. Nothing is kept between calls, so every thread may call it.
- * Sources: RFC 2104 (HMAC), RFC 8032 (Ed25519), FIPS 186-5 (ECDSA over P-256), RFC 8017 8.2 (RSA, PKCS #1 v1.5).
+ * Beside hash.c and seal.c the only file that knows OpenSSL. Nothing is kept between calls, so every thread may call
+ * it. Sources: RFC 2104 (HMAC), RFC 8032 (Ed25519), FIPS 186-5 (ECDSA over P-256), RFC 8017 8.2 (RSA, PKCS #1 v1.5).
  */
 #ifndef BASE_SIGNING_H
 #define BASE_SIGNING_H
@@ -29,5 +29,9 @@ struct str signing_mac(enum signing signing, struct str secret, struct str messa
 bool signing_verify(enum signing signing, struct str key, struct str message, struct str signature);
 /* Whether signing_verify could use the key. */
 bool signing_key_valid(enum signing signing, struct str key);
+
+/* Signs as RSA with SHA-256 does. The private key stands in PEM (PKCS #8 or PKCS #1) and has no passphrase; false for
+ * one that cannot be read. */
+bool signing_sign_rsa(struct str pem, struct str message, struct arena *arena, struct str *ret_signature);
 
 #endif

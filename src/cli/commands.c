@@ -34,6 +34,12 @@ static const struct option demo_options[] = {
     {"script", 0, NULL, NULL, false, "Play the story by itself and end; exit 0 when each step really happened"},
     {0},
 };
+static const struct option login_options[] = {
+    {"port", 0, "N", NULL, false,
+     "The browser is sent back to this port of 127.0.0.1, or what you paste names it; 8119"},
+    {"redirect", 0, "URL", NULL, false, "The provider sends the browser to this page instead: paste where you end"},
+    {0},
+};
 static const struct option check_options[] = {
     {"strict", 0, NULL, NULL, false, "Warnings count as errors"},
     {"schema", 0, NULL, NULL, false, "Print the JSON Schema of the configuration instead, for editors"},
@@ -291,6 +297,9 @@ const struct command commands[] = {
      command_destinations_pause, COMMAND_JSON | COMMAND_CHANGES},
     {"destinations", "resume", "NAME", "Let its deliveries go; closes the breaker", NULL, "destinations resume crm\n",
      command_destinations_resume, COMMAND_JSON | COMMAND_CHANGES},
+    {"destinations", "login", "NAME", "Let a person allow it at the provider, and give the server the token",
+     login_options, "destinations login x\ndestinations login x --redirect https://example.com/done\n",
+     command_destinations_login, COMMAND_JSON},
     {"connectors", "list", "", "What a destination's type may be: built in, and your own beside the configuration",
      NULL, "connectors list\nconnectors list --jq '.items[] | {name, secrets}'\n", command_connectors_list,
      COMMAND_JSON},

@@ -14,7 +14,7 @@ command_run command_deliveries_list, command_deliveries_show, command_deliveries
     command_deliveries_resolve;
 command_run command_hold, command_release, command_backup, command_restore;
 command_run command_destinations_list, command_destinations_show, command_destinations_test, command_destinations_pause,
-    command_destinations_resume;
+    command_destinations_resume, command_destinations_login;
 command_run command_connectors_list, command_connectors_show;
 command_run command_routes_list, command_routes_test;
 command_run command_sources_list, command_sources_show, command_sources_test, command_sources_types, command_trigger;

@@ -35,7 +35,14 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         bool overflows = json_true(json_get(one, STR("overflows")));
         struct str breaker = show_member(cli, one, "breaker");
         struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
-        if (!paused && overflows && str_eq(breaker, STR("closed"))) word = STR("more wait than its queue takes");
+        bool closed = !paused && str_eq(breaker, STR("closed"));
+        struct str login = show_time(cli, show_member(cli, one, "login_expires"));
+        if (closed && login.n) {
+            writer_fmt(&cli->out, "! %.*s: its login ends %.*s; drumbeat destinations login %.*s\n", STR_ARG(name),
+                       STR_ARG(login), STR_ARG(name));
+            continue;
+        }
+        if (closed && overflows) word = STR("more wait than its queue takes");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
         if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
         bool stands = paused || !str_eq(breaker, STR("closed"));

@@ -76,6 +76,8 @@ struct str size_str(struct arena *arena, int64_t bytes);
 /* expand.c */
 /* Puts the secrets of a text in place. subject names it in findings. */
 bool expand_secrets(struct checker *checker, struct str subject, const struct tree *value, struct str *ret_text);
+/* Looks up a secret that no text names. False: it is not there, and the note says where was looked. */
+bool expand_lookup(struct checker *checker, struct str name, struct str *ret_value, struct str *ret_note);
 /* Reports a ${...} in a text that may have none; true when there is none. */
 bool expand_refuse(struct checker *checker, struct str subject, const struct tree *value);
 /* Reports a token written into the file; the text itself is never shown. */

@@ -63,6 +63,11 @@ static void refuse_reference(struct checker *checker, struct str subject, struct
                      STR_ARG(subject), STR_ARG(shown));
 }
 
+bool expand_lookup(struct checker *checker, struct str name, struct str *ret_value, struct str *ret_note) {
+    const struct secret_source *source = checker->secrets;
+    return source && source->lookup(source->self, name, checker->arena, ret_value, ret_note);
+}
+
 /* Asks for a secret once, however often it is named. */
 static bool secret_value(struct checker *checker, struct str subject, struct tree_mark mark, struct str name,
                          struct str *ret_value) {
@@ -72,8 +77,7 @@ static bool secret_value(struct checker *checker, struct str subject, struct tre
         return true;
     }
     struct str value = STR_NONE, note = STR_NONE;
-    const struct secret_source *source = checker->secrets;
-    if (!source || !source->lookup(source->self, name, checker->arena, &value, &note)) {
+    if (!expand_lookup(checker, name, &value, &note)) {
         check_report(checker, mark, CODE_SECRET_MISSING, "%.*s: the secret %.*s was not found%s%.*s", STR_ARG(subject),
                      STR_ARG(name), note.n ? ": " : "", STR_ARG(note));
         return false;

@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "base/hash.h"
+#include "base/seal.h"
 #include "base/when.h"
 #include "model/exchange.h"
 
@@ -254,6 +255,25 @@ static void check_other_keys(struct checker *checker, const struct target *targe
     }
 }
 
+/* ---- the key of kept tokens ---- */
+
+#define TOKEN_KEY "DRUMBEAT_TOKEN_KEY"
+
+static void check_token_key(struct checker *checker, const struct destination_settings *destination) {
+    struct str text = STR_NONE, note = STR_NONE, key, *ret_key = &checker->settings->token_key;
+    if (ret_key->n) return;
+    bool found = expand_lookup(checker, STR(TOKEN_KEY), &text, &note);
+    if (found && base64_decode(checker->arena, str_trim(text), &key) && key.n == SEAL_KEY_BYTES) {
+        *ret_key = key;
+        return;
+    }
+    if (found) note = STR("it is not 32 bytes in base64");
+    check_report(checker, destination->mark, CODE_CONNECT_TOKEN_KEY,
+                 "destination '%.*s' keeps a token, and the secret " TOKEN_KEY " that seals it %s%.*s; make one: "
+                 "(umask 077; openssl rand -base64 32 > secrets/" TOKEN_KEY ")",
+                 STR_ARG(destination->name), found ? "cannot be used: " : "was not found: ", STR_ARG(note));
+}
+
 /* ---- one destination ---- */
 
 /* The name that every machine has for itself (RFC 6761). */
@@ -320,6 +340,7 @@ static void check_destination(struct checker *checker, const struct tree *value,
     destination->type = type;
     if (!target->known) return;
     check_other_keys(checker, target, map, destination);
+    if (target->entry && target->entry->keeps_token) check_token_key(checker, destination);
     if (target->entry) return;
     check_url(checker, map, destination);
     check_signing_secret(checker, map, destination->signing_secret);

@@ -162,10 +162,10 @@ static enum outgoing_scheme scheme_of(const struct connector *connector, struct 
     return action && action->request && action->request->mail ? OUTGOING_SMTP : OUTGOING_HTTP;
 }
 
-static struct answer_reading reading_begin(const struct call_context *context, const struct answer *answer,
-                                           const struct evaluator *evaluator) {
+struct answer_reading reading_begin(const struct call_context *context, const struct answer *answer,
+                                    const struct evaluator *evaluator) {
     const struct connector *connector = context->destination->connector;
-    enum outgoing_scheme scheme = scheme_of(connector, context->deliveries[0]->action);
+    enum outgoing_scheme scheme = context->count ? scheme_of(connector, context->deliveries[0]->action) : OUTGOING_HTTP;
     struct answer_reading reading = {.context = context,
                                      .connector = connector,
                                      .answer = answer,

@@ -14,6 +14,9 @@ struct answer_reading {
     struct subject subject; /* its body as JSON */
 };
 
+/* Reads how far it came, and its body where that is whole. The context may have no deliveries. */
+struct answer_reading reading_begin(const struct call_context *context, const struct answer *answer,
+                                    const struct evaluator *evaluator);
 /* Runs what was asked, if anything was. */
 void reading_run(const struct answer_reading *reading, struct questions *questions);
 /* The outcome that a decision makes of the answer. said is what the provider says in place of the body; "" = the body.

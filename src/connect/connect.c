@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/when.h"
 #include "connect/reader.h"
+#include "connect/token.h"
 #include "connect/url.h"
 #include "connect/webhook.h"
 
@@ -115,7 +116,7 @@ static void check_fields(const struct binding *binding) {
         if (field->required && !value.n)
             complain(binding, CODE_CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
                      STR_ARG(field->name), STR_ARG(binding->connector->name));
-        if (!header_value_valid(value))
+        if (!field->lines && !header_value_valid(value))
             complain(binding, CODE_CONNECT_FIELD_VALUE, "'%.*s' holds a line break or another control character",
                      STR_ARG(field->name));
     }
@@ -157,6 +158,18 @@ static void check_urls(const struct binding *binding) {
         if (!check_url(binding, action->lookup ? action->lookup->request : NULL)) return;
         if (!check_url(binding, action->batch ? action->batch->request : NULL)) return;
     }
+    for (int way = 0; binding->connector->token && way < TOKEN_WAYS; way++)
+        if (!check_url(binding, binding->connector->token->ways[way])) return;
+}
+
+/* A key that cannot be read is said now, and not when the first delivery waits for a token. */
+static void check_token(const struct binding *binding) {
+    const struct token_form *token = binding->connector->token;
+    const struct call_context context = {.destination = binding->destination, .arena = binding->findings->arena};
+    struct fill fill = {.context = &context, .connector = binding->connector};
+    struct str jwt;
+    if (token && token->claims && token_jwt(&fill, &jwt))
+        complain(binding, CODE_CONNECT_FIELD_VALUE, "%.*s", STR_ARG(fill.problem));
 }
 
 /* The policy in force: the destination's word, else the connector's. */
@@ -231,6 +244,7 @@ static void bind_one(const struct binding *binding) {
     size_t errors = binding->findings->errors;
     check_fields(binding);
     if (binding->findings->errors == errors) check_urls(binding);
+    if (binding->findings->errors == errors) check_token(binding);
     bind_actions(binding);
     bind_limits(binding);
 }

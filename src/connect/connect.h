@@ -37,7 +37,8 @@ struct call_context {
     size_t count;
     int64_t now_us; /* the loop's clock, for webhook-timestamp */
     struct hasher *hasher;
-    struct arena *arena; /* must live until the completion was read */
+    struct arena *arena;           /* must live until the completion was read */
+    const struct token_use *token; /* NULL: ${token} and its like stand for themselves, where nothing is sent */
 };
 /* BAD_FIELD with a sentence when a parameter cannot be placed (CR, LF or NUL in a header, missing, wrong kind): the
  * delivery is FAILED with it, nothing is sent. */
@@ -54,5 +55,32 @@ void connect_answer(const struct call_context *context, const struct answer *ans
                     struct outcome *ret_outcomes);
 void connect_lookup_answer(const struct call_context *context, const struct answer *answer,
                            const struct evaluator *evaluator, struct outcome *ret_outcome);
+
+/* ---- tokens (connect/token.c): what a provider gives for credentials, and takes in their place ---- */
+
+/* GET: from the destination's fields alone. REFRESH: from what the last answer gave for it. A person who allows it at
+ * ASK gets a code, and EXCHANGE makes a token of that. */
+enum token_way { TOKEN_GET, TOKEN_REFRESH, TOKEN_ASK, TOKEN_EXCHANGE, TOKEN_WAYS };
+struct token_use {
+    struct str access, refresh;
+    struct str code, verifier, state, redirect; /* of ASK and EXCHANGE */
+};
+/* Whether the destination needs a token (then one of the ways is there), and whether it can be had in this way. */
+bool connect_has_token(const struct destination_settings *destination);
+bool connect_has_way(const struct destination_settings *destination, enum token_way way);
+/* A refresh token that the destination names itself, for the beginning, and what it is known by; "" = none. */
+struct str connect_token_seed(const struct call_context *context, struct str *ret_digest);
+/* The request for a token; of ASK the URL that a person opens. The context has no deliveries. */
+MUST_USE enum err connect_token_request(const struct call_context *context, enum token_way way,
+                                        struct outgoing *ret_outgoing, struct str *ret_problem);
+struct token_answer {
+    enum { TOKEN_MADE, TOKEN_TROUBLE, TOKEN_REFUSED } end; /* TROUBLE: the same again may work */
+    struct str access, refresh;                            /* refresh "" = the one there is stays good */
+    int64_t expires_us, refresh_expires_us;                /* 0 = not said */
+    int64_t not_before_us;                                 /* 0, or when to ask again */
+    struct str error;                                      /* a sentence without secrets */
+};
+void connect_token_answer(const struct call_context *context, const struct answer *answer,
+                          const struct evaluator *evaluator, struct token_answer *ret_answer);
 
 #endif

@@ -12,6 +12,7 @@
 struct field {
     struct str name, fallback; /* fallback "" = none */
     bool required, secret;
+    bool lines; /* a file's text: it may hold line breaks */
 };
 
 /* One named thing of a request: a header, a query value, a form member. */
@@ -34,6 +35,7 @@ struct request_form {
     struct body_node *json;
     struct text text;
     struct mail_form *mail; /* it goes to a mail server then */
+    bool bare;              /* of a token: what every request of the connector has does not go with it */
 };
 
 struct lookup {
@@ -76,6 +78,8 @@ struct signature {
     struct text texts[SIGNER_TEXTS]; /* in the order of struct aws_keys, and of struct oauth1_keys */
 };
 
+struct token_form; /* connect/token.h */
+
 struct connector {
     struct str name;
     bool webhook; /* the built-in `http` */
@@ -95,7 +99,8 @@ struct connector {
     size_t limit_field_count;
     struct pairs headers, query; /* of every request; auth is among them, unless it signs */
     struct signature signature;
-    size_t error; /* jq: the provider's words for a refusal; JQ_NONE = the body's beginning */
+    struct token_form *token; /* NULL = none is needed */
+    size_t error;             /* jq: the provider's words for a refusal; JQ_NONE = the body's beginning */
     struct action *actions;
     size_t action_count;
 };

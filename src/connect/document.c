@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/when.h"
+#include "connect/token.h"
 
 #include <string.h>
 
@@ -67,6 +68,7 @@ static void read_field(struct document_reader *reader, const struct tree *spec, 
     static const struct key_rule keys[] = {{"secret", KEY_TEXT, false},
                                            {"required", KEY_TEXT, false},
                                            {"default", KEY_TEXT, false},
+                                           {"lines", KEY_TEXT, false},
                                            {"help", KEY_TEXT, false}};
     struct str where = str_fmt(reader->arena, "field '%.*s'", STR_ARG(name));
     *catalog = (struct catalog_name){.name = name};
@@ -75,6 +77,7 @@ static void read_field(struct document_reader *reader, const struct tree *spec, 
     catalog->secret = field->secret = reader_truth(reader, spec, "secret");
     catalog->help = tree_text(spec, STR("help"));
     field->required = reader_truth(reader, spec, "required");
+    field->lines = reader_truth(reader, spec, "lines");
     catalog->fallback = field->fallback = tree_text(spec, STR("default"));
     if (field->required && field->fallback.n)
         reader_complain(reader, spec, spec->mark, CODE_CONNECT_CLASH, "%.*s has a default, so it is not required",
@@ -369,5 +372,6 @@ void connectors_add(struct connectors *connectors, const struct tree *document, 
     memcpy(entry.meter_limits, connector->meter_limits, sizeof connector->meter_limits);
     entry.meter_limit_count = connector->meter_limit_count;
     entry.concurrency = connector->concurrency;
+    entry.keeps_token = connector->token && connector->token->ways[TOKEN_REFRESH];
     if (findings->errors == errors) connectors_put(connectors, connector, entry);
 }

@@ -15,6 +15,9 @@ void read_headers(struct document_reader *reader, const struct tree *map, enum s
 struct request_form *read_request(struct document_reader *reader, const struct tree *map, enum scope scope);
 void add_pair(struct arena *arena, struct pairs *pairs, struct pair pair);
 
+/* document_token.c */
+void read_token(struct document_reader *reader, const struct tree *map);
+
 /* document_action.c */
 void read_status(struct document_reader *reader, const struct tree *tree, struct status_set *ret_set);
 void read_action(struct document_reader *reader, const struct tree *tree, struct str name, struct action *ret_action,

@@ -63,7 +63,8 @@ static void auth_bearer(struct document_reader *reader, const struct tree *value
     add_pair(reader->arena, &reader->connector->headers, pair);
 }
 
-static void auth_basic(struct document_reader *reader, const struct tree *value) {
+static void read_basic(struct document_reader *reader, const struct tree *value, enum scope scope,
+                       struct pairs *headers) {
     static const struct key_rule keys[] = {{"user", KEY_TEXT, true}, {"password", KEY_TEXT, true}};
     struct pair pair = {.name = STR("Authorization"), .basic = true};
     if (!READER_KEYS(reader, value, keys, STR("'basic'"))) return;
@@ -71,8 +72,12 @@ static void auth_basic(struct document_reader *reader, const struct tree *value)
     whole.kind = TREE_SCALAR;
     whole.text = str_fmt(reader->arena, "%.*s:%.*s", STR_ARG(tree_text(value, STR("user"))),
                          STR_ARG(tree_text(value, STR("password"))));
-    text_read(reader, &whole, SCOPE_SHARED, &pair.value);
-    add_pair(reader->arena, &reader->connector->headers, pair);
+    text_read(reader, &whole, scope, &pair.value);
+    add_pair(reader->arena, headers, pair);
+}
+
+static void auth_basic(struct document_reader *reader, const struct tree *value) {
+    read_basic(reader, value, SCOPE_SHARED, &reader->connector->headers);
 }
 
 static void auth_header(struct document_reader *reader, const struct tree *value) {
@@ -114,15 +119,16 @@ static void auth_oauth1(struct document_reader *reader, const struct tree *value
 }
 
 void read_auth(struct document_reader *reader, const struct tree *map) {
-    static const struct key_rule keys[] = {{"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false},
-                                           {"header", KEY_MAP, false},  {"query", KEY_MAP, false},
-                                           {"aws", KEY_MAP, false},     {"oauth1", KEY_MAP, false}};
+    static const struct key_rule keys[] = {
+        {"bearer", KEY_TEXT, false}, {"basic", KEY_MAP, false},  {"header", KEY_MAP, false}, {"query", KEY_MAP, false},
+        {"aws", KEY_MAP, false},     {"oauth1", KEY_MAP, false}, {"token", KEY_MAP, false}};
     static void (*const readers[])(struct document_reader *, const struct tree *) = {
-        auth_bearer, auth_basic, auth_header, auth_query, auth_aws, auth_oauth1};
+        auth_bearer, auth_basic, auth_header, auth_query, auth_aws, auth_oauth1, read_token};
     if (!READER_KEYS(reader, map, keys, STR("'auth'"))) return;
-    if (map->count != 1)
-        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
-                        "'auth' has one of bearer, basic, header, query, aws and oauth1");
+    if (map->count != 1U + (reader_get(map, "token", KEY_MAP) != NULL))
+        reader_complain(
+            reader, map, map->mark, CODE_CONNECT_CLASH,
+            "'auth' has one of bearer, basic, header, query, aws and oauth1, and beside it at most a token");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct tree *value = reader_get(map, keys[i].name, keys[i].kinds);
         if (value) readers[i](reader, value);
@@ -132,8 +138,9 @@ void read_auth(struct document_reader *reader, const struct tree *map) {
 /* ---- requests ---- */
 
 static const struct key_rule request_keys[] = {
-    {"method", KEY_TEXT, false}, {"url", KEY_TEXT, true},  {"query", KEY_MAP, false}, {"headers", KEY_MAP, false},
-    {"json", KEY_ANY, false},    {"form", KEY_MAP, false}, {"text", KEY_TEXT, false}, {"mail", KEY_MAP, false},
+    {"method", KEY_TEXT, false}, {"url", KEY_TEXT, true},  {"query", KEY_MAP, false},
+    {"headers", KEY_MAP, false}, {"json", KEY_ANY, false}, {"form", KEY_MAP, false},
+    {"text", KEY_TEXT, false},   {"mail", KEY_MAP, false}, {"basic", KEY_MAP, false},
 };
 
 static struct str read_method(struct document_reader *reader, const struct tree *map, enum scope scope) {
@@ -185,6 +192,8 @@ struct request_form *read_request(struct document_reader *reader, const struct t
     if (url) url_read(reader, url, scope, &request->url);
     if (query) read_pairs(reader, query, scope, true, &request->query);
     if (headers) read_headers(reader, headers, scope, &request->headers);
+    const struct tree *basic = reader_get(map, "basic", KEY_MAP);
+    if (basic) read_basic(reader, basic, scope, &request->headers);
     read_body(reader, map, scope, request);
     if (request->mail) check_mail(reader, map, scope);
     if (reader->connector->headers.count + request->headers.count > REQUEST_HEADERS_MAX)

@@ -63,7 +63,8 @@ static void add_header(struct secrets *secrets, const struct header *header) {
 static struct secrets secrets_of(const struct call_context *context) {
     const struct destination_settings *destination = context->destination;
     const struct connector *connector = destination->connector;
-    size_t room = 2 * destination->header_count + 1 + connector->field_count;
+    const struct token_use *token = context->token;
+    size_t room = 2 * destination->header_count + 5 + connector->field_count;
     struct secrets secrets = {.arena = context->arena,
                               .items = arena_array(context->arena, struct secret, room * SPELLINGS_OF_ONE)};
     for (size_t i = 0; i < destination->header_count; i++) add_header(&secrets, &destination->headers[i]);
@@ -71,6 +72,10 @@ static struct secrets secrets_of(const struct call_context *context) {
     for (size_t i = 0; i < connector->field_count; i++)
         if (connector->fields[i].secret)
             add(&secrets, connector_field(connector, destination, connector->fields[i].name), true);
+    if (token) add(&secrets, token->access, true);
+    if (token) add(&secrets, token->refresh, true);
+    if (token) add(&secrets, token->code, true);
+    if (token) add(&secrets, token->verifier, true);
     return secrets;
 }
 

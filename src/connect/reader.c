@@ -150,6 +150,16 @@ static void remember(struct connectors *connectors, const struct tree *tree, str
 }
 
 /* The newline ends a comment of the expression. */
+static struct str with_variables(struct arena *arena, struct str expression) {
+    return str_fmt(arena,
+                   "$event as {status: $status, headers: $headers, delivery: $delivery, params: $params} | (%.*s\n)",
+                   STR_ARG(expression));
+}
+
+size_t reader_jq_own(struct document_reader *reader, struct str expression) {
+    return jq_add(reader->connectors->source, with_variables(reader->arena, expression));
+}
+
 size_t reader_jq(struct document_reader *reader, const struct tree *map, const char *name) {
     const struct tree *value = reader_get(map, name, KEY_TEXT);
     if (!value) return JQ_NONE;
@@ -158,10 +168,7 @@ size_t reader_jq(struct document_reader *reader, const struct tree *map, const c
         finding_add(reader->findings, value->file, value->mark, err_code(ERR_JQ_COMPILE), "in '%s': %s", name, problem);
         return JQ_NONE;
     }
-    struct str text = str_fmt(reader->arena,
-                              "$event as {status: $status, headers: $headers, delivery: $delivery, params: $params} | "
-                              "(%.*s\n)",
-                              STR_ARG(value->text));
+    struct str text = with_variables(reader->arena, value->text);
     size_t number = jq_add(reader->connectors->source, text);
     if (number == SIZE_MAX)
         reader_complain(reader, value, value->mark, CODE_CONNECT_FULL, "there is too much jq in all");

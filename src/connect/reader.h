@@ -64,6 +64,8 @@ size_t reader_size(struct document_reader *reader, const struct tree *map, const
 /* The number of a jq expression that sees the body as `.` and $status, $headers, $delivery, $params; JQ_NONE when
  * absent. */
 size_t reader_jq(struct document_reader *reader, const struct tree *map, const char *name);
+/* The same of an expression that no document holds. */
+size_t reader_jq_own(struct document_reader *reader, struct str expression);
 /* "; did you mean 'limit'?" or "". */
 struct str reader_suggestion(struct arena *arena, struct str word, const struct str *words, size_t count);
 

@@ -44,9 +44,9 @@ static enum err headers_fill(struct fill *fill, const struct request_form *reque
     const struct destination_settings *destination = fill->context->destination;
     outgoing_header(outgoing, STR("User-Agent"), STR("drumbeat/" DRUMBEAT_VERSION));
     if (request->body != BODY_NONE) outgoing_header(outgoing, STR("Content-Type"), content_type(request->body));
-    TRY(pairs_to_headers(fill, &fill->connector->headers, outgoing));
+    if (!request->bare) TRY(pairs_to_headers(fill, &fill->connector->headers, outgoing));
     TRY(pairs_to_headers(fill, &request->headers, outgoing));
-    for (size_t i = 0; i < destination->header_count; i++)
+    for (size_t i = 0; !request->bare && i < destination->header_count; i++)
         outgoing_put(outgoing, destination->headers[i].name, destination->headers[i].value);
     return ERR_NONE;
 }
@@ -97,7 +97,7 @@ static enum err url_and_query(struct fill *fill, const struct request_form *requ
     struct buf url = {.arena = fill->context->arena};
     TRY(url_fill(fill, &request->url, &url));
     char separator = str_find(buf_str(&url), '?') == SIZE_MAX ? '?' : '&';
-    TRY(pairs_escape(fill, &fill->connector->query, &url, &separator));
+    if (!request->bare) TRY(pairs_escape(fill, &fill->connector->query, &url, &separator));
     TRY(pairs_escape(fill, &request->query, &url, &separator));
     if (url.n > URL_BYTES_MAX) return fill_fail(fill, "the URL would be longer than %zu bytes", URL_BYTES_MAX);
     *ret_url = buf_str(&url);
@@ -176,7 +176,7 @@ enum err request_fill(struct fill *fill, const struct request_form *request, str
     }
     TRY(headers_fill(fill, request, &outgoing));
     TRY(body_fill(fill, request, &outgoing.body));
-    TRY(request_sign(fill, &outgoing));
+    if (!request->bare) TRY(request_sign(fill, &outgoing));
     *ret_outgoing = outgoing;
     return ERR_NONE;
 }

@@ -97,7 +97,7 @@ static bool read_referred(const struct text_scan *scan, struct str text, struct 
         return refuse(scan, text,
                       "is nothing that can be referred to: .param field.NAME key delivery.id delivery.tid "
                       "delivery.sent_at event.id event.type event.key event.source event.created_at items "
-                      "item.index");
+                      "item.index token token.refresh jwt now login.code login.verifier login.state login.redirect");
     if (!(ref_words[ref->kind].scopes & scan->scope)) return refuse(scan, text, "cannot be referred to at this place");
     if (ref->kind != REF_PARAM && ref->kind != REF_FIELD) return true;
     struct str path = str_sub(text, str_from(ref_words[ref->kind].word).n, text.n);

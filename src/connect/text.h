@@ -29,7 +29,15 @@ struct connector;
     X(EVENT_SOURCE, "event.source", SCOPE_ONE)                                                                         \
     X(EVENT_CREATED_AT, "event.created_at", SCOPE_ONE)                                                                 \
     X(ITEMS, "items", SCOPE_BATCH)          /* every delivery's part */                                                \
-    X(ITEM_INDEX, "item.index", SCOPE_ITEM) /* from 0 */
+    X(ITEM_INDEX, "item.index", SCOPE_ITEM) /* from 0 */                                                               \
+    X(TOKEN, "token", SCOPE_SENT)           /* the one in force */                                                     \
+    X(TOKEN_REFRESH, "token.refresh", SCOPE_TOKEN)                                                                     \
+    X(JWT, "jwt", SCOPE_TOKEN)                                                                                         \
+    X(NOW, "now", SCOPE_TOKEN)                                                                                         \
+    X(LOGIN_CODE, "login.code", SCOPE_LOGIN)                                                                           \
+    X(LOGIN_VERIFIER, "login.verifier", SCOPE_LOGIN)                                                                   \
+    X(LOGIN_STATE, "login.state", SCOPE_LOGIN)                                                                         \
+    X(LOGIN_REDIRECT, "login.redirect", SCOPE_LOGIN)
 enum ref_kind {
 #define REF_ENUM(name, word, scopes) REF_##name,
     REF_LIST(REF_ENUM)
@@ -44,8 +52,11 @@ enum scope {
     SCOPE_BATCH = 4, /* the call for many */
     SCOPE_ITEM = 8,  /* one delivery's part of it */
     SCOPE_LOOKUP = 16,
+    SCOPE_TOKEN = 32, /* the request for a token */
+    SCOPE_LOGIN = 64, /* where a person allows one, and what is made of the code */
     SCOPE_ONE = SCOPE_SEND | SCOPE_ITEM | SCOPE_LOOKUP,
-    SCOPE_ALL = SCOPE_SHARED | SCOPE_SEND | SCOPE_BATCH | SCOPE_ITEM | SCOPE_LOOKUP
+    SCOPE_SENT = SCOPE_SHARED | SCOPE_SEND | SCOPE_BATCH | SCOPE_ITEM | SCOPE_LOOKUP,
+    SCOPE_ALL = SCOPE_SENT | SCOPE_TOKEN | SCOPE_LOGIN
 };
 
 #define REF_STEPS_MAX 4
@@ -53,6 +64,7 @@ enum scope {
 struct ref_step {
     size_t transform; /* row of the table in transform.c */
     int64_t argument; /* characters, or microseconds */
+    struct str name;  /* of a member */
 };
 struct ref {
     enum ref_kind kind;

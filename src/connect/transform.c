@@ -108,6 +108,46 @@ static bool to_minus(const struct call_context *context, struct value *value, in
     return true;
 }
 
+static bool to_plus(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)context;
+    if (!to_time(value)) return false;
+    value->number += argument;
+    return true;
+}
+
+/* The SHA-256 of a text as base64url, as RFC 7636 makes a challenge of a verifier. */
+static bool to_challenge(const struct call_context *context, struct value *value, int64_t argument) {
+    uint8_t digest[SHA256_BYTES];
+    (void)argument;
+    hash_sha256(context->hasher, value->text, digest);
+    *value = value_of_text(base64url_encode(context->arena, (struct str){(const char *)digest, sizeof digest}));
+    return true;
+}
+
+/* A member of a text that is a JSON object, as a key file is. */
+static bool to_member(const struct call_context *context, struct value *value, int64_t argument) {
+    struct json *object;
+    struct json_error error;
+    (void)argument;
+    if (json_parse(value->text, JSON_DEPTH_MAX, &object, &error)) return false;
+    struct str text = str_dup(context->arena, json_text(json_get(object, value->name)));
+    json_free(object);
+    *value = value_of_text(text);
+    return text.n > 0;
+}
+
+/* A backslash before each of the marks that LinkedIn's posts reserve. */
+static bool to_escape(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)argument;
+    struct buf buf = {.arena = context->arena};
+    for (size_t i = 0; i < value->text.n; i++) {
+        if (str_find(STR("\\|{}@[]()<>#*_~"), value->text.p[i]) != SIZE_MAX) buf_byte(&buf, '\\');
+        buf_byte(&buf, value->text.p[i]);
+    }
+    *value = value_of_text(buf_str(&buf));
+    return true;
+}
+
 static bool to_json(const struct call_context *context, struct value *value, int64_t argument) {
     (void)argument;
     struct buf buf = {.arena = context->arena};
@@ -124,7 +164,7 @@ static bool to_form(const struct call_context *context, struct value *value, int
     return true;
 }
 
-enum argument { ARGUMENT_NONE, ARGUMENT_COUNT, ARGUMENT_SPAN };
+enum argument { ARGUMENT_NONE, ARGUMENT_COUNT, ARGUMENT_SPAN, ARGUMENT_NAME };
 static const struct transform {
     const char *word;
     unsigned takes; /* kinds */
@@ -144,6 +184,10 @@ static const struct transform {
     {"unix", VALUE_TIME | VALUE_TEXT, VALUE_NUMBER, ARGUMENT_NONE, US_PER_S, to_unix, "a time with its offset"},
     {"unix_ms", VALUE_TIME | VALUE_TEXT, VALUE_NUMBER, ARGUMENT_NONE, US_PER_MS, to_unix, "a time with its offset"},
     {"minus", VALUE_TIME | VALUE_TEXT, VALUE_TIME, ARGUMENT_SPAN, 0, to_minus, "a time with its offset"},
+    {"plus", VALUE_TIME | VALUE_TEXT, VALUE_TIME, ARGUMENT_SPAN, 0, to_plus, "a time with its offset"},
+    {"challenge", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_challenge, "a text"},
+    {"member", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NAME, 0, to_member, "a JSON object that has it, as a text,"},
+    {"escape", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_escape, "a text"},
     {"form", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_form, "a text"},
     {"json", VALUE_ANY, VALUE_TEXT, ARGUMENT_NONE, 0, to_json, "a value"},
 };
@@ -152,6 +196,7 @@ static const struct transform {
 enum err transform_run(struct fill *fill, const struct ref *ref, const struct ref_step *step, struct value *value) {
     const struct transform *transform = &transforms[step->transform];
     struct arena *arena = fill->context->arena;
+    value->name = step->name;
     if (value->kind & transform->takes && transform->run(fill->context, value, step->argument)) return ERR_NONE;
     return fill_fail(fill, "%.*s must be %s for '%s'", STR_ARG(ref_name(arena, ref)), transform->wants,
                      transform->word);
@@ -165,6 +210,9 @@ static bool argument_read(const struct transform *transform, struct str text, in
         return !text.n;
     case ARGUMENT_SPAN:
         return span_parse(text, ret_argument);
+    case ARGUMENT_NAME:
+        *ret_argument = 0;
+        return text.n > 0;
     case ARGUMENT_COUNT:
         break;
     }
@@ -183,11 +231,13 @@ const char *transform_read(struct str text, unsigned *kinds, struct ref_step *re
     struct str argument = text, word = STR_NONE;
     str_next(&argument, ' ', &word);
     const struct transform *transform = transform_find(word);
-    if (!transform) return "is no transform: hex base32 first lower trim md5 sha256 unix unix_ms minus form json";
+    if (!transform)
+        return "is no transform: hex base32 first lower trim md5 sha256 unix unix_ms minus plus "
+               "challenge member escape form json";
     if (!(transform->takes & *kinds)) return "cannot be given what stands before it";
-    struct ref_step step = {.transform = (size_t)(transform - transforms)};
-    if (!argument_read(transform, str_trim(argument), &step.argument))
-        return "needs its argument: 'first 24' characters (1 to 1000), 'minus 5m', the others none";
+    struct ref_step step = {.transform = (size_t)(transform - transforms), .name = str_trim(argument)};
+    if (!argument_read(transform, step.name, &step.argument))
+        return "needs its argument: 'first 24' characters (1 to 1000), 'minus 5m', 'member name', the others none";
     *kinds = transform->gives;
     *ret_step = step;
     return NULL;

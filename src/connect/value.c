@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "connect/connector.h"
+#include "connect/token.h"
 
 #include <string.h>
 
@@ -74,6 +75,18 @@ static struct value value_of_tid(const struct fill *fill) {
     return value_of_text(str_dup(fill->context->arena, (struct str){text, TID_DIGITS}));
 }
 
+/* Where nothing is sent there is no token, and its reference stands in its place. */
+static struct value value_of_token(const struct fill *fill, enum ref_kind kind) {
+    const struct token_use *token = fill->context->token;
+    if (!token) return value_of_text(str_fmt(fill->context->arena, "${%s}", ref_words[kind]));
+    const struct str texts[REF_COUNT] = {
+        [REF_TOKEN] = token->access,      [REF_TOKEN_REFRESH] = token->refresh,
+        [REF_LOGIN_CODE] = token->code,   [REF_LOGIN_VERIFIER] = token->verifier,
+        [REF_LOGIN_STATE] = token->state, [REF_LOGIN_REDIRECT] = token->redirect,
+    };
+    return texts[kind].n ? value_of_text(texts[kind]) : (struct value){.kind = VALUE_NONE};
+}
+
 static struct value value_referred(const struct fill *fill, const struct ref *ref) {
     const struct delivery *delivery = fill->delivery;
     const struct event *event = delivery ? delivery->event : NULL;
@@ -104,6 +117,16 @@ static struct value value_referred(const struct fill *fill, const struct ref *re
         return (struct value){.kind = VALUE_RAW, .text = fill->items};
     case REF_ITEM_INDEX:
         return (struct value){.kind = VALUE_NUMBER, .number = (int64_t)fill->index};
+    case REF_NOW:
+        return value_of_time(fill->context->now_us);
+    case REF_TOKEN:
+    case REF_TOKEN_REFRESH:
+    case REF_LOGIN_CODE:
+    case REF_LOGIN_VERIFIER:
+    case REF_LOGIN_STATE:
+    case REF_LOGIN_REDIRECT:
+        return value_of_token(fill, ref->kind);
+    case REF_JWT: /* value_of makes it, because it may fail */
     case REF_COUNT:
         break;
     }
@@ -125,12 +148,24 @@ unsigned value_kinds(enum ref_kind kind) {
         [REF_EVENT_CREATED_AT] = VALUE_TIME,
         [REF_ITEMS] = VALUE_RAW,
         [REF_ITEM_INDEX] = VALUE_NUMBER,
+        [REF_TOKEN] = VALUE_TEXT,
+        [REF_TOKEN_REFRESH] = VALUE_TEXT,
+        [REF_JWT] = VALUE_TEXT,
+        [REF_NOW] = VALUE_TIME,
+        [REF_LOGIN_CODE] = VALUE_TEXT,
+        [REF_LOGIN_VERIFIER] = VALUE_TEXT,
+        [REF_LOGIN_STATE] = VALUE_TEXT,
+        [REF_LOGIN_REDIRECT] = VALUE_TEXT,
     };
     return kinds[kind];
 }
 
 enum err value_of(struct fill *fill, const struct ref *ref, struct value *ret_value) {
-    struct value value = value_referred(fill, ref);
+    struct value value = {.kind = VALUE_TEXT};
+    if (ref->kind == REF_JWT)
+        TRY(token_jwt(fill, &value.text));
+    else
+        value = value_referred(fill, ref);
     for (size_t i = 0; i < ref->step_count && value.kind != VALUE_NONE; i++)
         TRY(transform_run(fill, ref, &ref->steps[i], &value));
     *ret_value = value;

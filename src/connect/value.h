@@ -21,6 +21,7 @@ struct value {
     int64_t number;  /* NUMBER; TIME in microseconds */
     struct uuid id;  /* ID */
     const struct json *json;
+    struct str name; /* what the next transform is given as a name */
 };
 MUST_USE enum err value_of(struct fill *fill, const struct ref *ref, struct value *ret_value);
 /* Gives the value as text. BAD_FIELD for a list or an object. */

@@ -30,8 +30,9 @@ void verdict_apply(enum verdict verdict, struct outcome *outcome) {
     const struct word *word = &words[verdict];
     outcome->class = word->class;
     outcome->repeat = word->adds & VERDICT_ADDS_REPEAT;
-    outcome->pause = word->adds & VERDICT_ADDS_PAUSE;
+    outcome->pause = word->adds & (VERDICT_ADDS_PAUSE | VERDICT_ADDS_EXPIRED);
     outcome->refused = word->adds & VERDICT_ADDS_REFUSED;
+    outcome->expired = word->adds & VERDICT_ADDS_EXPIRED;
     outcome->throttled =
         word->adds & VERDICT_ADDS_THROTTLED || (word->class == OUTCOME_RETRY && outcome->http_status == 429);
 }

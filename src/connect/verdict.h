@@ -20,6 +20,7 @@
 #define VERDICT_ADDS_THROTTLED 2U
 #define VERDICT_ADDS_PAUSE     4U
 #define VERDICT_ADDS_REFUSED   8U
+#define VERDICT_ADDS_EXPIRED   16U /* a pause, unless another token helps */
 
 /* X(NAME, word, class, adds, where) */
 #define VERDICT_LIST(X)                                                                                                \
@@ -29,6 +30,7 @@
     X(LIMIT, "limit", RETRY, THROTTLED, ANY) /* the provider's limit */                                                \
     X(FAILED, "failed", FAILED, PLAIN, SEND)                                                                           \
     X(PAUSE, "pause", RETRY, PAUSE, ANY)        /* the account is refused */                                           \
+    X(EXPIRED, "expired", RETRY, EXPIRED, ANY)  /* its token is */                                                     \
     X(REFUSED, "refused", RETRY, REFUSED, SEND) /* the account is, or this one delivery */                             \
     X(UNKNOWN, "unknown", UNKNOWN, PLAIN, ANY)                                                                         \
     X(FOUND, "found", DONE, PLAIN, LOOKUP)                                                                             \

@@ -91,6 +91,7 @@ void turn_grant(struct turn *turn) {
     struct loop *loop = turn->loop;
     loop->options.service.learned(loop->options.service.self);
     if (turn->wishes & WISH_BACKUP) backup_begin(turn);
+    if (turn->wishes & WISH_TOKENS) tokens_reread(loop);
     if (turn->wishes & WISH_CONFIG) loop->options.reload->adopt(loop->options.reload->self);
 }
 

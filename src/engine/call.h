@@ -54,14 +54,15 @@ struct standing {
 
 /* What a call wants to come true once the turn has committed. */
 enum wish {
-    WISH_CONFIG = 1,  /* what reload.prepare kept is adopted */
-    WISH_KEYS = 2,    /* API keys changed: they are read anew, here and in other processes */
-    WISH_VERIFY = 8,  /* a round of verify stands in the store and has not begun */
-    WISH_REPORT = 16, /* likewise a round of report */
-    WISH_BACKUP = 64, /* a copy of the store begins */
-    WISH_STATE = 32,  /* what the store says of all destinations changed: other processes are told */
-    WISH_REPLAY = 64, /* a plan to send again stands in the store and wants a step */
-    WISH_WORK = 4,    /* deliveries may leave that could not before: other processes are told */
+    WISH_CONFIG = 1,   /* what reload.prepare kept is adopted */
+    WISH_KEYS = 2,     /* API keys changed: they are read anew, here and in other processes */
+    WISH_VERIFY = 8,   /* a round of verify stands in the store and has not begun */
+    WISH_REPORT = 16,  /* likewise a round of report */
+    WISH_BACKUP = 64,  /* a copy of the store begins */
+    WISH_STATE = 32,   /* what the store says of all destinations changed: other processes are told */
+    WISH_REPLAY = 256, /* a plan to send again stands in the store and wants a step */
+    WISH_TOKENS = 128, /* a token was put into the store: it is read, here and in other processes */
+    WISH_WORK = 4,     /* deliveries may leave that could not before: other processes are told */
 };
 
 struct call {

@@ -110,6 +110,7 @@ static enum err learn_desks(struct turn *turn) {
 
 static enum err learn_state(struct turn *turn) {
     struct loop *loop = turn->loop;
+    tokens_reread(loop);
     TRY(learn_desks(turn));
     TRY(loop_read_stops(loop, turn->now_us, turn->arena));
     return loop->options.service.learn(loop->options.service.self, loop->options.store);
@@ -184,7 +185,7 @@ enum err company_tell(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!store_is_shared(loop->options.store)) return ERR_NONE;
     if (leaves_work(turn)) loop->company.tell |= SQL_NEWS_WORK;
-    if (turn->wishes & (WISH_KEYS | WISH_STATE)) loop->company.tell |= SQL_NEWS_STATE;
+    if (turn->wishes & (WISH_KEYS | WISH_STATE | WISH_TOKENS)) loop->company.tell |= SQL_NEWS_STATE;
     return loop->company.tell ? store_tell(loop->options.store, loop->company.tell) : ERR_NONE;
 }
 

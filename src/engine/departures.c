@@ -108,12 +108,14 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     flight->evaluator = *loop->in_force.evaluator;
     flight->metered = (struct metered){metered.meters, str_dup(&errand->arena, metered.value)};
     errand->settings = loop->in_force.settings;
+    tokens_lend(loop, flight, &errand->arena);
     const struct call_context context = {.destination = flight->destination,
                                          .deliveries = flight->deliveries,
                                          .count = count,
                                          .now_us = turn->now_us,
                                          .hasher = loop->hasher,
-                                         .arena = &errand->arena};
+                                         .arena = &errand->arena,
+                                         .token = flight->token};
     struct str problem = STR("");
     enum err err = requests[kind](&context, &errand->outgoing, &problem);
     metrics_hop(loop->metrics, HOP_CONNECT_REQUEST, 1);
@@ -240,11 +242,14 @@ static enum err ask_to_probe(struct turn *turn, size_t desk, const struct destin
 static enum err claim_desk(struct turn *turn, size_t desk) {
     struct loop *loop = turn->loop;
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    bool open = true;
     if (!settings || !deliver_is_due(loop->deliver, desk, turn->now_us)) return ERR_NONE;
     if (deliver_would_probe(loop->deliver, desk, turn->now_us)) chores_give_up(loop);
     TRY(ask_to_probe(turn, desk, settings));
     size_t budget = deliver_budget(loop->deliver, desk, turn->now_us, DESK_CLAIM_MAX);
     metrics_hop(loop->metrics, HOP_DELIVER_BUDGET, 1);
+    if (budget) TRY(tokens_gate(turn, desk, settings, &open));
+    if (!open) return ERR_NONE;
     TRY(quota_budget(turn, desk, &budget));
     if (budget == 0) return ERR_NONE;
     struct claim claim = {.destination = settings->name,

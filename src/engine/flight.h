@@ -22,7 +22,9 @@ struct flight {
     size_t count;
     const struct destination_settings *destination;
     struct evaluator evaluator;
-    bool starting; /* the transport has it, and did not say yet when it began to leave */
+    bool starting;           /* the transport has it, and did not say yet when it began to leave */
+    struct token_use *token; /* what it was sent with; NULL = its destination needs none */
+    int64_t token_generation;
     int64_t taken; /* what its place in a shared limit is called (quota_left); 0 = it has none to move */
     struct metered metered;
     int64_t metered_taken; /* the same of its place in the value's limit */

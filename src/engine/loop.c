@@ -240,6 +240,7 @@ void turn_apply(struct turn *turn) {
     }
     note_room(turn);
     turn_release_finished(turn);
+    tokens_tell(turn);
     turn_grant(turn);
     turn_reply(turn);
     turn_start(turn);
@@ -251,6 +252,7 @@ void turn_undo(struct turn *turn) {
     store_rollback(turn->loop->options.store);
     deliver_rollback(turn->loop->deliver);
     routes_rollback(turn->loop->in_force.routes);
+    tokens_rollback(turn->loop);
     turn->loop->unmade_us = turn->now_us;
     turn->loop->unmade_seq = 0;
     turn_drop_leaving(turn);

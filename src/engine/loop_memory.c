@@ -193,6 +193,7 @@ void loop_close(struct loop *loop) {
     hasher_free(loop->hasher);
     quota_close(loop);
     backup_close(loop);
+    tokens_close(&loop->tokens);
     arena_free(&loop->arena);
     free(loop->finished);
     free(loop->aside);
@@ -211,6 +212,7 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     chores_reconfigured(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;
     quota_reconfigured(loop);
+    tokens_reread(loop);
     enum err err = read_memory(loop);
     if (!err) return ERR_NONE;
     store_rollback(loop->options.store);

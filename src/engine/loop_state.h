@@ -9,6 +9,7 @@
 #include "engine/errand.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
+#include "engine/token.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "route/route.h"
@@ -27,6 +28,7 @@ struct loop {
     struct uuid last_id;
     struct company company;
     struct quota quota;
+    struct tokens tokens;
     bool service_stale;          /* it reads the store anew before the next request */
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */

@@ -102,7 +102,7 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
         desk = deliver_known(deliver, deliver_view(deliver, desk, turn->now_us).name);
         if (desk == SIZE_MAX) return;
     }
-    if (outcome->pause) deliver_refuse(deliver, desk, turn->now_us, outcome->error);
+    if (outcome->pause && !outcome->renews) deliver_refuse(deliver, desk, turn->now_us, outcome->error);
     if (settled->counts_as_good) deliver_accept(deliver, desk);
     if (!speaks_for_the_call) return;
     if (settled->counts_as_trouble || settled->counts_as_good)
@@ -146,7 +146,8 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
                                          .count = flight->count,
                                          .now_us = turn->now_us,
                                          .hasher = turn->loop->hasher,
-                                         .arena = turn->arena};
+                                         .arena = turn->arena,
+                                         .token = flight->token};
     struct outcome *outcomes = arena_array(turn->arena, struct outcome, flight->count);
     bool in_step = true;
     if (turn->refused.n) return hold_refused(turn, flight);
@@ -155,6 +156,9 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     int64_t other = 0;
     if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq, &other))
         for (size_t i = 0; i < flight->count; i++) outcomes[i].pause = outcomes[i].refused;
+    bool renews = tokens_expired(turn, flight, &outcomes[0]);
+    for (size_t i = 0; i < flight->count; i++) outcomes[i].renews = renews;
+    if (outcomes[0].class == OUTCOME_DONE) tokens_accepted(turn, flight);
     if (other && outcomes[0].pause) /* what was held for itself alone is not the only one */
         TRY(store_reword(turn->loop->options.store, other, STR(SETTLE_LONE), STR(SETTLE_SHARED), turn->now_us));
     for (size_t i = 0; i < flight->count; i++)
@@ -177,6 +181,7 @@ static void flight_ended(struct turn *turn, const struct errand *errand) {
 const struct errand_owner errand_owners[ERRAND_KINDS] = {
     [ERRAND_DELIVERY] = {"delivery", ERRAND_OF_DESKS, 0, settle_delivery, flight_ended},
     [ERRAND_LOOKUP] = {"lookup", ERRAND_OF_DESKS, 0, settle_lookup, flight_ended},
+    [ERRAND_TOKEN] = {"token", ERRAND_RESERVE, 8, token_settle, token_settled},
 };
 
 /* Whoever owns the errand reads the answer. One that was ended because its deadline had come timed out. */

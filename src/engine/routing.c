@@ -104,7 +104,8 @@ static bool leaves_now(struct turn *turn, const struct delivery *delivery, size_
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     const struct action_traits *traits = destination_action(settings, delivery->action);
     if (traits && traits->batch_joined > 1) return false;
-    if (backlog_is_full(loop->deliver, desk)) return false; /* older ones are held */
+    if (!tokens_ready(loop, settings, turn->now_us)) return false; /* the claim asks for it */
+    if (backlog_is_full(loop->deliver, desk)) return false;        /* older ones are held */
     if (deliver_is_due(loop->deliver, desk, turn->now_us)) return false;
     return deliver_budget(loop->deliver, desk, turn->now_us, 1) == 1;
 }

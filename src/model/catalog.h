@@ -78,6 +78,7 @@ struct catalog_entry {
     struct limit_rule meter_limits[LIMIT_RULES_MAX];
     size_t meter_limit_count;
     int32_t concurrency; /* 0 = the provider names none */
+    bool keeps_token;    /* one that is renewed: it lies in the store, sealed under settings.token_key */
 };
 struct catalog {
     struct catalog_entry *entries;

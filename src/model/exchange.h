@@ -99,6 +99,8 @@ enum outcome_class {
 struct outcome {
     enum outcome_class class;
     bool pause;             /* the account is refused (401, ...): pause the destination, spend no retry */
+    bool expired;           /* what it was refused for is its token, if it has one */
+    bool renews;            /* ... so that another is fetched, and the destination is not paused */
     bool refused;           /* the account or this one delivery is (403, 410): a second delivery will tell which */
     bool repeat;            /* done, and the provider says it had it already */
     bool throttled;         /* the provider's limit, not trouble: the breaker does not count it */

@@ -73,6 +73,7 @@ struct settings {
     int64_t keep_events_us;          /* settled events older than this are removed */
     struct source_settings *sources; /* model/source.h */
     size_t source_count;
+    struct str token_key; /* of base/seal.h, "" where no destination keeps a token */
     struct destination_settings *destinations;
     size_t destination_count;
     struct route_settings *routes;

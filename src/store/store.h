@@ -1,7 +1,7 @@
 /* store/store.h - the verbs of the store, written once for every driver.
  *
  * Owns the tables marketing_events, deliveries, attempts, destinations,
- * routes, api_keys, audit, chores. Every verb of a turn runs between store_begin and
+ * tokens, routes, api_keys, audit, chores. Every verb of a turn runs between store_begin and
  * store_commit, takes a batch, and costs one driver call per statement. Only
  * statement text (store/sql) differs per dialect. Nothing here reads a clock.
  * Results are in the arena given. Errors: RETRY class (STORE_FULL,

@@ -122,7 +122,7 @@ LISTS = {
     "/v1/deliveries": "id key event_id destination action route step run status retry_count due last_status last_error "
                       "superseded_by waits_for created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
-                        "paused paused_until pause_reason pending processing unknown held",
+                        "paused paused_until pause_reason token_expires login_expires pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
     "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted spam key_missing last_refused",
     "/v1/keys": "id name role created_at revoked_at",
@@ -216,6 +216,13 @@ def test_pause_and_resume(world):
     assert paused["paused"] and paused["pause_reason"] == "holiday" and paused["paused_until"]
     resumed = ask(world, "POST", "/v1/destinations/good/resume", {}).json
     assert not resumed["paused"] and resumed["paused_until"] is None
+
+
+def test_a_token_that_is_sealed_for_nobody_is_not_kept(world):
+    """What a login really does stands in test_tokens.py."""
+    refused = ask(world, "POST", "/v1/destinations/good/login", {"sealed": "v1.AAAA"})
+    assert refused.status == 400 and refused.pointers == ["/sealed"]
+    assert ask(world, "POST", "/v1/destinations/good/login", {"expires": "soon"}).pointers == ["/expires"]
 
 
 def test_status_verify_and_apply(world):

@@ -30,6 +30,7 @@ COLUMNS = {
     "attempts": "delivery_seq number started finished outcome http_status error answer",
     "destinations": "name paused paused_until pause_reason breaker_state breaker_until breaker_failures breaker_ramp "
                     "quiet_until updated_at",
+    "tokens": "destination generation sealed expires refresh_expires seed updated_at",
     "routes": "route program_hash reason at",
     "api_keys": "id name role hash created_at revoked_at",
     "audit": "seq at actor act subject detail",

@@ -362,6 +362,20 @@ CREATE TABLE replay_items(
     result BIGINT NOT NULL DEFAULT 0, -- the seq of what was made, -1 = it had moved
     PRIMARY KEY (replay, destination, n));
 
+-- step: 6
+-- The tokens with which destinations send, sealed, and who is asking for the next one (store/token.h).
+CREATE TABLE tokens(
+    destination TEXT NOT NULL PRIMARY KEY,
+    generation BIGINT NOT NULL, -- one more with each token
+    sealed TEXT, -- NULL = there was none yet
+    expires BIGINT NOT NULL DEFAULT 0,
+    refresh_expires BIGINT NOT NULL DEFAULT 0,
+    seed TEXT, -- a digest of what the first token was made from
+    asked_by TEXT,
+    asked_until BIGINT NOT NULL DEFAULT 0,
+    in_doubt BIGINT NOT NULL DEFAULT 0, -- a new one was asked for, and nobody knows what came of it
+    updated_at BIGINT NOT NULL);
+
 -- script: adoption
 -- Takes the place of step 1 where the seed's table is.
 {widen}

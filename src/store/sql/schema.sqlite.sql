@@ -226,3 +226,17 @@ CREATE TABLE replay_items(
     verdict INTEGER NOT NULL,
     result INTEGER NOT NULL DEFAULT 0, -- the seq of what was made, -1 = it had moved
     PRIMARY KEY (replay, destination, n)) STRICT, WITHOUT ROWID;
+
+-- step: 6
+-- The tokens with which destinations send, sealed, and who is asking for the next one (store/token.h).
+CREATE TABLE tokens(
+    destination TEXT NOT NULL PRIMARY KEY,
+    generation INTEGER NOT NULL, -- one more with each token
+    sealed TEXT, -- NULL = there was none yet
+    expires INTEGER NOT NULL DEFAULT 0,
+    refresh_expires INTEGER NOT NULL DEFAULT 0,
+    seed TEXT, -- a digest of what the first token was made from
+    asked_by TEXT,
+    asked_until INTEGER NOT NULL DEFAULT 0,
+    in_doubt INTEGER NOT NULL DEFAULT 0, -- a new one was asked for, and nobody knows what came of it
+    updated_at INTEGER NOT NULL) STRICT;

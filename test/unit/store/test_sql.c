@@ -26,6 +26,7 @@ static const enum sql_statement scans[] = {
     SQL_DELIVERY_NEXT_ALL,        /* the destinations found so far */
     SQL_DESTINATION_LIST,         /* a handful */
     SQL_ROUTE_STOPS,              /* a handful */
+    SQL_TOKEN_LIST,               /* a handful */
     SQL_KEY_LIST,                 /* a handful */
     SQL_AHEAD_DESTINATIONS,       /* a handful */
     SQL_AHEAD_ROUTES,             /* a handful */
