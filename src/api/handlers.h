@@ -21,6 +21,8 @@ serve_take api_hold, api_release, api_backup_show, api_backup_begin;
 serve_take api_routes_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;
+serve_take api_alerts_list, api_alerts_test;
+serve_answer api_alerts_tested;
 serve_take api_report_show, api_report_begin, api_reconcile;
 serve_take api_replays_plan, api_replays_list, api_replays_show, api_replays_items, api_replays_apply,
     api_replays_pause, api_replays_resume, api_replays_cancel;
@@ -62,6 +64,10 @@ MUST_USE enum err encode_troubled(struct call *call, struct buf *buf, const stru
                                   size_t count);
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
+/* ---- report.c ---- */
+struct chore_round;
+struct str day_text(struct arena *arena, int64_t day); /* "2026-11-27" of days since 1970 */
+struct str report_answer(const struct chore_round *round, struct arena *arena);
 /* ---- bulk.c: one act for each of a body's "ids" ---- */
 struct body_ids;
 struct bulk_item {

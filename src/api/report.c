@@ -8,7 +8,7 @@
 
 #define DATE_LENGTH 10
 
-static struct str day_text(struct arena *arena, int64_t day) {
+struct str day_text(struct arena *arena, int64_t day) {
     return str_sub(when_str(arena, day * US_PER_DAY), 0, DATE_LENGTH);
 }
 
@@ -43,7 +43,7 @@ static void encode_line(struct buf *buf, const struct sheet_line *line) {
     buf_fmt(buf, ",\"difference\":%lld}", (long long)sheet_difference(line));
 }
 
-static struct str report_answer(const struct chore_round *round, struct arena *arena) {
+struct str report_answer(const struct chore_round *round, struct arena *arena) {
     struct sheet sheet = sheet_of(round, arena);
     struct buf buf = {.arena = arena};
     buf_fmt(&buf, "{\"day\":\"%.*s\",\"zone\":\"UTC\"", STR_ARG(day_text(arena, sheet.day)));

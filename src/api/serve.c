@@ -317,5 +317,5 @@ void api_free(struct api *api) {
 }
 
 struct service api_service(struct api *api) {
-    return (struct service){learn, learned, serve_request, refuse, api};
+    return (struct service){learn, learned, serve_request, refuse, api_alerts_look, api};
 }

@@ -43,6 +43,8 @@ struct refusal;
 void serve_refuse(struct call *call, const struct refusal *refusal);
 enum err serve_problem(struct call *call, enum err err, struct str detail, const char *pointer);
 enum err serve_json(struct call *call, int status, struct str body);
+/* The service's look (engine/service.h). */
+enum err api_alerts_look(void *self, struct call *call, struct str *state);
 /* A query parameter as a number in [min, max] or the fallback; false: refused. */
 bool serve_number(struct call *call, const char *name, int64_t fallback, int64_t min, int64_t max, int64_t *ret_value);
 /* One that is true or false, false when absent. */

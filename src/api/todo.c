@@ -7,8 +7,11 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/settle.h"
+#include "model/alert.h"
 #include "model/chore.h"
 #include "store/chore.h"
+
+#include <string.h>
 
 #define PIECE_MIN 4 /* characters of an error that are worth looking for */
 
@@ -67,33 +70,31 @@ static struct str filter_text(const struct matter *matter, struct arena *arena) 
     return str_fmt(arena, "--destination %.*s --error '%.*s'", STR_ARG(matter->name), STR_ARG(piece));
 }
 
-static void encode_or_null(struct buf *buf, const char *name, struct str text) {
-    if (text.n)
-        encode_text(buf, name, text);
-    else
-        buf_fmt(buf, ",\"%s\":null", name);
+static struct cause *next_place(struct todo *todo) {
+    if (todo->count == todo->room) {
+        todo->room = todo->room ? todo->room * 2 : 16;
+        struct cause *grown = arena_array(todo->call->arena, struct cause, todo->room);
+        if (todo->count) memcpy(grown, todo->causes, todo->count * sizeof *grown);
+        todo->causes = grown;
+    }
+    return &todo->causes[todo->count++];
 }
 
 void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us) {
     struct arena *arena = todo->call->arena;
-    struct buf *buf = &todo->items;
     const struct filling fill = {
         .name = matter->name,
         .filter = filter_text(matter, arena),
         .at = until_us ? when_str(arena, until_us - until_us % US_PER_S) : STR("when told to"),
     };
-    buf_fmt(buf, "%s{\"cause\":\"%s\",\"kind\":", todo->found++ ? "," : "", advice->cause);
-    if (*advice->kind)
-        json_quote(buf, str_from(advice->kind));
-    else
-        buf_add(buf, STR("null"));
-    encode_or_null(buf, "name", *advice->kind ? matter->name : STR_NONE);
-    encode_or_null(buf, "error", matter->error);
-    buf_fmt(buf, ",\"count\":%lld", (long long)matter->count);
-    encode_time(buf, "oldest_at", matter->oldest_us);
-    encode_text(buf, "command", say(advice->command, &fill, arena));
-    encode_text(buf, "does", say(advice->does, &fill, arena));
-    buf_byte(buf, '}');
+    *next_place(todo) = (struct cause){.cause = str_from(advice->cause),
+                                       .kind = str_from(advice->kind),
+                                       .name = *advice->kind ? matter->name : STR_NONE,
+                                       .error = matter->error,
+                                       .command = say(advice->command, &fill, arena),
+                                       .does = say(advice->does, &fill, arena),
+                                       .count = matter->count,
+                                       .oldest_us = matter->oldest_us};
 }
 
 /* ---- deliveries ---- */
@@ -233,17 +234,49 @@ static enum err add_rounds(struct todo *todo) {
     return ERR_NONE;
 }
 
-enum err api_todo(struct call *call) {
-    struct todo todo = {.call = call, .items = {.arena = call->arena}};
+enum err todo_find(struct call *call, struct todo *ret_todo) {
     struct destination_counts *counts;
     size_t count;
-    buf_add(&todo.items, STR("{\"items\":["));
+    *ret_todo = (struct todo){.call = call};
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
-    if (call->standing->running) todo_server(&todo);
-    TRY(add_rounds(&todo));
-    TRY(add_groups(&todo, TODO_EVENTS, add_event));
-    TRY(add_groups(&todo, TODO_HELD, add_held));
-    add_unknown(&todo, counts, count);
-    TRY(add_groups(&todo, TODO_FAILED, add_failed));
-    return reply_list(call, &todo.items, 0);
+    if (call->standing->running) todo_server(ret_todo);
+    TRY(add_rounds(ret_todo));
+    TRY(add_groups(ret_todo, TODO_EVENTS, add_event));
+    TRY(add_groups(ret_todo, TODO_HELD, add_held));
+    add_unknown(ret_todo, counts, count);
+    return add_groups(ret_todo, TODO_FAILED, add_failed);
+}
+
+/* ---- the answer ---- */
+
+static void encode_or_null(struct buf *buf, const char *name, struct str text) {
+    if (text.n)
+        encode_text(buf, name, text);
+    else
+        buf_fmt(buf, ",\"%s\":null", name);
+}
+
+static void encode_cause(struct buf *buf, const struct cause *cause) {
+    buf_add(buf, STR("{\"cause\":"));
+    json_quote(buf, cause->cause);
+    encode_or_null(buf, "kind", cause->kind);
+    encode_or_null(buf, "name", cause->name);
+    encode_or_null(buf, "error", cause->error);
+    buf_fmt(buf, ",\"count\":%lld", (long long)cause->count);
+    encode_time(buf, "oldest_at", cause->oldest_us);
+    encode_text(buf, "command", cause->command);
+    encode_text(buf, "does", cause->does);
+    buf_byte(buf, '}');
+}
+
+enum err api_todo(struct call *call) {
+    struct todo todo;
+    struct buf buf = {.arena = call->arena};
+    TRY(todo_find(call, &todo));
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < todo.count; i++) {
+        if (i) buf_byte(&buf, ',');
+        encode_cause(&buf, &todo.causes[i]);
+    }
+    return reply_list(call, &buf, 0);
 }

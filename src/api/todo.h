@@ -5,11 +5,14 @@
 
 #include "api/handlers.h"
 
+struct cause; /* model/alert.h */
 struct todo {
     struct call *call;
-    struct buf items;
-    int64_t found; /* items */
+    struct cause *causes;
+    size_t count, room;
 };
+/* All of them, the most urgent first. */
+MUST_USE enum err todo_find(struct call *call, struct todo *ret_todo);
 
 /* What a cause is about. A member that is not set is null in the answer. */
 struct matter {

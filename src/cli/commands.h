@@ -21,6 +21,7 @@ command_run command_sources_list, command_sources_show, command_sources_test, co
 command_run command_chores_list, command_verify, command_report, command_reconcile, command_migrate, command_vacuum;
 command_run command_replay_plan, command_replay_apply, command_replay_pause, command_replay_resume,
     command_replay_cancel, command_replay_status, command_replay_show, command_replay_list;
+command_run command_alerts_list, command_alerts_test;
 command_run command_audit_list;
 command_run command_keys_create, command_keys_list, command_keys_revoke;
 command_run command_explain, command_version, command_completion, command_help, command_reference;

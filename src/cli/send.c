@@ -176,7 +176,7 @@ static bool look(struct cli *cli, struct str path, bool *shown, int64_t until_us
     return over;
 }
 
-static int wait_for(struct cli *cli, struct str id) {
+int show_outcome(struct cli *cli, struct str id) {
     bool shown[LINES_MAX] = {false};
     struct str path = path_of(cli, "/v1/events/", id, "");
     int64_t until_us = cli_now_us() + cli->timeout_us;
@@ -212,5 +212,5 @@ int command_send(struct cli *cli) {
     else if (!wait)
         (void)show_machine(cli, asked.body, "eventId", &code);
     asked_free(&asked);
-    return wait ? wait_for(cli, id) : code;
+    return wait ? show_outcome(cli, id) : code;
 }

@@ -49,6 +49,8 @@ void show_fields(struct cli *cli, const struct json *thing, const struct column 
 struct str show_id(struct cli *cli, struct str id);
 /* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there. */
 void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more);
+/* Waits until nothing of an event is open, and shows what came of each delivery (send.c). An exit code. */
+MUST_USE int show_outcome(struct cli *cli, struct str id);
 /* What people did to one of the things of a list of acts, a line each. */
 void show_acts(struct cli *cli, const struct json *acts, struct str subject);
 /* Of an event that no route wants, a line for each route: which of its rules did not let it through. */

@@ -88,11 +88,14 @@ static void check_body(struct checker *checker, const struct key *key, const str
 
 /* The readers by type. A type that is not listed is one text, which scalar_read reads. */
 static check_reader *const readers[KEY_TYPE_COUNT] = {
-    [KEY_VERSION] = check_version, [KEY_ZONE] = check_zone,           [KEY_STORE] = check_store,
-    [KEY_DSN] = check_dsn,         [KEY_REDIS_URL] = check_redis_url, [KEY_LISTEN] = check_listen,
-    [KEY_TYPES] = check_types,     [KEY_PATTERNS] = check_patterns,   [KEY_HEADERS] = check_headers,
-    [KEY_LIMITS] = check_limits,   [KEY_BODY] = check_body,           [KEY_LIST] = scalar_read_list,
-    [KEY_RATE] = check_rate,
+    [KEY_VERSION] = check_version,     [KEY_ZONE] = check_zone,
+    [KEY_STORE] = check_store,         [KEY_DSN] = check_dsn,
+    [KEY_REDIS_URL] = check_redis_url, [KEY_LISTEN] = check_listen,
+    [KEY_TYPES] = check_types,         [KEY_PATTERNS] = check_patterns,
+    [KEY_HEADERS] = check_headers,     [KEY_LIMITS] = check_limits,
+    [KEY_BODY] = check_body,           [KEY_LIST] = scalar_read_list,
+    [KEY_RATE] = check_rate,           [KEY_DELIVERIES] = check_alert_steps,
+    [KEY_DAYTIME] = check_daytime,
 };
 
 static void read_key(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

@@ -93,9 +93,10 @@ void check_advise(struct checker *checker);
 check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; /* section_server.c */
 check_reader check_headers, check_limits, check_rate;                           /* section_destination.c */
 check_reader check_types, check_patterns;                                       /* section_route.c */
+check_reader check_alert_steps, check_daytime;                                  /* section_alerts.c */
 
 /* The sections that are more than a map of their keys: each in section_NAME.c. */
 check_reader check_server, check_sources, check_fields, check_destinations, check_retry, check_breaker, check_routes,
-    check_steps;
+    check_steps, check_alerts;
 
 #endif

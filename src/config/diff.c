@@ -64,6 +64,10 @@ static void add_choice(struct buf *text, const struct key *key, unsigned number)
         if (i == number) buf_add(text, word);
 }
 
+static void add_daytime(struct buf *text, int32_t minutes) {
+    if (minutes) buf_fmt(text, "%02d:%02d", (minutes - 1) / 60, (minutes - 1) % 60);
+}
+
 static void add_special(struct buf *text, const struct key *key, const void *owner) {
     const void *place = (const char *)owner + key->place;
     const struct settings *settings = owner;
@@ -80,6 +84,8 @@ static void add_special(struct buf *text, const struct key *key, const void *own
         add_limits(text, destination);
     else if (key->type == KEY_RATE)
         add_rules(text, place, 1, STR(""));
+    else if (key->type == KEY_DAYTIME)
+        add_daytime(text, *(const int32_t *)place);
     else if (key->type == KEY_LIST)
         add_list(text, ((const struct str_list *)place)->items, ((const struct str_list *)place)->count);
     else if (key->type == KEY_HEADERS)

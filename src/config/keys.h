@@ -37,6 +37,8 @@ enum section {
     X(RATE, "a rate such as 10/m or 300/15m")                                                                          \
     X(HEADERS, "a map of header names to texts")                                                                       \
     X(LIMITS, "a rate such as 10/s, 300/15m or 1/s per channel, or a list of them")                                    \
+    X(DELIVERIES, "a list of deliveries, as a route's 'to'")                                                           \
+    X(DAYTIME, "a time of day such as 08:00")                                                                          \
     X(SECTION, "") /* its section says what it takes */                                                                \
     X(BODY, "any value, with ${.field} for values of the event")
 enum key_type {

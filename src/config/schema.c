@@ -134,6 +134,8 @@ static struct json *simple_schema(const struct key *key) {
         return schema_any_of(patterned(LIMIT_PATTERN), schema_list_of(patterned(LIMIT_PATTERN)));
     case KEY_HEADERS:
         return schema_map_of(schema_scalar());
+    case KEY_DAYTIME:
+        return patterned("^([01][0-9]|2[0-3]):[0-5][0-9]$");
     case KEY_BODY:
         return json_bool(true);
     default:
@@ -142,6 +144,7 @@ static struct json *simple_schema(const struct key *key) {
 }
 
 static struct json *type_schema(struct json_schema *schema, const struct key *key) {
+    if (key->type == KEY_DELIVERIES) return schema_steps(schema, key_find(SECTION_ROUTE, STR("to")));
     return key->type == KEY_SECTION ? section_row(key_section(key))->schema(schema, key) : simple_schema(key);
 }
 

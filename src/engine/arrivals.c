@@ -51,6 +51,11 @@ static struct call call_of(struct turn *turn, const struct request *request) {
                          .reload = loop->options.reload};
 }
 
+struct call turn_call(struct turn *turn) {
+    turn->standing = standing_of(turn->loop);
+    return call_of(turn, NULL);
+}
+
 enum err turn_take(struct turn *turn) {
     const struct service *service = &turn->loop->options.service;
     if (turn->visit_count) turn->standing = standing_of(turn->loop);

@@ -36,7 +36,9 @@
 #define AHEAD_LEAST_US   US_PER_S         /* nobody minds a shorter wait; processes on a store differ by less */
 #define AHEAD_AGAIN_US   (30 * US_PER_S)  /* others are there that may go by the clock that was ahead */
 #define DOUBT_AGAIN_US   (5 * US_PER_MIN) /* between two rounds while something is in doubt */
-#define ORPHANS_FIRST_US US_PER_HOUR      /* after the start, unless something points at them */
+#define ALERTS_EVERY_US  US_PER_MIN
+#define ALERTS_SOON_US   (5 * US_PER_S) /* the sheet that is to be sent is being made */
+#define ORPHANS_FIRST_US US_PER_HOUR    /* after the start, unless something points at them */
 #define ORPHANS_EVERY_US US_PER_DAY
 #define ORPHANS_AGAIN_US (30 * US_PER_S) /* between two rounds that something pointed at: a foreign lock does too */
 
@@ -45,6 +47,7 @@ struct chore {
     bool for_routers; /* not for a process that only takes events in */
     bool asked;       /* a round begins by request alone */
     bool told;        /* the log says what a round found */
+    bool remembers;   /* a round's result is where the next one begins; one that changes nothing leaves no trace */
     int64_t every_us; /* between the end of a round and the next; 0 = at each look */
     /* One step. The round is NULL where the chore has none. */
     enum err (*step)(struct turn *turn, struct chore_round *round, bool *ret_more);
@@ -228,6 +231,24 @@ static enum err step_report(struct turn *turn, struct chore_round *round, bool *
     return store_report_step(turn->loop->options.store, since_us, since_us + US_PER_DAY, turn->arena, round, ret_more);
 }
 
+/* The events are routed by the next turn: they are in the store like everybody's. */
+static enum err step_alerts(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    struct loop *loop = turn->loop;
+    const struct service *service = &loop->options.service;
+    struct call call = turn_call(turn);
+    *ret_more = false;
+    TRY(service->look(service->self, &call, &round->result));
+    if (call.wishes & WISH_REPORT) turn->chores.due_us[CHORE_REPORT] = 0;
+    turn->chores.alerts_soon = (call.wishes & WISH_REPORT) != 0;
+    if (!call.event_count) return ERR_NONE;
+    struct append_result *verdicts = arena_array(turn->arena, struct append_result, call.event_count);
+    TRY(store_append(loop->options.store, call.events, call.event_count, turn->arena, verdicts));
+    metrics_hop(loop->metrics, HOP_STORE_APPEND, call.event_count);
+    loop->next_scheduled_us = turn->wall_us;
+    round->found = (int64_t)call.event_count;
+    return ERR_NONE;
+}
+
 static const struct chore chores[CHORE_COUNT] = {
     [CHORE_LEASES] = {.for_routers = true, .step = step_leases},
     [CHORE_GIVING_UP] = {.for_routers = true, .step = step_giving_up},
@@ -241,6 +262,7 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_RECONCILIATION] = {.task = TASK_DOUBT, .for_routers = true, .step = doubt_step},
     [CHORE_REPLAY] = {.task = TASK_REPLAY, .for_routers = true, .step = replay_step},
     [CHORE_REPORT] = {.task = TASK_REPORT, .step = step_report},
+    [CHORE_ALERTS] = {.task = TASK_ALERTS, .for_routers = true, .remembers = true, .step = step_alerts},
 };
 
 /* ---- when ---- */
@@ -276,6 +298,7 @@ void chores_reconfigured(struct loop *loop) {
     loop->chores.adoption = (struct adoption_round){0};
     if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
     if (loop->chores.due_us[CHORE_OVERFLOW] != WHEN_NEVER) loop->chores.due_us[CHORE_OVERFLOW] = 0;
+    if (loop->chores.due_us[CHORE_ALERTS] != WHEN_NEVER) loop->chores.due_us[CHORE_ALERTS] = 0;
 }
 
 void chores_suspect_orphans(struct loop *loop) {
@@ -301,6 +324,7 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
     const struct chores *state = &turn->chores;
     if (chore->task == TASK_RETIRE) return loop->in_force.settings->keep_events_us > 0;
     if (chore->task == TASK_CLOCK) return !state->clock_judged;
+    if (chore->task == TASK_ALERTS) return loop->in_force.settings->alerts.route && loop->options.service.look;
     if (chore->task == TASK_REPORT) return state->report_day < yesterday(turn) && last->mode != yesterday(turn);
     if (chore->task != TASK_ORPHANS) return !chore->asked;
     if (state->orphans_suspected && turn->now_us >= state->suspicion_us) return true;
@@ -337,6 +361,8 @@ static void end_round(struct turn *turn, int name, struct chore_round *round) {
         state->report_difference = round->found;
     }
     if (name == CHORE_REPLAY && state->replay_us != WHEN_NEVER) state->due_us[name] = state->replay_us;
+    if (name == CHORE_ALERTS)
+        state->due_us[name] = turn->now_us + (state->alerts_soon ? ALERTS_SOON_US : ALERTS_EVERY_US);
     if (name == CHORE_RECONCILIATION) {
         if (state->doubts) state->due_us[name] = turn->now_us + DOUBT_AGAIN_US;
         state->doubts = false;
@@ -363,13 +389,17 @@ static enum err run_round(struct turn *turn, int name, int64_t until_us) {
     bool was_open = chore_is_open(&round);
     state->due_us[name] = next_look(turn);
     if (!was_open && !begins(turn, chore, &round)) return ERR_NONE;
-    if (!was_open) round = (struct chore_round){.name = chore_text((enum chore_name)name), .started_us = turn->wall_us};
+    struct str before = chore->remembers ? round.result : STR_NONE;
+    if (!was_open)
+        round = (struct chore_round){
+            .name = chore_text((enum chore_name)name), .started_us = turn->wall_us, .result = before};
     TRY(take_steps(turn, chore, &round, until_us, &more));
     if (more)
         state->due_us[name] = turn->now_us + CHORE_PAUSE_US;
     else
         end_round(turn, name, &round);
-    return was_open || more || round.found || round.result.n ? store_chore_set(store, &round) : ERR_NONE;
+    bool said = chore->remembers ? !str_eq(round.result, before) : round.result.n > 0;
+    return was_open || more || round.found || said ? store_chore_set(store, &round) : ERR_NONE;
 }
 
 /* A lease remembers itself: there is no round to write down. */
@@ -430,6 +460,9 @@ void chores_apply(struct turn *turn) {
         log_event(loop->options.log, LOG_ERROR, turn->wall_us, "report_differs",
                   LOG_NUMBER("difference", loop->chores.found[CHORE_REPORT]),
                   LOG_TEXT("look", STR("drumbeat report, drumbeat verify")));
+    if (loop->chores.found[CHORE_ALERTS])
+        log_event(loop->options.log, LOG_INFO, turn->wall_us, "alerts_told",
+                  LOG_NUMBER("events", loop->chores.found[CHORE_ALERTS]));
     if (turn->chores.stranded)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "deliveries_stranded",
                   LOG_NUMBER("held", turn->chores.stranded), LOG_TEXT("reason", STR(STRAY_ERROR)));

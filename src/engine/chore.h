@@ -58,6 +58,7 @@ struct chores {
     struct replay_told replays_told[REPLAYS_TOLD];
     size_t replays_changed;
     int64_t replay_us; /* when a replay goes on, by the last step; WHEN_NEVER = there is none under way */
+    bool alerts_soon;  /* the look waits for the sheet of yesterday */
     bool doubts;       /* the round under way met something in doubt */
     int64_t report_day, report_difference; /* of the last whole day whose sheet this process made */
     bool clock_judged;                     /* it was not ahead before the start, or what it wrote is moved */

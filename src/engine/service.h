@@ -28,6 +28,10 @@ struct service {
     MUST_USE enum err (*take)(void *self, struct call *call);
     /* The reply of a turn that did not happen; words are the database's, or "". */
     void (*refuse)(void *self, struct call *call, enum err err, struct str words);
+    /* Once a minute, in a turn's transaction: what people are to be told, as the call's events; what the call wishes
+     * comes true too. *state is what the last look left, of whatever process; STR_NONE = nothing. NULL: there is
+     * nothing to look at. */
+    MUST_USE enum err (*look)(void *self, struct call *call, struct str *state);
     void *self;
 };
 

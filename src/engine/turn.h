@@ -84,7 +84,8 @@ void turn_undo(struct turn *turn);
 /* arrivals.c: take, append, reply */
 MUST_USE enum err turn_take(struct turn *turn);
 MUST_USE enum err turn_append(struct turn *turn);
-void turn_grant(struct turn *turn); /* after the commit: wishes come true */
+struct call turn_call(struct turn *turn); /* the turn's own, without a request */
+void turn_grant(struct turn *turn);       /* after the commit: wishes come true */
 void turn_reply(struct turn *turn);
 /* Replies to all visits that the turn did not happen. words are the database's, or "". */
 void turn_refuse(struct turn *turn, enum err err, struct str words);

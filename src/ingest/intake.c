@@ -66,6 +66,10 @@ static bool type_declared(const struct settings *settings, struct str type) {
     return false;
 }
 
+static bool refuse_own(struct refusal *refusal, struct str pointer) {
+    return refuse(refusal, ERR_BAD_FIELD, STR("types that begin with '" EVENT_OWN "' are drumbeat's own"), pointer);
+}
+
 /* Checks all members but the payload. header_key wins over the body's. */
 static bool check_texts(const struct intake_context *context, const struct json *const found[FIELD_COUNT],
                         struct str header_key, struct event *event, struct refusal *refusal) {
@@ -77,6 +81,7 @@ static bool check_texts(const struct intake_context *context, const struct json 
         return refuse(refusal, ERR_BAD_FIELD,
                       STR("'type' must be a letter followed by up to 63 letters, digits, '_', '.' or '-'"),
                       STR("/type"));
+    if (str_starts(event->type, STR(EVENT_OWN))) return refuse_own(refusal, STR("/type"));
     if (!type_declared(context->settings, event->type))
         return refuse(refusal, ERR_BAD_TYPE,
                       str_fmt(arena, "type '%.*s' is not declared under types", STR_ARG(event->type)), STR("/type"));
@@ -97,7 +102,7 @@ static bool check_texts(const struct intake_context *context, const struct json 
     return true;
 }
 
-static void finish_event(const struct intake_context *context, const struct json *payload, struct event *event) {
+void intake_complete(const struct intake_context *context, const struct json *payload, struct event *event) {
     struct buf canonical = {.arena = context->arena};
     json_canonical(&canonical, payload);
     uint8_t digest[SHA256_BYTES];
@@ -123,11 +128,12 @@ bool intake_finish(const struct intake_context *context, const struct json *root
     if (!fits_event(context, (int64_t)event->payload.n, refusal)) return false;
     if (json_type(root) != JSON_OBJECT)
         return refuse(refusal, ERR_BAD_FIELD, STR("an event's payload is a JSON object"), STR(""));
+    if (str_starts(event->type, STR(EVENT_OWN))) return refuse_own(refusal, STR(""));
     if (!str_starts(event->type, STR(EVENT_SPAM)) && !type_declared(context->settings, event->type))
         return refuse(refusal, ERR_BAD_TYPE,
                       str_fmt(context->arena, "type '%.*s' is not declared under types", STR_ARG(event->type)),
                       STR(""));
-    finish_event(context, root, event);
+    intake_complete(context, root, event);
     return true;
 }
 
@@ -143,7 +149,7 @@ static struct intake_item intake_event(const struct intake_context *context, str
         refuse(&item.refusal, ERR_BAD_JSON, STR("the payload cannot be told apart"), STR("/payload"));
         return item;
     }
-    finish_event(context, found[FIELD_PAYLOAD], &item.event);
+    intake_complete(context, found[FIELD_PAYLOAD], &item.event);
     item.valid = true;
     return item;
 }

@@ -53,6 +53,9 @@ MUST_USE enum err intake_request(const struct intake_context *context, const str
 bool intake_finish(const struct intake_context *context, const struct json *root, struct event *event,
                    struct refusal *refusal);
 
+/* The same for one that drumbeat itself makes: no rule for events from outside holds. */
+void intake_complete(const struct intake_context *context, const struct json *root, struct event *event);
+
 /* RFC 9457 problem+json for a refusal. */
 struct str problem_json(struct arena *arena, const struct refusal *refusal, struct str request_id);
 

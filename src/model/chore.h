@@ -17,7 +17,8 @@
     X(CLOCK, "clock")                                                                                                  \
     X(REPORT, "report")                                                                                                \
     X(RECONCILIATION, "reconciliation")                                                                                \
-    X(REPLAY, "replay")
+    X(REPLAY, "replay")                                                                                                \
+    X(ALERTS, "alerts")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

@@ -51,8 +51,10 @@ static bool printable(struct str text, size_t max) {
 }
 
 bool event_type_fits(struct str pattern, struct str type) {
-    bool is_spam = str_starts(type, STR(EVENT_SPAM));
-    return str_glob(pattern, type) && (!is_spam || str_starts(pattern, STR(EVENT_SPAM)));
+    const struct str reserved[] = {STR(EVENT_SPAM), STR(EVENT_OWN)};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (str_starts(type, reserved[i]) && !str_starts(pattern, reserved[i])) return false;
+    return str_glob(pattern, type);
 }
 
 bool event_key_valid(struct str key) {

@@ -40,8 +40,11 @@ bool event_status_parse(struct str text, enum event_status *ret_status);
 bool event_type_valid(struct str type);
 /* What forms keep as spam has a type that begins so. */
 #define EVENT_SPAM "spam."
-/* Whether a name or pattern of a route takes events of a type. One of spam is taken only by what begins so too: no
- * `from: "*"` sends it on. */
+/* What drumbeat says of itself (model/alert.h) has a type that begins so. Nobody else may send such a one. */
+#define EVENT_OWN        "drumbeat."
+#define EVENT_OWN_SOURCE "drumbeat"
+/* Whether a name or pattern of a route takes events of a type. One of spam, or of drumbeat's own, is taken only by what
+ * begins so too: no `from: "*"` sends it on. */
 bool event_type_fits(struct str pattern, struct str type);
 /* 1-255 printable characters (U+0020..., no controls), UTF-8. */
 bool event_key_valid(struct str key);

@@ -60,6 +60,14 @@ struct redis_settings {
     int64_t timeout_us; /* of one call */
 };
 
+/* Who is told when something needs a person. */
+struct alert_settings {
+    struct route_settings *route; /* one of the routes, of drumbeat's own events; NULL = nobody is told */
+    int64_t every_us;             /* the same cause is told again after this, and no sooner */
+    int32_t report;               /* when the sheet of yesterday is sent: minutes into a day of UTC, and 1; 0 = never */
+};
+#define ALERT_ROUTE "drumbeat.alerts" /* no name that a configuration may give */
+
 struct settings {
     struct str file;   /* where it was read from */
     struct str digest; /* of its text: two that differ in any way have another */
@@ -78,6 +86,7 @@ struct settings {
     size_t destination_count;
     struct route_settings *routes;
     size_t route_count;
+    struct alert_settings alerts;
 };
 
 /* ---- looking up ---- */

@@ -25,7 +25,8 @@ enum store_task {
     TASK_CLOCK,
     TASK_REPORT,
     TASK_DOUBT,
-    TASK_REPLAY
+    TASK_REPLAY,
+    TASK_ALERTS
 };
 MUST_USE enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours);
 

@@ -234,7 +234,7 @@ def test_status_verify_and_apply(world):
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
         "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock", "report",
-        "reconciliation", "replay"]
+        "reconciliation", "replay", "alerts"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     assert ask(world, "POST", "/v1/reconcile", {}).json == {"items": [], "dry": False, "next": None}
     assert ask(world, "POST", "/v1/reconcile", {"destination": "nobody"}).status == 404
@@ -273,6 +273,11 @@ def test_a_replay_from_its_plan_to_its_end(world):
     assert ask(world, "POST", f"/v1/replays/{other}/cancel", {}).json["status"] == "CANCELLED"
     assert ask(world, "POST", f"/v1/replays/{other}/apply", {}).json["code"] == "E0118"
     assert ask(world, "POST", "/v1/replays/999/apply", {}).status == 404
+
+
+def test_alerts(world):
+    assert ask(world, "GET", "/v1/alerts").json == {"items": [], "next": None}
+    assert ask(world, "POST", "/v1/alerts/test", {}).status == 409, "nobody is told"
 
 
 def test_wrong_values_of_a_request(world):
