@@ -45,6 +45,18 @@ def test_a_failure_is_told_once_also_after_a_kill(store, serve, receiver):  # no
     assert len(failing(receiver)) == 1 and len(receiver.of("/crm")) == 2, "its own events go nowhere else"
 
 
+def test_two_processes_on_one_store_tell_it_once(database, serve, receiver):
+    one, other = (world(serve, receiver, store=database) for _ in range(2))
+    one.settled(one.send(), "FAILED")
+    for server in (one, other, one):
+        good(server.cli("apply"))
+    until(lambda: failing(receiver), "the alert")
+    for server in (one, other):
+        assert good(server.cli("alerts", "list", "-o", "json")).json["items"][0]["state"] == "firing"
+        good(server.cli("alerts", "test"))
+    assert len(said(receiver)) == 3 and len(failing(receiver)) == 1, said(receiver)
+
+
 def test_a_webhook_that_refuses_is_shown_and_tells_nothing_about_itself(serve, receiver):
     server = world(serve, receiver)
     receiver.script("/slack", answer(400, b"invalid_payload"))

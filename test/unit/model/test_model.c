@@ -138,8 +138,28 @@ static void test_queries_are_decoded(void **state) {
     arena_free(&arena);
 }
 
+static void test_no_glob_takes_what_is_reserved(void **state) {
+    (void)state;
+    static const struct {
+        const char *pattern, *type;
+        bool fits;
+    } cases[] = {{"*", "LEAD", true},
+                 {"*", "drumbeat.alert", false},
+                 {"d*", "drumbeat.alert", false},
+                 {"*.alert", "drumbeat.alert", false},
+                 {"drumbeat.*", "drumbeat.alert", true},
+                 {"drumbeat.alert", "drumbeat.alert", true},
+                 {"drumbeat.*", "drumbeats", false},
+                 {"*", "drumbeats", true},
+                 {"*", "spam.contact", false},
+                 {"spam.*", "spam.contact", true}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(event_type_fits(str_from(cases[i].pattern), str_from(cases[i].type)), cases[i].fits);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_glob_takes_what_is_reserved),
         cmocka_unit_test(test_status_words_go_both_ways),
         cmocka_unit_test(test_final_statuses_are_left_by_nothing),
         cmocka_unit_test(test_open_statuses_move_by_the_table),
