@@ -14,7 +14,7 @@ import time
 import urllib.request
 
 from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, Trouble, Watch, children, cpu_seconds, event_text, fill,
-                 folder, free_port, program, resident_mb, wakeups, written_bytes, wrk, wrk_with)
+                 folder, free_port, program, read_wrk, resident_mb, start_wrk, wakeups, written_bytes, wrk, wrk_with)
 
 CONCURRENCY = 256
 SETTLE_LIMIT_S = 300
@@ -206,6 +206,27 @@ def backlog(settings):
     return {"ingest_ratio": ingest_1 / ingest_0, "claim_ratio": claim_1 / claim_0, "peak_mb": peak_mb,
             "ingest_us": ingest_1, "ingest_few_us": ingest_0, "claim_us": claim_1, "claim_few_us": claim_0,
             "ingest_p99_ms": load_1["p99_ms"], "ingest_few_p99_ms": load_0["p99_ms"]}
+
+
+SCRAPES, SCRAPE_EVERY_S = 40, 0.1
+
+
+def scrape(settings):
+    """Each look has a connection of its own, and most find numbers that are made anew meanwhile."""
+    taken_ms = []
+    with folder() as path, Receiver() as receiver:
+        with Server(path, hook(receiver), hold=True) as server:
+            fill(server, settings.backlog)
+            load = start_wrk(server.port, int(SCRAPES * SCRAPE_EVERY_S * 2))
+            for _ in range(SCRAPES):
+                start_s = time.monotonic()
+                with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+                    size = len(answer.read())
+                taken_ms.append((time.monotonic() - start_s) * 1000)
+                time.sleep(SCRAPE_EVERY_S)
+            read_wrk(load)
+    taken_ms.sort()
+    return {"worst_ms": taken_ms[-1], "p50_ms": taken_ms[len(taken_ms) // 2], "bytes": size}
 
 
 def idle(settings):

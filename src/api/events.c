@@ -176,7 +176,6 @@ void api_events_answer(struct call *call) {
         metrics_event(call->metrics, verdict_counters[call->verdicts[i].verdict], 1);
     if (intake->count > call->event_count)
         metrics_event(call->metrics, METRIC_INVALID, intake->count - call->event_count);
-    metrics_ingest_seconds(call->metrics, call->now_us - call->request->arrived_us);
     if (intake->batch)
         answer_batch(call, intake);
     else

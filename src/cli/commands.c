@@ -380,7 +380,8 @@ const struct command commands[] = {
     {"help", NULL, "[COMMAND] [VERB]", "Help on everything, or on one command", NULL, "help send\nhelp events list\n",
      command_help, 0},
     {"reference", NULL, "PAGE",
-     "docs/cli.md (cli), docs/configuration.md (config), docs/providers.md (connectors), one provider's page "
+     "docs/cli.md (cli), docs/configuration.md (config), docs/providers.md (connectors), docs/metrics.md "
+     "(metrics), one provider's page "
      "(connector/NAME, source/NAME), or a manual page (drumbeat.1, drumbeat.yaml.5), from the program's tables",
      NULL, "reference cli\n", command_reference, COMMAND_HIDDEN},
     {"jq-worker", NULL, "", "The process jq runs in", NULL, "", command_jq_worker, COMMAND_HIDDEN},

@@ -221,6 +221,8 @@ int command_reference(struct cli *cli) {
         writer_add(&cli->out, config_reference(cli->arena));
     else if (str_eq(page, STR("connectors")))
         writer_add(&cli->out, connectors_reference(cli->arena, catalog));
+    else if (str_eq(page, STR("metrics")))
+        writer_add(&cli->out, metrics_reference(cli->arena));
     else if (str_eq(page, STR("drumbeat.1")))
         writer_add(&cli->out, help_manual(cli->arena));
     else if (str_eq(page, STR("drumbeat.yaml.5")))
@@ -229,7 +231,7 @@ int command_reference(struct cli *cli) {
         writer_add(&cli->out, named);
     else
         return cli_fail(cli, EXIT_USAGE,
-                        "error: the pages are cli, config, connectors, connector/NAME, source/NAME, "
+                        "error: the pages are cli, config, connectors, metrics, connector/NAME, source/NAME, "
                         "drumbeat.1 and drumbeat.yaml.5");
     return EXIT_DONE;
 }

@@ -11,5 +11,7 @@ struct str help_command(struct arena *arena, const struct command *command);
 struct str help_reference(struct arena *arena);
 struct str help_manual(struct arena *arena); /* the source of drumbeat(1) */
 struct str help_exit_codes(void);            /* "0 done", one a line */
+/* docs/metrics.md (metrics_page.c) */
+struct str metrics_reference(struct arena *arena);
 
 #endif

@@ -6,8 +6,7 @@
  * gets the last places of others: half of the pool is reserved in even shares.
  *
  * A desk keeps its number for good. A configuration that drops a destination closes its desk (budget 0; what is in
- * flight still ends there), one that names it again opens it with all its state, and new destinations come last. So
- * there are as many desks as names were ever configured. */
+ * flight still ends there), one that names it again opens it with its state, and new destinations come last. */
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
 
@@ -116,5 +115,6 @@ const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t des
  * may be taken and not started at this moment. */
 void deliver_part(struct deliver *deliver, size_t parts, bool forget);
 bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us); /* some of the account's limit is used */
+double deliver_used_share(const struct deliver *deliver, size_t desk, int64_t now_us); /* how much, from 0 to 1 */
 
 #endif

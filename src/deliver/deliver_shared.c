@@ -114,6 +114,10 @@ void deliver_part(struct deliver *deliver, size_t parts, bool forget) {
     for (size_t i = 0; i < deliver->limiters.count; i++) limiter_part(limiter_at(deliver, i), parts, forget);
 }
 
+double deliver_used_share(const struct deliver *deliver, size_t desk, int64_t now_us) {
+    return limiter_used_share(desk_at(deliver, desk)->limiter, now_us);
+}
+
 bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us) {
     return limiter_used(desk_at(deliver, desk)->limiter, now_us);
 }

@@ -80,6 +80,16 @@ static void read_meters(const void *self, struct gauge_sink *sink) {
     }
 }
 
+static void read_used(const void *self, struct gauge_sink *sink) {
+    const struct deliver *deliver = self;
+    size_t rules;
+    for (size_t i = 0; i < deliver_desks(deliver); i++) {
+        if (!deliver_settings(deliver, i) || is_told_before(deliver, i)) continue;
+        deliver_rules(deliver, i, &rules);
+        if (rules) sink->put(sink, deliver_settings(deliver, i)->account, deliver_used_share(deliver, i, sink->now_us));
+    }
+}
+
 static const struct gauge gauges[] = {
     {"drumbeat_breaker_state", "gauge", "0 closed, 1 open, 2 half-open.", "destination", read_breakers},
     {"drumbeat_in_flight", "gauge", "Sends on their way.", "destination", read_in_flight},
@@ -89,6 +99,8 @@ static const struct gauge gauges[] = {
      read_overflows},
     {"drumbeat_limit_remaining", "gauge", "Sends that the limit allows now.", "limit", read_remaining},
     {"drumbeat_limit_values", "gauge", "Values that are counted apart, by limits per value.", "limit", read_meters},
+    {"drumbeat_limit_used_ratio", "gauge", "How much of the tightest rule of the limit is used, from 0 to 1.", "limit",
+     read_used},
 };
 
 struct gauge_set deliver_gauges(const struct deliver *deliver) {

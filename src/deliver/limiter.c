@@ -20,7 +20,7 @@
  * limiter_adopt does not ask for room: sends that a new configuration moves to another account start under its rules
  * even when these are used up. A process whose clock is set back between two runs counts starts of the future as now.
  * Processes that share a limit need engine/quota.c, because this limiter knows of one process only.
- * HOW TO SEE IT. drumbeat_limit_remaining; `limits` in GET /v1/status.
+ * HOW TO SEE IT. drumbeat_limit_remaining, drumbeat_limit_used_ratio; `limits` in GET /v1/status.
  * TESTED BY. test/unit/deliver/test_limiter.c (random histories against all windows), test_limiter_part.c; the
  * scenarios limit-*, limits-survive-restart, quiet-*; invariant I10 of every simulated seed, with the planted bugs
  * limit-one-too-many, limit-blind-to-turn and limits-forgotten.
@@ -251,6 +251,16 @@ size_t limiter_spare(const struct limiter *limiter, int64_t now_us, size_t perce
         if (left < spare) spare = left;
     }
     return now_us < limiter->quiet_us ? 0 : spare;
+}
+
+double limiter_used_share(const struct limiter *limiter, int64_t now_us) {
+    double share = 0;
+    for (size_t i = 0; i < limiter->rule_count; i++) {
+        const struct limit_rule *rule = &limiter->rules[i];
+        double free = (double)rule_room(limiter, rule, now_us, SIZE_MAX) / (double)rule->count;
+        if (1 - free > share) share = 1 - free;
+    }
+    return share;
 }
 
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count) {

@@ -53,6 +53,8 @@ size_t limiter_remaining(const struct limiter *limiter, int64_t now_us);
 /* How many may start now so that no more than a share (in percent) of any rule is used; at least one of each rule that
  * is not used at all. SIZE_MAX without rules. */
 size_t limiter_spare(const struct limiter *limiter, int64_t now_us, size_t percent);
+/* How much of the tightest rule is used, from 0 to 1; 0 without rules. */
+double limiter_used_share(const struct limiter *limiter, int64_t now_us);
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count);
 /* From now on each send counts as `parts` sends (1 = as itself). forget drops all starts before this. No send may be
  * taken and not started at this moment. */

@@ -111,7 +111,13 @@ static void serve_reply(struct turn *turn, struct visit *visit) {
 }
 
 void turn_reply(struct turn *turn) {
-    for (size_t i = 0; i < turn->visit_count; i++) serve_reply(turn, &turn->visits[i]);
+    struct loop *loop = turn->loop;
+    int64_t now_us = turn->visit_count ? loop->options.clock.now_us(loop->options.clock.self) : 0;
+    for (size_t i = 0; i < turn->visit_count; i++) {
+        const struct visit *visit = &turn->visits[i];
+        if (visit->call.event_count) metrics_ingest_seconds(loop->metrics, now_us - visit->request->arrived_us, NULL);
+        serve_reply(turn, &turn->visits[i]);
+    }
     metrics_hop(turn->loop->metrics, HOP_SERVE_REPLY, turn->visit_count);
 }
 

@@ -15,33 +15,84 @@
 
 /* ---- what the store must be asked for ---- */
 
+static void keep_counts(struct loop *loop, const struct destination_counts *counts, size_t count) {
+    memset(loop->counted, 0, sizeof loop->counted);
+    for (size_t i = 0; i < count; i++)
+        for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) loop->counted[j] += counts[i].by_status[j];
+}
+
+static void keep_waiting(struct loop *loop, const struct destination_waiting *waiting, size_t count) {
+    arena_reset(&loop->waiting_arena);
+    loop->waiting = arena_array(&loop->waiting_arena, struct destination_waiting, count);
+    loop->waiting_count = count;
+    loop->due_deliveries = 0;
+    for (size_t i = 0; i < count; i++) {
+        loop->due_deliveries += waiting[i].due;
+        loop->waiting[i] = waiting[i];
+        loop->waiting[i].destination = str_dup(&loop->waiting_arena, waiting[i].destination);
+    }
+}
+
 /* Counts in a transaction of its own, which changes nothing. A store in trouble leaves the numbers as they were. */
 static void count_open(struct loop *loop, int64_t now_us, struct arena *arena) {
+    struct store *store = loop->options.store;
     struct destination_counts *counts;
     struct destination_waiting *waiting;
     size_t count;
+    int64_t doubt_us;
     bool due = backlog_total(loop->deliver) <= COUNT_OFTEN_MAX || now_us >= loop->counted_us + COUNT_RARELY_US;
-    if (store_begin(loop->options.store)) return;
-    if (due && !store_counts(loop->options.store, false, arena, &counts, &count)) {
-        memset(loop->counted, 0, sizeof loop->counted);
+    if (store_begin(store)) return;
+    if (due && !store_counts(store, false, arena, &counts, &count)) {
         loop->counted_us = now_us;
-        for (size_t i = 0; i < count; i++)
-            for (int j = 0; j < DELIVERY_STATUS_COUNT; j++) loop->counted[j] += counts[i].by_status[j];
+        keep_counts(loop, counts, count);
     }
-    if (due && !store_waiting(loop->options.store, now_us, arena, &waiting, &count)) {
-        loop->due_deliveries = 0;
-        for (size_t i = 0; i < count; i++) loop->due_deliveries += waiting[i].due;
-    }
-    if (store_oldest_due(loop->options.store, &loop->oldest_due_us)) loop->oldest_due_us = WHEN_NEVER;
-    store_rollback(loop->options.store);
+    if (due && !store_waiting(store, now_us, arena, &waiting, &count)) keep_waiting(loop, waiting, count);
+    if (due && loop->counted[DELIVERY_UNKNOWN] == 0) loop->oldest_doubt_us = WHEN_NEVER;
+    if (due && loop->counted[DELIVERY_UNKNOWN] && !store_oldest_doubt(store, &doubt_us))
+        loop->oldest_doubt_us = doubt_us;
+    if (store_oldest_due(store, &loop->oldest_due_us)) loop->oldest_due_us = WHEN_NEVER;
+    store_rollback(store);
 }
 
 /* ---- the table ---- */
 
+static double age_of(int64_t since_us, int64_t now_us) {
+    return since_us < now_us ? (double)(now_us - since_us) / US_PER_S : 0;
+}
+
 static void read_lag(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, age_of(((const struct loop *)self)->oldest_due_us, sink->now_us));
+}
+
+/* One for each destination that is configured, so that an empty backlog is seen as one of age 0. */
+static void read_lags(const void *self, struct gauge_sink *sink) {
     const struct loop *loop = self;
-    bool late = loop->oldest_due_us < sink->now_us;
-    sink->put(sink, STR_NONE, late ? (double)(sink->now_us - loop->oldest_due_us) / US_PER_S : 0);
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
+        const struct destination_settings *settings = deliver_settings(loop->deliver, i);
+        int64_t oldest_us = WHEN_NEVER;
+        for (size_t j = 0; settings && j < loop->waiting_count; j++)
+            if (str_eq(loop->waiting[j].destination, settings->name)) oldest_us = loop->waiting[j].oldest_us;
+        if (settings) sink->put(sink, settings->name, age_of(oldest_us, sink->now_us));
+    }
+}
+
+static void read_doubt(const void *self, struct gauge_sink *sink) {
+    sink->put(sink, STR_NONE, age_of(((const struct loop *)self)->oldest_doubt_us, sink->now_us));
+}
+
+static void read_needs(const void *self, struct gauge_sink *sink) {
+    const struct loop *loop = self;
+    size_t paused = 0;
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++)
+        paused += deliver_settings(loop->deliver, i) && deliver_view(loop->deliver, i, sink->now_us).paused;
+    sink->put(sink, STR("held"), (double)loop->counted[DELIVERY_HELD]);
+    sink->put(sink, STR("failed"), (double)loop->counted[DELIVERY_FAILED]);
+    sink->put(sink, STR("paused"), (double)paused);
+}
+
+static void read_store_up(const void *self, struct gauge_sink *sink) {
+    const struct loop *loop = self;
+    sink->put(sink, STR_NONE, loop->trouble == ERR_NONE && !store_is_tight(loop->options.store));
 }
 
 static void read_depth(const void *self, struct gauge_sink *sink) {
@@ -93,6 +144,16 @@ static const struct gauge gauges[] = {
     {"event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.", NULL, read_lag},
     {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
      read_depth},
+    {"drumbeat_destination_lag_seconds", "gauge", "Age of the oldest due and unsettled delivery of a destination.",
+     "destination", read_lags},
+    {"drumbeat_unknown_age_seconds", "gauge",
+     "How long ago that delivery was first sent which is in doubt for longest; 0 = none is.", NULL, read_doubt},
+    {"drumbeat_needs_person", "gauge",
+     "What waits for a person: deliveries that are held, those that failed and were not made anew, paused "
+     "destinations.",
+     "why", read_needs},
+    {"drumbeat_store_up", "gauge", "0 = the last turn could not be written, or the disk has no room for new events.",
+     NULL, read_store_up},
     {"drumbeat_deliveries", "gauge", "Deliveries that are open, by status.", "status", read_deliveries},
     {"drumbeat_queue_waiting", "gauge", "Deliveries that wait, as server.queue counts them.", NULL, read_queue},
     {"drumbeat_queue_most", "gauge", "server.queue: at so many new events are refused; 0 = no bound.", NULL, read_most},
@@ -106,12 +167,21 @@ static const struct gauge gauges[] = {
      read_limits_lost},
 };
 
-struct str loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count, struct arena *arena) {
+size_t loop_gauge_sets(struct loop *loop, struct gauge_set ret_sets[LOOP_GAUGE_SETS]) {
+    ret_sets[0] = metrics_gauges(loop ? loop->metrics : NULL);
+    ret_sets[1] = GAUGE_SET(gauges, loop);
+    ret_sets[2] = deliver_gauges(loop ? loop->deliver : NULL);
+    ret_sets[3] = store_gauges(loop ? loop->options.store : NULL);
+    return LOOP_GAUGE_SETS;
+}
+
+struct exposition loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count,
+                               struct arena *arena) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
-    struct gauge_set sets[3 + OTHER_SETS_MAX] = {GAUGE_SET(gauges, loop), deliver_gauges(loop->deliver),
-                                                 store_gauges(loop->options.store)};
+    struct gauge_set sets[LOOP_GAUGE_SETS + OTHER_SETS_MAX];
+    size_t count = loop_gauge_sets(loop, sets);
     assert(other_count <= OTHER_SETS_MAX);
-    if (other_count) memcpy(sets + 3, others, other_count * sizeof *others);
+    if (other_count) memcpy(sets + count, others, other_count * sizeof *others);
     count_open(loop, now_us, arena);
-    return metrics_text(loop->metrics, now_us, sets, 3 + other_count, arena);
+    return exposition_write(sets, count + other_count, now_us, arena);
 }

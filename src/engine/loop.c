@@ -234,9 +234,9 @@ void turn_apply(struct turn *turn) {
         if (note->resent) metrics_resent(loop->metrics);
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
         if (!delivery_is_final(settlement->status)) continue;
-        metrics_settled(loop->metrics, settlement->destination, str_from(delivery_status_text(settlement->status)));
+        metrics_settled(loop->metrics, settlement->destination, settlement->status);
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us)
-            metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us);
+            metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us, NULL);
     }
     note_room(turn);
     turn_release_finished(turn);

@@ -10,6 +10,7 @@
 
 #include "engine/service.h"
 #include "model/settings.h"
+#include "observe/exposition.h"
 #include "world.h"
 
 #define TURN_REQUESTS_MAX    512
@@ -91,8 +92,13 @@ struct loop_view {
     uint64_t limits_lost;       /* times that Redis had forgotten */
 };
 struct loop_view loop_view(const struct loop *loop);
-/* The engine's own numbers, those of the rooms it stands on, and the others given: at most 8 sets. */
-struct str loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count, struct arena *arena);
+/* The engine's own numbers and those of the rooms it stands on. NULL instead of a loop gives the tables alone, to be
+ * described and not to be read. */
+#define LOOP_GAUGE_SETS 4
+size_t loop_gauge_sets(struct loop *loop, struct gauge_set ret_sets[LOOP_GAUGE_SETS]);
+/* The text of these and of the others given, at most 8 sets. */
+struct exposition loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count,
+                               struct arena *arena);
 void loop_config_failed(struct loop *loop, bool failed); /* the last reload, for metrics */
 
 #endif

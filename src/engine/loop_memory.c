@@ -131,6 +131,12 @@ enum err loop_read_memory(struct loop *loop) {
     return ERR_NONE;
 }
 
+static void show_destinations(struct loop *loop) {
+    const struct settings *settings = loop->in_force.settings;
+    for (size_t i = 0; i < settings->destination_count; i++)
+        metrics_destination(loop->metrics, settings->destinations[i].name);
+}
+
 static enum err read_memory(struct loop *loop) {
     TRY(store_begin(loop->options.store));
     TRY(loop_read_memory(loop));
@@ -156,11 +162,12 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     chores_open(loop, options->clock.now_us(options->clock.self));
     company_open(loop, options->clock.now_us(options->clock.self));
     loop->config_ok = true;
-    loop->oldest_due_us = WHEN_NEVER;
+    loop->oldest_due_us = loop->oldest_doubt_us = WHEN_NEVER;
     loop->started_us = options->clock.now_us(options->clock.self);
     rng_seed(&loop->rng, options->seed);
     store_set_owner(options->store, options->instance);
     deliver_configure(loop->deliver, in_force.settings);
+    show_destinations(loop);
     enum err err = read_memory(loop);
     if (err) {
         store_rollback(options->store);
@@ -195,6 +202,7 @@ void loop_close(struct loop *loop) {
     backup_close(loop);
     tokens_close(&loop->tokens);
     arena_free(&loop->arena);
+    arena_free(&loop->waiting_arena);
     free(loop->finished);
     free(loop->aside);
     free(loop);
@@ -209,6 +217,7 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     if (deliver_longest_meter_window(loop->deliver) > meter_us) loop->reread_metered = true;
     if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
     loop->in_force = in_force;
+    show_destinations(loop);
     chores_reconfigured(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;
     quota_reconfigured(loop);

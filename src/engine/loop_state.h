@@ -61,9 +61,13 @@ struct loop {
     int64_t counted[DELIVERY_STATUS_COUNT], counted_us; /* open deliveries by status, for metrics, and when */
     int64_t due_deliveries;                             /* for metrics, as of their last count */
     int64_t oldest_due_us;                              /* for metrics, as of their last look; or WHEN_NEVER */
-    bool more;                                          /* the last turn could not take all that waited */
-    uint64_t turns;                                     /* that had something to do */
-    enum err trouble;                                   /* of the last turn; NONE = the store takes writes */
+    int64_t oldest_doubt_us;                            /* likewise, as of their last count */
+    struct arena waiting_arena;                         /* of the next two */
+    struct destination_waiting *waiting;                /* for metrics, as of their last count */
+    size_t waiting_count;
+    bool more;        /* the last turn could not take all that waited */
+    uint64_t turns;   /* that had something to do */
+    enum err trouble; /* of the last turn; NONE = the store takes writes */
     int64_t started_us;
 };
 

@@ -190,7 +190,7 @@ enum err listener_open(const struct listener_options *options, const struct cloc
     uint64_t seed;
     hash_random(&seed, sizeof seed);
     rng_seed(&listener->rng, seed);
-    listener->probes = probes_new(clock);
+    listener->probes = probes_new(clock, wake);
     listener->door = door_new(options->host);
     listener->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     enum err err = open_gates(listener, arena, ret_problem);
@@ -249,6 +249,20 @@ void listener_publish(struct listener *listener, struct str path, int status, st
 
 void listener_turn(struct listener *listener, bool at_work) {
     probes_turn(listener->probes, at_work);
+}
+
+void listener_publish_metrics(struct listener *listener, const struct probe_text *plain,
+                              const struct probe_text *open) {
+    listener_publish(listener, STR("/metrics"), 200, plain->content_type, plain->text);
+    listener_publish(listener, STR(PROBE_OPEN_METRICS), 200, open->content_type, open->text);
+}
+
+struct gauge_set listener_own_gauges(void) {
+    return (struct gauge_set){&probe_gauge, 1, NULL};
+}
+
+bool listener_was_asked(struct listener *listener) {
+    return probes_were_asked(listener->probes);
 }
 
 void listener_publish_keys(struct listener *listener, const struct door_keys *keys) {

@@ -42,8 +42,15 @@ uint16_t listener_port(const struct listener *listener);
 /* Says who is let in over TCP from now on; until the first call nobody is. The keys are copied. The unix socket needs
  * no key. */
 void listener_publish_keys(struct listener *listener, const struct door_keys *keys);
-/* Says what GET path answers from now on without the loop: "/healthz", "/readyz", "/metrics". The text is copied. */
+/* Says what GET path answers from now on without the loop: "/healthz", "/readyz". The text is copied. */
 void listener_publish(struct listener *listener, struct str path, int status, struct str content_type, struct str body);
+/* The same for "/metrics", which has two forms: `open`, without its last line, is for who accepts OpenMetrics. */
+struct probe_text {
+    struct str content_type, text;
+};
+void listener_publish_metrics(struct listener *listener, const struct probe_text *plain, const struct probe_text *open);
+/* Whether somebody asked for /metrics since the last call. The wake is raised when that happens. */
+bool listener_was_asked(struct listener *listener);
 /* The loop begins a turn, or is about to wait. While a turn lasts too long /readyz says so whatever was published, and
  * /metrics has its age. */
 void listener_turn(struct listener *listener, bool at_work);
@@ -52,7 +59,8 @@ void listener_quiesce(struct listener *listener);
 void listener_close(struct listener *listener); /* answers 503 to all that still waits */
 
 /* What it took, refused and holds open, for whoever watches. */
-struct gauge_set listener_gauges(struct listener *listener);
+struct gauge_set listener_gauges(struct listener *listener); /* NULL: the table alone, to be described */
+struct gauge_set listener_own_gauges(void);                  /* what it adds to /metrics when it is asked */
 struct listener_counts {
     uint64_t requests, refused; /* since the opening; refused: by the listener, whatever the status */
     uint64_t connections;       /* open now */

@@ -90,7 +90,8 @@ static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_
     const struct request *request = &peer->stay->request;
     struct arena arena = ARENA_EMPTY;
     struct probe_answer answer;
-    if (!probes_answer(listener->probes, request->path, &arena, &answer)) return false;
+    struct str accept = request_header(request, STR("accept"));
+    if (!probes_answer(listener->probes, request->path, accept, &arena, &answer)) return false;
     if (!str_eq(request->method, STR("GET")) && !str_eq(request->method, STR("HEAD"))) {
         arena_free(&arena);
         *ret_result = refuse(listener, peer, (struct denial){ERR_BAD_METHOD, "this path is only read", false, 0});

@@ -1,11 +1,10 @@
-/* observe/metrics.h - what the turn counts, and the Prometheus text of it and of
- * the gauges that rooms bring (base/gauge.h). Values belong to the loop's
- * thread. No personal data in labels: label values are names from the
- * configuration. Source: Prometheus text exposition format 0.0.4. */
+/* observe/metrics.h - what the turn counts. Its numbers are shown as every room's are, by a table of gauges. Values
+ * belong to the loop's thread. No personal data in labels: label values are names from the configuration, and each of
+ * them is one of a bounded set. */
 #ifndef OBSERVE_METRICS_H
 #define OBSERVE_METRICS_H
 
-#include "base/arena.h"
+#include "model/delivery.h"
 #include "model/exchange.h"
 
 enum metric_event {
@@ -58,16 +57,28 @@ uint64_t metrics_unsent_count(const struct metrics *metrics);
 void metrics_source(struct metrics *metrics, struct str source, enum source_outcome outcome, uint64_t count);
 void metrics_source_counts(const struct metrics *metrics, struct str source, uint64_t ret_counts[SOURCE_OUTCOMES]);
 void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
+/* Shows a destination's counters from now on, zeros too: a rate can only be taken of a counter that was there before.
+ */
+void metrics_destination(struct metrics *metrics, struct str name);
 void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
-void metrics_settled(struct metrics *metrics, struct str destination, struct str status);
-void metrics_ingest_seconds(struct metrics *metrics, int64_t us);
-void metrics_delivery_seconds(struct metrics *metrics, int64_t us); /* stored to settled as done */
+void metrics_settled(struct metrics *metrics, struct str destination, enum delivery_status status);
+
+/* The trace that a time is an example of: 32 hexadecimal digits; "" or NULL = none. */
+struct metric_example {
+    struct str trace;
+    int64_t wall_us;
+};
+/* From a request's arrival to its reply, which follows the commit. */
+void metrics_ingest_seconds(struct metrics *metrics, int64_t us, const struct metric_example *example);
+/* Stored to settled as done. */
+void metrics_delivery_seconds(struct metrics *metrics, int64_t us, const struct metric_example *example);
 void metrics_turn_seconds(struct metrics *metrics, int64_t us);
 void metrics_commit_seconds(struct metrics *metrics, int64_t us); /* the wait for the disk, or for the database */
 
-/* What is counted above, and the numbers that the rooms bring. The seed's rates are computed over the last 60 s of
- * these counters; its lag and depth are gauges of the engine. */
-struct str metrics_text(struct metrics *metrics, int64_t now_us, const struct gauge_set *sets, size_t set_count,
-                        struct arena *arena);
+/* What is counted above. The seed's rates are over the last 60 s before the look; a look puts what was counted since
+ * the last one into the present second. */
+struct gauge_set metrics_gauges(struct metrics *metrics);
+extern const double metrics_bounds_s[]; /* of the times, in seconds, ascending */
+extern const size_t metrics_bound_count;
 
 #endif

@@ -191,10 +191,12 @@ static void arm_stop(struct server *server, int64_t after_us) {
     signals->stop_fd = server->stop_fd;
 }
 
-/* Publishes the texts that the listener's own thread answers: at most once a second while busy, and once more when a
- * minute without work is over. */
+/* Publishes the texts that the listener's own thread answers: at most once a second while busy, once more when a minute
+ * without work is over, and for who asked for metrics and got old ones, because the next look shall find newer ones:
+ * the age of what waits grows also while nothing happens. */
 static void publish(struct server *server, bool at_once) {
     int64_t now_us = server->clock.now_us(server->clock.self);
+    if (listener_was_asked(server->listener) && now_us >= server->published_us + PUBLISH_US) at_once = true;
     if (!at_once && now_us < server->publish_us) return;
     struct arena arena = ARENA_EMPTY;
     struct loop_view view = loop_view(server->loop);
@@ -204,9 +206,11 @@ static void publish(struct server *server, bool at_once) {
                                       err_code(view.stopping ? ERR_STOPPING : view.trouble));
     listener_publish(server->listener, STR("/healthz"), 200, STR("application/json"), STR("{\"alive\":true}\n"));
     listener_publish(server->listener, STR("/readyz"), ready ? 200 : 503, STR("application/json"), body);
-    listener_publish(server->listener, STR("/metrics"), 200, STR("text/plain; version=0.0.4"),
-                     server_metrics(server, &arena));
+    const struct exposition metrics = server_metrics(server, &arena);
+    listener_publish_metrics(server->listener, &(struct probe_text){STR(EXPOSITION_PLAIN), metrics.plain},
+                             &(struct probe_text){STR(EXPOSITION_OPEN), metrics.open});
     arena_free(&arena);
+    server->published_us = now_us;
     /* Busy: again in a second. Just gone quiet: once more when a minute is over. Quiet since: not before the next turn.
      */
     server->publish_us = server->was_busy   ? now_us + PUBLISH_US
@@ -224,7 +228,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     server->wake = wake_new();
     server->clock = wake_clock(server->wake);
     arm_stop(server, STOP_STARTING_US);
-    server->started_wall_us = server->clock.wall_us(server->clock.self);
+    server->started_wall_us = server->reloaded_wall_us = server->clock.wall_us(server->clock.self);
     int64_t began_us = server->clock.now_us(server->clock.self);
     *ret_problem = STR("");
     enum err err = open_parts(server, arena, ret_problem);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/gauge.h"
 #include "observe/log.h"
 #include "os/signals.h"
 
@@ -35,6 +36,10 @@ MUST_USE enum err server_open(const struct server_options *options, struct arena
 /* One turn and one wait of at most wait_us; *ret_done when a stop is complete. For `demo`, which acts between turns. */
 MUST_USE enum err server_step(struct server *server, int64_t wait_us, bool *ret_done);
 void server_close(struct server *server); /* checkpoints, removes the socket */
+
+/* Every table of numbers that a server may show, to be described and not to be read. */
+#define SERVER_GAUGE_SETS 8
+size_t server_gauge_sets(struct gauge_set ret_sets[SERVER_GAUGE_SETS]);
 
 uint16_t server_port(const struct server *server);
 

@@ -59,10 +59,11 @@ struct server {
     struct retired retired[RETIRED_MAX];
     size_t retired_count;
     /* publishing */
-    int64_t publish_us;
+    int64_t publish_us, published_us;
     uint64_t turns;
     bool was_busy, settling;
     uint64_t reloads_applied, reloads_refused;
+    int64_t reloaded_wall_us; /* when a configuration was put in force last */
     /* what the log has said already (server_watch.c) */
     bool crashed, recovered, limits_down, tight, queue_fills;
     int64_t last_seen_us, started_wall_us;
@@ -82,7 +83,8 @@ MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
 /* server_gauges.c */
-struct str server_metrics(struct server *server, struct arena *arena);
+struct exposition server_metrics(struct server *server, struct arena *arena);
+
 /* server_watch.c */
 void server_look_back(struct server *server, struct arena *arena); /* before the store is opened */
 void server_watch(struct server *server);                          /* between turns */

@@ -174,6 +174,7 @@ enum err server_swap(struct server *server) {
     server->evaluator = server->sandbox ? sandbox_evaluator(server->sandbox) : (struct evaluator){0};
     loop_config_failed(server->loop, false);
     server->reloads_applied++;
+    server->reloaded_wall_us = server->clock.wall_us(server->clock.self);
     server->jq_restarts = 0;
     server_say_applied(server);
     return loop_apply(server->loop,

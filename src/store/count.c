@@ -52,6 +52,7 @@ static struct destination_waiting *waiting_of(struct map *destinations, struct s
     if (waiting) return waiting;
     waiting = arena_new(destinations->arena, struct destination_waiting);
     waiting->destination = name;
+    waiting->oldest_us = WHEN_NEVER;
     map_set(destinations, name, waiting);
     return waiting;
 }
@@ -67,6 +68,7 @@ enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
         struct destination_waiting *waiting = waiting_of(&destinations, due.rows[i].values[0].text);
         waiting->due = due.rows[i].values[1].number;
         waiting->later = due.rows[i].values[2].number;
+        waiting->oldest_us = due.rows[i].values[3].number;
     }
     /* The columns are destination, PENDING, PROCESSING, UNKNOWN, HELD. What is held waits for a person, so it is left
      * out. */
@@ -83,6 +85,10 @@ enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
 
 enum err store_oldest_due(struct store *store, int64_t *ret_due_us) {
     return store_ask(store, SQL_DELIVERY_OLDEST, NULL, WHEN_NEVER, ret_due_us);
+}
+
+enum err store_oldest_doubt(struct store *store, int64_t *ret_sent_us) {
+    return store_ask(store, SQL_COUNT_DOUBT, NULL, WHEN_NEVER, ret_sent_us);
 }
 
 /* ---- what waits for a person ---- */

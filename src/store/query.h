@@ -78,6 +78,7 @@ MUST_USE enum err store_counts(struct store *store, bool all, struct arena *aren
 struct destination_waiting {
     struct str destination;
     int64_t due, later, blocked;
+    int64_t oldest_us; /* the first due time of what is not blocked; WHEN_NEVER = there is none */
 };
 MUST_USE enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
                                 struct destination_waiting **ret_waiting, size_t *ret_count);
@@ -98,5 +99,7 @@ MUST_USE enum err store_todo(struct store *store, enum todo_kind kind, struct ar
                              struct todo_group **ret_groups, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
 MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
+/* When that delivery of status UNKNOWN was first sent which was sent first, or WHEN_NEVER. As cheap as store_counts. */
+MUST_USE enum err store_oldest_doubt(struct store *store, int64_t *ret_sent_us);
 
 #endif

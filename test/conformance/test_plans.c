@@ -62,6 +62,7 @@ static const struct {
     {SQL_DELIVERY_LIST_EVENT, "deliveries_event_id_destination_step_run_key"},
     {SQL_COUNT_CLAIMABLE, "deliveries_due"},
     {SQL_COUNT_DUE, "deliveries_due"},
+    {SQL_COUNT_DOUBT, "deliveries_due"},
     {SQL_COUNT_BLOCKED, "deliveries_blocked"},
     {SQL_COUNT_PROCESSING, "deliveries_lease"},
     {SQL_COUNT_HELD, "deliveries_held"},

@@ -28,9 +28,9 @@ FROM deliveries
 WHERE status = 'HELD' AND blocked = 0
 GROUP BY destination;
 
--- name: count_due (now int) -> destination text, due int, later int
--- What may be claimed by then, and what later.
-SELECT destination, count(*) FILTER (WHERE due <= $1), count(*) FILTER (WHERE due > $1)
+-- name: count_due (now int) -> destination text, due int, later int, oldest int
+-- What may be claimed by then, what later, and since when the first of it is due.
+SELECT destination, count(*) FILTER (WHERE due <= $1), count(*) FILTER (WHERE due > $1), min(due)
 FROM deliveries
 WHERE {claimable}
 GROUP BY destination;
@@ -48,3 +48,9 @@ GROUP BY d.destination;
 SELECT destination, count(*) FILTER (WHERE status = 'COMPLETED'), count(*) FILTER (WHERE status = 'SKIPPED')
 FROM deliveries
 GROUP BY destination;
+
+-- name: count_doubt () -> first_sent int
+-- When that delivery was first sent which is in doubt for longest, of those that wait to be looked up or sent again.
+SELECT min(first_sent)
+FROM deliveries
+WHERE {claimable} AND status = 'UNKNOWN';

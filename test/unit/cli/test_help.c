@@ -84,6 +84,15 @@ static void test_completion_knows_every_word_of_the_table(void **state) {
     arena_free(&arena);
 }
 
+static void test_the_page_of_metrics_is_that_of_the_rooms(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct str page, problem, made = metrics_reference(&arena);
+    if (file_read(STR("docs/metrics.md"), 1 << 20, &arena, &page, &problem)) fail_msg("%.*s", STR_ARG(problem));
+    if (!str_eq(page, made)) fail_msg("docs/metrics.md is not what `drumbeat reference metrics` prints");
+    arena_free(&arena);
+}
+
 static void test_the_page_in_docs_is_that_of_the_table(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -101,6 +110,7 @@ int main(void) {
         cmocka_unit_test(test_help_on_a_noun_has_its_verbs_alone),
         cmocka_unit_test(test_completion_knows_every_word_of_the_table),
         cmocka_unit_test(test_the_page_in_docs_is_that_of_the_table),
+        cmocka_unit_test(test_the_page_of_metrics_is_that_of_the_rooms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

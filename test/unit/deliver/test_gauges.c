@@ -22,7 +22,7 @@ static const char *readings(const struct deliver *deliver, struct arena *arena) 
     *buf = (struct buf){.arena = arena};
     struct gauge_set set = deliver_gauges(deliver);
     for (size_t i = 0; i < set.count; i++) {
-        struct notes notes = {{T0, note}, buf, set.gauges[i].name};
+        struct notes notes = {{.now_us = T0, .put = note}, buf, set.gauges[i].name};
         set.gauges[i].read(set.self, &notes.sink);
     }
     return buf_str(buf).p;
@@ -51,7 +51,8 @@ static void each_desk_is_shown_and_a_shared_limit_once(void **state) {
                                                    "drumbeat_destination_overflows{a} 0\n"
                                                    "drumbeat_destination_overflows{b} 0\n"
                                                    "drumbeat_limit_remaining{a} 4\n"
-                                                   "drumbeat_limit_values{a} 1\n");
+                                                   "drumbeat_limit_values{a} 1\n"
+                                                   "drumbeat_limit_used_ratio{a} 0.428571\n");
     deliver_free(deliver);
     arena_free(&arena);
 }

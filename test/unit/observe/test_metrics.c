@@ -9,12 +9,14 @@
 
 #include "base/gauge.h"
 #include "base/when.h"
+#include "observe/exposition.h"
 #include "observe/metrics.h"
 
 #define NOW_US (1000000 * US_PER_S)
 
 static const char *text_at(struct metrics *metrics, struct arena *arena, int64_t now_us) {
-    return metrics_text(metrics, now_us, NULL, 0, arena).p;
+    const struct gauge_set set = metrics_gauges(metrics);
+    return exposition_write(&set, 1, now_us, arena).plain.p;
 }
 
 static void assert_has(const char *text, const char *line) {
@@ -67,9 +69,9 @@ static void counts_by_label(void **state) {
     metrics_hop(metrics, HOP_INTAKE_EVENT, 1);
     metrics_attempt(metrics, STR("crm"), OUTCOME_UNKNOWN);
     metrics_attempt(metrics, STR("mail"), OUTCOME_DONE);
-    metrics_settled(metrics, STR("mail"), STR("COMPLETED"));
-    metrics_settled(metrics, STR("mail"), STR("COMPLETED"));
-    metrics_settled(metrics, STR("mail"), STR("FAILED"));
+    metrics_settled(metrics, STR("mail"), DELIVERY_COMPLETED);
+    metrics_settled(metrics, STR("mail"), DELIVERY_COMPLETED);
+    metrics_settled(metrics, STR("mail"), DELIVERY_FAILED);
     const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "drumbeat_events_total{status=\"conflict\"} 3\n");
     assert_has(text, "drumbeat_events_unrouted_total 2\n");
@@ -146,14 +148,12 @@ static void hops_stand_in_the_order_of_the_walk(void **state) {
 static void walks_the_sets_that_rooms_bring(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    struct metrics *metrics = metrics_new();
     const struct room one = {0.5, 0}, other = {7, NOW_US - 3};
     const struct gauge_set sets[] = {{room_gauges, 1, &one}, {room_gauges + 1, 2, &other}};
-    const char *text = metrics_text(metrics, NOW_US, sets, 2, &arena).p;
+    const char *text = exposition_write(sets, 2, NOW_US, &arena).plain.p;
     assert_has(text, "# HELP room_plain One number.\n# TYPE room_plain gauge\nroom_plain 0.5\n");
     assert_has(text, "# TYPE room_age counter\nroom_age{door=\"a\"} 3\nroom_age{door=\"\\\"b\\\"\"} 2\n");
     assert_null(strstr(text, "room_silent"));
-    metrics_free(metrics);
     arena_free(&arena);
 }
 
@@ -161,11 +161,11 @@ static void sorts_times_into_buckets(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct metrics *metrics = metrics_new();
-    metrics_ingest_seconds(metrics, 500); /* the bound itself belongs to its bucket */
-    metrics_ingest_seconds(metrics, 501);
-    metrics_ingest_seconds(metrics, 2000000);
-    metrics_ingest_seconds(metrics, 3600 * US_PER_S);
-    metrics_ingest_seconds(metrics, -1); /* a clock that stepped back counts as nothing */
+    metrics_ingest_seconds(metrics, 500, NULL); /* the bound itself belongs to its bucket */
+    metrics_ingest_seconds(metrics, 501, NULL);
+    metrics_ingest_seconds(metrics, 2000000, NULL);
+    metrics_ingest_seconds(metrics, 3600 * US_PER_S, NULL);
+    metrics_ingest_seconds(metrics, -1, NULL); /* a clock that stepped back counts as nothing */
     const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "# TYPE drumbeat_ingest_seconds histogram\n");
     assert_has(text, "drumbeat_ingest_seconds_bucket{le=\"0.0005\"} 2\n");
@@ -175,6 +175,40 @@ static void sorts_times_into_buckets(void **state) {
     assert_has(text, "drumbeat_ingest_seconds_bucket{le=\"+Inf\"} 5\n");
     assert_has(text, "drumbeat_ingest_seconds_count 5\n");
     assert_has(text, "drumbeat_ingest_seconds_sum 3602.001001\n");
+    metrics_free(metrics);
+    arena_free(&arena);
+}
+
+/* Its counters have another family name, and its buckets the trace that fell into them last. */
+static void writes_open_metrics_with_examples(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct metrics *metrics = metrics_new();
+    const struct metric_example example = {STR("0af7651916cd43dd8448eb211c80319c"), NOW_US};
+    metrics_ingest_seconds(metrics, 501, &example);
+    metrics_ingest_seconds(metrics, 502, NULL);
+    metrics_settled(metrics, STR("crm"), DELIVERY_COMPLETED);
+    const struct gauge_set set = metrics_gauges(metrics);
+    const struct exposition both = exposition_write(&set, 1, NOW_US, &arena);
+    assert_has(both.open.p, "\n# TYPE drumbeat_settled counter\ndrumbeat_settled_total{destination=\"crm\",status=");
+    assert_has(both.open.p, "drumbeat_ingest_seconds_bucket{le=\"0.001\"} 2 # "
+                            "{trace_id=\"0af7651916cd43dd8448eb211c80319c\"} 0.000501 1000000.000000\n");
+    assert_has(both.plain.p, "\n# TYPE drumbeat_settled_total counter\n");
+    assert_has(both.plain.p, "drumbeat_ingest_seconds_bucket{le=\"0.001\"} 2\n");
+    metrics_free(metrics);
+    arena_free(&arena);
+}
+
+/* A rate can only be taken of a counter that was there before it moved. */
+static void shows_zeros_of_what_is_configured(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct metrics *metrics = metrics_new();
+    metrics_destination(metrics, STR("crm"));
+    const char *text = text_at(metrics, &arena, NOW_US);
+    assert_has(text, "drumbeat_settled_total{destination=\"crm\",status=\"FAILED\"} 0\n");
+    assert_has(text, "drumbeat_attempts_total{destination=\"crm\",outcome=\"unknown\"} 0\n");
+    assert_null(strstr(text, "status=\"PENDING\""));
     metrics_free(metrics);
     arena_free(&arena);
 }
@@ -224,6 +258,8 @@ int main(void) {
         cmocka_unit_test(hops_stand_in_the_order_of_the_walk),
         cmocka_unit_test(walks_the_sets_that_rooms_bring),
         cmocka_unit_test(sorts_times_into_buckets),
+        cmocka_unit_test(writes_open_metrics_with_examples),
+        cmocka_unit_test(shows_zeros_of_what_is_configured),
         cmocka_unit_test(escapes_label_values),
         cmocka_unit_test(is_well_formed),
     };

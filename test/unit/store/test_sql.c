@@ -34,6 +34,7 @@ static const enum sql_statement scans[] = {
     SQL_AUDIT_LIST,               /* ends at its limit */
     SQL_COUNT_CLAIMABLE,          /* open rows, in an index that has all of it */
     SQL_COUNT_DUE,                /* the same */
+    SQL_COUNT_DOUBT,              /* the same */
     SQL_COUNT_PROCESSING,         /* what is on its way */
     SQL_COUNT_FINAL,              /* asked for by name */
     SQL_VERIFY_ATTEMPTS,          /* the window's groups, a window's worth */
@@ -130,6 +131,7 @@ static void claims_use_the_index_made_for_them(void **state) {
         {SQL_DELIVERY_NEXT, "COVERING INDEX deliveries_due"},
         {SQL_COUNT_CLAIMABLE, "COVERING INDEX deliveries_due"},
         {SQL_COUNT_DUE, "COVERING INDEX deliveries_due"},
+        {SQL_COUNT_DOUBT, "INDEX deliveries_due"},
         {SQL_DELIVERY_EXPIRED, "deliveries_lease (lease_until<?)"},
         {SQL_DELIVERY_OF_BATCH, "deliveries_batch (batch=?)"},
         {SQL_DELIVERY_UNBLOCK, "deliveries_order (destination=? AND order_key=?)"},
