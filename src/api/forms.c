@@ -280,7 +280,6 @@ void api_form_answer(struct call *call) {
                                      : SOURCE_ACCEPTED,
                    1);
     metrics_event(call->metrics, is_fresh ? METRIC_ACCEPTED : METRIC_DUPLICATE, 1);
-    metrics_ingest_seconds(call->metrics, call->now_us - call->request->arrived_us);
     if (wants_json(call->request))
         answer_json(call, is_fresh);
     else

@@ -69,7 +69,6 @@ void api_source_answer(struct call *call) {
     metrics_source(call->metrics, visitor->source->name, SOURCE_DUPLICATE, again);
     metrics_event(call->metrics, METRIC_ACCEPTED, fresh);
     metrics_event(call->metrics, METRIC_DUPLICATE, again);
-    metrics_ingest_seconds(call->metrics, call->now_us - call->request->arrived_us);
     if (visitor->source->webhook.scheme->reply == REPLY_XML) {
         call->reply.status = 200;
         call->reply.content_type = STR("text/xml");

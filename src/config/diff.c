@@ -3,7 +3,7 @@
 #include "config/section.h"
 #include "model/exchange.h"
 
-#define SHOWN_MAX 80
+#define SHOWN_MAX 120
 
 /* ---- values as text ---- */
 

@@ -78,6 +78,42 @@ static bool share_is_bad(const struct breaker *breaker, const struct breaker_rul
     return seen >= BREAKER_SHARE_MIN && bad * 100 >= rule->share * seen;
 }
 
+/* ---- the error window, in slices ---- */
+
+/* Slices that nothing fell into since the last one are empty. So are all where time went back, or where another
+ * window is configured: its slices have other numbers. */
+static size_t slice_at(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us) {
+    int64_t slice = now_us / (rule->error_window_us / BREAKER_SLICES);
+    if (!breaker->rate_from_us) breaker->rate_from_us = now_us;
+    int64_t passed = slice - breaker->slice;
+    if (passed < 0) passed = BREAKER_SLICES;
+    for (int64_t i = 0; i < passed && i < BREAKER_SLICES; i++) {
+        size_t at = (size_t)((slice - i) % BREAKER_SLICES);
+        breaker->slice_seen[at] = breaker->slice_bad[at] = 0;
+    }
+    breaker->slice = slice;
+    return (size_t)(slice % BREAKER_SLICES);
+}
+
+static void breaker_count(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us, bool good) {
+    if (!rule->error_rate) return;
+    size_t at = slice_at(breaker, rule, now_us);
+    breaker->slice_seen[at]++;
+    breaker->slice_bad[at] += !good;
+}
+
+/* Only a whole window is judged. One that was judged sooner would open a destination of many sends every few seconds,
+ * and let little through. */
+static bool rate_is_bad(const struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us) {
+    uint64_t seen = 0, bad = 0;
+    if (!rule->error_rate || now_us - breaker->rate_from_us < rule->error_window_us) return false;
+    for (size_t i = 0; i < BREAKER_SLICES; i++) {
+        seen += breaker->slice_seen[i];
+        bad += breaker->slice_bad[i];
+    }
+    return seen >= BREAKER_RATE_MIN && bad * 100 > (uint64_t)rule->error_rate * seen;
+}
+
 static void record_good(struct breaker *breaker) {
     breaker->consecutive = 0;
     if (breaker->ramp && ++breaker->ramp > BREAKER_RAMP_MAX) breaker->ramp = 0;
@@ -86,7 +122,8 @@ static void record_good(struct breaker *breaker) {
 static void record_bad(struct breaker *breaker, const struct breaker_rule *rule, int64_t now_us) {
     breaker->consecutive++;
     if (breaker->ramp) breaker->ramp = 1;
-    if (breaker->consecutive >= rule->failures || share_is_bad(breaker, rule, now_us))
+    if (breaker->consecutive >= rule->failures || share_is_bad(breaker, rule, now_us) ||
+        rate_is_bad(breaker, rule, now_us))
         breaker_open(breaker, rule, now_us);
 }
 
@@ -102,6 +139,7 @@ bool breaker_record(struct breaker *breaker, const struct breaker_rule *rule, in
         return true;
     }
     breaker_sample(breaker, now_us, good);
+    breaker_count(breaker, rule, now_us, good);
     if (good)
         record_good(breaker);
     else

@@ -1,7 +1,9 @@
 /* deliver/breaker.h - closed, open, half-open. Pure.
  *
- * Opens on consecutive failures, or on a share of at least 20 attempts within
- * the window. Open lasts open_us (doubled up to 10 times open_us while probes
+ * Opens on consecutive failures, on a share of at least 20 attempts within
+ * the window, or when over a whole error window more than the error rate of at
+ * least 100 attempts failed: a provider that answers most of the time is let
+ * rest now and then, and is not cut off. Open lasts open_us (doubled up to 10 times open_us while probes
  * fail) and until the sends that were on their way are back; then one probe. A
  * good probe closes it over a ramp: one send at a time, and one more for each
  * good answer, which is 1, 2, 4, 8 ... from answer to answer; a bad one begins
@@ -17,9 +19,11 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 #define BREAKER_STATES 3
 
 #define BREAKER_SAMPLES   64
-#define BREAKER_SHARE_MIN 20 /* fewer attempts in the window have no share */
-#define BREAKER_RAMP_MAX  64 /* the ramp is over when so many may be sent at a time */
-#define BREAKER_OPEN_MAX  10 /* times open_us */
+#define BREAKER_SHARE_MIN 20  /* fewer attempts in the window have no share */
+#define BREAKER_RAMP_MAX  64  /* the ramp is over when so many may be sent at a time */
+#define BREAKER_OPEN_MAX  10  /* times open_us */
+#define BREAKER_RATE_MIN  100 /* fewer attempts in the error window have no rate */
+#define BREAKER_SLICES    10  /* of the error window, each counted as a whole */
 
 struct breaker {
     enum breaker_state state;
@@ -30,6 +34,9 @@ struct breaker {
     int64_t sample_at_us[BREAKER_SAMPLES]; /* ring of the last attempts */
     bool sample_bad[BREAKER_SAMPLES];
     uint32_t sample_next, sample_count;
+    int64_t rate_from_us; /* since when the error window is counted; 0 = nothing was yet */
+    int64_t slice;        /* the number of the last slice, since 1970 */
+    uint32_t slice_seen[BREAKER_SLICES], slice_bad[BREAKER_SLICES];
 };
 
 /* How many more sends may start when in_flight are on their way. Moves OPEN to HALF_OPEN when its time is over and

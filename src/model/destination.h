@@ -24,6 +24,9 @@ struct breaker_rule {
     int32_t failures; /* consecutive */
     int32_t share;    /* percent of at least 20 attempts in the window */
     int64_t window_us, open_us;
+    int32_t
+        error_rate; /* percent of at least 100 attempts in a whole error window, more than which opens it; 0 = none */
+    int64_t error_window_us;
 };
 enum on_unknown { ON_UNKNOWN_DEFAULT, ON_UNKNOWN_LOOKUP, ON_UNKNOWN_RETRY, ON_UNKNOWN_HOLD };
 

@@ -51,7 +51,8 @@ static void test_changes(void **state) {
          "destination crm: limit 10/s -> 5/s, 300/15m\n"},
         {HEAD CRM, HEAD CRM "    retry: {max: 3}\n    breaker: off\n    on_unknown: hold\n    allow_private: true\n",
          "destination crm: retry {max: 5, base: 1s, cap: 1m} -> {max: 3, base: 1s, cap: 1m}\n"
-         "destination crm: breaker {failures: 5, share: 50%, window: 30s, open: 30s} -> off\n"
+         "destination crm: breaker {failures: 5, share: 50%, window: 30s, error_rate: 2%, "
+         "error_window: 5m, open: 30s} -> off\n"
          "destination crm: on_unknown none -> hold\n"
          "destination crm: allow_private false -> true\n"},
         {HEAD CRM "    concurrency: 8\n", HEAD CRM "    concurrency: 16\n    account: x\n",

@@ -4,8 +4,13 @@
 
 #include <string.h>
 
-static const struct breaker_rule rule = {
-    .on = true, .failures = 5, .share = 50, .window_us = 30 * US_PER_S, .open_us = 30 * US_PER_S};
+static const struct breaker_rule rule = {.on = true,
+                                         .failures = 5,
+                                         .share = 50,
+                                         .window_us = 30 * US_PER_S,
+                                         .open_us = 30 * US_PER_S,
+                                         .error_rate = 2,
+                                         .error_window_us = 5 * US_PER_MIN};
 
 static void record(struct breaker *breaker, int count, int64_t at_us, bool good) {
     for (int i = 0; i < count; i++) breaker_record(breaker, &rule, at_us, good);
@@ -49,6 +54,58 @@ static void a_good_answer_begins_the_count_again(void **state) {
     assert_int_equal(breaker.state, BREAKER_CLOSED);
     record(&breaker, 1, T0, false);
     assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+/* One attempt a second, of which each `nth` fails, until it opens or the time is over; the time that passed. */
+static int64_t opens_after(struct breaker *breaker, const struct breaker_rule *used, int nth, int64_t step_us) {
+    int64_t end_us = T0 + 20 * US_PER_MIN;
+    int i = 1;
+    for (int64_t now_us = T0; now_us < end_us; now_us += step_us, i++)
+        if (breaker_record(breaker, used, now_us, i % nth != 0)) return now_us - T0;
+    return WHEN_NEVER;
+}
+
+static void it_opens_on_a_rate_over_a_whole_window(void **state) {
+    (void)state;
+    struct breaker breaker = {0};
+    int64_t after_us = opens_after(&breaker, &rule, 40, US_PER_S); /* 2.5 % */
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_true(after_us >= rule.error_window_us && after_us < rule.error_window_us + US_PER_MIN);
+}
+
+static void it_stays_closed_below_the_rate(void **state) {
+    (void)state;
+    struct breaker breaker = {0};
+    assert_us(opens_after(&breaker, &rule, 60, US_PER_S), WHEN_NEVER); /* 1.7 % */
+    breaker = (struct breaker){0};
+    assert_us(opens_after(&breaker, &rule, 10, 5 * US_PER_S), WHEN_NEVER); /* 60 attempts in the window have no rate */
+    struct breaker_rule off = rule;
+    off.error_rate = 0;
+    breaker = (struct breaker){0};
+    assert_us(opens_after(&breaker, &off, 10, US_PER_S), WHEN_NEVER);
+}
+
+/* However many failed before: only what is in the window counts, and a pause empties it. */
+static void an_old_rate_is_forgotten(void **state) {
+    (void)state;
+    struct breaker breaker = {0};
+    int64_t now_us = T0;
+    for (int i = 1; i < 250; i++, now_us += US_PER_S)
+        assert_false(breaker_record(&breaker, &rule, now_us, i % 10 != 0));
+    now_us += rule.error_window_us + US_PER_MIN;
+    for (int i = 1; i < 400; i++, now_us += US_PER_S)
+        assert_false(breaker_record(&breaker, &rule, now_us, i % 60 != 0));
+}
+
+/* So a destination that always fails at more than the rate works at least a window between two rests. */
+static void the_window_begins_anew_when_it_closes(void **state) {
+    (void)state;
+    struct breaker breaker = {0};
+    int64_t now_us = T0 + opens_after(&breaker, &rule, 20, US_PER_S) + rule.open_us;
+    assert_int_equal(breaker_admit(&breaker, &rule, now_us, 0, 1), 1);
+    assert_true(breaker_record(&breaker, &rule, now_us, true));
+    for (int i = 1; i < 300; i++, now_us += US_PER_S)
+        assert_false(breaker_record(&breaker, &rule, now_us, i % 20 != 0));
 }
 
 static void it_opens_on_a_share_of_twenty(void **state) {
@@ -321,6 +378,10 @@ int main(void) {
         cmocka_unit_test(it_opens_at_the_threshold_and_not_before),
         cmocka_unit_test(a_good_answer_begins_the_count_again),
         cmocka_unit_test(it_opens_on_a_share_of_twenty),
+        cmocka_unit_test(it_opens_on_a_rate_over_a_whole_window),
+        cmocka_unit_test(it_stays_closed_below_the_rate),
+        cmocka_unit_test(an_old_rate_is_forgotten),
+        cmocka_unit_test(the_window_begins_anew_when_it_closes),
         cmocka_unit_test(a_share_below_the_bound_stays_closed),
         cmocka_unit_test(the_share_looks_at_the_window_only),
         cmocka_unit_test(old_failures_do_not_open),
