@@ -66,8 +66,9 @@ static void say_line(struct buf *text, const struct sheet_line *line) {
 
 static struct str report_text(struct call *call, const struct sheet *sheet, size_t waiting) {
     struct buf text = {.arena = call->arena};
-    buf_fmt(&text, "drumbeat on %.*s (UTC): %lld events came in", STR_ARG(day_text(call->arena, sheet->day)),
-            (long long)sheet->lines[0].counts[SHEET_IN]);
+    int64_t in = sheet->lines[0].counts[SHEET_IN];
+    buf_fmt(&text, "drumbeat on %.*s (UTC): %lld %s came in", STR_ARG(day_text(call->arena, sheet->day)), (long long)in,
+            in == 1 ? "event" : "events");
     say_line(&text, &sheet->lines[0]);
     for (size_t i = 1; i < sheet->count; i++) {
         buf_fmt(&text, "\n%.*s: %lld", STR_ARG(sheet->lines[i].destination),
@@ -105,7 +106,8 @@ static enum err look_at_report(struct call *call, struct alert_book *book, size_
     if (!is_time || book->reported_day == day) return ERR_NONE;
     struct chore_round round, fresh = {.name = chore_text(CHORE_REPORT), .mode = day, .started_us = call->wall_us};
     TRY(store_chore_get(call->store, fresh.name, call->arena, &round));
-    if (round.mode == day && round.finished_us) {
+    bool whole_day = round.mode == day && round.started_us >= (day + 1) * US_PER_DAY; /* not asked for during the day */
+    if (whole_day && round.finished_us) {
         call->events[call->event_count++] =
             own_event(call, REPORT_EVENT, day_text(call->arena, day), report_payload(call, &round, waiting));
         book->reported_day = day;

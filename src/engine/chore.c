@@ -325,7 +325,10 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
     if (chore->task == TASK_RETIRE) return loop->in_force.settings->keep_events_us > 0;
     if (chore->task == TASK_CLOCK) return !state->clock_judged;
     if (chore->task == TASK_ALERTS) return loop->in_force.settings->alerts.route && loop->options.service.look;
-    if (chore->task == TASK_REPORT) return state->report_day < yesterday(turn) && last->mode != yesterday(turn);
+    if (chore->task == TASK_REPORT) { /* one that somebody asked for during that day is not the whole day's */
+        bool made = last->mode == yesterday(turn) && last->started_us >= (yesterday(turn) + 1) * US_PER_DAY;
+        return state->report_day < yesterday(turn) && !made;
+    }
     if (chore->task != TASK_ORPHANS) return !chore->asked;
     if (state->orphans_suspected && turn->now_us >= state->suspicion_us) return true;
     return turn->now_us >= state->orphans_us &&
