@@ -25,7 +25,20 @@ static struct str status_span(const struct matter *matter, struct arena *arena) 
     return STR_NONE;
 }
 
-/* The longest run of characters that all errors of the group have, and that a shell takes between quotes. */
+/* Whether another group of the same name has these characters in its errors too: a command that goes by them would act
+ * on both. */
+static bool is_of_others(const struct matter *matter, struct str run) {
+    for (size_t i = 0; i < matter->rival_count; i++) {
+        const struct todo_group *rival = &matter->rivals[i];
+        if (!str_eq(rival->place, matter->name) || str_eq(rival->error, matter->error)) continue;
+        for (size_t at = 0; at + run.n <= rival->error.n; at++)
+            if (str_starts(str_sub(rival->error, at, rival->error.n), run)) return true;
+    }
+    return false;
+}
+
+/* The longest run of characters that all errors of the group have and no other group's, and that a shell takes between
+ * quotes. */
 static struct str common_piece(const struct matter *matter, struct arena *arena) {
     struct str error = matter->error, best = STR_NONE, span = status_span(matter, arena);
     size_t from = 0;
@@ -35,10 +48,10 @@ static struct str common_piece(const struct matter *matter, struct arena *arena)
         bool odd = i < error.n && (*at == '\'' || (unsigned char)*at < 0x20 || *at == 0x7f);
         if (i < error.n && !digit && !odd) continue;
         struct str run = str_trim(str_sub(error, from, i - from));
-        if (run.n > best.n) best = run;
+        if (run.n >= PIECE_MIN && run.n > best.n && !is_of_others(matter, run)) best = run;
         from = i + 1;
     }
-    return best.n >= PIECE_MIN ? best : STR_NONE;
+    return best;
 }
 
 struct filling {
@@ -64,8 +77,10 @@ static struct str say(const char *text, const struct filling *fill, struct arena
     return buf_str(&buf);
 }
 
-static struct str filter_text(const struct matter *matter, struct arena *arena) {
+/* *ret_exact: those that it finds are those of the matter. */
+static struct str filter_text(const struct matter *matter, struct arena *arena, bool *ret_exact) {
     struct str piece = common_piece(matter, arena);
+    *ret_exact = piece.n || !is_of_others(matter, STR(""));
     if (!piece.n) return str_fmt(arena, "--destination %.*s", STR_ARG(matter->name));
     return str_fmt(arena, "--destination %.*s --error '%.*s'", STR_ARG(matter->name), STR_ARG(piece));
 }
@@ -80,19 +95,28 @@ static struct cause *next_place(struct todo *todo) {
     return &todo->causes[todo->count++];
 }
 
+/* No words of an error tell these from those of another cause. */
+static const struct advice one_by_one = {
+    "", "", "drumbeat deliveries list --destination {name}",
+    "lists them beside others whose errors have the same words: act on these by their ids, with drumbeat deliveries "
+    "retry, resolve or cancel"};
+
 void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us) {
     struct arena *arena = todo->call->arena;
+    bool exact;
     const struct filling fill = {
         .name = matter->name,
-        .filter = filter_text(matter, arena),
+        .filter = filter_text(matter, arena, &exact),
         .at = until_us ? when_str(arena, until_us - until_us % US_PER_S) : STR("when told to"),
     };
+    bool by_error = strstr(advice->command, "{filter}") != NULL;
+    const struct advice *says = by_error && !exact ? &one_by_one : advice;
     *next_place(todo) = (struct cause){.cause = str_from(advice->cause),
                                        .kind = str_from(advice->kind),
                                        .name = *advice->kind ? matter->name : STR_NONE,
                                        .error = matter->error,
-                                       .command = say(advice->command, &fill, arena),
-                                       .does = say(advice->does, &fill, arena),
+                                       .command = say(says->command, &fill, arena),
+                                       .does = say(says->does, &fill, arena),
                                        .count = matter->count,
                                        .oldest_us = matter->oldest_us};
 }
@@ -161,16 +185,18 @@ static bool fits(const struct held_rule *rule, const struct todo_group *group) {
            (!rule->doubt || group->in_doubt) && (!rule->unmade || group->unmade.n);
 }
 
-static struct matter matter_of(const struct todo_group *group) {
+static struct matter matter_of(const struct todo *todo, const struct todo_group *group) {
     return (struct matter){.name = group->place,
                            .error = group->error,
+                           .rivals = todo->groups,
+                           .rival_count = todo->group_count,
                            .last_status = group->last_status,
                            .count = group->count,
                            .oldest_us = group->oldest_us};
 }
 
 static void add_held(struct todo *todo, const struct todo_group *group) {
-    const struct matter matter = matter_of(group);
+    const struct matter matter = matter_of(todo, group);
     size_t i = 0;
     while (!fits(&held_rules[i], group)) i++; /* the last one fits all */
     if (held_rules[i].advice.command) todo_add(todo, &held_rules[i].advice, &matter, 0);
@@ -184,14 +210,14 @@ static void add_failed(struct todo *todo, const struct todo_group *group) {
         "unroutable", "destination", "drumbeat deliveries retry --status FAILED {filter}",
         "lets their route make them again, which then sends them; mend the route first and put it in force with "
         "drumbeat apply"};
-    const struct matter matter = matter_of(group);
+    const struct matter matter = matter_of(todo, group);
     todo_add(todo, group->unmade.n ? &unroutable : &failed, &matter, 0);
 }
 
 static void add_event(struct todo *todo, const struct todo_group *group) {
     static const struct advice advice = {"unroutable", "type", "drumbeat events retry --status FAILED --type {name}",
                                          "routes them again, in a run of their own"};
-    const struct matter matter = matter_of(group);
+    const struct matter matter = matter_of(todo, group);
     todo_add(todo, &advice, &matter, 0);
 }
 
@@ -200,6 +226,8 @@ static enum err add_groups(struct todo *todo, enum todo_kind kind,
     struct todo_group *groups;
     size_t count;
     TRY(store_todo(todo->call->store, kind, todo->call->arena, &groups, &count));
+    todo->groups = groups;
+    todo->group_count = count;
     for (size_t i = 0; i < count; i++) add_group(todo, &groups[i]);
     return ERR_NONE;
 }

@@ -6,10 +6,13 @@
 #include "api/handlers.h"
 
 struct cause; /* model/alert.h */
+struct todo_group;
 struct todo {
     struct call *call;
     struct cause *causes;
     size_t count, room;
+    const struct todo_group *groups; /* those that are being added */
+    size_t group_count;
 };
 /* All of them, the most urgent first. */
 MUST_USE enum err todo_find(struct call *call, struct todo *ret_todo);
@@ -19,6 +22,8 @@ struct matter {
     struct str name, error;
     int32_t last_status; /* of the last answer to each of them, which the error names; 0 = none */
     int64_t count, oldest_us;
+    const struct todo_group *rivals; /* it is one of these groups; 0 = of none */
+    size_t rival_count;
 };
 struct advice {
     const char *cause, *kind; /* kind: what the name names; "" = there is none */

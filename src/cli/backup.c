@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #define POLL_US      (100 * US_PER_MS)
 #define KEEP_DEFAULT 7
+#define KEEP_MOST    100000
 
 static int follow(struct cli *cli, struct asked *asked) {
     int code = ask(cli, "POST", STR("/v1/backup"), STR("{}"), asked);
@@ -84,8 +84,11 @@ int command_backup(struct cli *cli) {
     struct asked asked;
     struct verification found;
     struct str file;
-    size_t keep =
-        cli_flag(cli, "keep") ? strtoul(str_dup(cli->arena, cli_value(cli, "keep")).p, NULL, 10) : KEEP_DEFAULT;
+    struct str given = cli_value(cli, "keep");
+    int64_t keep = KEEP_DEFAULT;
+    if (given.p && (!str_to_i64(given, &keep) || keep < 0 || keep > KEEP_MOST))
+        return cli_fail(cli, EXIT_USAGE, "error: '%.*s' is no number of backups: --keep takes 0 (all) to %d",
+                        STR_ARG(text_safe(cli->arena, given, true)), KEEP_MOST);
     int code = follow(cli, &asked);
     if (code) return code;
     struct str part = str_dup(cli->arena, show_member(cli, asked.json, "file"));
@@ -94,5 +97,5 @@ int command_backup(struct cli *cli) {
     asked_free(&asked);
     if (problem.n) return cli_fail(cli, EXIT_FAILED, "error: no backup was made: %.*s", STR_ARG(problem));
     code = finish(cli, part, &file, &found);
-    return code ? code : say(cli, file, bytes, &found, prune(cli, file_folder(file, cli->arena), keep));
+    return code ? code : say(cli, file, bytes, &found, prune(cli, file_folder(file, cli->arena), (size_t)keep));
 }

@@ -87,8 +87,8 @@ static void show_resumed(struct cli *cli, const struct json *destination) {
                STR_ARG(pending), STR_ARG(name));
     int64_t held = json_integer(json_get(destination, STR("held")), 0);
     if (held)
-        writer_fmt(&cli->out, "%lld %s held: drumbeat deliveries retry --destination %.*s --status HELD\n",
-                   (long long)held, held == 1 ? "stays" : "stay", STR_ARG(name));
+        writer_fmt(&cli->out, "%lld %s held: drumbeat todo says why, and what helps\n", (long long)held,
+                   held == 1 ? "stays" : "stay");
 }
 
 int command_destinations_resume(struct cli *cli) {

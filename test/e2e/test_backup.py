@@ -6,7 +6,7 @@ import threading
 from harness import event, until
 from test_deliver import one
 
-FAILED, NOT_FOUND, CONFLICT = 1, 4, 5
+FAILED, USAGE, NOT_FOUND, CONFLICT = 1, 2, 4, 5
 
 
 def good(result):
@@ -104,6 +104,15 @@ def test_the_newest_are_kept(serve, receiver):
     (folder_of(server) / "drumbeat-2020-01-01T000000Z.db.part").write_text("of a server that was killed")
     newest = backup(server, "--keep", "2")
     assert [path.name for path in backups(server)] == ["drumbeat-2020-01-04T000000Z.db", newest.name, "mine.db"]
+
+
+def test_no_backup_is_removed_for_a_number_that_is_none(serve, receiver):
+    server = serve(**one(receiver))
+    first = backup(server)
+    for words in ("1,000", "1.5", "x", "-3", "7x", "99999999999", ""):
+        refused = server.cli("backup", "--keep", words)
+        assert refused.code == USAGE and "--keep" in refused.err, (words, refused)
+    assert backups(server) == [first]
 
 
 def test_a_backup_that_is_cut_short_or_no_store_is_refused(serve, receiver):

@@ -53,6 +53,21 @@ def test_what_failed_is_one_line_for_one_cause_and_its_command_solves_it(world, 
     until(lambda: items(world) == [], lambda: f"nothing to be left: {items(world)}")
 
 
+def test_a_command_acts_on_its_own_cause_alone(world, receiver):
+    common = b"the recipient was refused by this server: "
+    receiver.script("/bad", answer(422, common + b"no user"), answer(422, common + b"policy 17"), answer(422, common), answer(200))
+    for _ in range(3):
+        world.settled(world.send(kind="BAD"), "FAILED")
+    exact = [item for item in items(world) if "--error" in item["command"]]
+    assert len(items(world)) == 3 and len(exact) == 2, items(world)
+    for item in exact:
+        said = world.cli(*shlex.split(item["command"])[1:], "-n")
+        assert "1 " in said.out + said.err and "3 " not in said.out + said.err, (item, said)
+    [other] = [item for item in items(world) if item not in exact]
+    assert other["command"] == "drumbeat deliveries list --destination bad", other
+    assert len(good(run(world, exact[0])).out) and len(items(world)) >= 2
+
+
 def test_a_doubt_names_how_to_resolve_it(world, receiver):
     receiver.script("/doubt", reset())
     event = world.send(kind="DOUBT")
