@@ -11,7 +11,7 @@ const struct option global_options[] = {
     {"quiet", 'q', NULL, NULL, false, "No talk: data and errors only"},
     {"verbose", 'v', NULL, NULL, false, "More talk"},
     {"color", 0, "WHEN", "auto|always|never", false, "Colour of status words; NO_COLOR turns it off too"},
-    {"no-input", 0, NULL, NULL, false, "Ask nothing"},
+    {"no-input", 0, NULL, NULL, false, "Ask nothing: what would be asked is done, as it is where there is no terminal"},
     {"yes", 'y', NULL, NULL, false, "Answer every question with yes"},
     {"dry-run", 'n', NULL, NULL, false, "Say what would be done, change nothing"},
     {"timeout", 0, "TIME", NULL, false, "How long to wait for an answer, as 30s (the default) or 5m"},

@@ -43,6 +43,18 @@ static struct str store_problem(struct cli *cli, const struct tree *tree, const 
     return ours.errors ? findings_text(cli->arena, &ours) : STR("error: the configuration names no store");
 }
 
+/* A file that is no YAML still says on one line where the store is: whoever pulls the emergency brake needs no other.
+ */
+static struct tree *line_of_store(struct cli *cli, struct str file, struct str text) {
+    struct findings unread = {.arena = cli->arena};
+    struct buf only = {.arena = cli->arena};
+    struct str line;
+    buf_add(&only, STR("version: 1\n"));
+    while (str_next(&text, '\n', &line))
+        if (str_starts(line, STR("store:"))) buf_fmt(&only, "%.*s\n", STR_ARG(line));
+    return config_parse(cli->arena, file, buf_str(&only), &unread);
+}
+
 /* Reads only where the store is: nothing else in the configuration matters to somebody who looks for the server. A
  * store on PostgreSQL whose password only the server may know still tells where the server's socket is. */
 static int place_of_config(struct cli *cli, struct place *ret_place, struct str *ret_problem) {
@@ -51,7 +63,12 @@ static int place_of_config(struct cli *cli, struct place *ret_place, struct str 
     int code = locate_config_text(cli, STR_NONE, &file, &text);
     if (code) return code;
     const struct tree *tree = config_parse(cli->arena, file, text, &syntax);
-    if (!tree) return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(findings_text(cli->arena, &syntax)));
+    if (!tree) {
+        tree = line_of_store(cli, file, text);
+        if (!tree) return cli_fail(cli, EXIT_CONFIG, "%.*s", STR_ARG(findings_text(cli->arena, &syntax)));
+        cli_say(cli, "%.*sthe server that runs goes on with what it read before",
+                STR_ARG(findings_text(cli->arena, &syntax)));
+    }
     const struct secret_source secrets = secret_source_real(cli->arena, file_folder(file, cli->arena));
     const struct catalog catalog = {0};
     struct settings *settings = config_check(cli->arena, tree, &catalog, &secrets, &rest);

@@ -56,3 +56,12 @@ def test_all_processes_of_a_store_are_held(fleets, database, receiver):
     assert other.cli("release", "--yes").code == 0
     one_of_them.settled(event, "COMPLETED")
     until(lambda: not held(one_of_them), "the first process to hear of it")
+
+
+def test_the_brake_works_while_the_file_is_no_yaml(serve, receiver):
+    server = serve(**one(receiver))
+    path = server.folder / "drumbeat.yaml"
+    path.write_text(path.read_text() + 'routes: {a: "x"y"}\n  b: [\n')
+    said = server.cli("hold")
+    assert said.code == 0 and "error E0201" in said.err and "goes on with what it read before" in said.err, said
+    assert held(server)
