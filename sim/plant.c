@@ -72,8 +72,8 @@ bool plant_apply(struct plant *plant, struct str config, struct str connector) {
     plant->old_setup = plant->setup; /* what flies still points at it */
     plant->setup = setup;
     if (!start_engine(plant)) return false;
-    return !plant->loop ||
-           !loop_apply(plant->loop, (struct in_force){setup->settings, setup->routes, &plant->evaluator});
+    return !plant->loop || !loop_apply(plant->loop, (struct in_force){setup->settings, setup->routes, &plant->evaluator,
+                                                                      setup->schedules});
 }
 
 static enum err open_all(struct plant *plant) {
@@ -91,6 +91,8 @@ static enum err open_all(struct plant *plant) {
     const struct loop_options options = {.clock = world_clock(world),
                                          .inlet = world_inlet(world),
                                          .transport = world_transport(world),
+                                         .folders = shelf_seam(world->shelf),
+                                         .parse = config_parse,
                                          .store = plant->store,
                                          .log = &silent,
                                          .instance =
@@ -103,8 +105,10 @@ static enum err open_all(struct plant *plant) {
                                          .service = api_service(plant->api),
                                          .version = STR("simulated"),
                                          .store_text = STR("simulated")};
-    return loop_open(&options, (struct in_force){plant->setup->settings, plant->setup->routes, &plant->evaluator},
-                     &plant->loop, &plant->problem);
+    return loop_open(
+        &options,
+        (struct in_force){plant->setup->settings, plant->setup->routes, &plant->evaluator, plant->setup->schedules},
+        &plant->loop, &plant->problem);
 }
 
 static void drop_all(struct plant *plant) {

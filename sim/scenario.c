@@ -204,13 +204,18 @@ static bool step_clock(struct player *player, struct str rest) {
     return true;
 }
 
+static bool step_remove(struct player *player, struct str rest) {
+    shelf_put(player->world->shelf, rest, STR_NONE, player->world->now_us);
+    return true;
+}
+
 static const struct {
     struct str phrase;
     bool (*play)(struct player *player, struct str rest);
 } steps[] = {
     {{"post", 4}, step_post},       {{"request", 7}, step_request}, {{"world", 5}, player_set_world},
     {{"crash", 5}, step_crash},     {{"disk", 4}, step_disk},       {{"clock jumps", 11}, step_clock},
-    {{"expect", 6}, player_expect},
+    {{"expect", 6}, player_expect}, {{"remove", 6}, step_remove},
 };
 
 static bool play_step(struct player *player, struct str line) {
@@ -230,6 +235,10 @@ static bool play_step(struct player *player, struct str line) {
 static bool play_block(struct player *player, struct str name, struct str text) {
     struct str config = str_fmt(&player->arena, "version: 1\nstore: drumbeat.db\n%.*s", STR_ARG(text));
     bool good;
+    if (str_starts(name, STR("file "))) {
+        shelf_put(player->world->shelf, str_sub(name, 5, name.n), text, player->world->now_us);
+        return true;
+    }
     if (str_eq(name, STR("connector"))) {
         player->connector = text;
         return true;

@@ -44,6 +44,7 @@ struct world *world_new(uint64_t seed) {
     rng_seed(&world->rng, seed);
     world->disk = disk_new(&world->rng);
     disk_watch(world->disk, (struct disk_watch){disk_is_alive, world});
+    world->shelf = shelf_new();
     world->now_us = WORLD_START_US;
     world->horizon_us = WHEN_NEVER;
     world->hash = 14695981039346656037u;
@@ -63,6 +64,7 @@ static void drop_request(struct request *request) {
 
 void world_free(struct world *world) {
     disk_free(world->disk);
+    shelf_free(world->shelf);
     for (size_t i = 0; i < world->waiting_count; i++) drop_request(world->waiting[i]);
     for (size_t i = 0; i < world->open_count; i++) drop_request(world->open[i]);
     for (size_t i = 0; i < world->receiver_count; i++) free(world->receivers[i].sends);

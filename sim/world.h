@@ -11,6 +11,7 @@
 #include "base/when.h"
 #include "engine/turn.h"
 #include "sim/disk.h"
+#include "sim/shelf.h"
 
 #define WORLD_START_US   ((int64_t)1795500000 * US_PER_S)
 #define RECEIVERS_MAX    8
@@ -60,6 +61,7 @@ typedef void world_reply(void *self, uint64_t tag, const struct reply *reply);
 struct world {
     struct rng rng; /* of the world alone: the server's draws do not shift it */
     struct disk *disk;
+    struct shelf *shelf;        /* folders of files */
     int64_t now_us, horizon_us; /* waits end here at the latest */
     int64_t wall_offset_us;     /* the calendar, beside now_us */
     int64_t start_offset_us;    /* what it was when the process started: the process goes by that */

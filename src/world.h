@@ -7,6 +7,7 @@
  *   transport       http/client.c        sim/world.c: receivers that record effects and lie
  *   SQL driver      store/driver_*.c     real SQLite on the disk of sim/disk.c
  *   evaluator       sandbox/sandbox.c    sim/seams.c: jq in the process
+ *   folders         os/folder.c          sim/seams.c: files in memory (base/folder.h)
  *   shared limits   share/share.c        sim/seams.c: windows in virtual time; slow, failing, forgetful
  */
 #ifndef WORLD_H

@@ -67,6 +67,7 @@ const struct endpoint endpoints[] = {
     {"POST", "/v1/backup", KEY_OPERATE, STORE, "", api_backup_begin, NULL,
      "Copy the store while it serves; `drumbeat backup` follows, checks and names it"},
     {"GET", "/v1/routes", KEY_READ, STORE, "", api_routes_list, NULL, "The routes in force"},
+    {"GET", "/v1/schedules", KEY_READ, STORE, "next", api_schedules_list, NULL, "When schedules are due next"},
     {"GET", "/v1/keys", KEY_OWNER, STORE, "", api_keys_list, NULL, "API keys, without their secrets"},
     {"POST", "/v1/keys", KEY_OWNER, STORE, "", api_keys_create, NULL, "Make a key; it is shown once"},
     {"POST", "/v1/keys/{id}/revoke", KEY_OWNER, STORE, "", api_keys_revoke, NULL, "End a key"},

@@ -18,7 +18,7 @@ serve_take api_deliveries_list, api_deliveries_show, api_deliveries_retry, api_d
 serve_take api_destinations_list, api_destinations_show, api_destinations_pause, api_destinations_resume,
     api_destinations_login;
 serve_take api_hold, api_release, api_backup_show, api_backup_begin;
-serve_take api_routes_list;
+serve_take api_routes_list, api_schedules_list;
 serve_take api_keys_list, api_keys_create, api_keys_revoke;
 serve_take api_chores_list, api_verify_show, api_verify_begin;
 serve_take api_alerts_list, api_alerts_test;
@@ -59,6 +59,13 @@ int64_t login_ends_soon(const struct call *call, const struct token_list *list, 
 bool destination_find(struct call *call, size_t *ret_desk);
 enum err destination_reply(struct call *call, size_t desk);
 
+/* Of a source that is a folder: ,"path":… how many files there are of each state and, with `whole`, which of them wait
+ * or are wrong. (folders.c) */
+void encode_folder(const struct call *call, struct buf *buf, struct str source, bool whole);
+/* Of one that is a schedule: ,"schedule":… how it is written, and when it is due next. (schedules.c) */
+void encode_schedule(const struct call *call, struct buf *buf, struct str source);
+/* ,"schedules":[…]: the times at which schedules are due next, soonest first, at most so many. (schedules.c) */
+void encode_schedules(const struct call *call, struct buf *buf, size_t most);
 /* ,"troubled":[…] (troubled.c) */
 MUST_USE enum err encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts,
                                   size_t count);

@@ -21,24 +21,38 @@ const struct source_settings *source_named(const struct call *call, bool form, s
 
 /* ---- GET /v1/sources ---- */
 
-static void encode_source(const struct call *call, struct buf *buf, const struct source_settings *source) {
+/* Where its events come from, in a word. */
+static struct str sender_of(const struct source_settings *source) {
+    static const char *const senders[SOURCE_KIND_COUNT] = {
+        [SOURCE_FORM] = "people", [SOURCE_SCHEDULE] = "the clock", [SOURCE_FOLDER] = "files"};
+    return str_from(senders[source->kind] ? senders[source->kind] : source->webhook.scheme->whose);
+}
+
+/* Where it is posted to; "" where nobody posts. */
+static struct str address_of(const struct call *call, const struct source_settings *source) {
+    static const char *const paths[SOURCE_KIND_COUNT] = {[SOURCE_WEBHOOK] = "in", [SOURCE_FORM] = "f"};
     const struct scheme *scheme = source->webhook.scheme;
     struct str url = call->standing->settings->server.url;
-    bool is_form = source->kind == SOURCE_FORM;
-    struct str path = scheme && scheme->proof == PROOF_PATH ? STR("/SECRET") : STR("");
+    if (!paths[source->kind]) return STR("");
+    return str_fmt(call->arena, "%.*s/%s/%.*s%s", STR_ARG(url), paths[source->kind], STR_ARG(source->name),
+                   scheme && scheme->proof == PROOF_PATH ? "/SECRET" : "");
+}
+
+static void encode_source(const struct call *call, struct buf *buf, const struct source_settings *source, bool whole) {
+    const struct scheme *scheme = source->webhook.scheme;
     uint64_t counts[SOURCE_OUTCOMES];
     metrics_source_counts(call->metrics, source->name, counts);
     buf_add(buf, STR("{\"name\":"));
     json_quote(buf, source->name);
     encode_text(buf, "type", source->type);
-    encode_text(buf, "sender", scheme ? str_from(scheme->whose) : STR("people"));
-    encode_text(buf, "address",
-                str_fmt(call->arena, "%.*s/%s/%.*s%.*s", STR_ARG(url), is_form ? "f" : "in", STR_ARG(source->name),
-                        STR_ARG(path)));
+    encode_text(buf, "sender", sender_of(source));
+    encode_text(buf, "address", address_of(call, source));
     encode_text(buf, "facts", scheme ? str_from(scheme->source) : STR(""));
     buf_fmt(buf, ",\"old_secret\":%s", source->webhook.old_secret.n ? "true" : "false");
     for (size_t i = 0; i < SOURCE_OUTCOMES; i++)
         buf_fmt(buf, ",\"%s\":%llu", source_outcome_text((enum source_outcome)i), (unsigned long long)counts[i]);
+    encode_folder(call, buf, source->name, whole);
+    encode_schedule(call, buf, source->name);
     const struct note *note = serve_note(call, source->name);
     if (!note || !note->code) {
         buf_add(buf, STR(",\"last_refused\":null}"));
@@ -55,7 +69,7 @@ enum err api_sources_show(struct call *call) {
     for (size_t i = 0; i < settings->source_count; i++) {
         struct buf buf = {.arena = call->arena};
         if (!str_eq(settings->sources[i].name, call->part)) continue;
-        encode_source(call, &buf, &settings->sources[i]);
+        encode_source(call, &buf, &settings->sources[i], true);
         return serve_json(call, 200, buf_str(&buf));
     }
     return serve_problem(call, ERR_NOT_FOUND, STR("there is no source of this name"), NULL);
@@ -67,7 +81,7 @@ enum err api_sources_list(struct call *call) {
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < settings->source_count; i++) {
         if (i) buf_byte(&buf, ',');
-        encode_source(call, &buf, &settings->sources[i]);
+        encode_source(call, &buf, &settings->sources[i], false);
     }
     return reply_list(call, &buf, 0);
 }

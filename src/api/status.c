@@ -5,7 +5,8 @@
 #include "deliver/heir.h"
 #include "store/shared.h"
 
-#define INSTANCES_US (30 * US_PER_S) /* a process that was not seen for so long is gone */
+#define SCHEDULES_MAX 5               /* that status names */
+#define INSTANCES_US  (30 * US_PER_S) /* a process that was not seen for so long is gone */
 
 static void encode_totals(struct buf *buf, const struct destination_counts *counts, size_t count) {
     int64_t totals[DELIVERY_STATUS_COUNT] = {0};
@@ -102,6 +103,7 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
     int64_t waiting = standing->open_deliveries, most = settings->server.queue_max;
     buf_fmt(buf, ",\"queue\":{\"waiting\":%lld,\"most\":%lld,\"half_full\":%s}", (long long)waiting, (long long)most,
             most && waiting >= (most + 1) / 2 ? "true" : "false");
+    encode_schedules(call, buf, SCHEDULES_MAX);
     TRY(encode_troubled(call, buf, counts, count));
     return encode_company(call, buf);
 }

@@ -37,5 +37,6 @@ void todo_add(struct todo *todo, const struct advice *advice, const struct matte
  * that are in trouble (troubled.c). */
 void todo_server(struct todo *todo);
 void todo_troubled(struct todo *todo);
+void todo_folders(struct todo *todo); /* folders.c */
 
 #endif

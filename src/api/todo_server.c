@@ -60,4 +60,5 @@ void todo_server(struct todo *todo) {
     add_conditions(todo);
     todo_troubled(todo);
     add_sources(todo);
+    todo_folders(todo);
 }

@@ -2,6 +2,7 @@
 #include "base/tree.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,6 +18,34 @@ struct tree *tree_get(const struct tree *map, struct str name) {
 struct str tree_text(const struct tree *map, struct str name) {
     const struct tree *item = tree_get(map, name);
     return item && item->kind == TREE_SCALAR ? item->text : STR_NONE;
+}
+
+static bool is_json_word(struct str text) {
+    double number;
+    return str_eq(text, STR("true")) || str_eq(text, STR("false")) || str_eq(text, STR("null")) ||
+           str_to_double(text, &number);
+}
+
+/* It recurses as deep as the document, whose depth its parser bounds. */
+void tree_json(struct buf *buf, const struct tree *tree) {
+    bool map = tree->kind == TREE_MAP;
+    if (tree->kind == TREE_NULL) {
+        buf_add(buf, STR("null"));
+    } else if (tree->kind == TREE_SCALAR) {
+        if (!tree->quoted && is_json_word(tree->text))
+            buf_add(buf, tree->text);
+        else
+            json_quote(buf, tree->text);
+    } else {
+        buf_byte(buf, map ? '{' : '[');
+        for (size_t i = 0; i < tree->count; i++) {
+            if (i) buf_byte(buf, ',');
+            if (map) json_quote(buf, tree->names[i]);
+            if (map) buf_byte(buf, ':');
+            tree_json(buf, tree->items[i]);
+        }
+        buf_byte(buf, map ? '}' : ']');
+    }
 }
 
 static bool finding_is_before(const struct finding *a, const struct finding *b) {

@@ -28,6 +28,8 @@ struct tree {
 struct tree *tree_get(const struct tree *map, struct str name); /* NULL when absent or not a map */
 /* STR_NONE when absent or not a scalar. */
 struct str tree_text(const struct tree *map, struct str name);
+/* Appends it as JSON: outside quotes, numbers, true, false and null are JSON's, all else is text. */
+void tree_json(struct buf *buf, const struct tree *tree);
 
 /* What is wrong with a document: all at once, in order of place. */
 struct finding {

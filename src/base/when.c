@@ -11,12 +11,7 @@
 #define DAYS_TO_1970     719468 /* from 0000-03-01 */
 #define YEAR_9999_END_US (253402300800 * US_PER_S)
 
-struct civil {
-    int64_t year;
-    int month, day; /* from 1 */
-};
-
-static int64_t days_from_civil(struct civil c) {
+int64_t civil_to_days(struct civil c) {
     int64_t year = c.month <= 2 ? c.year - 1 : c.year;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     int64_t year_of_era = year - era * 400;
@@ -25,7 +20,7 @@ static int64_t days_from_civil(struct civil c) {
     return era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
 }
 
-static struct civil civil_from_days(int64_t days) {
+struct civil civil_from_days(int64_t days) {
     days += DAYS_TO_1970;
     int64_t era = (days >= 0 ? days : days - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA;
     int64_t day_of_era = days - era * DAYS_PER_ERA;
@@ -37,7 +32,7 @@ static struct civil civil_from_days(int64_t days) {
     return (struct civil){year_of_era + era * 400 + (month <= 2), month, day};
 }
 
-static int month_days(int64_t year, int month) {
+int civil_month_days(int64_t year, int month) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return days[month - 1] + (month == 2 && leap);
@@ -52,9 +47,9 @@ struct moment {
 
 /* A leap second (23:59:60 UTC at the end of a month) is the first second of the next day, as POSIX time counts. */
 static bool moment_to_us(const struct moment *m, int64_t *ret_us) {
-    if (m->month < 1 || m->month > 12 || m->day < 1 || m->day > month_days(m->year, m->month)) return false;
+    if (m->month < 1 || m->month > 12 || m->day < 1 || m->day > civil_month_days(m->year, m->month)) return false;
     if (m->hour > 23 || m->minute > 59 || m->second > 60) return false;
-    int64_t days = days_from_civil((struct civil){m->year, m->month, m->day});
+    int64_t days = civil_to_days((struct civil){m->year, m->month, m->day});
     int64_t minutes = days * 1440 + m->hour * 60 + m->minute - m->offset_minutes;
     int64_t seconds = minutes * 60 + m->second;
     if (m->second == 60 && (seconds % 86400 || civil_from_days(seconds / 86400).day != 1)) return false;
@@ -121,6 +116,16 @@ bool when_parse(struct str text, int64_t *ret_us) {
     bool read = take_number(&text, 4, &m.year) && take_text(&text, STR("-")) && take_number(&text, 2, &m.month) &&
                 take_text(&text, STR("-")) && take_number(&text, 2, &m.day) && take_either(&text, 'T', 't') &&
                 take_time(&text, &m) && take_fraction(&text, &m.fraction_us) && take_offset(&text, &m.offset_minutes);
+    return read && !text.n && moment_to_us(&m, ret_us);
+}
+
+bool when_parse_local(struct str text, int64_t *ret_us) {
+    struct moment m = {0};
+    bool read = take_number(&text, 4, &m.year) && take_text(&text, STR("-")) && take_number(&text, 2, &m.month) &&
+                take_text(&text, STR("-")) && take_number(&text, 2, &m.day) &&
+                (take_either(&text, 'T', 't') || take_text(&text, STR(" "))) && take_number(&text, 2, &m.hour) &&
+                take_text(&text, STR(":")) && take_number(&text, 2, &m.minute);
+    if (read && text.n) read = take_text(&text, STR(":")) && take_number(&text, 2, &m.second) && m.second < 60;
     return read && !text.n && moment_to_us(&m, ret_us);
 }
 

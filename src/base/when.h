@@ -22,8 +22,19 @@ bool when_parse(struct str text, int64_t *ret_us);
 /* 2026-11-24T13:20:39.123456Z; the fraction is left out when zero. */
 void when_format(int64_t us, char ret_text[WHEN_TEXT_ROOM]);
 struct str when_str(struct arena *arena, int64_t us);
+/* 2026-11-24T09:00 or 2026-11-24 09:00, with :ss or without, and nothing behind: a time on some clock, as if in UTC. */
+bool when_parse_local(struct str text, int64_t *ret_us);
 /* The three HTTP-date forms (IMF-fixdate, RFC 850, asctime). */
 bool when_parse_http(struct str text, int64_t *ret_us);
+
+/* The calendar, proleptic Gregorian. Days are counted from 1970-01-01, which was a Thursday. */
+struct civil {
+    int64_t year;
+    int month, day; /* from 1 */
+};
+int64_t civil_to_days(struct civil c);
+struct civil civil_from_days(int64_t days);
+int civil_month_days(int64_t year, int month);
 
 /* "300ms" "30s" "5m" "2h" "3d" "0s"; a bare number is refused. */
 bool span_parse(struct str text, int64_t *ret_us);

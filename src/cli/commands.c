@@ -114,6 +114,16 @@ static const struct option sample_options[] = {
     {"data", 0, "JSON", NULL, false, "The body, or @FILE; its type and key are added where it has none"},
     {0},
 };
+static const struct option schedules_list_options[] = {
+    {"next", 0, "N", NULL, false, "So many times of each; else 1"},
+    {0},
+};
+static const struct option schedules_test_options[] = {
+    {"zone", 0, "ZONE", NULL, false, "The time zone, as Europe/Berlin; else UTC"},
+    {"from", 0, "TIME", NULL, false, "After this moment, in RFC 3339; else now"},
+    {"next", 0, "N", NULL, false, "So many times; else 5"},
+    {0},
+};
 static const struct option retry_options[] = {
     {"as-sent", 0, NULL, NULL, false, "A failed one goes with its old content; else its route makes it anew"},
     CHOOSING_DELIVERIES,
@@ -305,8 +315,13 @@ const struct command commands[] = {
      COMMAND_JSON},
     {"connectors", "show", "NAME", "One connector: its settings, its actions, and what becomes of an unknown outcome",
      NULL, "connectors show slack\nconnectors show hubspot -o json\n", command_connectors_show, COMMAND_JSON},
-    {"sources", "list", "", "Where events come from: webhooks and forms, and what became of them", NULL,
-     "sources list\n", command_sources_list, COMMAND_JSON},
+    {"schedules", "list", "", "When schedules are due next", schedules_list_options,
+     "schedules list\nschedules list --next 10\n", command_schedules_list, COMMAND_JSON},
+    {"schedules", "test", "SCHEDULE", "Try out how a schedule is written: when it would be due", schedules_test_options,
+     "schedules test 'Tue 09:00' --zone Europe/Berlin\nschedules test '*/15 8-17 * * Mon-Fri' --next 20\n",
+     command_schedules_test, COMMAND_JSON},
+    {"sources", "list", "", "Where events come from: webhooks, forms, schedules and folders, and what became of them",
+     NULL, "sources list\n", command_sources_list, COMMAND_JSON},
     {"sources", "show", "NAME", "One source: its address for the sender's page, its counts; or a form as HTML",
      source_show_options, "sources show stripe\nsources show contact --html > form.html\n", command_sources_show,
      COMMAND_JSON},

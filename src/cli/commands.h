@@ -17,6 +17,7 @@ command_run command_destinations_list, command_destinations_show, command_destin
     command_destinations_resume, command_destinations_login;
 command_run command_connectors_list, command_connectors_show;
 command_run command_routes_list, command_routes_test;
+command_run command_schedules_list, command_schedules_test;
 command_run command_sources_list, command_sources_show, command_sources_test, command_sources_types, command_trigger;
 command_run command_chores_list, command_verify, command_report, command_reconcile, command_migrate, command_vacuum;
 command_run command_replay_plan, command_replay_apply, command_replay_pause, command_replay_resume,

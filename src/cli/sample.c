@@ -6,6 +6,7 @@
 #include "base/assets.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "cli/sources.h"
 #include "config/keys.h"
 #include "ingest/submission.h"
 #include "os/file.h"
@@ -87,17 +88,26 @@ int sample_source(struct cli *cli, const struct settings *settings, struct str n
                     STR_ARG(suggestion_text(cli->arena, &near)));
 }
 
+int sample_named(struct rehearsal *rehearsal, const struct source_settings **ret_source, struct str *ret_what) {
+    struct str named = cli_argument(rehearsal->cli, 0);
+    size_t dot = str_find(named, '.');
+    *ret_what = dot == SIZE_MAX ? STR("") : str_sub(named, dot + 1, named.n);
+    return sample_source(rehearsal->cli, rehearsal->setup->settings, str_sub(named, 0, dot), ret_source);
+}
+
 int sample_make(struct rehearsal *rehearsal, struct request *ret_request, const struct source_settings **ret_source) {
     struct cli *cli = rehearsal->cli;
     const struct settings *settings = rehearsal->setup->settings;
-    struct str named = cli_argument(cli, 0), problem = STR("");
-    size_t dot = str_find(named, '.');
+    struct str problem = STR("");
     uint8_t noise[9];
-    struct sample_wish wish = {.what = dot == SIZE_MAX ? STR("") : str_sub(named, dot + 1, named.n),
-                               .wall_us = cli_wall_us()};
+    struct sample_wish wish = {.wall_us = cli_wall_us()};
     hash_random(noise, sizeof noise);
     wish.id = str_fmt(cli->arena, "sample-%.*s", STR_ARG(hex_encode(cli->arena, noise, sizeof noise)));
-    int code = sample_source(cli, settings, str_sub(named, 0, dot), ret_source);
+    int code = sample_named(rehearsal, ret_source, &wish.what);
+    if (!code && !source_is_posted(*ret_source))
+        return cli_fail(cli, EXIT_USAGE,
+                        "error: nobody posts to a %.*s: it makes its events itself; `drumbeat sources test` shows one",
+                        STR_ARG((*ret_source)->type));
     if (!code) code = read_fields(cli, (*ret_source)->type, &wish.fields);
     if (code) return code;
     bool made = true;

@@ -7,6 +7,8 @@
 struct request;
 struct source_settings;
 
+/* The source that a command's first argument names, and what stands behind the first dot. An exit code. */
+MUST_USE int sample_named(struct rehearsal *rehearsal, const struct source_settings **ret_source, struct str *ret_what);
 /* SOURCE, or SOURCE.TYPE: a request as its sender would make it, signed now, with what --data and --set say, or with
  * what that sender's bodies usually have. An exit code; what is wrong was said. */
 MUST_USE int sample_make(struct rehearsal *rehearsal, struct request *ret_request,

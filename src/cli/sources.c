@@ -26,13 +26,49 @@ int command_sources_list(struct cli *cli) {
 }
 
 static const struct column show_columns[] = {
-    {"name", CELL_TEXT, {.title = "source"}},       {"type", CELL_TEXT, {.title = "type"}},
-    {"sender", CELL_TEXT, {.title = "sender"}},     {"address", CELL_TEXT, {.title = "address"}},
-    {"accepted", CELL_TEXT, {.title = "accepted"}}, {"duplicate", CELL_TEXT, {.title = "again"}},
-    {"invalid", CELL_TEXT, {.title = "invalid"}},   {"refused", CELL_TEXT, {.title = "refused"}},
-    {"spam", CELL_TEXT, {.title = "spam"}},         {"key_missing", CELL_TEXT, {.title = "key missing"}},
-    {"facts", CELL_TEXT, {.title = "facts from"}},  {0},
+    {"name", CELL_TEXT, {.title = "source"}},
+    {"type", CELL_TEXT, {.title = "type"}},
+    {"sender", CELL_TEXT, {.title = "sender"}},
+    {"address", CELL_TEXT, {.title = "address"}},
+    {"schedule", CELL_TEXT, {.title = "schedule"}},
+    {"zone", CELL_TEXT, {.title = "zone"}},
+    {"next_at", CELL_TIME, {.title = "next"}},
+    {"path", CELL_TEXT, {.title = "path"}},
+    {"trouble", CELL_ERROR, {.title = "trouble"}},
+    {"accepted", CELL_TEXT, {.title = "accepted"}},
+    {"duplicate", CELL_TEXT, {.title = "again"}},
+    {"invalid", CELL_TEXT, {.title = "invalid"}},
+    {"refused", CELL_TEXT, {.title = "refused"}},
+    {"spam", CELL_TEXT, {.title = "spam"}},
+    {"key_missing", CELL_TEXT, {.title = "key missing"}},
+    {"facts", CELL_TEXT, {.title = "facts from"}},
+    {0},
 };
+
+static const struct column file_columns[] = {
+    {"file", CELL_TEXT, {.title = "FILE", .whole = true}},
+    {"state", CELL_TEXT, {.title = "STATE", .whole = true}},
+    {"publish_at", CELL_TIME, {.title = "PUBLISH AT", .whole = true}},
+    {"problem", CELL_ERROR, {.title = "PROBLEM"}},
+    {0},
+};
+
+/* How many files a folder has of each state, and which of them wait or are wrong. */
+static void show_files(struct cli *cli, const struct json *source) {
+    static const char *const states[] = {"waiting", "draft", "settling", "broken", "published", "edited", "past"};
+    const struct json *files = json_get(source, STR("files"));
+    const char *before = "  files          ";
+    if (json_type(files) != JSON_OBJECT) return;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        int64_t count = json_integer(json_get(files, str_from(states[i])), 0);
+        if (!count) continue;
+        writer_fmt(&cli->out, "%s%lld %s", before, (long long)count, states[i]);
+        before = " · ";
+    }
+    if (*before == ' ' && before[1] == ' ') writer_fmt(&cli->out, "%snone that ends in .md", before);
+    writer_add(&cli->out, STR("\n"));
+    show_table(cli, json_get(source, STR("open")), file_columns);
+}
 
 static void show_source(struct cli *cli, const struct json *source) {
     const struct json *last = json_get(source, STR("last_refused"));
@@ -53,6 +89,7 @@ static void show_source(struct cli *cli, const struct json *source) {
                 "drumbeat events release ID.",
                 STR_ARG(name));
     }
+    show_files(cli, source);
     if (str_starts(show_member(cli, source, "address"), STR("/")))
         cli_say(cli, "The address is a path, because the configuration does not say where the world reaches this "
                      "server: server.url.");

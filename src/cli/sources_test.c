@@ -14,7 +14,7 @@ static void show_event(struct cli *cli, const struct json *event) {
     writer_add(&cli->out, STR("\n"));
 }
 
-static int show_event_of(struct cli *cli, const struct event *event) {
+int source_show_event(struct cli *cli, const struct event *event) {
     struct buf text = {.arena = cli->arena};
     struct asked asked = {.status = 200};
     buf_add(&text, STR("{\"type\":"));
@@ -50,17 +50,16 @@ static enum err take(const struct intake_context *context, const struct source_s
     return ret_item->refusal.err;
 }
 
-static int judge(struct rehearsal *rehearsal, const struct source_settings *source, const struct request *request) {
+static int judge(struct rehearsal *rehearsal, const struct intake_context *context) {
     struct cli *cli = rehearsal->cli;
-    struct rng rng;
-    struct uuid last = {0};
+    struct request request;
+    const struct source_settings *source;
     struct intake_item item = {0};
-    rng_seed(&rng, (uint64_t)cli_wall_us());
-    const struct intake_context context = {
-        rehearsal->setup->settings, cli_wall_us(), rehearsal->hasher, &rng, &last, cli->arena};
-    if (take(&context, source, request, &item))
+    int code = sample_make(rehearsal, &request, &source);
+    if (code) return code;
+    if (take(context, source, &request, &item))
         return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(item.refusal.err), STR_ARG(item.refusal.detail));
-    return show_event_of(cli, &item.event);
+    return source_show_event(cli, &item.event);
 }
 
 int source_page(struct cli *cli, struct str name) {
@@ -87,12 +86,20 @@ int source_page(struct cli *cli, struct str name) {
 
 int command_sources_test(struct cli *cli) {
     struct rehearsal rehearsal;
-    struct request request;
     const struct source_settings *source;
+    struct str what;
+    struct rng rng;
+    struct uuid last = {0};
     int code = rehearsal_open(cli, &rehearsal);
     if (code) return code;
-    code = sample_make(&rehearsal, &request, &source);
-    if (!code) code = judge(&rehearsal, source, &request);
+    rng_seed(&rng, (uint64_t)cli_wall_us());
+    const struct intake_context context = {
+        rehearsal.setup->settings, cli_wall_us(), rehearsal.hasher, &rng, &last, cli->arena};
+    code = sample_named(&rehearsal, &source, &what);
+    if (!code && source_is_posted(source))
+        code = judge(&rehearsal, &context);
+    else if (!code)
+        code = source_rehearse(&rehearsal, source, what, &context);
     rehearsal_close(&rehearsal);
     return code;
 }

@@ -162,6 +162,17 @@ static void show_queue(struct cli *cli, const struct json *status) {
                number(queue, STR("waiting")), number(queue, STR("most")));
 }
 
+/* "  Next      2026-12-01T08:00:00Z  weekly (Tue 09:00 Europe/Berlin)" */
+static void show_schedules(struct cli *cli, const struct json *list) {
+    for (size_t i = 0; i < json_size(list); i++) {
+        const struct json *one = json_at(list, i);
+        writer_fmt(&cli->out, "  %-10s%.*s  %.*s (%.*s %.*s)\n", i ? "" : "Next",
+                   STR_ARG(show_member(cli, one, "due_at")), STR_ARG(show_member(cli, one, "source")),
+                   STR_ARG(text_safe(cli->arena, show_member(cli, one, "schedule"), true)),
+                   STR_ARG(show_member(cli, one, "zone")));
+    }
+}
+
 void status_show(struct cli *cli, const struct json *status) {
     show_head(cli, status);
     if (json_get(status, STR("store")))
@@ -169,6 +180,7 @@ void status_show(struct cli *cli, const struct json *status) {
     if (json_get(status, STR("waiting"))) show_waiting(cli, status);
     show_queue(cli, status);
     show_needs(cli, status);
+    show_schedules(cli, json_get(status, STR("schedules")));
     show_troubled(cli, json_get(status, STR("troubled")));
     show_company(cli, status);
 }

@@ -95,7 +95,7 @@ static check_reader *const readers[KEY_TYPE_COUNT] = {
     [KEY_HEADERS] = check_headers,     [KEY_LIMITS] = check_limits,
     [KEY_BODY] = check_body,           [KEY_LIST] = scalar_read_list,
     [KEY_RATE] = check_rate,           [KEY_DELIVERIES] = check_alert_steps,
-    [KEY_DAYTIME] = check_daytime,
+    [KEY_DAYTIME] = check_daytime,     [KEY_PAYLOAD] = check_payload,
 };
 
 static void read_key(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {

@@ -60,6 +60,9 @@ struct str check_subject(struct checker *checker, struct str name);
 /* A text of the file, fit to be shown: short, without control characters. */
 struct str check_shown(struct checker *checker, struct str text);
 
+/* A path seen from the folder of the file (section_server.c). */
+struct str check_beside(struct checker *checker, struct str path);
+
 /* scalar.c: readers of the types whose value is one text. */
 check_reader scalar_read;
 /* One text, or several; each within the key's bounds. */
@@ -94,6 +97,7 @@ check_reader check_zone, check_store, check_dsn, check_redis_url, check_listen; 
 check_reader check_headers, check_limits, check_rate;                           /* section_destination.c */
 check_reader check_types, check_patterns;                                       /* section_route.c */
 check_reader check_alert_steps, check_daytime;                                  /* section_alerts.c */
+check_reader check_payload;                                                     /* section_schedule.c */
 
 /* The sections that are more than a map of their keys: each in section_NAME.c. */
 check_reader check_server, check_sources, check_fields, check_destinations, check_retry, check_breaker, check_routes,

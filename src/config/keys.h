@@ -40,6 +40,7 @@ enum section {
     X(DELIVERIES, "a list of deliveries, as a route's 'to'")                                                           \
     X(DAYTIME, "a time of day such as 08:00")                                                                          \
     X(SECTION, "") /* its section says what it takes */                                                                \
+    X(PAYLOAD, "a map of any values")                                                                                  \
     X(BODY, "any value, with ${.field} for values of the event")
 enum key_type {
 #define X(name, what) KEY_##name,

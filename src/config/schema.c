@@ -136,6 +136,8 @@ static struct json *simple_schema(const struct key *key) {
         return schema_map_of(schema_scalar());
     case KEY_DAYTIME:
         return patterned("^([01][0-9]|2[0-3]):[0-5][0-9]$");
+    case KEY_PAYLOAD:
+        return schema_typed("object");
     case KEY_BODY:
         return json_bool(true);
     default:

@@ -34,6 +34,10 @@ static struct str beside(struct arena *arena, struct str file, struct str path) 
     return str_fmt(arena, "%.*s%.*s", STR_ARG(folder), STR_ARG(path));
 }
 
+struct str check_beside(struct checker *checker, struct str path) {
+    return path.p[0] == '/' ? path : beside(checker->arena, checker->file, path);
+}
+
 void check_store(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
     struct str text, subject = check_subject(checker, key->name);
     if (!scalar_text(checker, key, value, &text)) return;

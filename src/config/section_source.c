@@ -11,6 +11,8 @@ static const struct {
 } kinds[SOURCE_KIND_COUNT] = {
     [SOURCE_WEBHOOK] = {SECTION_WEBHOOK, offsetof(struct source_settings, webhook), check_webhook},
     [SOURCE_FORM] = {SECTION_FORM, offsetof(struct source_settings, form), check_form},
+    [SOURCE_SCHEDULE] = {SECTION_SCHEDULE, offsetof(struct source_settings, schedule), check_schedule},
+    [SOURCE_FOLDER] = {SECTION_FOLDER, offsetof(struct source_settings, folder), check_folder},
 };
 
 enum section source_section(enum source_kind kind) {

@@ -13,6 +13,6 @@ enum section source_section(enum source_kind kind); /* the part that has the kin
 
 /* Looks at a source whose keys were read: what one key alone does not say. */
 typedef void source_checker(struct checker *checker, const struct tree *map, struct source_settings *source);
-source_checker check_webhook, check_form;
+source_checker check_webhook, check_form, check_schedule, check_folder;
 
 #endif

@@ -1,11 +1,13 @@
 /* engine/arrivals.c - calls become events, and are answered. */
 #include "deliver/backlog.h"
 #include "deliver/hold.h"
-#include "engine/turn.h"
+#include "engine/folders.h"
 
 /* ---- take, append ---- */
 
 static struct standing standing_of(const struct loop *loop) {
+    size_t folder_count;
+    const struct folder_view *folders = folders_view(loop, &folder_count);
     bool limits_up;
     const char *limits_way = quota_way(loop, &limits_up);
     return (struct standing){.running = true,
@@ -31,6 +33,9 @@ static struct standing standing_of(const struct loop *loop) {
                              .limit_parts = loop->quota.apart ? loop->quota.parts : 1,
                              .settings = loop->in_force.settings,
                              .routes = loop->in_force.routes,
+                             .schedules = loop->in_force.schedules,
+                             .folders = folders,
+                             .folder_count = folder_count,
                              .looked_us = loop->chores.looked_us};
 }
 

@@ -18,11 +18,13 @@
 struct append_result;
 struct copy_view;
 struct deliver;
+struct folder_view;
 struct event;
 struct hasher;
 struct metrics;
 struct rng;
 struct routes;
+struct schedules;
 struct settings;
 struct uuid;
 struct verify_look;
@@ -49,6 +51,9 @@ struct standing {
     size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */
     const struct settings *settings; /* in force; NULL without a server */
     const struct routes *routes;
+    const struct schedules *schedules;
+    const struct folder_view *folders;
+    size_t folder_count;
     const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */
 };
 

@@ -16,9 +16,8 @@
 
 #include "deliver/backlog.h"
 #include "engine/company.h"
+#include "engine/folders.h"
 #include "engine/loop_memory.h"
-#include "engine/turn.h"
-#include "store/ahead.h"
 #include "store/report.h"
 #include "store/shared.h"
 
@@ -31,9 +30,7 @@
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define STRAY_STEP       ((size_t)256)
-#define STRAY_AFTER_US   US_PER_MIN /* as long may others still have the configuration before, and send to it */
-#define AHEAD_STEP       ((size_t)256)
-#define AHEAD_LEAST_US   US_PER_S         /* nobody minds a shorter wait; processes on a store differ by less */
+#define STRAY_AFTER_US   US_PER_MIN       /* as long may others still have the configuration before, and send to it */
 #define AHEAD_AGAIN_US   (30 * US_PER_S)  /* others are there that may go by the clock that was ahead */
 #define DOUBT_AGAIN_US   (5 * US_PER_MIN) /* between two rounds while something is in doubt */
 #define ALERTS_EVERY_US  US_PER_MIN
@@ -155,71 +152,6 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
     return ERR_NONE;
 }
 
-/* How far the clock was ahead before the start; 0 = what it wrote may stay, or cannot be moved yet. */
-static enum err judge_clock(struct loop *loop, int64_t now_us, struct chores *state, int64_t *ret_ahead_us) {
-    int64_t newest_us, elders;
-    TRY(store_ahead_newest(loop->options.store, &newest_us));
-    TRY(store_ahead_elders(loop->options.store, COMPANY_LIVING_US, &elders));
-    bool ahead = newest_us >= now_us + AHEAD_LEAST_US;
-    state->clock_waits = ahead && elders > 0;
-    if (!elders) TRY(store_ahead_states(loop->options.store, now_us));
-    *ret_ahead_us = ahead && !elders ? newest_us - now_us : 0;
-    return ERR_NONE;
-}
-
-enum err chores_clock_states(struct loop *loop, int64_t now_us) {
-    struct chores unused = {0};
-    int64_t ahead_us;
-    return judge_clock(loop, now_us, &unused, &ahead_us);
-}
-
-/* Where the round stands: what part is, and how far it goes. */
-enum { CLOCK_STATES, CLOCK_EVENTS, CLOCK_DELIVERIES };
-
-static enum err begin_clock(struct turn *turn, struct chore_round *round, bool *ret_more) {
-    struct loop *loop = turn->loop;
-    TRY(judge_clock(loop, turn->now_us, &turn->chores, &round->mode));
-    *ret_more = round->mode > 0;
-    if (!*ret_more) return ERR_NONE;
-    loop->company.news |= SQL_NEWS_STATE; /* pauses that were read at the start may have been moved since */
-    round->part = CLOCK_EVENTS;
-    return store_last_event(loop->options.store, &round->part_end);
-}
-
-static enum err move_events(struct turn *turn, struct chore_round *round) {
-    struct loop *loop = turn->loop;
-    const struct ahead_window window = {round->last_seq, round->part_end, AHEAD_STEP, turn->wall_us};
-    struct ahead_moved moved;
-    TRY(store_ahead_events(loop->options.store, &window, turn->arena, &moved));
-    if (moved.count) loop->next_scheduled_us = turn->wall_us;
-    round->last_seq = moved.last_seq;
-    if (moved.more) return ERR_NONE;
-    round->part = CLOCK_DELIVERIES;
-    round->last_seq = 0;
-    return store_last_delivery(loop->options.store, &round->part_end);
-}
-
-static enum err move_deliveries(struct turn *turn, struct chore_round *round, bool *ret_more) {
-    struct loop *loop = turn->loop;
-    const struct ahead_window window = {round->last_seq, round->part_end, AHEAD_STEP, turn->now_us};
-    struct ahead_moved moved;
-    TRY(store_ahead_deliveries(loop->options.store, &window, turn->arena, &moved));
-    for (size_t i = 0; i < moved.count; i++) {
-        size_t desk = deliver_desk(loop->deliver, moved.destinations[i]);
-        if (desk != SIZE_MAX) deliver_due(loop->deliver, desk, turn->now_us);
-    }
-    round->last_seq = moved.last_seq;
-    round->found += (int64_t)moved.count;
-    *ret_more = moved.more;
-    return ERR_NONE;
-}
-
-static enum err step_clock(struct turn *turn, struct chore_round *round, bool *ret_more) {
-    *ret_more = true;
-    if (round->part == CLOCK_STATES) return begin_clock(turn, round, ret_more);
-    return round->part == CLOCK_EVENTS ? move_events(turn, round) : move_deliveries(turn, round, ret_more);
-}
-
 static int64_t yesterday(const struct turn *turn) {
     return turn->wall_us / US_PER_DAY - 1;
 }
@@ -258,11 +190,13 @@ static const struct chore chores[CHORE_COUNT] = {
     [CHORE_VERIFY] = {.task = TASK_VERIFY, .asked = true, .told = true, .step = step_verify},
     [CHORE_STRAYS] = {.for_routers = true, .step = step_strays},
     [CHORE_OVERFLOW] = {.for_routers = true, .step = overflow_step},
-    [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = step_clock},
+    [CHORE_CLOCK] = {.task = TASK_CLOCK, .for_routers = true, .step = clock_step},
     [CHORE_RECONCILIATION] = {.task = TASK_DOUBT, .for_routers = true, .step = doubt_step},
     [CHORE_REPLAY] = {.task = TASK_REPLAY, .for_routers = true, .step = replay_step},
     [CHORE_REPORT] = {.task = TASK_REPORT, .step = step_report},
     [CHORE_ALERTS] = {.task = TASK_ALERTS, .for_routers = true, .remembers = true, .step = step_alerts},
+    [CHORE_SCHEDULES] = {.for_routers = true, .step = schedules_step},
+    [CHORE_FOLDERS] = {.for_routers = true, .step = folders_step},
 };
 
 /* ---- when ---- */
@@ -288,6 +222,7 @@ static int most_overdue(const struct chores *state, int64_t now_us) {
 
 int64_t chores_next(const struct loop *loop) {
     int first = most_overdue(&loop->chores, WHEN_NEVER);
+    if (schedules_clock_was_set(loop, clock_now(loop))) return 0;
     return first == CHORE_COUNT ? WHEN_NEVER : loop->chores.due_us[first];
 }
 
@@ -296,9 +231,10 @@ void chores_reconfigured(struct loop *loop) {
     loop->chores.strays_from_us = clock_now(loop) + (loop->options.exclusive ? 0 : STRAY_AFTER_US);
     loop->chores.overflow_us = loop->chores.overflow_seq = 0;
     loop->chores.adoption = (struct adoption_round){0};
-    if (loop->chores.due_us[CHORE_STRAYS] != WHEN_NEVER) loop->chores.due_us[CHORE_STRAYS] = 0;
-    if (loop->chores.due_us[CHORE_OVERFLOW] != WHEN_NEVER) loop->chores.due_us[CHORE_OVERFLOW] = 0;
-    if (loop->chores.due_us[CHORE_ALERTS] != WHEN_NEVER) loop->chores.due_us[CHORE_ALERTS] = 0;
+    static const enum chore_name looks[] = {CHORE_STRAYS, CHORE_OVERFLOW, CHORE_ALERTS, CHORE_SCHEDULES, CHORE_FOLDERS};
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (loop->chores.due_us[looks[i]] != WHEN_NEVER) loop->chores.due_us[looks[i]] = 0;
+    folders_open(loop);
 }
 
 void chores_suspect_orphans(struct loop *loop) {
@@ -417,6 +353,9 @@ static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
         look_us = turn->chores.strays_us > turn->now_us ? turn->chores.strays_us : turn->now_us + OTHERS_US;
     if (name == CHORE_OVERFLOW && turn->chores.overflow_us < look_us && turn->chores.overflow_us > turn->now_us)
         look_us = turn->chores.overflow_us;
+    if (name == CHORE_SCHEDULES && turn->chores.schedules_us != WHEN_NEVER)
+        look_us = turn->chores.schedules_us - turn->chores.skew_us;
+    if (name == CHORE_FOLDERS && folders_next(turn) != WHEN_NEVER) look_us = folders_next(turn);
     turn->chores.due_us[name] = more ? turn->now_us + pause_us : look_us;
     return ERR_NONE;
 }
@@ -428,6 +367,7 @@ enum err chores_run(struct turn *turn) {
     if (turn->wishes & WISH_VERIFY) turn->chores.due_us[CHORE_VERIFY] = 0;
     if (turn->wishes & WISH_REPORT) turn->chores.due_us[CHORE_REPORT] = 0;
     if (turn->wishes & WISH_REPLAY && turn_routes(loop)) turn->chores.due_us[CHORE_REPLAY] = 0;
+    if (schedules_clock_was_set(loop, clock_now(loop))) turn->chores.due_us[CHORE_SCHEDULES] = 0;
     for (int name; (name = most_overdue(&turn->chores, turn->now_us)) != CHORE_COUNT;) {
         turn->chores.looked_us[name] = turn->wall_us;
         TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
@@ -447,6 +387,8 @@ void chores_apply(struct turn *turn) {
     bool waited = loop->chores.clock_waits;
     loop->chores = turn->chores;
     overflow_plan(turn);
+    made_apply(turn);
+    folders_apply(turn);
     if (loop->chores.clock_waits && !waited)
         log_event(loop->options.log, LOG_WARN, turn->wall_us, "clock_was_ahead",
                   LOG_TEXT("waits", STR("until the processes that began before this one have stopped")));

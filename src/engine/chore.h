@@ -21,6 +21,8 @@
 struct chore_round;
 struct chore_round;
 struct loop;
+struct made;
+struct posted;
 struct turn;
 
 /* How far the deliveries of earlier names are looked through: for each desk what is held, then for each what failed. */
@@ -65,6 +67,10 @@ struct chores {
     bool clock_waits;                      /* others who may still go by that clock must leave first */
     int64_t clock_ahead_us, clock_moved;
     struct adoption_round adoption;
+    struct made *made;     /* what the turn made (made.h) ... */
+    struct posted *posted; /* ... and the files of it (folders.c) */
+    int64_t schedules_us;  /* when a schedule is due next, by the wall clock; NEVER = there is none */
+    int64_t skew_us;       /* how far that clock was ahead of the loop's as this was found */
 };
 
 void chores_open(struct loop *loop, int64_t now_us);
@@ -73,8 +79,9 @@ int64_t chores_next(const struct loop *loop); /* when the loop must wake for the
 MUST_USE enum err chores_run(struct turn *turn);
 /* Call it after the commit: what the turn staged becomes true. */
 void chores_apply(struct turn *turn);
-/* At the start, before states are read: those that a clock that was ahead wrote are moved back (store/ahead.h). */
+/* At the start, before states are read: those that a clock that was ahead wrote are moved back (ahead.c). */
 MUST_USE enum err chores_clock_states(struct loop *loop, int64_t now_us);
+MUST_USE enum err clock_step(struct turn *turn, struct chore_round *round, bool *ret_more);
 /* replay.c: plans to send again are made and carried out. */
 MUST_USE enum err replay_step(struct turn *turn, struct chore_round *round, bool *ret_more);
 /* doubt.c: looks up again what is held in doubt. */

@@ -8,6 +8,7 @@
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
+#include "base/folder.h"
 #include "engine/service.h"
 #include "model/settings.h"
 #include "observe/exposition.h"
@@ -18,17 +19,22 @@
 
 /* What a process does on a store that it shares: all; take events in and store them; route and deliver. */
 enum loop_role { LOOP_ALL, LOOP_INGEST, LOOP_WORKER };
+struct findings;
 struct gauge_set;
 struct str loop_role_text(enum loop_role role);
 
 struct log;
 struct routes;
+struct schedules;
 struct share;
 struct store;
 struct loop_options {
     struct clock clock;
     struct inlet inlet;
     struct transport transport;
+    struct folder_seam folders;
+    /* Text to tree: the one that knows YAML (config/config.h). */
+    struct tree *(*parse)(struct arena *arena, struct str file, struct str text, struct findings *findings);
     struct store *store; /* open; the caller's */
     const struct log *log;
     struct str instance; /* this process's token: the owner of its leases */
@@ -53,6 +59,7 @@ struct in_force {
     const struct settings *settings;
     struct routes *routes;
     const struct evaluator *evaluator;
+    const struct schedules *schedules;
 };
 
 /* Reads the store's memory (pauses, breakers, recent sends, stopped routes). *ret_problem is a sentence. */

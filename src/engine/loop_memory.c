@@ -194,6 +194,7 @@ void loop_release(struct loop *loop) {
 
 void loop_close(struct loop *loop) {
     loop_release(loop);
+    folders_close(loop);
     deliver_free(loop->deliver);
     errands_free(loop->errands);
     metrics_free(loop->metrics);

@@ -18,4 +18,7 @@ MUST_USE enum err loop_count_open(struct loop *loop, struct arena *arena);
 /* Reads, in a transaction, what a start or a change of configuration left to read. */
 MUST_USE enum err loop_read_memory(struct loop *loop);
 
+/* folders.c: what is known of files is forgotten. */
+void folders_close(struct loop *loop);
+
 #endif

@@ -52,6 +52,7 @@ struct loop {
     int64_t unmade_seq;         /* that look goes on behind this one */
     struct chores chores;
     struct backup backup;
+    struct folders *folders;    /* what is known of their files (folders.c) */
     int64_t quiet_us;           /* when the store is put in order, if nothing comes before; WHEN_NEVER = it was */
     int64_t store_retry_us;     /* after a failed turn: nothing is claimed before this */
     uint64_t resumed, in_doubt; /* what became of the leases of the past: due again, or of unknown outcome */

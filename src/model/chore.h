@@ -18,7 +18,9 @@
     X(REPORT, "report")                                                                                                \
     X(RECONCILIATION, "reconciliation")                                                                                \
     X(REPLAY, "replay")                                                                                                \
-    X(ALERTS, "alerts")
+    X(ALERTS, "alerts")                                                                                                \
+    X(SCHEDULES, "schedules")                                                                                          \
+    X(FOLDERS, "folders")
 
 enum chore_name {
 #define X(name, text) CHORE_##name,

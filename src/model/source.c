@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-static const char *const types[SOURCE_KIND_COUNT] = {[SOURCE_FORM] = "form"};
+static const char *const types[SOURCE_KIND_COUNT] = {
+    [SOURCE_FORM] = "form", [SOURCE_SCHEDULE] = "schedule", [SOURCE_FOLDER] = "folder"};
 
 const char *form_language_code(int32_t language) {
     return language == FORM_GERMAN ? "de" : "en";

@@ -7,8 +7,9 @@
 
 struct scheme;
 
-/* `type: form` is a form, any other type that of a sender whose webhooks are signed. */
-enum source_kind { SOURCE_WEBHOOK, SOURCE_FORM, SOURCE_KIND_COUNT };
+/* `type: form` is a form, `schedule` a schedule, `folder` a folder, any other type that of a sender whose webhooks are
+ * signed. */
+enum source_kind { SOURCE_WEBHOOK, SOURCE_FORM, SOURCE_SCHEDULE, SOURCE_FOLDER, SOURCE_KIND_COUNT };
 
 /* Where signed webhooks come from. */
 struct webhook_settings {
@@ -48,11 +49,34 @@ struct form_settings {
     int64_t window_us;       /* within it the same words are one event */
 };
 
+/* What becomes of the times at which a schedule was due while no process was there to see it. */
+enum catch_up { CATCH_UP_SKIP = 1, CATCH_UP_ONCE, CATCH_UP_ALL };
+
+/* What makes an event at each of its times. */
+struct schedule_settings {
+    struct str event;           /* the type of its events */
+    struct str schedule;        /* schedule/cron.h */
+    struct str zone;            /* "" = the configuration's */
+    int32_t catch_up;           /* enum catch_up */
+    const struct tree *payload; /* a map of any values; NULL = none */
+    struct tree_mark mark;      /* of the schedule */
+};
+
+/* A folder of Markdown files, each an event at its moment. */
+struct folder_settings {
+    struct str event;
+    struct str path; /* absolute, or seen from where the server was started */
+    struct str zone; /* of moments without an offset; "" = the configuration's */
+    int64_t late_us; /* a file whose moment lies back by more is not published */
+};
+
 struct source_settings {
     struct str name, type;
     enum source_kind kind;
     struct webhook_settings webhook;
     struct form_settings form;
+    struct schedule_settings schedule;
+    struct folder_settings folder;
     struct tree_mark mark;
 };
 

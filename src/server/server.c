@@ -142,6 +142,8 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
     const struct loop_options options = {.clock = server->clock,
                                          .inlet = listener_inlet(server->listener),
                                          .transport = client_transport(server->client),
+                                         .folders = folder_seam_real(),
+                                         .parse = config_parse,
                                          .store = server->store,
                                          .log = &server->options.log,
                                          .instance = server->token,
@@ -157,8 +159,10 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .backups = place_backups(&server->place, &server->arena),
                                          .version = STR(DRUMBEAT_VERSION),
                                          .store_text = server->store_name};
-    return loop_open(&options, (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator},
-                     &server->loop, ret_problem);
+    return loop_open(
+        &options,
+        (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator, server->setup->schedules},
+        &server->loop, ret_problem);
 }
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {

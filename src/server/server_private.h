@@ -7,6 +7,7 @@
 #include "http/wake.h"
 #include "os/descriptor.h"
 #include "os/file.h"
+#include "os/folder.h"
 #include "server/place.h"
 #include "server/server.h"
 #include "server/setup.h"

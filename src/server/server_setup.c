@@ -177,8 +177,8 @@ enum err server_swap(struct server *server) {
     server->reloaded_wall_us = server->clock.wall_us(server->clock.self);
     server->jq_restarts = 0;
     server_say_applied(server);
-    return loop_apply(server->loop,
-                      (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator});
+    return loop_apply(server->loop, (struct in_force){server->setup->settings, server->setup->routes,
+                                                      &server->evaluator, server->setup->schedules});
 }
 
 void server_forget_setups(struct server *server) {

@@ -5,8 +5,11 @@
 #include "base/assets.h"
 #include "base/hash.h"
 #include "os/file.h"
+#include "schedule/schedules.h"
 
 #define CONNECTOR_TEXT_MAX ((size_t)262144)
+#define ZONES              "/usr/share/zoneinfo/"
+#define ZONE_BYTES_MAX     ((size_t)65536)
 
 /* Whether a destination is of this connector: by its type, or by its own name where it names no type. */
 static bool is_used(const struct tree *config, struct str name) {
@@ -86,6 +89,17 @@ static struct str digest_of(struct str text, struct arena *arena) {
     return hex_encode(arena, digest, sizeof digest);
 }
 
+/* The name was checked: it leads to no other folder. */
+static bool read_zone(void *self, struct str name, struct arena *arena, struct str *ret_bytes) {
+    struct str problem;
+    (void)self;
+    return !file_read(str_fmt(arena, ZONES "%.*s", STR_ARG(name)), ZONE_BYTES_MAX, arena, ret_bytes, &problem);
+}
+
+struct zone_list setup_zones(void) {
+    return (struct zone_list){read_zone, NULL};
+}
+
 static bool fill(struct setup *setup, const struct setup_input *input, struct findings *findings) {
     struct arena *arena = &setup->arena;
     struct str file = str_dup(arena, input->file);
@@ -101,6 +115,8 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     if (!tree) return false;
     setup->settings = config_check(arena, tree, connectors_catalog(setup->connectors), input->secrets, findings);
     connectors_bind(setup->connectors, setup->settings, findings);
+    const struct zone_list zones = setup_zones();
+    setup->schedules = schedules_compile(setup->settings, file, &zones, findings, arena);
     if (findings->errors) { /* nothing will run, but every mistake is to be named, also those in jq */
         if (!routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes))
             routes_blame(setup->routes, findings);

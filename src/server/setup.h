@@ -11,11 +11,15 @@
 #include "connect/connect.h"
 #include "route/route.h"
 
+struct schedules;
+struct zone_list;
+
 struct setup {
     struct arena arena; /* owns everything below */
     struct settings *settings;
     struct connectors *connectors;
     struct routes *routes;
+    const struct schedules *schedules;
     struct jq_source source;
     struct str program; /* the whole jq program; "" when there is no jq at all */
     struct str text;    /* the configuration as read */
@@ -32,6 +36,7 @@ struct setup *setup_load(const struct setup_input *input, struct findings *findi
 /* The program did not compile: names the expressions at fault. */
 void setup_blame(const struct setup *setup, struct findings *findings);
 void setup_free(struct setup *setup);
+struct zone_list setup_zones(void); /* this machine's */
 /* Only the connectors and their catalog, for `check --schema` and `connectors list`. */
 const struct catalog *setup_catalog(struct arena *arena, struct str connectors_folder, struct findings *findings);
 

@@ -26,7 +26,8 @@ enum store_task {
     TASK_REPORT,
     TASK_DOUBT,
     TASK_REPLAY,
-    TASK_ALERTS
+    TASK_ALERTS,
+    TASK_SCHEDULES
 };
 MUST_USE enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours);
 

@@ -130,3 +130,25 @@ enum err store_route_heal(struct store *store, struct str route, struct str prog
     const struct sql_value params[] = {sql_str(route), sql_str(program_hash)};
     return store_run(store, SQL_ROUTE_HEAL, params, 1, &store->scratch, NULL);
 }
+
+/* ---- schedules ---- */
+
+enum err store_mark(struct store *store, struct str source, struct arena *arena, struct mark *ret_mark,
+                    bool *ret_found) {
+    const struct sql_value param = sql_str(source);
+    struct sql_result result;
+    TRY(store_run(store, SQL_MARK_GET, &param, 1, arena, &result));
+    *ret_found = result.count > 0;
+    if (!result.count) return ERR_NONE;
+    const struct sql_value *v = result.rows[0].values;
+    *ret_mark = (struct mark){v[0].text, v[1].number, v[2].text, v[3].number};
+    return ERR_NONE;
+}
+
+enum err store_set_mark(struct store *store, const struct mark *mark) {
+    const struct sql_value params[] = {sql_str(mark->source), sql_int(mark->position), sql_str(mark->said),
+                                       sql_int(mark->at_us)};
+    enum err err = store_run(store, SQL_MARK_SET, params, 1, &store->scratch, NULL);
+    arena_reset(&store->scratch);
+    return err;
+}

@@ -75,9 +75,7 @@ static inline struct house *fleet_join(struct fleet *fleet, enum loop_role role)
         .version = STR("test"),
         .store_text = STR("x"),
     };
-    if (loop_open(&options, (struct in_force){house->setup->settings, house->setup->routes, &house->evaluator},
-                  &house->loop, &problem))
-        fail_msg("%.*s", STR_ARG(problem));
+    if (loop_open(&options, house_in_force(house), &house->loop, &problem)) fail_msg("%.*s", STR_ARG(problem));
     house_turn(house);
     house_turn(house);
     return house;

@@ -80,6 +80,8 @@ def world(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("api"), env={"TOKEN": TOKEN}, **{
         "sources": {"carrier": {"type": "bearer", "secret": "${TOKEN}"}, "open": {"type": "none", "secret": "${TOKEN}"},
                     "meta": {"secret": "${TOKEN}", "verify_token": "${TOKEN}"}, "slack": {"secret": "${TOKEN}"},
+                    "weekly": {"type": "schedule", "schedule": "Tue 09:00", "zone": "Europe/Berlin"},
+                    "posts": {"type": "folder", "path": "posts"},
                     "contact": {"type": "form", "fields": {"email": "required"}, "limit": "30/m"},
                     "thanked": {"type": "form", "thanks": "https://example.com/thanks",
                                 "origins": ["https://example.com"], "limit": "2/h"}},
@@ -125,9 +127,14 @@ LISTS = {
                         "paused paused_until pause_reason token_expires login_expires pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
     "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted spam key_missing last_refused",
+    "/v1/schedules": "source schedule zone event catch_up nominal due_at",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
 }
+
+
+# What sources of some kinds have besides.
+OF_A_KIND = {"/v1/sources": {"schedule", "zone", "next_at", "path", "trouble", "too_many", "files"}}
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -140,7 +147,7 @@ def test_a_list_and_all_fields_of_its_items(world, path):
     got = ask(world, "GET", path)
     assert got.status == 200 and got.json["items"]
     for item in got.json["items"]:
-        assert list(item) == LISTS[path].split()
+        assert [name for name in item if name not in OF_A_KIND.get(path, ())] == LISTS[path].split()
 
 
 def test_one_event_with_its_deliveries_and_attempts(world):
@@ -234,7 +241,7 @@ def test_status_verify_and_apply(world):
     found = ask(world, "GET", "/v1/verify").json
     assert [it["name"] for it in ask(world, "GET", "/v1/chores").json["items"]] == [
         "leases", "giving-up", "retirement", "orphans", "verify", "strays", "overflow", "clock", "report",
-        "reconciliation", "replay", "alerts"]
+        "reconciliation", "replay", "alerts", "schedules", "folders"]
     assert found["deep"] and found["violation_count"] == 0 and found["events"] >= 3
     assert ask(world, "POST", "/v1/reconcile", {}).json == {"items": [], "dry": False, "next": None}
     assert ask(world, "POST", "/v1/reconcile", {"destination": "nobody"}).status == 404
@@ -336,6 +343,15 @@ def test_what_people_fill_in(world):
     assert ask(world, "POST", "/f/carrier", {}).status == 404  # a source, and no form
     assert ask(world, "POST", "/in/contact", {}).status == 401
     assert ask(world, "GET", "/v1/sources/contact").json["address"] == "/f/contact"
+
+
+def test_what_is_due_by_the_clock(world):
+    times = ask(world, "GET", "/v1/schedules?next=2").json["items"]
+    assert [it["nominal"][10:] for it in times] == ["T09:00"] * 2 and times[0]["event"] == "weekly.due"
+    assert ask(world, "GET", "/v1/schedules?next=0").status == 400
+    assert ask(world, "GET", "/v1/sources/weekly").json["next_at"] == times[0]["due_at"]
+    folder = ask(world, "GET", "/v1/sources/posts").json
+    assert folder["open"] == [] and folder["files"]["all"] == 0
 
 
 def test_what_the_listener_answers_by_itself(world):

@@ -376,6 +376,14 @@ CREATE TABLE tokens(
     in_doubt BIGINT NOT NULL DEFAULT 0, -- a new one was asked for, and nobody knows what came of it
     updated_at BIGINT NOT NULL);
 
+-- step: 7
+-- How far schedules have come (store/memory.h).
+CREATE TABLE marks(
+    source TEXT COLLATE "C" PRIMARY KEY,
+    position BIGINT NOT NULL,
+    said TEXT NOT NULL,
+    at BIGINT NOT NULL) WITH {few_rows};
+
 -- script: adoption
 -- Takes the place of step 1 where the seed's table is.
 {widen}

@@ -240,3 +240,11 @@ CREATE TABLE tokens(
     asked_until INTEGER NOT NULL DEFAULT 0,
     in_doubt INTEGER NOT NULL DEFAULT 0, -- a new one was asked for, and nobody knows what came of it
     updated_at INTEGER NOT NULL) STRICT;
+
+-- step: 7
+-- How far schedules have come (store/memory.h).
+CREATE TABLE marks(
+    source TEXT NOT NULL PRIMARY KEY,
+    position INTEGER NOT NULL,
+    said TEXT NOT NULL,
+    at INTEGER NOT NULL) STRICT;

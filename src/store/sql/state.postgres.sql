@@ -1,4 +1,5 @@
--- store/sql/state.postgres.sql - what memory is rebuilt from: destinations and routes.
+-- store/sql/state.postgres.sql - what memory is rebuilt from: destinations and routes, and how far schedules
+-- have come.
 
 -- name: destination_list () -> name text, paused int, paused_until int, pause_reason text, breaker_state int,
 --     breaker_until int, breaker_failures int, breaker_ramp int, quiet_until int, suspect int, probing int
@@ -57,3 +58,14 @@ ON CONFLICT (route, program_hash) DO UPDATE SET reason = excluded.reason, at = e
 -- name: route_heal (route text, program text)
 -- The probe of a stopped route came back.
 DELETE FROM routes WHERE (route, program_hash) IN (SELECT p1, p2 FROM {p});
+
+-- row: mark (source text, position int, said text, at int)
+
+-- name: mark_get (source text) -> mark
+SELECT source, position, said, at FROM marks WHERE source = $1;
+
+-- name: mark_set (mark)
+INSERT INTO marks(source, position, said, at)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (source) DO UPDATE
+SET position = $2, said = $3, at = $4;

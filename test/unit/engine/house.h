@@ -75,4 +75,10 @@ struct house {
     bool endless;          /* the last request is there again and again, as many times as a turn takes */
 };
 
+/* What its configuration comes to, for the loop. */
+static inline struct in_force house_in_force(const struct house *house) {
+    const struct setup *setup = house->setup;
+    return (struct in_force){setup->settings, setup->routes, &house->evaluator, setup->schedules};
+}
+
 #endif

@@ -9,7 +9,7 @@ static inline void house_back(struct house *house) {
     struct setup *setup = house->setup;
     house->setup = house->old_setup;
     house->old_setup = setup;
-    OK(loop_apply(house->loop, (struct in_force){house->setup->settings, house->setup->routes, &house->evaluator}));
+    OK(loop_apply(house->loop, house_in_force(house)));
 }
 
 /* The process ends without a word, and another one starts on the same store. */

@@ -64,8 +64,7 @@ static inline void start(struct house *house) {
         .version = STR("test"),
         .store_text = STR("s.db"),
     };
-    OK(loop_open(&options, (struct in_force){house->setup->settings, house->setup->routes, &house->evaluator},
-                 &house->loop, &problem));
+    OK(loop_open(&options, house_in_force(house), &house->loop, &problem));
 }
 
 static inline void stop(struct house *house) {
@@ -114,7 +113,7 @@ static inline void house_configure(struct house *house, const char *config) {
     house->old_setup = house->setup;
     house->old_jq = house->jq;
     load(house, config);
-    OK(loop_apply(house->loop, (struct in_force){house->setup->settings, house->setup->routes, &house->evaluator}));
+    OK(loop_apply(house->loop, house_in_force(house)));
 }
 
 #endif

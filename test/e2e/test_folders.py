@@ -1,0 +1,138 @@
+"""Folders: a Markdown file with front matter is one event at its publish_at."""
+import datetime
+import os
+
+import pytest
+
+from harness import until
+
+UTC = datetime.timezone.utc
+
+
+def at(seconds):
+    return (datetime.datetime.now(UTC) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def post(server, name, text="", **front):
+    """Writes it as an editor does: another file, and a rename."""
+    folder = server.folder / "posts"
+    folder.mkdir(exist_ok=True)
+    lines = "".join(f"{key}: {value}\n" for key, value in front.items())
+    (folder / ".new").write_text(f"---\n{lines}---\n\n{text}\n")
+    (folder / ".new").rename(folder / name)
+
+
+def files(server):
+    source = server.get("/v1/sources/blog").json
+    return source["files"], {it["file"]: it for it in source["open"]}
+
+
+def becomes(server, name, state):
+    return until(lambda: files(server)[1].get(name, {}).get("state") == state, lambda: f"{name} {state}: {files(server)}")
+
+
+@pytest.fixture
+def server(serve, receiver):
+    return serve(sources={"blog": {"type": "folder", "path": "posts"}},
+                 destinations={"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
+                 routes={"all": {"from": "blog.post", "to": ["crm"]}})
+
+
+def test_a_file_is_published_at_its_time_as_it_stands_then(server):
+    until(lambda: "No such file" in server.get("/v1/sources/blog").json["trouble"], "the trouble")
+    post(server, "first.md", "Hello **world**", publish_at=at(600), title="One", tags="[a, b]")
+    becomes(server, "first.md", "waiting")
+    assert server.every("/v1/events") == []
+    post(server, "first.md", "Hello *again*", publish_at=(soon := at(6)), title="Two", tags="[a, b]")
+    [event] = until(lambda: server.every("/v1/events"), "the event")
+    assert event["type"] == "blog.post" and event["idempotency_key"] == "blog:first.md"
+    assert event["payload"] == {"publish_at": soon, "title": "Two", "tags": ["a", "b"], "file": "first.md",
+                                "body": "Hello *again*"}
+    assert event["scheduled_at"] == soon and event["created_at"][:19] >= soon[:19]
+    server.settled(event["id"], "COMPLETED")
+    post(server, "first.md", "Too late", publish_at=soon)
+    becomes(server, "first.md", "edited")
+    until(lambda: "post_edited_after" in server.text, "the log line")
+    assert "edited" in server.cli("todo").out
+    server.kill()
+    server.start()
+    becomes(server, "first.md", "edited")
+    assert len(server.every("/v1/events")) == 1
+
+
+def test_what_is_wrong_with_a_file_harms_no_other(server):
+    outside = server.folder / "outside.md"
+    outside.write_text(f"---\npublish_at: {at(-5)}\n---\nsecret\n")
+    post(server, "broken.md", publish_at="next week")
+    post(server, "yaml.md", title="[a")
+    posts = server.folder / "posts"
+    (posts / "bytes.md").write_bytes(b"\xff\xfe")
+    (posts / "large.md").write_text("x" * 300_000)
+    (posts / "link.md").symlink_to(outside)
+    (posts / "inside.md").symlink_to("target.md")
+    os.mkfifo(posts / "pipe.md")
+    (posts / "folder.md").mkdir()
+    (posts / "other.txt").write_text("nothing")
+    post(server, "target.md", "mine", publish_at=at(-5))
+    post(server, "good.md", publish_at=at(-5))
+    events = until(lambda: len(found := server.every("/v1/events")) == 3 and found, "the good ones")
+    assert {it["payload"]["file"] for it in events} == {"good.md", "target.md", "inside.md"}
+    problems = {"broken.md": "publish_at 'next week' is no time", "yaml.md": "line 3, column 1: a '[' above is never closed", "bytes.md": "not UTF-8",
+                "large.md": "larger than 262144 bytes", "link.md": "a link that leads out of the folder",
+                "pipe.md": "no regular file", "folder.md": "no regular file"}
+    for name, problem in problems.items():
+        becomes(server, name, "broken")
+        assert problem in files(server)[1][name]["problem"], files(server)
+    assert server.get("/v1/sources/blog").json["invalid"] == len(problems)
+    shown = server.cli("sources", "show", "blog").out
+    assert "7 broken" in shown and "broken.md" in shown and "next week" in shown
+    assert "posts  blog  7" in server.cli("todo").out
+    post(server, "broken.md", publish_at=at(-5))
+    until(lambda: len(server.every("/v1/events")) == 4, "the mended one")
+
+
+def test_a_file_that_is_being_written_is_not_read_by_halves(server):
+    posts = server.folder / "posts"
+    posts.mkdir()
+    with open(posts / "slow.md", "w") as file:
+        for line in ("---\n", f"publish_at: {at(-5)}\n", "---\n", *["a line\n"] * 60):
+            file.write(line)
+            file.flush()
+            until(lambda: True, "a moment")
+            os.fsync(file.fileno())
+    [event] = until(lambda: server.every("/v1/events"), "the event")
+    assert event["payload"]["body"].count("a line") == 60
+
+
+def test_old_files_are_not_published(server):
+    post(server, "old.md", publish_at="2020-01-01 09:00")
+    post(server, "draft.md", title="Later")
+    post(server, "new.md", publish_at=at(-5))
+    until(lambda: server.every("/v1/events"), "the new one")
+    becomes(server, "draft.md", "draft")
+    until(lambda: files(server)[0]["past"] == 1, "the old one")
+    assert len(server.every("/v1/events")) == 1
+    tried = server.cli("sources", "test", "blog.old.md")
+    assert tried.code == 0 and "blog:old.md" in tried.out and "2020-01-01T09:00:00Z" in tried.err, tried
+    assert "draft" in server.cli("sources", "test", "blog.draft.md").err
+    assert server.cli("sources", "test", "blog.none.md").code == 4
+    assert server.cli("sources", "test", "blog").code == 2
+
+
+def test_a_thousand_files(server):
+    for number in range(1000):
+        post(server, f"post-{number:04}.md", f"Number {number}", publish_at=at(3600))
+    post(server, "now.md", publish_at=at(-1))
+    until(lambda: files(server)[0]["waiting"] == 1000, "all of them")
+    assert len(server.every("/v1/events")) == 1
+
+
+def test_two_processes_publish_a_file_once(database, serve):
+    config = {"store": database, "sources": {"blog": {"type": "folder", "path": "posts"}}}
+    server, other = serve(**config), serve(**config)
+    moment = at(-1)
+    for one in (server, other):
+        for number in range(20):
+            post(one, f"{number}.md", publish_at=moment)
+    until(lambda: files(server)[0]["published"] == 20 and files(other)[0]["published"] == 20, "both folders")
+    assert len(server.every("/v1/events")) == 20
