@@ -74,7 +74,8 @@ def machine(folder):
             "/usr/local/lib/sysusers.d/": f"{folder}/usr/local/lib/sysusers.d/", **ports(8120, 8129)}
 
 
-@pytest.mark.parametrize("page", ["install.md", "keys.md", "api.md", "running.md", "alerts.md", "forms.md", "mail.md"])
+@pytest.mark.parametrize("page", ["install.md", "keys.md", "api.md", "running.md", "alerts.md", "forms.md", "mail.md",
+                                  "schedules.md"])
 def test_a_page_works_as_written(folder, page):
     Reader(folder, machine(folder)).follow((ROOT / "docs" / page).read_text())
 
