@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lists the files of one kind, so that adding a file needs no edit of the build.
-#   tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|all
+#   tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|proto|all
 set -euo pipefail
 shopt -s nullglob globstar
 export LC_ALL=C
@@ -22,13 +22,14 @@ fuzz) print_files fuzz/fuzz_*.c ;;
 bench) print_files bench/bench_*.c ;;
 embed) print_files connectors/*.yaml docs/openapi.json src/*/*.lua assets/** ;;
 papers) print_files src/store/sql/*.sql src/store/tables.def src/store/*.[ch] ;;
+proto) print_files proto/**/*.proto ;;
 all)
-    for kind in core sim tests fuzz bench embed papers; do
+    for kind in core sim tests fuzz bench embed papers proto; do
         "$BASH" tools/sources.sh "$kind"
     done
     ;;
 *)
-    echo "usage: tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|all" >&2
+    echo "usage: tools/sources.sh core|sim|tests|fuzz|bench|embed|papers|proto|all" >&2
     exit 2
     ;;
 esac

@@ -31,11 +31,14 @@ const struct catalog *connectors_catalog(const struct connectors *connectors);
 void connectors_bind(const struct connectors *connectors, struct settings *settings, struct findings *findings);
 void connectors_blame(const struct connectors *connectors, struct findings *findings); /* as routes_blame */
 
+struct trace_sampler;
 struct call_context {
     const struct destination_settings *destination;
     const struct delivery *const *deliveries; /* one, or the batch; each with its event */
     size_t count;
     int64_t now_us; /* the loop's clock, for webhook-timestamp */
+    const struct trace_sampler
+        *sampler; /* what the receiver is told of the trace (model/trace.h); NULL = nothing is traced */
     struct hasher *hasher;
     struct arena *arena;           /* must live until the completion was read */
     const struct token_use *token; /* NULL: ${token} and its like stand for themselves, where nothing is sent */

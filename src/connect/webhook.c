@@ -4,8 +4,7 @@
 
 #include "base/hash.h"
 #include "base/when.h"
-
-#define TRACE_PARENT_BYTES 8
+#include "model/trace.h"
 
 /* The texts of one request, in one piece of memory. */
 struct webhook {
@@ -37,20 +36,13 @@ static struct str webhook_signature(const struct call_context *context, const st
     return str_fmt(context->arena, "v1,%.*s", STR_ARG(text));
 }
 
-/* The event is the trace, the delivery its span. */
-static struct str trace_parent(struct arena *arena, const struct delivery *delivery) {
-    struct str trace = hex_encode(arena, delivery->event_id.b, sizeof delivery->event_id.b);
-    struct str span = hex_encode(arena, delivery->key.b, TRACE_PARENT_BYTES);
-    return str_fmt(arena, "00-%.*s-%.*s-01", STR_ARG(trace), STR_ARG(span));
-}
-
 static struct webhook *webhook_texts(const struct call_context *context, const struct delivery *delivery) {
     struct webhook *webhook = arena_new(context->arena, struct webhook);
     uuid_format(delivery->key, webhook->id);
     uuid_format(delivery->event_id, webhook->event);
     webhook->timestamp = str_fmt(context->arena, "%lld", (long long)(context->now_us / US_PER_S));
     webhook->attempt = str_fmt(context->arena, "%d", delivery->attempts + 1);
-    webhook->trace = trace_parent(context->arena, delivery);
+    webhook->trace = trace_parent_text(context->arena, context->sampler, delivery);
     return webhook;
 }
 

@@ -2,6 +2,8 @@
 #include "deliver/backlog.h"
 #include "deliver/hold.h"
 #include "engine/folders.h"
+#include "engine/turn.h"
+#include "model/trace.h"
 
 /* ---- take, append ---- */
 
@@ -75,13 +77,25 @@ enum err turn_take(struct turn *turn) {
     return ERR_NONE;
 }
 
+/* The trace that the sender's request belongs to goes on in each of its events. What is none is passed over. */
+static struct str trace_parent_of(const struct request *request) {
+    struct trace_place place;
+    struct str text = request_header(request, STR("traceparent"));
+    return text.n && trace_parent_parse(text, &place) ? str_sub(text, 0, TRACE_PARENT_TEXT) : STR_NONE;
+}
+
 static void gather_events(struct turn *turn) {
     turn->events = arena_array(turn->arena, struct event, turn->event_room);
     turn->verdicts = arena_array(turn->arena, struct append_result, turn->event_room);
     for (size_t i = 0; i < turn->visit_count; i++) {
         struct visit *visit = &turn->visits[i];
         visit->first_event = turn->event_count;
-        for (size_t j = 0; j < visit->call.event_count; j++) turn->events[turn->event_count++] = visit->call.events[j];
+        struct str parent = trace_parent_of(visit->request);
+        for (size_t j = 0; j < visit->call.event_count; j++) {
+            struct event *event = &turn->events[turn->event_count++];
+            *event = visit->call.events[j];
+            event->trace_parent = parent;
+        }
     }
 }
 
@@ -112,6 +126,7 @@ static void serve_reply(struct turn *turn, struct visit *visit) {
         call->verdicts = turn->verdicts + visit->first_event;
         call->answer(call);
     }
+    spans_taken(turn, visit);
     inlet->reply(inlet->self, visit->request, &call->reply);
 }
 
@@ -120,7 +135,10 @@ void turn_reply(struct turn *turn) {
     int64_t now_us = turn->visit_count ? loop->options.clock.now_us(loop->options.clock.self) : 0;
     for (size_t i = 0; i < turn->visit_count; i++) {
         const struct visit *visit = &turn->visits[i];
-        if (visit->call.event_count) metrics_ingest_seconds(loop->metrics, now_us - visit->request->arrived_us, NULL);
+        if (visit->call.event_count) {
+            const struct metric_example example = span_example(turn, &turn->events[visit->first_event]);
+            metrics_ingest_seconds(loop->metrics, now_us - visit->request->arrived_us, &example);
+        }
         serve_reply(turn, &turn->visits[i]);
     }
     metrics_hop(turn->loop->metrics, HOP_SERVE_REPLY, turn->visit_count);

@@ -113,6 +113,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
                                          .deliveries = flight->deliveries,
                                          .count = count,
                                          .now_us = turn->now_us,
+                                         .sampler = tracer_sampler(exports_tracer(loop->exports)),
                                          .hasher = loop->hasher,
                                          .arena = &errand->arena,
                                          .token = flight->token};

@@ -156,7 +156,8 @@ struct errand *errand_start(struct turn *turn, const struct errand_owner *owner,
     assert(owner->lot == ERRAND_RESERVE && owner->at_once > 0);
     while ((other = errand_next(loop->errands, ERRAND_RESERVE, other)))
         same += other->owner == owner && !is_answered(loop, other); /* settle may start the next one */
-    if (loop->stopping || deadline_us <= turn->now_us || same >= owner->at_once) return NULL;
+    bool too_late = loop->stopping && owner != &errand_owners[ERRAND_EXPORT];
+    if (too_late || deadline_us <= turn->now_us || same >= owner->at_once) return NULL;
     struct errand *errand = errand_take(loop->errands, owner);
     if (!errand) return NULL;
     errand->settings = loop->in_force.settings;

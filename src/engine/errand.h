@@ -45,7 +45,7 @@ struct errand_owner {
     void (*settled)(struct turn *turn, const struct errand *errand);
 };
 
-enum errand_kind { ERRAND_DELIVERY, ERRAND_LOOKUP, ERRAND_TOKEN, ERRAND_KINDS };
+enum errand_kind { ERRAND_DELIVERY, ERRAND_LOOKUP, ERRAND_TOKEN, ERRAND_EXPORT, ERRAND_KINDS };
 extern const struct errand_owner errand_owners[ERRAND_KINDS];
 
 /* OVERDUE and CANCELLED: the transport was asked to end it, and its answer will still come. */
@@ -65,7 +65,8 @@ struct errand {
 
 /* An errand of the reserve, staged: the caller fills `outgoing` and `keeps` before the turn ends. The timeout of
  * `outgoing` becomes what is left until the deadline. NULL when the reserve is full, the owner has at_once errands
- * already, the deadline is over or the server stops: the owner asks again in a later turn. */
+ * already, the deadline is over or the server stops (an export still leaves then): the owner asks again in a later
+ * turn. */
 struct errand *errand_start(struct turn *turn, const struct errand_owner *owner, int64_t deadline_us);
 /* Cancels an errand, if this turn commits. A staged one never leaves and is not settled; one under way is ended and
  * settled, mostly as CANCELLED. It has no effect when there is no such errand any more. */

@@ -14,6 +14,7 @@ static const struct event *copy_event(struct arena *arena, const struct event *f
     event->type = str_dup(arena, from->type);
     event->source = str_dup(arena, from->source);
     event->payload = str_dup(arena, from->payload);
+    event->trace_parent = str_dup(arena, from->trace_parent);
     event->fingerprint = event->last_error = STR_NONE;
     return event;
 }

@@ -11,7 +11,6 @@
 
 #define COUNT_OFTEN_MAX 20000           /* open deliveries that are counted at each look */
 #define COUNT_RARELY_US (60 * US_PER_S) /* counting more of them takes a tenth of a second a million */
-#define OTHER_SETS_MAX  8               /* of rooms that the engine does not know */
 
 /* ---- what the store must be asked for ---- */
 
@@ -140,6 +139,26 @@ static void read_difference(const void *self, struct gauge_sink *sink) {
     if (loop->chores.report_day) sink->put(sink, STR_NONE, (double)loop->chores.report_difference);
 }
 
+/* ---- what goes to a collector ---- */
+
+static void read_spans(const void *self, struct gauge_sink *sink) {
+    const struct tracer *tracer = exports_tracer(((const struct loop *)self)->exports);
+    if (!tracer) return;
+    const struct trace_counts counts = tracer_counts(tracer);
+    sink->put(sink, STR("made"), (double)counts.made);
+    sink->put(sink, STR("dropped"), (double)counts.dropped);
+}
+
+static void read_exports(const void *self, struct gauge_sink *sink) {
+    const struct loop *loop = self;
+    for (int i = 0; loop->exports && i < OTEL_SIGNALS; i++) {
+        const struct export_counts counts = exports_counts(loop->exports, (enum otel_signal)i);
+        struct str signal = str_from(otel_signal_text((enum otel_signal)i));
+        sink->put_pair(sink, signal, STR("sent"), (double)counts.sent);
+        sink->put_pair(sink, signal, STR("failed"), (double)counts.failed);
+    }
+}
+
 static const struct gauge gauges[] = {
     {"event_processing_lag", "gauge", "Age in seconds of the oldest due and unsettled delivery.", NULL, read_lag},
     {"queue_depth", "gauge", "Deliveries that are due, also those that a limit, a pause or a breaker holds back.", NULL,
@@ -163,6 +182,10 @@ static const struct gauge gauges[] = {
     {"drumbeat_report_difference", "gauge", "By how much the sheet of yesterday does not add up; 0 = it does.", NULL,
      read_difference},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},
+    {"drumbeat_spans_total", "counter", "Spans that were made for a collector, and those of them that it did not get.",
+     "result", read_spans},
+    {"drumbeat_exports_total", "counter", "Messages to a collector that it took, or that were given up.",
+     "signal result", read_exports},
     {"drumbeat_limits_lost_total", "counter", "Times that Redis had forgotten what it was told.", NULL,
      read_limits_lost},
 };
@@ -175,13 +198,17 @@ size_t loop_gauge_sets(struct loop *loop, struct gauge_set ret_sets[LOOP_GAUGE_S
     return LOOP_GAUGE_SETS;
 }
 
-struct exposition loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count,
-                               struct arena *arena) {
-    int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
-    struct gauge_set sets[LOOP_GAUGE_SETS + OTHER_SETS_MAX];
-    size_t count = loop_gauge_sets(loop, sets);
-    assert(other_count <= OTHER_SETS_MAX);
-    if (other_count) memcpy(sets + count, others, other_count * sizeof *others);
-    count_open(loop, now_us, arena);
-    return exposition_write(sets, count + other_count, now_us, arena);
+size_t loop_look(struct loop *loop, struct gauge_set ret_sets[LOOP_SETS_MAX], struct arena *arena) {
+    const struct loop_options *options = &loop->options;
+    count_open(loop, options->clock.now_us(options->clock.self), arena);
+    size_t count = loop_gauge_sets(loop, ret_sets);
+    if (options->other_gauges) count += options->other_gauges(options->other_self, ret_sets + count);
+    assert(count <= LOOP_SETS_MAX);
+    return count;
+}
+
+struct exposition loop_metrics(struct loop *loop, struct arena *arena) {
+    struct gauge_set sets[LOOP_SETS_MAX];
+    size_t count = loop_look(loop, sets, arena);
+    return exposition_write(sets, count, loop->options.clock.now_us(loop->options.clock.self), arena);
 }

@@ -81,7 +81,8 @@ static bool anything_to_do(const struct turn *turn) {
     if (turn->visit_count || loop->finished_count) return true;
     if (turn->now_us < loop->store_retry_us) return false;
     return (turn_routes(loop) && loop->next_scheduled_us <= turn->wall_us) || turn_route_next(loop) <= turn->now_us ||
-           chores_next(loop) <= turn->now_us || quota_waits(loop) || desk_waits(loop, turn->now_us);
+           chores_next(loop) <= turn->now_us || exports_next(loop) <= turn->now_us || quota_waits(loop) ||
+           desk_waits(loop, turn->now_us);
 }
 
 /* Logs a change of a desk that an operator wants to know of at once. */
@@ -160,6 +161,11 @@ static enum err turn_commit(struct turn *turn) {
     return ERR_NONE;
 }
 
+static int64_t clock_for_spans(const struct turn *turn) {
+    const struct clock *clock = &turn->loop->options.clock;
+    return exports_tracer(turn->loop->exports) ? clock->now_us(clock->self) : 0;
+}
+
 /* The line: all hops of a turn, in one transaction. See the page above for the reasons of this order. */
 static enum err turn_transaction(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -170,12 +176,16 @@ static enum err turn_transaction(struct turn *turn) {
     if (loop->service_stale) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     loop->service_stale = false;
     TRY(turn_settle_finished(turn));
+    turn->took_us = clock_for_spans(turn);
     TRY(turn_take(turn));
     if (turn->wishes & WISH_KEYS) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(turn_append(turn));
+    turn->appended_us = clock_for_spans(turn);
     if (!turn->only_inputs) TRY(turn_route(turn));
+    turn->planned_us = clock_for_spans(turn);
     if (!turn->only_inputs) TRY(turn_claim(turn));
     if (!turn->only_inputs) TRY(chores_run(turn));
+    if (!turn->only_inputs) exports_run(turn);
     TRY(save_desks(turn));
     TRY(company_tell(turn));
     return turn_commit(turn);
@@ -216,6 +226,12 @@ static void note_room(const struct turn *turn) {
     if (loop->finished_count) loop->no_room = count > 0;
 }
 
+static void measure_delivery(struct turn *turn, const struct settle_note *note) {
+    const struct metric_example example =
+        note->delivery->event ? span_example(turn, note->delivery->event) : (struct metric_example){0};
+    metrics_delivery_seconds(turn->loop->metrics, turn->wall_us - note->stored_us, &example);
+}
+
 /* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -235,13 +251,14 @@ void turn_apply(struct turn *turn) {
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
         if (!delivery_is_final(settlement->status)) continue;
         metrics_settled(loop->metrics, settlement->destination, settlement->status);
-        if (settlement->status == DELIVERY_COMPLETED && note->stored_us)
-            metrics_delivery_seconds(loop->metrics, turn->wall_us - note->stored_us, NULL);
+        if (settlement->status == DELIVERY_COMPLETED && note->stored_us) measure_delivery(turn, note);
     }
     note_room(turn);
+    spans_settled(turn);
     turn_release_finished(turn);
     tokens_tell(turn);
     turn_grant(turn);
+    spans_routed(turn);
     turn_reply(turn);
     turn_start(turn);
     quota_end(turn, true);
@@ -351,6 +368,7 @@ enum err loop_turn(struct loop *loop) {
     loop->turns += busy;
     loop->quiet_us = turn.now_us + QUIET_US;
     deliver_next_turn(loop->deliver);
+    exports_gather(&turn);
     quota_ask(&turn);
     enum err err = turn_try(&turn);
     if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
@@ -370,6 +388,7 @@ void loop_wait(struct loop *loop, int64_t until_us) {
     const struct clock *clock = &loop->options.clock;
     int64_t now_us = clock->now_us(clock->self), wall_us = clock->wall_us(clock->self);
     int64_t next_us = chores_next(loop);
+    if (exports_next(loop) < next_us) next_us = exports_next(loop);
     if (errands_in_use(loop->errands, ERRAND_OF_DESKS) == 0 && loop->quiet_us < next_us) next_us = loop->quiet_us;
     if (loop->backup.next_us < next_us) next_us = loop->backup.next_us;
     if (errands_next_deadline(loop->errands) < next_us) next_us = errands_next_deadline(loop->errands);

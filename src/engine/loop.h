@@ -24,6 +24,7 @@ struct gauge_set;
 struct str loop_role_text(enum loop_role role);
 
 struct log;
+struct otel_options;
 struct routes;
 struct schedules;
 struct share;
@@ -43,12 +44,16 @@ struct loop_options {
     enum loop_role role;
     struct shared_limits limits; /* in Redis; .take NULL = none */
     enum redis_failure redis_failure;
-    bool exclusive;                 /* nobody else works on this store: leases of others are the past's */
-    bool hold;                      /* accept and store, deliver nothing */
-    struct service service;         /* answers requests */
-    const struct reload *reload;    /* NULL where there is no file to read */
-    struct str backups;             /* the folder for copies of the store; "" where it is not a file */
-    struct str version, store_text; /* for those who ask how this process stands */
+    bool exclusive;                  /* nobody else works on this store: leases of others are the past's */
+    bool hold;                       /* accept and store, deliver nothing */
+    struct service service;          /* answers requests */
+    const struct reload *reload;     /* NULL where there is no file to read */
+    struct str backups;              /* the folder for copies of the store; "" where it is not a file */
+    struct str version, store_text;  /* for those who ask how this process stands */
+    const struct otel_options *otel; /* what goes to a collector; NULL = nothing. The caller's */
+    /* The numbers of rooms that the engine does not know, at most 8 sets; NULL = none. */
+    size_t (*other_gauges)(void *self, struct gauge_set *ret_sets);
+    void *other_self;
 };
 
 struct loop;
@@ -103,9 +108,8 @@ struct loop_view loop_view(const struct loop *loop);
  * described and not to be read. */
 #define LOOP_GAUGE_SETS 4
 size_t loop_gauge_sets(struct loop *loop, struct gauge_set ret_sets[LOOP_GAUGE_SETS]);
-/* The text of these and of the others given, at most 8 sets. */
-struct exposition loop_metrics(struct loop *loop, const struct gauge_set *others, size_t other_count,
-                               struct arena *arena);
+/* The text of these and of other_gauges. */
+struct exposition loop_metrics(struct loop *loop, struct arena *arena);
 void loop_config_failed(struct loop *loop, bool failed); /* the last reload, for metrics */
 
 #endif

@@ -155,6 +155,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->errands = errands_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
+    loop->exports = exports_new(options->otel, options->clock.now_us(options->clock.self));
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     loop->aside = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->aside);
     assert(loop->finished && loop->aside);
@@ -199,6 +200,7 @@ void loop_close(struct loop *loop) {
     errands_free(loop->errands);
     metrics_free(loop->metrics);
     hasher_free(loop->hasher);
+    exports_free(loop->exports);
     quota_close(loop);
     backup_close(loop);
     tokens_close(&loop->tokens);
@@ -239,7 +241,8 @@ void loop_stop(struct loop *loop) {
 }
 
 size_t loop_in_flight(const struct loop *loop) {
-    return errands_in_use(loop->errands, ERRAND_OF_DESKS) + errands_in_use(loop->errands, ERRAND_RESERVE);
+    return errands_in_use(loop->errands, ERRAND_OF_DESKS) + errands_in_use(loop->errands, ERRAND_RESERVE) +
+           (loop->stopping && exports_are_left(loop));
 }
 
 void loop_cancel(struct loop *loop) {

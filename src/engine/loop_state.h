@@ -7,6 +7,7 @@
 #include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
+#include "engine/exports.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
 #include "engine/token.h"
@@ -17,6 +18,11 @@
 
 #define DESK_NONE SIZE_MAX
 
+/* gauges.c: looks at the store for numbers, and gives all tables, those of the rooms outside too. Not in a transaction.
+ */
+#define LOOP_SETS_MAX (LOOP_GAUGE_SETS + 8)
+size_t loop_look(struct loop *loop, struct gauge_set ret_sets[LOOP_SETS_MAX], struct arena *arena);
+
 struct loop {
     struct loop_options options;
     struct in_force in_force;
@@ -24,6 +30,7 @@ struct loop {
     struct errands *errands;
     struct metrics *metrics;
     struct hasher *hasher;
+    struct exports *exports; /* NULL = nothing goes to a collector */
     struct rng rng;
     struct uuid last_id;
     struct company company;

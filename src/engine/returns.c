@@ -30,6 +30,7 @@
 #include "deliver/backlog.h"
 #include "deliver/heir.h"
 #include "deliver/settle.h"
+#include "engine/exports.h"
 #include "engine/flight.h"
 #include "engine/turn.h"
 
@@ -64,6 +65,9 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         (struct settle_note){.desk = desk,
                              .class = outcome->class,
                              .attempted = !outcome->unsent,
+                             .delivery = delivery,
+                             .errand = turn->settling,
+                             .end = turn->settling_end,
                              .resent = delivery->in_doubt && !delivery->looking_up && !outcome->unsent,
                              .stored_us = delivery->event ? delivery->event->created_us : 0};
     turn->settlements[turn->settlement_count++] = (struct settlement){
@@ -182,6 +186,7 @@ const struct errand_owner errand_owners[ERRAND_KINDS] = {
     [ERRAND_DELIVERY] = {"delivery", ERRAND_OF_DESKS, 0, settle_delivery, flight_ended},
     [ERRAND_LOOKUP] = {"lookup", ERRAND_OF_DESKS, 0, settle_lookup, flight_ended},
     [ERRAND_TOKEN] = {"token", ERRAND_RESERVE, 8, token_settle, token_settled},
+    [ERRAND_EXPORT] = {"export", ERRAND_RESERVE, OTEL_SIGNALS, exports_settle, exports_settled},
 };
 
 /* Whoever owns the errand reads the answer. One that was ended because its deadline had come timed out. */
@@ -194,7 +199,10 @@ static enum err settle_errand(struct turn *turn, const struct completion *comple
         late->end = EXCHANGE_TIMED_OUT;
         answer = late;
     }
+    turn->settling = errand;
+    turn->settling_end = answer->end;
     enum err err = errand->owner->settle(turn, errand, answer);
+    turn->settling = NULL;
     assert(!err || err_http(err) == 503 || err == ERR_STORE_REFUSED); /* any other would drop every turn from now on */
     return err;
 }

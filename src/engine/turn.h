@@ -52,7 +52,10 @@ struct turn {
     size_t routed_count;
     struct route_stop *stops; /* routes that were stopped or healed */
     size_t stop_count;
-    bool only_inputs;     /* a part: neither routes nor claims */
+    const struct errand *settling; /* whose answer is read at this moment; NULL = of none */
+    enum exchange_end settling_end;
+    int64_t took_us, appended_us, planned_us; /* for spans: when calls were taken, events appended, plans stored */
+    bool only_inputs;                         /* a part: neither routes nor claims */
     struct str refused;   /* the database refused what came back; its words are what is settled instead */
     struct chores chores; /* as they stand when the turn commits */
     struct str held_for;  /* the first of these destinations */
@@ -73,8 +76,11 @@ struct settle_note {
     size_t desk;
     enum outcome_class class;
     bool attempted, applied;
-    bool resent;       /* it was sent while nobody knew what had come of an earlier try */
-    int64_t stored_us; /* the event's created_us, 0 = not known: delivery latency when done */
+    bool resent;                     /* it was sent while nobody knew what had come of an earlier try */
+    int64_t stored_us;               /* the event's created_us, 0 = not known: delivery latency when done */
+    const struct delivery *delivery; /* as it was before */
+    const struct errand *errand;     /* whose answer was read; NULL = none was */
+    enum exchange_end end;
 };
 
 /* loop.c: runs one transaction, again where it was raced. Then the turn is applied, or undone as if never begun. */

@@ -43,8 +43,8 @@ static int32_t status_of(struct str line) {
 static bool reading_line(struct reading *reading, struct str line) {
     reading->heads_bytes += line.n;
     if (reading->heads_bytes > READING_HEADS_MAX) return false;
-    if (reading->final) return true; /* trailers */
     struct str text = str_trim(line);
+    if (reading->final && (!reading->trailers || !text.n)) return true;
     if (!text.n) {
         reading->final = reading->status >= 200;
     } else if (str_starts(line, STR("HTTP/"))) {
@@ -165,7 +165,7 @@ static void set_http_for_life(struct transfer *transfer, const char *user_agent)
 static void easy_new(struct transfer *transfer, const char *user_agent, const char *ca_file) {
     CURL *easy = transfer->easy = curl_easy_init();
     assert(easy);
-    transfer->spoke = transfer->outgoing->scheme;
+    transfer->spoke = transfer->outgoing->scheme == OUTGOING_SMTP ? OUTGOING_SMTP : OUTGOING_HTTP;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->trouble);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -230,6 +230,15 @@ static void set_way(struct transfer *transfer) {
                      outgoing->unix_socket.n ? str_dup(&transfer->texts, outgoing->unix_socket).p : NULL);
 }
 
+/* A second request over a kept connection of HTTP/2 that began without TLS fails in libcurl 7.88, so none is kept. */
+static void set_version(struct transfer *transfer) {
+    bool grpc = transfer->outgoing->scheme == OUTGOING_GRPC;
+    bool plain = str_starts(transfer->outgoing->url, STR("http://"));
+    long version = !grpc ? CURL_HTTP_VERSION_1_1 : plain ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS;
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION, version);
+    curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, grpc ? 1L : 0L);
+}
+
 static void set_request(struct transfer *transfer) {
     const struct outgoing *outgoing = transfer->outgoing;
     CURL *easy = transfer->easy;
@@ -247,6 +256,7 @@ static void set_request(struct transfer *transfer) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, str_dup(&transfer->texts, method).p);
+    set_version(transfer);
     set_headers(transfer, with_body);
 }
 
@@ -257,6 +267,7 @@ void transfer_set(struct transfer *transfer, const char *user_agent, const char 
     arena_reset(&transfer->texts);
     passage_reset(&transfer->passage);
     transfer->stray = false;
+    transfer->reading.trailers = outgoing->scheme == OUTGOING_GRPC;
     transfer->fd = -1;
     transfer->trouble[0] = '\0';
     curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, timeout_ms > 0 ? timeout_ms : 1L);

@@ -24,7 +24,8 @@ struct reading {
     size_t head_bytes, head_room;
     size_t lines, heads_bytes;
     int32_t status;
-    bool final; /* a status line of 200 or more, and all of its headers */
+    bool trailers; /* lines behind the body count as headers */
+    bool final;    /* a status line of 200 or more, and all of its headers */
     char *body;
     size_t body_bytes, body_room, body_seen;
     size_t keep_max, seen_max;

@@ -31,6 +31,7 @@ struct event {
     int32_t run; /* the run its next routing makes; 0 for the original */
     int32_t retry_count;
     struct str last_error;
+    struct str trace_parent; /* as W3C writes it: the span outside that this event continues; "" = none */
     int64_t scheduled_us, created_us, updated_us;
 };
 

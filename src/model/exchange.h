@@ -14,7 +14,7 @@ struct header {
 };
 
 /* What the far end speaks. A transport that does not speak it sends nothing and answers BAD_URL, with words. */
-enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP };
+enum outgoing_scheme { OUTGOING_HTTP, OUTGOING_SMTP, OUTGOING_GRPC }; /* GRPC: over HTTP/2; trailers count as headers */
 
 /* SMTP: what the server is told beside the mail. One recipient: the refusal of one among several could pass unseen. */
 struct envelope {

@@ -138,6 +138,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                     .keys_read = publish_keys,
                                     .keys_self = server};
     server->api = api_new(&api);
+    server_read_otel(server);
     server->reload = server_reload(server);
     const struct loop_options options = {.clock = server->clock,
                                          .inlet = listener_inlet(server->listener),
@@ -158,6 +159,9 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .reload = server->options.config_text.p ? NULL : &server->reload,
                                          .backups = place_backups(&server->place, &server->arena),
                                          .version = STR(DRUMBEAT_VERSION),
+                                         .otel = &server->otel,
+                                         .other_gauges = server_gauges,
+                                         .other_self = server,
                                          .store_text = server->store_name};
     return loop_open(
         &options,
@@ -210,7 +214,7 @@ static void publish(struct server *server, bool at_once) {
                                       err_code(view.stopping ? ERR_STOPPING : view.trouble));
     listener_publish(server->listener, STR("/healthz"), 200, STR("application/json"), STR("{\"alive\":true}\n"));
     listener_publish(server->listener, STR("/readyz"), ready ? 200 : 503, STR("application/json"), body);
-    const struct exposition metrics = server_metrics(server, &arena);
+    const struct exposition metrics = loop_metrics(server->loop, &arena);
     listener_publish_metrics(server->listener, &(struct probe_text){STR(EXPOSITION_PLAIN), metrics.plain},
                              &(struct probe_text){STR(EXPOSITION_OPEN), metrics.open});
     arena_free(&arena);

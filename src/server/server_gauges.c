@@ -93,11 +93,13 @@ static const struct gauge gauges[] = {
     {"process_max_fds", "gauge", "Files and sockets that the process may have open.", NULL, read_descriptors},
 };
 
-struct exposition server_metrics(struct server *server, struct arena *arena) {
-    struct gauge_set sets[3] = {GAUGE_SET(gauges, server), listener_gauges(server->listener)};
-    size_t count = 2;
-    if (server->sandbox) sets[count++] = sandbox_gauges(server->sandbox);
-    return loop_metrics(server->loop, sets, count, arena);
+size_t server_gauges(void *self, struct gauge_set *ret_sets) {
+    struct server *server = self;
+    size_t count = 0;
+    ret_sets[count++] = GAUGE_SET(gauges, server);
+    ret_sets[count++] = listener_gauges(server->listener);
+    if (server->sandbox) ret_sets[count++] = sandbox_gauges(server->sandbox);
+    return count;
 }
 
 size_t server_gauge_sets(struct gauge_set ret_sets[SERVER_GAUGE_SETS]) {

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "engine/loop.h"
 #include "http/wake.h"
+#include "observe/otel.h"
 #include "os/descriptor.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -53,6 +54,7 @@ struct server {
     struct loop *loop;
     struct api *api;
     struct reload reload;
+    struct otel_options otel; /* of the environment; its texts are in the arena */
     /* the next setup: prepared, and once it is adopted put in force between turns */
     struct setup *staged;
     struct sandbox *staged_sandbox;
@@ -84,7 +86,9 @@ MUST_USE enum err server_swap(struct server *server);
 void server_forget_setups(struct server *server);
 void server_banner(struct server *server, int64_t took_us);
 /* server_gauges.c */
-struct exposition server_metrics(struct server *server, struct arena *arena);
+size_t server_gauges(void *self, struct gauge_set *ret_sets); /* loop_options.other_gauges */
+/* server_otel.c */
+void server_read_otel(struct server *server);
 
 /* server_watch.c */
 void server_look_back(struct server *server, struct arena *arena); /* before the store is opened */

@@ -27,13 +27,15 @@
 #include "base/json.h"
 #include "base/when.h"
 
-#define APPEND_COLUMNS 9
+#define APPEND_COLUMNS 10
 
 static void write_event(struct sql_value *params, const struct event *event) {
     const struct sql_value row[APPEND_COLUMNS] = {
-        sql_uuid(&event->id),         sql_str(event->key),        sql_str(event->type),
-        sql_str(event->source),       sql_str(event->payload),    sql_str(event->fingerprint),
-        sql_int(event->scheduled_us), sql_int(event->created_us), sql_int(event->updated_us),
+        sql_uuid(&event->id),         sql_str(event->key),
+        sql_str(event->type),         sql_str(event->source),
+        sql_str(event->payload),      sql_str(event->fingerprint),
+        sql_int(event->scheduled_us), sql_int(event->created_us),
+        sql_int(event->updated_us),   sql_str_or_null(event->trace_parent),
     };
     for (size_t i = 0; i < APPEND_COLUMNS; i++) params[i] = row[i];
 }

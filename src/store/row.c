@@ -64,6 +64,7 @@ enum err row_event(const struct sql_value *values, struct event *ret_event) {
         .scheduled_us = v[11].number,
         .created_us = v[12].number,
         .updated_us = v[13].number,
+        .trace_parent = v[14].text,
     };
     return ERR_NONE;
 }

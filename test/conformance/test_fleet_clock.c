@@ -27,7 +27,7 @@ static void what_the_dead_wrote_ahead_goes_on(void **state) {
     turns_for_a_minute(fleet, b);
     assert_int_equal(fleet_number(fleet, UNTOUCHED), 0);
     assert_called(b, "ca"); /* two places; the leases ended as late as they were to end */
-    struct str text = loop_metrics(b->loop, NULL, 0, &fleet->arena).plain;
+    struct str text = loop_metrics(b->loop, &fleet->arena).plain;
     assert_has(text, "drumbeat_clock_moved_total 3");
 }
 

@@ -74,11 +74,11 @@ static void a_late_answer_changes_nothing_and_counts_nowhere(void **state) {
     assert_status(b, PROCESSING);
     assert_int_equal(loop_in_flight(a->loop), 0);
     assert_int_equal(fleet_number(fleet, "SELECT count(*) FROM attempts"), 1);
-    struct str text = loop_metrics(a->loop, NULL, 0, &fleet->arena).plain;
+    struct str text = loop_metrics(a->loop, &fleet->arena).plain;
     assert_null(memmem(text.p, text.n, "outcome=\"failed\"} 1", 19));
     fleet_answer_all(b, 0, 200);
     assert_status(b, COMPLETED);
-    text = loop_metrics(b->loop, NULL, 0, &fleet->arena).plain;
+    text = loop_metrics(b->loop, &fleet->arena).plain;
     assert_has(text, "outcome=\"done\"} 1");
     assert_int_equal(loop_view(b->loop).open_deliveries, 0);
 }

@@ -1,7 +1,7 @@
 -- store/sql/event.postgres.sql - facts, as they came in and as they stand.
 
 -- name: event_append (id id, key text, type text, source text, payload text, fingerprint text, scheduled instant,
---     created instant, updated instant) -> changed
+--     created instant, updated instant, trace text) -> changed
 -- Stores each event whose idempotency key is new, and says which ones those were. A known key changes nothing;
 -- event_of_key then tells its story. The seqs are drawn first, so that they follow the order of the request even
 -- though the rows are inserted in the order of their keys. That order lets two processes that append the same keys
@@ -10,9 +10,9 @@ WITH given AS MATERIALIZED (SELECT *, nextval('marketing_events_seq') AS seq FRO
     made AS (
         INSERT INTO marketing_events(
             seq, id, idempotency_key, type, source, payload, received, fingerprint, scheduled_at, created_at,
-                updated_at
+                updated_at, trace_parent
         )
-        SELECT seq, p1, p2, p3, p4, drumbeat_payload(p5), p5, p6, p7, p8, p9
+        SELECT seq, p1, p2, p3, p4, drumbeat_payload(p5), p5, p6, p7, p8, p9, p10
         FROM given
         ORDER BY p2 COLLATE "C", n
         ON CONFLICT (idempotency_key) DO NOTHING

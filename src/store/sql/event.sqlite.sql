@@ -1,13 +1,14 @@
 -- store/sql/event.sqlite.sql - facts, as they came in and as they stand.
 
 -- name: event_append (id id, key text, type text, source text, payload text, fingerprint text, scheduled instant,
---     created instant, updated instant) -> changed
+--     created instant, updated instant, trace text) -> changed
 -- Stores each event whose idempotency key is new, and says which ones those were. A known key changes nothing;
 -- event_of_key then tells its story.
 INSERT INTO marketing_events(
-    id, idempotency_key, type, source, payload, fingerprint, scheduled_at, created_at, updated_at
+    id, idempotency_key, type, source, payload, fingerprint, scheduled_at, created_at, updated_at,
+    trace_parent
 )
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT(idempotency_key) DO NOTHING;
 
 -- name: event_of_key (key text, fingerprint text) -> id id, fingerprint text, payload text, type text, source text,

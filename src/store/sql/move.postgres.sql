@@ -6,9 +6,9 @@
 -- Written out, because `received` keeps the payload as it came, and the payload itself is what jsonb can hold of it.
 INSERT INTO marketing_events(
     seq, id, idempotency_key, type, source, status, run, routed_run, retry_count, last_error, scheduled_at, created_at,
-    updated_at, fingerprint, payload, received
+    updated_at, fingerprint, payload, received, trace_parent
 )
-SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, drumbeat_payload(p15), p15
+SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, drumbeat_payload(p15), p15, p16
 FROM {p}
 ON CONFLICT DO NOTHING;
 

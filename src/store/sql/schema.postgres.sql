@@ -384,6 +384,10 @@ CREATE TABLE marks(
     said TEXT NOT NULL,
     at BIGINT NOT NULL) WITH {few_rows};
 
+-- step: 8
+-- Where an event continues a trace that somebody else began: W3C's traceparent as it came; NULL = it did not.
+ALTER TABLE marketing_events ADD COLUMN trace_parent TEXT;
+
 -- script: adoption
 -- Takes the place of step 1 where the seed's table is.
 {widen}

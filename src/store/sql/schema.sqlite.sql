@@ -248,3 +248,7 @@ CREATE TABLE marks(
     position INTEGER NOT NULL,
     said TEXT NOT NULL,
     at INTEGER NOT NULL) STRICT;
+
+-- step: 8
+-- Where an event continues a trace that somebody else began: W3C's traceparent as it came; NULL = it did not.
+ALTER TABLE marketing_events ADD COLUMN trace_parent TEXT;

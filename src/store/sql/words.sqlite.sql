@@ -2,7 +2,7 @@
 -- a fragment as {name}. One whose columns stand behind T. is referred to as {alias.name}, or as {name} without an alias.
 
 -- row: event (seq int, id id, key text, type text, source text, payload text, fingerprint text, status text, run int,
---     retries int, error text, scheduled instant, created instant, updated instant)
+--     retries int, error text, scheduled instant, created instant, updated instant, trace text)
 -- row: delivery (seq int, id id, event id, destination text, action text, route text, step text, run int, status text,
 --     retries int, attempts int, due int, first_due int, late int, first_sent int, lease_until int, lease_epoch int,
 --     params text, order_key text, looking_up int, batch id, last_status int, error text, created int, updated int,
@@ -13,7 +13,7 @@ e.seq, {event_facts}
 
 -- fragment: event_facts
 e.id, e.idempotency_key, e.type, e.source, e.payload, e.fingerprint, e.status, e.run, e.retry_count,
-e.last_error, e.scheduled_at, e.created_at, e.updated_at
+e.last_error, e.scheduled_at, e.created_at, e.updated_at, e.trace_parent
 
 -- fragment: delivery_columns
 d.seq, d.id, d.event_id, d.destination, d.action, d.route, d.step, d.run, d.status, d.retry_count, d.attempts, d.due,
