@@ -109,6 +109,7 @@ static void keeps_every_byte_of_an_event(void **state) {
     event.scheduled_us = T0 + 5;
     event.created_us = T0 + 6;
     event.updated_us = T0 + 7;
+    event.trace_parent = STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     fixture_begin(f);
     OK(store_append(f->store, &event, 1, &f->arena, &result));
     fixture_commit(f);
@@ -124,6 +125,7 @@ static void keeps_every_byte_of_an_event(void **state) {
     assert_int_equal(kept.status, EVENT_PENDING);
     assert_int_equal(kept.run, 0);
     assert_int_equal(kept.last_error.n, 0);
+    assert_true(str_eq(kept.trace_parent, event.trace_parent));
 }
 
 static void gives_due_events_oldest_first(void **state) {

@@ -47,7 +47,7 @@ static const struct {
     {"X-Drumbeat-Event", "01936f3e-0000-7000-8000-0000000000aa"},
     {"X-Drumbeat-Type", "LEAD_CAPTURE"},
     {"X-Drumbeat-Attempt", "3"},
-    {"traceparent", "00-01936f3e0000700080000000000000aa-0123456789ab8def-01"},
+    {"traceparent", "00-01936f3e0000700080000000000000aa-0123456789ab8ded-01"},
     {"User-Agent", "drumbeat/" DRUMBEAT_VERSION},
 };
 
