@@ -44,9 +44,8 @@ struct turn {
     size_t take_count, take_room, lesson_count, spell_count;
     struct departure *leaving;
     size_t leaving_count, leaving_room;
-    /* settlements of this turn, in the order made */
-    struct settlement *settlements;
-    struct settle_note *notes; /* what memory learns from each when it was applied */
+    struct settlement *settlements; /* in the order made */
+    struct settle_note *notes;      /* what memory learns from each when it was applied */
     size_t settlement_count, settlement_written, settlement_room;
     struct routed *routed;
     size_t routed_count;
