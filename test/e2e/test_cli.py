@@ -331,7 +331,7 @@ def assert_old_store_is_explained(server):
     for words in READS:
         got = server.cli(*words)
         assert got.code == NO_SERVER and got.out == "", (words, got)
-        assert "the store has schema 3, this program needs 7: run `drumbeat migrate` once" in got.err, (words, got)
+        assert "the store has schema 3, this program needs 8: run `drumbeat migrate` once" in got.err, (words, got)
 
 
 def assert_all_is_read(server):
