@@ -279,7 +279,9 @@ int64_t limiter_idle(const struct limiter *limiter) {
 }
 
 void limiter_part(struct limiter *limiter, size_t parts, bool forget) {
-    assert(parts && not_started(limiter) == 0);
+    assert(parts);
+    limiter->staged = limiter->staged / limiter->parts * parts;
+    limiter->committed = limiter->committed / limiter->parts * parts;
     limiter->parts = parts;
     if (!forget) return;
     limiter->count = limiter->first = 0;

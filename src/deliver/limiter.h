@@ -56,8 +56,8 @@ size_t limiter_spare(const struct limiter *limiter, int64_t now_us, size_t perce
 /* How much of the tightest rule is used, from 0 to 1; 0 without rules. */
 double limiter_used_share(const struct limiter *limiter, int64_t now_us);
 const struct limit_rule *limiter_rules(const struct limiter *limiter, size_t *ret_count);
-/* From now on each send counts as `parts` sends (1 = as itself). forget drops all starts before this. No send may be
- * taken and not started at this moment. */
+/* From now on each send counts as `parts` sends (1 = as itself), also one that is taken and has not started. forget
+ * drops all starts before this. */
 void limiter_part(struct limiter *limiter, size_t parts, bool forget);
 bool limiter_used(const struct limiter *limiter, int64_t now_us); /* some start still counts in some rule's window */
 int64_t limiter_idle(const struct limiter *limiter); /* when no start counts any more; NEVER while some are to start */

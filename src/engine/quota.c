@@ -241,8 +241,8 @@ static enum err prepare_lessons(struct turn *turn) {
     return ERR_NONE;
 }
 
-/* Moves between "together" and "apart". It runs before the turn takes anything, when nothing is taken and not started,
- * as deliver_part demands. */
+/* Moves between "together" and "apart", before the turn takes anything. */
+
 static enum err keep_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;

@@ -31,6 +31,25 @@ static void a_part_is_what_is_left_divided(void **state) {
     limiter_free(limiter);
 }
 
+/* A configuration may come, or Redis go, while a connection is made for a send. */
+static void a_send_on_its_way_counts_as_the_new_part(void **state) {
+    (void)state;
+    struct limiter *limiter = limiter_new(&six, 1);
+    send_up_to(limiter, T0, 1);
+    limiter_take(limiter, 2, T0);
+    limiter_commit(limiter);
+    limiter_part(limiter, 1, true);
+    assert_int_equal(limiter_room(limiter, T0, SIZE_MAX), 4); /* the one that started is read anew by the caller */
+    limiter_part(limiter, 2, false);
+    assert_int_equal(limiter_room(limiter, T0, SIZE_MAX), 1);
+    limiter_started(limiter, 1, T0 + 1);
+    limiter_unsent(limiter, 1);
+    assert_int_equal(limiter_room(limiter, T0 + 1, SIZE_MAX), 2);
+    limiter_part(limiter, 1, false);
+    assert_int_equal(limiter_room(limiter, T0 + US_PER_MIN + 1, SIZE_MAX), 6);
+    limiter_free(limiter);
+}
+
 static void what_is_over_is_nobodys_part(void **state) {
     (void)state;
     struct limiter *limiter = limiter_new(&six, 1);
@@ -208,6 +227,7 @@ static void all_together_keep_within_the_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_is_what_is_left_divided),
+        cmocka_unit_test(a_send_on_its_way_counts_as_the_new_part),
         cmocka_unit_test(what_is_over_is_nobodys_part),
         cmocka_unit_test(a_part_that_shrinks_keeps_what_was_sent),
         cmocka_unit_test(history_is_told_anew_as_it_was),
