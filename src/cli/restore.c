@@ -26,6 +26,32 @@ static bool is_there(struct cli *cli, struct str path) {
     return !stat(str_dup(cli->arena, path).p, &info);
 }
 
+/* The backup is a file, and another one than the store. */
+static int check_file(struct restoring *it) {
+    struct cli *cli = it->cli;
+    struct stat from, store;
+    if (stat(str_dup(cli->arena, it->from).p, &from))
+        return cli_fail(cli, EXIT_NOT_FOUND, "error: there is no file %.*s", STR_ARG(it->from));
+    if (!S_ISREG(from.st_mode)) return cli_fail(cli, EXIT_FAILED, "error: %.*s is no file", STR_ARG(it->from));
+    if (!stat(str_dup(cli->arena, it->place.store).p, &store) && store.st_dev == from.st_dev &&
+        store.st_ino == from.st_ino)
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s is the store itself", STR_ARG(it->from));
+    return EXIT_DONE;
+}
+
+/* A store that no server has is opened and closed, which empties its log. One that cannot be opened goes aside with it.
+ */
+static enum err settle_store(struct restoring *it, struct str *ret_problem) {
+    const struct place_options options = {0};
+    struct sql_driver driver;
+    struct str unreadable;
+    if (!it->aside.n) return ERR_NONE;
+    enum err err = place_open(&it->place, &options, it->cli->arena, &driver, &unreadable);
+    if (err == ERR_STORE_LOCKED) *ret_problem = unreadable;
+    if (!err) driver.close(driver.self);
+    return err == ERR_STORE_LOCKED ? err : ERR_NONE;
+}
+
 static int find_places(struct restoring *it) {
     struct cli *cli = it->cli;
     struct str problem = STR("");
@@ -38,13 +64,13 @@ static int find_places(struct restoring *it) {
                         "error: %.*s is PostgreSQL: restore it with its own tools, then start with "
                         "`drumbeat serve --hold`",
                         STR_ARG(place_name(&it->place, cli->arena)));
-    if (!is_there(cli, it->from))
-        return cli_fail(cli, EXIT_NOT_FOUND, "error: there is no file %.*s", STR_ARG(it->from));
+    code = check_file(it);
+    if (code) return code;
     struct str store = it->place.store, moment = when_str(cli->arena, cli_wall_us());
-    it->held = str_fmt(cli->arena, "%.*s.restore", STR_ARG(store));
+    it->held = str_fmt(cli->arena, "%.*s.restore-%.*s", STR_ARG(store), STR_ARG(moment));
     it->aside = STR("");
     if (!is_there(cli, store)) return EXIT_DONE;
-    it->aside = str_fmt(cli->arena, "%.*s.before-%.19s", STR_ARG(store), moment.p);
+    it->aside = str_fmt(cli->arena, "%.*s.before-%.*s", STR_ARG(store), STR_ARG(moment));
     if (cli_flag(cli, "force")) return EXIT_DONE;
     return cli_fail(cli, EXIT_CONFLICT, "error: there is a store %.*s; with --force it goes aside to %.*s",
                     STR_ARG(store), STR_ARG(it->aside));
@@ -76,11 +102,13 @@ int command_restore(struct cli *cli) {
     if (!code) code = copies_check(cli, it.from, &it.found);
     if (code) return code;
     if (cli->dry_run) return say(&it);
-    enum err err = restore_copy(it.from, it.held, cli->arena, &problem);
+    enum err err = settle_store(&it, &problem);
+    if (!err) err = restore_copy(it.from, it.held, cli->arena, &problem);
     struct str why = str_fmt(cli->arena, "restored from %.*s", STR_ARG(it.from));
     if (!err) err = copies_hold(cli, it.held, why, &problem);
     struct str aside = it.aside.n ? it.aside : str_fmt(cli->arena, "%.*s.before", STR_ARG(it.place.store));
     if (!err) err = restore_put(it.held, it.place.store, aside, cli->arena, &problem);
+    if (err) restore_drop(it.held, cli->arena);
     if (err)
         return cli_fail(cli, EXIT_FAILED, "error %s: %.*s%s", err_code(err), STR_ARG(problem),
                         err == ERR_STORE_LOCKED ? ": stop it first" : "");

@@ -26,7 +26,7 @@ static struct str beside(struct str path, const char *suffix, struct arena *aren
 static enum err copy_file(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
     int in = open(str_dup(arena, from).p, O_RDONLY | O_CLOEXEC);
     if (in < 0) return fails(from, "cannot be read", arena, ret_problem);
-    int out = open(str_dup(arena, to).p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int out = open(str_dup(arena, to).p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ssize_t moved = out < 0 ? -1 : 1;
     while (moved > 0) moved = sendfile(out, in, NULL, CHUNK_BYTES);
     enum err err = moved < 0 || fsync(out) ? fails(to, "cannot be written", arena, ret_problem) : ERR_NONE;
@@ -36,13 +36,21 @@ static enum err copy_file(struct str from, struct str to, struct arena *arena, s
 }
 
 enum err restore_copy(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
-    static const char *const suffixes[] = {"-shm", ".lock", ".reserve"};
-    struct str log = beside(from, "-wal", arena), new_log = beside(to, "-wal", arena);
+    struct str log = beside(from, "-wal", arena);
     struct stat info;
-    unlink(new_log.p);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(to, suffixes[i], arena).p);
     TRY(copy_file(from, to, arena, ret_problem));
-    return stat(log.p, &info) || !info.st_size ? ERR_NONE : copy_file(log, new_log, arena, ret_problem);
+    return stat(log.p, &info) || !info.st_size ? ERR_NONE
+                                               : copy_file(log, beside(to, "-wal", arena), arena, ret_problem);
+}
+
+static void remove_sides(struct str path, struct arena *arena) {
+    static const char *const suffixes[] = {".lock", ".reserve", "-shm", "-wal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(path, suffixes[i], arena).p);
+}
+
+void restore_drop(struct str copy, struct arena *arena) {
+    remove_sides(copy, arena);
+    unlink(str_dup(arena, copy).p);
 }
 
 static enum err sync_folder(struct str path, struct arena *arena, struct str *ret_problem) {
@@ -53,21 +61,25 @@ static enum err sync_folder(struct str path, struct arena *arena, struct str *re
     return err;
 }
 
-/* Where it is not there, nothing is moved. */
-static enum err move(struct str from, struct str to, struct arena *arena, struct str *ret_problem) {
-    if (!rename(str_dup(arena, from).p, str_dup(arena, to).p) || errno == ENOENT) return ERR_NONE;
+static enum err move(struct str from, struct str to, unsigned flags, struct arena *arena, struct str *ret_problem) {
+    if (!renameat2(AT_FDCWD, str_dup(arena, from).p, AT_FDCWD, str_dup(arena, to).p, flags)) return ERR_NONE;
     return fails(from, "cannot be renamed", arena, ret_problem);
 }
 
-/* The log goes first: a file without its log is an older store, a log without its file would be another's. */
+/* The two change their names in one step. A log that is not empty, of a store that could not be opened to empty it,
+ * goes aside before that: under the new file it would be another's. */
 static enum err put_locked(struct str from, struct str path, struct str aside, struct arena *arena,
                            struct str *ret_problem) {
-    static const char *const suffixes[] = {".lock", ".reserve", "-shm", "-wal"};
-    TRY(move(beside(path, "-wal", arena), beside(aside, "-wal", arena), arena, ret_problem));
-    TRY(move(path, aside, arena, ret_problem));
+    struct str log = beside(path, "-wal", arena);
+    struct stat info;
+    bool replaces = !stat(str_dup(arena, path).p, &info);
+    if (!stat(log.p, &info) && info.st_size)
+        TRY(move(log, beside(aside, "-wal", arena), RENAME_NOREPLACE, arena, ret_problem));
+    unlink(log.p);
     unlink(beside(path, "-shm", arena).p);
-    TRY(move(from, path, arena, ret_problem));
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(from, suffixes[i], arena).p);
+    TRY(move(from, path, replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE, arena, ret_problem));
+    if (replaces) TRY(move(from, aside, RENAME_NOREPLACE, arena, ret_problem));
+    remove_sides(from, arena);
     return sync_folder(path, arena, ret_problem);
 }
 

@@ -1,9 +1,10 @@
 """backup copies the store while it serves; restore puts one in its place, which starts held."""
 import os
 import pathlib
+import subprocess
 import threading
 
-from harness import event, until
+from harness import BINARY, environment, event, until
 from test_deliver import one
 
 FAILED, USAGE, NOT_FOUND, CONFLICT = 1, 2, 4, 5
@@ -134,6 +135,53 @@ def test_a_backup_that_is_cut_short_or_no_store_is_refused(serve, receiver):
     assert server.cli("restore", str(file.with_name("none.db"))).code == NOT_FOUND
     assert store_of(server).read_bytes() == before
     assert not [path for path in store_of(server).parent.iterdir() if ".before-" in path.name]
+
+
+def test_what_is_no_backup_is_not_opened(serve, receiver):
+    server = serve(**one(receiver))
+    server.send()
+    server.terminate()
+    fifo = store_of(server).with_name("fifo")
+    os.mkfifo(fifo)
+    before = store_of(server).read_bytes()
+    for bad, words in ((fifo, "is no file"), (store_of(server).parent, "is no file"), (store_of(server), "is the store itself")):
+        refused = server.cli("restore", "--force", str(bad))
+        assert refused.code == FAILED and words in refused.err, refused
+    assert store_of(server).read_bytes() == before
+
+
+def test_a_restore_that_is_killed_leaves_a_store_whole(serve, receiver):
+    server = serve(**one(receiver))
+    first = server.send()
+    server.settled(first, "COMPLETED")
+    file = backup(server)
+    second = server.send()
+    server.settled(second, "COMPLETED")
+    server.kill()  # its log has something in it
+    whole = {first, second}
+    for call in (1, 2):
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
+                   f"inject=renameat2:signal=KILL:when={call}", BINARY, "restore", "--force", str(file)]
+        subprocess.run(command, cwd=server.folder, env=environment(server.folder), capture_output=True, check=False)
+        server.start()
+        kept = {item["id"] for item in server.every("/v1/events")}
+        assert kept == whole or (kept == {first} and held(server)), (call, kept)
+        server.kill()
+    asides = [path for path in store_of(server).parent.iterdir() if ".db." in path.name and path.stat().st_size > 4096]
+    assert asides, "the store of before is there under one of its names"
+
+
+def test_two_restores_at_once_keep_what_was_before_each(serve, receiver):
+    server = serve(**one(receiver))
+    file = backup(server)
+    server.settled(server.send(), "COMPLETED")
+    server.terminate()
+    for _ in range(2):
+        good(server.cli("restore", "--force", str(file)))
+    asides = [path for path in store_of(server).parent.iterdir()
+              if ".before-" in path.name and not path.name.endswith((".lock", "-wal", "-shm", ".reserve"))]
+    assert len(asides) == 2
+    assert not [path for path in store_of(server).parent.iterdir() if ".restore-" in path.name]
 
 
 def test_a_server_that_runs_is_not_restored_over(serve, receiver):
