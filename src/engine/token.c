@@ -426,13 +426,20 @@ enum err token_settle(struct turn *turn, const struct errand *errand, const stru
     return let_others(turn, asking->settings, asking->until_us, may_have_rotated(asking, answer));
 }
 
+/* A token that ends as it comes serves nobody. It is kept, because its refresh token may be the only one that is good
+ * now, and the next is asked for as after trouble: not in a storm. */
+static bool is_useless(const struct turn *turn, const struct token_answer *answer) {
+    return answer->end == TOKEN_MADE && answer->expires_us && answer->expires_us <= turn->now_us + GUARD_US;
+}
+
 static void note_trouble(const struct turn *turn, struct token *token, const struct asking *asking) {
-    bool troubled = asking->answer.end == TOKEN_TROUBLE;
+    bool useless = is_useless(turn, &asking->answer), troubled = useless || asking->answer.end == TOKEN_TROUBLE;
+    struct str why = useless ? STR("the token that it was given ends at once, or has ended") : asking->answer.error;
     if (troubled == token->troubled) return;
     token->troubled = troubled;
     if (troubled)
         log_event(turn->loop->options.log, LOG_WARN, turn->wall_us, "token_trouble",
-                  LOG_TEXT("destination", token->name), LOG_TEXT("trouble", asking->answer.error),
+                  LOG_TEXT("destination", token->name), LOG_TEXT("trouble", why),
                   LOG_TEXT("effect", STR("its deliveries wait until there is a token; no retry is spent")));
     else
         log_event(turn->loop->options.log, LOG_INFO, turn->wall_us, "token_back", LOG_TEXT("destination", token->name));
@@ -447,8 +454,9 @@ void token_settled(struct turn *turn, const struct errand *errand) {
     token->answered = false;
     if (!same && !is_kept(asking->settings)) return; /* the destination has other credentials by now */
     note_trouble(turn, token, asking);
-    token->tries = result->end == TOKEN_TROUBLE ? token->tries + 1 : 0;
-    token->next_us = asking->until_us;
+    bool useless = is_useless(turn, result);
+    token->next_us = useless ? trouble_until(turn, asking) : asking->until_us;
+    token->tries = useless || result->end == TOKEN_TROUBLE ? token->tries + 1 : 0;
     token->from_start = result->end == TOKEN_REFUSED && asking->way == TOKEN_REFRESH;
     if (result->end != TOKEN_MADE) return;
     token->unread = !asking->applied; /* somebody logged in meanwhile */

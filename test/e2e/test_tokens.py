@@ -148,6 +148,7 @@ def test_a_revoked_login_pauses_once_and_says_what_to_do(shop, receiver):
 TROUBLES = {
     "down": answer(503, b"<html>busy</html>"), "a page": answer(200, b"<html>Sign in</html>"), "nothing": answer(200, b""),
     "refused by a proxy": answer(403, b"<html>blocked</html>"), "limited": answer(429, b"", "Retry-After: 1"),
+    "a token that has ended": answer(200, b'{"access_token": "over", "expires_in": 0.000001}'),
 }
 
 
