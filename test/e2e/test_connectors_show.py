@@ -1,10 +1,12 @@
 """`connectors show`, and a sample request of every action that comes with the program."""
 import json
+import subprocess
 
 import pytest
 
 from harness import ROOT, command
 from test_cli import NOT_FOUND, good
+from tokens import KEY
 
 CONNECTORS = sorted(path.stem for path in (ROOT / "connectors").glob("*.yaml"))
 SECRET = "s3cr3t-7f21b9"
@@ -33,19 +35,30 @@ def test_a_users_own_is_shown_too(folder):
     assert page(folder, "shout")["actions"][0]["unknown"] == "held for a person"
 
 
+def service_account():
+    """A Google account's key, as Google gives it."""
+    made = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                          capture_output=True, text=True, check=True)
+    return json.dumps({"client_email": "it@example.com", "private_key": made.stdout, "private_key_id": SECRET})
+
+
 @pytest.mark.parametrize("name", CONNECTORS)
 def test_a_sample_of_each_action_can_be_made_and_hides_its_secrets(folder, name):
     """Its settings are secrets or plain words; each required parameter gets a value of its type."""
     settings, actions = page(folder, name)["settings"], page(folder, name)["actions"]
     (folder / "secrets").mkdir(mode=0o700)
     values = {"type": name}
+    key = folder / "secrets/DRUMBEAT_TOKEN_KEY"  # those with a token keep it sealed
+    key.write_text(KEY)
+    key.chmod(0o600)
     for setting in settings:
         url = "https://api.example.com" if setting["name"] in ("url", "server") and name != "mailchimp" else ""
         url = url and url.replace("https", "smtp" if name == "smtp" else "https")
         value = url or ("shop@example.com" if setting["name"] == "from" else "word")
         if setting["secret"]:
             secret = folder / "secrets" / setting["name"].upper()
-            secret.write_text(f"{url}/{SECRET}" if url else SECRET)
+            text = f"{url}/{SECRET}" if url else SECRET
+            secret.write_text(service_account() if name == "google-sheets" else text)
             secret.chmod(0o600)
             value = "${" + setting["name"].upper() + "}"
         if setting["required"]:
