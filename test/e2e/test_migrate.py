@@ -23,7 +23,7 @@ DECLINED, INTERRUPTED = 11, 130
 # Tables and what of them is compared, in the names that both have.
 COLUMNS = {
     "marketing_events": "seq id idempotency_key type source status run routed_run retry_count last_error scheduled_at "
-                        "created_at updated_at fingerprint payload",
+                        "created_at updated_at fingerprint payload trace_parent",
     "deliveries": "seq id event_id destination step run action route status blocked retry_count attempts due first_due "
                   "late first_sent lease_until lease_owner lease_epoch looking_up in_doubt last_status last_error "
                   "remote_id batch order_key created_at updated_at params",
@@ -31,6 +31,7 @@ COLUMNS = {
     "destinations": "name paused paused_until pause_reason breaker_state breaker_until breaker_failures breaker_ramp "
                     "quiet_until updated_at",
     "tokens": "destination generation sealed expires refresh_expires seed updated_at",
+    "marks": "source position said at",
     "routes": "route program_hash reason at",
     "api_keys": "id name role hash created_at revoked_at",
     "audit": "seq at actor act subject detail",
