@@ -72,7 +72,7 @@ def test_a_newer_schema(serve, folder, database):
     serve(store=database).kill()
     sql(database, "INSERT INTO schema_steps(step, taken_at) VALUES (99, 0)")
     before = tables(database)
-    refused(folder, database, FAILED, "the store has schema 99", "use a newer drumbeat")
+    refused(folder, database, FAILED, "the store has schema 99", "start the newer drumbeat again")
     assert tables(database) == before
 
 

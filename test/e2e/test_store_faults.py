@@ -305,7 +305,7 @@ def test_a_newer_schema_is_refused(stopped):
     with sqlite3.connect(stopped.store) as other:
         other.execute("PRAGMA user_version = 99")
     other.close()
-    refuses(stopped, "schema 99", "use a newer drumbeat")
+    refuses(stopped, "schema 99", "start the newer drumbeat again")
 
 
 def test_a_flipped_byte_of_a_payload_is_found_by_verify_deep(stopped):
