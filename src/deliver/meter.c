@@ -12,8 +12,8 @@
  *    may have had some that only the longer window counts.
  * WHAT BREAKS IT. Two spellings of one value: the provider may know a chat by its number and by its name.
  * HOW TO SEE IT. drumbeat_limit_values; `due` of a delivery that waits for its value; `limits` in GET /v1/destinations.
- * TESTED BY. test/unit/deliver/test_meter.c (random histories against all windows), test/unit/engine/test_metering.c,
- * the scenarios meter-*.txt, test/e2e/test_limits_meter.py.
+ * TESTED BY. test/unit/deliver/test_meter.c (random histories against all windows), the scenarios meter-*.txt,
+ * test/e2e/test_limits_meter.py.
  */
 #include "deliver/meter.h"
 

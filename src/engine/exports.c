@@ -12,7 +12,7 @@
  * 5. What an answer means is staged in `verdict` and taken in after the commit, once.
  * WHAT BREAKS IT. Gathering that takes long: it is part of the loop's time, and bounded by TRACE_QUEUE_MAX spans.
  * HOW TO SEE IT. drumbeat_spans_total, drumbeat_exports_total; the log lines export_failing and export_back.
- * TESTED BY. test/unit/observe/test_otlp.c, test_otel.c; test/e2e/test_traces.py.
+ * TESTED BY. test/unit/observe/test_otel.c; test/e2e/test_traces.py.
  */
 #include "engine/exports.h"
 

@@ -17,9 +17,10 @@
  *    not, the file is read again.
  * 6. A step looks at LOOK_STEP stamps and reads READ_STEP files of server.max_event at most.
  * WHAT BREAKS IT. A disk that hangs (a share of the network that is away) holds up the loop. A program that writes a
- * file in place, pauses for longer than two looks and goes on: the first part may be published if it is due. HOW TO SEE
- * IT. `drumbeat sources show NAME`; drumbeat_source_requests_total; the log's post_* and folder_* lines. TESTED BY.
- * test/unit/engine/test_folders.c; test/unit/schedule/test_post.c; the scenarios folder-*; test/e2e/test_folders.py. */
+ * file in place, pauses for longer than two looks and goes on: the first part may be published if it is due.
+ * HOW TO SEE IT. `drumbeat sources show NAME`; drumbeat_source_requests_total; the log's post_* and folder_* lines.
+ * TESTED BY. The scenarios folder*; test/e2e/test_folders.py.
+ */
 #include "engine/folders.h"
 #include "engine/loop_memory.h"
 

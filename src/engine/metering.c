@@ -12,9 +12,9 @@
  * 3. What has no room is settled as not sent, with a later due, so the next claim finds what stands behind it. It keeps
  *    its order key's place, its retries and its frozen set.
  * 4. A start and a reload read the starts that still count from the store (metering_read).
- * WHAT BREAKS IT. A value in two spellings. A set that was frozen before its values had limits counts for its first
- * one. HOW TO SEE IT. `due` of a delivery that is put off; `limits` in GET /v1/destinations. TESTED BY. the scenarios
- * meter-*.txt, test/unit/deliver/test_meter.c, test/e2e/test_limits_meter.py.
+ * WHAT BREAKS IT. A value in two spellings. A set that was frozen before its values had limits counts for its first.
+ * HOW TO SEE IT. `due` of a delivery that is put off; `limits` in GET /v1/destinations.
+ * TESTED BY. The scenarios meter-*.txt; test/unit/deliver/test_meter.c, test/e2e/test_limits_meter.py.
  */
 #include "engine/metering.h"
 

@@ -242,7 +242,6 @@ static enum err prepare_lessons(struct turn *turn) {
 }
 
 /* Moves between "together" and "apart", before the turn takes anything. */
-
 static enum err keep_apart(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct quota *quota = &loop->quota;

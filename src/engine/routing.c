@@ -20,10 +20,12 @@
  * 7. What routes learn of their programs (strikes, stops, probes) is staged and becomes true in turn_routed.
  * WHAT BREAKS IT. An evaluator that does not keep its own time limit: one round would hold up all callers of the turn.
  * An event whose deliveries the database refuses drops its turn, and so does a delivery that is made late; parts.c
- * finds it and fails it alone. HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total;
- * drumbeat_events_unrouted_total; the log lines route_stopped and route_healed. TESTED BY. test/unit/engine/test_loop.c
- * and test_parts.c; the scenarios routing*, scheduled*, order*, route-*; test/conformance/test_fleet_work.c; invariants
- * I5 and I14 with the planted bugs routed-twice, second-route-missed, order-not-kept and failure-takes-others.
+ * finds it and fails it alone.
+ * HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total; drumbeat_events_unrouted_total; the log
+ * lines route_stopped and route_healed.
+ * TESTED BY. test/unit/engine/test_loop.c and test_parts.c; the scenarios routing*, scheduled*, order*, route-*;
+ * test/conformance/test_fleet_work.c; invariants I5 and I14 with the planted bugs routed-twice, second-route-missed,
+ * order-not-kept and failure-takes-others.
  */
 #include "deliver/backlog.h"
 #include "deliver/backoff.h"

@@ -8,8 +8,9 @@
  *   that is dropped told nothing and remembers nothing. Several processes look one after the other, and some causes are
  *   seen by one of them alone (its Redis is away): so a cause is over when no look has found it for GONE_US.
  * WHAT BREAKS IT  A clock that is set back: it makes nothing silent until it has caught up, because times that lie
- * ahead count as the present. HOW TO SEE IT  `drumbeat alerts list`; the events of type drumbeat.alert. TESTED BY
- * test/unit/model/test_alert.c, test/scenario/alerts*.txt.
+ *   ahead count as the present.
+ * HOW TO SEE IT  `drumbeat alerts list`; the events of type drumbeat.alert.
+ * TESTED BY  test/unit/model/test_alert.c, test/scenario/alerts*.txt.
  */
 #include "model/alert.h"
 
