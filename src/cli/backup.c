@@ -6,30 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/json.h"
-#include "base/when.h"
 #include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/copies.h"
 #include "cli/show.h"
 #include "os/file.h"
 
-#define POLL_US      (100 * US_PER_MS)
 #define KEEP_DEFAULT 7
 #define KEEP_MOST    100000
-
-static int follow(struct cli *cli, struct asked *asked) {
-    int code = ask(cli, "POST", STR("/v1/backup"), STR("{}"), asked);
-    while (!code && json_true(json_get(asked->json, STR("running")))) {
-        bar_show(cli, "backup", json_number(json_get(asked->json, STR("progress")), 0), 0);
-        asked_free(asked);
-        cli_sleep(cli, POLL_US);
-        code = ask(cli, "GET", STR("/v1/backup"), STR_NONE, asked);
-    }
-    bar_end(cli);
-    return code;
-}
 
 static bool sync_path(struct str path, int flags, struct arena *arena) {
     int fd = open(str_dup(arena, path).p, flags | O_CLOEXEC);
@@ -89,7 +74,8 @@ int command_backup(struct cli *cli) {
     if (given.p && (!str_to_i64(given, &keep) || keep < 0 || keep > KEEP_MOST))
         return cli_fail(cli, EXIT_USAGE, "error: '%.*s' is no number of backups: --keep takes 0 (all) to %d",
                         STR_ARG(text_safe(cli->arena, given, true)), KEEP_MOST);
-    int code = follow(cli, &asked);
+    int code = ask(cli, "POST", STR("/v1/backup"), STR("{}"), &asked);
+    if (!code) code = bar_follow(cli, "backup", STR("/v1/backup"), "", &asked);
     if (code) return code;
     struct str part = str_dup(cli->arena, show_member(cli, asked.json, "file"));
     struct str problem = str_dup(cli->arena, show_member(cli, asked.json, "problem"));

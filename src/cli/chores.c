@@ -1,10 +1,13 @@
 /* cli/chores.c - what the server does now and then, and how a long chore's progress looks on a terminal. */
 #include "base/json.h"
+#include "base/when.h"
 #include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 
 #include <unistd.h>
+
+#define POLL_US (100 * US_PER_MS)
 
 static const struct column list_columns[] = {
     {"name", CELL_TEXT, {.title = "CHORE", .whole = true}},
@@ -37,4 +40,17 @@ void bar_end(struct cli *cli) {
     if (!has_terminal(cli)) return;
     writer_add(&cli->err, STR("\r\033[K"));
     writer_flush(&cli->err);
+}
+
+int bar_follow(struct cli *cli, const char *what, struct str path, const char *found, struct asked *asked) {
+    while (json_true(json_get(asked->json, STR("running")))) {
+        bar_show(cli, what, json_number(json_get(asked->json, STR("progress")), 0),
+                 json_integer(json_get(asked->json, str_from(found)), 0));
+        asked_free(asked);
+        cli_sleep(cli, POLL_US);
+        int code = ask(cli, "GET", path, STR_NONE, asked);
+        if (code) return code;
+    }
+    bar_end(cli);
+    return EXIT_DONE;
 }

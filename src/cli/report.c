@@ -1,11 +1,8 @@
 /* cli/report.c - the sheet of a day: has it made at the server, follows it, shows it. */
 #include "base/json.h"
-#include "base/when.h"
 #include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/show.h"
-
-#define POLL_US (100 * US_PER_MS)
 
 static const struct column columns[] = {
     {"destination", CELL_TEXT, {.title = "DESTINATION", .whole = true}},
@@ -39,27 +36,13 @@ static void show_sheet(struct cli *cli, const struct json *sheet) {
                    STR_ARG(show_member(cli, sheet, "difference")));
 }
 
-/* Follows the round until it is over; *asked is the last answer. */
-static int follow(struct cli *cli, struct asked *asked) {
-    while (json_true(json_get(asked->json, STR("running")))) {
-        bar_show(cli, "report", json_number(json_get(asked->json, STR("progress")), 0),
-                 json_integer(json_get(asked->json, STR("difference")), 0));
-        asked_free(asked);
-        cli_sleep(cli, POLL_US);
-        int code = ask(cli, "GET", STR("/v1/report"), STR_NONE, asked);
-        if (code) return code;
-    }
-    bar_end(cli);
-    return EXIT_DONE;
-}
-
 int command_report(struct cli *cli) {
     struct asked asked;
     struct buf path = {.arena = cli->arena};
     buf_add(&path, STR("/v1/report"));
     path_option(cli, &path, "day", "day");
     int code = ask(cli, "POST", buf_str(&path), STR_NONE, &asked);
-    if (!code) code = follow(cli, &asked);
+    if (!code) code = bar_follow(cli, "report", STR("/v1/report"), "difference", &asked);
     if (code) return code;
     bool adds_up = json_true(json_get(asked.json, STR("adds_up")));
     code = show_one(cli, &asked, "day", show_sheet);

@@ -1,11 +1,8 @@
 /* cli/verify.c - the store's invariants: begins a round at the server, follows it, shows what it found. */
 #include "base/json.h"
-#include "base/when.h"
 #include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/show.h"
-
-#define POLL_US (200 * US_PER_MS)
 
 static void show_verification(struct cli *cli, const struct json *found) {
     const struct json *violations = json_get(found, STR("violations"));
@@ -21,25 +18,11 @@ static void show_verification(struct cli *cli, const struct json *found) {
                STR_ARG(show_member(cli, found, "attempts")), STR_ARG(show_member(cli, found, "violation_count")));
 }
 
-/* Follows the round until it is over; *asked is the last answer. */
-static int follow(struct cli *cli, struct asked *asked) {
-    while (json_true(json_get(asked->json, STR("running")))) {
-        bar_show(cli, "verify", json_number(json_get(asked->json, STR("progress")), 0),
-                 json_integer(json_get(asked->json, STR("violation_count")), 0));
-        asked_free(asked);
-        cli_sleep(cli, POLL_US);
-        int code = ask(cli, "GET", STR("/v1/verify"), STR_NONE, asked);
-        if (code) return code;
-    }
-    bar_end(cli);
-    return EXIT_DONE;
-}
-
 int command_verify(struct cli *cli) {
     struct asked asked;
     bool deep = cli_flag(cli, "deep");
     int code = ask(cli, "POST", deep ? STR("/v1/verify?deep=true") : STR("/v1/verify"), STR_NONE, &asked);
-    if (!code) code = follow(cli, &asked);
+    if (!code) code = bar_follow(cli, "verify", STR("/v1/verify"), "violation_count", &asked);
     if (code) return code;
     if (deep && !asked.offline)
         cli_say(cli, "The pages of an embedded store's file are checked only while no server runs.");

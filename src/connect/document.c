@@ -97,30 +97,6 @@ static void read_fields(struct document_reader *reader, const struct tree *map, 
     connector->field_count = entry->field_count = map->count;
 }
 
-/* A value as JSON. Outside quotes, numbers, true, false and null are JSON's, as in a request's json. */
-static void put_json(struct buf *buf, const struct tree *tree) {
-    double number;
-    bool word = str_eq(tree->text, STR("true")) || str_eq(tree->text, STR("false"));
-    bool map = tree->kind == TREE_MAP;
-    if (tree->kind == TREE_NULL) {
-        buf_add(buf, STR("null"));
-    } else if (tree->kind == TREE_SCALAR) {
-        if (!tree->quoted && (word || str_to_double(tree->text, &number)))
-            buf_add(buf, tree->text);
-        else
-            json_quote(buf, tree->text);
-    } else {
-        buf_byte(buf, map ? '{' : '[');
-        for (size_t i = 0; i < tree->count; i++) {
-            if (i) buf_byte(buf, ',');
-            if (map) json_quote(buf, tree->names[i]);
-            if (map) buf_byte(buf, ':');
-            put_json(buf, tree->items[i]);
-        }
-        buf_byte(buf, map ? '}' : ']');
-    }
-}
-
 /* What a parameter is where a delivery does not set it. It is of the parameter's own type. */
 static void read_fallback(struct document_reader *reader, const struct tree *spec, struct catalog_name *param) {
     const struct tree *value = reader_get(spec, "default", KEY_ANY);
@@ -128,7 +104,7 @@ static void read_fallback(struct document_reader *reader, const struct tree *spe
     struct json_error error;
     struct json *json = NULL;
     if (!value) return;
-    put_json(&buf, value);
+    tree_json(&buf, value);
     param->fallback = buf_str(&buf);
     if (json_parse(param->fallback, JSON_DEPTH_MAX, &json, &error) || !param_type_takes(param->type, json))
         reader_complain(reader, value, value->mark, CODE_CONNECT_VALUE, "the default of parameter '%.*s' must be %s",
