@@ -46,11 +46,15 @@ void encode_event(struct buf *buf, const struct event *event, bool whole) {
     encode_time(buf, "updated_at", event->updated_us);
 }
 
-/* One that was never tried and is due later than it first was has been put off: its value's limit was used up. */
+/* One that was never tried and is due later than it first was waits for others of its call, or its value's limit was
+ * used up. */
 static struct str is_put_off(const struct call *call, const struct delivery *delivery, size_t desk) {
     const struct meters *meters = deliver_meters(call->desks, desk);
+    const struct action_traits *traits = destination_action(deliver_settings(call->desks, desk), delivery->action);
     bool moved = delivery->due_us > delivery->first_due_us && delivery->due_us > call->now_us;
-    if (!meters || !moved || delivery->retry_count || delivery->last_status) return STR_NONE;
+    if (!moved || delivery->retry_count || delivery->last_status) return STR_NONE;
+    if (traits && traits->batch_joined > 1) return STR("others of its call, no later than it is due");
+    if (!meters) return STR_NONE;
     return str_fmt(call->arena, "%.*s's limit per %.*s", STR_ARG(delivery->destination), STR_ARG(meters_param(meters)));
 }
 

@@ -169,11 +169,40 @@ static void join_plans(struct turn *turn, size_t **ret_desks) {
     *ret_desks = desks;
 }
 
+/* Whether it waits only for others to fill its call; *ret_max = how many fill it. */
+static bool waits_for_others(const struct turn *turn, const struct delivery *delivery, size_t desk, size_t *ret_max) {
+    if (delivery->status != DELIVERY_PENDING || delivery->due_us <= turn->now_us) return false;
+    const struct action_traits *traits =
+        destination_action(deliver_settings(turn->loop->deliver, desk), delivery->action);
+    *ret_max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 0;
+    return *ret_max && delivery->first_due_us <= turn->now_us;
+}
+
+/* A call that is full does not wait for its moment. What waits for a moment stands in the store alone, so each spell is
+ * counted there, once for all that this turn adds to it. */
+static enum err fill_calls(struct turn *turn, const size_t *desks) {
+    struct store *store = turn->loop->options.store;
+    const struct delivery *counted = NULL;
+    for (size_t i = 0; i < turn->planned_count; i++) {
+        const struct delivery *delivery = &turn->planned[i];
+        size_t max, full;
+        if (!waits_for_others(turn, delivery, desks[i], &max)) continue;
+        if (counted && counted->due_us == delivery->due_us && str_eq(counted->destination, delivery->destination) &&
+            str_eq(counted->action, delivery->action))
+            continue;
+        TRY(store_fill_calls(store, delivery, max, turn->now_us, turn->arena, &full));
+        if (full) deliver_due(turn->loop->deliver, desks[i], turn->now_us);
+        counted = delivery;
+    }
+    return ERR_NONE;
+}
+
 static enum err store_plans(struct turn *turn, const size_t *desks) {
     struct store *store = turn->loop->options.store;
     bool *blocked = arena_array(turn->arena, bool, turn->planned_count);
     if (turn->planned_count) TRY(store_plan(store, turn->planned, turn->planned_count, turn->arena, blocked));
     TRY(store_routed(store, turn->routed, turn->routed_count, turn->now_us));
+    TRY(fill_calls(turn, desks));
     for (size_t i = 0; i < turn->planned_count; i++) {
         const struct delivery *delivery = &turn->planned[i];
         if (delivery->status == DELIVERY_PROCESSING) TRY(turn_leave(turn, &delivery, 1, desks[i], (struct metered){0}));

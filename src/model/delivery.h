@@ -35,7 +35,7 @@ struct delivery {
     int32_t retry_count;         /* retries spent in the fast lane and the slow lane together */
     int32_t attempts;            /* attempts recorded so far */
     int64_t due_us;              /* not before */
-    int64_t first_due_us;        /* its first due time: give_up counts from here */
+    int64_t first_due_us;        /* when it was due first, without the wait for a batch: give_up counts from here */
     int64_t late_us;             /* do not send after this moment, 0 = no such moment */
     int64_t first_sent_us;       /* when the provider first may have seen the key, 0 = never */
     int64_t lease_until_us;

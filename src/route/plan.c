@@ -241,7 +241,7 @@ static struct str condition_text(struct arena *arena, const char *word, struct s
 }
 
 /* Deliveries that are to be joined wait until the next multiple of the wait, so that all of one spell become due at the
- * same moment. */
+ * same moment. Where a call is full before, it leaves early (fill_calls in engine/routing.c). */
 static int64_t batch_moment(const struct route_step *step, int64_t due_us) {
     int64_t wait_us = step->batch_wait_us;
     if (step->batch_max <= 1 || wait_us <= 0) return due_us;
@@ -256,7 +256,7 @@ static void delivery_time(struct delivery *delivery, const struct draft *draft, 
     int64_t due_us = base_us + step->settings->after_us;
     if (draft->again) due_us = wanted_us > base_us ? wanted_us : base_us;
     delivery->due_us = batch_moment(step->settings, due_us);
-    delivery->first_due_us = delivery->due_us;
+    delivery->first_due_us = due_us;
     if (!step->late_us || draft->again) return;
     delivery->late_us = wanted_us + step->late_us;
     if (delivery->due_us <= delivery->late_us) return;

@@ -29,6 +29,8 @@
 
 #include <string.h>
 
+#define FILL_LOOKS 4 /* so many calls' worth of what waits for one moment is looked at */
+
 /* What a claim takes: the due rows, and then the rest of each frozen set that one of them belongs to. */
 struct taken {
     struct delivery *rows;
@@ -121,6 +123,22 @@ enum err store_expired(struct store *store, int64_t now_us, struct str owner, bo
     *ret_deliveries = deliveries;
     *ret_count = result.count;
     return ERR_NONE;
+}
+
+enum err store_fill_calls(struct store *store, const struct delivery *like, size_t max, int64_t now_us,
+                          struct arena *arena, size_t *ret_full) {
+    const struct sql_value params[] = {sql_str(like->destination), sql_str(like->action), sql_int(like->due_us),
+                                       sql_int(now_us), sql_int((int64_t)max * FILL_LOOKS)};
+    struct sql_result result;
+    TRY(store_run(store, SQL_DELIVERY_JOINING, params, 1, arena, &result));
+    size_t count = result.count / max * max;
+    struct sql_value *due = arena_array(arena, struct sql_value, count * 2);
+    for (size_t i = 0; i < count; i++) {
+        due[i * 2] = sql_int(result.rows[i].values[0].number);
+        due[i * 2 + 1] = sql_int(now_us);
+    }
+    *ret_full = count / max;
+    return count ? store_run(store, SQL_DELIVERY_HASTEN, due, count, arena, NULL) : ERR_NONE;
 }
 
 enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch) {

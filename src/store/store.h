@@ -1,13 +1,10 @@
 /* store/store.h - the verbs of the store, written once for every driver.
  *
- * Owns the tables marketing_events, deliveries, attempts, destinations,
- * tokens, routes, api_keys, audit, chores. Every verb of a turn runs between store_begin and
- * store_commit, takes a batch, and costs one driver call per statement. Only
- * statement text (store/sql) differs per dialect. Nothing here reads a clock.
- * Results are in the arena given. Errors: RETRY class (STORE_FULL,
- * STORE_BUSY) leaves the store usable after store_rollback; FATAL means that
- * nothing in memory is trusted: stop, exit, recover on restart.
- * Lists, keys, chores: store/query.h, store/admin.h, store/chore.h. Thread: one.
+ * Owns the tables marketing_events, deliveries, attempts, destinations, tokens, routes, api_keys, audit, chores. Every
+ * verb of a turn runs between store_begin and store_commit, takes a batch, and costs one driver call per statement.
+ * Only statement text (store/sql) differs per dialect. Nothing here reads a clock. Results are in the arena given.
+ * Errors: RETRY class (STORE_FULL, STORE_BUSY) leaves the store usable after store_rollback; after FATAL
+ * nothing in memory is trusted: exit, recover at start. Lists, keys, chores: query.h, admin.h, chore.h. Thread: one.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -50,8 +47,7 @@ MUST_USE enum err store_append(struct store *store, const struct event *events, 
                                struct append_result *ret_results);
 
 /* ---- route: due events and their plans ---- */
-/* PENDING events scheduled at or before wall_us, oldest first, whole; event.run is the run to make
- * (0, or one more than its last: a row set back to PENDING by SQL is a replay). */
+/* PENDING events scheduled at or before wall_us, oldest first, whole; event.run is the run to make. */
 MUST_USE enum err store_due_events(struct store *store, int64_t wall_us, size_t limit, struct arena *arena,
                                    struct event **ret_events, size_t *ret_count);
 /* The earliest scheduled_at of a PENDING event, or WHEN_NEVER. */
@@ -105,13 +101,17 @@ struct settlement {
  * status up to date. ret_applied[i] is false for a late worker's settle, which changed nothing. */
 MUST_USE enum err store_settle(struct store *store, const struct settlement *settlements, size_t count, int64_t now_us,
                                struct arena *arena, bool *ret_applied);
-/* Of a HELD delivery: what its error says in these words is said in others. */
+/* Of a HELD delivery: other words for what its error says. */
 MUST_USE enum err store_reword(struct store *store, int64_t seq, struct str words, struct str others, int64_t now_us);
+/* Of what waits only to be joined with this delivery, whole calls of max become due now: *ret_full, the oldest first.
+ */
+MUST_USE enum err store_fill_calls(struct store *store, const struct delivery *like, size_t max, int64_t now_us,
+                                   struct arena *arena, size_t *ret_full);
 /* Freezes a set: the batch id is written on each claimed row. */
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 
 /* ---- housekeeping ---- */
-/* The disk was full: what is left is for deliveries, their outcomes and operators. New events are to be refused. */
+/* The disk was full: what is left is for deliveries and operators, and new events are to be refused. */
 bool store_is_tight(const struct store *store);
 struct gauge_set store_gauges(const struct store *store);
 /* Between turns: checkpoints when idle or when the log passed its bound. */

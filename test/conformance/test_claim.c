@@ -334,6 +334,40 @@ static void a_frozen_set_is_claimed_whole(void **state) {
     fixture_commit(f);
 }
 
+static struct delivery waiting(struct fixture *f, const char *key, const char *action, int64_t first_due_us) {
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, key, T0);
+    struct delivery delivery = fixture_delivery(f, event, "crm", DELIVERY_PENDING);
+    delivery.action = str_from(action);
+    delivery.due_us = T0 + US_PER_MIN;
+    delivery.first_due_us = first_due_us;
+    fixture_plan_one(f, &delivery);
+    return delivery;
+}
+
+/* Five wait for others, and two calls of two are full. Beside them stand those that wait for something else. */
+static void full_calls_are_due_early(void **state) {
+    struct fixture *f = *state;
+    struct delivery joining[5], others[3];
+    size_t full;
+    fixture_begin(f);
+    others[0] = waiting(f, "other action", "tag", T0);
+    others[1] = waiting(f, "due by itself", "post", T0 + US_PER_MIN);
+    others[2] = waiting(f, "tried", "post", T0);
+    fixture_sql(f, "UPDATE deliveries SET attempts = 1 WHERE seq = 3");
+    for (int i = 0; i < 5; i++) joining[i] = waiting(f, (char[]){(char)('a' + i), 0}, "post", T0);
+    OK(store_fill_calls(f->store, &joining[4], 6, T0 + 5, &f->arena, &full));
+    assert_int_equal(full, 0);
+    OK(store_fill_calls(f->store, &joining[4], 2, T0 + 5, &f->arena, &full));
+    assert_int_equal(full, 2);
+    for (int i = 0; i < 4; i++) assert_int_equal(fixture_get(f, joining[i].id).due_us, T0 + 5);
+    assert_int_equal(fixture_get(f, joining[4].id).due_us, T0 + US_PER_MIN);
+    for (int i = 0; i < 3; i++) assert_int_equal(fixture_get(f, others[i].id).due_us, T0 + US_PER_MIN);
+    OK(store_fill_calls(f->store, &joining[4], 2, T0 + 6, &f->arena, &full));
+    assert_int_equal(full, 0);
+    fixture_commit(f);
+}
+
 static void only_what_is_on_its_way_is_frozen(void **state) {
     struct fixture *f = *state;
     fixture_begin(f);
@@ -358,6 +392,7 @@ int main(void) {
         ON_EVERY_DRIVER(final_ones_let_the_next_go_and_doubtful_ones_do_not),
         ON_EVERY_DRIVER(each_of_an_order_goes_in_turn),
         ON_EVERY_DRIVER(a_frozen_set_is_claimed_whole),
+        ON_EVERY_DRIVER(full_calls_are_due_early),
         ON_EVERY_DRIVER(only_what_is_on_its_way_is_frozen),
     };
     return RUN_ON_EVERY_DRIVER(tests);

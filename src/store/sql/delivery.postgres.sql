@@ -157,6 +157,26 @@ LIMIT $3;
 -- from the partial indexes: the row is found by its seq.
 UPDATE deliveries SET batch = p2 FROM {p} WHERE seq = p1 AND status || '' = 'PROCESSING';
 
+-- name: delivery_joining (destination text, action text, moment int, now int, most int) -> seq int
+-- What waits for this moment only to be joined with others, oldest first. Rows that another process holds are skipped:
+-- it counts them itself. The inner limit is for the scan.
+SELECT seq
+FROM (
+    SELECT d.seq, d.action, d.first_due
+    FROM deliveries d
+    WHERE d.destination = $1 AND {d.claimable} AND d.due = $3 AND d.status = 'PENDING' AND d.attempts = 0
+        AND d.batch IS NULL
+    ORDER BY d.seq
+    LIMIT $5
+    FOR UPDATE OF d SKIP LOCKED
+) waiting
+WHERE action = $2 AND first_due <= $4
+ORDER BY seq;
+
+-- name: delivery_hasten (seq int, now int)
+-- It is due now.
+UPDATE deliveries SET due = p2, updated_at = p2 FROM {p} WHERE seq = p1;
+
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
 --     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
 -- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was

@@ -101,6 +101,24 @@ LIMIT ?3;
 -- The claimed rows of one call become a set that is only ever sent again as a whole.
 UPDATE deliveries SET batch = ?2 WHERE seq = ?1 AND status = 'PROCESSING';
 
+-- name: delivery_joining (destination text, action text, moment int, now int, most int) -> seq int
+-- What waits for this moment only to be joined with others, oldest first. The inner limit is for the scan.
+SELECT seq
+FROM (
+    SELECT d.seq, d.action, d.first_due
+    FROM deliveries d
+    WHERE d.destination = ?1 AND {d.claimable} AND d.due = ?3 AND d.status = 'PENDING' AND d.attempts = 0
+        AND d.batch IS NULL
+    ORDER BY d.seq
+    LIMIT ?5
+)
+WHERE action = ?2 AND first_due <= ?4
+ORDER BY seq;
+
+-- name: delivery_hasten (seq int, now int)
+-- It is due now.
+UPDATE deliveries SET due = ?2, updated_at = ?2 WHERE seq = ?1;
+
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
 --     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
 -- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
