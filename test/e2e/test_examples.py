@@ -9,9 +9,11 @@ import shutil
 import pytest
 
 from harness import ROOT, command
+from tokens import KEY
 
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
-SECRETS = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/x",
+ROBOT = json.loads((ROOT / "test/connectors/google-sheets.json").read_text())["fields"]["key"]
+SECRETS = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/x", "GOOGLE_KEY": ROBOT, "DRUMBEAT_TOKEN_KEY": KEY,
            "PARTNER_SECRET": "whsec_" + base64.b64encode(b"a-secret-of-24-bytes-here").decode()}
 PASSING = ("webhook-id", "webhook-timestamp", "webhook-signature", "traceparent", "idempotency-key", "user-agent", "x-drumbeat-event")
 
@@ -22,7 +24,7 @@ def example(request, folder):
     copy = folder / "example"
     shutil.copytree(request.param, copy, ignore=shutil.ignore_patterns("secrets"))
     (copy / "secrets").mkdir(mode=0o700)
-    for name in set(re.findall(r"\$\{([A-Z_]+)\}", (copy / "drumbeat.yaml").read_text())):
+    for name in {"DRUMBEAT_TOKEN_KEY"} | set(re.findall(r"\$\{([A-Z_]+)\}", (copy / "drumbeat.yaml").read_text())):
         secret = copy / "secrets" / name
         secret.touch(0o600)
         secret.write_text(SECRETS.get(name, f"a-secret-called-{name.lower()}"))
@@ -36,6 +38,8 @@ def requests_of(text):
         assert "request" in item, item
         request = item["request"]
         request["headers"] = {name: value for name, value in request["headers"].items() if name.lower() not in PASSING}
+        # A record's key and time are the event's, which is made anew in each run.
+        request["body"] = re.sub(r'"(rkey|createdAt)":"[^"]*"', r'"\1":"…"', request["body"])
         if "envelope" in request:  # a mail: a line of it is the moment it was first due
             request["body"] = re.sub(r"^Date: .*\r\n", "", request["body"])
         requests.append({"destination": item["destination"], **request})
@@ -56,6 +60,11 @@ def test_a_recipe_does_what_it_says(example):
     requests = requests_of(got.out)
     expected = original / "expected.json"
     if os.environ.get("EXAMPLES_WRITE"):
-        expected.write_text(json.dumps(requests, indent=2) + "\n")
+        expected.write_text(json.dumps(requests, indent=2, ensure_ascii=False) + "\n")
     assert requests and requests == json.loads(expected.read_text())
     assert not any(secret in got.out for secret in SECRETS.values())
+
+
+def test_the_list_names_each_recipe_by_its_title():
+    listed = re.findall(r"^\| \[(.*)\]\((.*)\) \|", (ROOT / "examples/README.md").read_text(), re.M)
+    assert listed == [((path / "README.md").read_text().splitlines()[0].removeprefix("# "), path.name) for path in EXAMPLES]
