@@ -34,7 +34,7 @@ LONG_LIMIT_S = 1800  # all of pytest, all scenarios, all seeds
 GOODBYE_S = 20       # for what runs to clean up after Ctrl-C
 ASAN, TSAN = "build-asan", "build-tsan"
 POSTGRES = "DRUMBEAT_TEST_POSTGRES"
-WANT_POSTGRES = ("conformance", "e2e")
+WANT_POSTGRES = ("conformance", "e2e", "e2e-alone")
 # A program that a sanitizer ends has this exit code; its report is on stderr, where the harness looks for it.
 FOUND_CODE = 86
 SANITIZERS = {
@@ -44,7 +44,8 @@ SANITIZERS = {
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
                     f"exitcode={FOUND_CODE}:suppressions={os.path.abspath('tools/tsan.supp')}",
 }
-# Every e2e file runs the program with sanitizers, but for these, which run it as users do.
+# Every e2e file runs the program with sanitizers, but for these, which run it as users do. They are alone on the machine,
+# because they load it or measure it; the others run side by side.
 RELEASE_E2E = {
     "test_durability.py": "a chaos run: many kills and starts, each of which is slow with sanitizers",
     "test_failover.py": "a chaos run: many processes, killed and paused under load",
@@ -52,7 +53,7 @@ RELEASE_E2E = {
     "test_idle.py": "it measures memory, wake-ups and descriptors of what users run",
     "test_jq_worker.py": "its filter of system calls is off where a sanitizer needs others",
 }
-SHOWN_LINES = 80     # of one failure's output, from its end
+SHOWN_FIRST, SHOWN_LAST = 40, 80  # lines of one failure's output
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
 CMOCKA_RUN = re.compile(r"^\[ RUN      \] (\S+)")
 CMOCKA_END = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\S+)")
@@ -255,13 +256,14 @@ class Suite:
         report = os.path.join(self.temporary, os.path.basename(path) + ".xml")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path]
         folder = "build" if os.path.basename(path) in RELEASE_E2E else self.folder
-        program = {"DRUMBEAT": os.path.abspath(f"{folder}/drumbeat")}
-        code, output = run(command, LONG_LIMIT_S, self.temporary, program)
+        lane = threading.current_thread().name.rsplit("_")[-1]  # those side by side take different ports
+        more = {"DRUMBEAT": os.path.abspath(f"{folder}/drumbeat"), services.LANE: lane}
+        code, output = run(command, LONG_LIMIT_S, self.temporary, more)
         return read_pytest(path, code, output, report)
 
-    def e2e(self):
+    def e2e(self, alone):
         for path in sorted(glob.glob("test/e2e/**/test_*.py", recursive=True)):
-            if self.folder != TSAN or os.path.basename(path) not in RELEASE_E2E:
+            if (os.path.basename(path) in RELEASE_E2E) == alone:
                 yield path, lambda p=path: self.pytest(p)
 
     def groups(self):
@@ -269,7 +271,7 @@ class Suite:
         cores = os.cpu_count() or 1
         if self.folder == TSAN:
             yield "unit", self.cmocka("test/unit/*/test_*.c"), cores
-            yield "e2e", self.e2e(), 1
+            yield "e2e", self.e2e(alone=False), cores
             return
         yield "unit", self.cmocka("test/unit/*/test_*.c"), cores
         yield "conformance", self.cmocka("test/conformance/test_*.c"), cores
@@ -277,7 +279,8 @@ class Suite:
         yield "simulation", self.simulation(), 1
         yield "bugs", self.bugs(), 1
         yield "fuzz", self.fuzz(), cores
-        yield "e2e", self.e2e(), 1
+        yield "e2e", self.e2e(alone=False), cores
+        yield "e2e-alone", self.e2e(alone=True), 1
 
 
 def show(name, tally, seconds):
@@ -288,9 +291,10 @@ def show(name, tally, seconds):
     for what, output in tally.reports:
         lines = output.rstrip().splitlines()
         print(f"--- {what}")
-        if len(lines) > SHOWN_LINES:
-            print(f"    ({len(lines) - SHOWN_LINES} lines before this)")
-        print("\n".join("    " + line for line in lines[-SHOWN_LINES:]), flush=True)
+        left_out = len(lines) - SHOWN_FIRST - SHOWN_LAST
+        if left_out > 0:
+            lines[SHOWN_FIRST:-SHOWN_LAST] = [f"({left_out} lines are left out here)"]
+        print("\n".join("    " + line for line in lines), flush=True)
 
 
 def run_groups(suite, wanted):
@@ -306,7 +310,7 @@ def run_groups(suite, wanted):
         except services.Trouble as trouble:
             tally.fail("PostgreSQL", str(trouble), len(jobs))
             jobs = []
-        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        with concurrent.futures.ThreadPoolExecutor(at_once, "lane") as pool:
             try:
                 for part in pool.map(lambda job: job(), jobs):
                     tally.add(part)

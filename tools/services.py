@@ -27,6 +27,8 @@ USER = "postgres" if os.geteuid() == 0 else None
 PATIENCE_S = 60  # a bound against hanging, far above what anything takes
 POLL_S = 0.02
 PORTS = (20000, 32768)
+LANE = "DRUMBEAT_TEST_LANE"  # a number for each program that takes ports beside others
+LANES = 8
 PORT_TRIES = 5   # somebody else may take a free port before we do
 
 # A process is ended by the kernel when the thread that made it ends: this one lasts as long as we do.
@@ -45,7 +47,8 @@ def free_port():
     it may not use it yet."""
     end = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        port = random.randrange(*PORTS) if end >= PORTS[1] else 0
+        first = PORTS[0] + int(os.environ.get(LANE, "0")) % LANES
+        port = random.randrange(first, PORTS[1], LANES) if end >= PORTS[1] else 0
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as sock:
             port = sock.getsockname()[1]
             if port not in given_ports:
