@@ -1,14 +1,11 @@
 /* sim/main.c - `simulate`: seeds, or scenarios. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sim/run.h"
 #include "sim/scenario.h"
-
-#define REPEAT_EACH 20 /* one seed in so many is run twice: the same seed must give the same hash */
+#include "sim/seeds.h"
 
 static int usage(void) {
     fputs("simulate SEED | --seeds N [--from S] [--lying-disk] | --hash SEED | --scenarios FOLDER_OR_FILE\n", stderr);
@@ -33,47 +30,6 @@ static int one_seed(uint64_t seed, bool lying_disk) {
     return verdict.failed;
 }
 
-static bool passes(uint64_t seed, bool lying_disk, struct ready *ready) {
-    struct verdict verdict = run_seed(seed, lying_disk, ready);
-    if (verdict.failed) {
-        printf("seed %llu: %s violated: %s     again: ./dev simulate %llu\n", (unsigned long long)seed, verdict.rule,
-               verdict.text, (unsigned long long)seed);
-        return false;
-    }
-    if (seed % REPEAT_EACH == 0 && run_alone(seed, lying_disk).hash != verdict.hash) {
-        printf("seed %llu: I22 violated: a second run has another hash\n", (unsigned long long)seed);
-        return false;
-    }
-    return true;
-}
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int many_seeds(uint64_t from, uint64_t count, bool lying_disk) {
-    struct ready ready = {0};
-    uint64_t failed = 0;
-    double began_s = seconds_now();
-    bool terminal = isatty(2);
-    for (uint64_t seed = from; seed < from + count; seed++) {
-        failed += !passes(seed, lying_disk, &ready);
-        if (terminal)
-            fprintf(stderr, "\r%llu of %llu seeds, %llu failed ", (unsigned long long)(seed - from + 1),
-                    (unsigned long long)count, (unsigned long long)failed);
-        fflush(stdout);
-    }
-    if (terminal) fputs("\n", stderr);
-    ready_free(&ready);
-    double took_s = seconds_now() - began_s;
-    printf("simulated %llu seeds, %llu failed, %.1f seeds/s\n", (unsigned long long)count, (unsigned long long)failed,
-           took_s > 0 ? (double)count / took_s : 0);
-    printf("%llu passed, %llu failed\n", (unsigned long long)(count - failed), (unsigned long long)failed);
-    return failed > 0;
-}
-
 int main(int argc, char **argv) {
     uint64_t seed = 1, from = 1, count = 0;
     bool lying_disk = false;
@@ -93,5 +49,5 @@ int main(int argc, char **argv) {
         } else if (!str_to_u64(word, &seed))
             return usage();
     }
-    return count ? many_seeds(from, count, lying_disk) : one_seed(seed, lying_disk);
+    return count ? !seeds_play(from, count, lying_disk) : one_seed(seed, lying_disk);
 }

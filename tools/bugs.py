@@ -27,11 +27,12 @@ import time
 
 SEEDS = 200
 SHOWN_LINES = 20     # of what patch, compiler or linker say
-SEEDS_AT_ONCE = 10  # the first few find most; a program that dies tells where by the last one it began
+SEEDS_AT_ONCE = 10  # the first few find most
 LIMIT_S = 60        # of one call of simulate
 TOUCHED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
 INVARIANT = re.compile(r"\bI\d+\b")
 SEED = re.compile(r"\bseed (\d+)\b")
+CRASHED = ": crashed ("
 SCENARIO = re.compile(r"\bscenario ([a-z0-9-]+) must find it")
 
 
@@ -134,7 +135,7 @@ def simulate(program, *args):
 def reason(code, output):
     if invariant := INVARIANT.search(output):
         return invariant.group()
-    return "a hang" if code is None else "a crash" if code < 0 else "a failure"
+    return "a hang" if code is None else "a crash" if code < 0 or CRASHED in output else "a failure"
 
 
 def find_by_seeds(program, sound, seeds):

@@ -1,5 +1,8 @@
 """The tools of the house: counting cases, and embedding files."""
+import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
@@ -9,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import harness  # noqa: E402
 import run_tests  # noqa: E402
+from services import await_true  # noqa: E402
 
 GREEN = "[==========] Running 2 test(s).\n[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[       OK ] b\n"
 RED = GREEN + "[ RUN      ] c\n1 != 2\n[  FAILED  ] c\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] c\n"
@@ -199,3 +203,15 @@ def test_a_server_that_reports_fails_its_test(tmp_path):
     server.binary = program(tmp_path, f"echo '{REPORTS['race']}' >&2", "exit 0")
     with pytest.raises(AssertionError, match="data race"):
         server.launch().wait()
+
+
+def test_a_seed_that_ends_its_process_fails_alone():
+    """Another lane goes on, and the one that fell goes on behind the seed."""
+    simulate = subprocess.Popen([ROOT / "build/simulate", "--seeds", "24"], stdout=subprocess.PIPE, text=True)
+    children = pathlib.Path(f"/proc/{simulate.pid}/task/{simulate.pid}/children")
+    await_true(lambda: children.read_text().split(), "a lane")
+    os.kill(int(children.read_text().split()[0]), signal.SIGABRT)
+    said, _ = simulate.communicate()
+    assert simulate.returncode == 1
+    assert re.search(r"^seed \d+: crashed \(Aborted\) +again: ./dev simulate \d+$", said, re.MULTILINE), said
+    assert said.endswith("23 passed, 1 failed\n"), said
