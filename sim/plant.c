@@ -92,6 +92,7 @@ static enum err open_all(struct plant *plant) {
                                          .inlet = world_inlet(world),
                                          .transport = world_transport(world),
                                          .folders = shelf_seam(world->shelf),
+                                         .evaluators = seam_evaluators(),
                                          .parse = config_parse,
                                          .store = plant->store,
                                          .log = &silent,

@@ -30,6 +30,24 @@ struct evaluator seam_evaluator(struct jq *jq) {
     return (struct evaluator){run_calls, jq};
 }
 
+static enum err open_evaluator(void *self, struct str program, struct arena *arena, struct evaluator *ret_evaluator,
+                               struct str *ret_problem) {
+    struct jq *jq;
+    (void)self;
+    TRY(jq_open(program, &jq, arena, ret_problem));
+    *ret_evaluator = seam_evaluator(jq);
+    return ERR_NONE;
+}
+
+static void close_evaluator(void *self, struct evaluator evaluator) {
+    (void)self;
+    jq_close(evaluator.self);
+}
+
+struct evaluator_maker seam_evaluators(void) {
+    return (struct evaluator_maker){open_evaluator, close_evaluator, NULL};
+}
+
 /* ---- shared limits ---- */
 
 /* Places that count from at_us: now + hold while they are pending, then the moment of the start. */

@@ -15,6 +15,7 @@
 
 struct jq;
 struct evaluator seam_evaluator(struct jq *jq);
+struct evaluator_maker seam_evaluators(void);
 
 struct seam_limits;
 enum seam_mood { SEAM_CROWDED, SEAM_TROUBLED };

@@ -91,6 +91,8 @@ const struct endpoint endpoints[] = {
     {"GET", "/v1/replays/{id}", KEY_READ, STORE, "", api_replays_show, NULL, "One plan, and how far it is"},
     {"GET", "/v1/replays/{id}/items", KEY_READ, STORE, "destination limit cursor", api_replays_items, NULL,
      "What would become, or became, of each delivery to a destination"},
+    {"GET", "/v1/replays/{id}/failures", KEY_READ, STORE, "limit cursor", api_replays_failures, NULL,
+     "The events on which its `when` failed, which are not in it"},
     {"POST", "/v1/replays/{id}/apply", KEY_OPERATE, STORE, "", api_replays_apply, NULL, "Carry the plan out"},
     {"POST", "/v1/replays/{id}/pause", KEY_OPERATE, STORE, "", api_replays_pause, NULL, "Stop for a while"},
     {"POST", "/v1/replays/{id}/resume", KEY_OPERATE, STORE, "", api_replays_resume, NULL, "Go on"},

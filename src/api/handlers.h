@@ -24,8 +24,8 @@ serve_take api_chores_list, api_verify_show, api_verify_begin;
 serve_take api_alerts_list, api_alerts_test;
 serve_answer api_alerts_tested;
 serve_take api_report_show, api_report_begin, api_reconcile;
-serve_take api_replays_plan, api_replays_list, api_replays_show, api_replays_items, api_replays_apply,
-    api_replays_pause, api_replays_resume, api_replays_cancel;
+serve_take api_replays_plan, api_replays_list, api_replays_show, api_replays_items, api_replays_failures,
+    api_replays_apply, api_replays_pause, api_replays_resume, api_replays_cancel;
 serve_take api_status, api_todo, api_config_apply, api_audit;
 
 /* Why no event can be taken in at all, whatever the request says; true: the reply was made. (events.c) */

@@ -2,6 +2,7 @@
  * (engine/replay.c). */
 #include "api/body.h"
 #include "api/handlers.h"
+#include "base/jq.h"
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/heir.h"
@@ -86,12 +87,14 @@ static void encode_replay(struct buf *buf, const struct call *call, const struct
     encode_filter(buf, "destination", replay->destination);
     encode_filter(buf, "delivery_status", replay->delivery_status);
     encode_filter(buf, "error", replay->error);
+    encode_filter(buf, "when", replay->jq);
     encode_time(buf, "created_at", replay->created_us);
     encode_time(buf, "expires_at", replay->expires_us);
     encode_time(buf, "applied_at", replay->applied_us);
     encode_time(buf, "finished_at", replay->finished_us);
-    buf_fmt(buf, ",\"planned\":%.3f,\"events\":%lld",
-            range > 0 ? (double)(replay->last_seq - replay->first_seq) / (double)range : 1, (long long)replay->events);
+    buf_fmt(buf, ",\"planned\":%.3f,\"events\":%lld,\"failed\":%lld",
+            range > 0 ? (double)(replay->last_seq - replay->first_seq) / (double)range : 1, (long long)replay->events,
+            (long long)replay->failed);
 }
 
 static enum err reply_replay(struct call *call, int status, const struct replay *replay) {
@@ -132,18 +135,44 @@ static bool read_moment(struct call *call, const char *name, struct str text, in
     return false;
 }
 
+/* Whether the expression can be asked of events. It is compiled in a process of its own first: one that breaks libjq
+ * breaks nothing here. Only what was refused there is compiled here too, for better words. */
+static bool compiles(struct call *call, struct str expression) {
+    struct jq_source source = {.arena = call->arena};
+    struct evaluator evaluator;
+    struct str problem = STR_NONE;
+    if (!expression.n) return true;
+    const char *lexical = jq_lex_problem(call->arena, expression);
+    enum err err = ERR_JQ_COMPILE;
+    if (lexical) {
+        problem = str_from(lexical);
+    } else {
+        (void)jq_add(&source, expression);
+        err = call->evaluators->open(call->evaluators->self, jq_program(&source, call->arena), call->arena, &evaluator,
+                                     &problem);
+        if (err == ERR_JQ_COMPILE) (void)!jq_check(call->arena, expression, &problem);
+    }
+    if (err == ERR_JQ_COMPILE)
+        (void)serve_problem(call, ERR_BAD_FIELD, str_fmt(call->arena, "'when': %.*s", STR_ARG(problem)), "/when");
+    else if (err)
+        (void)serve_problem(call, ERR_NOT_NOW, problem, NULL);
+    else
+        call->evaluators->close(call->evaluators->self, evaluator);
+    return !err;
+}
+
 /* What is named must be there: a misspelt name would plan nothing. */
 static bool is_sound(struct call *call, struct wish_to_replay *wish) {
     struct replay *replay = &wish->replay;
     enum delivery_status status;
     const char *problem = NULL, *pointer = NULL;
     bool any = wish->since.n || wish->until.n || replay->type.n || replay->source.n || replay->route.n ||
-               replay->destination.n || replay->delivery_status.n || replay->error.n;
+               replay->destination.n || replay->delivery_status.n || replay->error.n || replay->jq.n;
     if (!read_moment(call, "since", wish->since, 0, &replay->since_us)) return false;
     if (!read_moment(call, "until", wish->until, WHEN_NEVER, &replay->until_us)) return false;
     replay->original = str_eq(wish->config, STR("original"));
     if (!any)
-        problem = "name at least one of since, until, type, source, route, destination, status and error",
+        problem = "name at least one of since, until, type, source, route, destination, status, error and when",
         pointer = "/since";
     else if (wish->config.n && !replay->original && !str_eq(wish->config, STR("current")))
         problem = "'config' must be current or original", pointer = "/config";
@@ -152,7 +181,7 @@ static bool is_sound(struct call *call, struct wish_to_replay *wish) {
     else if (replay->since_us >= replay->until_us)
         problem = "'until' must lie behind 'since'", pointer = "/until";
     if (problem) (void)serve_problem(call, ERR_BAD_FIELD, str_from(problem), pointer);
-    return !problem;
+    return !problem && compiles(call, replay->jq);
 }
 
 enum err api_replays_plan(struct call *call) {
@@ -170,6 +199,7 @@ enum err api_replays_plan(struct call *call) {
                                           {"destination", BODY_TEXT, &wish.replay.destination},
                                           {"status", BODY_TEXT, &wish.replay.delivery_status},
                                           {"error", BODY_TEXT, &wish.replay.error},
+                                          {"when", BODY_TEXT, &wish.replay.jq},
                                           {"config", BODY_TEXT, &wish.config},
                                           {"again", BODY_FLAG, &wish.replay.again}};
     struct replay *newest;
@@ -258,6 +288,27 @@ enum err api_replays_items(struct call *call) {
         encode_item(call, &buf, &items[i]);
     }
     return reply_list(call, &buf, count > page.limit ? items[page.limit - 1].n : 0);
+}
+
+/* The events on which the plan's jq failed, the first thousand of them. */
+enum err api_replays_failures(struct call *call) {
+    struct replay replay;
+    struct replay_failure *failures;
+    struct page page;
+    size_t count;
+    enum err err;
+    if (!read_page(call, &page)) return ERR_NONE;
+    if (!find_replay(call, &replay, &err)) return err;
+    TRY(store_replay_failures(call->store, replay.seq, page.cursor, page.limit + 1, call->arena, &failures, &count));
+    struct buf buf = {.arena = call->arena};
+    buf_add(&buf, STR("{\"items\":["));
+    for (size_t i = 0; i < count && i < page.limit; i++) {
+        buf_fmt(&buf, "%s{\"n\":%lld,\"event_id\":\"%.*s\"", i ? "," : "", (long long)failures[i].n,
+                STR_ARG(uuid_str(call->arena, failures[i].event_id)));
+        encode_text(&buf, "error", failures[i].words);
+        buf_byte(&buf, '}');
+    }
+    return reply_list(call, &buf, count > page.limit ? failures[page.limit - 1].n : 0);
 }
 
 /* ---- to let one go, and to stop it ---- */

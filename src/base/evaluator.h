@@ -30,4 +30,13 @@ struct evaluator {
     void *self;
 };
 
+/* Starts evaluators beside the configuration's, for a program that a person asks with. */
+struct evaluator_maker {
+    /* JQ_COMPILE with libjq's words; IO: none can be had now, with the reason. */
+    MUST_USE enum err (*open)(void *self, struct str program, struct arena *arena, struct evaluator *ret_evaluator,
+                              struct str *ret_problem);
+    void (*close)(void *self, struct evaluator evaluator);
+    void *self;
+};
+
 #endif

@@ -186,6 +186,7 @@ static const struct option replay_plan_options[] = {
     {"status", 0, "STATUS", "PENDING|PROCESSING|COMPLETED|FAILED|UNKNOWN|HELD|SKIPPED", false,
      "Only deliveries that stand so"},
     {"error", 0, "TEXT", NULL, false, "Only deliveries whose error has this text"},
+    {"when", 0, "JQ", NULL, false, "Only events for which this jq holds, as a route's `when`: '.plan == \"pro\"'"},
     {"by", 0, "WHICH", "current|original", false,
      "By the configuration in force (the default), or with the content that each delivery had"},
     {"again", 0, NULL, NULL, false, "Also what is done already"},
@@ -196,7 +197,8 @@ static const struct option replay_apply_options[] = {
     {0},
 };
 static const struct option replay_show_options[] = {
-    {"destination", 0, "NAME", NULL, true, "Of this destination"},
+    {"destination", 0, "NAME", NULL, false, "Of this destination"},
+    {"failed", 0, NULL, NULL, false, "The events on which its --when failed, which are not in it"},
     {"limit", 0, "N", NULL, false, "At most so many, up to 1000; else 50"},
     {"cursor", 0, "CURSOR", NULL, false, "Go on where a list ended"},
     {0},
@@ -351,7 +353,7 @@ const struct command commands[] = {
      "replay apply 7\nreplay apply 7 --wait -y\n", command_replay_apply, COMMAND_JSON | COMMAND_CHANGES},
     {"replay", "status", "ID", "How far a replay is", NULL, "replay status 7\n", command_replay_status, COMMAND_JSON},
     {"replay", "show", "ID", "What would become, or became, of each delivery to a destination", replay_show_options,
-     "replay show 7 --destination crm\n", command_replay_show, COMMAND_JSON},
+     "replay show 7 --destination crm\nreplay show 7 --failed\n", command_replay_show, COMMAND_JSON},
     {"replay", "pause", "ID", "Stop a replay for a while", NULL, "replay pause 7\n", command_replay_pause,
      COMMAND_JSON | COMMAND_CHANGES},
     {"replay", "resume", "ID", "Let it go on", NULL, "replay resume 7\n", command_replay_resume,

@@ -36,6 +36,11 @@ static void show_replay(struct cli *cli, const struct json *replay) {
                STR_ARG(show_count(cli, json_integer(json_get(replay, STR("events")), 0), "event", "events")),
                STR_ARG(show_member(cli, replay, "config")), STR_ARG(show_member(cli, replay, "made")),
                STR_ARG(show_member(cli, replay, "left")));
+    int64_t failed = json_integer(json_get(replay, STR("failed")), 0);
+    if (failed)
+        writer_fmt(&cli->out, "--when failed on %.*s, which %s not in it: drumbeat replay show %.*s --failed\n",
+                   STR_ARG(show_count(cli, failed, "event", "events")), failed == 1 ? "is" : "are",
+                   STR_ARG(show_member(cli, replay, "id")));
     show_table(cli, json_get(replay, STR("destinations")), part_columns);
 }
 
@@ -64,7 +69,8 @@ static int follow(struct cli *cli, struct str path, const char *status, struct a
 }
 
 int command_replay_plan(struct cli *cli) {
-    static const char *const texts[] = {"since", "until", "type", "source", "route", "destination", "status", "error"};
+    static const char *const texts[] = {"since",       "until",  "type",  "source", "route",
+                                        "destination", "status", "error", "when"};
     struct json *body = json_object();
     struct asked asked;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -138,9 +144,22 @@ static const struct column item_columns[] = {
     {0},
 };
 
+static const struct column failure_columns[] = {
+    {"n", CELL_TEXT, {.title = "N", .right = true, .whole = true}},
+    {"event_id", CELL_EVENT_ID, {.title = "EVENT", .whole = true}},
+    {"error", CELL_TEXT, {.title = "ERROR"}},
+    {0},
+};
+
 int command_replay_show(struct cli *cli) {
     struct asked asked;
     struct buf path = {.arena = cli->arena};
+    if (cli_flag(cli, "failed") == cli_flag(cli, "destination"))
+        return cli_fail(cli, EXIT_USAGE, "error: name a --destination of the plan, or --failed");
+    if (cli_flag(cli, "failed")) {
+        int code = pages_ask(cli, path_to(cli, "/failures"), NULL, &asked);
+        return code ? code : show_list(cli, &asked, failure_columns, "event_id");
+    }
     buf_add(&path, path_to(cli, "/items"));
     path_option(cli, &path, "destination", "destination");
     int code = pages_ask(cli, buf_str(&path), NULL, &asked);

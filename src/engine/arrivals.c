@@ -55,7 +55,8 @@ static struct call call_of(struct turn *turn, const struct request *request) {
                          .rng = &loop->rng,
                          .last_id = &loop->last_id,
                          .standing = &turn->standing,
-                         .reload = loop->options.reload};
+                         .reload = loop->options.reload,
+                         .evaluators = loop->options.evaluators.open ? &loop->options.evaluators : NULL};
 }
 
 struct call turn_call(struct turn *turn) {

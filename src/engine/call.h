@@ -18,6 +18,7 @@
 struct append_result;
 struct copy_view;
 struct deliver;
+struct evaluator_maker;
 struct folder_view;
 struct event;
 struct hasher;
@@ -87,6 +88,7 @@ struct call {
     struct uuid *last_id; /* of the event made last */
     const struct standing *standing;
     const struct reload *reload;
+    const struct evaluator_maker *evaluators; /* NULL without a server */
     const struct verify_look *look; /* without a server a round of verify is done at once: it sees each step */
     /* what take leaves */
     struct reply reply;   /* status 0 = answer makes it */

@@ -34,6 +34,7 @@ struct loop_options {
     struct inlet inlet;
     struct transport transport;
     struct folder_seam folders;
+    struct evaluator_maker evaluators; /* for what a person asks; .open NULL = none */
     /* Text to tree: the one that knows YAML (config/config.h). */
     struct tree *(*parse)(struct arena *arena, struct str file, struct str text, struct findings *findings);
     struct store *store; /* open; the caller's */

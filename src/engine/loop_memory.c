@@ -204,6 +204,7 @@ void loop_close(struct loop *loop) {
     quota_close(loop);
     backup_close(loop);
     tokens_close(&loop->tokens);
+    sift_close(loop);
     arena_free(&loop->arena);
     arena_free(&loop->waiting_arena);
     free(loop->finished);

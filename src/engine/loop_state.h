@@ -10,6 +10,7 @@
 #include "engine/exports.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
+#include "engine/sift.h"
 #include "engine/token.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
@@ -36,6 +37,7 @@ struct loop {
     struct company company;
     struct quota quota;
     struct tokens tokens;
+    struct sift sift;
     bool service_stale;          /* it reads the store anew before the next request */
     struct arena arena;          /* the turn's */
     struct completion *finished; /* TURN_COMPLETIONS_MAX; kept until a commit took them */

@@ -23,6 +23,7 @@
 #include "engine/turn.h"
 #include "store/doubt.h"
 #include "store/query.h"
+#include "store/replay_window.h"
 
 #include <string.h>
 
@@ -35,6 +36,7 @@
 #define FORGET_US     (7 * US_PER_DAY)
 #define FORGET_STEP   ((size_t)256)
 #define RETURN_MAX    ((size_t)256)
+#define RUNAWAYS_MAX  3 /* each costs the line the whole deadline of the evaluator */
 
 /* ---- the plan ---- */
 
@@ -46,6 +48,7 @@ struct replay_planner {
     size_t part_count, part_room;
     struct replay_item *items;
     size_t item_count, item_room;
+    bool stalled; /* jq was not run on the first event of the window */
 };
 
 static struct replay_part *part_of(struct replay_planner *planner, struct str destination) {
@@ -185,16 +188,47 @@ static size_t plan_original(struct replay_planner *planner, const struct event *
     return planner->item_count - before;
 }
 
-static void plan_window(struct replay_planner *planner, const struct replay_window *window) {
+static bool is_wanted(const struct replay *replay, const struct event *event) {
+    if (event->created_us < replay->since_us || event->created_us >= replay->until_us) return false;
+    if (replay->type.n && !str_glob(replay->type, event->type)) return false;
+    return !replay->source.n || str_eq(replay->source, event->source);
+}
+
+/* Which events of the window the plan is about. Where jq was not run on one, the window ends before it. */
+static enum err sift_window(struct replay_planner *planner, struct replay_window *window, bool *wanted) {
+    struct replay *replay = planner->replay;
+    struct turn *turn = planner->turn;
+    struct sifted *sifted = arena_array(turn->arena, struct sifted, window->event_count);
+    struct replay_failure *failures = arena_array(turn->arena, struct replay_failure, window->event_count);
+    size_t failed = 0;
+    for (size_t i = 0; i < window->event_count; i++) wanted[i] = is_wanted(replay, &window->events[i]);
+    if (!replay->jq.n) return ERR_NONE;
+    sift_events(turn->loop, replay->jq, window->events, wanted, window->event_count, turn->arena, sifted);
+    for (size_t i = 0; i < window->event_count; i++) {
+        if (sifted[i].verdict == SIFT_LATER) {
+            window->last_seq = window->events[i].seq - 1;
+            window->event_count = i;
+            window->more = true;
+            planner->stalled = i == 0;
+            break;
+        }
+        wanted[i] = sifted[i].verdict == SIFT_IN;
+        if (wanted[i] || sifted[i].verdict == SIFT_OUT) continue;
+        replay->runaways += sifted[i].verdict == SIFT_RUNAWAY;
+        if (++replay->failed <= REPLAY_FAILURES_KEPT)
+            failures[failed++] = (struct replay_failure){replay->failed, window->events[i].id, sifted[i].words};
+    }
+    return store_replay_failures_add(turn->loop->options.store, replay->seq, failures, failed, turn->arena);
+}
+
+static void plan_window(struct replay_planner *planner, const struct replay_window *window, const bool *wanted) {
     struct replay *replay = planner->replay;
     size_t at = 0;
     for (size_t i = 0; i < window->event_count; i++) {
         const struct event *event = &window->events[i];
         size_t from = at;
         while (at < window->delivery_count && window->of[at] == event->seq) at++;
-        if (event->created_us < replay->since_us || event->created_us >= replay->until_us) continue;
-        if (replay->type.n && !str_glob(replay->type, event->type)) continue;
-        if (replay->source.n && !str_eq(replay->source, event->source)) continue;
+        if (!wanted[i]) continue;
         size_t made = replay->original ? plan_original(planner, event, window->deliveries + from, at - from)
                                        : plan_current(planner, event, window->deliveries + from, at - from);
         replay->events += made > 0;
@@ -205,21 +239,33 @@ static bool same_world(const struct turn *turn, const struct replay *replay) {
     return str_eq(turn->loop->in_force.settings->digest, replay->digest);
 }
 
-static enum err step_plan(struct turn *turn, struct replay *replay) {
+static enum err give_plan_up(struct turn *turn, struct replay *replay, struct str why) {
+    replay->status = REPLAY_CANCELLED;
+    replay->reason = why;
+    replay->finished_us = replay->updated_us = turn->now_us;
+    return store_replay_set(turn->loop->options.store, replay);
+}
+
+/* *ret_stalled: nothing can be done at present. */
+static enum err step_plan(struct turn *turn, struct replay *replay, bool *ret_stalled) {
     struct store *store = turn->loop->options.store;
     int64_t slack_us = turn->loop->options.exclusive ? 0 : SHARED_SLACK;
     struct replay_planner planner = {.turn = turn, .replay = replay, .fence_us = replay->created_us - slack_us};
     struct replay_window window;
-    if (!same_world(turn, replay)) {
-        replay->status = REPLAY_CANCELLED;
-        replay->reason = STR("the configuration changed while it was planned: plan it again");
-        replay->finished_us = replay->updated_us = turn->now_us;
-        return store_replay_set(store, replay);
-    }
+    if (!same_world(turn, replay))
+        return give_plan_up(turn, replay, STR("the configuration changed while it was planned: plan it again"));
     TRY(store_replay_parts(store, replay->seq, turn->arena, &planner.parts, &planner.part_count));
     planner.part_room = planner.part_count;
-    TRY(store_replay_window(store, replay->last_seq, replay->end_seq, WINDOW_EVENTS, turn->arena, &window));
-    plan_window(&planner, &window);
+    TRY(store_replay_window(store, replay->last_seq, replay->end_seq, WINDOW_EVENTS, replay->jq.n > 0, turn->arena,
+                            &window));
+    bool *wanted = arena_array(turn->arena, bool, window.event_count);
+    TRY(sift_window(&planner, &window, wanted));
+    *ret_stalled = planner.stalled;
+    if (planner.stalled) return ERR_NONE;
+    if (replay->runaways >= RUNAWAYS_MAX)
+        return give_plan_up(turn, replay,
+                            STR("its jq was stopped on three events, which `replay show --failed` names"));
+    plan_window(&planner, &window, wanted);
     replay->last_seq = window.last_seq;
     if (!window.more) replay->status = REPLAY_PLANNED;
     replay->updated_us = turn->now_us;
@@ -348,13 +394,13 @@ static enum err step_apply(struct turn *turn, struct replay *replay, bool *ret_w
 
 static enum err step_one(struct turn *turn, struct replay *replay, int64_t *ret_next_us) {
     enum replay_status before = replay->status;
-    bool went = false;
+    bool went = false, stalled = false;
     if (before == REPLAY_PLANNING)
-        TRY(step_plan(turn, replay));
+        TRY(step_plan(turn, replay, &stalled));
     else
         TRY(step_apply(turn, replay, &went));
     if (replay->status == REPLAY_PLANNING || replay->status == REPLAY_APPLYING) {
-        int64_t next_us = turn->now_us + (before == REPLAY_PLANNING ? 0 : went ? PACE_US : STALLED_US);
+        int64_t next_us = turn->now_us + (went ? PACE_US : before == REPLAY_PLANNING && !stalled ? 0 : STALLED_US);
         if (next_us < *ret_next_us) *ret_next_us = next_us;
     }
     if (replay->status != before && turn->chores.replays_changed < REPLAYS_TOLD)
@@ -369,6 +415,7 @@ enum err replay_step(struct turn *turn, struct chore_round *round, bool *ret_mor
     struct replay replay;
     enum err err;
     size_t forgotten;
+    bool planning = false;
     (void)round;
     for (size_t i = 0; i < RETURN_MAX; i++) {
         err = store_replay_next(store, after, turn->arena, &replay);
@@ -376,8 +423,10 @@ enum err replay_step(struct turn *turn, struct chore_round *round, bool *ret_mor
         TRY(err);
         after = replay.seq;
         TRY(step_one(turn, &replay, &next_us));
-        if (replay.status == REPLAY_PLANNING) break; /* a plan is made before others are carried out further */
+        planning = replay.status == REPLAY_PLANNING;
+        if (planning) break; /* a plan is made before others are carried out further */
     }
+    if (!planning) sift_close(turn->loop);
     if (next_us == WHEN_NEVER) {
         TRY(store_replay_forget(store, turn->now_us - FORGET_US, FORGET_STEP, turn->arena, &forgotten));
         if (forgotten) next_us = turn->now_us + PACE_US;

@@ -70,6 +70,27 @@ static enum err open_listener(struct server *server, struct arena *arena, struct
     return ERR_NONE;
 }
 
+static enum err open_evaluator(void *self, struct str program, struct arena *arena, struct evaluator *ret_evaluator,
+                               struct str *ret_problem) {
+    const struct sandbox_options options = {
+        .executable = STR("/proc/self/exe"), .deadline_us = 50 * US_PER_MS, .memory_bytes = 256 << 20};
+    struct sandbox *sandbox;
+    (void)self;
+    TRY(sandbox_open(&options, program, arena, &sandbox, ret_problem));
+    *ret_evaluator = sandbox_evaluator(sandbox);
+    return ERR_NONE;
+}
+
+static void close_evaluator(void *self, struct evaluator evaluator) {
+    (void)self;
+    sandbox_close(evaluator.self);
+}
+
+/* The line waits for what a person asks, too: a call that runs away is stopped sooner than those of routes. */
+static struct evaluator_maker server_evaluators(void) {
+    return (struct evaluator_maker){open_evaluator, close_evaluator, NULL};
+}
+
 enum err server_start_engine(const struct setup *setup, struct arena *arena, struct sandbox **ret_sandbox,
                              struct str *ret_problem) {
     const struct sandbox_options options = {
@@ -144,6 +165,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .inlet = listener_inlet(server->listener),
                                          .transport = client_transport(server->client),
                                          .folders = folder_seam_real(),
+                                         .evaluators = server_evaluators(),
                                          .parse = config_parse,
                                          .store = server->store,
                                          .log = &server->options.log,

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define CLOCK_SLACK_US US_PER_HOUR /* seqs follow the time of creation, except for how far a clock may be set back */
-#define REPLAY_COLUMNS 24
+#define ADD_COLUMNS    24
 #define PART_COLUMNS   (2 + REPLAY_VERDICTS + 4)
 #define ITEM_COLUMNS   8
-#define SET_COLUMNS    8
+#define SET_COLUMNS    10
 
 static const char *const statuses[REPLAY_STATUS_COUNT] = {
 #define X(name) #name,
@@ -67,6 +67,9 @@ static enum err row_replay(const struct sql_value *v, struct replay *ret_replay)
         .last_seq = v[21].number,
         .end_seq = v[22].number,
         .events = v[23].number,
+        .jq = v[24].text,
+        .failed = v[25].number,
+        .runaways = v[26].number,
     };
     return ERR_NONE;
 }
@@ -87,7 +90,7 @@ static enum err find_span(struct store *store, struct replay *replay) {
 
 enum err store_replay_add(struct store *store, struct replay *replay) {
     TRY(find_span(store, replay));
-    const struct sql_value params[REPLAY_COLUMNS - 1] = {
+    const struct sql_value params[ADD_COLUMNS] = {
         sql_str(str_from(statuses[replay->status])),
         sql_str(replay->reason),
         sql_str(replay->actor),
@@ -111,6 +114,7 @@ enum err store_replay_add(struct store *store, struct replay *replay) {
         sql_int(replay->last_seq),
         sql_int(replay->end_seq),
         sql_int(replay->events),
+        sql_str(replay->jq),
     };
     struct sql_result result;
     enum err err = store_run(store, SQL_REPLAY_ADD, params, 1, &store->scratch, &result);
@@ -153,6 +157,7 @@ enum err store_replay_set(struct store *store, const struct replay *replay) {
         sql_str(replay->reason),     sql_int(replay->updated_us),
         sql_int(replay->applied_us), sql_int(replay->finished_us),
         sql_int(replay->last_seq),   sql_int(replay->events),
+        sql_int(replay->failed),     sql_int(replay->runaways),
     };
     enum err err = store_run(store, SQL_REPLAY_SET, params, 1, &store->scratch, NULL);
     arena_reset(&store->scratch);
@@ -255,58 +260,32 @@ enum err store_replay_results(struct store *store, int64_t replay, const struct 
     return store_run(store, SQL_REPLAY_ITEM_SET, params, rows, arena, NULL);
 }
 
-/* ---- what a plan looks at ---- */
+/* ---- what its jq failed on ---- */
 
-static enum err read_deliveries(struct store *store, int64_t after, struct arena *arena, struct replay_window *window) {
-    const struct sql_value span[] = {sql_int(after), sql_int(window->last_seq)};
-    struct sql_result result;
-    TRY(store_run(store, SQL_REPLAY_DELIVERIES, span, 1, arena, &result));
-    window->deliveries = arena_array(arena, struct delivery, result.count);
-    window->of = arena_array(arena, int64_t, result.count);
-    window->delivery_count = result.count;
-    for (size_t i = 0; i < result.count; i++) {
-        const struct sql_value *v = result.rows[i].values;
-        struct delivery *delivery = &window->deliveries[i];
-        *delivery = (struct delivery){.seq = v[1].number,
-                                      .destination = v[2].text,
-                                      .action = v[3].text,
-                                      .route = v[4].text,
-                                      .step = v[5].text,
-                                      .run = sql_to_i32(&v[6]),
-                                      .last_error = v[8].text,
-                                      .updated_us = v[9].number,
-                                      .in_doubt = v[10].number != 0,
-                                      .unmade = v[11].number != 0};
-        if (!delivery_status_parse(v[7].text, &delivery->status)) return ERR_STORE_CORRUPT;
-        window->of[i] = v[0].number;
+enum err store_replay_failures_add(struct store *store, int64_t replay, const struct replay_failure *failures,
+                                   size_t count, struct arena *arena) {
+    struct sql_value *params = arena_array(arena, struct sql_value, count * 4);
+    for (size_t i = 0; i < count; i++) {
+        params[i * 4] = sql_int(replay);
+        params[i * 4 + 1] = sql_int(failures[i].n);
+        params[i * 4 + 2] = sql_uuid(&failures[i].event_id);
+        params[i * 4 + 3] = sql_str(failures[i].words);
     }
-    return ERR_NONE;
+    return store_run(store, SQL_REPLAY_FAILURE_ADD, params, count, arena, NULL);
 }
 
-enum err store_replay_window(struct store *store, int64_t after, int64_t upto, size_t rows, struct arena *arena,
-                             struct replay_window *ret_window) {
-    const struct sql_value params[] = {sql_int(after), sql_int(upto), sql_int((int64_t)rows)};
-    struct replay_window window = {.last_seq = upto};
+enum err store_replay_failures(struct store *store, int64_t replay, int64_t after, size_t limit, struct arena *arena,
+                               struct replay_failure **ret_failures, size_t *ret_count) {
+    const struct sql_value params[] = {sql_int(replay), sql_int(after), sql_int((int64_t)limit)};
     struct sql_result result;
-    TRY(store_run(store, SQL_REPLAY_EVENTS, params, 1, arena, &result));
-    window.event_count = result.count;
-    window.events = arena_array(arena, struct event, result.count);
+    TRY(store_run(store, SQL_REPLAY_FAILURES, params, 1, arena, &result));
+    struct replay_failure *failures = arena_array(arena, struct replay_failure, result.count);
     for (size_t i = 0; i < result.count; i++) {
-        const struct sql_value *v = result.rows[i].values; /* seq, id, type, source, status, run, created, updated */
-        struct event *event = &window.events[i];
-        *event = (struct event){.seq = v[0].number,
-                                .id = sql_to_uuid(&v[1]),
-                                .type = v[2].text,
-                                .source = v[3].text,
-                                .run = sql_to_i32(&v[5]) + 1,
-                                .created_us = v[6].number,
-                                .updated_us = v[7].number};
-        if (!event_status_parse(v[4].text, &event->status)) return ERR_STORE_CORRUPT;
+        const struct sql_value *v = result.rows[i].values; /* n, event, words */
+        failures[i] = (struct replay_failure){v[0].number, sql_to_uuid(&v[1]), v[2].text};
     }
-    window.more = result.count == rows;
-    if (window.more) window.last_seq = window.events[rows - 1].seq;
-    TRY(read_deliveries(store, after, arena, &window));
-    *ret_window = window;
+    *ret_failures = failures;
+    *ret_count = result.count;
     return ERR_NONE;
 }
 
@@ -366,5 +345,5 @@ enum err store_replay_forget(struct store *store, int64_t before_us, size_t limi
     const struct sql_value params[] = {sql_int(oldest), sql_int((int64_t)limit)};
     TRY(store_run(store, SQL_REPLAY_FORGET, params, 1, arena, &result));
     *ret_count = (size_t)result.changes;
-    return ERR_NONE;
+    return *ret_count < limit ? store_run(store, SQL_REPLAY_FAILURES_FORGET, params, 1, arena, NULL) : ERR_NONE;
 }

@@ -50,6 +50,8 @@ struct replay {
         finished_us;                      /* 0 = not yet; nothing changed since created */
     int64_t first_seq, last_seq, end_seq; /* events behind first, up to last of end are looked at */
     int64_t events;                       /* that the plan is about */
+    struct str jq;                        /* asked of each event; "" = none is */
+    int64_t failed, runaways;             /* events on which it failed, which are not in the plan; of those, ran away */
 };
 MUST_USE enum err store_replay_add(struct store *store, struct replay *replay); /* sets seq, first_seq, end_seq */
 MUST_USE enum err store_replay_get(struct store *store, int64_t seq, struct arena *arena, struct replay *ret_replay);
@@ -89,19 +91,17 @@ MUST_USE enum err store_replay_items(struct store *store, int64_t replay, struct
 MUST_USE enum err store_replay_results(struct store *store, int64_t replay, const struct replay_item *items,
                                        size_t count, struct arena *arena);
 
-/* A window of events behind `after`, with their deliveries by event and run. A delivery's event is in the window; of
- * an event only id, seq, type, source, status, run and times are filled. */
-struct replay_window {
-    struct event *events;
-    size_t event_count;
-    struct delivery *deliveries;
-    int64_t *of; /* the event's seq, for each of them */
-    size_t delivery_count;
-    int64_t last_seq;
-    bool more;
+/* The first of the events on which the jq failed, with its words. */
+#define REPLAY_FAILURES_KEPT 1000
+struct replay_failure {
+    int64_t n; /* from 1 */
+    struct uuid event_id;
+    struct str words;
 };
-MUST_USE enum err store_replay_window(struct store *store, int64_t after, int64_t upto, size_t rows,
-                                      struct arena *arena, struct replay_window *ret_window);
+MUST_USE enum err store_replay_failures_add(struct store *store, int64_t replay, const struct replay_failure *failures,
+                                            size_t count, struct arena *arena);
+MUST_USE enum err store_replay_failures(struct store *store, int64_t replay, int64_t after, size_t limit,
+                                        struct arena *arena, struct replay_failure **ret_failures, size_t *ret_count);
 
 /* Carries out one item: a new run of the delivery it is about, or of the step that was never made (owed). NOT_NOW when
  * it has moved since, NOT_FOUND when it is gone. *ret_delivery is what was made. */

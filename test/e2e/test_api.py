@@ -271,6 +271,8 @@ def test_a_replay_from_its_plan_to_its_end(world):
     until(lambda: ask(world, "GET", path).json["status"] == "PLANNED", "the plan")
     assert [item["would"] for item in ask(world, "GET", f"{path}/items?destination=bad").json["items"]]
     assert ask(world, "GET", f"{path}/items").status == 400
+    assert ask(world, "GET", f"{path}/failures").json == {"items": [], "next": None}
+    assert ask(world, "POST", "/v1/replays", {"when": ".n ="}).pointers == ["/when"]
     assert ask(world, "GET", "/v1/replays").json["items"][0]["id"] == plan.json["id"]
     assert ask(world, "POST", f"{path}/pause", {}).status == 409
     assert ask(world, "POST", f"{path}/resume", {}).status == 409

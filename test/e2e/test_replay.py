@@ -6,7 +6,7 @@ import pytest
 from harness import until
 from receiver import answer
 from test_acts import store  # noqa: F401 (a fixture)
-from test_cli import CONFLICT, NOT_FOUND, USAGE, good
+from test_cli import CONFLICT, FAILED, NOT_FOUND, USAGE, good
 from test_status import to
 
 
@@ -73,6 +73,35 @@ def test_filters_choose(serve, receiver):
     assert server.cli("replay", "plan").code == USAGE
     assert server.cli("replay", "plan", "--route", "nowhere").code in (USAGE, NOT_FOUND)
     assert server.cli("replay", "apply", "77", "-y").code == NOT_FOUND
+
+
+def test_jq_chooses(store, serve, receiver):  # noqa: F811
+    server, ids = failing(serve, receiver, 4, **store)
+    odd = server.send(payload={"n": "three"})
+    until(lambda: server.event(odd)["status"] == "COMPLETED", "one on which it fails")
+    plan = planned(server, "--since", "2h", "--when", '$event.type == "LEAD" and (.n | sqrt) >= 1', "--jq", ".")
+    assert (plan["events"], plan["failed"]) == (3, 1) and part(plan, "hook") == {"send": 3, "left": 3}, plan
+    got = good(server.cli("replay", "show", str(plan["id"]), "--failed", "-o", "json")).json["items"]
+    assert [(item["n"], item["event_id"]) for item in got] == [(1, odd)] and "number required" in got[0]["error"], got
+    assert "--when failed on 1 event, which is not in it" in good(server.cli("replay", "status", str(plan["id"]))).out
+    good(server.cli("replay", "apply", str(plan["id"]), "--wait", "-y"))
+    until(lambda: len(receiver.keys("/hook")) == 8, "three again")
+    assert [one["n"] for one in bodies(receiver, "/hook")[5:]] == [1, 2, 3]
+    for wrong, words in (((".n ==", "unexpected"), ("'.n'", "at column 1"), ("(.n", "'(' at column 1 is not closed"),
+                          ("nosuch", "nosuch/0 is not defined"))):
+        got = server.cli("replay", "plan", "--when", wrong)
+        assert got.code == USAGE and words in got.err and "when" in got.err, got
+
+
+def test_jq_that_never_ends_costs_little(serve, receiver):
+    server, _ = failing(serve, receiver, 5)
+    got = server.cli("replay", "plan", "--when", "until(.n > 9; .)", "-o", "json")
+    assert got.code == FAILED and got.json["status"] == "CANCELLED", got
+    assert got.json["failed"] == 3 and "stopped on three events" in got.json["reason"], got
+    named = good(server.cli("replay", "show", str(got.json["id"]), "--failed", "-o", "json")).json["items"]
+    assert [item["error"] for item in named] == ["stopped: it ran longer than 50ms"] * 3
+    assert good(server.cli("replay", "plan", "--when", ".n > 2")).code == 0, "the next plan has an evaluator of its own"
+    assert server.settled(server.send(payload={"n": 9}), "COMPLETED")
 
 
 def test_again_sends_what_is_done_too(store, serve, receiver):  # noqa: F811

@@ -3,19 +3,22 @@
 -- row: replay (seq int, status text, reason text, actor text,
 --     original int, again int, since int, until int, type text, source text, route text,
 --     destination text, delivery_status text, error text, digest text, created int, expires int,
---     updated int, applied int, finished int, first_seq int, last_seq int, end_seq int, events int)
+--     updated int, applied int, finished int, first_seq int, last_seq int, end_seq int, events int,
+--     jq text, failed int, runaways int)
 
 -- fragment: replay_columns
 seq, status, reason, actor, original, again, since, until, type, source, route, destination, delivery_status, error,
-    digest, created_at, expires_at, updated_at, applied_at, finished_at, first_seq, last_seq, end_seq, events
+    digest, created_at, expires_at, updated_at, applied_at, finished_at, first_seq, last_seq, end_seq, events,
+    jq, failed, runaways
 
 -- name: replay_add (status text, reason text, actor text, original int, again int, since int, until int, type text,
 --     source text, route text, destination text, delivery_status text, error text, digest text, created int, expires
---     int, updated int, applied int, finished int, first_seq int, last_seq int, end_seq int, events int) -> changed
+--     int, updated int, applied int, finished int, first_seq int, last_seq int, end_seq int, events int,
+--     jq text) -> changed
 INSERT INTO replays(status, reason, actor, original, again, since, until, type, source, route, destination,
     delivery_status, error, digest, created_at, expires_at, updated_at, applied_at, finished_at, first_seq, last_seq,
-    end_seq, events)
-SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p21, p22, p23
+    end_seq, events, jq)
+SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p21, p22, p23, p24
 FROM {p}
 RETURNING 1::int8, seq;
 
@@ -34,10 +37,11 @@ LIMIT 1;
 SELECT {replay_columns} FROM replays WHERE seq < $1 ORDER BY seq DESC LIMIT $2;
 
 -- name: replay_set (seq int, status text, reason text, updated int, applied int, finished int, last_seq int, events
---     int)
+--     int, failed int, runaways int)
 -- How it stands.
 UPDATE replays
-SET status = $2, reason = $3, updated_at = $4, applied_at = $5, finished_at = $6, last_seq = $7, events = $8
+SET status = $2, reason = $3, updated_at = $4, applied_at = $5, finished_at = $6, last_seq = $7, events = $8,
+    failed = $9, runaways = $10
 WHERE seq = $1;
 
 -- name: replay_events (after int, upto int, most int) -> seq int, id id, type text, source text, status text, run int,
@@ -48,6 +52,30 @@ FROM marketing_events
 WHERE seq > $1 AND seq <= $2
 ORDER BY seq
 LIMIT $3;
+
+-- name: replay_payloads (after int, upto int, bytes int) -> event
+-- The same with their payloads, as jq sees them: so many that they hold these bytes, each row counted for 1,024 more,
+-- and one at least.
+WITH RECURSIVE next(seq, bytes) AS (
+    (
+        SELECT e.seq, 1024 + octet_length({payload})::int8
+        FROM marketing_events e
+        WHERE e.seq > $1 AND e.seq <= $2
+        ORDER BY e.seq
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT e.seq, next.bytes + 1024 + octet_length({payload})
+    FROM next
+    CROSS JOIN LATERAL (
+        SELECT * FROM marketing_events n WHERE n.seq > next.seq AND n.seq <= $2 ORDER BY n.seq LIMIT 1
+    ) e
+    WHERE next.bytes < $3
+)
+SELECT {event_columns}
+FROM next
+JOIN marketing_events e ON e.seq = next.seq
+ORDER BY next.seq;
 
 -- name: replay_deliveries (after int, upto int) -> event int, seq int, destination text, action text, route text,
 --     step text, run int, status text, error text, updated int, in_doubt int, unmade int
@@ -81,9 +109,18 @@ LIMIT $4;
 -- name: replay_delivery (seq int) -> id id
 SELECT id FROM deliveries WHERE seq = $1;
 
+-- name: replay_failures (replay int, after int, most int) -> n int, event id, words text
+-- The events on which the plan's jq failed.
+SELECT n, event_id, words FROM replay_failures WHERE replay = $1 AND n > $2 ORDER BY n LIMIT $3;
+
+-- name: replay_failures_forget (replay int)
+-- They go with the last items of their plan.
+DELETE FROM replay_failures WHERE replay = $1;
+
 -- name: replay_oldest () -> replay int
--- The first plan that has items still.
-SELECT min(replay) FROM replay_items;
+-- The first plan that has items or failures still.
+SELECT min(oldest)
+FROM (SELECT min(replay) AS oldest FROM replay_items UNION ALL SELECT min(replay) FROM replay_failures) plans;
 
 -- name: replay_forget (replay int, most int) -> changed
 -- Items of a plan that is over, a few at a time.
@@ -114,3 +151,6 @@ FROM {p};
 
 -- name: replay_item_set (replay int, destination text, n int, result int)
 UPDATE replay_items SET result = p4 FROM {p} WHERE replay = p1 AND destination = p2 AND replay_items.n = p3;
+
+-- name: replay_failure_add (replay int, n int, event id, words text)
+INSERT INTO replay_failures(replay, n, event_id, words) SELECT p1, p2, p3, p4 FROM {p};

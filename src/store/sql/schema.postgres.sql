@@ -388,6 +388,18 @@ CREATE TABLE marks(
 -- Where an event continues a trace that somebody else began: W3C's traceparent as it came; NULL = it did not.
 ALTER TABLE marketing_events ADD COLUMN trace_parent TEXT;
 
+-- step: 9
+-- A plan may ask jq of each event; those on which it failed are not in it, and are named (store/replay.h).
+ALTER TABLE replays ADD COLUMN jq TEXT NOT NULL DEFAULT '';
+ALTER TABLE replays ADD COLUMN failed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN runaways BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE replay_failures(
+    replay BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    event_id UUID NOT NULL,
+    words TEXT NOT NULL,
+    PRIMARY KEY (replay, n));
+
 -- script: adoption
 -- Takes the place of step 1 where the seed's table is.
 {widen}

@@ -252,3 +252,15 @@ CREATE TABLE marks(
 -- step: 8
 -- Where an event continues a trace that somebody else began: W3C's traceparent as it came; NULL = it did not.
 ALTER TABLE marketing_events ADD COLUMN trace_parent TEXT;
+
+-- step: 9
+-- A plan may ask jq of each event; those on which it failed are not in it, and are named (store/replay.h).
+ALTER TABLE replays ADD COLUMN jq TEXT NOT NULL DEFAULT '';
+ALTER TABLE replays ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN runaways INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE replay_failures(
+    replay INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    event_id BLOB NOT NULL,
+    words TEXT NOT NULL,
+    PRIMARY KEY (replay, n)) STRICT, WITHOUT ROWID;

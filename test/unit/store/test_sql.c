@@ -39,6 +39,8 @@ static const enum sql_statement scans[] = {
     SQL_COUNT_FINAL,              /* asked for by name */
     SQL_VERIFY_ATTEMPTS,          /* the window's groups, a window's worth */
     SQL_VERIFY_PAYLOADS,          /* the seqs found so far */
+    SQL_REPLAY_PAYLOADS,          /* the same */
+    SQL_REPLAY_OLDEST,            /* two rows that hold no table */
     SQL_TODO_HELD,                /* the newest, up to a bound; it sorts them too */
     SQL_TODO_FAILED,              /* the same */
     SQL_TODO_EVENTS,              /* the same */
