@@ -19,10 +19,14 @@ static enum err part_fill(struct fill *fill, const struct action *action, struct
     TRY(request_params(fill, action, &params));
     fill->params = params;
     if (start > 1) buf_byte(items, ',');
+    size_t begin = items->n;
     enum err err = node_fill(fill, batch->item, items, &missing);
     if (!err && missing) buf_add(items, STR("{}"));
     if (!err && batch->match == MATCH_KEY) err = text_fill(fill, &batch->sent, ret_key, &missing);
     if (!err && batch->match == MATCH_KEY && missing) err = fill_fail(fill, "the value that names its item is missing");
+    if (!err && batch->item_bytes && items->n - begin > batch->item_bytes)
+        err = fill_fail(fill, "it has %zu bytes as JSON, and the provider takes %zu at most", items->n - begin,
+                        batch->item_bytes);
     if (err) items->n = start;
     fill->params = NULL;
     json_free(params);
@@ -45,7 +49,8 @@ void batch_parts(struct fill *fill, const struct action *action, struct batch_pa
             part->problem = fill->problem;
             continue;
         }
-        if (action->batch->match == MATCH_KEY && map_get(&seen, part->key)) {
+        bool fits = !action->batch->bytes || !index || items->n < action->batch->bytes;
+        if (!fits || (action->batch->match == MATCH_KEY && map_get(&seen, part->key))) {
             items->n = start;
             continue;
         }

@@ -48,6 +48,7 @@ struct lookup {
 enum batch_match { MATCH_ALL, MATCH_POSITION, MATCH_KEY };
 struct batch_form {
     int32_t max;
+    size_t bytes, item_bytes; /* of ${items} and of one item, as JSON; 0 = no limit */
     struct request_form *request;
     struct body_node *item;      /* one delivery's part of ${items} */
     struct answer_rules answers; /* of the call */

@@ -4,6 +4,8 @@
 #include "base/when.h"
 
 #define BATCH_MAX  500
+#define BATCH_BYTES_MIN ((size_t)1024)
+#define BATCH_BYTES_MAX ((size_t)16 << 20) /* what a body may have at all */
 #define SETTLE_MAX US_PER_DAY
 #define KEEP_MAX   (365 * US_PER_DAY)
 
@@ -178,6 +180,8 @@ static bool uses_items(const struct request_form *request) {
 
 static void read_batch(struct document_reader *reader, const struct tree *map, struct action *action) {
     static const struct key_rule keys[] = {{"max", KEY_TEXT, true},
+                                           {"bytes", KEY_TEXT, false},
+                                           {"item_bytes", KEY_TEXT, false},
                                            {"request", KEY_MAP, true},
                                            {"item", KEY_ANY, false},
                                            {"answers", KEY_LIST, false},
@@ -191,6 +195,8 @@ static void read_batch(struct document_reader *reader, const struct tree *map, s
     const struct tree *request = reader_get(map, "request", KEY_MAP), *answers = reader_get(map, "answers", KEY_LIST);
     const struct tree *items = reader_get(map, "items", KEY_MAP | KEY_TEXT);
     batch->max = reader_count(reader, map, "max", 2, BATCH_MAX, 2);
+    batch->bytes = reader_size(reader, map, "bytes", BATCH_BYTES_MIN, BATCH_BYTES_MAX, 0);
+    batch->item_bytes = reader_size(reader, map, "item_bytes", BATCH_BYTES_MIN, BATCH_BYTES_MAX, 0);
     if (request) batch->request = read_request(reader, request, SCOPE_BATCH);
     if (batch->request && !uses_items(batch->request))
         reader_complain(reader, request, request->mark, CODE_CONNECT_CLASH, "the batch's json does not hold ${items}");

@@ -217,6 +217,29 @@ static void a_second_of_one_key_waits(void **state) {
     assert_true(outcomes[2].unsent);
 }
 
+static const char *nonce_of(int letters) {
+    return str_fmt(&kit->arena, "{\"text\":\"%0*d\"}%c", letters, 7, '\0').p;
+}
+
+/* What the provider would refuse the whole call for fails alone; what would make the call too large waits. */
+static void a_call_has_no_more_bytes_than_the_provider_takes(void **state) {
+    (void)state;
+    const char *params[] = {nonce_of(900), nonce_of(1000), nonce_of(900), nonce_of(900), nonce_of(1)};
+    use("nonce", params, 5);
+    request();
+    assert_true(kit->outgoing.body.n > 1800 && kit->outgoing.body.n <= 2048);
+    answer(200, "");
+    assert_int_equal(outcomes[0].class, OUTCOME_DONE);
+    assert_int_equal(outcomes[1].class, OUTCOME_FAILED);
+    assert_text(outcomes[1].error, "it has 1055 bytes as JSON, and the provider takes 1024 at most");
+    assert_int_equal(outcomes[2].class, OUTCOME_DONE);
+    assert_true(outcomes[3].unsent && outcomes[3].class == OUTCOME_RETRY);
+    assert_int_equal(outcomes[4].class, OUTCOME_DONE);
+    use("nonce", &params[1], 1);
+    assert_int_equal(kit_request(kit), ERR_BAD_FIELD);
+    assert_text(kit->problem, "it has 1055 bytes as JSON, and the provider takes 1024 at most");
+}
+
 static void all_or_nothing(void **state) {
     (void)state;
     static const char *const texts[] = {"{\"text\":\"a\"}", "{\"text\":\"b\"}"};
@@ -245,6 +268,7 @@ int main(void) {
         CASE(a_set_of_bad_deliveries_is_refused),
         CASE(items_are_answered_by_key),
         CASE(a_second_of_one_key_waits),
+        CASE(a_call_has_no_more_bytes_than_the_provider_takes),
         CASE(all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
