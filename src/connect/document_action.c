@@ -3,11 +3,11 @@
 
 #include "base/when.h"
 
-#define BATCH_MAX  500
+#define BATCH_MAX       500
 #define BATCH_BYTES_MIN ((size_t)1024)
 #define BATCH_BYTES_MAX ((size_t)16 << 20) /* what a body may have at all */
-#define SETTLE_MAX US_PER_DAY
-#define KEEP_MAX   (365 * US_PER_DAY)
+#define SETTLE_MAX      US_PER_DAY
+#define KEEP_MAX        (365 * US_PER_DAY)
 
 /* ---- rules ---- */
 
