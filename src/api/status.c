@@ -24,9 +24,9 @@ static const char *hindrance(const struct call *call, const struct destination_w
     if (!call->standing->running) return "";
     if (desk == SIZE_MAX) return "no such destination";
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
-    if (call->standing->hold) return "hold";
-    if (view.paused) return "pause";
+    if (view.paused) return "pause"; /* these two stand also when the hold is over */
     if (view.breaker.state != BREAKER_CLOSED) return "breaker";
+    if (call->standing->hold) return "hold";
     if (view.quiet_until_us > call->now_us) return "limit";
     if (view.remaining >= (size_t)waiting->due) return "";
     *ret_count = waiting->due - (int64_t)view.remaining;

@@ -37,6 +37,22 @@ static int64_t add_plan(struct cli *cli, const struct json *status, struct buf *
     return total;
 }
 
+/* What a release alone does not let go. */
+static void show_rest(struct cli *cli, const struct json *status) {
+    const struct json *why = json_get(json_get(status, STR("waiting")), STR("why"));
+    for (size_t i = 0; i < json_size(why); i++) {
+        const struct json *item = json_at(why, i);
+        struct str reason = show_member(cli, item, "reason");
+        bool paused = str_eq(reason, STR("pause"));
+        if (!paused && !str_eq(reason, STR("breaker"))) continue;
+        int64_t count = json_integer(json_get(item, STR("count")), 0);
+        struct str name = text_safe(cli->arena, show_member(cli, item, "destination"), true);
+        cli_say(cli, "%.*s for %.*s stays: %s; drumbeat destinations resume %.*s",
+                STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(name),
+                paused ? "it is paused" : "its breaker is open", STR_ARG(name));
+    }
+}
+
 /* Says what a release would let go. False: nothing is held. */
 static bool show_plan(struct cli *cli, const struct json *status) {
     struct buf plan = {.arena = cli->arena};
@@ -47,6 +63,7 @@ static bool show_plan(struct cli *cli, const struct json *status) {
     cli_say(cli, "held: %.*s", STR_ARG(reason));
     cli_say(cli, "%.*s due now%s%.*s; %lld later", STR_ARG(show_count(cli, due, "delivery is", "deliveries are")),
             due ? ": " : "", STR_ARG(buf_str(&plan)), (long long)later);
+    show_rest(cli, status);
     return true;
 }
 

@@ -40,6 +40,17 @@ def test_what_is_not_held_is_not_released(serve, receiver):
     assert said.code == 0 and "nothing is held" in said.err, said
 
 
+def test_a_release_says_what_stays(serve, receiver):
+    server = serve(**one(receiver))
+    assert server.cli("hold").code == 0 and server.cli("destinations", "pause", "hook").code == 0
+    event = server.send()
+    plan = server.cli("release", "-n").err
+    assert "0 deliveries are due now" in plan, plan
+    assert "1 delivery for hook stays: it is paused; drumbeat destinations resume hook" in plan, plan
+    assert server.cli("release", "--yes").code == 0 and server.cli("destinations", "resume", "hook").code == 0
+    server.settled(event, "COMPLETED")
+
+
 def test_a_reason_is_a_text(serve, receiver):
     server = serve(**one(receiver))
     answer = server.post({"reason": 3}, path="/v1/hold")
