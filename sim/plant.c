@@ -72,8 +72,7 @@ bool plant_apply(struct plant *plant, struct str config, struct str connector) {
     plant->old_setup = plant->setup; /* what flies still points at it */
     plant->setup = setup;
     if (!start_engine(plant)) return false;
-    return !plant->loop || !loop_apply(plant->loop, (struct in_force){setup->settings, setup->routes, &plant->evaluator,
-                                                                      setup->schedules});
+    return !plant->loop || !loop_apply(plant->loop, setup_in_force(setup, &plant->evaluator));
 }
 
 static enum err open_all(struct plant *plant) {
@@ -106,10 +105,7 @@ static enum err open_all(struct plant *plant) {
                                          .service = api_service(plant->api),
                                          .version = STR("simulated"),
                                          .store_text = STR("simulated")};
-    return loop_open(
-        &options,
-        (struct in_force){plant->setup->settings, plant->setup->routes, &plant->evaluator, plant->setup->schedules},
-        &plant->loop, &plant->problem);
+    return loop_open(&options, setup_in_force(plant->setup, &plant->evaluator), &plant->loop, &plant->problem);
 }
 
 static void drop_all(struct plant *plant) {

@@ -40,7 +40,9 @@ struct intake_context events_context(const struct call *call) {
                                    .hasher = call->hasher,
                                    .rng = call->rng,
                                    .last_id = call->last_id,
-                                   .arena = call->arena};
+                                   .arena = call->arena,
+                                   .mappings = call->standing->mappings,
+                                   .evaluator = call->standing->evaluator};
 }
 
 /* Leaves the valid items as events; the reply waits for the verdicts on them. */

@@ -113,16 +113,18 @@ void serve_log_refused(struct call *call, struct str source, enum err err, struc
               LOG_NUMBER("unsaid", unsaid));
 }
 
-void serve_log_unkeyed(struct call *call, struct str source, struct str places) {
+void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why) {
+    bool is_key = !strcmp(what, "key");
+    const char *then = is_key ? "a digest is the key, so a second try that differs is another event"
+                              : "the event's type is NAME.event";
     struct api *api = call->service;
     struct note *note = notes_of(api->notes, call->standing->settings, source);
     int64_t unsaid;
     if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
-    log_event(
-        api->options.log, LOG_WARN, call->wall_us, "key_missing", LOG_TEXT("source", source), LOG_TEXT("key", places),
-        LOG_TEXT("why", STR("the body has not all of what 'map' says of the key: a digest is the key, so a second "
-                            "try that differs is another event")),
-        LOG_NUMBER("unsaid", unsaid));
+    if (!why.n) why = str_fmt(call->arena, "the body has not all of what 'map' says of the %s", what);
+    log_event(api->options.log, LOG_WARN, call->wall_us, is_key ? "key_missing" : "type_missing",
+              LOG_TEXT("source", source), LOG_TEXT(what, map),
+              LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(why), then)), LOG_NUMBER("unsaid", unsaid));
 }
 
 void serve_log_unkept(struct call *call, struct str source, struct str field) {

@@ -32,7 +32,8 @@ struct note;
  * all names that are none. The last one is kept in the source's note. */
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words);
 /* Likewise about an event that is known by a digest, because its body lacks the places of the key. */
-void serve_log_unkeyed(struct call *call, struct str source, struct str places);
+/* An event whose part `what` was not where its source's map says; why = "": the place is not there. */
+void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why);
 /* Likewise about a form's page that sends a field which the form does not declare. */
 void serve_log_unkept(struct call *call, struct str source, struct str field);
 struct throttle *serve_throttle(const struct call *call);

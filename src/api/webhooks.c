@@ -13,7 +13,11 @@ struct visitor {
 static enum err refuse(struct call *call, const struct source_settings *source, struct str name,
                        const struct refusal *refusal, struct str words) {
     bool foreign = refusal->err == ERR_UNSIGNED || refusal->err == ERR_STALE;
-    metrics_source(call->metrics, source ? source->name : STR_NONE, foreign ? SOURCE_REFUSED : SOURCE_INVALID, 1);
+    metrics_source(call->metrics, source ? source->name : STR_NONE,
+                   foreign                           ? SOURCE_REFUSED
+                   : refusal->err == ERR_MAP_STOPPED ? SOURCE_PUT_OFF
+                                                     : SOURCE_INVALID,
+                   1);
     serve_log_refused(call, source ? source->name : name, refusal->err, words.n ? words : refusal->detail);
     serve_refuse(call, refusal);
     return ERR_NONE;
@@ -29,9 +33,12 @@ static void keep_valid(struct call *call, const struct source_settings *source, 
             call->events[call->event_count++] = item->event;
         else
             serve_log_refused(call, source->name, item->refusal.err, item->refusal.detail);
-        if (!item->valid || !item->unkeyed) continue;
-        metrics_source(call->metrics, source->name, SOURCE_UNKEYED, 1);
-        serve_log_unkeyed(call, source->name, source->webhook.map_key);
+        if (item->valid && item->unkeyed) {
+            metrics_source(call->metrics, source->name, SOURCE_UNKEYED, 1);
+            serve_log_unmapped(call, source->name, "key", source->webhook.map_key, item->problem);
+        } else if (item->valid && item->problem.n) {
+            serve_log_unmapped(call, source->name, "type", source->webhook.map_type, item->problem);
+        }
     }
     metrics_source(call->metrics, source->name, SOURCE_INVALID, intake->count - call->event_count);
 }

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdint.h>
+
 /* One call of a numbered function. input and event are JSON texts ("" = null). The first output is the result; no
  * output is "". err is ERR_NONE, ERR_JQ_RUN (the result is jq's message), ERR_JQ_RUNAWAY (it was stopped) or ERR_IO (it
  * was not run, for a reason that is not its own: ask again later). */
@@ -19,7 +21,8 @@ struct jq_call {
     size_t function;
     struct str input, event;
     enum err err;
-    struct str result; /* JSON text, in the arena given to run */
+    struct str result;   /* JSON text, in the arena given to run */
+    int64_t deadline_us; /* of processor time, where it is less than the evaluator's own; 0 = that one */
 };
 
 /* Runs a batch of calls, each of which gets an err of its own; the batch never fails as a whole. A call that is stopped

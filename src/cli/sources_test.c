@@ -93,8 +93,10 @@ int command_sources_test(struct cli *cli) {
     int code = rehearsal_open(cli, &rehearsal);
     if (code) return code;
     rng_seed(&rng, (uint64_t)cli_wall_us());
+    struct evaluator evaluator = rehearsal_evaluator(&rehearsal);
     const struct intake_context context = {
-        rehearsal.setup->settings, cli_wall_us(), rehearsal.hasher, &rng, &last, cli->arena};
+        rehearsal.setup->settings, cli_wall_us(), rehearsal.hasher, &rng, &last, cli->arena,
+        rehearsal.setup->mappings, &evaluator};
     code = sample_named(&rehearsal, &source, &what);
     if (!code && source_is_posted(source))
         code = judge(&rehearsal, &context);

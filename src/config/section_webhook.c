@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/path.h"
 #include "model/exchange.h"
 #include "model/scheme.h"
 
@@ -161,21 +162,41 @@ static void check_secrets(struct checker *checker, const struct tree *map, const
 
 /* ---- map ---- */
 
-/* What is no place in the body would be found in no request, and each event would silently lose its key. */
-static void check_places(struct checker *checker, const struct tree *map, const char *name, struct str places) {
-    for (struct str rest = places, place; places.n && str_next(&rest, '+', &place);) {
+/* A path of jq that only names a place, as .order.id does, is that place: it is read without jq, by its bytes, so that
+ * an id of 18 digits is not rounded. */
+static struct str place_of(struct checker *checker, struct str map) {
+    struct path path;
+    struct buf pointer = {.arena = checker->arena};
+    if (!path_parse(checker->arena, map, &path)) return map;
+    for (size_t i = 0; i < path.count; i++)
+        if (path.steps[i].name.n)
+            buf_fmt(&pointer, "/%.*s", STR_ARG(path.steps[i].name));
+        else
+            buf_fmt(&pointer, "/%zu", path.steps[i].index);
+    return path.count ? buf_str(&pointer) : map;
+}
+
+/* What begins with '/' is places, all of them; anything else is jq, which ingest/mapping.c compiles. */
+static void check_places(struct checker *checker, const struct tree *map, const char *name, struct str *places,
+                         struct tree_mark *mark) {
+    const struct tree *value = tree_get(map, str_from(name));
+    if (!value) return;
+    *mark = value->mark;
+    *places = place_of(checker, *places);
+    if (webhook_map_is_jq(*places)) return;
+    for (struct str rest = *places, place; places->n && str_next(&rest, '+', &place);) {
         struct str shown = check_shown(checker, place);
         if (str_starts(place, STR("/"))) continue;
-        check_report(checker, tree_get(map, str_from(name))->mark, CODE_VALUE,
+        check_report(checker, *mark, CODE_VALUE,
                      "'%s' in 'map'%.*s: the place '%.*s' does not begin with '/': write '/%.*s'", name,
                      STR_ARG(checker->where), STR_ARG(shown), STR_ARG(shown));
     }
 }
 
-static void check_map(struct checker *checker, const struct tree *map, const struct source_settings *source) {
-    check_places(checker, map, "type", source->webhook.map_type);
-    check_places(checker, map, "key", source->webhook.map_key);
-    check_places(checker, map, "at", source->webhook.map_at);
+static void check_map(struct checker *checker, const struct tree *map, struct webhook_settings *webhook) {
+    check_places(checker, map, "type", &webhook->map_type, &webhook->map_marks[0]);
+    check_places(checker, map, "key", &webhook->map_key, &webhook->map_marks[1]);
+    check_places(checker, map, "at", &webhook->map_at, &webhook->map_marks[2]);
 }
 
 /* ---- the source ---- */
@@ -184,7 +205,7 @@ void check_webhook(struct checker *checker, const struct tree *map, struct sourc
     const struct tree *type = tree_get(map, STR("type")), *places = tree_get(map, STR("map"));
     struct webhook_settings *webhook = &source->webhook;
     bool is_own = str_eq(source->type, hmac);
-    if (places) check_map(checker, places, source);
+    if (places) check_map(checker, places, webhook);
     webhook->scheme = is_own ? own_scheme(checker, source, map) : scheme_find(source->type);
     if (!webhook->scheme)
         refuse_type(checker, type ? type->mark : source->mark, source, type ? type->text : source->type);

@@ -36,6 +36,8 @@ static struct standing standing_of(const struct loop *loop) {
                              .settings = loop->in_force.settings,
                              .routes = loop->in_force.routes,
                              .schedules = loop->in_force.schedules,
+                             .mappings = loop->in_force.mappings,
+                             .evaluator = loop->in_force.evaluator,
                              .folders = folders,
                              .folder_count = folder_count,
                              .looked_us = loop->chores.looked_us};

@@ -21,7 +21,9 @@ struct deliver;
 struct evaluator_maker;
 struct folder_view;
 struct event;
+struct evaluator;
 struct hasher;
+struct mappings;
 struct metrics;
 struct rng;
 struct routes;
@@ -53,6 +55,8 @@ struct standing {
     const struct settings *settings; /* in force; NULL without a server */
     const struct routes *routes;
     const struct schedules *schedules;
+    struct mappings *mappings; /* NULL without a server, as the next */
+    const struct evaluator *evaluator;
     const struct folder_view *folders;
     size_t folder_count;
     const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */

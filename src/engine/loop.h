@@ -25,6 +25,7 @@ struct str loop_role_text(enum loop_role role);
 
 struct log;
 struct otel_options;
+struct mappings;
 struct routes;
 struct schedules;
 struct share;
@@ -66,6 +67,7 @@ struct in_force {
     struct routes *routes;
     const struct evaluator *evaluator;
     const struct schedules *schedules;
+    struct mappings *mappings; /* what sources say by jq */
 };
 
 /* Reads the store's memory (pauses, breakers, recent sends, stopped routes). *ret_problem is a sentence. */

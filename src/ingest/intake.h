@@ -16,7 +16,9 @@
 
 #define INTAKE_BATCH_MAX 10000 /* items of one request */
 
+struct evaluator;
 struct json;
+struct mappings;
 
 struct intake_context {
     const struct settings *settings;
@@ -25,6 +27,8 @@ struct intake_context {
     struct rng *rng;
     struct uuid *last_id;
     struct arena *arena;
+    struct mappings *mappings; /* what sources say by jq; NULL = none does */
+    const struct evaluator *evaluator;
 };
 
 struct refusal {
@@ -35,7 +39,8 @@ struct refusal {
 /* One input: an event, or why it was refused. */
 struct intake_item {
     bool valid;
-    bool unkeyed; /* of a source: what its `map` says of the key was not there, so the key is a digest */
+    bool unkeyed;       /* of a source: what its `map` says of the key was not there, so the key is a digest */
+    struct str problem; /* of a source: why what its `map` says by jq could not be used; "" = it could */
     struct event event;
     struct refusal refusal;
 };

@@ -32,7 +32,7 @@ struct str place_json(struct str json, struct str pointer) {
     return value;
 }
 
-static struct str text_of(struct str json, struct arena *arena) {
+struct str place_text_of(struct str json, struct arena *arena) {
     struct json *value;
     struct json_error error;
     struct str text = STR_NONE;
@@ -60,7 +60,7 @@ struct str place_text(const struct scheme *scheme, const struct request *request
                       struct arena *arena) {
     struct str at = str_from(place), value = STR_NONE;
     size_t hash = str_find(at, '#');
-    if (str_starts(at, STR("/"))) return text_of(place_json(json, at), arena);
+    if (str_starts(at, STR("/"))) return place_text_of(place_json(json, at), arena);
     if (hash == SIZE_MAX) return request_header(request, at);
     return place_list(scheme, request, str_sub(at, 0, hash), str_sub(at, hash + 1, at.n), &value, 1) ? value : STR_NONE;
 }

@@ -6,7 +6,7 @@
 #include "model/request.h"
 #include "model/scheme.h"
 
-#define PLACE_STEP_MAX 200 /* bytes: no place in a configuration is longer */
+#define PLACE_STEP_MAX 2000 /* bytes: no place in a configuration is longer */
 
 /* A step of a pointer without its escapes (RFC 6901): ~1 is '/', ~0 is '~'. A longer step stays as it is. The room
  * holds the result where there were any. */
@@ -14,8 +14,9 @@ struct str place_step(struct str step, char room[PLACE_STEP_MAX]);
 /* A value of a JSON text as it stands there, with its quotes; STR_NONE when it is not there. The text need not be
  * valid. */
 struct str place_json(struct str json, struct str pointer);
-/* The value's text: a string without its quotes and escapes, a number by its digits; STR_NONE for anything else. json:
- * the body, or one item of it. */
+/* A JSON value's text: a string without its quotes and escapes, a number by its digits; STR_NONE for anything else. */
+struct str place_text_of(struct str json, struct arena *arena);
+/* The text of the value at a place. json: the body, or one item of it. */
 struct str place_text(const struct scheme *scheme, const struct request *request, struct str json, const char *place,
                       struct arena *arena);
 /* The members of the scheme's list with this name, at most max. */

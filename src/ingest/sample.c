@@ -61,6 +61,11 @@ static void put_places(struct making *making, struct str places, struct str firs
     }
 }
 
+/* Nobody can tell a text that jq would read a value from: such a map is left to who writes the sample. */
+static struct str places_of(struct str map, const char *own) {
+    return map.n && !webhook_map_is_jq(map) ? map : str_from(own);
+}
+
 /* "release.published" is a release that is published, where a type has two places. A third is for what has neither. */
 static void put_type(struct making *making, struct str places) {
     struct str what = making->wish->what.n ? making->wish->what : STR("sample"), first = STR(""), second = STR("");
@@ -164,8 +169,8 @@ bool webhook_sample(const struct source_settings *source, const struct server_se
     bool is_form = scheme->message && strstr(scheme->message, "{form}");
     int64_t unit_us = scheme->milliseconds ? US_PER_MS : US_PER_S;
     making.time = str_fmt(arena, "%lld", (long long)(wish->wall_us / unit_us));
-    put_type(&making, source->webhook.map_type.n ? source->webhook.map_type : str_from(scheme->type));
-    struct str key = source->webhook.map_key.n ? source->webhook.map_key : str_from(scheme->key);
+    put_type(&making, places_of(source->webhook.map_type, scheme->type));
+    struct str key = places_of(source->webhook.map_key, scheme->key);
     put_places(&making, key.n ? key : STR("/sample_id"), wish->id, wish->id); /* each sample is a fact of its own */
     if (scheme->proof == PROOF_SIGNATURE && scheme->signature[0] == '/') sign_within(&making);
     request.body = is_form ? as_form(&making, &form) : with_list(&making, json_dump(arena, wish->fields));

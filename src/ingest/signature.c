@@ -195,8 +195,9 @@ static enum err check_words(const struct check *check, struct str word, struct s
         if (check->source->webhook.scheme->proof == PROOF_BASIC) secret = base64_encode(check->arena, secret);
         found |= same(str_sub(value, word.n, value.n), secret);
     }
+    if (named && found) return ERR_NONE;
     *ret_words = str_fmt(check->arena, "the header Authorization is not '%.*s' and the secret", STR_ARG(word));
-    return named && found ? ERR_NONE : ERR_UNSIGNED;
+    return ERR_UNSIGNED;
 }
 
 static enum err check_path(const struct check *check, struct str *ret_words) {
@@ -206,8 +207,9 @@ static enum err check_path(const struct check *check, struct str *ret_words) {
         if (!str_next(&rest, '/', &part)) part = STR_NONE;
     const struct source_settings *source = check->source;
     found = part.n && (same(part, source->webhook.secret) | same(part, source->webhook.old_secret));
+    if (found) return ERR_NONE;
     *ret_words = STR("the path does not end in the source's secret");
-    return found ? ERR_NONE : ERR_UNSIGNED;
+    return ERR_UNSIGNED;
 }
 
 /* ---- its time ---- */

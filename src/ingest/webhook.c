@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "ingest/form.h"
+#include "ingest/mapping.h"
 #include "ingest/place.h"
 #include "ingest/signature.h"
 
@@ -40,12 +41,29 @@ static struct str joined(const struct taking *taking, struct str item, struct st
     return buf_str(&text);
 }
 
+/* What the source's map, else its scheme, says of a part. mapped: what jq said, where the map is jq. */
+static struct str part_of(const struct taking *taking, struct str item, const struct mapped *mapped, enum map_part part,
+                          bool *ret_whole) {
+    const struct webhook_settings *webhook = &taking->source->webhook;
+    const struct {
+        struct str map;
+        const char *own;
+        char separator;
+    } rows[MAP_COUNT] = {
+        [MAP_TYPE] = {webhook->map_type, webhook->scheme->type, '.'},
+        [MAP_KEY] = {webhook->map_key, webhook->scheme->key, ':'},
+        [MAP_AT] = {webhook->map_at, "", ' '},
+    };
+    struct str map = rows[part].map;
+    if (!webhook_map_is_jq(map))
+        return joined(taking, item, map.n ? map : str_from(rows[part].own), rows[part].separator, ret_whole);
+    *ret_whole = mapped->values[part].n > 0;
+    return mapped->values[part];
+}
+
 /* "orders/create" becomes shop.orders.create; what an event type may not have becomes '_'. */
-static struct str type_of(const struct taking *taking, struct str item) {
+static struct str type_of(const struct taking *taking, struct str what) {
     const struct source_settings *source = taking->source;
-    bool whole;
-    struct str places = source->webhook.map_type.n ? source->webhook.map_type : str_from(source->webhook.scheme->type);
-    struct str what = joined(taking, item, places, '.', &whole);
     struct buf type = {.arena = taking->context->arena};
     buf_fmt(&type, "%.*s.", STR_ARG(source->name));
     buf_add(&type, what.n ? what : STR("event"));
@@ -63,12 +81,9 @@ static struct str type_of(const struct taking *taking, struct str item) {
 
 /* A key that is not all there, too long or not printable is replaced by the digest of what was sent: that is the same
  * in each try of a sender that repeats itself. */
-static struct str key_of(const struct taking *taking, struct str item, bool *ret_unkeyed) {
+static struct str key_of(const struct taking *taking, struct str item, struct str id, bool whole, bool *ret_unkeyed) {
     const struct intake_context *context = taking->context;
     const struct source_settings *source = taking->source;
-    bool whole;
-    struct str places = source->webhook.map_key.n ? source->webhook.map_key : str_from(source->webhook.scheme->key);
-    struct str id = joined(taking, item, places, ':', &whole);
     struct buf named = {.arena = context->arena};
     buf_fmt(&named, "%.*s:", STR_ARG(source->name));
     buf_add(&named, id); /* it may hold a NUL, which makes it no key */
@@ -84,51 +99,102 @@ static struct str key_of(const struct taking *taking, struct str item, bool *ret
 
 /* ---- events ---- */
 
-static struct intake_item event_of(const struct taking *taking, struct str text) {
-    const struct intake_context *context = taking->context;
-    struct intake_item item = {0};
-    struct json *root;
+static enum err refused(enum err err, struct refusal *ret_refusal, struct str detail) {
+    *ret_refusal = (struct refusal){err, detail, STR_NONE};
+    return err;
+}
+
+/* Whether it is JSON, and what is wrong with it. */
+static bool is_sound(const struct taking *taking, struct str text, struct json **ret_root, struct refusal *refusal) {
     struct json_error error;
-    bool whole;
-    if (json_parse(text, JSON_DEPTH_MAX, &root, &error)) {
-        item.refusal = (struct refusal){
-            ERR_BAD_JSON, str_fmt(context->arena, "line %zu, column %zu: %s", error.line, error.column, error.text),
-            STR("")};
-        return item;
-    }
-    item.event = (struct event){.type = type_of(taking, text),
+    if (!json_parse(text, JSON_DEPTH_MAX, ret_root, &error)) return true;
+    *refusal = (struct refusal){
+        ERR_BAD_JSON, str_fmt(taking->context->arena, "line %zu, column %zu: %s", error.line, error.column, error.text),
+        STR("")};
+    return false;
+}
+
+static struct intake_item event_of(const struct taking *taking, struct str text, const struct mapped *mapped) {
+    const struct intake_context *context = taking->context;
+    struct intake_item item = {.problem = STR("")};
+    struct json *root;
+    bool whole, has_key;
+    if (!is_sound(taking, text, &root, &item.refusal)) return item;
+    struct str what = part_of(taking, text, mapped, MAP_TYPE, &whole);
+    struct str id = part_of(taking, text, mapped, MAP_KEY, &has_key);
+    struct str at = part_of(taking, text, mapped, MAP_AT, &whole);
+    item.event = (struct event){.type = type_of(taking, what),
                                 .source = taking->source->name,
-                                .key = key_of(taking, text, &item.unkeyed),
+                                .key = key_of(taking, text, id, has_key, &item.unkeyed),
                                 .payload = text,
                                 .scheduled_us = context->wall_us};
-    struct str at =
-        taking->source->webhook.map_at.n ? joined(taking, text, taking->source->webhook.map_at, ' ', &whole) : STR_NONE;
-    if (at.n && !when_parse(at, &item.event.scheduled_us))
-        item.refusal = (struct refusal){ERR_BAD_FIELD, STR("the moment that 'map' names for 'at' is no RFC 3339"),
-                                        taking->source->webhook.map_at};
+    item.problem = mapped->problems[MAP_KEY].n ? mapped->problems[MAP_KEY] : mapped->problems[MAP_TYPE];
+    if (mapped->problems[MAP_AT].n)
+        item.refusal = (struct refusal){
+            ERR_BAD_FIELD,
+            str_fmt(context->arena, "'at' in 'map' gives no moment: %.*s", STR_ARG(mapped->problems[MAP_AT])), STR("")};
+    else if (at.n && !when_parse(at, &item.event.scheduled_us))
+        item.refusal = (struct refusal){
+            ERR_BAD_FIELD, STR("the moment that 'map' names for 'at' is no RFC 3339"),
+            webhook_map_is_jq(taking->source->webhook.map_at) ? STR("") : taking->source->webhook.map_at};
     else
         item.valid = intake_finish(context, root, &item.event, &item.refusal);
     json_free(root);
     return item;
 }
 
+/* What jq says of the texts, those aside that are no JSON: jq could read none of them then. */
+static enum err ask_jq(const struct taking *taking, const struct str *texts, size_t count, struct mapped *ret_mapped,
+                       struct str *ret_words) {
+    struct mapping *mapping = mapping_find(taking->context, taking->source);
+    struct arena *arena = taking->context->arena;
+    if (!mapping) return ERR_NONE;
+    struct str *sound = arena_array(arena, struct str, count);
+    size_t *places = arena_array(arena, size_t, count), sound_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct json *root;
+        struct refusal unused;
+        if (!is_sound(taking, texts[i], &root, &unused)) continue;
+        json_free(root);
+        places[sound_count] = i;
+        sound[sound_count++] = texts[i];
+    }
+    if (!sound_count) return ERR_NONE;
+    struct mapped *mapped = arena_array(arena, struct mapped, sound_count);
+    TRY(mapping_run(mapping, taking->context, sound, sound_count, mapped, ret_words));
+    for (size_t i = 0; i < sound_count; i++) ret_mapped[places[i]] = mapped[i];
+    return ERR_NONE;
+}
+
+static enum err read_texts(const struct taking *taking, const struct str *texts, size_t count,
+                           struct intake *ret_intake, struct refusal *ret_refusal) {
+    struct arena *arena = taking->context->arena;
+    struct mapped *mapped = arena_array(arena, struct mapped, count);
+    struct str words;
+    for (size_t i = 0; i < count; i++) mapped[i] = (struct mapped){0};
+    enum err err = ask_jq(taking, texts, count, mapped, &words);
+    if (err) return refused(err, ret_refusal, words);
+    ret_intake->items = arena_array(arena, struct intake_item, count);
+    ret_intake->count = count;
+    for (size_t i = 0; i < count; i++) ret_intake->items[i] = event_of(taking, texts[i], &mapped[i]);
+    return ERR_NONE;
+}
+
 static enum err read_items(const struct taking *taking, struct str items, struct intake *ret_intake,
                            struct refusal *ret_refusal) {
     const struct intake_context *context = taking->context;
-    struct intake intake = {.batch = true};
-    size_t count, cursor = 0;
-    if (!json_slice_count(items, &count) || count > INTAKE_BATCH_MAX) {
+    size_t room, count = 0, cursor = 0;
+    if (!json_slice_count(items, &room) || room > INTAKE_BATCH_MAX) {
         *ret_refusal = (struct refusal){ERR_BAD_JSON,
                                         str_fmt(context->arena, "%s sends a list of at most %d events",
                                                 taking->source->webhook.scheme->whose, INTAKE_BATCH_MAX),
                                         str_from(taking->source->webhook.scheme->items)};
         return ERR_BAD_JSON;
     }
-    intake.items = arena_array(context->arena, struct intake_item, count);
-    for (struct str item; intake.count < count && json_slice_item(items, &cursor, &item);)
-        intake.items[intake.count++] = event_of(taking, item);
-    *ret_intake = intake;
-    return ERR_NONE;
+    struct str *texts = arena_array(context->arena, struct str, room);
+    while (count < room && json_slice_item(items, &cursor, &texts[count])) count++;
+    ret_intake->batch = true;
+    return read_texts(taking, texts, count, ret_intake, ret_refusal);
 }
 
 static enum err read_events(const struct taking *taking, struct intake *ret_intake, struct refusal *ret_refusal) {
@@ -137,11 +203,9 @@ static enum err read_events(const struct taking *taking, struct intake *ret_inta
         struct str items = place_json(taking->body, str_from(scheme->items));
         return read_items(taking, items, ret_intake, ret_refusal);
     }
-    struct intake_item *item = arena_new(taking->context->arena, struct intake_item);
-    *item = event_of(taking, taking->body);
-    *ret_intake = (struct intake){false, item, 1};
-    *ret_refusal = item->refusal;
-    return item->valid ? ERR_NONE : item->refusal.err;
+    TRY(read_texts(taking, &taking->body, 1, ret_intake, ret_refusal));
+    *ret_refusal = ret_intake->items[0].refusal;
+    return ret_intake->items[0].valid ? ERR_NONE : ret_refusal->err;
 }
 
 /* ---- greetings ---- */
@@ -179,11 +243,6 @@ static enum err greet_meta(const struct taking *taking, struct posting *ret_post
 static struct str media_of(const struct request *request) {
     struct str value = request_header(request, STR("Content-Type"));
     return str_trim(str_sub(value, 0, str_find(value, ';')));
-}
-
-static enum err refused(enum err err, struct refusal *ret_refusal, struct str detail) {
-    *ret_refusal = (struct refusal){err, detail, STR_NONE};
-    return err;
 }
 
 /* Whether the body is a form. Who posts JSON with curl and names no media type says that it is one: where the form's

@@ -16,7 +16,8 @@ struct webhook_settings {
     struct str secret, old_secret;        /* both are taken, while senders change from one to the other; "" = none */
     struct str verify_token;              /* of Meta's greeting; "" = none */
     int64_t tolerance_us;                 /* how far a request's time may be from ours */
-    struct str map_type, map_key, map_at; /* places in the body joined by '+'; "" = the scheme's */
+    struct str map_type, map_key, map_at; /* places in the body joined by '+', or jq; "" = the scheme's */
+    struct tree_mark map_marks[3];        /* of type, key, at */
     struct {
         int32_t algorithm, encoding; /* their choice, from 1 */
         struct str header, prefix, message, time;
@@ -80,6 +81,7 @@ struct source_settings {
     struct tree_mark mark;
 };
 
+bool webhook_map_is_jq(struct str map);           /* no jq begins with '/', and each place does */
 const char *form_language_code(int32_t language); /* "en" */
 const char *source_kind_type(
     enum source_kind kind); /* what `type` takes: "form"; NULL for webhooks, whose types are many */

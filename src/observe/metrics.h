@@ -32,6 +32,7 @@ enum source_outcome {
     SOURCE_INVALID, /* signed, and no event */
     SOURCE_REFUSED, /* not signed by the sender, or too old */
     SOURCE_GREETED, /* it wanted an answer and was no event */
+    SOURCE_PUT_OFF, /* what its map says by jq could not be told: it may be sent again */
     SOURCE_SPAM,    /* a form's, kept apart */
     SOURCE_UNKEYED, /* of those that were taken: what the source's map says of the key was not there */
     SOURCE_OUTCOMES

@@ -2,8 +2,8 @@
 #ifndef ROUTE_PROGRAM_H
 #define ROUTE_PROGRAM_H
 
+#include "model/guard.h"
 #include "route/expression.h"
-#include "route/guard.h"
 #include "route/route.h"
 #include "route/template.h"
 

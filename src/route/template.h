@@ -1,7 +1,7 @@
 /* route/template.h - what a delivery shall hold, from the configuration's tree
  * to JSON or to one jq expression. Private to this room.
  *
- * A place in the payload (route/path.h) is filled in with the bytes that were
+ * A place in the payload (base/path.h) is filled in with the bytes that were
  * received; all other expressions are jq. A scalar that is ${EXPRESSION} alone gives the expression's first output, of
  * any kind, null when there is none. Inside more text a value stands as it is
  * read: nothing for null, a text without quotes, anything else as JSON. `$${`
@@ -11,8 +11,8 @@
 #ifndef ROUTE_TEMPLATE_H
 #define ROUTE_TEMPLATE_H
 
+#include "base/path.h"
 #include "route/expression.h"
-#include "route/path.h"
 
 /* What a template is made of, from its first byte to its last. */
 struct segment {

@@ -171,6 +171,11 @@ static struct jq_call *batch_current(const struct batch *batch) {
     return &batch->calls[batch->queue[batch->answered]];
 }
 
+static int64_t batch_deadline_us(const struct batch *batch) {
+    int64_t own_us = batch->sandbox->options.deadline_us, asked_us = batch_current(batch)->deadline_us;
+    return asked_us && asked_us < own_us ? asked_us : own_us;
+}
+
 static void batch_clock(struct batch *batch) {
     batch->waited_us = 0;
     batch->cpu_us = child_cpu_us(&batch->sandbox->worker);
@@ -257,9 +262,9 @@ static bool batch_wait(struct batch *batch, int64_t left_us, short *ret_events) 
 }
 
 static enum batch_end batch_pump(struct batch *batch) {
-    int64_t deadline_us = batch->sandbox->options.deadline_us;
     while (batch->answered < batch->queued) {
         short events;
+        int64_t deadline_us = batch_deadline_us(batch);
         int64_t left_us = batch->cpu_us + deadline_us - child_cpu_us(&batch->sandbox->worker);
         if (left_us <= 0) left_us = 0; /* it may have answered all the same: look once more */
         if (!batch_wait(batch, left_us, &events)) {
@@ -303,7 +308,7 @@ static void batch_blame(struct batch *batch, enum batch_end end) {
     struct jq_call *call = batch_current(batch);
     const char *what =
         end == BATCH_LATE ? "stopped: it ran longer than" : "stopped: it crashed or needed more memory than";
-    struct str limit = end == BATCH_LATE ? span_str(batch->arena, options->deadline_us)
+    struct str limit = end == BATCH_LATE ? span_str(batch->arena, batch_deadline_us(batch))
                                          : str_fmt(batch->arena, "%lld MiB", (long long)(options->memory_bytes >> 20));
     call_stop(call, ERR_JQ_RUNAWAY, str_fmt(batch->arena, "%s %.*s", what, STR_ARG(limit)));
     batch->answered++;

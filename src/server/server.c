@@ -185,10 +185,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
                                          .other_gauges = server_gauges,
                                          .other_self = server,
                                          .store_text = server->store_name};
-    return loop_open(
-        &options,
-        (struct in_force){server->setup->settings, server->setup->routes, &server->evaluator, server->setup->schedules},
-        &server->loop, ret_problem);
+    return loop_open(&options, setup_in_force(server->setup, &server->evaluator), &server->loop, ret_problem);
 }
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {

@@ -177,8 +177,7 @@ enum err server_swap(struct server *server) {
     server->reloaded_wall_us = server->clock.wall_us(server->clock.self);
     server->jq_restarts = 0;
     server_say_applied(server);
-    return loop_apply(server->loop, (struct in_force){server->setup->settings, server->setup->routes,
-                                                      &server->evaluator, server->setup->schedules});
+    return loop_apply(server->loop, setup_in_force(server->setup, &server->evaluator));
 }
 
 void server_forget_setups(struct server *server) {

@@ -4,6 +4,8 @@
 
 #include "base/assets.h"
 #include "base/hash.h"
+#include "engine/loop.h"
+#include "ingest/mapping.h"
 #include "os/file.h"
 #include "schedule/schedules.h"
 
@@ -117,9 +119,11 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     connectors_bind(setup->connectors, setup->settings, findings);
     const struct zone_list zones = setup_zones();
     setup->schedules = schedules_compile(setup->settings, file, &zones, findings, arena);
+    setup->mappings = mappings_compile(setup->settings, &setup->source, findings, arena);
     if (findings->errors) { /* nothing will run, but every mistake is to be named, also those in jq */
         if (!routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes))
             routes_blame(setup->routes, findings);
+        mappings_blame(setup->mappings, findings);
         return false;
     }
     setup->settings->digest = digest_of(setup->text, arena);
@@ -139,6 +143,7 @@ struct setup *setup_load(const struct setup_input *input, struct findings *findi
 
 void setup_blame(const struct setup *setup, struct findings *findings) {
     routes_blame(setup->routes, findings);
+    mappings_blame(setup->mappings, findings);
     connectors_blame(setup->connectors, findings);
 }
 
@@ -147,4 +152,8 @@ void setup_free(struct setup *setup) {
     struct arena arena = setup->arena;
     free(setup);
     arena_free(&arena);
+}
+
+struct in_force setup_in_force(const struct setup *setup, const struct evaluator *evaluator) {
+    return (struct in_force){setup->settings, setup->routes, evaluator, setup->schedules, setup->mappings};
 }

@@ -11,6 +11,8 @@
 #include "connect/connect.h"
 #include "route/route.h"
 
+struct in_force;
+struct mappings;
 struct schedules;
 struct zone_list;
 
@@ -20,6 +22,7 @@ struct setup {
     struct connectors *connectors;
     struct routes *routes;
     const struct schedules *schedules;
+    struct mappings *mappings;
     struct jq_source source;
     struct str program; /* the whole jq program; "" when there is no jq at all */
     struct str text;    /* the configuration as read */
@@ -36,6 +39,8 @@ struct setup *setup_load(const struct setup_input *input, struct findings *findi
 /* The program did not compile: names the expressions at fault. */
 void setup_blame(const struct setup *setup, struct findings *findings);
 void setup_free(struct setup *setup);
+/* What it comes to for the loop (engine/loop.h). */
+struct in_force setup_in_force(const struct setup *setup, const struct evaluator *evaluator);
 struct zone_list setup_zones(void); /* this machine's */
 /* Only the connectors and their catalog, for `check --schema` and `connectors list`. */
 const struct catalog *setup_catalog(struct arena *arena, struct str connectors_folder, struct findings *findings);

@@ -18,7 +18,7 @@
 #include "base/when.h"
 #include "store/row.h"
 
-#define ROUTE_PROBE_US US_PER_HOUR /* the longest that a stopped route waits for its next probe (route/guard.c) */
+#define ROUTE_PROBE_US US_PER_HOUR /* the longest that a stopped route waits for its next probe (model/guard.c) */
 
 enum err store_ahead_newest(struct store *store, int64_t *ret_us) {
     return store_ask(store, SQL_AHEAD_NEWEST, NULL, 0, ret_us);

@@ -78,7 +78,7 @@ struct house {
 /* What its configuration comes to, for the loop. */
 static inline struct in_force house_in_force(const struct house *house) {
     const struct setup *setup = house->setup;
-    return (struct in_force){setup->settings, setup->routes, &house->evaluator, setup->schedules};
+    return setup_in_force(setup, &house->evaluator);
 }
 
 #endif

@@ -4,28 +4,18 @@
 #define TEST_INGEST_KIT_H
 
 #include "../base/check.h"
+#include "samples.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/evaluator.h"
 #include "base/hash.h"
 #include "base/when.h"
 #include "ingest/webhook.h"
 
 #define KIT_NOW_S   ((int64_t)1795526439)
 #define KIT_HEADERS 12
-
-struct sample {
-    const char *type, *secret, *key; /* key: what the secret stands for, NULL = its own bytes */
-    const char *other;               /* another secret of the same kind; NULL = any text */
-    bool base64, sha1;
-    const char *path, *query, *headers, *loose, *body, *tied, *tied_end, *message, *events;
-    size_t word;
-};
-
-static const struct sample samples[] = {
-#include "samples.def"
-};
 
 struct kit {
     struct arena arena;
@@ -40,6 +30,8 @@ struct kit {
     struct posting posting;
     struct refusal refusal;
     struct str words;
+    struct mappings *mappings; /* NULL, and no evaluator, but for tests of jq */
+    struct evaluator evaluator;
 };
 
 static inline int kit_setup(void **state) {
@@ -103,9 +95,13 @@ static inline void kit_load(struct kit *kit, const struct sample *sample) {
     kit->request.body = str_dup(&kit->arena, kit_replaced(kit, body, "{sig}", signature));
 }
 
+static inline struct intake_context kit_context(struct kit *kit) {
+    return (struct intake_context){&kit->settings, kit->wall_us, kit->hasher,   &kit->rng,
+                                   &kit->last_id,  &kit->arena,  kit->mappings, &kit->evaluator};
+}
+
 static inline enum err kit_take(struct kit *kit) {
-    const struct intake_context context = {&kit->settings, kit->wall_us,  kit->hasher,
-                                           &kit->rng,      &kit->last_id, &kit->arena};
+    const struct intake_context context = kit_context(kit);
     kit->refusal = (struct refusal){0};
     return webhook_take(&context, &kit->source, &kit->request, &kit->posting, &kit->refusal, &kit->words);
 }

@@ -47,8 +47,7 @@ static struct filling filling_of(struct kit *kit, bool declared) {
 
 static enum err read(struct filling *filling, const char *media, const char *body) {
     struct kit *kit = filling->kit;
-    filling->context =
-        (struct intake_context){&kit->settings, kit->wall_us, kit->hasher, &kit->rng, &kit->last_id, &kit->arena};
+    filling->context = kit_context(kit);
     filling->headers[0] = (struct header){STR("Content-Type"), str_from(media)};
     filling->headers[1] = (struct header){STR("Referer"), STR("https://example.com/a?utm_medium=mail&utm_source=b#c")};
     kit->request = (struct request){.method = STR("POST"),

@@ -317,8 +317,7 @@ static void test_forms_that_are_none(void **state) {
 static void test_a_source_that_is_not_there(void **state) {
     struct kit *kit = *state;
     kit_load(kit, kit_sample("stripe"));
-    const struct intake_context context = {&kit->settings, kit->wall_us,  kit->hasher,
-                                           &kit->rng,      &kit->last_id, &kit->arena};
+    const struct intake_context context = kit_context(kit);
     assert_int_equal(webhook_take(&context, NULL, &kit->request, &kit->posting, &kit->refusal, &kit->words),
                      ERR_UNSIGNED);
     assert_str(kit->refusal.detail, "");

@@ -1,11 +1,12 @@
-/* route/guard.h - a breaker for one route's jq. Private to this room.
+/* model/guard.h - a breaker for jq that runs away: a route's, or that of a source's map (ingest/mapping.c), whose
+ * events are requests.
  *
  * A program that runs away on one event costs that event its deliveries of this route. The route is only stopped when
  * it ran away on three different events within ten minutes. Then one event at a time is let through as a probe: after
  * a minute, then after twice as long each time, up to an hour. A probe that comes back heals the route.
  */
-#ifndef ROUTE_GUARD_H
-#define ROUTE_GUARD_H
+#ifndef MODEL_GUARD_H
+#define MODEL_GUARD_H
 
 #include "base/id.h"
 #include "base/str.h"

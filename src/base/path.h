@@ -1,11 +1,11 @@
-/* route/path.h - expressions that only name a place in the payload, as in
+/* base/path.h - expressions that only name a place in the payload, as in
  * .order.items[0].id. Private to this room.
  *
  * Such a place is answered without jq, by the very bytes of the payload: jq
  * has doubles for numbers, and would change an id of 18 digits.
  */
-#ifndef ROUTE_PATH_H
-#define ROUTE_PATH_H
+#ifndef BASE_PATH_H
+#define BASE_PATH_H
 
 #include "base/arena.h"
 #include "base/str.h"

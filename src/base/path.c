@@ -1,5 +1,5 @@
-/* route/path.c - see path.h. Its answers and its words are those of jq. */
-#include "route/path.h"
+/* base/path.c - see path.h. Its answers and its words are those of jq. */
+#include "base/path.h"
 
 #include "base/json.h"
 

@@ -1,4 +1,4 @@
-/* route/guard.c - see guard.h.
+/* model/guard.c - see guard.h.
  *
  * WHAT. Decides when a route whose jq runs away is stopped, when it is tried again, and when it runs freely again.
  * PROMISE. A program that runs away on every event costs the line a few deadlines and then one in a spell that grows to
@@ -18,7 +18,7 @@
  * HOW TO SEE IT. The log lines route_stopped and route_healed; deliveries that are HELD with the route's name.
  * TESTED BY. test/unit/route/test_guard.c, test_plan.c; the scenarios route-stopped and route-fails-alone.
  */
-#include "route/guard.h"
+#include "model/guard.h"
 
 #include "base/when.h"
 
