@@ -229,6 +229,15 @@ def scrape(settings):
     return {"worst_ms": taken_ms[-1], "p50_ms": taken_ms[len(taken_ms) // 2], "bytes": size}
 
 
+def render(settings):
+    """CPU of one request, by destination."""
+    done = subprocess.run([program("bench_render")], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Trouble(f"bench_render: {done.stderr}")
+    costs = {f"{name}_us": float(us) for name, us in map(str.split, done.stdout.splitlines())}
+    return {"worst_us": max(costs.values()), **costs}
+
+
 def idle(settings):
     """After a little work and the minute in which the gauges of rates look back."""
     with folder() as path, Receiver() as receiver:
