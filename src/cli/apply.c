@@ -26,13 +26,19 @@ static void show_changes(struct cli *cli, const struct json *answer) {
     for (size_t i = 0; i < json_size(adopted); i++) {
         const struct json *one = json_at(adopted, i);
         struct str to = show_member(cli, one, "destination"), from = show_member(cli, one, "was");
-        struct str count = show_member(cli, one, "count");
-        if (str_eq(count, STR("0")))
+        int64_t count = json_integer(json_get(one, STR("count")), 0);
+        bool renamed = json_true(json_get(one, STR("renamed")));
+        if (renamed)
+            writer_fmt(&cli->out, "%.*s of %.*s %s over to %.*s, with what failed, its pause and its limits\n",
+                       STR_ARG(show_count(cli, count, "open delivery", "open deliveries")), STR_ARG(from),
+                       count == 1 ? "goes" : "go", STR_ARG(to));
+        else if (!count)
             writer_fmt(&cli->out, "nothing is left under %.*s: 'was' in %.*s has nothing to do\n", STR_ARG(from),
                        STR_ARG(to));
         else
-            writer_fmt(&cli->out, "%.*s deliveries of %.*s go over to %.*s\n", STR_ARG(count), STR_ARG(from),
-                       STR_ARG(to));
+            writer_fmt(&cli->out, "%.*s of %.*s %s over to %.*s\n",
+                       STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(from),
+                       count == 1 ? "goes" : "go", STR_ARG(to));
     }
     if (!json_size(changes))
         cli_say(cli, "nothing changed");

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -24,18 +26,36 @@ static bool sync_path(struct str path, int flags, struct arena *arena) {
 }
 
 /* "…/drumbeat-2026-11-28T091500Z.db.part" is synced, read through, and becomes "….db". */
-static int finish(struct cli *cli, struct str part, struct str *ret_file, struct verification *ret_found) {
-    struct str file = str_sub(part, 0, part.n - strlen(".part"));
+static int check_and_name(struct cli *cli, struct str part, struct str file, struct verification *ret_found) {
     if (!sync_path(part, O_RDONLY, cli->arena))
-        return cli_fail(cli, EXIT_FAILED, "error: %.*s: %s; the copy is a file of the machine where the server runs",
-                        STR_ARG(part), strerror(errno));
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s: %s", STR_ARG(part), strerror(errno));
     int code = copies_check(cli, part, ret_found);
     if (code) return code;
     if (rename(str_dup(cli->arena, part).p, str_dup(cli->arena, file).p) ||
         !sync_path(file_folder(file, cli->arena), O_RDONLY | O_DIRECTORY, cli->arena))
         return cli_fail(cli, EXIT_FAILED, "error: %.*s cannot be named: %s", STR_ARG(part), strerror(errno));
-    *ret_file = str_dup(cli->arena, file);
     return EXIT_DONE;
+}
+
+/* Of two who asked at once the second waits here for the first, and finds the copy named. While the lock is held, the
+ * server does not take the copy for one that was left over (store/copy.c). */
+static int finish(struct cli *cli, struct str part, struct str *ret_file, struct verification *ret_found) {
+    struct str file = str_dup(cli->arena, str_sub(part, 0, part.n - strlen(".part")));
+    struct stat info;
+    int code, fd = open(part.p, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) (void)!flock(fd, LOCK_EX);
+    if (!stat(part.p, &info))
+        code = check_and_name(cli, part, file, ret_found);
+    else if (!stat(file.p, &info))
+        code = copies_check(cli, file, ret_found);
+    else
+        code = cli_fail(cli, EXIT_FAILED,
+                        "error: there is no %.*s; the copy is a file of the machine where the server "
+                        "runs",
+                        STR_ARG(part));
+    if (fd >= 0) close(fd);
+    *ret_file = file;
+    return code;
 }
 
 /* Removes the oldest beyond `keep`; their names are in the order of their moments. */
@@ -82,6 +102,9 @@ int command_backup(struct cli *cli) {
     int64_t bytes = json_integer(json_get(asked.json, STR("bytes")), 0);
     asked_free(&asked);
     if (problem.n) return cli_fail(cli, EXIT_FAILED, "error: no backup was made: %.*s", STR_ARG(problem));
+    if (!str_ends(part, STR(".part")))
+        return cli_fail(cli, EXIT_FAILED,
+                        "error: no backup was made: the server was started anew meanwhile. Ask again");
     code = finish(cli, part, &file, &found);
     return code ? code : say(cli, file, bytes, &found, prune(cli, file_folder(file, cli->arena), (size_t)keep));
 }

@@ -24,6 +24,9 @@ int copies_check(struct cli *cli, struct str file, struct verification *ret_foun
     struct sql_driver driver;
     struct store *store;
     struct str problem = STR("");
+    struct stat info;
+    if (!stat(str_dup(cli->arena, file).p, &info) && !info.st_size)
+        return cli_fail(cli, EXIT_FAILED, "error: %.*s is empty: it is no backup", STR_ARG(file));
     enum err err = place_open(&place, &options, cli->arena, &driver, &problem);
     if (err) return cli_fail(cli, EXIT_FAILED, "error %s: %.*s", err_code(err), STR_ARG(problem));
     struct hasher *hasher = hasher_new();

@@ -73,9 +73,10 @@ int command_release(struct cli *cli) {
     if (code) return code;
     bool held = show_plan(cli, asked.json);
     json_free(asked.json);
-    if (!held) cli_say(cli, "nothing is held");
-    if (cli->dry_run) return EXIT_DONE;
-    if (held && !cli_confirm(cli, "Send what is due?")) return EXIT_DECLINED;
+    if (!held && show_machine(cli, STR("{\"held\":false,\"reason\":\"\"}"), "reason", &code)) return code;
+    if (!held) writer_add(&cli->out, STR("nothing is held: what is due is sent anyway\n"));
+    if (!held || cli->dry_run) return EXIT_DONE;
+    if (!cli_confirm(cli, "Send what is due?")) return EXIT_DECLINED;
     code = ask(cli, "POST", STR("/v1/release"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "reason", show_hold);
 }

@@ -71,6 +71,9 @@ static int find_places(struct restoring *it) {
     it->aside = STR("");
     if (!is_there(cli, store)) return EXIT_DONE;
     it->aside = str_fmt(cli->arena, "%.*s.before-%.*s", STR_ARG(store), STR_ARG(moment));
+    if (restore_is_open(store, cli->arena, &problem))
+        return cli_fail(cli, EXIT_FAILED, "error %s: %.*s: stop it first", err_code(ERR_STORE_LOCKED),
+                        STR_ARG(problem));
     if (cli_flag(cli, "force")) return EXIT_DONE;
     return cli_fail(cli, EXIT_CONFLICT, "error: there is a store %.*s; with --force it goes aside to %.*s",
                     STR_ARG(store), STR_ARG(it->aside));

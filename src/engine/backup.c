@@ -9,6 +9,7 @@
 #define STEP_US    (2 * US_PER_MS)   /* for copying at a time, ... */
 #define PAUSE_US   (4 * US_PER_MS)   /* ... and for the line in between */
 #define AGAIN_US   (100 * US_PER_MS) /* a step that could copy nothing */
+#define SPARED_US  (10 * US_PER_S)   /* a copy that nobody has come for yet */
 
 static void end(const struct turn *turn, struct str problem) {
     struct loop *loop = turn->loop;
@@ -30,10 +31,13 @@ static void end(const struct turn *turn, struct str problem) {
 void backup_begin(const struct turn *turn) {
     struct loop *loop = turn->loop;
     struct backup *backup = &loop->backup;
-    struct str file = STR(""), problem = STR_NONE;
+    struct str file = STR(""), problem = STR_NONE, spared = STR("");
+    /* Whoever asked for the last one looks for it now and then, and comes for it. */
+    if (!backup->view.problem[0] && turn->wall_us - backup->view.finished_us < SPARED_US)
+        spared = str_dup(turn->arena, str_from(backup->view.file));
     backup->view = (struct copy_view){.running = true, .started_us = turn->wall_us};
-    enum err err = copy_begin(loop->options.store, loop->options.backups, turn->wall_us, turn->arena, &backup->copy,
-                              &file, &problem);
+    enum err err = copy_begin(loop->options.store, loop->options.backups, spared, turn->wall_us, turn->arena,
+                              &backup->copy, &file, &problem);
     snprintf(backup->view.file, sizeof backup->view.file, "%.*s", STR_ARG(file));
     backup->next_us = turn->now_us;
     if (!err) return;

@@ -65,7 +65,7 @@ static void add_removed(struct buf *buf, const struct settings *from, const stru
 }
 
 /* Those that take over from an earlier name, whether it was there before or not. */
-static void add_heirs(struct buf *buf, const struct settings *to) {
+static void add_heirs(struct buf *buf, const struct settings *from, const struct settings *to) {
     const char *comma = "";
     buf_add(buf, STR("],\"adopted\":["));
     for (size_t i = 0; i < to->destination_count; i++) {
@@ -74,7 +74,7 @@ static void add_heirs(struct buf *buf, const struct settings *to) {
         json_quote(buf, to->destinations[i].name);
         buf_add(buf, STR(",\"was\":"));
         json_quote(buf, to->destinations[i].was);
-        buf_byte(buf, '}');
+        buf_fmt(buf, ",\"renamed\":%s}", has_destination(from, to->destinations[i].was) ? "true" : "false");
         comma = ",";
     }
 }
@@ -89,7 +89,7 @@ static struct str changes_json(struct arena *arena, const struct settings *from,
         buf_fmt(&buf, ",\"needs_restart\":%s}", change->needs_restart ? "true" : "false");
     }
     add_removed(&buf, from, to);
-    add_heirs(&buf, to);
+    add_heirs(&buf, from, to);
     buf_add(&buf, STR("]}"));
     return buf_str(&buf);
 }

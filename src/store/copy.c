@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@
 #include "store/sqlite.h"
 
 #define MARGIN_BYTES ((int64_t)16 << 20)
+#define NAMES_TRIED  60
 
 struct copy {
     sqlite3 *into;
@@ -63,15 +65,26 @@ static enum err start(struct copy *copy, sqlite3 *from) {
     return ERR_IO;
 }
 
-/* What an earlier process left unfinished. */
-static void remove_parts(struct str folder, struct arena *arena) {
+/* Whoever checks a copy and gives it its name holds a lock on it (cli/backup.c). */
+static bool is_held(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    if (fd >= 0) close(fd);
+    return held;
+}
+
+/* What an earlier process left unfinished, and copies of this one that nobody came for. */
+static void remove_parts(struct str folder, struct str spared, struct arena *arena) {
     struct str *names;
     size_t count = file_list(folder, STR(".part"), arena, &names);
-    for (size_t i = 0; i < count; i++) unlink(str_fmt(arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names[i])).p);
+    for (size_t i = 0; i < count; i++) {
+        struct str path = str_fmt(arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(names[i]));
+        if (!str_eq(path, spared) && !is_held(path.p)) unlink(path.p);
+    }
 }
 
 /* "drumbeat-2026-11-28T091500Z.db.part": a ':' in a file's name is trouble elsewhere. */
-static struct str file_in(struct str folder, int64_t wall_us, struct arena *arena) {
+static struct str name_of(struct str folder, int64_t wall_us, struct arena *arena) {
     struct str moment = when_str(arena, wall_us);
     struct buf path = {.arena = arena};
     buf_add(&path, folder);
@@ -80,6 +93,18 @@ static struct str file_in(struct str folder, int64_t wall_us, struct arena *aren
         if (moment.p[i] != ':') buf_byte(&path, moment.p[i]);
     buf_add(&path, STR("Z.db.part"));
     return buf_str(&path);
+}
+
+/* The first second from then on that is no other copy's name: names are in the order in which copies were made. */
+static struct str file_in(struct str folder, int64_t wall_us, struct arena *arena) {
+    struct stat info;
+    struct str part;
+    for (int i = 0; i < NAMES_TRIED; i++, wall_us += US_PER_S) {
+        part = name_of(folder, wall_us, arena);
+        struct str file = str_sub(part, 0, part.n - strlen(".part"));
+        if (stat(part.p, &info) && stat(str_dup(arena, file).p, &info)) break;
+    }
+    return part;
 }
 
 static enum err make(struct copy *copy, struct store *store) {
@@ -103,14 +128,14 @@ static bool find_folder(struct str *folder, struct arena *arena, struct str *ret
     return whole != NULL;
 }
 
-enum err copy_begin(struct store *store, struct str folder, int64_t wall_us, struct arena *arena,
+enum err copy_begin(struct store *store, struct str folder, struct str spared, int64_t wall_us, struct arena *arena,
                     struct copy **ret_copy, struct str *ret_file, struct str *ret_problem) {
     if (store->driver->dialect != SQL_SQLITE) {
         *ret_problem = STR("the store is not a file");
         return ERR_NOT_NOW;
     }
     if (!find_folder(&folder, arena, ret_problem)) return ERR_IO;
-    remove_parts(folder, arena);
+    remove_parts(folder, spared, arena);
     struct str file = file_in(folder, wall_us, arena);
     *ret_file = file;
     if (!has_room(store, file, arena, ret_problem)) return ERR_STORE_FULL;

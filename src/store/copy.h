@@ -24,11 +24,13 @@ struct copy_view {
     int64_t pages, left;
 };
 
-/* Begins a file in the folder, which is made, and named for the moment; what an earlier process left unfinished there
- * is removed. Only its owner will be able to read it. NOT_NOW: the store is not a file. STORE_FULL: there is no room.
- * IO. *ret_file is its path, *ret_problem a sentence, both in the arena. */
-MUST_USE enum err copy_begin(struct store *store, struct str folder, int64_t wall_us, struct arena *arena,
-                             struct copy **ret_copy, struct str *ret_file, struct str *ret_problem);
+/* Begins a file in the folder, which is made, and named for the moment; what was left unfinished there is removed, but
+ * for the path `spared` ("" = none) and what somebody holds with flock(). Only its owner will be able to read it.
+ * NOT_NOW: the store is not a file. STORE_FULL: there is no room. IO. *ret_file is its path, *ret_problem a sentence,
+ * both in the arena. */
+MUST_USE enum err copy_begin(struct store *store, struct str folder, struct str spared, int64_t wall_us,
+                             struct arena *arena, struct copy **ret_copy, struct str *ret_file,
+                             struct str *ret_problem);
 /* Not inside a transaction. *ret_left = 0: it is whole. An error ends it. */
 MUST_USE enum err copy_step(struct copy *copy, int pages, int64_t *ret_left, int64_t *ret_total);
 const char *copy_trouble(const struct copy *copy);

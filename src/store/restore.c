@@ -43,6 +43,12 @@ enum err restore_copy(struct str from, struct str to, struct arena *arena, struc
                                                : copy_file(log, beside(to, "-wal", arena), arena, ret_problem);
 }
 
+bool restore_is_open(struct str path, struct arena *arena, struct str *ret_problem) {
+    int pid = lock_holder(path, arena);
+    if (pid) *ret_problem = str_fmt(arena, "%.*s is in use by process %d", STR_ARG(path), pid);
+    return pid != 0;
+}
+
 static void remove_sides(struct str path, struct arena *arena) {
     static const char *const suffixes[] = {".lock", ".reserve", "-shm", "-wal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) unlink(beside(path, suffixes[i], arena).p);

@@ -15,5 +15,7 @@ MUST_USE enum err restore_copy(struct str from, struct str to, struct arena *are
 MUST_USE enum err restore_put(struct str from, struct str path, struct str aside, struct arena *arena,
                               struct str *ret_problem);
 void restore_drop(struct str copy, struct arena *arena); /* a copy that takes nobody's place */
+/* Whether a server has the store at path; *ret_problem names it. */
+bool restore_is_open(struct str path, struct arena *arena, struct str *ret_problem);
 
 #endif

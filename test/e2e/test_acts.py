@@ -213,9 +213,11 @@ def test_what_waits_for_a_destination_that_was_renamed_goes_over(store, serve, r
     keys = {server.event(i)["deliveries"][0]["key"] for i in ids}
     crm = {**given["destinations"]["hook"], "was": "hook"}
     server.configure(**{**given, "destinations": {"crm": crm}, "routes": {"all": {"from": "*", "to": ["crm"]}}})
-    assert "2 deliveries of hook go over to crm" in good(server.cli("apply", "-n")).out
+    said = good(server.cli("apply", "-n")).out
+    assert "destination hook renamed to crm" in said, said
+    assert "2 open deliveries of hook go over to crm, with what failed, its pause and its limits" in said, said
     applied = good(server.cli("apply", "-o", "json")).json
-    assert applied["adopted"] == [{"destination": "crm", "was": "hook", "count": 2}] and not applied["stranded"]
+    assert applied["adopted"] == [{"destination": "crm", "was": "hook", "renamed": True, "count": 2}] and not applied["stranded"]
     until(lambda: len(server.get("/v1/deliveries?destination=crm").json["items"]) == 2, "both to go over")
     server.restart()
     assert not receiver.of("/hook")  # the pause went over, too

@@ -1,13 +1,15 @@
 """backup copies the store while it serves; restore puts one in its place, which starts held."""
+import fcntl
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 
 from harness import BINARY, environment, event, until
 from test_deliver import one
 
-FAILED, USAGE, NOT_FOUND, CONFLICT = 1, 2, 4, 5
+FAILED, USAGE, NOT_FOUND, CONFLICT, NO_SERVER = 1, 2, 4, 5, 6
 
 
 def good(result):
@@ -188,8 +190,9 @@ def test_a_server_that_runs_is_not_restored_over(serve, receiver):
     server = serve(**one(receiver))
     event_id = server.send()
     file = backup(server)
-    refused = server.cli("restore", str(file), "--force")
-    assert refused.code == FAILED and "stop it first" in refused.err, refused
+    for force in ([], ["--force"], ["-n"]):
+        refused = server.cli("restore", str(file), *force)
+        assert refused.code == FAILED and "stop it first" in refused.err and "--force" not in refused.err, refused
     assert server.get(f"/v1/events/{event_id}").status == 200
 
 
@@ -202,6 +205,73 @@ def test_a_backup_that_was_killed_leaves_nothing_in_the_way(serve, receiver):
     server.start()
     file = backup(server)
     assert backups(server) == [file]
+
+
+def start(server, *arguments):
+    return subprocess.Popen([BINARY, *arguments], cwd=server.folder, env=environment(server.folder), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def filled(server):
+    for _ in range(20):
+        server.post([event(payload={"fill": "x" * 8000}) for _ in range(50)])
+
+
+def test_two_who_ask_at_once_both_have_a_copy(serve, receiver):
+    server = serve(**one(receiver))
+    filled(server)
+    both = [start(server, "backup", "-o", "id") for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    files = {pathlib.Path(out.strip()) for out, _ in said}
+    named = {path for path in backups(server) if path.suffix == ".db"}
+    assert files <= named and len(named) <= 2, (said, backups(server))
+
+
+def test_two_copies_of_one_second_have_names_of_their_own(serve, receiver):
+    server = serve(**one(receiver))
+    files = [backup(server) for _ in range(4)]
+    assert len(set(files)) == 4 and backups(server) == files, "in the order in which they were made"
+
+
+def test_a_copy_that_is_being_checked_is_not_taken_for_one_that_was_left(serve, receiver):
+    server = serve(**one(receiver))
+    filled(server)
+    assert server.post(b"{}", path="/v1/backup").status == 202
+    until(lambda: not server.get("/v1/backup").json["running"], "the copy")
+    part = pathlib.Path(server.get("/v1/backup").json["file"])
+    with open(part, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = start(server, "backup", "-o", "id")  # another copy: the server knows of no lock
+        second = pathlib.Path(waiting.communicate(timeout=120)[0].strip())
+        assert waiting.returncode == 0 and second.exists() and part.exists() and second != part.with_suffix("")
+    backup(server)
+    backup(server)
+    assert not part.exists(), "nobody came for it"
+
+
+def test_a_server_that_is_killed_while_it_copies_is_named(serve, receiver):
+    server = serve(**one(receiver))
+    filled(server)
+    server.post(b"{}", path="/v1/backup")
+    waiting = start(server, "backup")
+    waiting.send_signal(signal.SIGSTOP)
+    server.kill()
+    server.start()
+    waiting.send_signal(signal.SIGCONT)
+    _, said = waiting.communicate(timeout=60)
+    assert waiting.returncode in (0, FAILED, NO_SERVER), said
+    assert not waiting.returncode or "meanwhile" in said or "no server answers" in said or "connection" in said, said
+    backup(server)
+
+
+def test_an_empty_file_is_no_backup(serve, receiver):
+    server = serve(**one(receiver))
+    server.terminate()
+    empty = store_of(server).with_name("empty.db")
+    empty.write_text("")
+    refused = server.cli("restore", str(empty), "--force")
+    assert refused.code == FAILED and "empty.db is empty: it is no backup" in refused.err, refused
 
 
 def test_postgres_has_its_own_tools(serve, database, receiver):

@@ -37,7 +37,7 @@ def test_a_release_ends_a_start_with_hold(serve, receiver):
 
 def test_what_is_not_held_is_not_released(serve, receiver):
     said = serve(**one(receiver)).cli("release")
-    assert said.code == 0 and "nothing is held" in said.err, said
+    assert said.code == 0 and "nothing is held" in said.out and "released" not in said.out, said
 
 
 def test_a_release_says_what_stays(serve, receiver):
