@@ -109,8 +109,8 @@ void serve_log_refused(struct call *call, struct str source, enum err err, struc
     note_refused(note, err_code(err), words, call->wall_us);
     if (!note_may_speak(&note->refused, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
-              LOG_TEXT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("why", words),
-              LOG_NUMBER("unsaid", unsaid));
+              LOG_ABOUT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("why", words),
+              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why) {
@@ -124,7 +124,8 @@ void serve_log_unmapped(struct call *call, struct str source, const char *what, 
     if (!why.n) why = str_fmt(call->arena, "the body has not all of what 'map' says of the %s", what);
     log_event(api->options.log, LOG_WARN, call->wall_us, is_key ? "key_missing" : "type_missing",
               LOG_TEXT("source", source), LOG_TEXT(what, map),
-              LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(why), then)), LOG_NUMBER("unsaid", unsaid));
+              LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(why), then)), LOG_NUMBER("unsaid", unsaid),
+              LOG_ABOUT("request_id", call->request_id));
 }
 
 void serve_log_unkept(struct call *call, struct str source, struct str field) {
@@ -134,7 +135,7 @@ void serve_log_unkept(struct call *call, struct str source, struct str field) {
     if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "field_unknown", LOG_TEXT("source", source),
               LOG_TEXT("field", field), LOG_TEXT("why", STR("the form's 'fields' do not name it, so it is not kept")),
-              LOG_NUMBER("unsaid", unsaid));
+              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
 struct throttle *serve_throttle(const struct call *call) {
@@ -232,9 +233,9 @@ static bool parameters_fit(struct call *call, const struct endpoint *endpoint) {
 
 /* ---- from the path to the handler ---- */
 
+/* Without a listener, as on the command line, the request has none yet. */
 static struct str request_id(struct call *call) {
-    struct str own = request_header(call->request, STR("X-Request-Id"));
-    if (own.n && own.n <= 64 && event_key_valid(own)) return own;
+    if (call->request->id.n) return call->request->id;
     return str_fmt(call->arena, "%016llx", (unsigned long long)rng_u64(call->rng));
 }
 
@@ -260,6 +261,7 @@ static enum err serve_request(void *self, struct call *call) {
     bool path_known = false;
     call->request_id = request_id(call);
     const struct endpoint *endpoint = find_endpoint(call->request, &call->part, &path_known);
+    if (endpoint) call->place = str_from(endpoint->path);
     enum key_role role = endpoint ? endpoint->role : KEY_READ;
     enum err err = ERR_NONE;
     if (endpoint && endpoint->open)

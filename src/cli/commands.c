@@ -1,6 +1,8 @@
 /* cli/commands.c - THE table of commands. */
 #include "cli/commands.h"
 
+#include "observe/log.h"
+
 const struct option global_options[] = {
     {"config", 'c', "FILE", NULL, false,
      "The configuration; else $DRUMBEAT_CONFIG, ./drumbeat.yaml, /etc/drumbeat/drumbeat.yaml"},
@@ -25,6 +27,9 @@ static const struct option serve_options[] = {
     {"listen", 0, "HOST:PORT", NULL, false, "Overrides server.listen"},
     {"role", 0, "ROLE", "all|ingest|worker", false,
      "What this process does of the work on a store on PostgreSQL: take events in (ingest), deliver (worker), or all"},
+    {"log-level", 0, "LEVEL", LOG_LEVELS, false,
+     "The least that the log says; overrides log.level, -v (debug) and -q (warn)"},
+    {"log-format", 0, "FORMAT", LOG_FORMATS, false, "How it says it; overrides log.format"},
     {0},
 };
 static const struct option demo_options[] = {

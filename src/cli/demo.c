@@ -103,7 +103,8 @@ static int run_server(struct cli *cli, struct demo_world *world, struct str fold
                                            .connector_text = STR(connector_text),
                                            .listen = listen,
                                            .secrets = &secrets,
-                                           .log = log_open(2, LOG_ERROR),
+                                           .log = log_open(2, LOG_ERROR, NULL),
+                                           .log_wish = {.level = LOG_ERROR + 1},
                                            .signals = cli->signals,
                                            .store = str_fmt(cli->arena, "%.*s/drumbeat.db", STR_ARG(folder)),
                                            .quiet = true};

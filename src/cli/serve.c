@@ -1,4 +1,5 @@
 /* cli/serve.c - the server, until it is told to stop. */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/when.h"
@@ -47,9 +48,27 @@ static int check_role(struct cli *cli, struct str role) {
                     STR_ARG(role));
 }
 
+/* The place of a word among the choices of its option, from 1; 0 when it was not given. */
+static int32_t choice_of(const struct cli *cli, const char *name, const char *choices) {
+    struct str value = cli_value(cli, name), rest = str_from(choices), word;
+    for (int32_t i = 1; value.p && str_next(&rest, '|', &word); i++)
+        if (str_eq(word, value)) return i;
+    return 0;
+}
+
+/* What is said here about the log goes before what the configuration says. */
+static struct log_settings read_wish(const struct cli *cli) {
+    struct log_settings wish = {.level = choice_of(cli, "log-level", LOG_LEVELS),
+                                .format = choice_of(cli, "log-format", LOG_FORMATS)};
+    if (!wish.level && cli->verbose) wish.level = LOG_DEBUG + 1;
+    if (!wish.level && cli->quiet) wish.level = LOG_WARN + 1;
+    return wish;
+}
+
 int command_serve(struct cli *cli) {
     struct str role = cli_value(cli, "role"), file = locate_config(cli), listen = cli_value(cli, "listen"), problem;
-    enum log_level level = cli->verbose ? LOG_DEBUG : cli->quiet ? LOG_WARN : LOG_INFO;
+    struct log log = log_open(STDERR_FILENO, LOG_INFO, getenv("JOURNAL_STREAM"));
+    log.colour = cli->err_colour;
     struct server *server;
     int code = check_role(cli, role);
     if (code) return code;
@@ -63,7 +82,8 @@ int command_serve(struct cli *cli) {
                                            .role = role.p ? role : STR("all"),
                                            .hold = cli_flag(cli, "hold"),
                                            .banner = isatty(STDERR_FILENO) && !cli->quiet,
-                                           .log = log_open(STDERR_FILENO, level),
+                                           .log = log,
+                                           .log_wish = read_wish(cli),
                                            .signals = cli->signals};
     enum err err = server_open(&options, cli->arena, &server, &problem);
     bool config = err == ERR_CONFIG || err == ERR_NOT_FOUND;

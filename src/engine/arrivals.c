@@ -2,6 +2,7 @@
 #include "deliver/backlog.h"
 #include "deliver/hold.h"
 #include "engine/folders.h"
+#include "engine/lines.h"
 #include "engine/turn.h"
 #include "model/trace.h"
 
@@ -129,6 +130,7 @@ static void serve_reply(struct turn *turn, struct visit *visit) {
         call->verdicts = turn->verdicts + visit->first_event;
         call->answer(call);
     }
+    lines_answered(turn, call);
     spans_taken(turn, visit);
     inlet->reply(inlet->self, visit->request, &call->reply);
 }
@@ -156,6 +158,7 @@ void turn_refuse(struct turn *turn, enum err err, struct str words) {
         struct call call = call_of(turn, visit->request);
         call.request_id = visit->call.request_id;
         loop->options.service.refuse(loop->options.service.self, &call, err, words);
+        lines_answered(turn, &call);
         loop->options.inlet.reply(loop->options.inlet.self, visit->request, &call.reply);
     }
 }

@@ -78,6 +78,8 @@ enum wish {
 struct call {
     const struct request *request;
     struct str request_id;
+    struct str
+        place; /* the path as the endpoint has it, with {…} for what may be a secret; "" = there is no such one */
     struct str part;  /* what stood for {…} in the path, as sent: ids and names need no encoding */
     struct str actor; /* "unix", "loopback" or the key's id; for audit rows */
     int64_t now_us, wall_us;

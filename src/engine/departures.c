@@ -35,6 +35,7 @@
 #include "connect/connect.h"
 #include "deliver/hold.h"
 #include "deliver/settle.h"
+#include "engine/lines.h"
 #include "engine/metering.h"
 #include "store/shared.h"
 
@@ -322,6 +323,7 @@ void turn_start(struct turn *turn) {
         if (metered->meters)
             flight_of(errand)->metered_taken =
                 quota_meter_left(turn, departure->desk, metered->value, errand->outgoing.tell_start);
+        lines_sent(turn, flight_of(errand));
         errand_leave(loop, errand);
         if (errand->outgoing.tell_start) continue;
         now_us = clock->now_us(clock->self);

@@ -30,6 +30,7 @@
 #include "engine/loop.h"
 
 #include "engine/flight.h"
+#include "engine/lines.h"
 #include "engine/loop_memory.h"
 #include "engine/parts.h"
 #include "engine/turn.h"
@@ -85,25 +86,6 @@ static bool anything_to_do(const struct turn *turn) {
            desk_waits(loop, turn->now_us);
 }
 
-/* Logs a change of a desk that an operator wants to know of at once. */
-static void log_desk(const struct turn *turn, const struct desk_view *view) {
-    bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
-    bool counting = view->breaker.consecutive > 0 || view->breaker.ramp > 1;
-    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* only a count moved on */
-    log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
-              LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
-              LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", view->pause_reason));
-}
-
-static void log_settlement(const struct turn *turn, const struct settlement *settlement) {
-    if (settlement->status != DELIVERY_FAILED && settlement->status != DELIVERY_HELD) return;
-    log_event(turn->loop->options.log, LOG_WARN, turn->wall_us,
-              settlement->status == DELIVERY_FAILED ? "delivery_failed" : "delivery_held",
-              LOG_TEXT("destination", settlement->destination),
-              LOG_TEXT("event", uuid_str(turn->arena, settlement->event_id)),
-              LOG_NUMBER("http_status", settlement->last_status), LOG_TEXT("error", settlement->last_error));
-}
-
 static int64_t quiet_for(const struct desk_view *view, int64_t now_us) {
     return view->quiet_until_us > now_us ? view->quiet_until_us - now_us : 0;
 }
@@ -130,7 +112,7 @@ static enum err save_desks(struct turn *turn) {
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
             if (settings && aspects & DESK_QUIET) quota_quiet(turn, settings->account, quiet_for(&view, turn->now_us));
-            if (aspects != DESK_SUSPICION) log_desk(turn, &view);
+            if (aspects != DESK_SUSPICION) lines_desk(turn, &view);
             states[saved++] = (struct destination_state){.name = view.name,
                                                          .paused = view.paused,
                                                          .paused_until_us = view.paused_until_us,
@@ -246,7 +228,6 @@ void turn_apply(struct turn *turn) {
         const struct settle_note *note = &turn->notes[i];
         const struct settlement *settlement = &turn->settlements[i];
         if (!note->applied) continue;
-        log_settlement(turn, settlement);
         if (note->resent) metrics_resent(loop->metrics);
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
         if (!delivery_is_final(settlement->status)) continue;
@@ -254,10 +235,12 @@ void turn_apply(struct turn *turn) {
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us) measure_delivery(turn, note);
     }
     note_room(turn);
+    lines_settled(turn);
     spans_settled(turn);
     turn_release_finished(turn);
     tokens_tell(turn);
     turn_grant(turn);
+    lines_came(turn);
     spans_routed(turn);
     turn_reply(turn);
     turn_start(turn);

@@ -98,9 +98,10 @@ struct str denial_message(const struct denial *denial, const char *request_id, c
     for (size_t i = 0; i < count; i++)
         used += snprintf(lines + used, sizeof lines - (size_t)used, "%.*s: %.*s\r\n", STR_ARG(headers[i].name),
                          STR_ARG(headers[i].value));
-    int bytes =
-        snprintf(ret_text, DENIAL_ROOM, "HTTP/1.1 %d %s\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n%.*s",
-                 err_http(denial->err), err_text(denial->err), lines, body.n, STR_ARG(body));
+    int bytes = snprintf(ret_text, DENIAL_ROOM,
+                         "HTTP/1.1 %d %s\r\n%s" DENIAL_REQUEST_ID
+                         ": %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%.*s",
+                         err_http(denial->err), err_text(denial->err), lines, request_id, body.n, STR_ARG(body));
     assert(bytes > 0 && bytes < DENIAL_ROOM);
     return (struct str){ret_text, (size_t)bytes};
 }

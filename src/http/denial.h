@@ -16,7 +16,7 @@ struct denial {
     bool close;         /* the connection ends with it */
     size_t most_bytes;  /* the bound that was passed, 0 = none */
 };
-#define DENIAL_ROOM        1536
+#define DENIAL_ROOM        1664
 #define DENIAL_HEADERS_MAX 4
 
 /* What is in memory of bodies that are not small; whole requests that wait for the loop count too. */
@@ -39,6 +39,7 @@ struct denial denial_of_wait(enum err err);
 
 /* The headers that its status asks for, beside those of length and connection. */
 size_t denial_headers(const struct denial *denial, struct header ret_headers[DENIAL_HEADERS_MAX]);
+#define DENIAL_REQUEST_ID "X-Request-Id" /* answered with every reply, denial or not */
 /* The body. request_id: printable, needs no escapes. */
 struct str denial_body(const struct denial *denial, const char *request_id, char ret_text[DENIAL_ROOM]);
 /* The whole answer as it goes over the wire, for when nothing else can be sent any more; it ends the connection. */

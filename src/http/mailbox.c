@@ -19,15 +19,15 @@ static struct str put_text(char **at, struct str text) {
     return (struct str){p, text.n};
 }
 
-static size_t head_bytes(const struct framing *head, struct str address) {
-    size_t bytes = head->method.n + 1 + head->target.n + 1 + address.n + 1;
+static size_t head_bytes(const struct framing *head, struct str address, struct str request_id) {
+    size_t bytes = head->method.n + 1 + head->target.n + 1 + address.n + 1 + request_id.n + 1;
     for (size_t i = 0; i < head->header_count; i++) bytes += head->headers[i].name.n + head->headers[i].value.n + 2;
     return bytes;
 }
 
-struct stay *stay_new(const struct framing *head, struct str address, int64_t now_us) {
+struct stay *stay_new(const struct framing *head, struct str address, struct str request_id, int64_t now_us) {
     size_t headers = head->header_count * sizeof(struct header);
-    struct stay *stay = malloc(sizeof *stay + headers + head_bytes(head, address));
+    struct stay *stay = malloc(sizeof *stay + headers + head_bytes(head, address, request_id));
     assert(stay);
     *stay = (struct stay){.request = {.arrived_us = now_us}};
     struct request *request = &stay->request;
@@ -35,6 +35,7 @@ struct stay *stay_new(const struct framing *head, struct str address, int64_t no
     request->header_count = head->header_count;
     char *at = (char *)(request->headers + head->header_count);
     request->peer = put_text(&at, address);
+    request->id = put_text(&at, request_id);
     request->method = put_text(&at, head->method);
     framing_target(put_text(&at, head->target), &request->path, &request->query);
     for (size_t i = 0; i < head->header_count; i++) {

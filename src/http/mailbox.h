@@ -38,7 +38,7 @@ struct stay {
 };
 
 /* The head must have passed framing_trouble. */
-struct stay *stay_new(const struct framing *head, struct str address, int64_t now_us);
+struct stay *stay_new(const struct framing *head, struct str address, struct str request_id, int64_t now_us);
 /* Adds to the body; expected_bytes is its whole length, 0 when that is not known. */
 void stay_add(struct stay *stay, const char *bytes, size_t count, size_t expected_bytes);
 void stay_free(struct stay *stay); /* NULL is fine */

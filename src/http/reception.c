@@ -65,6 +65,7 @@ static enum MHD_Result refuse(struct listener *listener, struct peer *peer, stru
     struct MHD_Response *response = MHD_create_response_from_buffer(body.n, room, MHD_RESPMEM_MUST_COPY);
     if (!response) return MHD_NO;
     for (size_t i = 0; i < header_count; i++) MHD_add_response_header(response, headers[i].name.p, headers[i].value.p);
+    MHD_add_response_header(response, DENIAL_REQUEST_ID, request_id(listener, peer));
     if (denial.close) MHD_add_response_header(response, "Connection", "close");
     peer->lingers = denial.close;
     atomic_fetch_add(&listener->refused, 1);
@@ -102,6 +103,7 @@ static bool answer_probe(struct listener *listener, struct peer *peer, enum MHD_
     *ret_result = MHD_NO;
     if (response) {
         MHD_add_response_header(response, "Content-Type", str_dup(&arena, answer.content_type).p);
+        MHD_add_response_header(response, DENIAL_REQUEST_ID, request_id(listener, peer));
         *ret_result = MHD_queue_response(peer->connection, (unsigned)answer.status, response);
         MHD_destroy_response(response);
     }
@@ -167,7 +169,7 @@ static enum MHD_Result take_head(struct listener *listener, struct peer *peer, c
         denial = door_judge(listener->door, &head, str_from(peer->address), listener->now_us);
     peer->body_expected = denial.err ? -1 : framing_length(&head);
     if (!denial.err) {
-        peer->stay = stay_new(&head, str_from(peer->address), listener->now_us);
+        peer->stay = stay_new(&head, str_from(peer->address), str_from(request_id(listener, peer)), listener->now_us);
         peer->stay->request.trusted = peer->trusted;
         peer->stay->stranger = !peer->trusted && door_is_open_to_all(&head);
         if (peer->body_expected > 0) denial = judge_body(listener, peer, (size_t)peer->body_expected);
@@ -227,6 +229,7 @@ static enum MHD_Result send_reply(struct listener *listener, struct peer *peer) 
     if (!response) return MHD_NO;
     for (size_t i = 0; i < parcel->header_count; i++)
         MHD_add_response_header(response, parcel->headers[i].name.p, parcel->headers[i].value.p);
+    MHD_add_response_header(response, DENIAL_REQUEST_ID, request_id(listener, peer));
     if (parcel->close) MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result queued = MHD_queue_response(peer->connection, (unsigned)parcel->status, response);
     MHD_destroy_response(response);

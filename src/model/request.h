@@ -16,7 +16,9 @@ struct request {
     size_t header_count;
     struct str body;
     struct str peer; /* "127.0.0.1", or "unix" */
-    bool trusted;    /* came over the unix socket: needs no key */
+    struct str
+        id; /* the sender's own X-Request-Id where it can be said back as it is, else one of ours; "" = none yet */
+    bool trusted; /* came over the unix socket: needs no key */
     int64_t arrived_us;
 };
 

@@ -60,6 +60,12 @@ struct redis_settings {
     int64_t timeout_us; /* of one call */
 };
 
+/* What is said on stderr, and how. */
+struct log_settings {
+    int32_t level, format; /* one more than enum log_level and enum log_format of observe/log.h */
+    int64_t fold_us;
+};
+
 /* Who is told when something needs a person. */
 struct alert_settings {
     struct route_settings *route; /* one of the routes, of drumbeat's own events; NULL = nobody is told */
@@ -78,6 +84,7 @@ struct settings {
     struct server_settings server;
     struct postgres_settings postgres;
     struct redis_settings redis;
+    struct log_settings log;
     int64_t keep_events_us;          /* settled events older than this are removed */
     struct source_settings *sources; /* model/source.h */
     size_t source_count;

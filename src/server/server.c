@@ -190,6 +190,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {
     TRY(server_load(server, arena, &server->setup, ret_problem));
+    server_set_log(server);
     server->descriptors = descriptors_raise();
     server->shares = descriptors_share(server->descriptors, server->setup->settings->server.connections, SLOTS);
     TRY(server_start_engine(server->setup, arena, &server->sandbox, ret_problem));
@@ -308,6 +309,15 @@ static bool stop_is_complete(struct server *server) {
     return stuck || stop_time_is_over(server) || loop_in_flight(server->loop) == 0;
 }
 
+/* Not beyond the moment at which the log has something to say that it folded. */
+static int64_t until_log(const struct server *server, int64_t until_us) {
+    int64_t due_us = log_due(&server->options.log);
+    if (due_us == WHEN_NEVER) return until_us;
+    int64_t left_us = due_us - server->clock.wall_us(server->clock.self);
+    int64_t then_us = server->clock.now_us(server->clock.self) + (left_us > 0 ? left_us : 0);
+    return then_us < until_us ? then_us : until_us;
+}
+
 enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     struct signals *signals = server->options.signals;
     if (signals && signals->reload) {
@@ -318,6 +328,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     TRY(loop_turn(server->loop));
     TRY(server_swap(server));
     server_watch(server);
+    log_tick(&server->options.log, server->clock.wall_us(server->clock.self));
     if (loop_turns(server->loop) != server->turns) {
         server->turns = loop_turns(server->loop);
         server->was_busy = true;
@@ -329,6 +340,7 @@ enum err server_step(struct server *server, int64_t wait_us, bool *ret_done) {
     publish(server, false);
     int64_t until_us = server->clock.now_us(server->clock.self) + wait_us;
     if (server->publish_us < until_us) until_us = server->publish_us;
+    until_us = until_log(server, until_us);
     if (server->stop_by_us && server->stop_by_us < until_us) until_us = server->stop_by_us;
     listener_turn(server->listener, false);
     loop_wait(server->loop, until_us);
@@ -349,6 +361,7 @@ void server_close(struct server *server) {
     if (server->sandbox) sandbox_close(server->sandbox);
     server_forget_setups(server);
     setup_free(server->setup);
+    log_close(&server->options.log, server->clock.wall_us(server->clock.self));
     wake_free(server->wake);
     arena_free(&server->arena);
     if (server->stop_fd) close(server->stop_fd);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/gauge.h"
+#include "model/settings.h"
 #include "observe/log.h"
 #include "os/signals.h"
 
@@ -24,6 +25,7 @@ struct server_options {
     bool banner; /* where things are, on stderr */
     bool quiet;  /* neither banner nor ready line */
     struct log log;
+    struct log_settings log_wish; /* what overrides the configuration's; members that are 0 do not. fold_us is unused */
     struct signals *signals;
 };
 

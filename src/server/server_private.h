@@ -78,6 +78,8 @@ struct server {
 };
 
 /* server_setup.c */
+/* The log as the configuration in force and the command line want it. */
+void server_set_log(struct server *server);
 MUST_USE enum err server_load(struct server *server, struct arena *arena, struct setup **ret_setup,
                               struct str *ret_problem);
 struct reload server_reload(struct server *server);

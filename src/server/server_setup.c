@@ -37,6 +37,13 @@ enum err server_load(struct server *server, struct arena *arena, struct setup **
     return ERR_NONE;
 }
 
+void server_set_log(struct server *server) {
+    const struct log_settings *settings = &server->setup->settings->log, *wish = &server->options.log_wish;
+    int32_t level = wish->level ? wish->level : settings->level,
+            format = wish->format ? wish->format : settings->format;
+    log_set(&server->options.log, (enum log_level)(level - 1), (enum log_format)(format - 1), settings->fold_us);
+}
+
 static bool say(struct arena *arena, struct str problem, struct str *ret_json) {
     struct buf buf = {.arena = arena};
     buf_add(&buf, STR("{\"valid\":false,\"problem\":"));
@@ -176,6 +183,7 @@ enum err server_swap(struct server *server) {
     server->reloads_applied++;
     server->reloaded_wall_us = server->clock.wall_us(server->clock.self);
     server->jq_restarts = 0;
+    server_set_log(server);
     server_say_applied(server);
     return loop_apply(server->loop, setup_in_force(server->setup, &server->evaluator));
 }

@@ -1,10 +1,13 @@
 """The log says what became of the process itself: one line each for what begins and what ends."""
+import base64
+import json
 import os
 import pathlib
+import re
 import signal
 
-from harness import until
-from receiver import silence
+from harness import Server, until
+from receiver import answer, silence
 from test_cli import CONFIG, good
 
 
@@ -58,3 +61,139 @@ def test_a_jq_process_that_is_killed_is_started_again_and_said_once(serve, recei
     os.kill(int(child), signal.SIGKILL)
     server.send()
     assert line(server, "jq_restarted")["times"] == 1
+
+
+# One line for each step, whoever caused it.
+
+CANARY = "kanarienvogel"
+
+
+def echo(status):
+    """Answers with all that it was sent, as providers do when they say what is wrong with it."""
+    def behave(exchange):
+        request = exchange.request
+        body = json.dumps({"error": {"message": f"{request.body.decode()} {dict(request.headers)}"}}).encode()
+        return answer(status, body=body)(exchange)
+    return behave
+
+
+def test_each_step_is_a_line_of_debug_and_none_of_info(serve, receiver):
+    config = {"destinations": {"crm": {"url": receiver.url("/crm"), "allow_private": "true", "retry": {"base": "10ms"}}},
+              "routes": {"crm": {"from": "LEAD", "to": ["crm"]}}, "log": {"level": "debug"}}
+    receiver.script("/crm", answer(503), answer(200))
+    server = serve(**config)
+    sent = server.post(json.dumps({"type": "LEAD", "source": "test", "idempotency_key": "a", "payload": {}}).encode(),
+                       {"X-Request-Id": "mine-1", "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
+    event = sent.json["eventId"]
+    server.settled(event, "COMPLETED")
+    steps = [line for line in server.log() if line.get("event_id") == event]
+    assert [line["event"] for line in steps] == ["event_accepted", "event_routed", "delivery_sent", "delivery_due_again",
+                                                 "delivery_sent", "delivery_completed"], server.text
+    assert all(line["level"] == "debug" and line["trace_id"] == "ab" * 16 for line in steps), steps
+    delivery = server.event(event)["deliveries"][0]["id"]
+    assert [line["delivery_id"] for line in steps[2:]] == [delivery] * 4
+    assert (steps[3]["error"], steps[3]["http_status"], steps[3]["due_in"][-2:]) == ("answered", 503, "ms")
+    [request] = [line for line in server.log() if line.get("request_id") == "mine-1" and line["event"] == "request"]
+    assert (request["method"], request["path"], request["status"]) == ("POST", "/v1/events", 200)
+    assert steps[0]["request_id"] == "mine-1"
+
+    server.configure(**{**config, "log": {"level": "info"}})
+    good(server.cli("apply", "-y"))
+    before = len(server.log())
+    server.settled(server.send(kind="LEAD"), "COMPLETED")
+    assert [line["event"] for line in server.log()[before:] if line["event"] != "config_applied"] == [], server.text
+
+
+def test_no_line_has_a_payload_a_secret_or_an_answer(serve, receiver):
+    receiver.script(f"/lost?key={CANARY}", silence())
+    for name, status in (("refused", 422), ("closed", 401), ("tired", 503)):
+        receiver.script(f"/{name}?key={CANARY}", echo(status))
+    there = {"allow_private": "true", "headers": {"authorization": "Bearer ${TOKEN}"}, "signing_secret": "${SIGN}",
+             "timeout": "300ms", "on_unknown": "hold", "retry": {"max": 1, "base": "10ms"}, "give_up": "0s"}
+    names = ("refused", "closed", "tired", "lost")
+    secret = {"TOKEN": f"token-{CANARY}", "SIGN": "whsec_" + base64.b64encode(CANARY.encode() * 2).decode(), "HOOK": f"hook-{CANARY}"}
+    server = serve(env=secret, log={"level": "debug", "fold": "0s"}, sources={"hook": {"type": "hmac", "secret": "${HOOK}", "header": "X-Signature"}},
+                   destinations={name: {**there, "url": receiver.url(f"/{name}?key={CANARY}")} for name in names},
+                   routes={**{name: {"from": name.upper(), "to": [name]} for name in names},
+                           "broken": {"from": "BROKEN", "to": [{"tired": {"body": {"n": "${.email | tonumber}"}}}]}})
+    payload = {"email": f"{CANARY}@example.com"}
+    for name, status in (("REFUSED", "FAILED"), ("CLOSED", "PENDING"), ("TIRED", "FAILED"), ("LOST", "HELD"),
+                         ("BROKEN", "FAILED")):
+        event = server.send(kind=name, payload=payload, key=f"key-{CANARY}-{name}")
+        server.settled(event, status)
+    headers = {"X-Mine": CANARY, "Authorization": f"Bearer {CANARY}"}
+    assert server.post(b"{}", headers).status == 401
+    assert server.post(f'{{"type":"{CANARY}'.encode(), {"X-Mine": CANARY}).status == 400
+    assert server.post({"type": "REFUSED", "source": "test", "idempotency_key": f"key-{CANARY}-REFUSED",
+                        "payload": {"other": CANARY}}, {"X-Mine": CANARY}).status == 422
+    server.request("GET", f"/v1/events?{CANARY}=1", headers={"X-Mine": CANARY})
+    server.request("GET", f"/u/{CANARY}")
+    server.request("POST", "/in/hook", json.dumps(payload).encode(), {"X-Signature": CANARY, "Content-Type": "application/json"})
+    until(lambda: lines(server, "destination_changed"), lambda: f"the pause: {server.text}")
+    assert server.terminate() == 0
+    said = {line["event"] for line in server.log()}
+    assert {"request", "event_accepted", "event_conflict", "event_routed", "delivery_sent", "delivery_failed",
+            "delivery_held", "delivery_due_again", "destination_changed", "source_refused"} - said == set()
+    assert CANARY not in server.text, [line for line in server.text.splitlines() if CANARY in line]
+
+
+# How it is written.
+
+LOGFMT = re.compile(r'(?:[a-z_]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=\\]+) ?)+')
+
+
+def test_the_form_and_the_level_are_chosen_and_reloaded(serve):
+    server = serve("--log-format", "json")  # goes before the configuration's
+    server.configure(log={"format": "logfmt", "level": "debug"})
+    good(server.cli("apply", "-y"))
+    server.send()
+    assert lines(server, "event_accepted"), server.text
+    server.terminate()
+    server.launch()
+    until(lambda: "event=ready" in server.text, lambda: f"the start: {server.text}")
+    server.port = int(re.search(r" port=(\d+)", server.text)[1])
+    server.send()
+    os.kill(server.pid, signal.SIGTERM)
+    assert server.wait() == 0
+    told = server.text.splitlines()
+    assert all(LOGFMT.fullmatch(one) for one in told), [one for one in told if not LOGFMT.fullmatch(one)]
+    assert any(re.search(r"^time=\S+Z level=debug event=event_accepted event_id=", one) for one in told), server.text
+
+
+def test_the_journal_gets_priorities_and_no_second_time(folder):
+    server = Server(folder, wrap=("sh", "-c", 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"', "sh"))
+    server.launch()
+    until(lambda: '"event":"ready"' in server.text, lambda: f"the start: {server.text}")
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.wait() == 0
+    for one in server.text.splitlines():
+        priority, rest = one[:3], json.loads(one[3:])
+        assert priority == {"info": "<6>", "warn": "<4>", "error": "<3>"}[rest["level"]] and "time" not in rest, one
+
+
+def test_what_repeats_is_one_line_and_a_number(serve, receiver):
+    receiver.script("/crm", answer(422))
+    server = serve(destinations={"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
+                   routes={"crm": {"from": "LEAD", "to": ["crm"]}}, log={"fold": "1h"})
+    events = [server.send(kind="LEAD") for _ in range(5)]
+    for event in events:
+        server.settled(event, "FAILED")
+    assert len(lines(server, "delivery_failed")) == 1, server.text
+    assert server.terminate() == 0  # nothing stays unsaid
+    first, rest = lines(server, "delivery_failed")
+    assert "repeated" not in first and rest["repeated"] == 4 and rest["http_status"] == 422
+    assert {first["event_id"], rest["event_id"]} < set(events)
+
+
+def test_a_request_has_an_id_that_is_answered(serve):
+    server = serve()
+    taken = server.request("GET", "/v1/events", headers={"X-Request-Id": "mine-7"})
+    assert taken.headers["X-Request-Id"] == "mine-7"
+    strange = ("x" * 65, 'say "so"', "back\\slash", "naïve")
+    for own in (None, *strange):
+        made = server.request("GET", "/v1/events", headers={"X-Request-Id": own.encode("latin-1")} if own else {})
+        assert re.fullmatch("[0-9a-f]{16}", made.headers["X-Request-Id"]), (own, made)
+    refused = server.request("GET", "/nowhere", headers={"X-Request-Id": "mine-8"})
+    assert refused.json["request_id"] == refused.headers["X-Request-Id"] == "mine-8"
+    denied = server.request("POST", "/v1/events", b"{}", {"Content-Length": "999999999", "X-Request-Id": "mine-9"})
+    assert denied.json["request_id"] == denied.headers["X-Request-Id"] == "mine-9"

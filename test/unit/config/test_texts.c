@@ -31,6 +31,7 @@ static const char *const schema_places[SECTION_COUNT] = {
     [SECTION_REDIS] = "/properties/redis/properties",
     [SECTION_ALERTS] = "/properties/alerts/properties",
     [SECTION_KEEP] = "/properties/keep/properties",
+    [SECTION_LOG] = "/properties/log/properties",
     [SECTION_SOURCE] = "/$defs/source-form/properties",
     [SECTION_WEBHOOK] = "/$defs/source-webhook/properties",
     [SECTION_FORM] = "/$defs/source-form/properties",
