@@ -183,5 +183,5 @@ def test_sends_that_this_machine_has_no_room_for_are_put_back_counted_and_told_o
     assert len([line for line in server.log() if line["event"] == "no_room_for_sends"]) == 1
     assert server.get("/v1/destinations/hook").json["breaker"] == "closed"
     unsent = server.get("/v1/status").json["unsent"]
-    assert unsent >= 1 and f"Put back  {unsent} sends" in server.cli("status").out
+    assert unsent >= 1 and f"Put back  {unsent} send" in server.cli("status").out
     until(lambda: f"drumbeat_sends_without_room_total {unsent}\n" in server.get("/metrics").body.decode(), "the number")
