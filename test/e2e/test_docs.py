@@ -95,7 +95,8 @@ NUMBER = re.compile(r"`((?:drumbeat|marketing|worker|api|event|queue|process)_[a
 
 def test_each_number_that_is_named_is_published(serve):
     server = serve(destinations={"crm": {"url": "https://crm.example.com/"}})
-    named = set(NUMBER.findall((ROOT / "docs/running.md").read_text()))
+    before, _, after = (ROOT / "docs/running.md").read_text().partition("## Logs")
+    named = set(NUMBER.findall(before + after.partition("\n## ")[2]))  # what the log says has names of its own
 
     def missing():
         published = server.get("/metrics").body.decode()
