@@ -332,7 +332,7 @@ static struct str hindrance(const struct call *call, const struct replay *replay
         return STR("this plan is older than a day: plan it again with drumbeat replay plan");
     *ret_err = ERR_PLAN_CHANGED;
     if (!str_eq(replay->digest, call->standing->settings->digest))
-        return STR("the configuration is another one than this plan was made by: plan what is left with drumbeat "
+        return STR("routes or destinations are others than this plan was made by: plan what is left with drumbeat "
                    "replay plan");
     return STR("");
 }

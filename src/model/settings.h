@@ -76,7 +76,7 @@ struct alert_settings {
 
 struct settings {
     struct str file;   /* where it was read from */
-    struct str digest; /* of its text: two that differ in any way have another */
+    struct str digest; /* of its destinations and routes */
     struct str zone;
     struct str *types;
     size_t type_count; /* 0 = any */

@@ -83,10 +83,18 @@ static void join_batches(struct settings *settings) {
         }
 }
 
-static struct str digest_of(struct str text, struct arena *arena) {
+/* Where the store is, or who may listen, makes no other world for what is to be sent. */
+static struct str digest_of(const struct tree *tree, struct arena *arena) {
+    static const char *const sections[] = {"destinations", "routes"};
     struct hasher *hasher = hasher_new();
+    struct buf buf = {.arena = arena};
     uint8_t digest[SHA256_BYTES];
-    hash_sha256(hasher, text, digest);
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        const struct tree *section = tree_get(tree, str_from(sections[i]));
+        if (section) tree_json(&buf, section);
+        buf_byte(&buf, '\n');
+    }
+    hash_sha256(hasher, buf_str(&buf), digest);
     hasher_free(hasher);
     return hex_encode(arena, digest, sizeof digest);
 }
@@ -126,7 +134,7 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
         mappings_blame(setup->mappings, findings);
         return false;
     }
-    setup->settings->digest = digest_of(setup->text, arena);
+    setup->settings->digest = digest_of(tree, arena);
     join_batches(setup->settings);
     if (routes_compile(setup->settings, &setup->source, findings, arena, &setup->routes)) return false;
     if (setup->source.count > 0) setup->program = jq_program(&setup->source, arena);

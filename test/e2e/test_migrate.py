@@ -17,7 +17,7 @@ from receiver import Receiver, answer, reset
 from seed import SCHEMA, insert, psql, seed_event
 from services import sql
 
-DONE, FAILED, USAGE, NOT_FOUND = 0, 1, 2, 4
+DONE, FAILED, USAGE, NOT_FOUND, CONFLICT = 0, 1, 2, 4, 5
 DECLINED, INTERRUPTED = 11, 130
 
 # Tables and what of them is compared, in the names that both have.
@@ -35,6 +35,12 @@ COLUMNS = {
     "routes": "route program_hash reason at",
     "api_keys": "id name role hash created_at revoked_at",
     "audit": "seq at actor act subject detail",
+    "replays": "seq status reason actor original again since until type source route destination delivery_status error "
+               "digest created_at expires_at updated_at applied_at finished_at first_seq last_seq end_seq events jq failed "
+               "runaways",
+    "replay_parts": "replay destination send_count done_count gone_count moving_count items place made moved",
+    "replay_items": "replay destination n event_id delivery route step verdict result",
+    "replay_failures": "replay n event_id words",
 }
 STRANGE = [
     '{"nul": "a\\u0000b"}',
@@ -43,6 +49,7 @@ STRANGE = [
     '{"quote": "\'; DROP TABLE moves; --", "back": "\\\\", "slash": "\\/"}',
     '{}',
 ]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MANY = 2500  # events without a delivery, for batches
 # What a column of PostgreSQL's is as SQLite has it.
 AS_FILE = {
@@ -87,6 +94,10 @@ def template():
         for status, event_id in ids:
             server.settled(event_id, status)
         post(server, "GOOD", '{"when": "in years"}', scheduled_at="2040-01-01T00:00:00+02:00")
+        traced = event(kind="GOOD", payload={"traced": True})
+        assert server.post(traced, headers={"traceparent": TRACE}).status == 200
+        for when in (".quote == null", '.quote | startswith("x")'):
+            assert server.cli("replay", "plan", "--since", "1d", "--when", when).code == DONE
         for _ in range(0, MANY, 500):
             post(server, "NOBODY", *['{"n": 1}'] * 500)
         key = server.cli("keys", "create", "--role", "owner", "--name", "of the file").out.strip()
@@ -107,7 +118,7 @@ def source(template, folder, receiver):
 
 def rows_of_file(path, table):
     with contextlib.closing(sqlite3.connect(path)) as opened:
-        return opened.execute(f"SELECT {COLUMNS[table].replace(' ', ', ')} FROM {table} ORDER BY 1, 2").fetchall()
+        return opened.execute(f"SELECT {COLUMNS[table].replace(' ', ', ')} FROM {table} ORDER BY 1, 2, 3").fetchall()
 
 
 def rows_of_database(url, table):
@@ -115,7 +126,7 @@ def rows_of_database(url, table):
                      table))
     forms = [AS_FILE[name].format(name) if types[name] in ("uuid", "jsonb", "timestamp with time zone") else name
              for name in COLUMNS[table].split()]
-    rows = sql(url, f"SELECT {', '.join(forms)} FROM {table} ORDER BY 1, 2")
+    rows = sql(url, f"SELECT {', '.join(forms)} FROM {table} ORDER BY 1, 2, 3")
     return [tuple(bytes(value) if isinstance(value, memoryview) else value for value in row) for row in rows]
 
 
@@ -130,6 +141,10 @@ def assert_moved(server, database, before):
     assert sorted(path.name for path in server.store.parent.glob("drumbeat.db*") if path.suffix != ".lock") == [
         "drumbeat.db.moved"]
     assert everything(server.store.with_name("drumbeat.db.moved")) == before
+
+
+def still(plan):
+    return None if any(one["moving"] for one in plan["destinations"]) else plan
 
 
 def start_move(server, database):
@@ -169,6 +184,8 @@ def test_a_store_moves_with_all_that_is_in_it(database, source, receiver):
     before = everything(source.store)
     waiting = [row for row in before["deliveries"] if row[8] == "PENDING"]
     assert len(waiting) == len(STRANGE) and before["api_keys"] and before["audit"] and before["destinations"]
+    assert len(before["replays"]) == 2 and before["replay_parts"] and before["replay_items"] and before["replay_failures"]
+    assert [row[15] for row in before["marketing_events"] if row[15]] == [TRACE]
     got = source.cli("migrate", "--to", database)
     assert got.code == DONE and "drumbeat.db.moved" in got.err, got
     assert f"marketing_events  {len(before['marketing_events'])} rows" in got.out
@@ -196,6 +213,28 @@ def test_a_server_goes_on_where_the_file_ended(database, source, receiver):
     assert source.cli("deliveries", "resolve", held["id"], "--as", "delivered").code == DONE
     last = sql(database, "SELECT type FROM marketing_events ORDER BY seq DESC LIMIT 2")
     assert last == [("GOOD",), ("NOBODY",)]
+
+
+def test_a_plan_goes_on_where_the_store_went(database, source, receiver):
+    source.start()
+    plan = until(lambda: still(source.cli("replay", "plan", "--status", "FAILED", "-o", "json").json), "a plan")
+    assert plan["left"] == len(STRANGE)
+    assert source.cli("destinations", "pause", "bad").code == DONE
+    assert source.cli("replay", "apply", str(plan["id"]), "-y").code == DONE
+    assert source.cli("replay", "pause", str(plan["id"])).code == DONE
+    source.terminate()
+    assert source.cli("migrate", "--to", database).code == DONE
+    serve_moved(source, receiver, database)
+    assert source.cli("replay", "resume", str(plan["id"])).code == DONE
+    assert source.cli("destinations", "resume", "bad").code == DONE
+    until(lambda: source.get(f"/v1/replays/{plan['id']}").json["status"] == "DONE", "its end")
+    assert source.get(f"/v1/replays/{plan['id']}").json["made"] == len(STRANGE)
+    until(lambda: len(receiver.of("/bad")) == len(STRANGE), "each once more")
+    assert len(set(receiver.keys("/bad"))) == len(STRANGE)
+    made = until(lambda: still(source.cli("replay", "plan", "--since", "1d", "-o", "json").json), "the next plan")
+    assert made["id"] > plan["id"]
+    other = source.cli("replay", "apply", "1", "-y")
+    assert other.code == CONFLICT and "E0151" in other.err, "it was made by another configuration"
 
 
 def test_a_move_goes_on_wherever_it_was_killed(database, source, receiver):
