@@ -11,7 +11,8 @@
 #include "http/client.h"
 #include "model/token.h"
 
-#define PORT 8119
+#define LONG_US US_PER_DAY /* a token that lives so long is worth a login, also where nothing renews it */
+#define PORT    8119
 
 struct login {
     struct rehearsal rehearsal;
@@ -26,8 +27,7 @@ struct login {
 static int find_destination(struct cli *cli, struct login *login) {
     const struct settings *settings = login->rehearsal.setup->settings;
     size_t index = settings_destination(settings, cli_argument(cli, 0));
-    if (index == SIZE_MAX)
-        return cli_fail(cli, EXIT_NOT_FOUND, "error: no destination is named '%.*s'", STR_ARG(cli_argument(cli, 0)));
+    if (index == SIZE_MAX) return rehearsal_no_destination(&login->rehearsal, cli_argument(cli, 0));
     login->destination = &settings->destinations[index];
     if (connect_has_way(login->destination, TOKEN_ASK)) return EXIT_DONE;
     return cli_fail(cli, EXIT_USAGE, "error: '%.*s' needs no login: it sends with what its configuration says",
@@ -77,9 +77,11 @@ static int exchange(struct cli *cli, struct login *login) {
     if (login->token.end != TOKEN_MADE)
         return cli_fail(cli, EXIT_FAILED, "error: no token was given for the code: %.*s",
                         STR_ARG(rehearsal_redact(&login->rehearsal, login->token.error)));
-    if (!login->token.refresh.n)
+    if (login->token.refresh.n) return EXIT_DONE;
+    if (login->token.expires_us < login->context.now_us + LONG_US)
         return cli_fail(cli, EXIT_FAILED,
                         "error: a token came without one to renew it with: let the app ask for offline access");
+    login->token.refresh_expires_us = login->token.expires_us; /* it is all there will be of this login */
     return EXIT_DONE;
 }
 

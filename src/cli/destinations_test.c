@@ -7,7 +7,6 @@
 #include "cli/connectors.h"
 #include "cli/rehearse.h"
 #include "cli/show.h"
-#include "config/keys.h"
 #include "http/client.h"
 
 struct sample {
@@ -16,19 +15,17 @@ struct sample {
     struct call_context context;
     const struct delivery *deliveries[1];
     struct outgoing outgoing;
+    struct token_use use;
 };
 
 /* "hubspot.contact": the destination and the action; an action not named is its first. */
-static int find_target(struct cli *cli, const struct settings *settings,
-                       const struct destination_settings **ret_destination, struct str *ret_action) {
+static int find_target(const struct rehearsal *rehearsal, const struct destination_settings **ret_destination,
+                       struct str *ret_action) {
+    struct cli *cli = rehearsal->cli;
+    const struct settings *settings = rehearsal->setup->settings;
     struct str named = cli_argument(cli, 0);
-    size_t dot = str_find(named, '.');
-    struct suggestion near = {.wrong = str_sub(named, 0, dot)};
-    size_t index = settings_destination(settings, near.wrong);
-    for (size_t i = 0; i < settings->destination_count; i++) suggestion_consider(&near, settings->destinations[i].name);
-    if (index == SIZE_MAX)
-        return cli_fail(cli, EXIT_NOT_FOUND, "error: no destination is named '%.*s'%.*s", STR_ARG(near.wrong),
-                        STR_ARG(suggestion_text(cli->arena, &near)));
+    size_t dot = str_find(named, '.'), index = settings_destination(settings, str_sub(named, 0, dot));
+    if (index == SIZE_MAX) return rehearsal_no_destination(rehearsal, str_sub(named, 0, dot));
     const struct destination_settings *destination = &settings->destinations[index];
     struct str action = dot == SIZE_MAX ? STR("") : str_sub(named, dot + 1, named.n);
     if (!action.n && destination->action_count) action = destination->actions[0].name;
@@ -51,10 +48,9 @@ static struct uuid random_id(void) {
 
 static int make_sample(struct rehearsal *rehearsal, struct sample *sample) {
     struct cli *cli = rehearsal->cli;
-    const struct settings *settings = rehearsal->setup->settings;
     struct str action, problem;
     const struct destination_settings *destination = NULL;
-    int code = find_target(cli, settings, &destination, &action);
+    int code = find_target(rehearsal, &destination, &action);
     if (code) return code;
     const struct catalog_entry *entry =
         catalog_find(connectors_catalog(rehearsal->setup->connectors), destination->type);
@@ -88,6 +84,37 @@ static int make_sample(struct rehearsal *rehearsal, struct sample *sample) {
     if (!connect_request(&sample->context, &sample->outgoing, &problem)) return EXIT_DONE;
     return cli_fail(cli, EXIT_FAILED, "error: no request can be made of a sample: %.*s",
                     STR_ARG(rehearsal_redact(rehearsal, problem)));
+}
+
+/* Where it sends with a token: asks for one and makes the request with it. A login's token is the server's alone, and
+ * to renew it here would use up the server's. */
+static int take_token(struct rehearsal *rehearsal, struct sample *sample) {
+    struct cli *cli = rehearsal->cli;
+    const struct destination_settings *destination = sample->context.destination;
+    struct evaluator evaluator = rehearsal_evaluator(rehearsal);
+    struct outgoing outgoing;
+    struct answer answer = {0};
+    struct token_answer token;
+    struct str problem;
+    if (!connect_has_token(destination)) return EXIT_DONE;
+    if (!connect_has_way(destination, TOKEN_GET))
+        return cli_fail(
+            cli, EXIT_FAILED,
+            "error: '%.*s' needs a login, whose token only the server has: send an event to it, and look at "
+            "drumbeat destinations show %.*s",
+            STR_ARG(destination->name), STR_ARG(destination->name));
+    sample->context.token = &sample->use;
+    if (connect_token_request(&sample->context, TOKEN_GET, &outgoing, &problem))
+        return cli_fail(cli, EXIT_FAILED, "error: no token can be asked for: %.*s",
+                        STR_ARG(rehearsal_redact(rehearsal, problem)));
+    client_call(&outgoing, EXCHANGE_ANSWER_MAX, cli->arena, &answer);
+    connect_token_answer(&sample->context, &answer, &evaluator, &token);
+    if (token.end != TOKEN_MADE)
+        return cli_fail(cli, EXIT_FAILED, "error: no token was given: %.*s",
+                        STR_ARG(rehearsal_redact(rehearsal, token.error)));
+    sample->use.access = token.access;
+    if (!connect_request(&sample->context, &sample->outgoing, &problem)) return EXIT_DONE;
+    return cli_fail(cli, EXIT_FAILED, "error: %.*s", STR_ARG(rehearsal_redact(rehearsal, problem)));
 }
 
 /* What came back, and what the connector makes of it. */
@@ -131,7 +158,12 @@ static int run(struct rehearsal *rehearsal, struct sample *sample) {
     enum outcome_class class = OUTCOME_DONE;
     bool sends = cli_flag(cli, "send") && !cli->dry_run;
     struct json *answer = json_object(), *request = rehearsal_request(rehearsal, &sample->outgoing), *result = NULL;
-    int code;
+    int code = sends ? take_token(rehearsal, sample) : EXIT_DONE;
+    if (code) {
+        json_free(answer);
+        json_free(request);
+        return code;
+    }
     if (sends) result = send_sample(rehearsal, sample, &class);
     json_set_str(answer, "name", sample->delivery.destination);
     json_set(answer, STR("request"), request);

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "cli/locate.h"
+#include "config/keys.h"
 #include "config/secret.h"
 #include "os/file.h"
 
@@ -177,6 +178,14 @@ static struct json *envelope_json(const struct rehearsal *rehearsal, const struc
     json_set_str(json, "to", envelope->to);
     if (envelope->user.n) json_set_str(json, "user", rehearsal_redact(rehearsal, envelope->user));
     return json;
+}
+
+int rehearsal_no_destination(const struct rehearsal *rehearsal, struct str name) {
+    const struct settings *settings = rehearsal->setup->settings;
+    struct suggestion near = {.wrong = name};
+    for (size_t i = 0; i < settings->destination_count; i++) suggestion_consider(&near, settings->destinations[i].name);
+    return cli_fail(rehearsal->cli, EXIT_NOT_FOUND, "error: no destination is named '%.*s'%.*s", STR_ARG(name),
+                    STR_ARG(suggestion_text(rehearsal->cli->arena, &near)));
 }
 
 struct json *rehearsal_request(const struct rehearsal *rehearsal, const struct outgoing *outgoing) {

@@ -23,6 +23,8 @@ struct rehearsal {
 MUST_USE int rehearsal_open(struct cli *cli, struct rehearsal *rehearsal);
 void rehearsal_close(struct rehearsal *rehearsal);
 struct evaluator rehearsal_evaluator(struct rehearsal *rehearsal);
+/* Says that no destination has this name, and which is near; an exit code. */
+int rehearsal_no_destination(const struct rehearsal *rehearsal, struct str name);
 
 /* The text with every secret in it as ${NAME}. */
 struct str rehearsal_redact(const struct rehearsal *rehearsal, struct str text);

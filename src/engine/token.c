@@ -199,8 +199,10 @@ static bool is_good(const struct token *token, int64_t now_us) {
     return !token->expires_us || now_us < token->expires_us - least(GUARD_US, life_of(token) / 10);
 }
 
-static bool is_old(const struct token *token, int64_t now_us) {
-    return token->expires_us && now_us >= token->expires_us - least(RENEW_US, life_of(token) / 4);
+/* A token that nothing can renew is used to its end. */
+static bool is_old(const struct token *token, const struct destination_settings *settings, int64_t now_us) {
+    bool renewable = token->refresh.n || connect_has_way(settings, TOKEN_GET);
+    return renewable && token->expires_us && now_us >= token->expires_us - least(RENEW_US, life_of(token) / 4);
 }
 
 static struct call_context context_for(struct turn *turn, const struct destination_settings *settings,
@@ -293,10 +295,10 @@ static enum err ask(struct turn *turn, const struct destination_settings *settin
     bool can_get = connect_has_way(settings, TOKEN_GET);
     if (is_kept(settings) && wanted.use.refresh.n && !(token->from_start && can_get)) wanted.way = TOKEN_REFRESH;
     if (wanted.way == TOKEN_GET && !can_get) {
-        pause_desk(turn, settings->name,
-                   row.sealed.n ? str_fmt(turn->arena, "its token was sealed with another DRUMBEAT_TOKEN_KEY: %.*s",
-                                          STR_ARG(hint(turn, settings)))
-                                : str_fmt(turn->arena, "it has no token yet: %.*s", STR_ARG(hint(turn, settings))));
+        const char *why = token->access.n ? "its login ended, and it cannot be renewed"
+                          : row.sealed.n  ? "its token was sealed with another DRUMBEAT_TOKEN_KEY"
+                                          : "it has no token yet";
+        pause_desk(turn, settings->name, str_fmt(turn->arena, "%s: %.*s", why, STR_ARG(hint(turn, settings))));
         return let_others(turn, settings, 0, false);
     }
     return send_for(turn, settings, token, &wanted);
@@ -316,7 +318,7 @@ enum err tokens_gate(struct turn *turn, size_t desk, const struct destination_se
         if (!*ret_open) return ERR_NONE;
     }
     bool under_way = token->errand && errand_find(loop->errands, token->errand);
-    bool wanted = !is_good(token, turn->now_us) || is_old(token, turn->now_us);
+    bool wanted = !is_good(token, turn->now_us) || is_old(token, settings, turn->now_us);
     if (wanted && !under_way && turn->now_us >= token->next_us) TRY(ask(turn, settings, token));
     *ret_open = is_good(token, turn->now_us);
     if (*ret_open) return ERR_NONE;
@@ -328,7 +330,7 @@ enum err tokens_gate(struct turn *turn, size_t desk, const struct destination_se
 bool tokens_ready(struct loop *loop, const struct destination_settings *settings, int64_t now_us) {
     if (!connect_has_token(settings)) return true;
     const struct token *token = token_named(loop, settings->name);
-    return !token->unread && is_good(token, now_us) && !is_old(token, now_us);
+    return !token->unread && is_good(token, now_us) && !is_old(token, settings, now_us);
 }
 
 /* ---- sending with it ---- */

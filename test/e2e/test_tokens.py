@@ -392,6 +392,60 @@ def test_a_revoked_login_is_mended_by_another(shop, receiver):
     assert provider.reused == 0, "the login's own refresh token, not the one that the configuration began with"
 
 
+def test_a_login_that_cannot_be_renewed_lasts_as_long_as_its_token(waiting, receiver):
+    provider, server, event = waiting
+    provider.renews, provider.login_life, provider.life = False, None, 60 * 86400
+    login = Login(server, "--redirect", "https://shop.example/done")
+    code, said = login.end(login.back(provider) + "\n")
+    assert code == 0 and "logged in it until" in said, said
+    server.settled(event, "COMPLETED")
+    assert shown(server)["login_expires"] == shown(server)["token_expires"]
+    server.kill()
+    server.start()
+    server.settled(send(server), "COMPLETED")
+    provider.end_access()
+    event = send(server)
+    assert paused(server) == "its login ended, and it cannot be renewed: drumbeat destinations login it"
+    assert server.delivery(event)["retry_count"] == 0 and provider.refreshes == 0
+    login = Login(server, "--redirect", "https://shop.example/done")
+    assert login.end(login.back(provider) + "\n")[0] == 0
+    server.settled(event, "COMPLETED")
+    nothing_leaks(server, provider)
+
+
+def test_a_token_of_an_hour_alone_is_no_login(waiting):
+    provider, server, event = waiting
+    provider.renews, provider.login_life = False, None
+    login = Login(server, "--redirect", "https://shop.example/done")
+    code, said = login.end(login.back(provider) + "\n")
+    assert code == 1 and "let the app ask for offline access" in said, said
+    assert shown(server)["paused"] is True
+
+
+def test_a_request_by_hand_has_a_token_of_its_own(shop, receiver):
+    provider = Provider(receiver)
+    server = shop(provider, CLIENT_CREDENTIALS)
+    shown_only = server.cli("destinations", "test", "it.send")
+    assert "Bearer ${token}" in shown_only.out and not receiver.of("/token")
+    got = server.cli("destinations", "test", "it.send", "--send")
+    assert got.code == 0 and "done" in got.out and "Bearer ${token}" in got.out, got
+    [request] = receiver.of("/send")
+    assert request["Authorization"].removeprefix("Bearer ") in provider.secrets
+    assert not any(secret in got.out + got.err for secret in provider.secrets)
+    provider.before.append(answer(400, b'{"error": "invalid_client"}'))
+    got = server.cli("destinations", "test", "it.send", "--send")
+    assert got.code == 1 and "no token was given: answered 400: invalid_client" in got.err, got
+    assert len(receiver.of("/send")) == 1
+
+
+def test_a_request_by_hand_does_not_use_up_a_login(shop, receiver):
+    provider = Provider(receiver)
+    server = shop(provider)
+    got = server.cli("destinations", "test", "it.send", "--send")
+    assert got.code == 1 and "needs a login, whose token only the server has" in got.err, got
+    assert not receiver.requests
+
+
 def test_one_that_needs_no_login_says_so(shop, receiver):
     server = shop(Provider(receiver), CLIENT_CREDENTIALS)
     got = server.cli("destinations", "login", "it")

@@ -74,6 +74,7 @@ class Provider:
         self.lock = threading.Lock()
         self.made, self.refreshes, self.reused, self.effects, self.denied = 0, 0, 0, {}, 0
         self.good, self.current, self.spent, self.codes = set(), set(), set(), {}
+        self.renews = True  # gives refresh tokens
         self.before = []  # behaviours that answer in place of the next requests for a token
         self.secrets = {CLIENT_SECRET}
         receiver.script("/token", self.token)
@@ -144,7 +145,8 @@ class Provider:
         elif fields["grant_type"] != "client_credentials":
             return 400, {"error": "unsupported_grant_type"}
         body["access_token"] = self.new_access()
-        body["refresh_token"] = self.new_refresh()
+        if self.renews:
+            body["refresh_token"] = self.new_refresh()
         if self.login_life:
             body["refresh_token_expires_in"] = self.login_life
         return 200, body
