@@ -1,6 +1,7 @@
 /* cli/destinations.c - destinations list, show, pause, resume; test is in destinations_test.c. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/show.h"
 
 static const struct column list_columns[] = {
@@ -53,9 +54,14 @@ static struct str path_to(struct cli *cli, const char *verb) {
     return path_of(cli, "/v1/destinations/", cli_argument(cli, 0), verb);
 }
 
+static int check_name(struct cli *cli) {
+    return pages_check(cli, "destination", cli_argument(cli, 0), "/v1/destinations");
+}
+
 int command_destinations_show(struct cli *cli) {
     struct asked asked;
-    int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
+    int code = check_name(cli);
+    if (!code) code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
     return code ? code : show_one(cli, &asked, "name", show_destination);
 }
 
@@ -77,7 +83,8 @@ int command_destinations_pause(struct cli *cli) {
     if (cli_flag(cli, "reason")) json_set_str(body, "reason", cli_value(cli, "reason"));
     struct str text = json_dump(cli->arena, body);
     json_free(body);
-    int code = ask(cli, "POST", path_to(cli, "/pause"), text, &asked);
+    int code = check_name(cli);
+    if (!code) code = ask(cli, "POST", path_to(cli, "/pause"), text, &asked);
     return code ? code : show_one(cli, &asked, "name", show_paused);
 }
 
@@ -93,6 +100,7 @@ static void show_resumed(struct cli *cli, const struct json *destination) {
 
 int command_destinations_resume(struct cli *cli) {
     struct asked asked;
-    int code = ask(cli, "POST", path_to(cli, "/resume"), STR("{}"), &asked);
+    int code = check_name(cli);
+    if (!code) code = ask(cli, "POST", path_to(cli, "/resume"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "name", show_resumed);
 }

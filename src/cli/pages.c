@@ -3,6 +3,7 @@
 #include "base/jq.h"
 #include "base/json.h"
 #include "cli/show.h"
+#include "config/keys.h"
 
 #define FALLBACK_ITEMS 50   /* as the server's */
 #define PAGE_ITEMS     1000 /* the most that it lists at once */
@@ -151,8 +152,12 @@ int pages_ask(struct cli *cli, struct str path, const struct where *where, struc
 /* ---- names ---- */
 
 int pages_check_name(struct cli *cli, const char *option, const char *path) {
-    struct str name = cli_value(cli, option);
+    return pages_check(cli, option, cli_value(cli, option), path);
+}
+
+int pages_check(struct cli *cli, const char *what, struct str name, const char *path) {
     struct buf known = {.arena = cli->arena};
+    struct suggestion near = {.wrong = name};
     struct asked asked;
     bool found = false;
     if (!name.p) return EXIT_DONE;
@@ -166,9 +171,11 @@ int pages_check_name(struct cli *cli, const char *option, const char *path) {
         struct str one = show_member(cli, json_at(items, i), "name");
         found = found || str_eq(one, name);
         buf_fmt(&known, "%s%.*s", i ? ", " : "", STR_ARG(one));
+        suggestion_consider(&near, str_dup(cli->arena, one));
     }
     asked_free(&asked);
     if (found) return EXIT_DONE;
-    return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'; there are: %.*s", option, STR_ARG(name),
-                    STR_ARG(buf_str(&known)));
+    struct str hint = near.best.n ? suggestion_text(cli->arena, &near)
+                                  : str_fmt(cli->arena, "; there are: %.*s", STR_ARG(buf_str(&known)));
+    return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'%.*s", what, STR_ARG(name), STR_ARG(hint));
 }

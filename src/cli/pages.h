@@ -19,8 +19,10 @@ bool where_holds(struct cli *cli, const struct where *where, struct str event);
  * server's form, with the cursor that goes on behind its last item. Gives an exit code, as `ask` does. */
 MUST_USE int pages_ask(struct cli *cli, struct str path, const struct where *where, struct asked *ret_asked);
 /* What is to be said of a filter by a name (the option's) that found nothing: a name that nothing has is more likely
- * misspelt than a wish that came true, and is NOT_FOUND, said with the names that the list at `path` has. DONE where it
- * is known, was not given, or cannot be asked. */
+ * misspelt than a wish that came true, and is NOT_FOUND, said with a near one of the list at `path`, or with all of
+ * them. DONE where it is known, was not given, or cannot be asked. */
 MUST_USE int pages_check_name(struct cli *cli, const char *option, const char *path);
+/* Likewise of a name that is no option's. what: "destination" */
+MUST_USE int pages_check(struct cli *cli, const char *what, struct str name, const char *path);
 
 #endif

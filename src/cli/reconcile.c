@@ -1,6 +1,7 @@
 /* cli/reconcile.c - what nobody knows the end of is looked up now: the plan, a question, and page by page the act. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/show.h"
 
 struct doubts {
@@ -63,7 +64,8 @@ static int go_through(struct cli *cli, bool dry, struct doubts *doubts) {
 
 int command_reconcile(struct cli *cli) {
     struct doubts doubts;
-    int code = go_through(cli, true, &doubts), shown;
+    int code = pages_check_name(cli, "destination", "/v1/destinations"), shown;
+    if (!code) code = go_through(cli, true, &doubts);
     if (code) return code;
     if (doubts.look_up && !cli->dry_run) {
         if (!cli_confirm(cli, "Look them up now?")) return EXIT_DECLINED;

@@ -355,7 +355,8 @@ int command_tail(struct cli *cli) {
     tail.deliveries = arena_array(cli->arena, struct seen, WINDOW);
     tail.judged = arena_array(cli->arena, struct judged, JUDGED);
     tail.fresh = arena_array(cli->arena, struct fresh, FRESH);
-    code = look(&tail);
+    code = pages_check_name(cli, "destination", "/v1/destinations"); /* else it would wait for what never comes */
+    if (!code) code = look(&tail);
     while (!code && !cli_stopped(cli)) {
         cli_sleep(cli, POLL_US);
         if (!cli_stopped(cli)) code = look_again(&tail);

@@ -94,8 +94,14 @@ def test_a_list_takes_a_short_id_names_what_is_replaced_and_knows_the_destinatio
     assert good(server.cli("deliveries", "list", "--event", failed["event_id"][:max(same + 1, 13)])).out == whole.out
     assert server.cli("deliveries", "list", "--event", "not-one").code == USAGE
     unknown = server.cli("deliveries", "list", "--destination", "hok")
-    assert unknown.code == NOT_FOUND and "no destination is named 'hok'; there are: hook" in unknown.err
+    assert unknown.code == NOT_FOUND and "no destination is named 'hok'; did you mean 'hook'?" in unknown.err
     assert good(server.cli("deliveries", "list", "--destination", "hook", "--status", "HELD")).out.count("\n") <= 1
+    for words in (["destinations", "show"], ["destinations", "pause"], ["destinations", "resume"], ["tail", "--destination"],
+                  ["reconcile", "--destination"], ["destinations", "test"]):
+        misspelt, foreign = server.cli(*words, "hok"), server.cli(*words, "mail")
+        assert misspelt.code == foreign.code == NOT_FOUND
+        assert misspelt.err == "error: no destination is named 'hok'; did you mean 'hook'?\n", words
+        assert "no destination is named 'mail'" in foreign.err
 
 
 def test_many_deliveries_by_filters_in_pages(serve, receiver):
@@ -156,7 +162,7 @@ def test_a_dry_run_and_the_run_agree(serve, receiver):
     assert only.out == "would retry 1 event: LEAD 1\n" and "only what FAILED is meant" in only.err
     for flags in (["-n"], ["-y"]):
         misspelt = server.cli("events", "retry", "--route", "al", *flags)
-        assert misspelt.code == NOT_FOUND and "no route is named 'al'; there are: all" in misspelt.err
+        assert misspelt.code == NOT_FOUND and "no route is named 'al'; did you mean 'all'?" in misspelt.err
         assert "no destination is named 'hok'" in server.cli("deliveries", "retry", "--destination", "hok", *flags).err
     one_of = server.cli("deliveries", "retry", done["id"], failed["id"], "-n")
     assert one_of.code == PARTLY and one_of.out.startswith("would retry 1 of 2 deliveries")
