@@ -39,6 +39,9 @@ const char *jq_lex_problem(struct arena *arena, struct str expression);
 /* Index of the first '}' that closes no '{' of the text, by jq's lexical rules; SIZE_MAX when there is none. What
  * stands before it may be wrong in other ways. */
 size_t jq_closing_brace(struct str text);
+/* Whether what the expression gives is surely the outcome of = or of |=, += and the like: the whole input, changed, and
+ * so true for every object. False where it cannot be told. */
+bool jq_assigns(struct str text);
 /* Compiles one expression alone, in this process. On failure *ret_problem is a sentence for a person without
  * libjq's "at <top-level>" noise. */
 MUST_USE enum err jq_check(struct arena *arena, struct str expression, struct str *ret_problem);

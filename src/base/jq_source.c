@@ -171,6 +171,40 @@ size_t jq_closing_brace(struct str text) {
     return SIZE_MAX;
 }
 
+/* With these, what stands behind an = at the top may be a part of something else. */
+static bool is_keyword(const struct scan *scan) {
+    static const char *const keywords[] = {"def", "if", "reduce", "foreach", "try", "as", "label"};
+    size_t length = 0;
+    if (scan->at && (is_word(scan->text.p[scan->at - 1]) || scan->text.p[scan->at - 1] == '.')) return false;
+    while (is_word(scan_peek(scan, length))) length++;
+    for (size_t i = 0; i < ARRAY_COUNT(keywords); i++)
+        if (str_eq(str_sub(scan->text, scan->at, length), str_from(keywords[i]))) return true;
+    return false;
+}
+
+/* = and its like bind weaker than all but |, `,` and //, so that one at the top is what its stage of the pipe is, and
+ * what stands in the last stage is what comes out. */
+bool jq_assigns(struct str text) {
+    struct scan scan = {.text = text};
+    bool assigns = false;
+    while (scan.at < text.n) {
+        char c = scan_peek(&scan, 0), next = scan_peek(&scan, 1);
+        if (!scan.depth && (c == ',' || is_keyword(&scan))) return false;
+        if (!scan.depth && next == '=' && strchr("=!<>", c)) { /* it compares */
+            scan.at += 2;
+            continue;
+        }
+        if (!scan.depth && c == '|') assigns = false;
+        if (!scan.depth && (c == '=' || (next == '=' && strchr("|+-*/%", c)))) {
+            assigns = true;
+            scan.at += c == '=' ? 1 : 2;
+            continue;
+        }
+        if (scan_step(&scan) != SCAN_GOES_ON) return false;
+    }
+    return assigns;
+}
+
 /* ---- the words ---- */
 
 /* "column 5", or "line 2, column 5" in a text of several lines. Columns count characters. */

@@ -1,5 +1,6 @@
 /* config/advice.c - what no key is wrong about, and is still rarely what was meant; see check.h. A part of the file in
  * which something was refused gets none: what was refused may be what the advice would miss. */
+#include "base/jq.h"
 #include "config/check.h"
 #include "model/source.h"
 
@@ -74,6 +75,25 @@ static void advise_twice(struct checker *checker) {
     }
 }
 
+/* .plan = "gold" gives the payload with another plan, and no payload is false. */
+static void advise_condition(struct checker *checker, struct tree_mark mark, const char *key, struct str text) {
+    if (text.n && jq_assigns(text))
+        check_report(checker, mark, CODE_ASSIGNS, "'%s' changes a value and so is always true; == compares", key);
+}
+
+static void advise_conditions(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    for (size_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+        if (!is_sound(checker, STR("routes"), route->name)) continue;
+        advise_condition(checker, route->when_mark, "when", route->when);
+        for (size_t j = 0; j < route->step_count; j++) {
+            advise_condition(checker, route->steps[j].when_mark, "when", route->steps[j].when);
+            advise_condition(checker, route->steps[j].unless_mark, "unless", route->steps[j].unless);
+        }
+    }
+}
+
 /* Once for all, at the first: it is one question, and a file may have many such destinations. */
 static void advise_doubles(struct checker *checker) {
     const struct settings *settings = checker->settings;
@@ -123,6 +143,7 @@ void check_advise(struct checker *checker) {
     mark_refused(checker);
     advise_unused(checker);
     advise_twice(checker);
+    advise_conditions(checker);
     advise_doubles(checker);
     advise_proxies(checker);
 }

@@ -381,7 +381,8 @@ void check_destinations(struct checker *checker, const struct key *key, const st
     checker->takes_secrets = true;
     for (size_t i = 0; i < map->count; i++) {
         struct destination_settings *destination = &settings->destinations[i];
-        *destination = (struct destination_settings){.name = map->names[i], .mark = map->name_marks[i]};
+        *destination =
+            (struct destination_settings){.name = map->names[i], .mark = map->name_marks[i], .written = map->items[i]};
         check_name(checker, "destination", map->names[i], map->name_marks[i]);
         check_destination(checker, map->items[i], destination, &checker->targets[i]);
     }

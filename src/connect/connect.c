@@ -98,15 +98,21 @@ struct binding {
     struct str file;
 };
 
-static void complain(const struct binding *binding, enum code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void complain(const struct binding *binding, enum code code, const char *format, ...) {
+/* Where the destination says something: its key, or its name where it says nothing of it. */
+static struct tree_mark mark_of(const struct binding *binding, struct str key) {
+    const struct tree *value = binding->destination->written ? tree_get(binding->destination->written, key) : NULL;
+    return value ? value->mark : binding->destination->mark;
+}
+
+static void complain(const struct binding *binding, struct str key, enum code code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void complain(const struct binding *binding, struct str key, enum code code, const char *format, ...) {
     va_list args;
     va_start(args, format);
     struct str text = str_vfmt(binding->findings->arena, format, args);
     va_end(args);
-    finding_add(binding->findings, binding->file, binding->destination->mark, code_text(code),
-                "destination '%.*s': %.*s", STR_ARG(binding->destination->name), STR_ARG(text));
+    finding_add(binding->findings, binding->file, mark_of(binding, key), code_text(code), "destination '%.*s': %.*s",
+                STR_ARG(binding->destination->name), STR_ARG(text));
 }
 
 static void check_fields(const struct binding *binding) {
@@ -114,11 +120,11 @@ static void check_fields(const struct binding *binding) {
         const struct field *field = &binding->connector->fields[i];
         struct str value = connector_field(binding->connector, binding->destination, field->name);
         if (field->required && !value.n)
-            complain(binding, CODE_CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
+            complain(binding, STR(""), CODE_CONNECT_FIELD_MISSING, "'%.*s' is missing: connector '%.*s' needs it",
                      STR_ARG(field->name), STR_ARG(binding->connector->name));
         if (!field->lines && !header_value_valid(value))
-            complain(binding, CODE_CONNECT_FIELD_VALUE, "'%.*s' holds a line break or another control character",
-                     STR_ARG(field->name));
+            complain(binding, field->name, CODE_CONNECT_FIELD_VALUE,
+                     "'%.*s' holds a line break or another control character", STR_ARG(field->name));
     }
 }
 
@@ -132,9 +138,10 @@ static bool check_url(const struct binding *binding, const struct request_form *
     bool callable = request->mail ? mail_url_check(url, &host, &literal_private, &reason)
                                   : url_check(url, &host, &literal_private, &reason);
     if (!callable)
-        complain(binding, CODE_CONNECT_FIELD_URL, "the connector's URL cannot be called with these fields: %s", reason);
+        complain(binding, text_field(&request->url), CODE_CONNECT_FIELD_URL,
+                 "the connector's URL cannot be called with these fields: %s", reason);
     else if (literal_private && !binding->destination->allow_private)
-        complain(binding, CODE_CONNECT_FIELD_URL,
+        complain(binding, text_field(&request->url), CODE_CONNECT_FIELD_URL,
                  "the connector's URL leads to the private address %.*s; 'allow_private: true' allows it",
                  STR_ARG(host));
     return callable && (!literal_private || binding->destination->allow_private);
@@ -145,8 +152,9 @@ static bool check_mail(const struct binding *binding, const struct request_form 
     const struct call_context context = {.destination = binding->destination, .arena = binding->findings->arena};
     if (!request || !request->mail) return true;
     struct str url = url_beginning(&request->url, binding->connector, binding->destination, binding->findings->arena);
-    const char *problem = mail_settings_problem(&context, binding->connector, request->mail, url);
-    if (problem) complain(binding, CODE_CONNECT_MAIL, "%s", problem);
+    struct str field;
+    const char *problem = mail_settings_problem(&context, binding->connector, request->mail, url, &field);
+    if (problem) complain(binding, field.n ? field : text_field(&request->url), CODE_CONNECT_MAIL, "%s", problem);
     return !problem;
 }
 
@@ -169,7 +177,7 @@ static void check_token(const struct binding *binding) {
     struct fill fill = {.context = &context, .connector = binding->connector};
     struct str jwt;
     if (token && token->claims && token_jwt(&fill, &jwt))
-        complain(binding, CODE_CONNECT_FIELD_VALUE, "%.*s", STR_ARG(fill.problem));
+        complain(binding, text_field(&token->key), CODE_CONNECT_FIELD_VALUE, "%.*s", STR_ARG(fill.problem));
 }
 
 /* The policy in force: the destination's word, else the connector's. */
@@ -178,11 +186,12 @@ static enum on_unknown policy_in_force(const struct binding *binding, const stru
     enum on_unknown asked = binding->destination->on_unknown;
     if (asked == ON_UNKNOWN_DEFAULT) return own;
     if (asked == ON_UNKNOWN_LOOKUP && !traits->has_lookup)
-        complain(binding, CODE_CONNECT_NO_LOOKUP, "'on_unknown: lookup' is asked for, and %s%.*s cannot be looked up",
+        complain(binding, STR("on_unknown"), CODE_CONNECT_NO_LOOKUP,
+                 "'on_unknown: lookup' is asked for, and %s%.*s cannot be looked up",
                  traits->name.n ? "action " : "type http", STR_ARG(traits->name));
     if (asked == ON_UNKNOWN_RETRY && !traits->key_life_us)
-        complain(binding, CODE_CONNECT_NO_KEY, "'on_unknown: retry' may have the effect of '%.*s' twice",
-                 STR_ARG(traits->name));
+        complain(binding, STR("on_unknown"), CODE_CONNECT_NO_KEY,
+                 "'on_unknown: retry' may have the effect of '%.*s' twice", STR_ARG(traits->name));
     return asked;
 }
 
@@ -196,7 +205,8 @@ static void bind_webhook(const struct binding *binding) {
     destination->action_count = 1;
     if (!destination->timeout_us) destination->timeout_us = TIMEOUT_US;
     if (destination->signing_secret.n && !webhook_secret(binding->findings->arena, destination->signing_secret, &key))
-        complain(binding, CODE_CONNECT_SIGNING_SECRET, "'signing_secret' is not whsec_ and base64");
+        complain(binding, STR("signing_secret"), CODE_CONNECT_SIGNING_SECRET,
+                 "'signing_secret' is not whsec_ and base64");
 }
 
 static void bind_actions(const struct binding *binding) {
@@ -219,8 +229,9 @@ static void bind_limits(const struct binding *binding) {
         destination->limit_count = connector->limit_count;
     }
     if (destination->meter.n && !connector_has_param(connector, destination->meter))
-        complain(binding, CODE_CONNECT_NAME, "no action of connector '%.*s' has a parameter '%.*s' to limit by",
-                 STR_ARG(connector->name), STR_ARG(destination->meter));
+        complain(binding, STR("limit"), CODE_CONNECT_NAME,
+                 "no action of connector '%.*s' has a parameter '%.*s' to limit by", STR_ARG(connector->name),
+                 STR_ARG(destination->meter));
     if (!destination->meter.n) {
         memcpy(destination->meter_limits, connector->meter_limits, sizeof connector->meter_limits);
         destination->meter_limit_count = connector->meter_limit_count;
@@ -237,7 +248,8 @@ static void bind_one(const struct binding *binding) {
     if (binding->connector->webhook) {
         bind_webhook(binding);
         if (binding->destination->meter.n)
-            complain(binding, CODE_CONNECT_NAME, "a limit 'per %.*s' needs a connector whose actions have parameters",
+            complain(binding, STR("limit"), CODE_CONNECT_NAME,
+                     "a limit 'per %.*s' needs a connector whose actions have parameters",
                      STR_ARG(binding->destination->meter));
         return;
     }
@@ -256,7 +268,7 @@ static void check_account(const struct binding *binding, const struct settings *
         const struct destination_settings *other = &settings->destinations[i];
         if (!str_eq(other->account, destination->account) || !other->meter.n) continue;
         if (str_eq(other->meter, destination->meter)) continue;
-        complain(binding, CODE_CONNECT_CLASH,
+        complain(binding, STR("limit"), CODE_CONNECT_CLASH,
                  "its limits are per '%.*s', and those of '%.*s' with the same account per '%.*s'",
                  STR_ARG(destination->meter), STR_ARG(other->name), STR_ARG(other->meter));
         return;
@@ -274,7 +286,8 @@ void connectors_bind(const struct connectors *connectors, struct settings *setti
         if (binding.connector)
             bind_one(&binding);
         else
-            complain(&binding, CODE_CONNECT_NAME, "there is no connector '%.*s'", STR_ARG(destination->type));
+            complain(&binding, STR("type"), CODE_CONNECT_NAME, "there is no connector '%.*s'",
+                     STR_ARG(destination->type));
         check_account(&binding, settings, i);
     }
 }

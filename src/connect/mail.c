@@ -152,21 +152,31 @@ static const char *sender_problem(struct fill *fill, const struct mail_form *for
     return NULL;
 }
 
+/* The destination's field that a part is made of. */
+static struct str field_of(const struct mail_form *form, enum mail_part part) {
+    return form->counts[part] ? text_field(&form->ways[part][form->counts[part] - 1]) : STR_NONE;
+}
+
 const char *mail_settings_problem(const struct call_context *context, const struct connector *connector,
-                                  const struct mail_form *form, struct str url) {
+                                  const struct mail_form *form, struct str url, struct str *ret_field) {
     struct fill fill = {.context = context, .connector = connector};
     struct envelope envelope = {0};
     struct str starttls, host;
     bool is_private = false;
     const char *reason = NULL;
+    *ret_field = STR_NONE;
     if (envelope_fill(&fill, form, &envelope) || part_fill(&fill, form, MAIL_STARTTLS, &starttls)) return NULL;
     if (!mail_url_check(url, &host, &is_private, &reason)) return reason;
     bool secure = str_eq_nocase(str_sub(url, 0, 8), STR("smtps://"));
+    *ret_field = field_of(form, envelope.user.n ? MAIL_USER : MAIL_PASSWORD);
     if (!envelope.user.n != !envelope.password.n) return "a user and a password belong together";
+    *ret_field = field_of(form, MAIL_HELO);
     if (!helo_valid(envelope.helo)) return "the name for EHLO has letters, digits, '-' and '.' only";
+    *ret_field = field_of(form, MAIL_STARTTLS);
     if (starttls.n && !envelope.plain && !str_eq(starttls, STR("required"))) return "starttls is required, or off";
     if (envelope.plain && secure) return "smtps:// is TLS from the first byte, so starttls cannot be off";
     if (envelope.plain && (context->destination->proxy.n || !host_is_loopback(host)))
         return "starttls can be off for a server on this machine only: localhost, 127.0.0.1 or [::1]";
+    *ret_field = field_of(form, MAIL_FROM);
     return sender_problem(&fill, form);
 }

@@ -41,8 +41,9 @@ struct mail_form {
 struct mail_form *mail_read(struct document_reader *reader, const struct tree *map);
 /* Sets scheme, envelope and body. */
 MUST_USE enum err mail_fill(struct fill *fill, const struct mail_form *form, struct outgoing *outgoing);
-/* What is wrong with the destination's own settings for mail, as a sentence; NULL when nothing is. */
+/* What is wrong with the destination's own settings for mail, as a sentence; NULL when nothing is. ret_field: the one
+ * at fault, "" where it is the URL. */
 const char *mail_settings_problem(const struct call_context *context, const struct connector *connector,
-                                  const struct mail_form *form, struct str url);
+                                  const struct mail_form *form, struct str url, struct str *ret_field);
 
 #endif

@@ -170,6 +170,12 @@ bool text_uses(const struct text *text, enum ref_kind kind) {
     return false;
 }
 
+struct str text_field(const struct text *text) {
+    for (size_t i = 0; i < text->count; i++)
+        if (text->parts[i].ref && text->parts[i].ref->kind == REF_FIELD) return text->parts[i].ref->path[0];
+    return STR_NONE;
+}
+
 /* ---- filling ---- */
 
 static enum err part_fill(struct fill *fill, const struct text_part *part, struct buf *buf) {

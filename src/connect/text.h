@@ -90,6 +90,7 @@ struct text {
 /* Reads a text. Findings go to the reader, and the text must not be used then. */
 void text_read(struct document_reader *reader, const struct tree *tree, enum scope scope, struct text *ret_text);
 bool text_uses(const struct text *text, enum ref_kind kind);
+struct str text_field(const struct text *text); /* the first field it names; "" = none */
 
 /* What a request is filled with. */
 struct fill {

@@ -67,7 +67,8 @@ struct destination_settings {
     struct str ca, proxy; /* as in struct outgoing */
     struct map fields;    /* connector fields: name -> struct str *, secrets in place */
     struct tree_mark mark;
-    bool refused; /* a part of it was refused: what hangs on it is not looked at */
+    const struct tree *written; /* its map in the file, for marks; NULL = there is none */
+    bool refused;               /* a part of it was refused: what hangs on it is not looked at */
     /* set by connect */
     const struct connector *connector;
     struct action_traits *actions;

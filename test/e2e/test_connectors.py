@@ -67,3 +67,41 @@ def test_a_command_that_is_named_as_help_is_there(folder, words):
     got = command(folder, *words.split())
     for noun, verb in re.findall(r"`drumbeat (\w+) (\w+)`", got.out + got.err):
         assert f"drumbeat {noun} {verb}" in good(command(folder, "help", noun, verb)).out
+
+
+WRONG = """version: 1
+destinations:
+  mail:
+    type: smtp
+    url: smtp://mail.example.com
+    from: Shop <shop@example.com>
+    user: shop
+    helo: mail_1
+  out:
+    type: smtp
+    url: smtps://mail.example.com
+    from: shop@example.com
+    starttls: off
+  toots:
+    type: mastodon
+    token: ${TOKEN}
+    server: http://127.0.0.1:3000
+  bot:
+    type: slack-bot
+    token: ${TOKEN}
+    limit: 1/s per room
+  posts:
+    type: mastodon
+    server: https://social.example
+    token: ${TOKEN}
+    on_unknown: lookup
+routes:
+  all: {from: "*", to: [{posts.post: {text: Hi}}]}
+"""
+
+
+def test_what_is_wrong_with_a_destination_is_said_where_it_stands(folder):
+    (folder / "drumbeat.yaml").write_text(WRONG)
+    got = command(folder, "check", env={"TOKEN": "tok-1a2b3c4d"})
+    found = dict(re.findall(r"drumbeat\.yaml:(\d+:\d+): error (E\d+)", got.out + got.err))
+    assert found == {"7:11": "E0355", "13:15": "E0355", "17:13": "E0351", "21:12": "E0335", "26:17": "E0353"}, got

@@ -320,6 +320,35 @@ static void the_closing_brace_is_found_by_jqs_rules(void **state) {
         assert_int_equal(jq_closing_brace(str_from(cases[i].text)), cases[i].at);
 }
 
+static void an_assignment_is_told_where_it_is_sure(void **state) {
+    (void)state;
+    static const char *const assignments[] = {
+        ".a = \"b\"",      ".a=1",         ".a|=2",         ".n += 1",         ".n//=1",
+        ".a = .b == 1",    ".x | .a = 1",  ".a = 1 # | .b", ".a = (.b | not)", ".a = \"\\(1 | not)\"",
+        ".a = 1 // false", ".default = 1", ".if = 1"};
+    static const char *const others[] = {".a == 1",
+                                         ".a != 1",
+                                         ".a <= 1",
+                                         ".a >= 1",
+                                         "(.a = 1).b",
+                                         ".a = 1 | .b",
+                                         "{a: (.b = 1)}",
+                                         "\"=\"",
+                                         ". as $x | .a = $x",
+                                         "if .a then .b = 1 else false end",
+                                         "def f: .a = 1; f == 2",
+                                         ".a = 1, false",
+                                         ".a # = 1",
+                                         "try (.a = 1) catch false",
+                                         "",
+                                         ".a = 1 )",
+                                         ".a[\"=\"] | not"};
+    for (size_t i = 0; i < ARRAY_COUNT(assignments); i++)
+        if (!jq_assigns(str_from(assignments[i]))) fail_msg("%s", assignments[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
+        if (jq_assigns(str_from(others[i]))) fail_msg("%s", others[i]);
+}
+
 static const struct {
     const char *text, *problem;
 } compiles[] = {
@@ -420,6 +449,7 @@ int main(void) {
         cmocka_unit_test(lexical_bounds),
         cmocka_unit_test(sound_expressions_leave_their_neighbours_alone),
         cmocka_unit_test(the_closing_brace_is_found_by_jqs_rules),
+        cmocka_unit_test(an_assignment_is_told_where_it_is_sure),
         cmocka_unit_test(compile_problems_are_sentences),
         cmocka_unit_test(the_bad_ones_of_many_are_found),
         cmocka_unit_test(opening_a_bad_program_says_why),
