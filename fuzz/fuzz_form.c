@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                     .headers = headers,
                                     .header_count = 2,
                                     .body = rest};
-    const struct intake_context context = {&settings, NOW_US, hasher, &rng, &last, &arena, NULL, NULL};
+    const struct intake_context context = {&settings, NOW_US, hasher, &rng, &last, &arena, NULL, NULL, NULL};
     source.form = (struct form_settings){.event = STR("LEAD"),
                                          .consent = STR("yes & <no>"),
                                          .language = FORM_ENGLISH,

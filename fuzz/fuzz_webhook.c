@@ -72,8 +72,8 @@ static struct source_settings source_of(const struct scheme *scheme) {
 
 static enum err take(struct world *world, const struct source_settings *source, const struct request *request,
                      struct posting *ret_posting) {
-    const struct intake_context context = {&world->settings, NOW_US,        world->hasher, &world->rng,
-                                           &world->last_id,  &world->arena, NULL,          NULL};
+    const struct intake_context context = {&world->settings, NOW_US, world->hasher, &world->rng, &world->last_id,
+                                           &world->arena,    NULL,   NULL,          NULL};
     struct refusal refusal = {0};
     struct str words = STR("");
     enum err err = webhook_take(&context, source, request, ret_posting, &refusal, &words);

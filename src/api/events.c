@@ -42,7 +42,8 @@ struct intake_context events_context(const struct call *call) {
                                    .last_id = call->last_id,
                                    .arena = call->arena,
                                    .mappings = call->standing->mappings,
-                                   .evaluator = call->standing->evaluator};
+                                   .evaluator = call->standing->evaluator,
+                                   .certificates = call->standing->certificates};
 }
 
 /* Leaves the valid items as events; the reply waits for the verdicts on them. */

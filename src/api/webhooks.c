@@ -14,9 +14,9 @@ static enum err refuse(struct call *call, const struct source_settings *source, 
                        const struct refusal *refusal, struct str words) {
     bool foreign = refusal->err == ERR_UNSIGNED || refusal->err == ERR_STALE;
     metrics_source(call->metrics, source ? source->name : STR_NONE,
-                   foreign                           ? SOURCE_REFUSED
-                   : refusal->err == ERR_MAP_STOPPED ? SOURCE_PUT_OFF
-                                                     : SOURCE_INVALID,
+                   foreign                                      ? SOURCE_REFUSED
+                   : err_class(refusal->err) == ERR_CLASS_RETRY ? SOURCE_PUT_OFF
+                                                                : SOURCE_INVALID,
                    1);
     serve_log_refused(call, source ? source->name : name, refusal->err, words.n ? words : refusal->detail);
     serve_refuse(call, refusal);
@@ -43,6 +43,15 @@ static void keep_valid(struct call *call, const struct source_settings *source, 
     metrics_source(call->metrics, source->name, SOURCE_INVALID, intake->count - call->event_count);
 }
 
+/* A confirmation becomes an event once it was made; a refused request has none. */
+static void fetch(struct call *call, const struct source_settings *source, const struct posting *posting) {
+    struct fetch_wish *wish = arena_new(call->arena, struct fetch_wish);
+    *wish = (struct fetch_wish){.need = posting->fetch, .source = source};
+    if (posting->fetch.what == FETCH_CONFIRMATION && posting->intake.count)
+        wish->event = &posting->intake.items[0].event;
+    call->fetch = wish;
+}
+
 enum err api_source_take(struct call *call) {
     enum err err;
     struct str name, words = STR("");
@@ -52,8 +61,14 @@ enum err api_source_take(struct call *call) {
     const struct intake_context context = events_context(call);
     struct visitor *visitor = arena_new(call->arena, struct visitor);
     visitor->source = source;
-    if (webhook_take(&context, source, call->request, &visitor->posting, &refusal, &words))
-        return refuse(call, source, name, &refusal, words);
+    err = webhook_take(&context, source, call->request, &visitor->posting, &refusal, &words);
+    bool is_wanted = visitor->posting.fetch.what == FETCH_CERTIFICATE || (!err && visitor->posting.fetch.what);
+    if (is_wanted) fetch(call, source, &visitor->posting);
+    if (err) return refuse(call, source, name, &refusal, words);
+    if (visitor->posting.fetch.what == FETCH_CONFIRMATION) {
+        metrics_source(call->metrics, source->name, SOURCE_PUT_OFF, 1);
+        return serve_problem(call, ERR_CONFIRMING, STR("its SubscribeURL is being called"), NULL);
+    }
     call->own = visitor;
     if (!visitor->posting.greeted) {
         keep_valid(call, source, &visitor->posting.intake);

@@ -59,6 +59,8 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(TOO_OFTEN, "E0128", RETRY, 429, "too_often", "this address sent it too often")                                   \
     X(NOT_FILLED, "E0137", ASK, 422, "not_filled", "a field of the form is missing or not valid")                      \
     X(MAP_STOPPED, "E0138", RETRY, 503, "map_stopped", "what the source's map says by jq cannot be told now")          \
+    X(UNVOUCHED, "E0139", RETRY, 503, "unvouched", "the certificate of this signature is not here yet, try again")     \
+    X(CONFIRMING, "E0140", RETRY, 503, "confirming", "the subscription is being confirmed, try again")                 \
     X(STORE_LOCKED, "E0601", ASK, 503, "store_locked", "another process holds the store")                              \
     X(STORE_NEWER, "E0602", ASK, 503, "store_newer", "the store was written by a newer version")                       \
     X(STORE_CORRUPT, "E0603", FATAL, 503, "store_corrupt", "the store is damaged")                                     \

@@ -2,6 +2,7 @@
 #include "base/signing.h"
 
 #include "base/arena.h"
+#include "base/when.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -76,6 +77,40 @@ static int no_passphrase(char *text, int room, int writing, void *self) {
     (void)writing;
     (void)self;
     return -1;
+}
+
+static bool read_moment(const ASN1_TIME *time, int64_t *ret_us) {
+    struct tm tm;
+    if (!time || ASN1_TIME_to_tm(time, &tm) != 1) return false;
+    int64_t days = civil_to_days((struct civil){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday});
+    *ret_us = days * US_PER_DAY + (tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec) * US_PER_S;
+    return true;
+}
+
+bool signing_certificate(struct str pem, struct arena *arena, struct str *ret_key, int64_t *ret_from_us,
+                         int64_t *ret_until_us, const char **ret_problem) {
+    BIO *lines = pem.n && pem.n < 65536 ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+    X509 *certificate = lines ? PEM_read_bio_X509(lines, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *key = certificate ? X509_get0_pubkey(certificate) : NULL;
+    unsigned char *der = NULL;
+    int64_t from_us, until_us;
+    int bits = key && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ? EVP_PKEY_get_bits(key) : 0, bytes = 0;
+    *ret_problem = !certificate                 ? "it is no certificate in PEM"
+                   : bits < 2048 || bits > 8192 ? "its key is none of RSA with 2048 bits or more"
+                   : !read_moment(X509_get0_notBefore(certificate), &from_us) ||
+                           !read_moment(X509_get0_notAfter(certificate), &until_us)
+                       ? "it does not say when it holds"
+                       : NULL;
+    if (!*ret_problem && (bytes = i2d_PUBKEY(key, &der)) <= 0) *ret_problem = "its key cannot be read";
+    if (!*ret_problem) {
+        *ret_key = str_dup(arena, (struct str){(const char *)der, (size_t)bytes});
+        *ret_from_us = from_us;
+        *ret_until_us = until_us;
+    }
+    OPENSSL_free(der);
+    X509_free(certificate);
+    BIO_free(lines);
+    return !*ret_problem;
 }
 
 bool signing_sign_rsa(struct str pem, struct str message, struct arena *arena, struct str *ret_signature) {

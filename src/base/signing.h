@@ -30,6 +30,12 @@ bool signing_verify(enum signing signing, struct str key, struct str message, st
 /* Whether signing_verify could use the key. */
 bool signing_key_valid(enum signing signing, struct str key);
 
+/* The key of a certificate (X.509 in PEM, the first in the text) as signing_verify takes it, and between which moments
+ * it holds. Who issued it is not looked at: whoever calls this trusts the place where it was. False, with a sentence,
+ * when it cannot be read or its key is none of RSA with 2048 to 8192 bits. */
+bool signing_certificate(struct str pem, struct arena *arena, struct str *ret_key, int64_t *ret_from_us,
+                         int64_t *ret_until_us, const char **ret_problem);
+
 /* Signs as RSA with SHA-256 does. The private key stands in PEM (PKCS #8 or PKCS #1) and has no passphrase; false for
  * one that cannot be read. */
 bool signing_sign_rsa(struct str pem, struct str message, struct arena *arena, struct str *ret_signature);

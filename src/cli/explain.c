@@ -36,6 +36,16 @@ static const char *const ways_out[ERR_COUNT] = {
         "a minute. The sender is not told.",
     [ERR_STALE] = "Look at the clock of this machine. A request that was kept and is sent again later is refused, too: "
                   "`tolerance` of the source says how old it may be.",
+    [ERR_MAP_STOPPED] =
+        "The jq of `map` took too long on this body, or on others just before. drumbeat sources show NAME "
+        "says what it did; a map of places (/order/id) needs no jq. The sender tries again.",
+    [ERR_UNVOUCHED] =
+        "The sender names the certificate of its signature, which is fetched once and kept. The sender tries "
+        "again. Where it stays so, the log line certificate_refused says why: an address that this machine "
+        "cannot reach wants `proxy`, an authority that it does not know `ca`.",
+    [ERR_CONFIRMING] =
+        "The SubscribeURL is being called; when it has answered, the message is taken at its next try. The "
+        "log lines subscription_confirmed and subscription_refused say what came of it.",
     [ERR_FOREIGN] =
         "While there is no API key, whoever reaches the listener may do everything, so requests from web pages "
         "and under other names than localhost are refused. Make a key: drumbeat keys create --role owner.",

@@ -128,6 +128,12 @@ static struct str proof_words(struct arena *arena, const struct scheme *scheme) 
                                             "user and password, written `user:password`, in `Authorization`",
                                         [PROOF_BEARER] = "a token in `Authorization: Bearer`",
                                         [PROOF_PATH] = "the secret is the last part of the path"};
+    if (scheme->proof == PROOF_CERTIFICATE)
+        return str_fmt(arena,
+                       "a signature in %.*s over the lines of `%s`, with the certificate at %.*s, over https from "
+                       "`%s` alone, in a file .pem",
+                       STR_ARG(places(arena, scheme->signature, "")), scheme->message,
+                       STR_ARG(places(arena, scheme->certificate, "")), scheme->hosts);
     if (scheme->proof != PROOF_SIGNATURE) return str_from(words[scheme->proof]);
     return str_fmt(arena, "a signature in %.*s over `%s`", STR_ARG(places(arena, scheme->signature, "")),
                    scheme->message);
@@ -146,6 +152,10 @@ static void add_facts(struct buf *buf, const struct scheme *scheme) {
                 *scheme->items ? str_fmt(arena, "the items of `%s`", scheme->items)
                                : STR("the body is a list of them"));
     if (scheme->greeting == GREETING_SLACK) add_row(buf, "greeting", STR("`url_verification` is answered"));
+    if (scheme->greeting == GREETING_SNS)
+        add_row(buf, "greeting",
+                STR("`SubscribeURL` of a `SubscriptionConfirmation` is called once; it becomes an event, as does "
+                    "`UnsubscribeConfirmation`"));
     if (scheme->greeting == GREETING_META)
         add_row(buf, "greeting", STR("GET with `hub.challenge`; wants `verify_token`"));
     add_row(buf, "facts from", str_from(scheme->source));
@@ -156,11 +166,23 @@ struct str sender_page(struct arena *arena, const struct scheme *scheme) {
     struct str name = str_from(scheme->name);
     buf_fmt(&buf, "# %s\nWebhooks of %s.\n\nMade from its row in `src/model/schemes.def` by `tools/pages.py`.\n\n",
             scheme->name, scheme->whose);
-    buf_fmt(&buf, "```yaml\nsources:\n  %.*s:\n    secret: ${", STR_ARG(name));
-    add_secret_name(&buf, name, STR("secret"));
-    buf_fmt(&buf, "} # at least %d characters\n```\nIts address is `/in/%.*s%s`.\n", scheme->secret_least,
-            STR_ARG(name), scheme->proof == PROOF_PATH ? "/SECRET" : "");
+    buf_fmt(&buf, "```yaml\nsources:\n  %.*s:\n    ", STR_ARG(name));
+    if (scheme->proof == PROOF_CERTIFICATE) {
+        buf_add(&buf, STR("topic: arn:aws:sns:eu-central-1:123456789012:bounces # whose messages are taken"));
+    } else {
+        buf_add(&buf, STR("secret: ${"));
+        add_secret_name(&buf, name, STR("secret"));
+        buf_fmt(&buf, "} # at least %d characters", scheme->secret_least);
+    }
+    buf_fmt(&buf, "\n```\nIts address is `/in/%.*s%s`.\n", STR_ARG(name), scheme->proof == PROOF_PATH ? "/SECRET" : "");
     add_facts(&buf, scheme);
+    if (scheme->proof == PROOF_CERTIFICATE) { /* nobody but the sender signs with its key */
+        buf_fmt(&buf,
+                "\nNobody but %s can sign, so there are no samples: publish to the topic. More: "
+                "[sources](../sources.md#amazon-sns).\n",
+                scheme->whose);
+        return buf_str(&buf);
+    }
     buf_fmt(&buf, "\n`drumbeat sources test %s` shows what a request becomes", scheme->name);
     if (scheme->secret != SECRET_PUBLIC) /* nobody but the sender signs for a public key */
         buf_fmt(&buf, ", `drumbeat trigger %s` posts a signed one to the running server", scheme->name);

@@ -116,8 +116,10 @@ static const struct column type_columns[] = {
 };
 
 static struct str proof_text(struct cli *cli, const struct scheme *scheme) {
-    static const char *const words[] = {
-        [PROOF_BASIC] = "user and password", [PROOF_BEARER] = "token", [PROOF_PATH] = "secret in the path"};
+    static const char *const words[] = {[PROOF_BASIC] = "user and password",
+                                        [PROOF_BEARER] = "token",
+                                        [PROOF_PATH] = "secret in the path",
+                                        [PROOF_CERTIFICATE] = "certificate"};
     if (scheme->proof != PROOF_SIGNATURE) return str_from(words[scheme->proof]);
     return str_fmt(cli->arena, "signature in %s", scheme->signature[0] == '/' ? "the body" : scheme->signature);
 }

@@ -94,9 +94,14 @@ int command_sources_test(struct cli *cli) {
     if (code) return code;
     rng_seed(&rng, (uint64_t)cli_wall_us());
     struct evaluator evaluator = rehearsal_evaluator(&rehearsal);
-    const struct intake_context context = {
-        rehearsal.setup->settings, cli_wall_us(), rehearsal.hasher, &rng, &last, cli->arena,
-        rehearsal.setup->mappings, &evaluator};
+    const struct intake_context context = {.settings = rehearsal.setup->settings,
+                                           .wall_us = cli_wall_us(),
+                                           .hasher = rehearsal.hasher,
+                                           .rng = &rng,
+                                           .last_id = &last,
+                                           .arena = cli->arena,
+                                           .mappings = rehearsal.setup->mappings,
+                                           .evaluator = &evaluator};
     code = sample_named(&rehearsal, &source, &what);
     if (!code && source_is_posted(source))
         code = judge(&rehearsal, &context);

@@ -55,6 +55,8 @@ const struct tree *check_is_map(struct checker *checker, struct str subject, con
 void check_name(struct checker *checker, const char *noun, struct str name, struct tree_mark mark);
 /* Where a key stands in a map; the map's own place when it is not there. */
 struct tree_mark check_key_mark(const struct tree *map, struct str name);
+/* How something is fetched: certificates of authorities, and a proxy. (section_destination.c) */
+void check_way(struct checker *checker, const struct tree *map, struct str ca, struct str proxy);
 /* "'timeout' in destination 'crm'" */
 struct str check_subject(struct checker *checker, struct str name);
 /* A text of the file, fit to be shown: short, without control characters. */

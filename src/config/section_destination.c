@@ -311,10 +311,9 @@ static void check_signing_secret(struct checker *checker, const struct tree *map
                  STR_ARG(subject));
 }
 
-static void check_way(struct checker *checker, const struct tree *map, const struct destination_settings *destination) {
+void check_way(struct checker *checker, const struct tree *map, struct str ca, struct str proxy) {
     static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
     static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    struct str ca = destination->ca, proxy = destination->proxy;
     bool known = !proxy.n;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         known |= str_starts(proxy, str_from(schemes[i])) && proxy.n > strlen(schemes[i]);
@@ -344,7 +343,7 @@ static void check_destination(struct checker *checker, const struct tree *value,
     if (target->entry) return;
     check_url(checker, map, destination);
     check_signing_secret(checker, map, destination->signing_secret);
-    check_way(checker, map, destination);
+    check_way(checker, map, destination->ca, destination->proxy);
 }
 
 /* A name that still stands for a destination is not an earlier name, and what is owed under one cannot go two ways. */

@@ -5,8 +5,12 @@
 
 #include "base/arena.h"
 #include "base/path.h"
+#include "base/when.h"
 #include "model/exchange.h"
 #include "model/scheme.h"
+
+/* Amazon tries a message again for an hour at most, under the time of the first try. */
+#define CERTIFIED_TOLERANCE_US (2 * US_PER_HOUR)
 
 static const struct str hmac = {"hmac", 4};
 
@@ -100,13 +104,57 @@ static const struct scheme *own_scheme(struct checker *checker, const struct sou
     return scheme;
 }
 
-static void check_own_keys(struct checker *checker, const struct tree *map) {
-    static const char *const own[] = {"header", "algorithm", "encoding", "prefix", "signed", "time"};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (tree_get(map, str_from(own[i])))
-            check_report(checker, check_key_mark(map, str_from(own[i])), CODE_SOURCE_KEY,
-                         "'%s'%.*s is for type hmac: the other types know how they sign", own[i],
-                         STR_ARG(checker->where));
+/* Keys that only some types have. */
+static void check_own_keys(struct checker *checker, const struct tree *map, const struct scheme *scheme) {
+    static const struct {
+        const char *key, *words;
+        enum { OF_HMAC, OF_CERTIFICATES, OF_SECRETS } of;
+    } keys[] = {
+        {"header", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"algorithm", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"encoding", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"prefix", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"signed", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"time", "is for type hmac: the other types know how they sign", OF_HMAC},
+        {"topic", "is for type sns", OF_CERTIFICATES},
+        {"ca", "is for type sns: nothing is fetched for the others", OF_CERTIFICATES},
+        {"proxy", "is for type sns: nothing is fetched for the others", OF_CERTIFICATES},
+        {"secret", "is not for this type: its sender signs with a certificate", OF_SECRETS},
+        {"old_secret", "is not for this type: its sender signs with a certificate", OF_SECRETS},
+    };
+    bool certificates = scheme->proof == PROOF_CERTIFICATE;
+    const bool fits[] = {
+        [OF_HMAC] = scheme->name == hmac.p, [OF_CERTIFICATES] = certificates, [OF_SECRETS] = !certificates};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!fits[keys[i].of] && tree_get(map, str_from(keys[i].key)))
+            check_report(checker, check_key_mark(map, str_from(keys[i].key)), CODE_SOURCE_KEY, "'%s'%.*s %s",
+                         keys[i].key, STR_ARG(checker->where), keys[i].words);
+}
+
+/* arn:aws:sns:eu-central-1:123456789012:name; the part behind aws is another one in China and for governments. */
+static bool is_topic(struct str topic) {
+    struct str rest = topic, part;
+    for (int i = 0; i < 6; i++) {
+        if (!str_next(&rest, ':', &part) || !part.n) return false;
+        if ((i == 0 && !str_eq(part, STR("arn"))) || (i == 1 && !str_starts(part, STR("aws"))) ||
+            (i == 2 && !str_eq(part, STR("sns"))))
+            return false;
+    }
+    return !rest.n;
+}
+
+static void check_certified(struct checker *checker, const struct tree *map, struct source_settings *source) {
+    struct webhook_settings *webhook = &source->webhook;
+    if (!webhook->topic.n && !tree_get(map, STR("topic")))
+        check_report(checker, source->mark, CODE_MISSING,
+                     "'topic' is missing%.*s: anybody can have %s sign messages of a topic of his own",
+                     STR_ARG(checker->where), webhook->scheme->whose);
+    else if (!is_topic(webhook->topic))
+        check_report(checker, check_key_mark(map, STR("topic")), CODE_VALUE,
+                     "'topic'%.*s is no ARN of a topic, as in arn:aws:sns:eu-central-1:123456789012:bounces",
+                     STR_ARG(checker->where));
+    if (!tree_get(map, STR("tolerance"))) webhook->tolerance_us = CERTIFIED_TOLERANCE_US;
+    check_way(checker, map, webhook->ca, webhook->proxy);
 }
 
 /* ---- secrets ---- */
@@ -209,7 +257,10 @@ void check_webhook(struct checker *checker, const struct tree *map, struct sourc
     webhook->scheme = is_own ? own_scheme(checker, source, map) : scheme_find(source->type);
     if (!webhook->scheme)
         refuse_type(checker, type ? type->mark : source->mark, source, type ? type->text : source->type);
-    else if (!is_own)
-        check_own_keys(checker, map);
-    if (webhook->scheme) check_secrets(checker, map, source);
+    else
+        check_own_keys(checker, map, webhook->scheme);
+    if (webhook->scheme && webhook->scheme->proof == PROOF_CERTIFICATE)
+        check_certified(checker, map, source);
+    else if (webhook->scheme)
+        check_secrets(checker, map, source);
 }

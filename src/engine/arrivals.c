@@ -39,6 +39,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .schedules = loop->in_force.schedules,
                              .mappings = loop->in_force.mappings,
                              .evaluator = loop->in_force.evaluator,
+                             .certificates = &loop->certificates.shelf,
                              .folders = folders,
                              .folder_count = folder_count,
                              .looked_us = loop->chores.looked_us};
@@ -76,6 +77,7 @@ enum err turn_take(struct turn *turn) {
         TRY(service->take(service->self, &visit->call));
         turn->event_room += visit->call.event_count;
         turn->wishes |= visit->call.wishes;
+        if (visit->call.fetch) certificates_fetch(turn, visit->call.fetch);
     }
     metrics_hop(turn->loop->metrics, HOP_SERVE_REQUEST, turn->visit_count);
     return ERR_NONE;

@@ -16,12 +16,14 @@
 #include "model/request.h"
 
 struct append_result;
+struct certificate_shelf;
 struct copy_view;
 struct deliver;
 struct evaluator_maker;
 struct folder_view;
 struct event;
 struct evaluator;
+struct fetch_wish;
 struct hasher;
 struct mappings;
 struct metrics;
@@ -57,6 +59,7 @@ struct standing {
     const struct schedules *schedules;
     struct mappings *mappings; /* NULL without a server, as the next */
     const struct evaluator *evaluator;
+    const struct certificate_shelf *certificates;
     const struct folder_view *folders;
     size_t folder_count;
     const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */
@@ -100,8 +103,9 @@ struct call {
     struct reply reply;   /* status 0 = answer makes it */
     struct event *events; /* to be appended in this order */
     size_t event_count;
-    unsigned wishes; /* enum wish */
-    void *own;       /* the handler's, from take to answer */
+    unsigned wishes;                /* enum wish */
+    const struct fetch_wish *fetch; /* after the commit; NULL = nothing */
+    void *own;                      /* the handler's, from take to answer */
     /* for answer */
     const struct append_result *verdicts; /* one for each event */
     void (*answer)(struct call *call);

@@ -45,7 +45,7 @@ struct errand_owner {
     void (*settled)(struct turn *turn, const struct errand *errand);
 };
 
-enum errand_kind { ERRAND_DELIVERY, ERRAND_LOOKUP, ERRAND_TOKEN, ERRAND_EXPORT, ERRAND_KINDS };
+enum errand_kind { ERRAND_DELIVERY, ERRAND_LOOKUP, ERRAND_TOKEN, ERRAND_EXPORT, ERRAND_FETCH, ERRAND_KINDS };
 extern const struct errand_owner errand_owners[ERRAND_KINDS];
 
 /* OVERDUE and CANCELLED: the transport was asked to end it, and its answer will still come. */

@@ -155,6 +155,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->errands = errands_new(options->slots);
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
+    certificates_open(loop);
     loop->exports = exports_new(options->otel, options->clock.now_us(options->clock.self));
     loop->finished = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->finished);
     loop->aside = calloc(TURN_COMPLETIONS_MAX, sizeof *loop->aside);

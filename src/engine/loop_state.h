@@ -4,6 +4,7 @@
 
 #include "deliver/deliver.h"
 #include "engine/backup.h"
+#include "engine/certificates.h"
 #include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
@@ -37,6 +38,7 @@ struct loop {
     struct company company;
     struct quota quota;
     struct tokens tokens;
+    struct certificates certificates;
     struct sift sift;
     bool service_stale;          /* it reads the store anew before the next request */
     struct arena arena;          /* the turn's */

@@ -16,6 +16,7 @@
 
 #define INTAKE_BATCH_MAX 10000 /* items of one request */
 
+struct certificate_shelf;
 struct evaluator;
 struct json;
 struct mappings;
@@ -29,6 +30,7 @@ struct intake_context {
     struct arena *arena;
     struct mappings *mappings; /* what sources say by jq; NULL = none does */
     const struct evaluator *evaluator;
+    const struct certificate_shelf *certificates; /* NULL = nothing is fetched here */
 };
 
 struct refusal {

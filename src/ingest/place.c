@@ -15,23 +15,6 @@ struct str place_step(struct str step, char room[PLACE_STEP_MAX]) {
     return (struct str){room, n};
 }
 
-struct str place_json(struct str json, struct str pointer) {
-    struct str value = str_trim(json), step;
-    char room[PLACE_STEP_MAX];
-    for (struct str rest = str_sub(pointer, 1, pointer.n); pointer.n && str_next(&rest, '/', &step);) {
-        int64_t index;
-        step = place_step(step, room);
-        if (str_starts(value, STR("[")) && str_to_i64(step, &index) && index >= 0) {
-            size_t cursor = 0;
-            for (struct str list = value; index >= 0; index--)
-                if (!json_slice_item(list, &cursor, &value)) return STR_NONE;
-        } else if (!json_slice(value, step, &value)) {
-            return STR_NONE;
-        }
-    }
-    return value;
-}
-
 struct str place_text_of(struct str json, struct arena *arena) {
     struct json *value;
     struct json_error error;
@@ -42,6 +25,24 @@ struct str place_text_of(struct str json, struct arena *arena) {
     text = str_dup(arena, json_text(value));
     json_free(value);
     return text;
+}
+
+struct str place_json(struct str json, struct str pointer, struct arena *arena) {
+    struct str value = str_trim(json), step;
+    char room[PLACE_STEP_MAX];
+    for (struct str rest = str_sub(pointer, 1, pointer.n); pointer.n && str_next(&rest, '/', &step);) {
+        int64_t index;
+        step = place_step(step, room);
+        if (str_starts(value, STR("\""))) value = str_trim(place_text_of(value, arena));
+        if (str_starts(value, STR("[")) && str_to_i64(step, &index) && index >= 0) {
+            size_t cursor = 0;
+            for (struct str list = value; index >= 0; index--)
+                if (!json_slice_item(list, &cursor, &value)) return STR_NONE;
+        } else if (!json_slice(value, step, &value)) {
+            return STR_NONE;
+        }
+    }
+    return value;
 }
 
 size_t place_list(const struct scheme *scheme, const struct request *request, struct str header, struct str name,
@@ -60,7 +61,7 @@ struct str place_text(const struct scheme *scheme, const struct request *request
                       struct arena *arena) {
     struct str at = str_from(place), value = STR_NONE;
     size_t hash = str_find(at, '#');
-    if (str_starts(at, STR("/"))) return place_text_of(place_json(json, at), arena);
+    if (str_starts(at, STR("/"))) return place_text_of(place_json(json, at, arena), arena);
     if (hash == SIZE_MAX) return request_header(request, at);
     return place_list(scheme, request, str_sub(at, 0, hash), str_sub(at, hash + 1, at.n), &value, 1) ? value : STR_NONE;
 }

@@ -12,8 +12,8 @@
  * holds the result where there were any. */
 struct str place_step(struct str step, char room[PLACE_STEP_MAX]);
 /* A value of a JSON text as it stands there, with its quotes; STR_NONE when it is not there. The text need not be
- * valid. */
-struct str place_json(struct str json, struct str pointer);
+ * valid. A step into a text leads into the JSON that the text holds, as the messages of Amazon SNS do. */
+struct str place_json(struct str json, struct str pointer, struct arena *arena);
 /* A JSON value's text: a string without its quotes and escapes, a number by its digits; STR_NONE for anything else. */
 struct str place_text_of(struct str json, struct arena *arena);
 /* The text of the value at a place. json: the body, or one item of it. */

@@ -165,6 +165,13 @@ bool webhook_sample(const struct source_settings *source, const struct server_se
                               .path = str_fmt(arena, "/in/%.*s", STR_ARG(source->name)),
                               .headers = arena_array(arena, struct header, SAMPLE_HEADERS_MAX)};
     struct making making = {source, scheme, wish, arena, &request, STR("")};
+    if (scheme->proof == PROOF_CERTIFICATE) {
+        *ret_problem = str_fmt(arena,
+                               "only %s can sign: publish to the topic, as with aws sns publish --topic-arn %.*s "
+                               "--message '{\"eventType\":\"Bounce\"}'",
+                               scheme->whose, STR_ARG(source->webhook.topic));
+        return false;
+    }
     struct form form;
     bool is_form = scheme->message && strstr(scheme->message, "{form}");
     int64_t unit_us = scheme->milliseconds ? US_PER_MS : US_PER_S;

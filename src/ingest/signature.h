@@ -7,6 +7,8 @@
 #define INGEST_SIGNATURE_H
 
 #include "base/err.h"
+#include "ingest/intake.h"
+#include "model/certificate.h"
 #include "model/request.h"
 #include "model/scheme.h"
 #include "model/settings.h"
@@ -20,6 +22,13 @@ struct form;
 MUST_USE enum err signature_check(const struct source_settings *source, const struct server_settings *server,
                                   const struct request *request, const struct form *form, int64_t wall_us,
                                   struct arena *arena, struct str *ret_words);
+
+/* The same where the request names the certificate of its signature (certified.c). UNVOUCHED: it is not here, and
+ * *ret_fetch says where it is. On success *ret_fetch may name a certificate that is old, or a subscription that wants
+ * to be confirmed, and *ret_notice says that the request is no notification. */
+MUST_USE enum err certified_check(const struct intake_context *context, const struct source_settings *source,
+                                  const struct request *request, struct fetch_need *ret_fetch, bool *ret_notice,
+                                  struct str *ret_words);
 
 /* What the scheme signs of a request, with this time and id. */
 struct str signature_message(const struct source_settings *source, const struct server_settings *server,

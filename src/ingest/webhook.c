@@ -19,6 +19,7 @@ struct taking {
     const struct source_settings *source;
     const struct request *request;
     struct str body; /* as JSON */
+    bool notice;     /* it is no message of the sender's users: its type is its own `Type` */
 };
 
 /* ---- names ---- */
@@ -55,6 +56,7 @@ static struct str part_of(const struct taking *taking, struct str item, const st
         [MAP_AT] = {webhook->map_at, "", ' '},
     };
     struct str map = rows[part].map;
+    if (taking->notice && part == MAP_TYPE) return joined(taking, item, STR("/Type"), '.', ret_whole);
     if (!webhook_map_is_jq(map))
         return joined(taking, item, map.n ? map : str_from(rows[part].own), rows[part].separator, ret_whole);
     *ret_whole = mapped->values[part].n > 0;
@@ -200,7 +202,7 @@ static enum err read_items(const struct taking *taking, struct str items, struct
 static enum err read_events(const struct taking *taking, struct intake *ret_intake, struct refusal *ret_refusal) {
     const struct scheme *scheme = taking->source->webhook.scheme;
     if (scheme->items) {
-        struct str items = place_json(taking->body, str_from(scheme->items));
+        struct str items = place_json(taking->body, str_from(scheme->items), taking->context->arena);
         return read_items(taking, items, ret_intake, ret_refusal);
     }
     TRY(read_texts(taking, &taking->body, 1, ret_intake, ret_refusal));
@@ -215,7 +217,7 @@ static bool is_greeting_of_slack(const struct taking *taking, struct posting *re
     struct arena *arena = taking->context->arena;
     if (scheme->greeting != GREETING_SLACK) return false;
     struct str type = place_text(scheme, taking->request, taking->body, "/type", arena);
-    struct str challenge = place_json(taking->body, STR("/challenge"));
+    struct str challenge = place_json(taking->body, STR("/challenge"), arena);
     if (!str_eq(type, STR("url_verification")) || !str_starts(challenge, STR("\""))) return false;
     *ret_posting = (struct posting){.greeted = true,
                                     .content_type = STR("application/json"),
@@ -263,7 +265,7 @@ static struct str body_of_form(const struct taking *taking, const struct form *f
 }
 
 /* Whether the request is the source's. Only Meta asks by GET, and only senders of events post. */
-static enum err judge(const struct taking *taking, const struct form *form, struct posting *ret_posting,
+static enum err judge(struct taking *taking, const struct form *form, struct posting *ret_posting,
                       struct str *ret_words) {
     const struct intake_context *context = taking->context;
     bool asks = !str_eq(taking->request->method, STR("POST")); /* GET, or HEAD */
@@ -274,6 +276,12 @@ static enum err judge(const struct taking *taking, const struct form *form, stru
         return ERR_UNSIGNED;
     }
     if (asks) return greet_meta(taking, ret_posting, ret_words);
+    if (taking->source->webhook.scheme->proof == PROOF_CERTIFICATE) {
+        enum err err =
+            certified_check(context, taking->source, taking->request, &ret_posting->fetch, &taking->notice, ret_words);
+        if (err) signature_pretend(taking->request, context->arena);
+        return err;
+    }
     enum err err = signature_check(taking->source, &context->settings->server, taking->request, form, context->wall_us,
                                    context->arena, ret_words);
     if (err && taking->source->webhook.scheme->proof != PROOF_SIGNATURE)
@@ -284,14 +292,15 @@ static enum err judge(const struct taking *taking, const struct form *form, stru
 enum err webhook_take(const struct intake_context *context, const struct source_settings *source,
                       const struct request *request, struct posting *ret_posting, struct refusal *ret_refusal,
                       struct str *ret_words) {
-    struct taking taking = {context, source, request, request->body};
+    struct taking taking = {.context = context, .source = source, .request = request, .body = request->body};
     struct form form;
     struct str problem;
     bool has_form = is_form(request, source);
     bool is_read = has_form && form_read(request->body, context->arena, &form, &problem);
     *ret_posting = (struct posting){0};
     enum err err = judge(&taking, is_read ? &form : NULL, ret_posting, ret_words);
-    if (err) return refused(err, ret_refusal, err == ERR_STALE ? *ret_words : STR(""));
+    bool is_told = err == ERR_STALE || err == ERR_UNVOUCHED;
+    if (err) return refused(err, ret_refusal, is_told ? *ret_words : STR(""));
     if (ret_posting->greeted) return ERR_NONE;
     if (has_form && !is_read) return refused(ERR_BAD_REQUEST, ret_refusal, problem);
     if (has_form) taking.body = body_of_form(&taking, &form);

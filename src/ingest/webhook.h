@@ -8,6 +8,7 @@
 #define INGEST_WEBHOOK_H
 
 #include "ingest/intake.h"
+#include "model/certificate.h"
 #include "model/scheme.h"
 #include "model/source.h"
 
@@ -15,6 +16,7 @@ struct posting {
     struct intake intake; /* no items where the request was a greeting */
     bool greeted;         /* the request wanted an answer and is no event: text is that answer */
     struct str content_type, text;
+    struct fetch_need fetch; /* what the request needs from outside; set on a refusal too */
 };
 
 /* source NULL: there is none of that name, which the sender is told in the words and the time of a bad signature. On a

@@ -12,7 +12,13 @@
 #include "base/signing.h"
 
 /* What proves that a request is the sender's. */
-enum scheme_proof { PROOF_SIGNATURE, PROOF_BASIC, PROOF_BEARER, PROOF_PATH };
+enum scheme_proof {
+    PROOF_SIGNATURE,
+    PROOF_BASIC,
+    PROOF_BEARER,
+    PROOF_PATH,
+    PROOF_CERTIFICATE /* a signature whose certificate the request names: ingest/certified.h */
+};
 
 /* How the secret becomes the key. */
 enum scheme_secret {
@@ -25,6 +31,7 @@ enum scheme_secret {
 enum scheme_greeting {
     GREETING_NONE,
     GREETING_SLACK, /* {"type":"url_verification","challenge":…} wants {"challenge":…} */
+    GREETING_SNS,   /* a Type beside Notification: SubscriptionConfirmation wants its SubscribeURL to be called */
     GREETING_META   /* GET with hub.verify_token and hub.challenge wants the challenge as text */
 };
 
@@ -44,10 +51,14 @@ struct scheme {
     const char *version;   /* the members of the list that are signatures */
     const char *time, *id; /* places; NULL = there is none */
     bool milliseconds;     /* the time is in ms, else in s */
-    const char *message;   /* what is signed, with {body} {time} {id} {method} {url} {form}; each { has its } */
-    const char *items;     /* a pointer to the array of events in the body; "" = the body is it; NULL = one event */
-    const char *key;       /* places joined by '+'; "" = the digest of the body (or of its item) */
-    const char *type;      /* likewise; what is missing is left out */
+    const char *certificate, *hosts; /* the place of the certificate's URL; hosts it may be at, each with one '*' for a
+                                        label, parted by blanks */
+    const char *message; /* what is signed, with {body} {time} {id} {method} {url} {form}; each { has its }. Of
+                            certificates: the names of members, each signed with its value; one with a '?' may lack */
+    const char *notice;  /* likewise, of a greeting */
+    const char *items;   /* a pointer to the array of events in the body; "" = the body is it; NULL = one event */
+    const char *key;     /* places joined by '+'; "" = the digest of the body (or of its item) */
+    const char *type;    /* likewise; what is missing is left out */
     enum scheme_greeting greeting;
     enum scheme_reply reply;
     const char *source; /* where these facts are from, and when they were read */

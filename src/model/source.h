@@ -14,6 +14,7 @@ enum source_kind { SOURCE_WEBHOOK, SOURCE_FORM, SOURCE_SCHEDULE, SOURCE_FOLDER, 
 /* Where signed webhooks come from. */
 struct webhook_settings {
     struct str secret, old_secret;        /* both are taken, while senders change from one to the other; "" = none */
+    struct str topic, ca, proxy;          /* of certificates: whose messages these are; how they are fetched */
     struct str verify_token;              /* of Meta's greeting; "" = none */
     int64_t tolerance_us;                 /* how far a request's time may be from ours */
     struct str map_type, map_key, map_at; /* places in the body joined by '+', or jq; "" = the scheme's */

@@ -13,12 +13,12 @@ RETRY = {"max": "9", "base": "20ms", "cap": "20ms"}
 
 
 class Tunnels(socketserver.ThreadingTCPServer):
-    """An HTTP proxy that only takes CONNECT, and says which hosts it was asked for."""
+    """An HTTP proxy that only takes CONNECT, and says which hosts it was asked for. to: where all of them are."""
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, to=None):
         super().__init__(("127.0.0.1", 0), Tunnel)
-        self.port, self.asked = self.server_address[1], []
+        self.port, self.asked, self.to = self.server_address[1], [], to
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -29,7 +29,7 @@ class Tunnel(socketserver.BaseRequestHandler):
             head += self.request.recv(4096)
         host, port = head.split()[1].decode().rsplit(":", 1)
         self.server.asked.append(host)
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as far:
+        with contextlib.suppress(OSError), socket.create_connection(self.server.to or (host, int(port))) as far:
             self.request.sendall(b"HTTP/1.1 200 Connection established\r\nContent-Type: text/html\r\n\r\n")
             threading.Thread(target=pump, args=(far, self.request), daemon=True).start()
             pump(self.request, far)

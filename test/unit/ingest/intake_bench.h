@@ -48,8 +48,8 @@ static inline void add_header(struct fixture *f, const char *name, const char *v
 }
 
 static inline enum err post(struct fixture *f, const char *media, const char *body) {
-    const struct intake_context context = {&f->settings, NOW_US,    f->hasher, &f->rng,
-                                           &f->last_id,  &f->arena, NULL,      NULL};
+    const struct intake_context context = {&f->settings, NOW_US, f->hasher, &f->rng, &f->last_id,
+                                           &f->arena,    NULL,   NULL,      NULL};
     if (media) add_header(f, "Content-Type", media);
     f->request.body = str_from(body);
     return intake_request(&context, &f->request, &f->intake, &f->refusal);

@@ -32,6 +32,7 @@ struct kit {
     struct str words;
     struct mappings *mappings; /* NULL, and no evaluator, but for tests of jq */
     struct evaluator evaluator;
+    const struct certificate_shelf *certificates; /* NULL but for tests of them */
 };
 
 static inline int kit_setup(void **state) {
@@ -96,8 +97,8 @@ static inline void kit_load(struct kit *kit, const struct sample *sample) {
 }
 
 static inline struct intake_context kit_context(struct kit *kit) {
-    return (struct intake_context){&kit->settings, kit->wall_us, kit->hasher,   &kit->rng,
-                                   &kit->last_id,  &kit->arena,  kit->mappings, &kit->evaluator};
+    return (struct intake_context){&kit->settings, kit->wall_us,  kit->hasher,     &kit->rng,        &kit->last_id,
+                                   &kit->arena,    kit->mappings, &kit->evaluator, kit->certificates};
 }
 
 static inline enum err kit_take(struct kit *kit) {
