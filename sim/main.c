@@ -22,9 +22,11 @@ static struct verdict run_alone(uint64_t seed, bool lying_disk) {
 static int one_seed(uint64_t seed, bool lying_disk) {
     struct verdict verdict = run_alone(seed, lying_disk);
     fputs(verdict.drawn, stdout);
-    printf("seed %llu  hash %016llx  %llu events  %llu sends  %llu deaths  %llu seam calls  %.1f h of virtual time\n",
+    printf("seed %llu  hash %016llx  %llu events  %llu sends  %llu deaths  %llu seam calls  "
+           "%llu replays  %llu runs of them  %.1f h of virtual time\n",
            (unsigned long long)seed, (unsigned long long)verdict.hash, (unsigned long long)verdict.events,
            (unsigned long long)verdict.sends, (unsigned long long)verdict.deaths, (unsigned long long)verdict.calls,
+           (unsigned long long)verdict.plans, (unsigned long long)verdict.runs,
            (double)verdict.virtual_us / (double)US_PER_HOUR);
     if (verdict.failed) printf("%s violated: %s\n", verdict.rule, verdict.text);
     return verdict.failed;

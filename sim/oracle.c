@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "sim/replays.h"
 #include "store/chore.h"
 #include "store/query.h"
 
@@ -108,7 +109,7 @@ static const struct fact *fact_of(const struct oracle *oracle, const char *event
 /* First sends of one order key follow the events' ids, which follow their arrival. */
 static void check_order(struct oracle *oracle, const struct receiver *receiver, const struct send *send) {
     const struct fact *fact = fact_of(oracle, send->event);
-    if (!fact || fact->scheduled_us || fact->acted) return; /* not acknowledged, planned for later, or let off */
+    if (!fact || fact->scheduled_us || fact->acted || fact->replays) return; /* not acknowledged, or let off */
     char *last = oracle->last_ordered[receiver - oracle->plant->world->receivers][fact->k];
     if (strcmp(send->event, last) < 0) oracle_fail(oracle, "I14", "%s: %s after %s", receiver->name, send->event, last);
     snprintf(last, sizeof oracle->last_ordered[0][0], "%s", send->event);
@@ -149,7 +150,8 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
     if (site->kind != SITE_BULK) check_pace(oracle, receiver, send, settings);
     if (settings->breaker.on && !oracle->swarm->act_chance && settled)
         check_restraint(oracle, receiver, send, settings);
-    if (site->kind != SITE_BULK) check_keys(oracle, receiver, send, site->even ? 2 : 1);
+    if (site->kind != SITE_BULK && (fact || !oracle->unknown_replayed))
+        check_keys(oracle, receiver, send, (site->even ? 2 : 1) + (fact ? fact->replays : 0));
     if (site->ordered && !oracle->swarm->ahead) check_order(oracle, receiver, send);
     if (fact && send->attempt == 1 && !oracle->swarm->ahead &&
         fact->scheduled_us > plant->world->now_us + plant->world->wall_offset_us)
@@ -256,7 +258,7 @@ static void check_effects(struct oracle *oracle, const struct fact *fact) {
     for (size_t i = 0; i < oracle->plant->world->receiver_count; i++) {
         const struct receiver *receiver = &oracle->plant->world->receivers[i];
         const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
-        size_t most = site->even && fact->n % 2 == 0 ? 2 : 1;
+        size_t most = (site->even && fact->n % 2 == 0 ? 2 : 1) + fact->made[site - oracle->swarm->sites];
         size_t effects = world_effects(receiver, fact->id);
         if (effects > most) oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, effects, fact->key);
     }
@@ -304,6 +306,7 @@ void oracle_end(struct oracle *oracle) {
         oracle_fail(oracle, "I1", "the store cannot be read at the end");
         return;
     }
+    replays_check(oracle, &arena);
     for (size_t i = 0; i < oracle->fact_count; i++) {
         const struct fact *fact = &oracle->facts[i];
         if (!fact->acked) oracle_fail(oracle, "I19", "%s was never answered", fact->key);

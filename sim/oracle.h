@@ -18,10 +18,12 @@ struct fact {
     int64_t post_us, scheduled_us; /* scheduled 0 = at once */
     int64_t posted_us;             /* last try; 0 = not yet */
     bool acked;
-    bool runaway;          /* a program that looks at it never ends */
-    bool acted, cancelled; /* a person had a word in it, or in the whole of it */
-    bool deleted;          /* somebody deleted the event by SQL */
-    char id[40];           /* as answered */
+    bool runaway;               /* a program that looks at it never ends */
+    bool acted, cancelled;      /* a person had a word in it, or in the whole of it */
+    bool deleted;               /* somebody deleted the event by SQL */
+    size_t replays;             /* items of plans that may send it again */
+    size_t made[RECEIVERS_MAX]; /* runs that plans made, by the site; known at the end */
+    char id[40];                /* as answered */
     int32_t posts;
 };
 
@@ -32,6 +34,7 @@ struct oracle {
     struct fact facts[FACTS_MAX];
     size_t fact_count;
     uint64_t deaths_at_start[RECEIVERS_MAX][SENDS_MAX / 16]; /* plant deaths when the send began */
+    bool unknown_replayed; /* a plan may send an event again whose client was not answered yet */
     char last_ordered[RECEIVERS_MAX][8][40];
 };
 

@@ -5,17 +5,20 @@
 #include <string.h>
 
 #include "sim/oracle.h"
+#include "sim/replays.h"
 #include "store/query.h"
 
-#define FAULTS_US   (20 * US_PER_MIN) /* the world misbehaves this long */
-#define SETTLE_US   (30 * US_PER_HOUR)
-#define CLIENT_US   (2 * US_PER_S) /* a client tries again after this */
-#define FAULT_KINDS 9
+#define FAULTS_US       (20 * US_PER_MIN) /* the world misbehaves this long */
+#define SETTLE_US       (30 * US_PER_HOUR)
+#define CLIENT_US       (2 * US_PER_S) /* a client tries again after this */
+#define FAULT_KINDS     9
+#define PLANS_ENDED_MAX 30 /* words, a minute apart */
 
 struct run {
     struct plant plant;
     struct oracle *oracle;
     struct swarm swarm;
+    struct replays replays;
     struct rng rng;
     bool faulty;                                 /* the spell of faults */
     uint64_t chance[RECEIVERS_MAX][FAULT_KINDS]; /* per mille, by the seed */
@@ -295,6 +298,7 @@ static void let_people_act(struct run *run) {
     if (!run->faulty) return;
     if (rng_below(&run->rng, 1000) < run->swarm.act_chance) act(run);
     if (rng_below(&run->rng, 1000) < run->swarm.reload_chance) reload(run);
+    if (rng_below(&run->replays.rng, 1000) < run->replays.chance) replays_act(&run->replays, run->oracle);
 }
 
 static void resume_all(struct run *run) {
@@ -342,6 +346,8 @@ static void play(struct run *run) {
     disk_limit(run->plant.world->disk, SIZE_MAX);
     disk_fail_syncs(run->plant.world->disk, 0);
     resume_all(run);
+    for (int i = 0; i < PLANS_ENDED_MAX && run->replays.chance && replays_end(run->oracle); i++)
+        if (!advance(run, run->plant.world->now_us + US_PER_MIN)) return;
     if (run->oracle->verdict->failed || !advance(run, run->plant.world->now_us + SETTLE_US)) return;
     oracle_end(run->oracle);
 }
@@ -357,6 +363,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     run->oracle = oracle;
     *oracle = (struct oracle){.plant = &run->plant, .swarm = &run->swarm, .verdict = &verdict};
     swarm_draw(&run->swarm, &run->rng, seed % 2 == 0);
+    replays_draw(&run->replays, seed, run->swarm.standing);
     for (size_t i = 0; i < run->swarm.count; i++) world_receiver(world, str_from(run->swarm.sites[i].host));
     world->behave = behave;
     world->hear = hear;
@@ -369,9 +376,10 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     struct str config = swarm_config(&run->swarm, &run->plant.arena);
     bool ready_made = run->swarm.standing;
     snprintf(verdict.drawn, sizeof verdict.drawn,
-             "%.*sper mille: acts %llu, reloads %llu, runaways %llu, slow disk %llu\n", STR_ARG(config),
+             "%.*sper mille: acts %llu, reloads %llu, replays %llu, runaways %llu, slow disk %llu\n", STR_ARG(config),
              (unsigned long long)run->swarm.act_chance, (unsigned long long)run->swarm.reload_chance,
-             (unsigned long long)run->swarm.runaway_chance, (unsigned long long)world->slow_chance);
+             (unsigned long long)run->replays.chance, (unsigned long long)run->swarm.runaway_chance,
+             (unsigned long long)world->slow_chance);
     if (ready_made ? plant_load_once(&run->plant, ready, config, swarm_connector())
                    : plant_load(&run->plant, config, swarm_connector()))
         play(run);

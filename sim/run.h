@@ -11,6 +11,7 @@ struct verdict {
     char text[240];
     char drawn[4096]; /* the configuration it began with, and how often people act */
     uint64_t hash, calls, deaths, sends, events;
+    uint64_t plans, runs; /* plans to send again that came to their end, and what they made */
     int64_t virtual_us;
 };
 /* ready keeps the configuration for the next seed. */

@@ -1,6 +1,7 @@
 #include "api/body.h"
 
 #include "api/serve.h"
+#include "base/jq.h"
 #include "base/json.h"
 
 static bool refuse(struct call *call, struct str name, struct str detail) {
@@ -84,4 +85,31 @@ bool body_read(struct call *call, const struct body_member *members, size_t coun
 
 bool body_empty(struct call *call) {
     return body_read(call, NULL, 0);
+}
+
+/* It is compiled in a process of its own first: one that breaks libjq
+ * breaks nothing here. Only what was refused there is compiled here too, for better words. */
+bool body_jq(struct call *call, const char *name, struct str expression) {
+    struct jq_source source = {.arena = call->arena};
+    struct evaluator evaluator;
+    struct str problem = STR_NONE;
+    if (!expression.n) return true;
+    const char *lexical = jq_lex_problem(call->arena, expression);
+    enum err err = ERR_JQ_COMPILE;
+    if (lexical) {
+        problem = str_from(lexical);
+    } else {
+        (void)jq_add(&source, expression);
+        err = call->evaluators->open(call->evaluators->self, jq_program(&source, call->arena), call->arena, &evaluator,
+                                     &problem);
+        if (err == ERR_JQ_COMPILE) (void)!jq_check(call->arena, expression, &problem);
+    }
+    if (err == ERR_JQ_COMPILE)
+        (void)serve_problem(call, ERR_BAD_FIELD, str_fmt(call->arena, "'%s': %.*s", name, STR_ARG(problem)),
+                            str_fmt(call->arena, "/%s", name).p);
+    else if (err)
+        (void)serve_problem(call, ERR_NOT_NOW, problem, NULL);
+    else
+        call->evaluators->close(call->evaluators->self, evaluator);
+    return !err;
 }

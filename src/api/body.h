@@ -26,6 +26,8 @@ struct body_member {
 };
 /* False: refused, and the reply is made. */
 bool body_read(struct call *call, const struct body_member *members, size_t count);
+/* Whether the member's jq can be asked of events; "" = there is none, which can. False: refused, with the place. */
+bool body_jq(struct call *call, const char *name, struct str expression);
 /* Of an act that takes no word: the body is empty or {}. */
 bool body_empty(struct call *call);
 

@@ -2,11 +2,11 @@
  * (engine/replay.c). */
 #include "api/body.h"
 #include "api/handlers.h"
-#include "base/jq.h"
 #include "base/json.h"
 #include "base/when.h"
 #include "deliver/heir.h"
 #include "model/settings.h"
+#include "route/route.h"
 #include "store/replay.h"
 
 #define EXPIRES_US    US_PER_DAY
@@ -33,18 +33,20 @@ static int64_t time_for(const struct limit_rule *rules, size_t count, int64_t se
     return longest_us;
 }
 
-static const char *obstacle(const struct call *call, size_t desk) {
+static const char *obstacle(const struct call *call, const struct replay *replay, size_t desk) {
     if (desk == SIZE_MAX) return "gone";
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     if (call->standing->hold) return "hold";
+    if (!replay->original && routes_stopped(call->standing->routes)) return "route";
     if (view.paused) return "pause";
     if (view.breaker.state != BREAKER_CLOSED) return "breaker";
     return view.quiet_until_us > call->now_us || view.remaining == 0 ? "limit" : NULL;
 }
 
-static void encode_part(struct call *call, struct buf *buf, const struct replay_part *part) {
+static void encode_part(struct call *call, struct buf *buf, const struct replay *replay,
+                        const struct replay_part *part) {
     size_t desk = call->standing->running ? deliver_known(call->desks, part->destination) : SIZE_MAX, count = 0;
-    const char *blocked = call->standing->running ? obstacle(call, desk) : NULL;
+    const char *blocked = call->standing->running ? obstacle(call, replay, desk) : NULL;
     int64_t left = left_of(part), eta_us = 0;
     buf_add(buf, STR("{\"destination\":"));
     json_quote(buf, part->destination);
@@ -107,7 +109,7 @@ static enum err reply_replay(struct call *call, int status, const struct replay 
     buf_add(&buf, STR(",\"destinations\":["));
     for (size_t i = 0; i < count; i++) {
         if (i) buf_byte(&buf, ',');
-        encode_part(call, &buf, &parts[i]);
+        encode_part(call, &buf, replay, &parts[i]);
         made += parts[i].made;
         left += left_of(&parts[i]);
     }
@@ -135,32 +137,6 @@ static bool read_moment(struct call *call, const char *name, struct str text, in
     return false;
 }
 
-/* Whether the expression can be asked of events. It is compiled in a process of its own first: one that breaks libjq
- * breaks nothing here. Only what was refused there is compiled here too, for better words. */
-static bool compiles(struct call *call, struct str expression) {
-    struct jq_source source = {.arena = call->arena};
-    struct evaluator evaluator;
-    struct str problem = STR_NONE;
-    if (!expression.n) return true;
-    const char *lexical = jq_lex_problem(call->arena, expression);
-    enum err err = ERR_JQ_COMPILE;
-    if (lexical) {
-        problem = str_from(lexical);
-    } else {
-        (void)jq_add(&source, expression);
-        err = call->evaluators->open(call->evaluators->self, jq_program(&source, call->arena), call->arena, &evaluator,
-                                     &problem);
-        if (err == ERR_JQ_COMPILE) (void)!jq_check(call->arena, expression, &problem);
-    }
-    if (err == ERR_JQ_COMPILE)
-        (void)serve_problem(call, ERR_BAD_FIELD, str_fmt(call->arena, "'when': %.*s", STR_ARG(problem)), "/when");
-    else if (err)
-        (void)serve_problem(call, ERR_NOT_NOW, problem, NULL);
-    else
-        call->evaluators->close(call->evaluators->self, evaluator);
-    return !err;
-}
-
 /* What is named must be there: a misspelt name would plan nothing. */
 static bool is_sound(struct call *call, struct wish_to_replay *wish) {
     struct replay *replay = &wish->replay;
@@ -181,7 +157,7 @@ static bool is_sound(struct call *call, struct wish_to_replay *wish) {
     else if (replay->since_us >= replay->until_us)
         problem = "'until' must lie behind 'since'", pointer = "/until";
     if (problem) (void)serve_problem(call, ERR_BAD_FIELD, str_from(problem), pointer);
-    return !problem && compiles(call, replay->jq);
+    return !problem && body_jq(call, "when", replay->jq);
 }
 
 enum err api_replays_plan(struct call *call) {

@@ -186,11 +186,18 @@ void loop_leave(struct loop *loop) {
     company_leave(loop);
 }
 
+/* What never left was answered here, and is not the transport's (answer_unsent). */
+static void give_back(struct loop *loop, struct completion *completions, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct errand *errand = errand_find(loop->errands, completions[i].tag);
+        if (!errand || errand->state != ERRAND_STAGED)
+            loop->options.transport.release(loop->options.transport.self, &completions[i]);
+    }
+}
+
 void loop_release(struct loop *loop) {
-    for (size_t i = 0; i < loop->finished_count; i++)
-        loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
-    for (size_t i = 0; i < loop->aside_count; i++)
-        loop->options.transport.release(loop->options.transport.self, &loop->aside[i]);
+    give_back(loop, loop->finished, loop->finished_count);
+    give_back(loop, loop->aside, loop->aside_count);
     loop->finished_count = loop->aside_count = 0;
 }
 

@@ -13,9 +13,11 @@
  * the event, and makes the run as a retry by hand does (store/rerun.c): there is no second way.
  * 4. A configuration that is not the plan's stops it, before any of it and between its steps, with the way out.
  * 5. A step makes at most what backlog_spare says of the desk, which is nothing while something due waits there.
+ * 6. What jq was not run on ends the window (sift_window): each event is asked until there is an answer.
  * WHAT BREAKS IT: a delivery that is changed by another program without its updated_at.
  * HOW TO SEE IT: `drumbeat replay show`, `drumbeat chores list`, the log's replay_*.
- * TESTED BY: test/conformance/test_replay.c, test/e2e/test_replay.py, the scenarios replay-*.txt. */
+ * TESTED BY: test/conformance/test_replay.c, test/e2e/test_replay.py, the scenarios replay-*.txt, the seeds of
+ * sim/replays.c. Decision 35. */
 #include "store/replay.h"
 #include "deliver/backlog.h"
 #include "deliver/heir.h"
