@@ -102,6 +102,11 @@ bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
     return true;
 }
 
+/* What stands behind a colon may repeat the body, as jq's words do. `sources show` has the whole. */
+static struct str log_words(struct str words) {
+    return str_sub(words, 0, str_find(words, ':'));
+}
+
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words) {
     struct api *api = call->service;
     struct note *note = notes_of(api->notes, call->standing->settings, source);
@@ -109,8 +114,9 @@ void serve_log_refused(struct call *call, struct str source, enum err err, struc
     note_refused(note, err_code(err), words, call->wall_us);
     if (!note_may_speak(&note->refused, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
-              LOG_ABOUT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))), LOG_TEXT("why", words),
-              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
+              LOG_ABOUT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))),
+              LOG_TEXT("why", log_words(words)), LOG_NUMBER("unsaid", unsaid),
+              LOG_ABOUT("request_id", call->request_id));
 }
 
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why) {
@@ -124,8 +130,8 @@ void serve_log_unmapped(struct call *call, struct str source, const char *what, 
     if (!why.n) why = str_fmt(call->arena, "the body has not all of what 'map' says of the %s", what);
     log_event(api->options.log, LOG_WARN, call->wall_us, is_key ? "key_missing" : "type_missing",
               LOG_TEXT("source", source), LOG_TEXT(what, map),
-              LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(why), then)), LOG_NUMBER("unsaid", unsaid),
-              LOG_ABOUT("request_id", call->request_id));
+              LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(log_words(why)), then)),
+              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
 void serve_log_unkept(struct call *call, struct str source, struct str field) {

@@ -112,7 +112,9 @@ def test_no_line_has_a_payload_a_secret_or_an_answer(serve, receiver):
              "timeout": "300ms", "on_unknown": "hold", "retry": {"max": 1, "base": "10ms"}, "give_up": "0s"}
     names = ("refused", "closed", "tired", "lost")
     secret = {"TOKEN": f"token-{CANARY}", "SIGN": "whsec_" + base64.b64encode(CANARY.encode() * 2).decode(), "HOOK": f"hook-{CANARY}"}
-    server = serve(env=secret, log={"level": "debug", "fold": "0s"}, sources={"hook": {"type": "hmac", "secret": "${HOOK}", "header": "X-Signature"}},
+    server = serve(env=secret, log={"level": "debug", "fold": "0s"}, sources={"hook": {"type": "hmac", "secret": "${HOOK}", "header": "X-Signature"},
+                            "open": {"type": "none", "secret": "${HOOK}", "map": {"key": ".email | tonumber | tostring"}},
+                            "dated": {"type": "none", "secret": "${HOOK}", "map": {"at": ".email | tonumber | tostring"}}},
                    destinations={name: {**there, "url": receiver.url(f"/{name}?key={CANARY}")} for name in names},
                    routes={**{name: {"from": name.upper(), "to": [name]} for name in names},
                            "broken": {"from": "BROKEN", "to": [{"tired": {"body": {"n": "${.email | tonumber}"}}}]}})
@@ -129,11 +131,13 @@ def test_no_line_has_a_payload_a_secret_or_an_answer(serve, receiver):
     server.request("GET", f"/v1/events?{CANARY}=1", headers={"X-Mine": CANARY})
     server.request("GET", f"/u/{CANARY}")
     server.request("POST", "/in/hook", json.dumps(payload).encode(), {"X-Signature": CANARY, "Content-Type": "application/json"})
+    for name in ("open", "dated"):
+        server.request("POST", f"/in/{name}/{secret['HOOK']}", json.dumps(payload).encode(), {"Content-Type": "application/json"})
     until(lambda: lines(server, "destination_changed"), lambda: f"the pause: {server.text}")
     assert server.terminate() == 0
     said = {line["event"] for line in server.log()}
     assert {"request", "event_accepted", "event_conflict", "event_routed", "delivery_sent", "delivery_failed",
-            "delivery_held", "delivery_due_again", "destination_changed", "source_refused"} - said == set()
+            "delivery_held", "delivery_due_again", "destination_changed", "source_refused", "key_missing"} - said == set()
     assert CANARY not in server.text, [line for line in server.text.splitlines() if CANARY in line]
 
 

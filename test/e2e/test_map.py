@@ -49,7 +49,7 @@ def test_a_body_that_jq_fails_on_is_kept_under_its_digest(serve):
     assert the_event(server, "shop:x")["type"] == "shop.event"
     assert server.get("/v1/sources/shop").json["key_missing"] == 4
     [line] = [one for one in server.log() if one["event"] == "key_missing"]
-    assert "jq: explode input must be a string" in line["why"] and "digest" in line["why"]
+    assert line["why"].startswith("jq: a digest is the key"), line  # jq's own words may repeat the value
 
 
 def test_a_moment_that_jq_cannot_tell_refuses_that_request_alone(serve):
