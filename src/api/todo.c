@@ -267,7 +267,7 @@ enum err todo_find(struct call *call, struct todo *ret_todo) {
     size_t count;
     *ret_todo = (struct todo){.call = call};
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
-    if (call->standing->running) todo_server(ret_todo);
+    if (call->standing->running) TRY(todo_server(ret_todo));
     TRY(add_rounds(ret_todo));
     TRY(add_groups(ret_todo, TODO_EVENTS, add_event));
     TRY(add_groups(ret_todo, TODO_HELD, add_held));

@@ -35,8 +35,8 @@ struct advice {
 void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us);
 /* What only a server that runs knows: how it stands, and what its sources refused (todo_server.c); its desks and routes
  * that are in trouble (troubled.c). */
-void todo_server(struct todo *todo);
-void todo_troubled(struct todo *todo);
+MUST_USE enum err todo_server(struct todo *todo);
+MUST_USE enum err todo_troubled(struct todo *todo);
 void todo_folders(struct todo *todo); /* folders.c */
 
 #endif

@@ -4,8 +4,12 @@
 #include "base/when.h"
 #include "model/settings.h"
 #include "model/source.h"
+#include "observe/rates.h"
+#include "store/query.h"
 
-#define REFUSED_US US_PER_HOUR /* a source whose last refusal is older is not worth a look any more */
+#define REFUSED_US       US_PER_HOUR      /* a source whose last refusal is older is not worth a look any more */
+#define RATES_LASTING_US (5 * US_PER_MIN) /* above its bound for less, it may pass */
+#define SILENCE_EVENTS   10               /* an hour with no more is not one in which something usually comes */
 
 static void add_sources(struct todo *todo) {
     static const struct advice advice = {"source", "source", "drumbeat sources show {name}",
@@ -56,9 +60,49 @@ static void add_conditions(struct todo *todo) {
         if (conditions[i].holds) todo_add(todo, &conditions[i].advice, &nothing, 0);
 }
 
-void todo_server(struct todo *todo) {
+/* Numbers that are bad for longer than a moment, as deploy/prometheus has them. */
+static void add_rates(struct todo *todo) {
+    static const struct advice retries = {"retries", "", "drumbeat destinations list",
+                                          "shows who does not take what it is sent: of the attempts of each minute, "
+                                          "more than 5 % were to be tried again"};
+    static const struct advice errors = {
+        "errors", "", "drumbeat destinations list",
+        "shows who does not take what it is sent: of the attempts of each minute, more "
+        "than 2 % did not end as done"};
+    struct call *call = todo->call;
+    const struct rates_view view = rates_look(call->rates, call->now_us);
+    const struct matter retried = {.count = 1, .oldest_us = call->wall_us - view.retries_for_us},
+                        erred = {.count = 1, .oldest_us = call->wall_us - view.errors_for_us};
+    if (view.retries_for_us >= RATES_LASTING_US) todo_add(todo, &retries, &retried, 0);
+    if (view.errors_for_us >= RATES_LASTING_US) todo_add(todo, &errors, &erred, 0);
+}
+
+/* Nothing came in for an hour, and in the same hour of a day and of a week ago something did. */
+static enum err add_silence(struct todo *todo) {
+    static const struct advice advice = {"silence", "", "drumbeat sources list",
+                                         "shows when each source was heard last: nothing came in for an hour in which "
+                                         "events came a day ago and a week ago"};
+    static const struct {
+        int64_t ago_us, most;
+    } hours[] = {{0, 1}, {US_PER_DAY, SILENCE_EVENTS + 1}, {7 * US_PER_DAY, SILENCE_EVENTS + 1}};
+    struct call *call = todo->call;
+    int64_t counts[3];
+    for (size_t i = 0; i < 3; i++) {
+        int64_t until_us = call->wall_us - hours[i].ago_us;
+        TRY(store_events_between(call->store, until_us - US_PER_HOUR, until_us, hours[i].most, &counts[i]));
+        if (i ? counts[i] <= SILENCE_EVENTS : counts[i] > 0) return ERR_NONE;
+    }
+    const struct matter silent = {.count = 1, .oldest_us = call->wall_us - US_PER_HOUR};
+    todo_add(todo, &advice, &silent, 0);
+    return ERR_NONE;
+}
+
+enum err todo_server(struct todo *todo) {
     add_conditions(todo);
-    todo_troubled(todo);
+    TRY(todo_troubled(todo));
+    add_rates(todo);
+    if (todo->call->standing->takes_events) TRY(add_silence(todo));
     add_sources(todo);
     todo_folders(todo);
+    return ERR_NONE;
 }

@@ -4,6 +4,8 @@
 #include "deliver/backlog.h"
 #include "route/route.h"
 
+#define LAG_US ((int64_t)300 * 1000000) /* event_processing_lag > 300 */
+
 /* Routes whose program ran away. */
 static void encode_stopped(const struct standing *standing, struct buf *buf, bool first) {
     for (size_t i = 0; i < standing->settings->route_count; i++) {
@@ -85,6 +87,33 @@ static void add_desk(struct todo *todo, size_t desk) {
         todo_add(todo, &full, &matter, 0);
 }
 
+/* The oldest due delivery waits for long, and nothing above says why: a limit, or a destination that is slow. */
+static enum err add_lag(struct todo *todo, size_t desk) {
+    static const struct advice lag = {
+        "lag", "destination", "drumbeat destinations show {name}",
+        "shows its limits and what it does: the oldest due delivery waits for more than 5 "
+        "minutes"};
+    struct call *call = todo->call;
+    struct desk_view view = deliver_view(call->desks, desk, call->now_us);
+    int64_t due_us;
+    if (call->standing->hold || view.paused || view.breaker.state != BREAKER_CLOSED) return ERR_NONE;
+    TRY(store_next_due(call->store, view.name, &due_us));
+    if (due_us >= call->now_us - LAG_US) return ERR_NONE;
+    const struct matter matter = {.name = view.name,
+                                  .count = backlog_of(call->desks, desk).waiting,
+                                  .oldest_us = call->wall_us - (call->now_us - due_us)};
+    todo_add(todo, &lag, &matter, 0);
+    return ERR_NONE;
+}
+
+static void add_login(struct todo *todo, const struct token_list *tokens, size_t desk) {
+    static const struct advice login = {"login", "destination", "drumbeat destinations login {name}",
+                                        "logs in anew; its login ends within 7 days, and without one nothing is sent"};
+    struct call *call = todo->call;
+    const struct matter matter = {.name = deliver_view(call->desks, desk, call->now_us).name, .count = 1};
+    if (login_ends_soon(call, tokens, matter.name)) todo_add(todo, &login, &matter, 0);
+}
+
 static void add_routes(struct todo *todo) {
     static const struct advice advice = {"stopped", "route", "drumbeat apply",
                                          "puts the mended route in force, which then makes what it owes; by itself it "
@@ -98,8 +127,15 @@ static void add_routes(struct todo *todo) {
     }
 }
 
-void todo_troubled(struct todo *todo) {
+enum err todo_troubled(struct todo *todo) {
+    struct token_list *tokens;
+    TRY(tokens_list(todo->call, &tokens));
     add_routes(todo);
-    for (size_t i = 0; i < deliver_desks(todo->call->desks); i++)
-        if (deliver_settings(todo->call->desks, i)) add_desk(todo, i);
+    for (size_t i = 0; i < deliver_desks(todo->call->desks); i++) {
+        if (!deliver_settings(todo->call->desks, i)) continue;
+        add_desk(todo, i);
+        TRY(add_lag(todo, i));
+        add_login(todo, tokens, i);
+    }
+    return ERR_NONE;
 }

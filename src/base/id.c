@@ -80,6 +80,12 @@ struct uuid uuid_dated(struct uuid derived, int64_t at_us) {
     return derived;
 }
 
+struct uuid uuid_floor(int64_t at_us) {
+    struct uuid least = {0};
+    put_be(least.b, unix_ms(at_us), 6);
+    return least;
+}
+
 bool uuid_is_of(struct uuid id, struct uuid derived) {
     bool dated = id.b[6] >> 4 == 7;
     if (dated) memcpy(derived.b, id.b, 6);

@@ -25,6 +25,8 @@ struct uuid uuid_v7(int64_t now_us, struct rng *rng, struct uuid *last);
 struct uuid uuid_derive(struct hasher *hasher, const struct str *parts, size_t count);
 /* A v7 of that millisecond whose random bits are the last bits of the derived id. */
 struct uuid uuid_dated(struct uuid derived, int64_t at_us);
+/* The smallest id of that millisecond: no v7 that was made since then is less. */
+struct uuid uuid_floor(int64_t at_us);
 /* Whether the id is the derived one itself, or the derived one under whatever time. */
 bool uuid_is_of(struct uuid id, struct uuid derived);
 

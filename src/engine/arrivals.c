@@ -55,6 +55,7 @@ static struct call call_of(struct turn *turn, const struct request *request) {
                          .store = loop->options.store,
                          .desks = loop->deliver,
                          .metrics = loop->metrics,
+                         .rates = &loop->rates,
                          .hasher = loop->hasher,
                          .rng = &loop->rng,
                          .last_id = &loop->last_id,

@@ -27,6 +27,7 @@ struct fetch_wish;
 struct hasher;
 struct mappings;
 struct metrics;
+struct rates;
 struct rng;
 struct routes;
 struct schedules;
@@ -92,6 +93,7 @@ struct call {
     struct store *store;   /* a replica's, where the endpoint allows it */
     struct deliver *desks; /* staged until the commit */
     struct metrics *metrics;
+    struct rates *rates; /* NULL without a server */
     struct hasher *hasher;
     struct rng *rng;
     struct uuid *last_id; /* of the event made last */

@@ -139,6 +139,10 @@ static void read_difference(const void *self, struct gauge_sink *sink) {
     if (loop->chores.report_day) sink->put(sink, STR_NONE, (double)loop->chores.report_difference);
 }
 
+static void read_logins(const void *self, struct gauge_sink *sink) {
+    tokens_put_logins(self, sink);
+}
+
 /* ---- what goes to a collector ---- */
 
 static void read_spans(const void *self, struct gauge_sink *sink) {
@@ -182,6 +186,9 @@ static const struct gauge gauges[] = {
     {"drumbeat_report_difference", "gauge", "By how much the sheet of yesterday does not add up; 0 = it does.", NULL,
      read_difference},
     {"drumbeat_limits_shared_up", "gauge", "0 = Redis does not answer: redis.on_failure holds.", NULL, read_limits_up},
+    {"drumbeat_login_expires_seconds", "gauge",
+     "In how long the login of a destination ends, where that is known; below 0 = it has ended.", "destination",
+     read_logins},
     {"drumbeat_spans_total", "counter", "Spans that were made for a collector, and those of them that it did not get.",
      "result", read_spans},
     {"drumbeat_exports_total", "counter", "Messages to a collector that it took, or that were given up.",

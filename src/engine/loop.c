@@ -214,6 +214,11 @@ static void measure_delivery(struct turn *turn, const struct settle_note *note) 
     metrics_delivery_seconds(turn->loop->metrics, turn->wall_us - note->stored_us, &example);
 }
 
+static bool is_own(const struct settle_note *note) {
+    const struct event *event = note->delivery->event;
+    return event && str_starts(event->type, STR(EVENT_OWN));
+}
+
 /* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -230,6 +235,7 @@ void turn_apply(struct turn *turn) {
         if (!note->applied) continue;
         if (note->resent) metrics_resent(loop->metrics);
         if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
+        if (note->attempted && !is_own(note)) rates_attempt(&loop->rates, note->class, turn->now_us);
         if (!delivery_is_final(settlement->status)) continue;
         metrics_settled(loop->metrics, settlement->destination, settlement->status);
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us) measure_delivery(turn, note);

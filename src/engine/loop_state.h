@@ -15,6 +15,7 @@
 #include "engine/token.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "observe/rates.h"
 #include "route/route.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct loop {
     struct deliver *deliver;
     struct errands *errands;
     struct metrics *metrics;
+    struct rates rates;
     struct hasher *hasher;
     struct exports *exports; /* NULL = nothing goes to a collector */
     struct rng rng;

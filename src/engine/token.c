@@ -475,6 +475,14 @@ void tokens_rollback(struct loop *loop) {
         ((struct token *)loop->tokens.all.slots[i].value)->answered = false;
 }
 
+void tokens_put_logins(const struct loop *loop, struct gauge_sink *sink) {
+    for (size_t i = 0; i < loop->tokens.all.count; i++) {
+        const struct token *token = loop->tokens.all.slots[i].value;
+        double left_s = (double)(token->refresh_expires_us - sink->now_us) / US_PER_S;
+        if (token->refresh_expires_us) sink->put(sink, token->name, left_s);
+    }
+}
+
 void tokens_tell(const struct turn *turn) {
     for (size_t i = 0; i < turn->loop->tokens.all.count; i++) {
         struct token *token = turn->loop->tokens.all.slots[i].value;

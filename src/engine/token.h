@@ -37,7 +37,10 @@ void tokens_lend(struct loop *loop, struct flight *flight, struct arena *arena);
  * goes out again. */
 bool tokens_expired(struct turn *turn, const struct flight *flight, const struct outcome *outcome);
 void tokens_accepted(struct turn *turn, const struct flight *flight);
-void tokens_rollback(struct loop *loop);   /* the turn was dropped */
+void tokens_rollback(struct loop *loop); /* the turn was dropped */
+/* For metrics: in how many seconds each known login ends. */
+struct gauge_sink;
+void tokens_put_logins(const struct loop *loop, struct gauge_sink *sink);
 void tokens_tell(const struct turn *turn); /* after the commit: whose login ends soon */
 
 /* What the owner of the errand does (errand_owners). */

@@ -25,8 +25,9 @@ static const struct {
     const char *cause;
     int64_t after_us;
 } patiences[] = {
-    {"breaker", 5 * US_PER_MIN},  {"unknown", 15 * US_PER_MIN}, {"limits", 5 * US_PER_MIN}, {"queue", 5 * US_PER_MIN},
-    {"overflow", 5 * US_PER_MIN}, {"clock", 5 * US_PER_MIN},    {"hold", US_PER_HOUR},      {"paused", US_PER_HOUR},
+    {"breaker", 5 * US_PER_MIN}, {"unknown", 15 * US_PER_MIN}, {"limits", 5 * US_PER_MIN},
+    {"queue", 5 * US_PER_MIN},   {"silence", 15 * US_PER_MIN}, {"overflow", 5 * US_PER_MIN},
+    {"clock", 5 * US_PER_MIN},   {"hold", US_PER_HOUR},        {"paused", US_PER_HOUR},
 };
 
 static int64_t patience_of(struct str cause) {

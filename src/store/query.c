@@ -256,3 +256,10 @@ enum err store_event_attempts(struct store *store, struct uuid event_id, struct 
     *ret_count = result.count;
     return ERR_NONE;
 }
+
+enum err store_events_between(struct store *store, int64_t since_us, int64_t until_us, int64_t most,
+                              int64_t *ret_count) {
+    const struct uuid since = uuid_floor(since_us), until = uuid_floor(until_us);
+    const struct sql_value params[] = {sql_uuid(&since), sql_uuid(&until), sql_int(most)};
+    return store_ask(store, SQL_EVENT_BETWEEN, params, 0, ret_count);
+}

@@ -102,4 +102,9 @@ MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 /* When that delivery of status UNKNOWN was first sent which was sent first, or WHEN_NEVER. As cheap as store_counts. */
 MUST_USE enum err store_oldest_doubt(struct store *store, int64_t *ret_sent_us);
 
+/* How many events came in from since_us on and before until_us, of wall time, drumbeat's own left out; at most `most`.
+ */
+MUST_USE enum err store_events_between(struct store *store, int64_t since_us, int64_t until_us, int64_t most,
+                                       int64_t *ret_count);
+
 #endif

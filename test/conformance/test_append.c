@@ -263,6 +263,29 @@ static void the_largest_event_is_stored(void **state) {
     assert_true(fixture_number(f, "SELECT length(CAST(payload AS text)) FROM marketing_events") >= 64 << 20);
 }
 
+static int64_t between(struct fixture *f, int64_t since_us, int64_t until_us, int64_t most) {
+    int64_t count;
+    OK(store_events_between(f->store, since_us, until_us, most, &count));
+    return count;
+}
+
+static void what_came_in_between_is_counted(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    for (int i = 0; i < 5; i++) {
+        struct event event = fixture_event(f, str_fmt(&f->arena, "k%d", i).p, T0 + i * US_PER_HOUR);
+        if (i == 4) event.source = STR(EVENT_OWN_SOURCE);
+        struct append_result result;
+        OK(store_append(f->store, &event, 1, &f->arena, &result));
+    }
+    assert_int_equal(between(f, T0, T0 + 4 * US_PER_HOUR, 100), 4);
+    assert_int_equal(between(f, T0, T0 + 5 * US_PER_HOUR, 100), 4); /* drumbeat's own is none */
+    assert_int_equal(between(f, T0 + US_PER_HOUR, T0 + 2 * US_PER_HOUR, 100), 1);
+    assert_int_equal(between(f, T0 + US_PER_MIN, T0 + US_PER_HOUR, 100), 0);
+    assert_int_equal(between(f, T0, T0 + 4 * US_PER_HOUR, 3), 3); /* no more than are asked for */
+    fixture_commit(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(the_largest_event_is_stored),
@@ -277,6 +300,7 @@ int main(void) {
         ON_EVERY_DRIVER(a_rolled_back_turn_never_happened),
         ON_EVERY_DRIVER(what_was_committed_is_there_after_a_restart),
         ON_EVERY_DRIVER(empty_batches_are_nothing),
+        ON_EVERY_DRIVER(what_came_in_between_is_counted),
     };
     return RUN_ON_EVERY_DRIVER(tests);
 }

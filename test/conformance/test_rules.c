@@ -166,11 +166,11 @@ static void who_only_reads_is_told_how_an_old_store_comes_up_to_date(void **stat
     driver.read_only = true;
     assert_int_equal(store_open(&driver, T0, &f->arena, &store, &problem), ERR_NOT_NOW);
     assert_text(problem,
-                "the store has schema 1, this program needs 8: run `drumbeat migrate` once, or start the server,"
+                "the store has schema 1, this program needs 9: run `drumbeat migrate` once, or start the server,"
                 " which brings it up to date");
     driver.close(driver.self);
     fixture_start(f);
-    assert_int_equal(fixture_number(f, "SELECT max(step) FROM schema_steps"), 8);
+    assert_int_equal(fixture_number(f, "SELECT max(step) FROM schema_steps"), 9);
     f->driver.read_only = true; /* a store that is up to date is read */
     store_close(f->store);
     OK(store_open(&f->driver, T0, &f->arena, &f->store, &problem));

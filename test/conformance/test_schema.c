@@ -29,7 +29,7 @@ static void a_newer_schema_is_left_alone(void **state) {
     fixture_sql(f, "INSERT INTO schema_steps(step, taken_at) VALUES (99, 1)");
     f->kind->open(f, &driver);
     assert_int_equal(open_driver(f, &driver, &problem), ERR_STORE_NEWER);
-    assert_text(problem, "the store has schema 99, this program (" DRUMBEAT_VERSION ") knows up to 8: start the newer "
+    assert_text(problem, "the store has schema 99, this program (" DRUMBEAT_VERSION ") knows up to 9: start the newer "
                          "drumbeat again, or go back to the copy that was made before the upgrade");
     assert_int_equal(migrate_take_over(&driver, T0, &f->arena, &counts, &problem), ERR_STORE_NEWER);
     driver.close(driver.self);

@@ -255,6 +255,11 @@ def test_a_login_that_ends_soon_is_told(shop, receiver):
     server.settled(send(server), "COMPLETED")
     line, = told(server, "login_expires")
     assert line["destination"] == "it" and "destinations login it" in line["help"]
+    [item] = [one for one in server.get("/v1/todo").json["items"] if one["cause"] == "login"]
+    assert (item["name"], item["command"]) == ("it", "drumbeat destinations login it")
+    until(lambda: "drumbeat_login_expires_seconds{" in server.get("/metrics").body.decode(), "the number")
+    [left] = re.findall(r'drumbeat_login_expires_seconds{destination="it"} (\S+)', server.get("/metrics").body.decode())
+    assert 5.9 * 86400 < float(left) <= 6 * 86400
     assert shown(server)["paused"] is False
 
 

@@ -50,6 +50,12 @@ FROM (
 ) due
 LIMIT $2;
 
+-- name: event_between (since id, until id, most int) -> events int
+-- How many came in between two moments, which their ids tell, but no more than are worth counting. drumbeat's own
+-- messages are no sign that anybody sends. Events that were inserted by SQL have ids without a time.
+SELECT count(*)
+FROM (SELECT 1 FROM marketing_events WHERE id >= $1 AND id < $2 AND source <> 'drumbeat' LIMIT $3) counted;
+
 -- name: event_next () -> scheduled instant
 -- When the next event is due. The partial index has its smallest entry in front.
 SELECT min(scheduled_at) FROM marketing_events WHERE status = 'PENDING';

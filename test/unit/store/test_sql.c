@@ -32,6 +32,8 @@ static const enum sql_statement scans[] = {
     SQL_AHEAD_ROUTES,             /* a handful */
     SQL_AHEAD_NEWEST,             /* one row that holds no table */
     SQL_AUDIT_LIST,               /* ends at its limit */
+    SQL_DELIVERY_JOINING,         /* the same: its inner statement does */
+    SQL_EVENT_BETWEEN,            /* the same */
     SQL_COUNT_CLAIMABLE,          /* open rows, in an index that has all of it */
     SQL_COUNT_DUE,                /* the same */
     SQL_COUNT_DOUBT,              /* the same */
