@@ -27,8 +27,6 @@ static struct setup *load(struct plant *plant, struct str config, struct str con
 }
 
 static bool start_engine(struct plant *plant) {
-    if (plant->old_jq) jq_close(plant->old_jq);
-    plant->old_jq = plant->jq; /* it still reads the answers of what flies */
     plant->jq = NULL;
     plant->evaluator = (struct evaluator){0};
     if (plant->setup->program.n == 0) return true;
@@ -53,7 +51,7 @@ bool plant_load_once(struct plant *plant, struct ready *ready, struct str config
 
 /* Puts the configuration back into `ready`, unless another one took its place meanwhile. */
 void plant_keep(struct plant *plant, struct ready *ready) {
-    if (plant->old_setup) return;
+    if (plant->changed) return;
     *ready = (struct ready){plant->setup, plant->jq, plant->evaluator};
     plant->setup = NULL;
     plant->jq = NULL;
@@ -64,12 +62,40 @@ void ready_free(struct ready *ready) {
     setup_free(ready->setup);
 }
 
+static void retired_free(struct retired *retired) {
+    if (retired->jq) jq_close(retired->jq);
+    setup_free(retired->setup);
+}
+
+/* Those that nothing in flight points at are over. */
+static void forget_unused(struct plant *plant) {
+    size_t kept = 0;
+    for (size_t i = 0; i < plant->retired_count; i++) {
+        struct retired *retired = &plant->retired[i];
+        if (plant->loop && loop_uses(plant->loop, retired->setup->settings))
+            plant->retired[kept++] = *retired;
+        else
+            retired_free(retired);
+    }
+    plant->retired_count = kept;
+}
+
+bool plant_may_apply(struct plant *plant) {
+    forget_unused(plant);
+    return plant->retired_count < PLANT_RETIRED_MAX;
+}
+
 bool plant_apply(struct plant *plant, struct str config, struct str connector) {
     plant->problem = STR_NONE; /* a start that a full disk stopped left its own, although a later one went well */
     struct setup *setup = load(plant, config, connector);
     if (!setup) return false;
-    setup_free(plant->old_setup);
-    plant->old_setup = plant->setup; /* what flies still points at it */
+    if (!plant_may_apply(plant)) {
+        plant->problem = STR("too many calls are under way under older configurations");
+        setup_free(setup);
+        return false;
+    }
+    plant->retired[plant->retired_count++] = (struct retired){plant->setup, plant->jq};
+    plant->changed = true;
     plant->setup = setup;
     if (!start_engine(plant)) return false;
     return !plant->loop || !loop_apply(plant->loop, setup_in_force(setup, &plant->evaluator));
@@ -176,8 +202,7 @@ void plant_end(struct plant *plant) {
     plant->world->dead = true;
     drop_all(plant);
     if (plant->jq) jq_close(plant->jq);
-    if (plant->old_jq) jq_close(plant->old_jq);
+    for (size_t i = 0; i < plant->retired_count; i++) retired_free(&plant->retired[i]);
     setup_free(plant->setup);
-    setup_free(plant->old_setup);
     arena_free(&plant->arena);
 }

@@ -7,6 +7,8 @@
 #include "server/setup.h"
 #include "sim/seams.h"
 
+#define PLANT_RETIRED_MAX 8
+
 /* A configuration with its engine, read once and run many times. Zeros = none yet. */
 struct ready {
     struct setup *setup;
@@ -17,8 +19,14 @@ struct ready {
 struct plant {
     struct world *world;
     struct arena arena; /* configuration texts and problems */
-    struct setup *setup, *old_setup;
-    struct jq *jq, *old_jq;
+    struct setup *setup;
+    struct retired { /* what flies still points at it, and reads its answer with it */
+        struct setup *setup;
+        struct jq *jq;
+    } retired[PLANT_RETIRED_MAX];
+    size_t retired_count;
+    bool changed; /* another configuration took the place of the first one */
+    struct jq *jq;
     struct evaluator evaluator;
     struct seam_limits *limits; /* shared with others; NULL = this process has them alone. The caller's */
     enum redis_failure redis_failure;
@@ -40,6 +48,7 @@ bool plant_load_once(struct plant *plant, struct ready *ready, struct str config
 void plant_keep(struct plant *plant, struct ready *ready);
 void ready_free(struct ready *ready);
 /* Puts a new configuration in force, as `apply` does. */
+bool plant_may_apply(struct plant *plant); /* not while calls are under way under too many earlier ones */
 bool plant_apply(struct plant *plant, struct str config, struct str connector);
 /* Turns and waits until the moment, and dies and starts again on the way as the world says. False when it does not
  * start, or spins without time going on; problem says which. */

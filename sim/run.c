@@ -276,13 +276,12 @@ static void act(struct run *run) {
     arena_free(&arena);
 }
 
-/* What flies must have landed before the next but one configuration: the plant keeps two. */
 static void reload(struct run *run) {
     struct swarm *swarm = &run->swarm;
     if (run->plant.world->now_us < swarm->reloaded_us + US_PER_MIN ||
         swarm->owed_count == sizeof swarm->owed / sizeof *swarm->owed)
         return;
-    if (run->plant.old_setup && run->plant.loop && loop_uses(run->plant.loop, run->plant.old_setup->settings)) return;
+    if (!plant_may_apply(&run->plant)) return;
     struct arena arena = ARENA_EMPTY;
     swarm_change(swarm, &run->rng, run->plant.world);
     if (!plant_apply(&run->plant, swarm_config(swarm, &arena), swarm_connector())) {

@@ -55,6 +55,13 @@ static void draw_site(struct site *site, struct rng *rng) {
     site->account = one_in(rng, 4);
 }
 
+static void write_name(const struct site *site, int number, char ret_name[24]) {
+    if (number)
+        snprintf(ret_name, sizeof site->name, "%.9s-%d", site->host, number % 1000);
+    else
+        snprintf(ret_name, sizeof site->name, "%s", site->host);
+}
+
 void swarm_draw(struct swarm *swarm, struct rng *rng, bool is_standing) {
     *swarm = (struct swarm){.standing = is_standing};
     if (is_standing) {
@@ -71,12 +78,21 @@ void swarm_draw(struct swarm *swarm, struct rng *rng, bool is_standing) {
         if (rng_below(rng, 2)) swarm->reload_chance = 20 + rng_below(rng, 80);
         if (one_in(rng, 4)) swarm->runaway_chance = 5 + rng_below(rng, 60);
     }
-    for (size_t i = 0; i < swarm->count; i++)
-        snprintf(swarm->sites[i].name, sizeof swarm->sites[i].name, "%s", swarm->sites[i].host);
+    for (size_t i = 0; i < swarm->count; i++) write_name(&swarm->sites[i], 0, swarm->sites[i].name);
 }
 
 struct str swarm_connector(void) {
     return str_from(connector);
+}
+
+/* All names that it had before, the last one first. */
+static void add_earlier(struct buf *buf, const struct site *site) {
+    char name[sizeof site->name];
+    if (site->renamed) buf_add(buf, STR(", was: ["));
+    for (int number = site->renamed; number-- > 0;) {
+        write_name(site, number, name);
+        buf_fmt(buf, "%s%s", name, number ? ", " : "]");
+    }
 }
 
 static void add_destination(struct buf *buf, const struct swarm *swarm, const struct site *site) {
@@ -90,7 +106,7 @@ static void add_destination(struct buf *buf, const struct swarm *swarm, const st
     if (site->kind == SITE_BLIND) buf_add(buf, STR(", on_unknown: hold"));
     if (site->kind == SITE_LEDGER) buf_add(buf, STR(", breaker: off"));
     if (site->account) buf_add(buf, STR(", account: common"));
-    if (site->was[0]) buf_fmt(buf, ", was: %s", site->was);
+    add_earlier(buf, site);
     if (!swarm->standing) buf_fmt(buf, ", retry: {max: %d, base: %dms}", site->retry_max, site->base_ms);
     buf_add(buf, STR("}\n"));
 }
@@ -152,12 +168,6 @@ static size_t present(const struct swarm *swarm) {
     return count;
 }
 
-static void write_name(struct site *site, int number) {
-    char host[sizeof site->host];
-    memcpy(host, site->host, sizeof host);
-    snprintf(site->name, sizeof site->name, "%.9s-%d", host, number % 1000);
-}
-
 void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
     struct site *site = &swarm->sites[rng_below(rng, swarm->count)];
     size_t heard = world_receiver(world, str_from(site->host))->send_count;
@@ -183,8 +193,7 @@ void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
         site->gone = present(swarm) > 1;
         break;
     case 4:
-        memcpy(site->was, site->name, sizeof site->was);
-        write_name(site, ++site->renamed);
+        write_name(site, ++site->renamed, site->name);
         site->untold = heard;
         site->changed_us = world->now_us;
         break;

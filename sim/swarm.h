@@ -21,7 +21,7 @@ enum site_kind {
 /* A destination and the receiver behind it. The receiver keeps its name, the destination may get others: the host, a
  * hyphen and the number of the renaming. */
 struct site {
-    char host[16], name[24], was[24];
+    char host[16], name[24];
     enum site_kind kind;
     bool gone;    /* out of the configuration */
     bool ordered; /* by .k */

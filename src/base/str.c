@@ -29,6 +29,12 @@ static char ascii_lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+bool str_list_has(struct str_list list, struct str text) {
+    for (size_t i = 0; i < list.count; i++)
+        if (str_eq(list.items[i], text)) return true;
+    return false;
+}
+
 bool str_eq_nocase(struct str a, struct str b) {
     if (a.n != b.n) return false;
     for (size_t i = 0; i < a.n; i++)

@@ -31,6 +31,7 @@ struct str_list {
 
 struct str str_from(const char *c_text); /* NULL gives STR_NONE */
 bool str_eq(struct str a, struct str b);
+bool str_list_has(struct str_list list, struct str text);
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
 int str_cmp(struct str a, struct str b);        /* bytes, as memcmp */
 bool str_starts(struct str s, struct str prefix);

@@ -347,27 +347,32 @@ static void check_destination(struct checker *checker, const struct tree *value,
 }
 
 /* A name that still stands for a destination is not an earlier name, and what is owed under one cannot go two ways. */
-static void check_was(struct checker *checker, const struct settings *settings, size_t at, const struct tree *value) {
-    const struct destination_settings *destination = &settings->destinations[at];
-    struct str was = destination->was, name = destination->name;
+static void check_was(struct checker *checker, const struct settings *settings, size_t at, struct tree_mark mark,
+                      struct str was) {
+    struct str name = settings->destinations[at].name;
     size_t other = settings_destination(settings, was);
-    if (!value || !was.n) return;
     if (other == at) {
-        check_report(checker, value->mark, CODE_WAS, "'was' in destination '%.*s' names the destination itself",
+        check_report(checker, mark, CODE_WAS, "'was' in destination '%.*s' names the destination itself",
                      STR_ARG(name));
         return;
     }
     if (other != SIZE_MAX) {
-        check_report(checker, value->mark, CODE_WAS,
-                     "'was' in destination '%.*s' names '%.*s', which is still a destination", STR_ARG(name),
-                     STR_ARG(was));
+        check_report(checker, mark, CODE_WAS, "'was' in destination '%.*s' names '%.*s', which is still a destination",
+                     STR_ARG(name), STR_ARG(was));
         return;
     }
     for (size_t i = 0; i < at; i++)
-        if (str_eq(settings->destinations[i].was, was))
-            check_report(checker, value->mark, CODE_WAS,
+        if (str_list_has(settings->destinations[i].was, was))
+            check_report(checker, mark, CODE_WAS,
                          "destinations '%.*s' and '%.*s' both say 'was: %.*s': only one can take over",
                          STR_ARG(settings->destinations[i].name), STR_ARG(name), STR_ARG(was));
+}
+
+static void check_earlier(struct checker *checker, const struct settings *settings, size_t at,
+                          const struct tree *value) {
+    struct str_list was = settings->destinations[at].was;
+    for (size_t i = 0; value && i < was.count; i++)
+        check_was(checker, settings, at, value->kind == TREE_LIST ? value->items[i]->mark : value->mark, was.items[i]);
 }
 
 void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
@@ -385,7 +390,7 @@ void check_destinations(struct checker *checker, const struct key *key, const st
         check_name(checker, "destination", map->names[i], map->name_marks[i]);
         check_destination(checker, map->items[i], destination, &checker->targets[i]);
     }
-    for (size_t i = 0; i < map->count; i++) check_was(checker, settings, i, tree_get(map->items[i], STR("was")));
+    for (size_t i = 0; i < map->count; i++) check_earlier(checker, settings, i, tree_get(map->items[i], STR("was")));
     checker->takes_secrets = false;
     checker->where = STR_NONE;
 }
@@ -417,17 +422,25 @@ static void compare_fields(struct diff *diff, struct str subject, const struct m
             diff_add(diff, "%.*s%.*s removed", STR_ARG(subject), STR_ARG(before->slots[i].key));
 }
 
+/* Where the destination stands in the configuration of before, under its name or an earlier one; SIZE_MAX: it is new.
+ */
+static size_t find_before(struct diff *diff, const struct settings *before, const struct destination_settings *new) {
+    size_t at = settings_destination(before, new->name);
+    for (size_t i = 0; at == SIZE_MAX && i < new->was.count; i++) {
+        at = settings_destination(before, new->was.items[i]);
+        if (at != SIZE_MAX)
+            diff_add(diff, "destination %.*s renamed to %.*s", STR_ARG(new->was.items[i]), STR_ARG(new->name));
+    }
+    return at;
+}
+
 void diff_destinations(struct diff *diff, const struct key *key, struct str subject, const void *was, const void *is) {
     const struct settings *before = was, *after = is;
     (void)key;
     (void)subject;
     for (size_t i = 0; i < after->destination_count; i++) {
         const struct destination_settings *new = &after->destinations[i];
-        size_t at = settings_destination(before, new->name);
-        if (at == SIZE_MAX && new->was.n && settings_destination(before, new->was) != SIZE_MAX) {
-            diff_add(diff, "destination %.*s renamed to %.*s", STR_ARG(new->was), STR_ARG(new->name));
-            at = settings_destination(before, new->was);
-        }
+        size_t at = find_before(diff, before, new);
         if (at == SIZE_MAX) {
             diff_add(diff, "destination %.*s added", STR_ARG(new->name));
             continue;

@@ -84,14 +84,21 @@ static void desk_close(struct desk *desk) {
     desk->settings = NULL;
 }
 
+/* Whether it takes over from a name from which it did not before. */
+static bool has_new_name(const struct destination_settings *settings, const struct destination_settings *before) {
+    for (size_t i = 0; i < settings->was.count; i++)
+        if (!str_list_has(before->was, settings->was.items[i])) return true;
+    return settings->was.count == 0;
+}
+
 static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter,
                       struct meters *meters) {
     desk_join(desk, limiter);
     desk->meters = meters;
     desk->settings = settings;
     if (!desk->before) desk->now.next_due_us = desk->committed.next_due_us = 0;
-    if (!settings->was.n || !desk->before || !str_eq(desk->before->was, settings->was))
-        desk->now.inherits = desk->committed.inherits = settings->was.n > 0;
+    if (!desk->before || has_new_name(settings, desk->before))
+        desk->now.inherits = desk->committed.inherits = settings->was.count > 0;
 }
 
 /* A window is kept a little longer than it says: the way to the receiver is not as long for each request, and its clock

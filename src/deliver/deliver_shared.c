@@ -47,7 +47,7 @@ size_t deliver_known(const struct deliver *deliver, struct str name) {
     if (desk && desk->settings) return desk->number;
     for (size_t i = 0; i < deliver->desks.count; i++) {
         desk = desk_at(deliver, i);
-        if (desk->settings && desk->settings->was.n && str_eq(desk->settings->was, name)) return i;
+        if (desk->settings && str_list_has(desk->settings->was, name)) return i;
     }
     return SIZE_MAX;
 }

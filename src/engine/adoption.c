@@ -10,47 +10,63 @@
 #define ADOPT_STEP    ((size_t)256)
 #define ADOPT_SOON_US US_PER_S /* something is being sent under the old name: look again when it may be over */
 
-/* Whether this desk takes over from an earlier name, and then what one step of that is. */
-static bool is_heir(const struct turn *turn, size_t desk, struct adoption *ret_adoption) {
-    const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
-    if (!settings || !settings->was.n) return false;
-    *ret_adoption =
-        (struct adoption){.from = settings->was, .to = settings->name, .limit = ADOPT_STEP, .now_us = turn->now_us};
-    return true;
+/* The earlier names of all desks, in a row: what one step for the name of that number is. False: there are no more. */
+static bool heir_at(const struct turn *turn, size_t number, size_t *ret_desk, struct adoption *ret_adoption) {
+    for (size_t desk = 0; desk < deliver_desks(turn->loop->deliver); desk++) {
+        const struct destination_settings *settings = deliver_settings(turn->loop->deliver, desk);
+        size_t count = settings ? settings->was.count : 0;
+        if (number >= count) {
+            number -= count;
+            continue;
+        }
+        *ret_desk = desk;
+        *ret_adoption = (struct adoption){
+            .from = settings->was.items[number], .to = settings->name, .limit = ADOPT_STEP, .now_us = turn->now_us};
+        return true;
+    }
+    return false;
 }
 
-/* Moves what waits. Without any of it left, and with none under way that has an order, nothing of the old name can be
- * overtaken any more: once what is held has come, too, the desk may send. */
-static enum err step_waiting(struct turn *turn, size_t desk, const struct adoption *adoption, size_t *ret_moved) {
+/* Moves what waits under one name, or says how many with an order are still under way under it. */
+static enum err step_waiting(struct turn *turn, size_t desk, const struct adoption *adoption, size_t *ret_moved,
+                             int64_t *ret_ordered) {
     struct loop *loop = turn->loop;
-    struct store *store = loop->options.store;
     struct adoption_round *round = &turn->chores.adoption;
-    int64_t flying, ordered;
-    TRY(store_adopt(store, adoption, turn->arena, ret_moved));
+    int64_t flying;
+    TRY(store_adopt(loop->options.store, adoption, turn->arena, ret_moved));
     round->moved += (int64_t)*ret_moved;
     if (*ret_moved) {
         deliver_due(loop->deliver, desk, turn->now_us);
         return ERR_NONE;
     }
-    TRY(store_flying(store, adoption->from, turn->arena, &flying, &ordered));
+    TRY(store_flying(loop->options.store, adoption->from, turn->arena, &flying, ret_ordered));
     if (flying && turn->now_us + ADOPT_SOON_US < turn->chores.strays_us)
         turn->chores.strays_us = turn->now_us + ADOPT_SOON_US;
     round->flying |= flying > 0;
-    if (!deliver_inherits(loop->deliver, desk) || ordered || round->part == ADOPT_HELD) return ERR_NONE;
-    TRY(store_adopt_state(store, adoption->from, adoption->to));
+    return ERR_NONE;
+}
+
+/* Without any left that waits, and with none under way that has an order, nothing of the old names can be overtaken any
+ * more: once what is held has come, too, the desk may send. The state of the last name is nearest. */
+static enum err let_go(struct turn *turn, size_t desk, int64_t ordered) {
+    struct loop *loop = turn->loop;
+    const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
+    if (!deliver_inherits(loop->deliver, desk) || ordered || turn->chores.adoption.part == ADOPT_HELD) return ERR_NONE;
+    for (size_t i = 0; i < settings->was.count; i++)
+        TRY(store_adopt_state(loop->options.store, settings->was.items[i], settings->name));
     deliver_inherited(loop->deliver, desk, turn->now_us);
     return ERR_NONE;
 }
 
-/* Looks through a page of what is held or failed, for one desk. */
+/* Looks through a page of what is held or failed, for one name. */
 static enum err step_stopped(struct turn *turn, bool *ret_more) {
     struct loop *loop = turn->loop;
     struct adoption_round *round = &turn->chores.adoption;
     struct adoption adoption;
     struct adopted adopted;
-    while (round->desk < deliver_desks(loop->deliver) && !is_heir(turn, round->desk, &adoption)) round->desk++;
-    if (round->desk == deliver_desks(loop->deliver)) {
-        round->desk = 0;
+    size_t desk;
+    if (!heir_at(turn, round->name, &desk, &adoption)) {
+        round->name = 0;
         round->finished = ++round->part == ADOPT_OVER;
         *ret_more = !round->finished;
         return ERR_NONE;
@@ -60,7 +76,7 @@ static enum err step_stopped(struct turn *turn, bool *ret_more) {
                             turn->arena, &adopted));
     round->moved += (int64_t)adopted.moved;
     round->after_seq = adopted.more ? adopted.last_seq : 0;
-    round->desk += !adopted.more;
+    round->name += !adopted.more;
     *ret_more = true;
     return ERR_NONE;
 }
@@ -68,20 +84,24 @@ static enum err step_stopped(struct turn *turn, bool *ret_more) {
 enum err adoption_step(struct turn *turn, bool *ret_more) {
     struct adoption_round *round = &turn->chores.adoption;
     struct adoption adoption;
-    bool any = false, flew = round->flying;
-    size_t moved = 0;
+    bool flew = round->flying;
+    size_t moved = 0, desk, next, names = 0;
+    int64_t ordered, of_desk = 0;
     round->flying = false;
-    for (size_t i = 0; i < deliver_desks(turn->loop->deliver) && !moved; i++) {
-        if (!is_heir(turn, i, &adoption)) continue;
-        any = true;
-        TRY(step_waiting(turn, i, &adoption, &moved));
+    for (; heir_at(turn, names, &desk, &adoption); names++) {
+        TRY(step_waiting(turn, desk, &adoption, &moved, &ordered));
+        if (moved) break;
+        of_desk += ordered;
+        if (heir_at(turn, names + 1, &next, &adoption) && next == desk) continue;
+        TRY(let_go(turn, desk, of_desk));
+        of_desk = 0;
     }
     if (moved) round->flying = flew;
     *ret_more = moved > 0;
-    if (!any || moved) return ERR_NONE;
+    if (!names || moved) return ERR_NONE;
     if (flew && !round->flying) { /* what came back may be held, or have failed */
         round->part = ADOPT_HELD;
-        round->desk = 0;
+        round->name = 0;
         round->after_seq = 0;
     }
     return round->part == ADOPT_OVER ? ERR_NONE : step_stopped(turn, ret_more);
@@ -90,8 +110,8 @@ enum err adoption_step(struct turn *turn, bool *ret_more) {
 struct str adoption_names(struct turn *turn) {
     struct buf buf = {.arena = turn->arena};
     struct adoption adoption;
-    for (size_t i = 0; i < deliver_desks(turn->loop->deliver); i++)
-        if (is_heir(turn, i, &adoption))
-            buf_fmt(&buf, "%s%.*s (was %.*s)", buf.n ? ", " : "", STR_ARG(adoption.to), STR_ARG(adoption.from));
+    size_t desk;
+    for (size_t i = 0; heir_at(turn, i, &desk, &adoption); i++)
+        buf_fmt(&buf, "%s%.*s (was %.*s)", buf.n ? ", " : "", STR_ARG(adoption.to), STR_ARG(adoption.from));
     return buf_str(&buf);
 }

@@ -28,7 +28,7 @@ struct turn;
 /* How far the deliveries of earlier names are looked through: for each desk what is held, then for each what failed. */
 struct adoption_round {
     enum { ADOPT_HELD, ADOPT_FAILED, ADOPT_OVER } part;
-    size_t desk;
+    size_t name; /* of all earlier names of all destinations, in a row */
     int64_t after_seq;
     bool flying;   /* something was being sent under an earlier name: the round begins again when that is over */
     int64_t moved; /* since the configuration came into force */

@@ -124,7 +124,8 @@ enum err metering_read(struct loop *loop, size_t first_desk, int64_t now_us) {
         const struct destination_settings *settings = deliver_settings(loop->deliver, i);
         if (!settings || !deliver_meters(loop->deliver, i)) continue;
         err = read_metered(loop, i, settings->name, now_us, &arena);
-        if (!err && settings->was.n) err = read_metered(loop, i, settings->was, now_us, &arena);
+        for (size_t j = 0; j < settings->was.count && !err; j++)
+            err = read_metered(loop, i, settings->was.items[j], now_us, &arena);
     }
     arena_free(&arena);
     return err;

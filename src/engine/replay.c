@@ -143,7 +143,7 @@ static const struct delivery *last_of(const struct delivery *deliveries, size_t 
     struct str keyed = str_fmt(arena, "%.*s:", STR_ARG(owed->route));
     for (size_t i = count; i-- > 0;) {
         const struct delivery *one = &deliveries[i];
-        bool here = str_eq(one->destination, owed->destination) || (owed->was.n && str_eq(one->destination, owed->was));
+        bool here = str_eq(one->destination, owed->destination) || str_list_has(owed->was, one->destination);
         if (here &&
             (str_eq(one->step, owed->step) || (str_eq(one->route, owed->route) && str_starts(one->step, keyed))))
             return one;

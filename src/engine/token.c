@@ -162,11 +162,15 @@ static void adopt(struct turn *turn, struct token *token, const struct token_row
 static enum err read_row(struct turn *turn, struct token *token, const struct destination_settings *settings) {
     struct store *store = turn->loop->options.store;
     struct token_row row, earlier = {0};
+    struct str name = STR("");
     TRY(store_token_get(store, settings->name, turn->arena, &row));
     if (row.generation > token->generation) adopt(turn, token, &row, settings->name);
-    if (!row.generation && settings->was.n) TRY(store_token_get(store, settings->was, turn->arena, &earlier));
+    for (size_t i = 0; !row.generation && !earlier.generation && i < settings->was.count; i++) {
+        name = settings->was.items[i];
+        TRY(store_token_get(store, name, turn->arena, &earlier));
+    }
     if (!earlier.generation || token->access.n) return ERR_NONE;
-    adopt(turn, token, &earlier, settings->was);
+    adopt(turn, token, &earlier, name);
     token->generation = 0;
     return ERR_NONE;
 }

@@ -52,7 +52,7 @@ struct delivery {
     struct uuid superseded_by; /* set by store_superseded: the delivery of the run that took its place */
     int32_t superseded_run;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */
-    struct str was;            /* set by a plan: the destination's earlier name, "" = none */
+    struct str_list was;       /* set by a plan: the destination's earlier names */
 };
 
 /* One try, kept as history. outcome: done retry failed unknown. */

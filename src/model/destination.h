@@ -44,9 +44,9 @@ struct action_traits {
 
 struct destination_settings {
     struct str name;
-    struct str type;    /* connector's name, "http" */
-    struct str was;     /* the name it had before, whose deliveries it takes over; "" = none */
-    struct str account; /* the limit's name: `account:`, else the destination's own name */
+    struct str type;     /* connector's name, "http" */
+    struct str_list was; /* the names it had before, the last one first, whose deliveries it takes over */
+    struct str account;  /* the limit's name: `account:`, else the destination's own name */
     struct str url;
     struct header *headers; /* secrets in place */
     size_t header_count;

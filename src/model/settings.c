@@ -13,7 +13,7 @@ size_t settings_destination(const struct settings *settings, struct str name) {
 
 size_t settings_heir(const struct settings *settings, struct str name) {
     for (size_t i = 0; i < settings->destination_count; i++)
-        if (settings->destinations[i].was.n && str_eq(settings->destinations[i].was, name)) return i;
+        if (str_list_has(settings->destinations[i].was, name)) return i;
     return SIZE_MAX;
 }
 

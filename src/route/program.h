@@ -11,8 +11,9 @@
 
 struct step_program {
     const struct route_step *settings;
-    struct str destination, was; /* was: its earlier name, "" = none */
-    struct template template;    /* no segments: the payload as received */
+    struct str destination;
+    struct str_list was;      /* its earlier names */
+    struct template template; /* no segments: the payload as received */
     bool key_in_jq, order_in_jq;
     struct path key, order; /* where they are set, and not in jq */
     int64_t late_us;        /* the step's, else the route's; 0 = none */

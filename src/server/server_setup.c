@@ -76,13 +76,15 @@ static void add_heirs(struct buf *buf, const struct settings *from, const struct
     const char *comma = "";
     buf_add(buf, STR("],\"adopted\":["));
     for (size_t i = 0; i < to->destination_count; i++) {
-        if (!to->destinations[i].was.n) continue;
-        buf_fmt(buf, "%s{\"destination\":", comma);
-        json_quote(buf, to->destinations[i].name);
-        buf_add(buf, STR(",\"was\":"));
-        json_quote(buf, to->destinations[i].was);
-        buf_fmt(buf, ",\"renamed\":%s}", has_destination(from, to->destinations[i].was) ? "true" : "false");
-        comma = ",";
+        const struct str_list was = to->destinations[i].was;
+        for (size_t j = 0; j < was.count; j++) {
+            buf_fmt(buf, "%s{\"destination\":", comma);
+            json_quote(buf, to->destinations[i].name);
+            buf_add(buf, STR(",\"was\":"));
+            json_quote(buf, was.items[j]);
+            buf_fmt(buf, ",\"renamed\":%s}", has_destination(from, was.items[j]) ? "true" : "false");
+            comma = ",";
+        }
     }
 }
 

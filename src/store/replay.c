@@ -298,7 +298,7 @@ static enum err still_unmade(struct store *store, const struct delivery *owed, s
     TRY(store_run(store, SQL_DELIVERY_LATEST, &id, 1, arena, &latest));
     for (size_t i = 0; i < latest.count; i++) {
         const struct sql_value *row = latest.rows[i].values; /* destination, step, status, cancelled */
-        bool here = str_eq(row[0].text, owed->destination) || (owed->was.n && str_eq(row[0].text, owed->was));
+        bool here = str_eq(row[0].text, owed->destination) || str_list_has(owed->was, row[0].text);
         if (here && str_eq(row[1].text, owed->step)) return ERR_NOT_NOW;
     }
     return ERR_NONE;

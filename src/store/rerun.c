@@ -56,7 +56,7 @@ enum err store_run_again(struct store *store, const struct delivery *failed, enu
 static bool is_settled(const struct delivery *owed, const struct sql_result *latest) {
     for (size_t i = 0; i < latest->count; i++) {
         const struct sql_value *row = latest->rows[i].values; /* destination, step, status, cancelled */
-        bool here = str_eq(row[0].text, owed->destination) || (owed->was.n && str_eq(row[0].text, owed->was));
+        bool here = str_eq(row[0].text, owed->destination) || str_list_has(owed->was, row[0].text);
         if (!here || !str_eq(row[1].text, owed->step)) continue;
         return str_eq(row[2].text, str_from(delivery_status_text(DELIVERY_COMPLETED))) || row[3].number;
     }
@@ -112,19 +112,21 @@ enum err store_event_retry(struct store *store, const struct event_retry *retry,
 
 enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena,
                            bool *ret_done) {
-    struct sql_value *params = arena_array(arena, struct sql_value, count * 4 * 2);
-    size_t *asked = arena_array(arena, size_t, count * 2), rows = 0;
+    size_t most = count, rows = 0;
+    for (size_t i = 0; i < count; i++) most += deliveries[i].was.count;
+    struct sql_value *params = arena_array(arena, struct sql_value, most * 4);
+    size_t *asked = arena_array(arena, size_t, most);
     struct sql_result result;
-    for (size_t i = 0; i < count * 2; i++) { /* under the destination's name, and under the one that it had before */
-        const struct delivery *delivery = &deliveries[i / 2];
-        struct str name = i % 2 ? delivery->was : delivery->destination;
-        ret_done[i / 2] = false;
-        if (!name.n) continue;
-        params[rows * 4] = sql_uuid(&delivery->event_id);
-        params[rows * 4 + 1] = sql_str(name);
-        params[rows * 4 + 2] = sql_str(delivery->step);
-        params[rows * 4 + 3] = sql_int(delivery->run);
-        asked[rows++] = i / 2;
+    for (size_t i = 0; i < count; i++) {
+        const struct delivery *delivery = &deliveries[i];
+        ret_done[i] = false;
+        for (size_t j = 0; j <= delivery->was.count; j++) { /* under its name, and under those that it had before */
+            params[rows * 4] = sql_uuid(&delivery->event_id);
+            params[rows * 4 + 1] = sql_str(j ? delivery->was.items[j - 1] : delivery->destination);
+            params[rows * 4 + 2] = sql_str(delivery->step);
+            params[rows * 4 + 3] = sql_int(delivery->run);
+            asked[rows++] = i;
+        }
     }
     TRY(store_run(store, SQL_DELIVERY_DONE, params, rows, arena, &result));
     for (size_t i = 0; i < result.count; i++)

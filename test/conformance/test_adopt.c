@@ -222,19 +222,24 @@ static void a_pause_goes_over_unless_the_new_name_has_a_state(void **state) {
     fixture_commit(f);
 }
 
-static void a_run_looks_under_the_earlier_name_for_what_is_done(void **state) {
+static void a_run_looks_under_all_earlier_names_for_what_is_done(void **state) {
     struct fixture *f = *state;
-    bool done[2];
+    bool done[3];
+    struct str names[] = {STR("newer"), STR("old")};
     fixture_begin(f);
     struct delivery first = fixture_deliver(f, "a", "old", DELIVERY_PROCESSING);
     fixture_end(f, &first, DELIVERY_COMPLETED, "done");
-    struct delivery again[2] = {first, first};
-    again[0].destination = again[1].destination = STR("new");
-    again[0].run = again[1].run = 1;
-    again[1].was = STR("old");
-    OK(store_done_before(f->store, again, 2, &f->arena, done));
+    struct delivery again[3] = {first, first, first};
+    for (int i = 0; i < 3; i++) {
+        again[i].destination = STR("newest");
+        again[i].run = 1;
+    }
+    again[1].was = (struct str_list){names, 1};
+    again[2].was = (struct str_list){names, 2};
+    OK(store_done_before(f->store, again, 3, &f->arena, done));
     assert_false(done[0]);
-    assert_true(done[1]);
+    assert_false(done[1]);
+    assert_true(done[2]);
     fixture_commit(f);
 }
 
@@ -248,7 +253,7 @@ int main(void) {
         ON_EVERY_DRIVER(what_is_held_or_failed_is_looked_through_in_pages),
         ON_EVERY_DRIVER(what_failed_stays_with_the_run_that_took_its_place),
         ON_EVERY_DRIVER(a_pause_goes_over_unless_the_new_name_has_a_state),
-        ON_EVERY_DRIVER(a_run_looks_under_the_earlier_name_for_what_is_done),
+        ON_EVERY_DRIVER(a_run_looks_under_all_earlier_names_for_what_is_done),
     };
     return RUN_ON_EVERY_DRIVER(tests);
 }

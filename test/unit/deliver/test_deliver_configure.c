@@ -235,9 +235,11 @@ static void a_desk_with_an_earlier_name_waits_for_what_that_owed(void **state) {
     struct deliver *deliver = opened(&world);
     two_desks(&two);
     two.destinations[0] = destination("c", "c");
-    two.destinations[0].was = STR("a");
+    struct str earlier[] = {STR("a"), STR("x")};
+    two.destinations[0].was = (struct str_list){earlier, 2};
     deliver_configure(deliver, &two.settings);
     assert_int_equal(deliver_known(deliver, STR("a")), 2);
+    assert_int_equal(deliver_known(deliver, STR("x")), 2);
     assert_int_equal(deliver_known(deliver, STR("b")), 1);
     assert_true(deliver_known(deliver, STR("d")) == SIZE_MAX);
     assert_true(deliver_inherits(deliver, 2));
