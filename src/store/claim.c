@@ -127,18 +127,20 @@ enum err store_expired(struct store *store, int64_t now_us, struct str owner, bo
 
 enum err store_fill_calls(struct store *store, const struct delivery *like, size_t max, int64_t now_us,
                           struct arena *arena, size_t *ret_full) {
-    const struct sql_value params[] = {sql_str(like->destination), sql_str(like->action), sql_int(like->due_us),
-                                       sql_int(now_us), sql_int((int64_t)max * FILL_LOOKS)};
+    const struct sql_value params[] = {sql_str(like->destination), sql_int(like->due_us),
+                                       sql_int((int64_t)max * FILL_LOOKS)};
     struct sql_result result;
+    size_t count = 0;
     TRY(store_run(store, SQL_DELIVERY_JOINING, params, 1, arena, &result));
-    size_t count = result.count / max * max;
-    struct sql_value *due = arena_array(arena, struct sql_value, count * 2);
-    for (size_t i = 0; i < count; i++) {
-        due[i * 2] = sql_int(result.rows[i].values[0].number);
-        due[i * 2 + 1] = sql_int(now_us);
+    struct sql_value *due = arena_array(arena, struct sql_value, result.count * 2);
+    for (size_t i = 0; i < result.count; i++) {
+        const struct sql_value *row = result.rows[i].values; /* seq, action, first due */
+        if (!str_eq(row[1].text, like->action) || row[2].number > now_us) continue;
+        due[count * 2] = sql_int(row[0].number);
+        due[count++ * 2 + 1] = sql_int(now_us);
     }
     *ret_full = count / max;
-    return count ? store_run(store, SQL_DELIVERY_HASTEN, due, count, arena, NULL) : ERR_NONE;
+    return *ret_full ? store_run(store, SQL_DELIVERY_HASTEN, due, *ret_full * max, arena, NULL) : ERR_NONE;
 }
 
 enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch) {

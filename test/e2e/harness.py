@@ -272,11 +272,11 @@ class Server:
         [delivery] = self.deliveries(event_id)
         return self.get(f"/v1/deliveries/{delivery['id']}").json
 
-    def settled(self, event_id, *statuses):
-        """The event's only delivery once it has one of the statuses."""
+    def settled(self, event_id, *statuses, tried=False):
+        """The event's only delivery once it has one of the statuses and, if asked, was tried."""
         def settled():
             deliveries = self.deliveries(event_id)
-            return len(deliveries) == 1 and deliveries[0]["status"] in statuses
+            return len(deliveries) == 1 and deliveries[0]["status"] in statuses and deliveries[0]["attempt_count"] >= tried
         until(settled, lambda: f"{' or '.join(statuses)}: {self.event(event_id)}\n{self.text}")
         return self.delivery(event_id)
 

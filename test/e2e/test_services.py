@@ -330,7 +330,7 @@ def test_a_client_of_the_seed_inserts_and_says_so(seeded, client):
         with listener.cursor() as cursor:
             cursor.execute("LISTEN marketing_events")
         ids = insert_by_client(seeded, *EVENTS, client=client)
-        listener.poll()
+        until(lambda: listener.poll() or len(listener.notifies) == 2, "two words")
         assert [notice.payload for notice in listener.notifies] == ids
         insert_by_client(seeded, seed_event("c"), client=client, news="silent")
         listener.poll()

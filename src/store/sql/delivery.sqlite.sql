@@ -101,19 +101,13 @@ LIMIT ?3;
 -- The claimed rows of one call become a set that is only ever sent again as a whole.
 UPDATE deliveries SET batch = ?2 WHERE seq = ?1 AND status = 'PROCESSING';
 
--- name: delivery_joining (destination text, action text, moment int, now int, most int) -> seq int
--- What waits for this moment only to be joined with others, oldest first. The inner limit is for the scan.
-SELECT seq
-FROM (
-    SELECT d.seq, d.action, d.first_due
-    FROM deliveries d
-    WHERE d.destination = ?1 AND {d.claimable} AND d.due = ?3 AND d.status = 'PENDING' AND d.attempts = 0
-        AND d.batch IS NULL
-    ORDER BY d.seq
-    LIMIT ?5
-)
-WHERE action = ?2 AND first_due <= ?4
-ORDER BY seq;
+-- name: delivery_joining (destination text, moment int, most int) -> seq int, action text, first_due int
+-- What waits for this moment and was not tried, oldest first.
+SELECT d.seq, d.action, d.first_due
+FROM deliveries d
+WHERE d.destination = ?1 AND {d.claimable} AND d.due = ?2 AND d.status = 'PENDING' AND d.attempts = 0 AND d.batch IS NULL
+ORDER BY d.seq
+LIMIT ?3;
 
 -- name: delivery_hasten (seq int, now int)
 -- It is due now.
