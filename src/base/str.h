@@ -60,6 +60,9 @@ bool str_glob(struct str pattern, struct str s);
 bool str_is_utf8(struct str s);
 /* The length of the UTF-8 sequence at s.p[at] (at < s.n); 0 when it is not valid. */
 size_t str_utf8_length(struct str s, size_t at);
+/* The text with a '?' for each control character and each byte that is no UTF-8, so that it steers no terminal; line
+ * ends and tabs are kept, or blanks when one_line. */
+struct str str_safe(struct arena *arena, struct str text, bool one_line);
 
 /* A growing text in an arena. Zeros with .arena set are ready for use. */
 struct buf {

@@ -93,7 +93,7 @@ int command_backup(struct cli *cli) {
     int64_t keep = KEEP_DEFAULT;
     if (given.p && (!str_to_i64(given, &keep) || keep < 0 || keep > KEEP_MOST))
         return cli_fail(cli, EXIT_USAGE, "error: '%.*s' is no number of backups: --keep takes 0 (all) to %d",
-                        STR_ARG(text_safe(cli->arena, given, true)), KEEP_MOST);
+                        STR_ARG(str_safe(cli->arena, given, true)), KEEP_MOST);
     int code = ask(cli, "POST", STR("/v1/backup"), STR("{}"), &asked);
     if (!code) code = bar_follow(cli, "backup", STR("/v1/backup"), "", &asked);
     if (code) return code;

@@ -115,7 +115,7 @@ static struct str plan_text(const struct chosen *chosen) {
     buf_add(&buf, show_count(chosen->cli, (int64_t)chosen->ids.count, one, chosen->bulk->noun));
     for (size_t i = 0; i < chosen->groups.count; i++) {
         const struct map_slot *slot = &chosen->groups.slots[i];
-        buf_fmt(&buf, "%s%.*s %zu", i ? ", " : ": ", STR_ARG(text_safe(chosen->cli->arena, slot->key, true)),
+        buf_fmt(&buf, "%s%.*s %zu", i ? ", " : ": ", STR_ARG(str_safe(chosen->cli->arena, slot->key, true)),
                 *(const size_t *)slot->value);
     }
     return buf_str(&buf);

@@ -68,8 +68,8 @@ static void show_place(struct cli *cli, const struct finding *finding, struct st
     struct str line = line_of(text, finding->mark.line);
     size_t column = finding->mark.column ? finding->mark.column - 1 : 0;
     if (!line.n || column > line.n) return;
-    struct str shown = text_safe(cli->arena, line, true);
-    size_t before = text_columns(text_safe(cli->arena, str_sub(line, 0, column), true));
+    struct str shown = str_safe(cli->arena, line, true);
+    size_t before = text_columns(str_safe(cli->arena, str_sub(line, 0, column), true));
     writer_fmt(&cli->err, "%4u | %.*s\n     | %*s%s^", finding->mark.line, STR_ARG(shown), (int)before, "",
                cli->err_colour ? "\033[31m" : "");
     for (size_t i = word_length(line, column); i > 1; i--) writer_add(&cli->err, STR("~"));

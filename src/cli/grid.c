@@ -83,7 +83,7 @@ void grid_cell(struct grid *grid, struct str text) {
         if (grid->cell_count) memcpy(grown, grid->cells, grid->cell_count * sizeof *grown);
         grid->cells = grown;
     }
-    grid->cells[grid->cell_count++] = text_safe(grid->arena, text, true);
+    grid->cells[grid->cell_count++] = str_safe(grid->arena, text, true);
 }
 
 #define COLUMNS_MAX 16

@@ -7,7 +7,7 @@ static void show_hold(struct cli *cli, const struct json *hold) {
     struct str reason = show_member(cli, hold, "reason");
     if (json_true(json_get(hold, STR("held"))))
         writer_fmt(&cli->out, "held: events are taken in, nothing is sent (%.*s). Undo: drumbeat release\n",
-                   STR_ARG(text_safe(cli->arena, reason, true)));
+                   STR_ARG(str_safe(cli->arena, reason, true)));
     else
         writer_add(&cli->out, STR("released: what is due is sent now. Undo: drumbeat hold\n"));
 }
@@ -30,7 +30,7 @@ static int64_t add_plan(struct cli *cli, const struct json *status, struct buf *
         const struct json *item = json_at(why, i);
         int64_t count = json_integer(json_get(item, STR("count")), 0);
         if (!str_eq(show_member(cli, item, "reason"), STR("hold"))) continue;
-        struct str name = text_safe(cli->arena, show_member(cli, item, "destination"), true);
+        struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
         buf_fmt(buf, "%s%lld to %.*s", total ? ", " : "", (long long)count, STR_ARG(name));
         total += count;
     }
@@ -46,7 +46,7 @@ static void show_rest(struct cli *cli, const struct json *status) {
         bool paused = str_eq(reason, STR("pause"));
         if (!paused && !str_eq(reason, STR("breaker"))) continue;
         int64_t count = json_integer(json_get(item, STR("count")), 0);
-        struct str name = text_safe(cli->arena, show_member(cli, item, "destination"), true);
+        struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
         cli_say(cli, "%.*s for %.*s stays: %s; drumbeat destinations resume %.*s",
                 STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(name),
                 paused ? "it is paused" : "its breaker is open", STR_ARG(name));
@@ -58,7 +58,7 @@ static bool show_plan(struct cli *cli, const struct json *status) {
     struct buf plan = {.arena = cli->arena};
     int64_t due = add_plan(cli, status, &plan);
     int64_t later = json_integer(json_get(json_get(status, STR("waiting")), STR("later")), 0);
-    struct str reason = text_safe(cli->arena, show_member(cli, status, "hold_reason"), true);
+    struct str reason = str_safe(cli->arena, show_member(cli, status, "hold_reason"), true);
     if (!json_true(json_get(status, STR("hold")))) return false;
     cli_say(cli, "held: %.*s", STR_ARG(reason));
     cli_say(cli, "%.*s due now%s%.*s; %lld later", STR_ARG(show_count(cli, due, "delivery is", "deliveries are")),

@@ -138,6 +138,6 @@ int login_wait(struct cli *cli, int page, struct str state, struct str *ret_code
     if (cli_stopped(cli)) return EXIT_INTERRUPTED;
     if (refusal.n)
         return cli_fail(cli, EXIT_DECLINED, "error: it was not allowed: %.*s",
-                        STR_ARG(str_sub(text_safe(cli->arena, refusal, true), 0, 200)));
+                        STR_ARG(str_sub(str_safe(cli->arena, refusal, true), 0, 200)));
     return cli_fail(cli, EXIT_TIMED_OUT, "error: nobody brought a code");
 }

@@ -26,7 +26,7 @@ static int ask_page(struct cli *cli, bool dry, struct str cursor, struct asked *
 }
 
 static void say_place(struct cli *cli, const struct json *item) {
-    struct str name = text_safe(cli->arena, show_member(cli, item, "destination"), true);
+    struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
     int64_t held = json_integer(json_get(item, STR("held")), 0);
     int64_t waiting = json_integer(json_get(item, STR("waiting")), 0);
     int64_t by_hand = json_integer(json_get(item, STR("by_hand")), 0);

@@ -31,7 +31,7 @@ static void show_replay(struct cli *cli, const struct json *replay) {
     struct str reason = show_member(cli, replay, "reason");
     writer_fmt(&cli->out, "replay %.*s %.*s", STR_ARG(show_member(cli, replay, "id")),
                STR_ARG(show_member(cli, replay, "status")));
-    if (reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
+    if (reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(str_safe(cli->arena, reason, true)));
     writer_fmt(&cli->out, ": %.*s, by the %.*s configuration; %.*s made, %.*s left\n",
                STR_ARG(show_count(cli, json_integer(json_get(replay, STR("events")), 0), "event", "events")),
                STR_ARG(show_member(cli, replay, "config")), STR_ARG(show_member(cli, replay, "made")),

@@ -112,7 +112,7 @@ static void show_item(struct cli *cli, const struct json *item) {
         rehearsal_show(cli, request);
     else
         writer_fmt(&cli->out, "# nothing is sent: %.*s\n",
-                   STR_ARG(text_safe(cli->arena, show_member(cli, item, "problem"), true)));
+                   STR_ARG(str_safe(cli->arena, show_member(cli, item, "problem"), true)));
     writer_add(&cli->out, STR("\n"));
 }
 

@@ -217,7 +217,7 @@ void show_fields(struct cli *cli, const struct json *thing, const struct column 
     for (const struct column *column = columns; column->member; column++) {
         struct str text = cell_text(cli, thing, column);
         if (!text.n) continue;
-        text = text_safe(cli->arena, text, true);
+        text = str_safe(cli->arena, text, true);
         text = status_coloured(cli->arena, text, cli->colour && column->how.status);
         writer_fmt(&cli->out, "  %-*s  ", (int)widest, column->how.title);
         put_line(cli, text);
@@ -318,7 +318,7 @@ static struct str explanation(struct cli *cli, const struct json *delivery, stru
 }
 
 void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more) {
-    struct str target = text_safe(cli->arena, show_target(cli, delivery), true);
+    struct str target = str_safe(cli->arena, show_target(cli, delivery), true);
     struct str word = status_word(show_member(cli, delivery, "status"));
     struct str status = show_member(cli, delivery, "last_status"), why = explanation(cli, delivery, word);
     size_t target_blanks = text_columns(target) < 18 ? 18 - text_columns(target) : 0;
@@ -326,7 +326,7 @@ void show_delivery_line(struct cli *cli, const struct json *delivery, struct str
     struct str shown = status_coloured(cli->arena, word, cli->colour);
     writer_fmt(&cli->out, "  %.*s%*s  %.*s%*s  %-3.*s", STR_ARG(target), (int)target_blanks, "", STR_ARG(shown),
                (int)word_blanks, "", STR_ARG(status));
-    struct str rest = text_safe(cli->arena, why, true);
+    struct str rest = str_safe(cli->arena, why, true);
     writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
 }
 
@@ -335,9 +335,9 @@ void show_acts(struct cli *cli, const struct json *acts, struct str subject) {
         const struct json *act = json_at(acts, i);
         if (!str_eq(show_member(cli, act, "subject"), subject)) continue;
         struct str at = show_time(cli, show_member(cli, act, "at"));
-        struct str detail = text_safe(cli->arena, show_member(cli, act, "detail"), true);
+        struct str detail = str_safe(cli->arena, show_member(cli, act, "detail"), true);
         writer_fmt(&cli->out, "    %.*s  %.*s by %.*s  (%.*s)\n", STR_ARG(at), STR_ARG(show_member(cli, act, "act")),
-                   STR_ARG(text_safe(cli->arena, show_member(cli, act, "actor"), true)), STR_ARG(detail));
+                   STR_ARG(str_safe(cli->arena, show_member(cli, act, "actor"), true)), STR_ARG(detail));
     }
 }
 
@@ -346,7 +346,7 @@ void show_unwanted(struct cli *cli, struct writer *writer, const struct json *ev
     if (!reasons) return;
     writer_add(writer, STR("no route wants it: nothing is sent\n"));
     for (size_t i = 0; i < json_size(reasons); i++) {
-        struct str why = text_safe(cli->arena, show_member(cli, json_at(reasons, i), "why"), true);
+        struct str why = str_safe(cli->arena, show_member(cli, json_at(reasons, i), "why"), true);
         writer_fmt(writer, "  route %.*s: %.*s\n", STR_ARG(show_member(cli, json_at(reasons, i), "route")),
                    STR_ARG(why));
     }

@@ -74,7 +74,7 @@ static void show_source(struct cli *cli, const struct json *source) {
     const struct json *last = json_get(source, STR("last_refused"));
     show_fields(cli, source, show_columns);
     if (json_type(last) == JSON_OBJECT) {
-        struct str why = text_safe(cli->arena, show_member(cli, last, "why"), true);
+        struct str why = str_safe(cli->arena, show_member(cli, last, "why"), true);
         writer_fmt(&cli->out, "  last refused   %.*s  %.*s%s%.*s\n",
                    STR_ARG(show_time(cli, show_member(cli, last, "at"))), STR_ARG(show_member(cli, last, "code")),
                    why.n ? ": " : "", STR_ARG(why));

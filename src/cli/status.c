@@ -20,13 +20,13 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         const struct json *one = json_at(list, i);
         if (str_eq(show_member(cli, one, "kind"), STR("route"))) {
             writer_fmt(&cli->out, "! route %.*s is stopped: %.*s\n", STR_ARG(show_member(cli, one, "name")),
-                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "why"), true)));
+                       STR_ARG(str_safe(cli->arena, show_member(cli, one, "why"), true)));
             continue;
         }
         if (json_true(json_get(one, STR("gone")))) {
             long long held = number(one, STR("held"));
             writer_fmt(&cli->out, "! %.*s is gone from the configuration, and %.*s %s held for it\n",
-                       STR_ARG(text_safe(cli->arena, show_member(cli, one, "name"), true)),
+                       STR_ARG(str_safe(cli->arena, show_member(cli, one, "name"), true)),
                        STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
             continue;
         }
@@ -44,7 +44,7 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         }
         if (closed && overflows) word = STR("more wait than its queue takes");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
-        if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(text_safe(cli->arena, reason, true)));
+        if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(str_safe(cli->arena, reason, true)));
         bool stands = paused || !str_eq(breaker, STR("closed"));
         writer_fmt(&cli->out, "; drumbeat destinations %s %.*s\n", stands ? "resume" : "show", STR_ARG(name));
     }
@@ -150,7 +150,7 @@ static void show_waiting(struct cli *cli, const struct json *status) {
     writer_fmt(&cli->out, "\n");
     for (size_t i = 0; i < json_size(why); i++)
         writer_fmt(&cli->out, "            %lld for %.*s: %s\n", number(json_at(why, i), STR("count")),
-                   STR_ARG(text_safe(cli->arena, show_member(cli, json_at(why, i), "destination"), true)),
+                   STR_ARG(str_safe(cli->arena, show_member(cli, json_at(why, i), "destination"), true)),
                    reason_words(show_member(cli, json_at(why, i), "reason")));
 }
 
@@ -168,7 +168,7 @@ static void show_schedules(struct cli *cli, const struct json *list) {
         const struct json *one = json_at(list, i);
         writer_fmt(&cli->out, "  %-10s%.*s  %.*s (%.*s %.*s)\n", i ? "" : "Next",
                    STR_ARG(show_member(cli, one, "due_at")), STR_ARG(show_member(cli, one, "source")),
-                   STR_ARG(text_safe(cli->arena, show_member(cli, one, "schedule"), true)),
+                   STR_ARG(str_safe(cli->arena, show_member(cli, one, "schedule"), true)),
                    STR_ARG(show_member(cli, one, "zone")));
     }
 }

@@ -169,8 +169,8 @@ static void show_delivery(struct tail *tail, const struct tail_line *line) {
 
 static void show_event(struct cli *cli, const struct tail_line *line) {
     struct str id = show_id(cli, show_member(cli, line->item, "id")), type = show_member(cli, line->item, "type");
-    struct str key = text_safe(cli->arena, show_member(cli, line->item, "idempotency_key"), true);
-    struct str source = text_safe(cli->arena, show_member(cli, line->item, "source"), true);
+    struct str key = str_safe(cli->arena, show_member(cli, line->item, "idempotency_key"), true);
+    struct str source = str_safe(cli->arena, show_member(cli, line->item, "source"), true);
     writer_fmt(&cli->out, "  %.*s  event  %.*s from %.*s, key %.*s\n", STR_ARG(type), STR_ARG(id), STR_ARG(source),
                STR_ARG(key));
 }

@@ -10,13 +10,13 @@ static void show_item(struct cli *cli, const struct json *item) {
     const char *before = cli->colour ? "\033[33m" : "", *after = cli->colour ? "\033[0m" : "";
     int64_t count = json_integer(json_get(item, STR("count")), 0);
     writer_fmt(&cli->out, "%s%.*s%s", before, STR_ARG(show_member(cli, item, "cause")), after);
-    if (name.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(text_safe(cli->arena, name, true)));
+    if (name.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, name, true)));
     if (count) writer_fmt(&cli->out, "  %lld", (long long)count);
-    if (error.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(text_safe(cli->arena, error, true)));
+    if (error.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, error, true)));
     if (oldest.n) writer_fmt(&cli->out, "  (since %.*s)", STR_ARG(oldest));
     writer_fmt(&cli->out, "\n    %.*s\n      %.*s\n",
-               STR_ARG(text_safe(cli->arena, show_member(cli, item, "command"), true)),
-               STR_ARG(text_safe(cli->arena, show_member(cli, item, "does"), true)));
+               STR_ARG(str_safe(cli->arena, show_member(cli, item, "command"), true)),
+               STR_ARG(str_safe(cli->arena, show_member(cli, item, "does"), true)));
 }
 
 static void show_todo(struct cli *cli, const struct json *todo) {

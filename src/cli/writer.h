@@ -21,7 +21,4 @@ void writer_fmt(struct writer *writer, const char *format, ...) __attribute__((f
 void writer_safe(struct writer *writer, struct str text);
 void writer_flush(struct writer *writer);
 
-/* The text as writer_safe puts it out, line ends and tabs too as blanks when one_line. */
-struct str text_safe(struct arena *arena, struct str text, bool one_line);
-
 #endif

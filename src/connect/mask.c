@@ -171,8 +171,11 @@ static struct str mask(const struct secrets *secrets, struct str text, struct ar
 
 void mask_outcome(const struct call_context *context, struct outcome *outcome) {
     const struct secrets secrets = secrets_of(context);
-    if (secrets.count == 0) return;
-    outcome->error = mask(&secrets, outcome->error, context->arena);
-    outcome->answer = mask(&secrets, outcome->answer, context->arena);
-    outcome->remote_id = mask(&secrets, outcome->remote_id, context->arena);
+    if (secrets.count) {
+        outcome->error = mask(&secrets, outcome->error, context->arena);
+        outcome->answer = mask(&secrets, outcome->answer, context->arena);
+        outcome->remote_id = mask(&secrets, outcome->remote_id, context->arena);
+    }
+    outcome->error = str_safe(context->arena, outcome->error, true); /* it goes into logs, mails and terminals */
+    outcome->remote_id = str_safe(context->arena, outcome->remote_id, true);
 }

@@ -127,8 +127,8 @@ static void test_cells_cannot_command_the_terminal(void **state) {
 static void test_texts_keep_their_lines_unless_told(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    assert_string_equal(text_safe(&arena, STR("a\tb\nc\rd\x7f"), false).p, "a\tb\nc d?");
-    assert_string_equal(text_safe(&arena, STR("a\tb\nc"), true).p, "a b c");
+    assert_string_equal(str_safe(&arena, STR("a\tb\nc\rd\x7f"), false).p, "a\tb\nc d?");
+    assert_string_equal(str_safe(&arena, STR("a\tb\nc"), true).p, "a b c");
     arena_free(&arena);
 }
 
