@@ -199,24 +199,40 @@ static bool is_tick(struct str value) {
     return true;
 }
 
-/* Lines end with LF, whatever a browser sends; around the text is nothing. */
-static struct str clean(struct str value, struct arena *arena) {
+/* Lines end with LF, whatever a browser sends; around the text is nothing. Where there is one line, line breaks become
+ * a blank: a browser takes them out before it sends (HTML, 4.10.5.1.2), and what is no browser must not bring two lines
+ * to who expects one, a header of a mail for instance. */
+static struct str clean(struct str value, bool one_line, struct arena *arena) {
     struct buf out = {.arena = arena};
     value = str_trim(value);
-    if (str_find(value, '\r') == SIZE_MAX) return value;
+    if (str_find(value, '\r') == SIZE_MAX && (!one_line || str_find(value, '\n') == SIZE_MAX)) return value;
     for (size_t i = 0; i < value.n; i++) {
+        bool breaks = is_in(value.p[i], "\r\n");
         if (value.p[i] == '\r' && i + 1 < value.n && value.p[i + 1] == '\n') continue;
-        buf_byte(&out, value.p[i] == '\r' ? '\n' : value.p[i]);
+        buf_byte(&out, !breaks ? value.p[i] : one_line ? ' ' : '\n');
     }
+    return buf_str(&out);
+}
+
+/* What has no form and what a store may refuse stands there as U+FFFD, so that a person sees that something was. */
+static struct str visible(struct str value, struct arena *arena) {
+    struct buf out = {.arena = arena};
+    if (!has_control(value)) return value;
+    for (size_t i = 0; i < value.n; i++)
+        if (has_control(str_sub(value, i, 1)))
+            buf_add(&out, STR("\xef\xbf\xbd"));
+        else
+            buf_byte(&out, value.p[i]);
     return buf_str(&out);
 }
 
 static void add_entry(struct submission *submission, const struct form_field *field, struct str value, size_t member,
                       struct arena *arena) {
     struct entry *entry = &submission->entries[submission->entry_count++];
-    value = clean(value, arena);
+    bool one_line = submission->source->form.field_count && field->kind != FORM_AREA;
+    value = clean(value, one_line, arena);
     if (field->kind == FORM_TICK) value = is_tick(value) ? STR("on") : STR("");
-    *entry = (struct entry){field, value, member, false, problem_of(field, value)};
+    *entry = (struct entry){field, visible(value, arena), member, false, problem_of(field, value)};
     submission->problem_count += entry->problem != ENTRY_FINE;
 }
 
@@ -244,9 +260,11 @@ static enum err take_anything(struct submission *submission, struct arena *arena
     for (size_t i = 0; i < form->count; i++) {
         struct str name = form->members[i].name;
         struct entry *first = entry_named(submission, name);
+        struct str value = form->members[i].value;
+        form->members[i].value = visible(clean(value, false, arena), arena); /* as the event has it */
         if (is_own(&submission->source->form, name)) continue;
         if (first) { /* another value of it */
-            bool fine = first->problem || !has_control(clean(form->members[i].value, arena));
+            bool fine = first->problem || !has_control(clean(value, false, arena));
             submission->problem_count += !fine;
             if (!fine) first->problem = ENTRY_CONTROL;
             first->several = true;
@@ -261,7 +279,7 @@ static enum err take_anything(struct submission *submission, struct arena *arena
         bool is_email_field = str_eq(name, STR("email"));
         *field =
             (struct form_field){.name = name, .kind = is_email_field ? FORM_EMAIL : FORM_TEXT, .max = ANYTHING_MAX};
-        add_entry(submission, field, form->members[i].value, i, arena);
+        add_entry(submission, field, value, i, arena);
     }
     return ERR_NONE;
 }

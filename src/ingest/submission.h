@@ -61,8 +61,9 @@ struct intake_item submission_event(const struct intake_context *context, const 
 /* ---- spam ---- */
 
 /* What is kept as spam is an event of the type spam.NAME, which no pattern takes that does not say spam.
- * (model/event.h); its payload is {"why", "type", "payload"}. Gives the event that it would have been; false: it is
- * none of these. */
+ * (model/event.h); its payload is {"why", "type", "problems", "payload"}: problems, where there are any, are those for
+ * which the form would have refused it. Gives the event that it would have been; false: it is none of these, or would
+ * have been refused. */
 bool submission_release(const struct intake_context *context, const struct event *spam, struct event *ret_event,
                         struct refusal *ret_refusal);
 

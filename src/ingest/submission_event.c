@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "ingest/form_page.h"
 
 #define UTM_MAX 200 /* bytes of a value */
 
@@ -31,7 +32,6 @@ static void write_fields(struct buf *buf, const struct submission *submission) {
     for (size_t i = 0; i < submission->entry_count; i++) {
         const struct entry *entry = &submission->entries[i];
         if (!entry->value.n && entry->field->kind != FORM_TICK) continue;
-        if (entry->problem == ENTRY_CONTROL) continue; /* in spam: a store may refuse the whole for it */
         if (buf->p[buf->n - 1] != '{') buf_byte(buf, ',');
         write_entry(buf, submission, entry);
     }
@@ -77,6 +77,21 @@ static void write_consent(struct buf *buf, const struct submission *submission, 
     write_member(buf, "at", when_str(buf->arena, wall_us));
     write_member(buf, "page", submission->page);
     buf_byte(buf, '}');
+}
+
+/* What a submission would have been refused for, had it not been kept as spam: releasing it is refused for the same. */
+static void write_problems(struct buf *buf, const struct submission *submission) {
+    if (!submission->problem_count) return;
+    buf_add(buf, STR(",\"problems\":["));
+    for (size_t i = 0; i < submission->entry_count; i++) {
+        const struct entry *entry = &submission->entries[i];
+        if (!entry->problem) continue;
+        buf_fmt(buf, "%s{\"field\":", buf->p[buf->n - 1] == '[' ? "" : ",");
+        json_quote(buf, entry->field->name);
+        write_member(buf, "detail", form_problem_text(submission->source, entry, buf->arena));
+        buf_byte(buf, '}');
+    }
+    buf_byte(buf, ']');
 }
 
 static struct str payload_of(const struct intake_context *context, const struct request *request,
@@ -144,10 +159,27 @@ struct intake_item submission_event(const struct intake_context *context, const 
     json_quote(&kept, str_from(submission->spam));
     buf_add(&kept, STR(",\"type\":"));
     json_quote(&kept, event.type);
+    write_problems(&kept, submission);
     buf_fmt(&kept, ",\"payload\":%.*s}", STR_ARG(event.payload));
     event.payload = buf_str(&kept);
     event.type = str_fmt(context->arena, EVENT_SPAM "%.*s", STR_ARG(source->name));
     return finished(context, event);
+}
+
+/* The first of what is wrong with it, as the page would have said; true: there is something. */
+static bool has_problem(const struct json *spam, struct arena *arena, struct refusal *ret_refusal) {
+    const struct json *first = json_at(json_get(spam, STR("problems")), 0);
+    struct buf pointer = {.arena = arena};
+    if (!first) return false;
+    json_point_add(&pointer, json_text(json_get(first, STR("field"))));
+    *ret_refusal = (struct refusal){
+        ERR_NOT_FILLED,
+        str_fmt(arena,
+                "%.*s The form refuses it, so it cannot be released as it is: look at it, and send what it should be "
+                "with drumbeat send",
+                STR_ARG(json_text(json_get(first, STR("detail"))))),
+        buf_str(&pointer)};
+    return true;
 }
 
 bool submission_release(const struct intake_context *context, const struct event *spam, struct event *ret_event,
@@ -164,7 +196,9 @@ bool submission_release(const struct intake_context *context, const struct event
         event.key = str_fmt(context->arena, "%.*s:%.*s", STR_ARG(name), STR_ARG(str_sub(key, name.n + mark.n, key.n)));
         is_spam = event_type_valid(event.type);
     }
+    bool is_wrong = is_spam && has_problem(root, context->arena, ret_refusal);
     json_free(root);
+    if (is_wrong) return false;
     if (!is_spam) {
         *ret_refusal = (struct refusal){ERR_NOT_NOW, STR("it was not kept as spam"), STR_NONE};
         return false;

@@ -193,6 +193,23 @@ def test_what_a_machine_fills_in_is_kept_apart_and_can_be_released(world):
     assert [act["subject"] for act in acts if act["act"] == "event.release"] == [kept[quick]["id"]] * 2
 
 
+def test_spam_with_what_the_form_refuses_is_not_released(world):
+    server, _ = world
+    email = address()
+    assert fill(server, "contact", {"email": email, "name": "Ad\x1ba", "_gotcha": "x"}).status == 303
+    [kept] = [event for event in events(server, type="spam.contact") if event["payload"]["payload"].get("email") == email]
+    assert kept["payload"]["payload"]["name"] == "Ad\ufffda" and kept["payload"]["problems"][0]["field"] == "name"
+    refused = server.cli("events", "release", kept["id"])
+    assert refused.code == 5 and "E0137" in refused.err and "characters that cannot be used" in refused.err, refused
+
+
+def test_a_line_break_in_a_field_of_one_line_is_a_blank(world):
+    server, _ = world
+    email = address()
+    assert fill(server, "contact", {"email": email, "name": "Ada\r\nBcc: x"}).status == 303
+    assert event_of(server, email)["payload"]["name"] == "Ada Bcc: x"
+
+
 def test_one_address_may_send_so_often(server):
     """The proxy names the address, which must be believed because it is configured."""
     from_one = {"X-Forwarded-For": "203.0.113.5"}
@@ -313,7 +330,11 @@ def test_two_processes_on_postgres_take_a_click_each_and_it_is_one_event(folder,
             assert len({answer["eventIds"][0] for answer in answers}) == 1
     fill(servers[0], "contact", {"email": "a\0b", "name": "Grace", "_gotcha": "x"})
     [spam] = events(servers[1], type="spam.contact")
-    assert servers[1].cli("events", "release", spam["id"]).code == 0
+    assert spam["payload"]["payload"] | {"form": None} == {"email": "a\ufffdb", "name": "Grace", "form": None}
+    assert servers[1].cli("events", "release", spam["id"]).code == 5
+    fill(servers[0], "contact", {"email": address(), "name": "Grace", "_gotcha": "x"})
+    kept = [event["id"] for event in events(servers[1], type="spam.contact") if event["id"] != spam["id"]]
+    assert servers[1].cli("events", "release", *kept).code == 0
     assert [event["payload"]["name"] for event in events(servers[0], type="contact.submitted") if "name" in event["payload"]] == ["Grace"]
     for server in servers:
         server.close()

@@ -298,11 +298,52 @@ static void test_spam_holds_nothing_that_a_store_refuses(void **state) {
     struct filling filling = filling_of(*state, true);
     struct event event = event_of(&filling, "email=a%00b&name=Ada&_gotcha=x");
     assert_null(strstr(event.payload.p, "\\u0000"));
-    assert_non_null(strstr(event.payload.p, "\"payload\":{\"name\":\"Ada\""));
+    assert_non_null(strstr(event.payload.p, "\"payload\":{\"email\":\"a\xef\xbf\xbd"
+                                            "b\",\"name\":\"Ada\""));
+    event =
+        event_of(&filling, "email=a@b.example&text=%0001234567890&name=01234567890%00&_gotcha=x"); /* too long too */
+    assert_null(strstr(event.payload.p, "\\u0000"));
     filling = filling_of(*state, false);
     event = event_of(&filling, "a=1&a=%00&b=2&_gotcha=x");
     assert_null(strstr(event.payload.p, "\\u0000"));
-    assert_non_null(strstr(event.payload.p, "\"payload\":{\"b\":\"2\""));
+    assert_non_null(strstr(event.payload.p, "\"payload\":{\"a\":[\"1\",\"\xef\xbf\xbd\"],\"b\":\"2\""));
+}
+
+/* Released it is what the page would have made of it: an event, or a refusal that names the field. */
+static void test_spam_that_the_form_would_refuse_is_not_released(void **state) {
+    static const struct {
+        const char *body, *pointer, *detail; /* pointer NULL: it is released */
+    } cases[] = {
+        {"email=a@b.example&name=Ada&_gotcha=x", NULL, NULL},
+        {"email=a@b.example&name=Ad%1Ba&_gotcha=x", "/name", "Your <name> holds characters that cannot be used."},
+        {"email=a@b.example&name=01234567890&_gotcha=x", "/name", "Your <name> is too long."},
+        {"email=ada&_gotcha=x", "/email", "E-mail address is no complete e-mail address"},
+        {"name=Ada&tel=x&_gotcha=x", "/email", "E-mail address is missing."},
+    };
+    struct filling filling = filling_of(*state, true);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct event event = event_of(&filling, cases[i].body), released;
+        filling.refusal = (struct refusal){0};
+        bool is = submission_release(&filling.context, &event, &released, &filling.refusal);
+        assert_int_equal(is, !cases[i].pointer);
+        if (is) continue;
+        assert_int_equal(filling.refusal.err, ERR_NOT_FILLED);
+        assert_str(filling.refusal.pointer, cases[i].pointer);
+        assert_true(str_starts(filling.refusal.detail, str_from(cases[i].detail)));
+    }
+}
+
+/* As a browser's <input> has it; a <textarea> keeps its lines, and of a form that declares nothing nobody knows. */
+static void test_a_field_of_one_line_has_one_line(void **state) {
+    struct filling filling = filling_of(*state, true);
+    struct event event = event_of(&filling, "email=a@b.example&name=Ada%0D%0ABcc:&text=a%0Db%0D%0Ac%0A%0Ad");
+    assert_non_null(strstr(event.payload.p, "\"name\":\"Ada Bcc:\""));
+    assert_non_null(strstr(event.payload.p, "\"text\":\"a\\nb\\nc\\n\\nd\""));
+    assert_int_equal(read(&filling, "application/json", "{\"email\":\"a@b.example\\nc@d.example\"}"), ERR_NONE);
+    assert_int_equal(filling.submission.entries[0].problem, ENTRY_NO_EMAIL);
+    filling = filling_of(*state, false);
+    event = event_of(&filling, "words=a%0D%0Ab");
+    assert_non_null(strstr(event.payload.p, "\"words\":\"a\\nb\""));
 }
 
 static void test_routes_take_spam_only_by_its_name(void **state) {
@@ -418,6 +459,8 @@ int main(void) {
         TEST(test_what_is_kept_as_spam_and_released),
         TEST(test_names_that_strangers_choose_are_short_where_they_are_told),
         TEST(test_spam_holds_nothing_that_a_store_refuses),
+        TEST(test_spam_that_the_form_would_refuse_is_not_released),
+        TEST(test_a_field_of_one_line_has_one_line),
         TEST(test_routes_take_spam_only_by_its_name),
         TEST(test_the_page_shows_what_was_typed),
         TEST(test_no_person_is_asked_for_the_campaign),
