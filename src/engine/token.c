@@ -9,9 +9,8 @@
  *
  * WHY IT HOLDS.
  * 1. tokens_gate is asked before anything is claimed, and a desk without a good token is not.
- * 2. The right to ask is taken in the transaction of the turn whose commit lets the request leave (store_token_ask),
- * for longer than the errand can last. Whoever takes it reads the row again behind it: a token that another process
- * wrote in between is taken over, and nothing is asked.
+ * 2. The right to ask is taken in the transaction whose commit lets the request leave (store_token_ask), for longer
+ * than the errand can last. Whoever takes it reads the row again behind it: what another process wrote is taken over.
  * 3. The answer is written in the transaction of the turn that takes it (token_settle), fenced by the generation it was
  *    asked from; memory learns it after that commit (token_settled). A dropped turn reads the same answer again.
  * 4. A delivery that is refused with the token in force marks it stale, once: its successor is on probation until
