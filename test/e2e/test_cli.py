@@ -323,7 +323,8 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
 STEP_BACK = ("ALTER TABLE marketing_events DROP COLUMN trace_parent; ALTER TABLE deliveries DROP COLUMN keyed_as;"
              "ALTER TABLE destinations DROP COLUMN suspect;"
              "ALTER TABLE destinations DROP COLUMN probing; DROP TABLE tokens; DROP TABLE marks; "
-             "DROP TABLE replays; DROP TABLE replay_parts; DROP TABLE replay_items; DELETE FROM schema_steps WHERE step >= 4;")
+             "DROP TABLE replays; DROP TABLE replay_parts; DROP TABLE replay_items; DROP TABLE replay_failures; "
+             "DELETE FROM schema_steps WHERE step >= 4;")
 STEP_BACK_POSTGRES = STEP_BACK + "ALTER TABLE marketing_events DROP CONSTRAINT marketing_events_moments_are_finite;"
 STEPS = (ROOT / "src/store/sql/schema.sqlite.sql").read_text().count("\n-- step: ")
 READS = (["events", "list"], ["deliveries", "list"], ["status"], ["verify"], ["chores", "list"])
@@ -362,7 +363,7 @@ def test_a_store_of_an_older_program_is_explained_and_brought_up_to_date(serve, 
         server.start()
         assert server.terminate() == 0
     with contextlib.closing(sqlite3.connect(server.store)) as file:
-        assert file.execute("SELECT max(step) FROM schema_steps").fetchone() == (8,)
+        assert file.execute("SELECT max(step) FROM schema_steps").fetchone() == (STEPS,)
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert_all_is_read(server)
 
@@ -669,6 +670,6 @@ def test_a_shared_store_of_an_older_program_is_explained_and_brought_up_to_date(
     assert_old_store_is_explained(server)
     server.start()
     assert server.terminate() == 0
-    assert sql(database, "SELECT max(step) FROM schema_steps") == [(8,)]
+    assert sql(database, "SELECT max(step) FROM schema_steps") == [(STEPS,)]
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert_all_is_read(server)
