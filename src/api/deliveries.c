@@ -57,7 +57,7 @@ enum err api_deliveries_list(struct call *call) {
     buf_add(&buf, STR("{\"items\":["));
     for (size_t i = 0; i < count && i < limit; i++) {
         if (i) buf_byte(&buf, ',');
-        encode_delivery(call, &buf, &deliveries[i]);
+        encode_delivery(call, &buf, &deliveries[i], STR_NONE);
         buf_byte(&buf, '}');
     }
     return reply_list(call, &buf, count > limit ? deliveries[limit - 1].seq : store_next_cursor(call->store));
@@ -69,7 +69,9 @@ static enum err reply_delivery(struct call *call, struct delivery *delivery) {
     TRY(store_superseded(call->store, delivery, 1, call->arena));
     TRY(store_attempts(call->store, delivery->seq, call->arena, &attempts, &count));
     struct buf buf = {.arena = call->arena};
-    encode_delivery(call, &buf, delivery);
+    struct str ahead;
+    TRY(find_ahead(call, delivery, &ahead));
+    encode_delivery(call, &buf, delivery, ahead);
     if (delivery->params.n) {
         buf_add(&buf, STR(",\"params\":"));
         buf_add(&buf, delivery->params);

@@ -3,6 +3,9 @@
 #include "base/when.h"
 #include "deliver/deliver.h"
 #include "deliver/meter.h"
+#include "store/query.h"
+
+#define ORDER_KEY_SHOWN 60 /* bytes */
 
 void encode_text(struct buf *buf, const char *name, struct str text) {
     buf_fmt(buf, ",\"%s\":", name);
@@ -59,9 +62,11 @@ static struct str is_put_off(const struct call *call, const struct delivery *del
 }
 
 /* Why a delivery that is due does not leave, where that is more than a moment: "crm is paused until ...: ...". */
-static struct str what_it_waits_for(const struct call *call, const struct delivery *delivery) {
+static struct str what_it_waits_for(const struct call *call, const struct delivery *delivery, struct str ahead) {
     size_t desk = deliver_desk(call->desks, delivery->destination);
     bool waits = delivery->status == DELIVERY_PENDING || delivery->status == DELIVERY_UNKNOWN;
+    if (waits && ahead.n) return ahead;
+    if (waits && call->standing->hold) return STR("the end of the hold: drumbeat release");
     if (!waits || desk == SIZE_MAX || !deliver_settings(call->desks, desk)) return STR_NONE;
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     bool open = view.breaker.state == BREAKER_OPEN;
@@ -74,7 +79,27 @@ static struct str what_it_waits_for(const struct call *call, const struct delive
                    why.n ? ": " : "", STR_ARG(why));
 }
 
-void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery) {
+/* What helps the delivery that goes first. */
+static struct str help_for(const struct delivery_ahead *ahead, struct arena *arena) {
+    struct str id = uuid_str(arena, ahead->id);
+    if (ahead->status != DELIVERY_HELD) return str_fmt(arena, "drumbeat deliveries show %.*s", STR_ARG(id));
+    if (ahead->in_doubt) return str_fmt(arena, "drumbeat deliveries resolve %.*s", STR_ARG(id));
+    return str_fmt(arena, "drumbeat deliveries retry %.*s", STR_ARG(id));
+}
+
+enum err find_ahead(const struct call *call, const struct delivery *delivery, struct str *ret_words) {
+    struct delivery_ahead ahead;
+    *ret_words = STR_NONE;
+    TRY(store_delivery_ahead(call->store, delivery, call->arena, &ahead));
+    if (uuid_is_zero(ahead.id)) return ERR_NONE;
+    struct str key = str_sub(delivery->order_key, 0, ORDER_KEY_SHOWN), help = help_for(&ahead, call->arena);
+    *ret_words = str_fmt(call->arena, "event %.*s before it (order key %.*s%s), whose delivery is %s: %.*s",
+                         STR_ARG(uuid_str(call->arena, ahead.event_id)), STR_ARG(key),
+                         key.n < delivery->order_key.n ? "..." : "", delivery_status_text(ahead.status), STR_ARG(help));
+    return ERR_NONE;
+}
+
+void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery, struct str ahead) {
     char id[UUID_TEXT_LENGTH + 1], event_id[UUID_TEXT_LENGTH + 1];
     uuid_format(delivery->id, id);
     uuid_format(delivery->event_id, event_id);
@@ -95,7 +120,7 @@ void encode_delivery(const struct call *call, struct buf *buf, const struct deli
     encode_maybe(buf, "last_error", delivery->last_error);
     encode_maybe(buf, "superseded_by",
                  uuid_is_zero(delivery->superseded_by) ? STR_NONE : uuid_str(buf->arena, delivery->superseded_by));
-    encode_maybe(buf, "waits_for", what_it_waits_for(call, delivery));
+    encode_maybe(buf, "waits_for", what_it_waits_for(call, delivery, ahead));
     encode_time(buf, "created_at", delivery->created_us);
     encode_time(buf, "updated_at", delivery->updated_us);
     buf_fmt(buf, ",\"attempt_count\":%d", delivery->attempts);

@@ -284,7 +284,9 @@ static enum err encode_deliveries(struct call *call, struct buf *buf, const stru
     buf_add(buf, STR(",\"deliveries\":["));
     for (size_t i = count; i-- > 0;) { /* oldest first */
         if (i + 1 < count) buf_byte(buf, ',');
-        encode_delivery(call, buf, &deliveries[i]);
+        struct str ahead;
+        TRY(find_ahead(call, &deliveries[i], &ahead));
+        encode_delivery(call, buf, &deliveries[i], ahead);
         while (at < attempt_count && attempts[at].delivery_seq < deliveries[i].seq) at++; /* not on this page */
         at += encode_next_attempts(call, buf, deliveries[i].seq, attempts + at, attempt_count - at);
         buf_byte(buf, '}');

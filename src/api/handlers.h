@@ -41,8 +41,11 @@ struct intake_context events_context(const struct call *call);
 /* ---- encode.c ---- */
 void encode_event(struct buf *buf, const struct event *event,
                   bool whole); /* without its closing brace, so that more may follow */
-/* Likewise. call: what its destination's desk says of one that waits. */
-void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery);
+/* Likewise. call: what its destination's desk says of one that waits. ahead: what it waits for before that, "" =
+ * nothing is known, as in a list, where no other delivery is looked at. */
+void encode_delivery(const struct call *call, struct buf *buf, const struct delivery *delivery, struct str ahead);
+/* For one that is shown alone or with its event: the delivery of its order key for which it waits. */
+MUST_USE enum err find_ahead(const struct call *call, const struct delivery *delivery, struct str *ret_words);
 void encode_attempts(struct buf *buf, const struct attempt *attempts, size_t count);
 void encode_audit(struct buf *buf, const struct audit_row *row);
 /* ,"acts":[...]: what people did to these things. */

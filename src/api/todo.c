@@ -95,6 +95,14 @@ static struct cause *next_place(struct todo *todo) {
     return &todo->causes[todo->count++];
 }
 
+/* What is held may hold others up, which have the same order key. */
+static struct str with_others(const struct matter *matter, struct str does, struct arena *arena) {
+    if (!matter->behind) return does;
+    return str_fmt(arena, "%.*s; %lld %s in order behind what is open for %.*s", STR_ARG(does),
+                   (long long)matter->behind, matter->behind == 1 ? "other waits" : "others wait",
+                   STR_ARG(matter->name));
+}
+
 /* No words of an error tell these from those of another cause. */
 static const struct advice one_by_one = {
     "", "", "drumbeat deliveries list --destination {name}",
@@ -116,7 +124,7 @@ void todo_add(struct todo *todo, const struct advice *advice, const struct matte
                                        .name = *advice->kind ? matter->name : STR_NONE,
                                        .error = matter->error,
                                        .command = say(says->command, &fill, arena),
-                                       .does = say(says->does, &fill, arena),
+                                       .does = with_others(matter, say(says->does, &fill, arena), arena),
                                        .count = matter->count,
                                        .oldest_us = matter->oldest_us};
 }
@@ -196,7 +204,9 @@ static struct matter matter_of(const struct todo *todo, const struct todo_group 
 }
 
 static void add_held(struct todo *todo, const struct todo_group *group) {
-    const struct matter matter = matter_of(todo, group);
+    struct matter matter = matter_of(todo, group);
+    for (size_t j = 0; j < todo->counts_count; j++)
+        if (str_eq(todo->counts[j].destination, group->place)) matter.behind = todo->counts[j].blocked;
     size_t i = 0;
     while (!fits(&held_rules[i], group)) i++; /* the last one fits all */
     if (held_rules[i].advice.command) todo_add(todo, &held_rules[i].advice, &matter, 0);
@@ -267,6 +277,8 @@ enum err todo_find(struct call *call, struct todo *ret_todo) {
     size_t count;
     *ret_todo = (struct todo){.call = call};
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
+    ret_todo->counts = counts;
+    ret_todo->counts_count = count;
     if (call->standing->running) TRY(todo_server(ret_todo));
     TRY(add_rounds(ret_todo));
     TRY(add_groups(ret_todo, TODO_EVENTS, add_event));

@@ -6,11 +6,14 @@
 #include "api/handlers.h"
 
 struct cause; /* model/alert.h */
+struct destination_counts;
 struct todo_group;
 struct todo {
     struct call *call;
     struct cause *causes;
     size_t count, room;
+    const struct destination_counts *counts;
+    size_t counts_count;
     const struct todo_group *groups; /* those that are being added */
     size_t group_count;
 };
@@ -22,6 +25,7 @@ struct matter {
     struct str name, error;
     int32_t last_status; /* of the last answer to each of them, which the error names; 0 = none */
     int64_t count, oldest_us;
+    int64_t behind;                  /* others that wait in order behind deliveries to the same place */
     const struct todo_group *rivals; /* it is one of these groups; 0 = of none */
     size_t rival_count;
 };

@@ -298,8 +298,11 @@ static struct str tries_words(struct cli *cli, const struct json *delivery) {
 static struct str wait_words(struct cli *cli, const struct json *delivery, struct str word) {
     struct str due = show_time(cli, show_member(cli, delivery, "due"));
     struct str destination = show_member(cli, delivery, "destination"), why = show_member(cli, delivery, "waits_for");
-    if (why.n)
+    struct str desk = str_fmt(cli->arena, "%.*s is paused", STR_ARG(destination)),
+               breaker = str_fmt(cli->arena, "%.*s's breaker", STR_ARG(destination));
+    if (str_starts(why, desk) || str_starts(why, breaker))
         return str_fmt(cli->arena, "%.*s; drumbeat destinations resume %.*s", STR_ARG(why), STR_ARG(destination));
+    if (why.n) return str_fmt(cli->arena, "waits for %.*s", STR_ARG(why));
     return str_eq(word, STR("waiting")) && due.n ? str_fmt(cli->arena, "not before %.*s", STR_ARG(due)) : STR("");
 }
 

@@ -27,7 +27,10 @@ static void add_row(struct map *destinations, const struct counting *counting, c
         counts->destination = values[0].text;
         map_set(destinations, counts->destination, counts);
     }
-    for (size_t i = 0; i < counting->columns; i++) counts->by_status[counting->statuses[i]] += values[i + 1].number;
+    for (size_t i = 0; i < counting->columns; i++) {
+        counts->by_status[counting->statuses[i]] += values[i + 1].number;
+        if (counting->statement == SQL_COUNT_BLOCKED) counts->blocked += values[i + 1].number;
+    }
 }
 
 enum err store_counts(struct store *store, bool all, struct arena *arena, struct destination_counts **ret_counts,

@@ -263,3 +263,17 @@ enum err store_events_between(struct store *store, int64_t since_us, int64_t unt
     const struct sql_value params[] = {sql_uuid(&since), sql_uuid(&until), sql_int(most)};
     return store_ask(store, SQL_EVENT_BETWEEN, params, 0, ret_count);
 }
+
+enum err store_delivery_ahead(struct store *store, const struct delivery *delivery, struct arena *arena,
+                              struct delivery_ahead *ret_ahead) {
+    const struct sql_value params[] = {sql_str(delivery->destination), sql_str(delivery->order_key),
+                                       sql_int(delivery->seq)};
+    struct sql_result result;
+    *ret_ahead = (struct delivery_ahead){0};
+    if (!delivery->order_key.n || !delivery_waits(delivery->status)) return ERR_NONE;
+    TRY(store_run(store, SQL_DELIVERY_AHEAD, params, 1, arena, &result));
+    if (!result.count) return ERR_NONE;
+    const struct sql_value *v = result.rows[0].values;
+    *ret_ahead = (struct delivery_ahead){sql_to_uuid(&v[0]), sql_to_uuid(&v[1]), DELIVERY_PENDING, v[3].number != 0};
+    return delivery_status_parse(v[2].text, &ret_ahead->status) ? ERR_NONE : ERR_STORE_CORRUPT;
+}

@@ -68,6 +68,7 @@ MUST_USE enum err store_event_attempts(struct store *store, struct uuid event_id
 struct destination_counts {
     struct str destination;
     int64_t by_status[DELIVERY_STATUS_COUNT]; /* open and final alike; exact */
+    int64_t blocked;                          /* of the open ones: behind another of their order key */
 };
 /* Open work per destination (PENDING PROCESSING UNKNOWN HELD) and what FAILED, from the partial indexes, cheap at any
  * history of done work; COMPLETED and SKIPPED are filled only when all is set (a scan). */
@@ -102,6 +103,14 @@ MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 /* When that delivery of status UNKNOWN was first sent which was sent first, or WHEN_NEVER. As cheap as store_counts. */
 MUST_USE enum err store_oldest_doubt(struct store *store, int64_t *ret_sent_us);
 
+/* The delivery of the same order key for which this one waits; its id is zero where there is none. */
+struct delivery_ahead {
+    struct uuid id, event_id;
+    enum delivery_status status;
+    bool in_doubt;
+};
+MUST_USE enum err store_delivery_ahead(struct store *store, const struct delivery *delivery, struct arena *arena,
+                                       struct delivery_ahead *ret_ahead);
 /* How many events came in from since_us on and before until_us, of wall time, drumbeat's own left out; at most `most`.
  */
 MUST_USE enum err store_events_between(struct store *store, int64_t since_us, int64_t until_us, int64_t most,

@@ -1,5 +1,6 @@
 #include "work.h"
 
+#include "store/query.h"
 #include "store/report.h"
 
 /* ---- rounds ---- */
@@ -317,7 +318,13 @@ static void a_destination_stands_still_when_all_that_waits_is_behind_what_is_hel
     fixture_begin(f);
     assert_true(stands_still(f));
     struct delivery first = ordered(f, "a", DELIVERY_HELD);
-    ordered(f, "b", DELIVERY_PENDING);
+    struct delivery second = ordered(f, "b", DELIVERY_PENDING);
+    struct delivery_ahead ahead;
+    OK(store_delivery_ahead(f->store, &second, &f->arena, &ahead));
+    assert_true(uuid_eq(ahead.id, first.id) && uuid_eq(ahead.event_id, first.event_id));
+    assert_int_equal(ahead.status, DELIVERY_HELD);
+    OK(store_delivery_ahead(f->store, &first, &f->arena, &ahead));
+    assert_true(uuid_is_zero(ahead.id));
     assert_true(stands_still(f));
     struct held_row *held;
     size_t count;

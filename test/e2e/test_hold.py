@@ -1,6 +1,8 @@
 """hold, the emergency brake: nothing leaves, in no process and over restarts, until a release."""
 from fleet import config
 from harness import until
+from receiver import silence
+from test_cli import TIMED_OUT
 from test_deliver import one
 
 
@@ -23,6 +25,24 @@ def test_nothing_leaves_until_a_release(serve, receiver):
     assert server.cli("release", "--yes").code == 0
     server.settled(event, "COMPLETED")
     assert not held(server) and len(receiver.of("/hook")) == 1
+
+
+def test_who_asks_for_a_delivery_is_told_what_it_waits_for(serve, receiver):
+    receiver.script("/hook", silence())
+    hook = {"url": receiver.url("/hook"), "allow_private": "true", "on_unknown": "hold", "timeout": "300ms"}
+    server = serve(destinations={"hook": hook}, routes={"all": {"from": "*", "to": [{"hook": {"order_by": ".who"}}]}})
+    first = server.send(payload={"who": "ada"})
+    delivery = server.settled(first, "HELD")["id"]
+    words = f"waits for event {first} before it (order key ada), whose delivery is HELD: drumbeat deliveries resolve {delivery}"
+    sent = server.cli("send", "LEAD", "--data", '{"who":"ada"}', "--wait", "--timeout", "1s")
+    assert sent.code == TIMED_OUT and words in sent.out, sent
+    [second] = [event["id"] for event in server.every("/v1/events?") if event["id"] != first]
+    assert words in server.cli("events", "show", second).out
+    assert "1 other waits in order behind what is open for hook" in server.cli("todo").out
+    assert "order" in server.cli("status").out
+    assert server.cli("hold", "a while").code == 0
+    held = server.send(payload={"who": "bob"})
+    assert "waits for the end of the hold: drumbeat release" in server.cli("events", "show", held).out
 
 
 def test_a_release_ends_a_start_with_hold(serve, receiver):

@@ -353,6 +353,14 @@ JOIN LATERAL (
 ) s ON true
 ORDER BY n;
 
+-- name: delivery_ahead (destination text, order_key text, before int) -> id id, event id, status text, doubt int
+-- The first open one of an order key, if it is before this one: all behind it wait for it.
+SELECT id, event_id, status, in_doubt
+FROM deliveries
+WHERE destination = $1 AND order_key = $2 AND order_key IS NOT NULL AND {open} AND seq < $3
+ORDER BY seq
+LIMIT 1;
+
 -- name: delivery_waiting (event id) -> id id, destination text, order_key text
 -- Those of an event that nobody is sending right now. They are locked in the order of seq until the act is over. The
 -- zero keeps the planner from walking the primary key.
