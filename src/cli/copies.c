@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "deliver/hold.h"
+#include "server/home.h"
 #include "server/place.h"
-#include "store/admin.h"
-#include "store/memory.h"
 
 /* What a reader leaves beside the file, and nothing is in it. */
 static void remove_empty(struct cli *cli, struct str file) {
@@ -48,12 +46,8 @@ int copies_check(struct cli *cli, struct str file, struct verification *ret_foun
 }
 
 static enum err write_hold(struct store *store, struct str why) {
-    int64_t now_us = cli_wall_us();
-    const struct destination_state state = {
-        .name = STR(HOLD_NAME), .paused = true, .pause_reason = why, .aspects = STATE_PAUSE};
     TRY(store_begin(store));
-    enum err err = store_save_destination(store, &state, 1, now_us);
-    if (!err) err = store_audit(store, STR("unix"), STR("restore"), STR(HOLD_NAME), why, now_us);
+    enum err err = home_hold(store, why, "restore", cli_wall_us());
     if (!err) return store_commit(store);
     store_rollback(store);
     return err;

@@ -100,6 +100,8 @@ void server_say_refused(struct server *server, struct str problem);
 void server_say_stopping(struct server *server);
 void server_say_stopped(struct server *server);
 /* server_store.c */
+/* home.c: a store that is a file and a copy of one that was served elsewhere is held. */
+MUST_USE enum err server_look_for_copy(struct server *server, struct arena *arena, struct str *ret_problem);
 MUST_USE enum err server_open_store(struct server *server, struct arena *arena, struct str *ret_problem);
 MUST_USE enum err server_open_share(struct server *server, struct arena *arena, struct str *ret_problem);
 void server_close_store(struct server *server);

@@ -106,7 +106,7 @@ enum err server_open_store(struct server *server, struct arena *arena, struct st
     server->driver_open = true;
     TRY(store_open(&server->driver, server->clock.wall_us(server->clock.self), &server->arena, &server->store,
                    ret_problem));
-    if (server->driver.shared) TRY(join_company(server, arena, ret_problem));
+    TRY((server->driver.shared ? join_company : server_look_for_copy)(server, arena, ret_problem));
     warn_if_deaf(server);
     warn_if_risky(server);
     return server->driver.shared && server->place.read_dsn.n ? open_copy(server, ret_problem) : ERR_NONE;

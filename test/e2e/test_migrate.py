@@ -217,6 +217,7 @@ def test_a_server_goes_on_where_the_file_ended(database, source, receiver):
 
 def test_a_plan_goes_on_where_the_store_went(database, source, receiver):
     source.start()
+    assert source.cli("release", "--yes").code == DONE  # a copy starts held
     plan = until(lambda: still(source.cli("replay", "plan", "--status", "FAILED", "-o", "json").json), "a plan")
     assert plan["left"] == len(STRANGE)
     assert source.cli("destinations", "pause", "bad").code == DONE
