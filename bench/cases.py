@@ -1,5 +1,6 @@
 """The cases of bench/bench. Each takes its settings and returns what it measured, by name."""
 import atexit
+import contextlib
 import functools
 import hashlib
 import hmac

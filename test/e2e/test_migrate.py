@@ -368,6 +368,7 @@ def test_what_was_moved_does_not_move_elsewhere_too(database, source, postgres):
 def test_a_store_that_changed_since_its_move_began_is_not_the_same(database, source, receiver):
     interrupted(source, database)
     source.start()
+    assert source.cli("release", "--yes").code == DONE  # a copy starts held
     source.settled(source.send(kind="GOOD"), "COMPLETED")
     assert source.terminate() == 0
     refused(source.cli("migrate", "--to", database), "before it changed", "empty")
