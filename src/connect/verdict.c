@@ -44,15 +44,15 @@ static const struct end_rule {
     bool hold;   /* a name that leads to a private address may be a passing fault of DNS, or want allow_private */
     bool unsent; /* our own trouble: no retry is spent and nobody is blamed */
 } end_rules[EXCHANGE_COUNT] = {
-    [EXCHANGE_REFUSED] = {OUTCOME_RETRY, .hold = true},
-    [EXCHANGE_NO_CONNECT] = {OUTCOME_RETRY},
-    [EXCHANGE_NO_TRUST] = {OUTCOME_RETRY, .pause = true},
-    [EXCHANGE_NO_ROOM] = {OUTCOME_RETRY, .unsent = true},
-    [EXCHANGE_BAD_URL] = {OUTCOME_FAILED},
-    [EXCHANGE_BROKEN_OFF] = {OUTCOME_RETRY},
-    [EXCHANGE_CUT] = {OUTCOME_UNKNOWN},
-    [EXCHANGE_TIMED_OUT] = {OUTCOME_UNKNOWN},
-    [EXCHANGE_CANCELLED] = {OUTCOME_UNKNOWN},
+    [EXCHANGE_REFUSED] = {.class = OUTCOME_RETRY, .hold = true},
+    [EXCHANGE_NO_CONNECT] = {.class = OUTCOME_RETRY},
+    [EXCHANGE_NO_TRUST] = {.class = OUTCOME_RETRY, .pause = true},
+    [EXCHANGE_NO_ROOM] = {.class = OUTCOME_RETRY, .unsent = true},
+    [EXCHANGE_BAD_URL] = {.class = OUTCOME_FAILED},
+    [EXCHANGE_BROKEN_OFF] = {.class = OUTCOME_RETRY},
+    [EXCHANGE_CUT] = {.class = OUTCOME_UNKNOWN},
+    [EXCHANGE_TIMED_OUT] = {.class = OUTCOME_UNKNOWN},
+    [EXCHANGE_CANCELLED] = {.class = OUTCOME_UNKNOWN},
 };
 #define NO_ROOM_US US_PER_S /* then it is tried again */
 

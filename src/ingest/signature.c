@@ -202,12 +202,11 @@ static enum err check_words(const struct check *check, struct str word, struct s
 
 static enum err check_path(const struct check *check, struct str *ret_words) {
     struct str rest = str_sub(check->request->path, 1, check->request->path.n), part = STR_NONE;
-    bool found = false;
     for (int i = 0; i < 3; i++)
         if (!str_next(&rest, '/', &part)) part = STR_NONE;
-    const struct source_settings *source = check->source;
-    found = part.n && (same(part, source->webhook.secret) | same(part, source->webhook.old_secret));
-    if (found) return ERR_NONE;
+    const struct webhook_settings *webhook = &check->source->webhook;
+    bool is_new = same(part, webhook->secret), is_old = same(part, webhook->old_secret); /* both, in any case */
+    if (part.n && (is_new || is_old)) return ERR_NONE;
     *ret_words = STR("the path does not end in the source's secret");
     return ERR_UNSIGNED;
 }
