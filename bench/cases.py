@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import hmac
+import http.server
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -19,6 +21,7 @@ from rig import (BASE, BENCH_FOLDER, DRUMBEAT, HOOK, Process, Receiver, Server, 
 
 CONCURRENCY = 256
 SETTLE_LIMIT_S = 300
+TRACED_ROUNDS = 3
 LOOK_S = 0.02  # between two looks at the receiver's count
 
 
@@ -128,9 +131,8 @@ def batch(_settings):
     return measured
 
 
-def walk(settings):
-    """From the first event posted until the last delivery is settled."""
-    with folder() as path, Receiver() as receiver, Server(path, hook(receiver)) as server:
+def walk_with(settings, env=None):
+    with folder() as path, Receiver() as receiver, Server(path, hook(receiver), env=env) as server:
         watch = Watch(server.pid)
         load = wrk(server.port, settings.seconds)
         await_count(receiver, load["requests"])
@@ -138,8 +140,59 @@ def walk(settings):
         server.await_settled(SETTLE_LIMIT_S)
         cpu_s, count = watch.cpu_s(), receiver.count()
         busy, peak_mb = watch.busy_cores(), resident_mb(server.pid, "VmHWM")
-    return {"per_s": load["requests"] / took_s, "cpu_us": cpu_s / count * 1e6, "accepted_per_s": load["per_s"],
-            "answer_p99_ms": load["p99_ms"], "peak_mb": peak_mb, "busy_cores": busy}
+        if env:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as page:
+                spans = dict(re.findall(r'drumbeat_spans_total{result="(\w+)"} (\d+)', page.read().decode()))
+    measured = {"per_s": load["requests"] / took_s, "cpu_us": cpu_s / count * 1e6, "accepted_per_s": load["per_s"],
+                "answer_p99_ms": load["p99_ms"], "peak_mb": peak_mb, "busy_cores": busy}
+    return measured | ({"spans_dropped": int(spans["dropped"]) / max(int(spans["made"]), 1)} if env else {})
+
+
+def walk(settings):
+    """From the first event posted until the last delivery is settled."""
+    return walk_with(settings)
+
+
+@contextlib.contextmanager
+def collector():
+    """Takes all that is sent to it; gives its port and the bytes of each message."""
+    messages = []
+
+    class Taker(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            messages.append(len(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taker) as taker:
+        threading.Thread(target=taker.serve_forever, daemon=True).start()
+        yield taker.server_address[1], messages
+        taker.shutdown()
+
+
+def walk_traced(settings):
+    """CPU of a walk whose traces are sent, one in ten, against one that sends none. They take turns, so that what else the
+    machine does weighs on both."""
+    plain, traced, dropped = [], [], []
+    with collector() as (port, messages):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+               "OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
+        for _ in range(TRACED_ROUNDS):
+            plain.append(walk_with(settings)["cpu_us"])
+            measured = walk_with(settings, env)
+            traced.append(measured["cpu_us"])
+            dropped.append(measured["spans_dropped"])
+    if not messages:
+        raise Trouble("no trace was sent")
+    return {"cpu_us": min(traced), "cpu_plain_us": min(plain), "cost_percent": (min(traced) / min(plain) - 1) * 100,
+            "messages": len(messages), "mb": sum(messages) / 1e6, "dropped_share": max(dropped)}
 
 
 def drain(settings):

@@ -192,7 +192,7 @@ class Receiver(Process):
 class Server(Process):
     """drumbeat serve, in a folder of its own, ready when this returns."""
 
-    def __init__(self, path, config="", hold=False, port=0, store="./drumbeat.db", role="all", binary=DRUMBEAT):
+    def __init__(self, path, config="", hold=False, port=0, store="./drumbeat.db", role="all", binary=DRUMBEAT, env=None):
         self.path, self.port = path, port or free_port()
         self.file = os.path.join(path, "drumbeat.yaml")
         with open(self.file, "w", encoding="utf-8") as file:
@@ -200,6 +200,7 @@ class Server(Process):
                        f"  listen: 127.0.0.1:{self.port}\n{config}")
         self.log = open(os.path.join(path, "log"), "ab")
         environ = {name: value for name, value in os.environ.items() if name not in ("DB_DSN", "REDIS_URL")}
+        environ |= env or {}
         start_s = time.monotonic()
         super().__init__([binary, "serve", "-c", self.file, "--role", role] + (["--hold"] if hold else []), cwd=path,
                          env=environ, stderr=self.log, stdout=self.log)

@@ -1,4 +1,5 @@
 """What docs/ tells a reader to do works as it is written there."""
+import contextlib
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import urllib.parse
 
 import pytest
 
+from collector import Collector
 from docs import Reader, says, steps
 from harness import BINARY, ROOT, until
 from services import free_port, sql
@@ -78,6 +80,14 @@ def machine(folder):
                                   "schedules.md"])
 def test_a_page_works_as_written(folder, page):
     Reader(folder, machine(folder)).follow((ROOT / "docs" / page).read_text())
+
+
+def test_traces_are_sent_as_written(folder):
+    with contextlib.closing(Collector("http")) as collector:
+        there = {"127.0.0.1:4318": urllib.parse.urlsplit(collector.url).netloc, **ports(8120, 8129)}
+        Reader(folder, there).follow((ROOT / "docs/tracing.md").read_text())
+        names = re.findall(r"^\| `([a-z_.]+)` \| ", (ROOT / "docs/tracing.md").read_text().partition("## What there is")[2], re.M)
+        until(lambda: {span.name for span in collector.spans} == set(names), lambda: f"{names}: {collector.spans}")
 
 
 def test_the_roles_of_postgres_are_enough(folder, database):
