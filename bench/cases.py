@@ -82,6 +82,40 @@ def webhook(settings):
     return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us, "body_bytes": len(body)}
 
 
+def posted(settings, config, path_there, script, *arguments):
+    """What a lua script posts to a source, and the CPU of each; all must be taken."""
+    with folder() as path, Server(path, config) as server:
+        url = f"http://127.0.0.1:{server.port}{path_there}"
+        wrk_with(script, url, 1, f"warm{time.time_ns()}", *arguments)
+        watch = Watch(server.pid)
+        load = wrk_with(script, url, settings.seconds, f"{time.time_ns()}", *arguments)
+        cpu_us = watch.cpu_s() / load["requests"] * 1e6
+    return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us}
+
+
+FORM_CONFIG = """  proxies: [127.0.0.1]
+sources:
+  contact: {type: form, fields: {email: required, name: optional, message: {kind: area}}}
+"""
+
+
+def form(settings):
+    return posted(settings, FORM_CONFIG, "/f/contact", "form.lua")
+
+
+MAP_CONFIG = """sources:
+  shop:
+    type: bearer
+    secret: "${WEBHOOK_SECRET}"
+    map: {type: .event | ascii_downcase, key: '"\\(.order.id):\\(.version)"'}
+"""
+
+
+def mapped(settings):
+    os.environ["WEBHOOK_SECRET"] = WEBHOOK_SECRET
+    return posted(settings, MAP_CONFIG, "/in/shop", "mapped.lua", WEBHOOK_SECRET)
+
+
 BATCH_CONNECTOR = """version: 1
 name: sink
 fields: {server: {required: true}}

@@ -183,15 +183,15 @@ static enum err show_again(struct call *call, const struct submission *submissio
 /* The event, under the key of the window before where that one is not over for the first of these words. */
 static enum err event_of(struct call *call, const struct intake_context *context, const struct submission *submission,
                          struct intake_item *ret_item) {
-    *ret_item = submission_event(context, call->request, submission, 0);
+    *ret_item = submission_event(context, call->request, submission);
     int64_t window_us = submission->source->form.window_us;
     if (!ret_item->valid || submission->token.n || !window_us) return ERR_NONE;
-    struct intake_item before = submission_event(context, call->request, submission, 1);
-    const struct event_query query = {.status = -1, .key = before.event.key, .limit = 1};
+    struct str before = submission_key(context, submission, 1);
+    const struct event_query query = {.status = -1, .key = before, .limit = 1};
     struct event *found;
     size_t count;
     TRY(store_event_list(call->store, &query, call->arena, &found, &count));
-    if (count && found[0].created_us > call->wall_us - window_us) *ret_item = before;
+    if (count && found[0].created_us > call->wall_us - window_us) ret_item->event.key = before;
     return ERR_NONE;
 }
 

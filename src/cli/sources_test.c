@@ -44,7 +44,7 @@ static enum err take(const struct intake_context *context, const struct source_s
                                        form_problem_text(source, &submission.entries[i], context->arena), STR_NONE};
     if (!err && !refusal.err)
         *ret_item =
-            source->kind == SOURCE_FORM ? submission_event(context, request, &submission, 0) : posting.intake.items[0];
+            source->kind == SOURCE_FORM ? submission_event(context, request, &submission) : posting.intake.items[0];
     if (refusal.err && !refusal.detail.n) refusal.detail = words;
     if (refusal.err) ret_item->refusal = refusal;
     return ret_item->refusal.err;

@@ -53,10 +53,12 @@ MUST_USE enum err submission_read(const struct intake_context *context, const st
                                   const struct request *request, struct submission *ret_submission,
                                   struct refusal *ret_refusal);
 
-/* The event of it. Where the page carried no token, the same words are one event within a window of the form's: those
- * since `window_us`, in which the key's digest is taken; ago: how many windows before this one. */
+/* The event of it, under its key. */
 struct intake_item submission_event(const struct intake_context *context, const struct request *request,
-                                    const struct submission *submission, int ago);
+                                    const struct submission *submission);
+/* Where the page carried no token, the same words are one event within a window of the form's: those since `window_us`,
+ * in which the key's digest is taken; ago: how many windows before this one. */
+struct str submission_key(const struct intake_context *context, const struct submission *submission, int ago);
 
 /* ---- spam ---- */
 

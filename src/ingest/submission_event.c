@@ -112,7 +112,7 @@ static struct str payload_of(const struct intake_context *context, const struct 
 
 /* Of the words that were filled in, with the page's token, or else with the window in which they came: so a second
  * click is the same fact, also when the person went back and the page is the old one, and other words are another. */
-static struct str key_of(const struct intake_context *context, const struct submission *submission, int ago) {
+struct str submission_key(const struct intake_context *context, const struct submission *submission, int ago) {
     struct arena *arena = context->arena;
     const struct source_settings *source = submission->source;
     int64_t window_us = source->form.window_us;
@@ -146,11 +146,11 @@ static struct intake_item finished(const struct intake_context *context, struct 
 }
 
 struct intake_item submission_event(const struct intake_context *context, const struct request *request,
-                                    const struct submission *submission, int ago) {
+                                    const struct submission *submission) {
     const struct source_settings *source = submission->source;
     struct event event = {.type = source->form.event,
                           .source = source->name,
-                          .key = key_of(context, submission, ago),
+                          .key = submission_key(context, submission, 0),
                           .payload = payload_of(context, request, submission),
                           .scheduled_us = context->wall_us};
     if (!submission->spam) return finished(context, event);
