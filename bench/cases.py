@@ -317,6 +317,39 @@ def scrape(settings):
     return {"worst_ms": taken_ms[-1], "p50_ms": taken_ms[len(taken_ms) // 2], "bytes": size}
 
 
+def plan_again(server):
+    """Plans to send all of it again; how long that took."""
+    began_s = time.monotonic()
+    plan = server.ask("/v1/replays", '{"type":"LEAD_CAPTURE"}')
+    while plan["status"] == "PLANNING":
+        time.sleep(LOOK_S)
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v1/replays/{plan['id']}") as answer:
+            plan = json.load(answer)
+    if plan["status"] != "PLANNED":
+        raise Trouble(f"no plan was made: {plan['reason']}")
+    return time.monotonic() - began_s, plan["events"]
+
+
+def replay(settings):
+    """A plan over all that waits: alone; then one after the other while events come in, against the same load alone."""
+    with folder() as path, Receiver() as receiver:
+        with Server(path, hook(receiver), hold=True) as server:
+            fill(server, settings.replayed)
+            before_mb = resident_mb(server.pid)
+            took_s, events = plan_again(server)
+            grown_mb = resident_mb(server.pid, "VmHWM") - before_mb
+            if events != settings.replayed:
+                raise Trouble(f"{events} of {settings.replayed} were planned")
+            alone = wrk(server.port, settings.seconds)
+            load, plans = start_wrk(server.port, settings.seconds), 0
+            while load.poll() is None:
+                plan_again(server)
+                plans += 1
+            beside = read_wrk(load)
+    return {"plan_s": took_s * 100000 / events, "grown_mb": grown_mb, "p99_ratio": beside["p99_ms"] / alone["p99_ms"],
+            "p99_ms": beside["p99_ms"], "alone_p99_ms": alone["p99_ms"], "plans_beside": plans}
+
+
 def render(settings):
     """CPU of one request, by destination."""
     done = subprocess.run([program("bench_render")], capture_output=True, text=True, check=False)

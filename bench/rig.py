@@ -235,7 +235,7 @@ class Server(Process):
         answer = line.getresponse()
         text = answer.read()
         line.close()
-        if answer.status != 200:
+        if answer.status not in (200, 202):
             raise Trouble(f"{path} was answered {answer.status}: {text[:300]!r}")
         return json.loads(text)
 
