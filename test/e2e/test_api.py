@@ -126,7 +126,7 @@ LISTS = {
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
                         "paused paused_until pause_reason token_expires login_expires pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
-    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted spam key_missing last_refused",
+    "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted put_off spam key_missing last_refused",
     "/v1/schedules": "source schedule zone event catch_up nominal due_at",
     "/v1/keys": "id name role created_at revoked_at",
     "/v1/audit": "seq at actor act subject detail",
