@@ -176,6 +176,6 @@ void mask_outcome(const struct call_context *context, struct outcome *outcome) {
         outcome->answer = mask(&secrets, outcome->answer, context->arena);
         outcome->remote_id = mask(&secrets, outcome->remote_id, context->arena);
     }
-    outcome->error = str_safe(context->arena, outcome->error, true); /* it goes into logs, mails and terminals */
+    outcome->error = str_safe(context->arena, outcome->error, false); /* it goes into logs, mails and terminals */
     outcome->remote_id = str_safe(context->arena, outcome->remote_id, true);
 }

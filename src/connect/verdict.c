@@ -49,6 +49,7 @@ static const struct end_rule {
     [EXCHANGE_NO_TRUST] = {.class = OUTCOME_RETRY, .pause = true},
     [EXCHANGE_NO_ROOM] = {.class = OUTCOME_RETRY, .unsent = true},
     [EXCHANGE_BAD_URL] = {.class = OUTCOME_FAILED},
+    [EXCHANGE_MISFIT] = {.class = OUTCOME_FAILED},
     [EXCHANGE_BROKEN_OFF] = {.class = OUTCOME_RETRY},
     [EXCHANGE_CUT] = {.class = OUTCOME_UNKNOWN},
     [EXCHANGE_TIMED_OUT] = {.class = OUTCOME_UNKNOWN},

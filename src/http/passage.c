@@ -20,6 +20,7 @@
 
 static enum exchange_end end_before(const struct passage *passage, enum complaint complaint) {
     if (passage->no_room || complaint == COMPLAINT_ROOM) return EXCHANGE_NO_ROOM;
+    if (passage->misfit) return EXCHANGE_MISFIT;
     if (complaint == COMPLAINT_TRUST || passage->unfit) return EXCHANGE_NO_TRUST;
     if (complaint == COMPLAINT_URL) return EXCHANGE_BAD_URL;
     if (passage->talked) return EXCHANGE_BROKEN_OFF;
@@ -30,7 +31,7 @@ static enum exchange_end end_before(const struct passage *passage, enum complain
 void passage_reset(struct passage *passage) {
     passage->talked = passage->began = passage->sent_again = passage->answered = false;
     passage->refused = passage->tried = passage->bare = passage->no_room = false;
-    passage->unfit = NULL;
+    passage->unfit = passage->misfit = NULL;
 }
 
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint) {
@@ -43,6 +44,7 @@ enum exchange_end passage_end(const struct passage *passage, enum complaint comp
 static const char *passage_words(const struct passage *passage) {
     if (passage->answered) return "";
     if (passage->unfit && !passage->began) return passage->unfit;
+    if (passage->misfit && !passage->began) return passage->misfit;
     if (passage->bare && !passage->tried) return "without TLS only a loopback address is spoken to (starttls: off)";
     if (passage->refused && !passage->tried) return "the address is not public (allow_private)";
     if (passage->sent_again) return "the kept connection ended before an answer came";

@@ -23,6 +23,7 @@ struct passage {
     bool refused, tried;   /* an address was refused; one was tried */
     bool bare;             /* an address was refused because it is not loopback and there would be no TLS */
     const char *unfit;     /* SMTP: why this server is not spoken to any further; NULL = it may be */
+    const char *misfit;    /* SMTP: why this mail is not for this server; NULL = it is */
     bool no_room;          /* the operating system had no socket for it */
     bool answered;         /* a full status line and headers came */
     atomic_bool cancelled; /* by the loop */

@@ -31,6 +31,7 @@ void talk_say(struct talk *talk, struct str bytes) {
         if (!*stages[stage].command || !str_eq_nocase(word, str_from(stages[stage].command))) continue;
         talk->stage = stage;
         talk->greeted = talk->greeted || stage == TALK_EHLO;
+        if (stage == TALK_EHLO || stage == TALK_HELO) talk->utf8 = false;
         talk->secret = talk->secret || stage == TALK_AUTH;
     }
 }
@@ -55,6 +56,8 @@ void talk_hear(struct talk *talk, struct str line) {
     if (talk->whole || talk->replied != talk->stage) talk->text_bytes = 0;
     if (talk->text_bytes) keep(talk, STR("\n"));
     keep(talk, str_trim(str_sub(line, 4, line.n)));
+    struct str offer = str_trim(str_sub(line, 4, line.n));
+    if (talk->stage == TALK_EHLO && code == 250 && str_eq_nocase(offer, STR("SMTPUTF8"))) talk->utf8 = true;
     talk->code = (int32_t)code;
     talk->replied = talk->stage;
     talk->whole = mark == ' ';

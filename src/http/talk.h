@@ -32,7 +32,8 @@ enum talk_stage {
 struct talk {
     enum talk_stage stage; /* what was said last */
     bool greeted, secret;  /* EHLO was said; AUTH was */
-    bool whole;            /* the reply is whole */
+    bool utf8;  /* the server takes addresses beyond ASCII (RFC 6531); of the connection, kept by talk_reset */
+    bool whole; /* the reply is whole */
     int32_t code;
     enum talk_stage replied; /* what the reply is to */
     char text[TALK_TEXT_MAX];

@@ -103,12 +103,24 @@ void transfer_set_smtp(struct transfer *transfer) {
     curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(outgoing->timeout_us / US_PER_S + 1));
 }
 
-/* Before MAIL FROM. A new connection without AUTH had none to offer: the mail would go out under nobody's name. */
+static bool is_ascii(struct str text) {
+    for (size_t i = 0; i < text.n; i++)
+        if ((uint8_t)text.p[i] >= 0x80) return false;
+    return true;
+}
+
+/* Before MAIL FROM. A new connection without AUTH had none to offer: the mail would go out under nobody's name. The
+ * library gives an address beyond ASCII to a server that does not take such ones, which RFC 6531 forbids (3.2), and
+ * what becomes of the mail then is anybody's guess. */
 bool transfer_fits_smtp(struct transfer *transfer) {
     const struct talk *talk = &transfer->talk;
-    if (transfer->outgoing->envelope.user.n && talk->greeted && !talk->secret)
+    const struct envelope *envelope = &transfer->outgoing->envelope;
+    if (envelope->user.n && talk->greeted && !talk->secret)
         transfer->passage.unfit = "the server offers no way to log in";
-    return !transfer->passage.unfit;
+    else if (!talk->utf8 && !(is_ascii(envelope->from) && is_ascii(envelope->to)))
+        transfer->passage.misfit = "the server takes no address with letters beyond ASCII (it offers no SMTPUTF8); a "
+                                   "domain can be written as xn--...";
+    return !transfer->passage.unfit && !transfer->passage.misfit;
 }
 
 /* The library does not say where it was. */

@@ -43,16 +43,17 @@ struct outgoing {
 
 /* X(NAME, text): how far an exchange came. */
 #define EXCHANGE_LIST(X)                                                                                               \
-    X(ANSWERED, "answered")         /* full status line and headers were read */                                       \
-    X(REFUSED, "address refused")   /* the address is private and not allowed */                                       \
-    X(NO_CONNECT, "no connection")  /* DNS, connect, TLS handshake: nothing was sent */                                \
-    X(NO_TRUST, "not trusted")      /* no TLS that can be verified, or no way to log in: nothing was sent */           \
-    X(NO_ROOM, "no room here")      /* this machine had no descriptor, port or memory left: nothing sent */            \
-    X(BAD_URL, "not a URL to call") /* the same URL can never be called: nothing sent */                               \
-    X(BROKEN_OFF, "broken off")     /* SMTP: trouble before the mail was whole, so that nobody has taken it on */      \
-    X(CUT, "no complete answer")    /* the request began to leave, then trouble */                                     \
-    X(TIMED_OUT, "timed out")       /* the request began to leave, then too late */                                    \
-    X(CANCELLED, "cancelled")       /* by us, after it may have begun to leave */
+    X(ANSWERED, "answered")          /* full status line and headers were read */                                      \
+    X(REFUSED, "address refused")    /* the address is private and not allowed */                                      \
+    X(NO_CONNECT, "no connection")   /* DNS, connect, TLS handshake: nothing was sent */                               \
+    X(NO_TRUST, "not trusted")       /* no TLS that can be verified, or no way to log in: nothing was sent */          \
+    X(NO_ROOM, "no room here")       /* this machine had no descriptor, port or memory left: nothing sent */           \
+    X(BAD_URL, "not a URL to call")  /* the same URL can never be called: nothing sent */                              \
+    X(MISFIT, "not for this server") /* SMTP: it cannot take such a mail, now or later: nothing of it was sent */      \
+    X(BROKEN_OFF, "broken off")      /* SMTP: trouble before the mail was whole, so that nobody has taken it on */     \
+    X(CUT, "no complete answer")     /* the request began to leave, then trouble */                                    \
+    X(TIMED_OUT, "timed out")        /* the request began to leave, then too late */                                   \
+    X(CANCELLED, "cancelled")        /* by us, after it may have begun to leave */
 enum exchange_end {
 #define EXCHANGE_ENUM(name, text) EXCHANGE_##name,
     EXCHANGE_LIST(EXCHANGE_ENUM)

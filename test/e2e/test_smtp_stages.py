@@ -375,6 +375,20 @@ def test_a_mail_is_read_as_it_was_meant(serve, mails):
     got.data.decode("ascii")
 
 
+def test_an_address_beyond_ascii_is_not_for_every_server(serve, mails):
+    """Told to a server that does not take such ones, it would end nobody knows where. Its neighbours go on."""
+    mail = mails(offers=("8BITMIME",))
+    server = start(serve, mail)
+    failed = server.settled(send(server, to="Jörg <jörg@example.org>"), "FAILED")
+    assert "takes no address with letters beyond ASCII" in failed["last_error"] and failed["attempts"][0]["http_status"] is None
+    server.settled(send(server, to="Jörg <joerg@example.org>"), "COMPLETED")
+    failed = server.settled(send(server, to="ada@bücher.example"), "FAILED")
+    assert "xn--" in failed["last_error"]
+    assert [got.recipient for got in mail.mails] == ["joerg@example.org"] and mail.words().count("MAIL") == 1
+    shown = server.get("/v1/destinations/mail").json
+    assert shown["paused"] is False and shown["breaker"] == "closed"
+
+
 def test_addresses_beyond_ascii_are_told_as_such(serve, mails):
     mail = mails()
     server = start(serve, mail)

@@ -11,7 +11,7 @@
 
 /* Lines of the server begin with "<", ours with ">"; "." is the end of the mail. */
 static struct talk talk_of(const char *script) {
-    struct talk talk;
+    struct talk talk = {0};
     struct str rest = str_from(script), line;
     talk_reset(&talk);
     while (str_next(&rest, '\n', &line)) {
