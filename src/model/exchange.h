@@ -1,10 +1,9 @@
-/* model/exchange.h - a call outward, as values: what is sent, what came back, and what that came to. Made by connect or
- * by the owner of an errand, carried by a transport, read by whoever made it. Texts are borrowed. */
+/* model/exchange.h - a call outward as values: made by connect or an errand's owner, carried by a transport, read by its
+ * maker. Texts are borrowed. */
 #ifndef MODEL_EXCHANGE_H
 #define MODEL_EXCHANGE_H
 
 #include "base/str.h"
-
 #define EXCHANGE_HEADERS_MAX 48
 #define EXCHANGE_ANSWER_MAX  ((size_t)65536)   /* of a body, unless the call asks for more */
 #define EXCHANGE_ANSWER_MOST ((size_t)1 << 20) /* that a call may ask for */
