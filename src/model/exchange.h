@@ -1,5 +1,5 @@
-/* model/exchange.h - a call outward as values: made by connect or an errand's owner, carried by a transport, read by its
- * maker. Texts are borrowed. */
+/* model/exchange.h - a call outward as values: made by connect or an errand's owner, carried by a transport, read by
+ * its maker. Texts are borrowed. */
 #ifndef MODEL_EXCHANGE_H
 #define MODEL_EXCHANGE_H
 
