@@ -80,8 +80,9 @@ static int say(struct cli *cli, struct str file, int64_t bytes, const struct ver
     struct str text = json_dump(cli->arena, result);
     json_free(result);
     if (show_machine(cli, text, "file", &code)) return code;
-    writer_fmt(&cli->out, "%.*s: %.1f MiB, %lld events, %lld deliveries, verified; %zu kept\n", STR_ARG(file),
-               (double)bytes / (1 << 20), (long long)found->events, (long long)found->deliveries, kept);
+    writer_fmt(&cli->out, "%.*s: %.1f MiB, %.*s, %.*s, verified; %zu kept\n", STR_ARG(file), (double)bytes / (1 << 20),
+               STR_ARG(show_count(cli, found->events, "event", "events")),
+               STR_ARG(show_count(cli, found->deliveries, "delivery", "deliveries")), kept);
     return EXIT_DONE;
 }
 

@@ -91,8 +91,9 @@ static int say(struct restoring *it) {
     struct str text = json_dump(cli->arena, result);
     json_free(result);
     if (show_machine(cli, text, "store", &code)) return code;
-    writer_fmt(&cli->out, "restored %.*s: %lld events, %lld deliveries\n", STR_ARG(it->place.store),
-               (long long)it->found.events, (long long)it->found.deliveries);
+    writer_fmt(&cli->out, "restored %.*s: %.*s, %.*s\n", STR_ARG(it->place.store),
+               STR_ARG(show_count(cli, it->found.events, "event", "events")),
+               STR_ARG(show_count(cli, it->found.deliveries, "delivery", "deliveries")));
     if (it->aside.n) writer_fmt(&cli->out, "the store of before is %.*s\n", STR_ARG(it->aside));
     writer_add(&cli->out, STR("It starts held: drumbeat serve, then drumbeat release -n shows what is due\n"));
     return EXIT_DONE;

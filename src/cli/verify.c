@@ -13,9 +13,16 @@ static void show_verification(struct cli *cli, const struct json *found) {
         writer_safe(&cli->out, text);
         writer_add(&cli->out, STR("\n"));
     }
-    writer_fmt(&cli->out, "%.*s events, %.*s deliveries, %.*s attempts: %.*s violations\n",
-               STR_ARG(show_member(cli, found, "events")), STR_ARG(show_member(cli, found, "deliveries")),
-               STR_ARG(show_member(cli, found, "attempts")), STR_ARG(show_member(cli, found, "violation_count")));
+    static const char *const words[][3] = {{"events", "event", "events"},
+                                           {"deliveries", "delivery", "deliveries"},
+                                           {"attempts", "attempt", "attempts"},
+                                           {"violation_count", "violation", "violations"}};
+    for (size_t i = 0; i < 4; i++) {
+        int64_t count = json_integer(json_get(found, str_from(words[i][0])), 0);
+        writer_add(&cli->out, i == 0 ? STR("") : i == 3 ? STR(": ") : STR(", "));
+        writer_add(&cli->out, show_count(cli, count, words[i][1], words[i][2]));
+    }
+    writer_add(&cli->out, STR("\n"));
 }
 
 int command_verify(struct cli *cli) {
