@@ -6,10 +6,10 @@
 #include "api/body.h"
 #include "api/todo.h"
 #include "base/json.h"
-#include "base/when.h"
 #include "ingest/intake.h"
 #include "model/alert.h"
 #include "model/chore.h"
+#include "schedule/day.h"
 #include "store/report.h"
 
 /* ---- events ---- */
@@ -67,8 +67,8 @@ static void say_line(struct buf *text, const struct sheet_line *line) {
 static struct str report_text(struct call *call, const struct sheet *sheet, size_t waiting) {
     struct buf text = {.arena = call->arena};
     int64_t in = sheet->lines[0].counts[SHEET_IN];
-    buf_fmt(&text, "drumbeat on %.*s (UTC): %lld %s came in", STR_ARG(day_text(call->arena, sheet->day)), (long long)in,
-            in == 1 ? "event" : "events");
+    buf_fmt(&text, "drumbeat on %.*s (%.*s): %lld %s came in", STR_ARG(day_text(call->arena, sheet->day)),
+            STR_ARG(report_zone(call)), (long long)in, in == 1 ? "event" : "events");
     say_line(&text, &sheet->lines[0]);
     for (size_t i = 1; i < sheet->count; i++) {
         buf_fmt(&text, "\n%.*s: %lld", STR_ARG(sheet->lines[i].destination),
@@ -91,22 +91,24 @@ static struct str report_payload(struct call *call, const struct chore_round *ro
     struct buf buf = {.arena = call->arena};
     buf_add(&buf, STR("{\"state\":\"report\""));
     encode_text(&buf, "text", report_text(call, &sheet, waiting));
-    buf_fmt(&buf, ",\"waiting\":%zu,\"sheet\":%.*s}", waiting, STR_ARG(report_answer(round, call->arena)));
+    buf_fmt(&buf, ",\"waiting\":%zu,\"sheet\":%.*s}", waiting, STR_ARG(report_answer(call, round)));
     return buf_str(&buf);
 }
 
 /* Sends the sheet of yesterday, once it is made, at its time; has it made where it is not. Nothing is sent of the days
  * before the first look: the server was started, or told to, too late for them. */
 static enum err look_at_report(struct call *call, struct alert_book *book, size_t waiting) {
-    int64_t at_us = (call->standing->settings->alerts.report - 1) * US_PER_MIN, day = call->wall_us / US_PER_DAY - 1;
-    bool is_time = call->wall_us % US_PER_DAY >= at_us;
-    if (!call->standing->settings->alerts.report) return ERR_NONE;
+    const struct schedules *schedules = call->standing->schedules;
+    int64_t minutes = call->standing->settings->alerts.report - 1, day = day_reached(schedules, call->wall_us) - 1;
+    if (minutes < 0) return ERR_NONE;
+    bool is_time = call->wall_us >= day_moment(schedules, day + 1, minutes);
     if (!book->reported_day) book->reported_day = is_time ? day : day - 1;
     if (book->reported_day > day) book->reported_day = day; /* the clock was ahead */
     if (!is_time || book->reported_day == day) return ERR_NONE;
     struct chore_round round, fresh = {.name = chore_text(CHORE_REPORT), .mode = day, .started_us = call->wall_us};
     TRY(store_chore_get(call->store, fresh.name, call->arena, &round));
-    bool whole_day = round.mode == day && round.started_us >= (day + 1) * US_PER_DAY; /* not asked for during the day */
+    bool whole_day =
+        round.mode == day && round.started_us >= day_moment(schedules, day + 1, 0); /* not asked for during the day */
     if (whole_day && round.finished_us) {
         call->events[call->event_count++] =
             own_event(call, REPORT_EVENT, day_text(call->arena, day), report_payload(call, &round, waiting));

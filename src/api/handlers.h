@@ -77,7 +77,8 @@ enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- report.c ---- */
 struct chore_round;
 struct str day_text(struct arena *arena, int64_t day); /* "2026-11-27" of days since 1970 */
-struct str report_answer(const struct chore_round *round, struct arena *arena);
+struct str report_answer(const struct call *call, const struct chore_round *round);
+struct str report_zone(const struct call *call); /* in which the days of sheets are (schedules.c) */
 /* ---- bulk.c: one act for each of a body's "ids" ---- */
 struct body_ids;
 struct bulk_item {

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "model/chore.h"
+#include "schedule/day.h"
 
 #define DATE_LENGTH 10
 
@@ -15,7 +16,7 @@ struct str day_text(struct arena *arena, int64_t day) {
 /* "today", "yesterday" or a date; false: refused. */
 static bool read_day(struct call *call, int64_t *ret_day) {
     struct str text = request_query(call->request, STR("day"), call->arena);
-    int64_t today = call->wall_us / US_PER_DAY, us;
+    int64_t today = day_reached(call->standing->schedules, call->wall_us), us;
     *ret_day = today;
     if (!text.n || str_eq(text, STR("today"))) return true;
     *ret_day = today - 1;
@@ -43,10 +44,12 @@ static void encode_line(struct buf *buf, const struct sheet_line *line) {
     buf_fmt(buf, ",\"difference\":%lld}", (long long)sheet_difference(line));
 }
 
-struct str report_answer(const struct chore_round *round, struct arena *arena) {
+struct str report_answer(const struct call *call, const struct chore_round *round) {
+    struct arena *arena = call->arena;
     struct sheet sheet = sheet_of(round, arena);
     struct buf buf = {.arena = arena};
-    buf_fmt(&buf, "{\"day\":\"%.*s\",\"zone\":\"UTC\"", STR_ARG(day_text(arena, sheet.day)));
+    buf_fmt(&buf, "{\"day\":\"%.*s\"", STR_ARG(day_text(arena, sheet.day)));
+    encode_text(&buf, "zone", report_zone(call));
     encode_time(&buf, "started_at", round->started_us);
     encode_time(&buf, "finished_at", round->finished_us);
     buf_fmt(&buf, ",\"running\":%s,\"progress\":%.3f,\"events\":", chore_is_open(round) ? "true" : "false",
@@ -67,16 +70,18 @@ enum err api_report_show(struct call *call) {
     TRY(store_chore_get(call->store, chore_text(CHORE_REPORT), call->arena, &round));
     if (!round.started_us)
         return serve_problem(call, ERR_NOT_FOUND, STR("no sheet was made yet; POST /v1/report makes one"), NULL);
-    return serve_json(call, 200, report_answer(&round, call->arena));
+    return serve_json(call, 200, report_answer(call, &round));
 }
 
 /* Makes the whole sheet now: without a server there is nobody to take its steps later. */
 static enum err report_at_once(struct call *call, struct chore_round *round) {
-    int64_t since_us = round->mode * US_PER_DAY;
+    const struct schedules *schedules = call->standing->schedules;
+    int64_t since_us = day_moment(schedules, round->mode, 0);
+    int64_t until_us = day_moment(schedules, round->mode + 1, 0);
     for (bool more = true; more; round->steps++)
-        TRY(store_report_step(call->store, since_us, since_us + US_PER_DAY, call->arena, round, &more));
+        TRY(store_report_step(call->store, since_us, until_us, call->arena, round, &more));
     round->finished_us = call->wall_us;
-    return serve_json(call, 200, report_answer(round, call->arena));
+    return serve_json(call, 200, report_answer(call, round));
 }
 
 /* Joins a round that is under way for the same day. */
@@ -95,5 +100,5 @@ enum err api_report_begin(struct call *call) {
         round = fresh;
     }
     call->wishes |= WISH_REPORT;
-    return serve_json(call, 202, report_answer(&round, call->arena));
+    return serve_json(call, 202, report_answer(call, &round));
 }

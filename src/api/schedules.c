@@ -83,3 +83,7 @@ enum err api_schedules_list(struct call *call) {
     encode_coming(call, &buf, list, count);
     return reply_list(call, &buf, 0);
 }
+
+struct str report_zone(const struct call *call) {
+    return call->standing->settings ? call->standing->settings->zone : STR("UTC");
+}

@@ -178,7 +178,8 @@ static const struct option verify_options[] = {
     {0},
 };
 static const struct option report_options[] = {
-    {"day", 'd', "DAY", NULL, false, "today (the default), yesterday, or a date as 2026-11-27; days are UTC's"},
+    {"day", 'd', "DAY", NULL, false,
+     "today (the default), yesterday, or a date as 2026-11-27, in the zone of the configuration"},
     {0},
 };
 static const struct option replay_plan_options[] = {

@@ -18,6 +18,7 @@
 #include "engine/company.h"
 #include "engine/folders.h"
 #include "engine/loop_memory.h"
+#include "schedule/day.h"
 #include "store/report.h"
 #include "store/shared.h"
 
@@ -153,14 +154,15 @@ static enum err step_strays(struct turn *turn, struct chore_round *round, bool *
 }
 
 static int64_t yesterday(const struct turn *turn) {
-    return turn->wall_us / US_PER_DAY - 1;
+    return day_reached(turn->loop->in_force.schedules, turn->wall_us) - 1;
 }
 
 /* The sheet of the day that a round was asked for, or of yesterday. */
 static enum err step_report(struct turn *turn, struct chore_round *round, bool *ret_more) {
+    const struct schedules *schedules = turn->loop->in_force.schedules;
     if (!round->mode) round->mode = yesterday(turn);
-    int64_t since_us = round->mode * US_PER_DAY;
-    return store_report_step(turn->loop->options.store, since_us, since_us + US_PER_DAY, turn->arena, round, ret_more);
+    return store_report_step(turn->loop->options.store, day_moment(schedules, round->mode, 0),
+                             day_moment(schedules, round->mode + 1, 0), turn->arena, round, ret_more);
 }
 
 /* The events are routed by the next turn: they are in the store like everybody's. */
@@ -262,7 +264,8 @@ static bool begins(const struct turn *turn, const struct chore *chore, const str
     if (chore->task == TASK_CLOCK) return !state->clock_judged;
     if (chore->task == TASK_ALERTS) return loop->in_force.settings->alerts.route && loop->options.service.look;
     if (chore->task == TASK_REPORT) { /* one that somebody asked for during that day is not the whole day's */
-        bool made = last->mode == yesterday(turn) && last->started_us >= (yesterday(turn) + 1) * US_PER_DAY;
+        int64_t over_us = day_moment(loop->in_force.schedules, yesterday(turn) + 1, 0);
+        bool made = last->mode == yesterday(turn) && last->started_us >= over_us;
         return state->report_day < yesterday(turn) && !made;
     }
     if (chore->task != TASK_ORPHANS) return !chore->asked;

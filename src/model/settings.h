@@ -70,7 +70,7 @@ struct log_settings {
 struct alert_settings {
     struct route_settings *route; /* one of the routes, of drumbeat's own events; NULL = nobody is told */
     int64_t every_us;             /* the same cause is told again after this, and no sooner */
-    int32_t report;               /* when the sheet of yesterday is sent: minutes into a day of UTC, and 1; 0 = never */
+    int32_t report; /* when the sheet of yesterday is sent: minutes into a day of its zone, and 1; 0 = never */
 };
 #define ALERT_ROUTE "drumbeat.alerts" /* no name that a configuration may give */
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/when.h"
 #include "model/code.h"
+#include "schedule/day.h"
 
 /* The members of a payload that the schedule itself gives. */
 static const char *const own[] = {"nominal", "zone", "due_at"};
@@ -100,6 +101,7 @@ const struct schedules *schedules_compile(const struct settings *settings, struc
     struct schedules *schedules = arena_new(arena, struct schedules);
     schedules->list = arena_array(arena, struct schedule_entry, settings->source_count);
     schedules->folders = arena_array(arena, struct folder_entry, settings->source_count);
+    schedules->zone = zone_find(zones, settings->zone, arena); /* NULL = the machine has no such file: UTC's days */
     for (size_t i = 0; i < settings->source_count; i++) {
         const struct source_settings *source = &settings->sources[i];
         if (source->kind == SOURCE_SCHEDULE && source->schedule.schedule.n) { /* else that was reported */
@@ -123,4 +125,19 @@ struct event schedule_event(const struct schedule_entry *entry, struct firing fi
                           .key = str_fmt(arena, "%.*s:%.*s", STR_ARG(source->name), STR_ARG(nominal)),
                           .payload = buf_str(&payload),
                           .scheduled_us = firing.at_us};
+}
+
+/* ---- days (day.h) ---- */
+
+static const struct zone *own_zone(const struct schedules *schedules) {
+    return schedules && schedules->zone ? schedules->zone : zone_utc();
+}
+
+int64_t day_reached(const struct schedules *schedules, int64_t wall_us) {
+    return zone_reached(own_zone(schedules), wall_us / US_PER_S) / (US_PER_DAY / US_PER_S);
+}
+
+int64_t day_moment(const struct schedules *schedules, int64_t day, int64_t minutes) {
+    return zone_instant(own_zone(schedules), day * (US_PER_DAY / US_PER_S) + minutes * (US_PER_MIN / US_PER_S)) *
+           US_PER_S;
 }

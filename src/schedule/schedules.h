@@ -29,6 +29,7 @@ struct schedules {
     struct schedule_entry *list;
     struct folder_entry *folders;
     size_t count, folder_count;
+    const struct zone *zone; /* the file's own */
 };
 
 /* NULL when the list has no such zone, or a file that is none. */
