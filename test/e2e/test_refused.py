@@ -36,7 +36,7 @@ def is_refused(got, words=WORDS):
 
 
 def test_a_check_of_somebodys_refuses_one_request(serve, database):
-    server = serve(store=database)
+    server = serve(store=database, log={"fold": "0s"})
     sql(database, "ALTER TABLE marketing_events ADD CONSTRAINT polite CHECK (payload->>'word' IS DISTINCT FROM 'bad')")
     words = ["bad" if i % 7 == 3 else "good" for i in range(30)]
     for word, got in zip(words, post_many(server, [event(payload={"word": word}) for word in words])):
