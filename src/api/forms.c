@@ -132,7 +132,7 @@ static enum err refuse(struct call *call, const struct source_settings *source, 
                        enum form_text words) {
     bool is_foreign = refusal->err == ERR_FOREIGN || refusal->err == ERR_TOO_OFTEN;
     metrics_source(call->metrics, source->name, is_foreign ? SOURCE_REFUSED : SOURCE_INVALID, 1);
-    serve_log_refused(call, source->name, refusal->err, refusal->detail);
+    serve_note_refused(call, source->name, refusal->err, refusal->detail);
     if (wants_page(call->request))
         reply_page(call, &source->form, err_http(refusal->err),
                    form_note(source->form.language, FORM_SAYS_SORRY, words, call->arena));

@@ -9,6 +9,7 @@
 #include "model/source.h"
 
 #define BETWEEN_LINES_US (60 * US_PER_S)
+#define LASTING_US       US_PER_DAY /* a source whose last refusal is older is not worth a look any more */
 
 struct notes {
     struct note stranger;
@@ -68,9 +69,20 @@ struct note *notes_of(struct notes *notes, const struct settings *settings, stru
 }
 
 void note_refused(struct note *note, const char *code, struct str why, int64_t wall_us) {
+    if (note->code && wall_us - note->at_us >= LASTING_US) note->refusals = 0;
+    if (!note->refusals++) note->first_us = wall_us;
     note->code = code;
     note->at_us = wall_us;
     keep_text(note->why, sizeof note->why, why);
+}
+
+void note_taken(struct notes *notes, struct str name) {
+    const struct note *known = notes_find(notes, name);
+    if (known) notes->all[known - notes->all].refusals = 0;
+}
+
+bool note_weighs(const struct note *note, int64_t wall_us) {
+    return note && note->refusals >= NOTE_SEVERAL && wall_us - note->at_us < LASTING_US;
 }
 
 bool note_may_speak(struct note_line *line, int64_t now_us, int64_t *ret_unsaid) {

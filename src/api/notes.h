@@ -1,5 +1,8 @@
-/* api/notes.h - what is remembered of requests that sources refused: when the log may speak of a source again, and why
- * the last one was refused.
+/* api/notes.h - what is remembered of requests that sources refused: when the log may speak of a source again, why the
+ * last one was refused, and whether there were enough to trouble a person with.
+ *
+ * Anybody can post nonsense to a public address, so one refusal says nothing. NOTE_SEVERAL of them with nothing good in
+ * between say that the source's own sender may be among them.
  *
  * One note for each source in force that had something to tell, and one for all names that are none, so that strangers
  * can neither fill the memory nor keep the log from speaking of a source. A restart forgets them. Thread: the loop's.
@@ -8,6 +11,8 @@
 #define API_NOTES_H
 
 #include "base/str.h"
+
+#define NOTE_SEVERAL 5
 
 struct settings;
 struct notes;
@@ -21,7 +26,9 @@ struct note_line {
 struct note {
     char name[48], why[200]; /* each ends with a NUL */
     const char *code;        /* of the last request that was refused; NULL = none was */
-    int64_t at_us;           /* wall time */
+    int64_t at_us;           /* its wall time */
+    int64_t refusals;        /* since the source took something, without a day between two of them */
+    int64_t first_us;        /* wall time of the first of these */
     struct note_line refused, unkeyed;
 };
 
@@ -35,6 +42,9 @@ struct note *notes_of(struct notes *notes, const struct settings *settings, stru
 const struct note *notes_find(const struct notes *notes, struct str name);
 
 void note_refused(struct note *note, const char *code, struct str why, int64_t wall_us);
+void note_taken(struct notes *notes, struct str name); /* the source took what came */
+/* Whether somebody should look at it: several were refused and nothing was taken, the last within a day. */
+bool note_weighs(const struct note *note, int64_t wall_us);
 /* Whether a line may be written now; then *ret_unsaid is how many were not. */
 bool note_may_speak(struct note_line *line, int64_t now_us, int64_t *ret_unsaid);
 

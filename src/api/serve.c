@@ -111,12 +111,21 @@ void serve_log_refused(struct call *call, struct str source, enum err err, struc
     struct api *api = call->service;
     struct note *note = notes_of(api->notes, call->standing->settings, source);
     int64_t unsaid;
-    note_refused(note, err_code(err), words, call->wall_us);
     if (!note_may_speak(&note->refused, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
               LOG_ABOUT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))),
               LOG_TEXT("why", log_words(words)), LOG_NUMBER("unsaid", unsaid),
               LOG_ABOUT("request_id", call->request_id));
+}
+
+void serve_note_refused(struct call *call, struct str source, enum err err, struct str words) {
+    struct notes *notes = ((struct api *)call->service)->notes;
+    note_refused(notes_of(notes, call->standing->settings, source), err_code(err), words, call->wall_us);
+    serve_log_refused(call, source, err, words);
+}
+
+void serve_note_taken(struct call *call, struct str source) {
+    note_taken(((struct api *)call->service)->notes, source);
 }
 
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why) {

@@ -29,8 +29,11 @@ bool serve_is_exposed(const struct call *call);  /* others than this machine rea
 
 struct note;
 /* One line of the log about a request to a source that was refused, at most one a minute for each source, and one for
- * all names that are none. The last one is kept in the source's note. */
+ * all names that are none. */
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words);
+/* That line, and the refusal is kept in the source's note and counts there. */
+void serve_note_refused(struct call *call, struct str source, enum err err, struct str words);
+void serve_note_taken(struct call *call, struct str source); /* it took what came: earlier refusals count no more */
 /* Likewise about an event that is known by a digest, because its body lacks the places of the key. */
 /* An event whose part `what` was not where its source's map says; why = "": the place is not there. */
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why);

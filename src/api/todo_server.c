@@ -7,22 +7,24 @@
 #include "observe/rates.h"
 #include "store/query.h"
 
-#define REFUSED_US       US_PER_HOUR      /* a source whose last refusal is older is not worth a look any more */
 #define RATES_LASTING_US (5 * US_PER_MIN) /* above its bound for less, it may pass */
 #define SILENCE_EVENTS   10               /* an hour with no more is not one in which something usually comes */
 
 static void add_sources(struct todo *todo) {
     static const struct advice advice = {"source", "source", "drumbeat sources show {name}",
                                          "shows what was refused and why; a wrong secret is mended at the sender, or "
-                                         "here under sources"};
+                                         "here under sources. It is over when something good comes, or a day after the "
+                                         "last refusal"};
     struct call *call = todo->call;
     const struct settings *settings = call->standing->settings;
     for (size_t i = 0; i < settings->source_count; i++) {
         const struct note *note = serve_note(call, settings->sources[i].name);
         if (settings->sources[i].kind == SOURCE_FORM) continue; /* anybody may send nonsense to it */
-        if (!note || !note->code || call->wall_us - note->at_us >= REFUSED_US) continue;
-        const struct matter matter = {
-            .name = settings->sources[i].name, .error = str_from(note->why), .count = 1, .oldest_us = note->at_us};
+        if (!note_weighs(note, call->wall_us)) continue;
+        const struct matter matter = {.name = settings->sources[i].name,
+                                      .error = str_from(note->why),
+                                      .count = note->refusals,
+                                      .oldest_us = note->first_us};
         todo_add(todo, &advice, &matter, 0);
     }
 }

@@ -10,15 +10,17 @@ struct visitor {
     struct posting posting;
 };
 
+/* Who opens the address of a sender that posts, as browsers and scanners do, says nothing of the source. */
 static enum err refuse(struct call *call, const struct source_settings *source, struct str name,
-                       const struct refusal *refusal, struct str words) {
+                       const struct posting *posting, const struct refusal *refusal, struct str words) {
     bool foreign = refusal->err == ERR_UNSIGNED || refusal->err == ERR_STALE;
     metrics_source(call->metrics, source ? source->name : STR_NONE,
                    foreign                                      ? SOURCE_REFUSED
                    : err_class(refusal->err) == ERR_CLASS_RETRY ? SOURCE_PUT_OFF
                                                                 : SOURCE_INVALID,
                    1);
-    serve_log_refused(call, source ? source->name : name, refusal->err, words.n ? words : refusal->detail);
+    struct str why = words.n ? words : refusal->detail;
+    (posting->stray ? serve_log_refused : serve_note_refused)(call, source ? source->name : name, refusal->err, why);
     serve_refuse(call, refusal);
     return ERR_NONE;
 }
@@ -32,7 +34,7 @@ static void keep_valid(struct call *call, const struct source_settings *source, 
         if (item->valid)
             call->events[call->event_count++] = item->event;
         else
-            serve_log_refused(call, source->name, item->refusal.err, item->refusal.detail);
+            serve_note_refused(call, source->name, item->refusal.err, item->refusal.detail);
         if (item->valid && item->unkeyed) {
             metrics_source(call->metrics, source->name, SOURCE_UNKEYED, 1);
             serve_log_unmapped(call, source->name, "key", source->webhook.map_key, item->problem);
@@ -64,7 +66,7 @@ enum err api_source_take(struct call *call) {
     err = webhook_take(&context, source, call->request, &visitor->posting, &refusal, &words);
     bool is_wanted = visitor->posting.fetch.what == FETCH_CERTIFICATE || (!err && visitor->posting.fetch.what);
     if (is_wanted) fetch(call, source, &visitor->posting);
-    if (err) return refuse(call, source, name, &refusal, words);
+    if (err) return refuse(call, source, name, &visitor->posting, &refusal, words);
     if (visitor->posting.fetch.what == FETCH_CONFIRMATION) {
         metrics_source(call->metrics, source->name, SOURCE_PUT_OFF, 1);
         return serve_problem(call, ERR_CONFIRMING, STR("its SubscribeURL is being called"), NULL);
@@ -75,6 +77,7 @@ enum err api_source_take(struct call *call) {
         return ERR_NONE;
     }
     metrics_source(call->metrics, source->name, SOURCE_GREETED, 1);
+    serve_note_taken(call, source->name);
     call->reply.status = 200;
     call->reply.content_type = visitor->posting.content_type;
     call->reply.body = visitor->posting.text;
@@ -87,6 +90,7 @@ void api_source_answer(struct call *call) {
     size_t fresh = 0;
     for (size_t i = 0; i < call->event_count; i++) fresh += call->verdicts[i].verdict == APPEND_FRESH;
     size_t again = call->event_count - fresh;
+    if (call->event_count) serve_note_taken(call, visitor->source->name);
     metrics_source(call->metrics, visitor->source->name, SOURCE_ACCEPTED, fresh);
     metrics_source(call->metrics, visitor->source->name, SOURCE_DUPLICATE, again);
     metrics_event(call->metrics, METRIC_ACCEPTED, fresh);

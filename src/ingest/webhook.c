@@ -271,6 +271,7 @@ static enum err judge(struct taking *taking, const struct form *form, struct pos
     bool asks = !str_eq(taking->request->method, STR("POST")); /* GET, or HEAD */
     if (!taking->source || (asks && taking->source->webhook.scheme->greeting != GREETING_META)) {
         signature_pretend(taking->request, context->arena);
+        ret_posting->stray = asks;
         *ret_words =
             taking->source ? STR("this sender posts, and greets nobody") : STR("there is no source of this name");
         return ERR_UNSIGNED;

@@ -15,6 +15,7 @@
 struct posting {
     struct intake intake; /* no items where the request was a greeting */
     bool greeted;         /* the request wanted an answer and is no event: text is that answer */
+    bool stray;           /* refused: it asks what only a sender that greets may ask */
     struct str content_type, text;
     struct fetch_need fetch; /* what the request needs from outside; set on a refusal too */
 };

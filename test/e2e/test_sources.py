@@ -431,6 +431,29 @@ def test_the_last_refusal_is_kept(serve):
     assert all(one["last_refused"] is None for one in server.get("/v1/sources").json["items"] if one["name"] != "github")
 
 
+def test_strangers_trouble_nobody_and_a_sender_that_is_refused_does(serve):
+    server = serve(env=ENV, **config())
+
+    def waiting():
+        return [(one["cause"], one["name"], one["count"]) for one in server.get("/v1/todo").json["items"]]
+
+    for _ in range(7):
+        assert post(server, "/in/github", None, method="GET").status == 401
+        assert post(server, "/in/nobody", "{}").status == 401
+    assert waiting() == [] and server.get("/v1/sources/github").json["last_refused"] is None
+    for _ in range(4):
+        post(server, "/in/github", "{}", github("{}", "wrong"))
+    assert waiting() == []
+    assert counted(post(server, "/in/github", "{}", github("{}"))) == (1, 0, 0)
+    for count in range(1, 6):
+        assert waiting() == [], count
+        post(server, "/in/github", "{}", github("{}", "wrong"))
+    assert waiting() == [("source", "github", 5)]
+    assert "It is over when something good comes" in server.cli("todo").out
+    assert counted(post(server, "/in/github", "{}", github("{}"))) == (0, 1, 0)
+    assert waiting() == []
+
+
 def test_a_body_without_the_keys_place(serve):
     server = serve(env=ENV, **config(carrier={"type": "bearer", "secret": "${TOKEN}", "map": {"key": "/order/id"}}))
     headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -62,11 +62,37 @@ static void a_long_reason_ends_with_a_whole_character(void **state) {
     notes_free(notes);
 }
 
+static void several_refusals_weigh_until_something_is_taken(void **state) {
+    (void)state;
+    const struct settings settings = {.sources = shop_and_crm, .source_count = 2};
+    struct notes *notes = notes_new();
+    struct note *shop = notes_of(notes, &settings, STR("shop"));
+    assert_false(note_weighs(shop, 0));
+    for (int i = 1; i < NOTE_SEVERAL; i++) note_refused(shop, "E0135", STR("it does not fit"), i * US_PER_HOUR);
+    assert_false(note_weighs(shop, 4 * US_PER_HOUR));
+    note_refused(shop, "E0135", STR("it does not fit"), 5 * US_PER_HOUR);
+    assert_true(note_weighs(shop, 5 * US_PER_HOUR));
+    assert_int_equal(shop->first_us, US_PER_HOUR);
+    assert_false(note_weighs(notes_find(notes, STR("crm")), 5 * US_PER_HOUR));
+    assert_true(note_weighs(shop, 5 * US_PER_HOUR + US_PER_DAY - 1));
+    assert_false(note_weighs(shop, 5 * US_PER_HOUR + US_PER_DAY)); /* a day without new ones */
+    note_refused(shop, "E0135", STR("it does not fit"), 5 * US_PER_HOUR + US_PER_DAY);
+    assert_int_equal(shop->refusals, 1); /* which began anew */
+    for (int i = 0; i < NOTE_SEVERAL; i++) note_refused(shop, "E0135", STR("it does not fit"), 2 * US_PER_DAY);
+    assert_true(note_weighs(shop, 2 * US_PER_DAY));
+    note_taken(notes, STR("shop"));
+    note_taken(notes, STR("nobody"));
+    assert_false(note_weighs(shop, 2 * US_PER_DAY));
+    assert_string_equal(shop->why, "it does not fit"); /* the last reason stays to be read */
+    notes_free(notes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_source_speaks_once_a_minute_whatever_others_do),
         cmocka_unit_test(a_source_that_is_removed_leaves_its_place),
         cmocka_unit_test(a_long_reason_ends_with_a_whole_character),
+        cmocka_unit_test(several_refusals_weigh_until_something_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
