@@ -81,21 +81,25 @@ static int find_places(struct restoring *it) {
 
 static int say(struct restoring *it) {
     struct cli *cli = it->cli;
+    bool done = !cli->dry_run;
     struct json *result = json_object();
     int code;
     json_set_str(result, "store", it->place.store);
     json_set_str(result, "from", it->from);
     json_set_str(result, "aside", it->aside);
+    json_set(result, STR("done"), json_bool(done));
     json_set_int(result, "events", it->found.events);
     json_set_int(result, "deliveries", it->found.deliveries);
     struct str text = json_dump(cli->arena, result);
     json_free(result);
     if (show_machine(cli, text, "store", &code)) return code;
-    writer_fmt(&cli->out, "restored %.*s: %.*s, %.*s\n", STR_ARG(it->place.store),
+    writer_fmt(&cli->out, "%s %.*s: %.*s, %.*s\n", done ? "restored" : "would restore", STR_ARG(it->place.store),
                STR_ARG(show_count(cli, it->found.events, "event", "events")),
                STR_ARG(show_count(cli, it->found.deliveries, "delivery", "deliveries")));
-    if (it->aside.n) writer_fmt(&cli->out, "the store of before is %.*s\n", STR_ARG(it->aside));
-    writer_add(&cli->out, STR("It starts held: drumbeat serve, then drumbeat release -n shows what is due\n"));
+    if (it->aside.n)
+        writer_fmt(&cli->out, "the store of before %s %.*s\n", done ? "is" : "would be", STR_ARG(it->aside));
+    writer_fmt(&cli->out, "It %s held: drumbeat serve, then drumbeat release -n shows what is due\n",
+               done ? "starts" : "would start");
     return EXIT_DONE;
 }
 

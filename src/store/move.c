@@ -16,7 +16,8 @@
  * 5. Tables are copied in the order of tables.def, parents first, and each by a growing number, so a place in a table
  *    says everything about what was copied. Sequences are set before the first row, so rows that other programs add
  *    meanwhile get later numbers and do not count.
- * 6. Before servers may start, the rows of each table are counted on both sides (move_compare).
+ * 6. What alerts told is one row, which is written with the note that the move is finished.
+ * 7. Before servers may start, the rows of each table are counted on both sides (move_compare).
  * WHAT BREAKS IT. Programs that write into the source by SQL past SQLite's locks. A target in which somebody deletes
  * rows during the move: the counts then differ, and nothing is finished.
  * HOW TO SEE IT. `drumbeat migrate --to DSN` shows each table's progress, with --dry-run what there is to do.
@@ -26,6 +27,8 @@
 
 #include "base/str.h"
 #include "base/when.h"
+#include "model/chore.h"
+#include "store/chore.h"
 #include "store/row.h"
 #include "store/shared.h"
 #include "store/table.h"
@@ -97,11 +100,15 @@ static void take_reach(struct move *move, struct str name, int64_t after) {
         if (str_eq(str_from(move->told[i].name), name)) move->reached[i] = (struct reach){after, 0};
 }
 
-/* Counts what an earlier run copied. The second number of a pair counts from 1, so (number, 0) lies before all rows of
- * that number: these are copied once more, and do not count as copied. */
+/* Counts what an earlier run copied: everything, if it finished. The second number of a pair counts from 1, so
+ * (number, 0) lies before all rows of that number: these are copied once more, and do not count as copied. */
 static enum err read_copied(struct move *move) {
     for (size_t i = 0; i < move->count; i++) {
         enum table_move how = tables[move->moved[i]].moved;
+        if (move->finished) {
+            move->told[i].copied = move->told[i].rows;
+            continue;
+        }
         int64_t upto = move->reached[i].after;
         move->told[i].copied = upto;
         if (how == MOVED_BY_PAIR && upto) upto--;
@@ -373,10 +380,19 @@ enum err move_settle_source(struct move *move) {
     return busy ? ERR_STORE_BUSY : err;
 }
 
+/* Of the chores only what alerts told, and when the day was last reported, belongs to what is moved: without it people
+ * would be told again at once. The rounds of the others begin anew. A server that ran on the target before may have a
+ * row of its own there, which this one replaces. */
+static enum err carry_alerts(struct move *move) {
+    struct chore_round round;
+    TRY(store_chore_get(move->from, chore_text(CHORE_ALERTS), &move->batch, &round));
+    return round.started_us ? store_chore_set(move->to, &round) : ERR_NONE;
+}
+
 enum err move_finish(struct move *move) {
     const struct sql_value source = sql_str(move->source);
     TRY(store_begin(move->to));
-    enum err err = ERR_NONE;
+    enum err err = carry_alerts(move);
     for (size_t i = 0; !err && i < move->count; i++)
         err = store_run(move->to, tables[move->moved[i]].analyze, NULL, 1, &move->batch, NULL);
     if (!err) err = store_run(move->to, SQL_MOVE_DONE, &source, 1, &move->batch, NULL);

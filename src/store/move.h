@@ -42,7 +42,7 @@ MUST_USE enum err move_step(struct move *move, bool *ret_more);
 MUST_USE enum err move_compare(struct move *move, struct str *ret_problem);
 /* Puts all of the source into its one file, which may then be renamed. */
 MUST_USE enum err move_settle_source(struct move *move);
-/* Servers may start on the target. */
+/* What alerts told goes along, and servers may start on the target. */
 MUST_USE enum err move_finish(struct move *move);
 
 #endif

@@ -80,8 +80,13 @@ def test_what_is_restored_is_held_and_doubles_nothing(serve, receiver):
     server.terminate()
     refused = server.cli("restore", str(file))
     assert refused.code == CONFLICT and "--force" in refused.err, refused
+    said = good(server.cli("restore", str(file), "--force", "-n"))
+    assert said.out.startswith("would restore ") and "the store of before would be " in said.out, said
+    assert "It would start held" in said.out and "restored" not in said.out, said
+    assert good(server.cli("restore", str(file), "--force", "-n", "-o", "json")).json["done"] is False
+    assert not [path for path in store_of(server).parent.iterdir() if ".before-" in path.name], "nothing was changed"
     said = good(server.cli("restore", str(file), "--force"))
-    assert "starts held" in said.out and ".before-" in said.out, said
+    assert said.out.startswith("restored ") and "It starts held" in said.out and ".before-" in said.out, said
     server.start()
     assert held(server) and server.get(f"/v1/events/{later}").status == 404
     assert "restored from" in server.cli("release", "-n").err

@@ -265,8 +265,38 @@ def test_a_move_that_ended_between_the_file_and_the_database_is_run_again(databa
     assert got.code == DONE, got
     assert_moved(source, database, before)
     got = source.cli("migrate", "--to", database)
-    assert got.code == DONE and "moved before" in got.out, got
+    assert got.code == DONE and "moved before" in got.out and "are there" not in got.out, got
+    got = source.cli("migrate", "--to", database, "-o", "json")
+    assert all(table["copied"] == table["rows"] for table in got.json["tables"]), got
     assert_moved(source, database, before)
+
+
+def test_what_alerts_told_goes_along(database, folder, receiver):
+    receiver.script("/bad", answer(422))
+    given = config(receiver, alerts={"to": [{"good": {}}], "report": "00:00"})
+    server = Server(folder, **given).start()
+    with contextlib.closing(server):
+        server.settled(server.send(kind="BAD"), "FAILED")
+        assert server.cli("apply").code == DONE  # looks at once, and so does a start
+        told = until(lambda: server.cli("alerts", "list", "-o", "json").json["items"], "what is told")
+        assert told[0]["told_at"]
+        until(lambda: receiver.of("/good"), "the alert")
+        assert server.terminate() == 0
+        with contextlib.closing(sqlite3.connect(server.store)) as opened:
+            before = opened.execute("SELECT * FROM chores WHERE name = 'alerts'").fetchall()
+        assert "reported" in before[0][-1], before
+        assert server.cli("migrate", env={"DB_DSN": database}).code == DONE
+        sql(database, "INSERT INTO chores VALUES ('alerts', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)")  # of a server that ran there before
+        assert server.cli("migrate", "--to", database).code == DONE
+        assert sql(database, "SELECT * FROM chores WHERE name = 'alerts'") == before
+        server.configure(**given, store=database)
+        server.start()
+        assert server.cli("apply").code == DONE
+        assert server.cli("alerts", "test").code == DONE
+        until(lambda: "this is a test" in receiver.of("/good")[-1].body.decode(), "the test")
+        again = server.cli("alerts", "list", "-o", "json").json["items"]
+        assert [item["told_at"] for item in again] == [item["told_at"] for item in told]
+        assert len(receiver.of("/good")) == 2, [request.body for request in receiver.of("/good")]
 
 
 def test_a_move_waits_for_a_database_that_restarts(source, own_postgres):
