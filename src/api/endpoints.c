@@ -49,7 +49,7 @@ const struct endpoint endpoints[] = {
     {"POST", "/v1/deliveries/{id}/retry", KEY_OPERATE, STORE, "", api_deliveries_retry, api_deliveries_retried,
      "Send again now; a failed one gets a new run"},
     {"POST", "/v1/deliveries/{id}/cancel", KEY_OPERATE, STORE, "", api_deliveries_cancel, NULL, "Do not send: SKIPPED"},
-    {"POST", "/v1/deliveries/{id}/resolve", KEY_OPERATE, STORE, "", api_deliveries_resolve, NULL,
+    {"POST", "/v1/deliveries/{id}/resolve", KEY_OPERATE, STORE, "", api_deliveries_resolve, api_deliveries_retried,
      "A person says what came of it"},
     {"GET", "/v1/destinations", KEY_READ, STORE, "", api_destinations_list, NULL,
      "Destinations with limits, breaker and backlog"},

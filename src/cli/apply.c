@@ -33,8 +33,9 @@ static void show_changes(struct cli *cli, const struct json *answer) {
                        STR_ARG(show_count(cli, count, "open delivery", "open deliveries")), STR_ARG(from),
                        count == 1 ? "goes" : "go", STR_ARG(to));
         else if (!count)
-            writer_fmt(&cli->out, "nothing is left under %.*s: 'was' in %.*s has nothing to do\n", STR_ARG(from),
-                       STR_ARG(to));
+            writer_fmt(&cli->out,
+                       "nothing waits under %.*s; what was done under it is known as done by 'was' in %.*s\n",
+                       STR_ARG(from), STR_ARG(to));
         else
             writer_fmt(&cli->out, "%.*s of %.*s %s over to %.*s\n",
                        STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(from),

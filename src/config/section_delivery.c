@@ -223,6 +223,22 @@ static void check_http_keys(struct checker *checker, const struct tree *keys) {
     }
 }
 
+/* What joins fewer than it says, or nothing at all. */
+static void check_batch(struct checker *checker, const struct delivery_item *item, const struct catalog_action *action,
+                        const struct route_step *step) {
+    const struct tree *batch = tree_get(item->keys, STR("batch"));
+    const struct tree *max = batch ? tree_get(batch, STR("max")) : NULL;
+    int32_t most = action->traits.batch_max;
+    if (batch && most <= 1)
+        check_report(checker, batch->mark, CODE_HTTP_BATCH,
+                     "'batch'%.*s: action '%.*s.%.*s' takes one delivery in each call", STR_ARG(checker->where),
+                     STR_ARG(item->destination), STR_ARG(action->name));
+    else if (max && step->batch_max > most)
+        check_report(checker, max->mark, CODE_BATCH_MAX,
+                     "'max' in 'batch'%.*s: action '%.*s.%.*s' takes at most %d in one call", STR_ARG(checker->where),
+                     STR_ARG(item->destination), STR_ARG(action->name), most);
+}
+
 static struct tree_mark value_mark(const struct tree *keys, struct str name) {
     const struct tree *value = tree_get(keys, name);
     return value ? value->mark : (struct tree_mark){0};
@@ -233,10 +249,12 @@ static void read_keys(struct checker *checker, const struct delivery_item *item,
     struct str where = checker->where;
     checker->where = str_fmt(checker->arena, " in delivery '%.*s'%.*s", STR_ARG(item->name), STR_ARG(where));
     check_known(checker, SECTION_DELIVERY, item->keys, step);
-    if (action)
+    if (action) {
         step->params = action_params(checker, item, action);
-    else
+        check_batch(checker, item, action, step);
+    } else {
         check_http_keys(checker, item->keys);
+    }
     step->when_mark = value_mark(item->keys, STR("when"));
     step->unless_mark = value_mark(item->keys, STR("unless"));
     step->key_mark = value_mark(item->keys, STR("key"));

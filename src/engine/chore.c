@@ -422,7 +422,7 @@ void chores_apply(struct turn *turn) {
                   LOG_TEXT("destination", turn->held_for), LOG_NUMBER("held", turn->held_back),
                   LOG_TEXT("reason", STR(OVERFLOW_ERROR)));
     loop->chores.overflow_told |= turn->held_back > 0;
-    if (turn->chores.adoption.finished)
+    if (turn->chores.adoption.finished && turn->chores.adoption.moved)
         log_event(loop->options.log, LOG_INFO, turn->wall_us, "deliveries_adopted",
                   LOG_NUMBER("count", turn->chores.adoption.moved), LOG_TEXT("by", adoption_names(turn)));
     loop->chores.adoption.finished = false;

@@ -56,6 +56,7 @@ static struct str payload_of(const struct schedule_compiler *compiler, const str
 static const struct zone *zone_of(const struct schedule_compiler *compiler, const struct source_settings *source,
                                   struct str name) {
     const struct zone *zone = zone_find(compiler->zones, name, compiler->arena);
+    if (!name.n) return zone_utc(); /* what is wrong with it was reported */
     if (!zone)
         finding_add(compiler->findings, compiler->file, source->mark, code_text(CODE_SCHEDULE_ZONE),
                     "source '%.*s' goes by the zone '%.*s', and this machine cannot read it: install tzdata",

@@ -137,7 +137,7 @@ def sources(**more):
 def put_back(server, minutes):
     """As if the server had been away for so long."""
     with sqlite3.connect(server.store) as file:
-        assert file.execute("UPDATE marks SET position = position - ?", (minutes,)).rowcount == 1
+        assert file.execute("UPDATE marks SET position = position - ? WHERE source <> '*'", (minutes,)).rowcount == 1
     file.close()
 
 
@@ -221,3 +221,10 @@ sources:
     assert got.code == 3
     assert "drumbeat.yaml:5:5: error E0222: 'schedule' in source 'weekly' cannot be 'Tue 25:00'" in got.err, got
     assert "drumbeat.yaml:10:7: error E0222: 'nominal' in 'payload' in source 'daily'" in got.err, got
+
+
+def test_a_zone_that_is_none_is_one_error(folder):
+    (folder / "drumbeat.yaml").write_text("version: 1\nzone: Europe/Berln\nsources:\n  weekly: {type: schedule, schedule: Tue 09:00}\n")
+    said = command(folder, "check", "drumbeat.yaml")
+    assert "drumbeat.yaml:2:7: error E0207: 'zone': the IANA list has no time zone 'Europe/Berln'" in said.err, said
+    assert "E0223" not in said.err and "1 error," in said.err, said

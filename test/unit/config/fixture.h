@@ -23,7 +23,10 @@ static struct catalog_name fixture_contact_params[] = {
 };
 static struct catalog_name fixture_deal_params[] = {{.name = {"name", 4}, .required = true}};
 static struct catalog_action fixture_hubspot_actions[] = {
-    {.name = {"contact", 7}, .params = fixture_contact_params, .param_count = COUNT(fixture_contact_params)},
+    {.name = {"contact", 7},
+     .params = fixture_contact_params,
+     .param_count = COUNT(fixture_contact_params),
+     .traits = {.batch_max = 50}},
     {.name = {"deal", 4}, .params = fixture_deal_params, .param_count = COUNT(fixture_deal_params)},
 };
 static struct catalog_name fixture_slack_fields[] = {
@@ -33,7 +36,10 @@ static struct catalog_name fixture_message_params[] = {
     {.name = {"body", 4}},
 };
 static struct catalog_action fixture_slack_actions[] = {
-    {.name = {"message", 7}, .params = fixture_message_params, .param_count = COUNT(fixture_message_params)},
+    {.name = {"message", 7},
+     .params = fixture_message_params,
+     .param_count = COUNT(fixture_message_params),
+     .traits = {.batch_max = 100}},
 };
 static struct catalog_entry fixture_entries[] = {
     {.name = {"http", 4}},
