@@ -1,5 +1,6 @@
 /* main.c - signals, and the door to the commands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -22,7 +23,15 @@ static void on_signal(int number) {
     errno = kept;
 }
 
+/* Who starts with 0, 1 or 2 closed would else have a store's file there, into which the log is written. */
+static void fill_standard(void) {
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO) fd = fcntl(fd, F_DUPFD, fd + 1);
+    if (fd > STDERR_FILENO) close(fd);
+}
+
 int main(int argc, char **argv) {
+    fill_standard();
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);

@@ -110,7 +110,8 @@ int command_restore(struct cli *cli) {
     if (!code) code = copies_check(cli, it.from, &it.found);
     if (code) return code;
     if (cli->dry_run) return say(&it);
-    enum err err = settle_store(&it, &problem);
+    enum err err = place_make_folder(&it.place, cli->arena, &problem); /* a new machine has none */
+    if (!err) err = settle_store(&it, &problem);
     if (!err) err = restore_copy(it.from, it.held, cli->arena, &problem);
     struct str why = str_fmt(cli->arena, "restored from %.*s", STR_ARG(it.from));
     if (!err) err = copies_hold(cli, it.held, why, &problem);

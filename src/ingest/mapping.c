@@ -191,6 +191,10 @@ enum err mapping_run(struct mapping *mapping, const struct intake_context *conte
                            .input = list_of(events, count, arena),
                            .event = buf_str(&event),
                            .deadline_us = DEADLINE_US};
+    if (guard->strike_count && guard_knows(guard, strike_of(context, call.input), context->wall_us)) {
+        *ret_words = STR("the jq of 'map' ran away on this body a moment ago; it is tried again a minute later");
+        return ERR_MAP_STOPPED;
+    }
     context->evaluator->run(context->evaluator->self, &call, 1, arena);
     if (call.err == ERR_JQ_RUNAWAY) guard_strike(guard, strike_of(context, call.input), call.result, context->wall_us);
     if (call.err == ERR_JQ_RUNAWAY || call.err == ERR_IO) {

@@ -27,6 +27,7 @@
 #define WINDOW_US   (10 * US_PER_MIN)
 #define SPAN_MIN_US US_PER_MIN
 #define SPAN_MAX_US US_PER_HOUR
+#define REST_US     US_PER_MIN
 
 static void guard_why(struct guard *guard, struct str why) {
     size_t n = why.n < GUARD_WHY_BYTES ? why.n : GUARD_WHY_BYTES - 1;
@@ -75,6 +76,14 @@ void guard_restore(struct guard *guard, struct str why, int64_t until_us, int64_
     guard->until_us = until_us;
     guard->stopped = true;
     guard_why(guard, why);
+}
+
+bool guard_knows(const struct guard *guard, struct uuid event, int64_t now_us) {
+    for (size_t i = 0; i < guard->strike_count; i++)
+        if (uuid_eq(guard->strikes[i], event) && guard->struck_us[i] > now_us - REST_US &&
+            guard->struck_us[i] <= now_us)
+            return true;
+    return false;
 }
 
 bool guard_may_probe(const struct guard *guard, int64_t now_us) {

@@ -31,6 +31,9 @@ void guard_heal(struct guard *guard);
 /* Takes over a stop that another process, or this one before its restart, has stored. A later moment than the known one
  * means a longer spell. */
 void guard_restore(struct guard *guard, struct str why, int64_t until_us, int64_t now_us);
+/* Whether the program ran away on this very event within the last minute: whoever can refuse it need not run it again.
+ */
+bool guard_knows(const struct guard *guard, struct uuid event, int64_t now_us);
 bool guard_may_probe(const struct guard *guard, int64_t now_us);
 
 #endif

@@ -10,6 +10,7 @@
  *    span with a count goes on as the next span when it is over, so that trouble that lasts is one line a span.
  * 3. A full table gives up the span that ends soonest, and says what it had.
  * 4. A clock that goes back ends each span that it makes lie in the future.
+ * 5. Nothing is written that would wait for a reader; such lines are counted, and told by `log_lost` once one is taken.
  * WHAT BREAKS IT. A field that differs in each line of a storm and is no LOG_ABOUT: then each line is its own.
  * HOW TO SEE IT. `repeated` in a line.
  * TESTED BY. test/unit/observe/test_log.c, test/e2e/test_log_lines.py.
@@ -19,6 +20,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,13 +160,47 @@ static void line_begin(struct log_line *line, const struct log *log, enum log_le
     line_text(line, event);
 }
 
-static void line_end(struct log_line *line, const struct log *log) {
+/* Whether a write of PIPE_BUF bytes would not wait. A log that nobody reads must not stop the work: a pipe whose reader
+ * sleeps, a terminal that is stopped. */
+static bool is_taken(int fd) {
+    struct pollfd end = {.fd = fd, .events = POLLOUT};
+    return poll(&end, 1, 0) == 1;
+}
+
+/* Writes as much as is taken, and gives how much that was. Other troubles of the log have nobody who could be told. */
+static size_t write_taken(int fd, const char *bytes, size_t count) {
+    size_t written = 0;
+    while (written < count && is_taken(fd)) {
+        ssize_t n = write(fd, bytes + written, count - written < PIPE_BUF ? count - written : PIPE_BUF);
+        if (n < 0 && errno != EINTR) return errno == EAGAIN ? written : count;
+        if (n > 0) written += (size_t)n;
+    }
+    return written;
+}
+
+static void line_end(struct log_line *line) {
     const char *end = !line->cut ? "" : line->json ? ",\"cut\":1" : " cut=1";
     line->most = LINE_MAX_BYTES, line->cut = false;
     line_text(line, end);
     line_text(line, line->json ? "}\n" : "\n");
-    /* A log that cannot be written must not stop the work; there is nobody to tell. */
-    while (write(log->fd, line->p, line->n) < 0 && errno == EINTR) continue;
+}
+
+/* A line that is not taken is counted, and the number is told by the next one that is. */
+static void line_leave(struct log_line *line, const struct log *log, int64_t wall_us) {
+    struct log_folds *folds = log->folds;
+    line_end(line);
+    if (folds && folds->torn && write_taken(log->fd, "\n", 1)) folds->torn = false;
+    if (folds && folds->lost && is_taken(log->fd)) {
+        struct log_line lost;
+        line_begin(&lost, log, LOG_WARN, wall_us, "log_lost");
+        line_field(&lost, &LOG_NUMBER("lines", folds->lost));
+        line_end(&lost);
+        if (write_taken(log->fd, lost.p, lost.n) == lost.n) folds->lost = 0;
+    }
+    size_t written = folds && (folds->lost || folds->torn) ? 0 : write_taken(log->fd, line->p, line->n);
+    if (!folds || written == line->n) return;
+    folds->lost++;
+    folds->torn |= written > 0;
 }
 
 /* ---- folding ---- */
@@ -187,7 +224,7 @@ static void say(const struct log *log, const struct log_fold *fold, int64_t wall
     line_begin(&line, log, fold->level, wall_us, fold->event);
     if (fold->json == log->json) line_add(&line, fold->fields, fold->bytes); /* else it changed its format meanwhile */
     line_field(&line, &LOG_NUMBER("repeated", (int64_t)fold->count));
-    line_end(&line, log);
+    line_leave(&line, log, wall_us);
 }
 
 /* Whether the line need not be written: it was said within the span. */
@@ -247,7 +284,7 @@ void log_set(struct log *log, enum log_level level, enum log_format format, int6
     log->level = level;
     log->json = format == LOG_AUTO ? isatty(log->fd) != 1 : format == LOG_JSON;
     log->fold_us = fold_us;
-    if (fold_us && !log->folds) log->folds = calloc(1, sizeof *log->folds);
+    if (!log->folds) log->folds = calloc(1, sizeof *log->folds);
 }
 
 void log_close(struct log *log, int64_t wall_us) {
@@ -263,5 +300,5 @@ void log_write(const struct log *log, enum log_level level, int64_t wall_us, con
     if (!log_wants(log, level) || folded(log, level, wall_us, event, fields, count)) return;
     line_begin(&line, log, level, wall_us, event);
     line_fields(&line, fields, count);
-    line_end(&line, log);
+    line_leave(&line, log, wall_us);
 }

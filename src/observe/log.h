@@ -23,7 +23,7 @@ struct log {
     enum log_level level;
     bool json, colour, journal;
     int64_t fold_us;         /* what is the same within this span is folded; 0 = nothing is */
-    struct log_folds *folds; /* NULL = nothing is folded */
+    struct log_folds *folds; /* and the lines that nobody took; NULL before log_set */
 };
 
 struct log_field {

@@ -22,6 +22,8 @@ struct log_fold {
 struct log_folds {
     struct log_fold folds[LOG_FOLDS_MAX];
     size_t used;
+    int64_t lost; /* lines that nobody took */
+    bool torn;    /* the last one that was taken has no end */
 };
 
 /* What makes two lines the same: the level, the event, and the fields that tell lines apart. Never 0. */

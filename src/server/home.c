@@ -3,16 +3,16 @@
  * WHAT. Notices that a store is a copy of one that was served elsewhere.
  * PROMISE. A store that was copied by its files (cp, rsync, an archive) to another path, or to another machine, and is
  * started there, sends nothing before a person says so. One that was renamed, or restarted where it was, is not held.
- * WHY IT HOLDS. The store keeps a note of the file it was served from: the machine's id, its whole path, its inode. A
- * rename keeps the inode, a restart keeps the path; a copy has another inode, and another path or machine. The note is
- * written in the transaction that holds the store.
- * WHAT BREAKS IT. A copy of a whole file system or machine, which has the same inode and the same id; a file that was
- * put in the place of the store by hand; a container without a machine's id, whose volume was copied to the same path.
- * Such a one is started with `serve --hold`. HOW TO SEE IT. The log's store_copied; `drumbeat status`, `drumbeat
- * release -n`. TESTED BY. test/e2e/test_copied.py.
+ * WHY IT HOLDS. The store keeps a note of the file it was served from: the machine's id, its whole path, its inode and
+ * birth. A rename keeps the inode, a restart keeps the path; a copy has another inode, and another path or machine. The
+ * note is written in the transaction that holds the store. WHAT BREAKS IT. A copy of a whole file system or machine,
+ * which has the same inode and the same id; a file that was put in the place of the store by hand; a container without
+ * a machine's id, whose volume was copied to the same path. Such a one is started with `serve --hold`. HOW TO SEE IT.
+ * The log's store_copied; `drumbeat status`, `drumbeat release -n`. TESTED BY. test/e2e/test_copied.py.
  */
 #include "server/home.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -31,11 +31,14 @@ struct home {
 
 static struct home home_of(struct str path, struct arena *arena) {
     struct str text = STR(""), problem;
-    struct stat info;
+    struct statx info;
     char *whole = realpath(str_dup(arena, path).p, NULL);
     struct home home = {.path = whole ? str_dup(arena, str_from(whole)) : path};
     free(whole);
-    if (!stat(home.path.p, &info)) home.inode = (int64_t)info.st_ino;
+    if (!statx(AT_FDCWD, home.path.p, 0, STATX_INO | STATX_BTIME, &info)) {
+        int64_t born = info.stx_mask & STATX_BTIME ? info.stx_btime.tv_sec * 1000000000 + info.stx_btime.tv_nsec : 0;
+        home.inode = (int64_t)info.stx_ino ^ born;
+    }
     if (!file_read(STR("/etc/machine-id"), 64, arena, &text, &problem)) home.machine = str_trim(text);
     if (!home.machine.n) home.machine = STR("-");
     return home;

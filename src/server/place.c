@@ -84,8 +84,8 @@ static enum err open_postgres(const struct place *place, const struct place_opti
     return postgres_open(&postgres, arena, ret_driver, ret_problem);
 }
 
-static enum err make_folder(struct str path, struct arena *arena, struct str *ret_problem) {
-    struct str folder = file_folder(path, arena);
+enum err place_make_folder(const struct place *place, struct arena *arena, struct str *ret_problem) {
+    struct str folder = file_folder(place->store, arena);
     if (mkdir(folder.p, 0700) == 0 || errno == EEXIST) return ERR_NONE;
     *ret_problem = str_fmt(arena, "cannot make the store's folder %.*s: %s", STR_ARG(folder), strerror(errno));
     return ERR_IO;
@@ -108,7 +108,7 @@ enum err place_open(const struct place *place, const struct place_options *optio
     TRY(place_check(place, arena, ret_problem));
     if (place_is_shared(place)) return open_postgres(place, options, arena, ret_driver, ret_problem);
     TRY(check_not_moved(place->store, arena, ret_problem));
-    if (!options->read_only) TRY(make_folder(place->store, arena, ret_problem));
+    if (!options->read_only) TRY(place_make_folder(place, arena, ret_problem));
     const struct sqlite_options sqlite = {.path = place->store, .read_only = options->read_only};
     return sqlite_open(&sqlite, arena, ret_driver, ret_problem);
 }

@@ -39,6 +39,8 @@ struct place_options {
     void *wake_self;
 };
 /* Makes the folder of a file that is to be made. CONFIG, IO, STORE_*: a sentence in *ret_problem. */
+/* Makes the folder of an embedded store where it is not there. */
+MUST_USE enum err place_make_folder(const struct place *place, struct arena *arena, struct str *ret_problem);
 MUST_USE enum err place_open(const struct place *place, const struct place_options *options, struct arena *arena,
                              struct sql_driver *ret_driver, struct str *ret_problem);
 

@@ -286,3 +286,13 @@ def test_postgres_has_its_own_tools(serve, database, receiver):
     server.terminate()
     refused = server.cli("restore", __file__)
     assert refused.code != 0 and "PostgreSQL" in refused.err, refused
+
+
+def test_a_backup_comes_to_a_machine_that_has_no_folder_for_it(serve, receiver, tmp_path):
+    server = serve(**one(receiver))
+    file = backup(server)
+    (tmp_path / "drumbeat.yaml").write_text("version: 1\nstore: ./data/drumbeat.db\n")
+    said = subprocess.run([BINARY, "restore", str(file)], cwd=tmp_path, env=environment(tmp_path), capture_output=True,
+                          text=True, check=False)
+    assert said.returncode == 0 and (tmp_path / "data/drumbeat.db").exists(), said
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

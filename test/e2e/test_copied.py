@@ -1,5 +1,7 @@
 """A store that was copied and is started elsewhere would send what the other one sends: it starts held."""
+import contextlib
 import shutil
+import subprocess
 
 import pytest
 
@@ -82,3 +84,23 @@ def test_two_addresses_of_one_database_are_one_store(serve, database, receiver, 
         until(lambda e=event: first.event(e)["status"] == "COMPLETED", "each, once")
     assert len(receiver.keys("/hook")) == len(set(receiver.keys("/hook"))) == 40
     second.close()
+
+
+def test_a_copy_of_the_same_inode_is_one_too(folder, receiver):
+    """Two disks that were set up in the same way give their files the same numbers."""
+    with contextlib.ExitStack() as ends:
+        servers = []
+        for name in "ab":
+            (folder / name).mkdir()
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", folder / name], check=False).returncode:
+                pytest.skip("mount is not permitted here")
+            ends.callback(subprocess.run, ["umount", "-l", folder / name], check=True)
+            servers.append(Server(folder / name, **one(receiver)))
+            ends.callback(servers[-1].close)
+            servers[-1].start()
+            assert servers[-1].terminate() == 0
+        first, second = servers
+        shutil.copyfile(first.store, second.store)
+        assert first.store.stat().st_ino == second.store.stat().st_ino
+        second.start()
+        assert second.get("/v1/status").json["hold"]

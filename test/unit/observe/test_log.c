@@ -148,6 +148,7 @@ static void is_logfmt_on_a_terminal_unless_told(void **state) {
     assert_true(log.json && log.level == LOG_WARN);
     log_set(&log, LOG_WARN, LOG_AUTO, 0);
     assert_false(log.json);
+    log_close(&log, WHEN_US);
     close(main_end);
     close(terminal);
 }
@@ -177,6 +178,7 @@ static void begins_with_the_priority_in_the_journal(void **state) {
     /* The variable is inherited; whoever put another stream in stderr's place is no journal. */
     own[0] = own[0] == '9' ? '8' : '9';
     assert_false(log_open(log.ends[1], LOG_DEBUG, own).journal);
+    log_close(&log.log, WHEN_US);
     close_pipe(&log);
 }
 
@@ -271,6 +273,27 @@ static void leaves_nothing_unsaid(void **state) {
     close_pipe(&log);
 }
 
+/* A pipe of two pages whose reader sleeps: the writer does not wait for it, and says afterwards how much was lost. */
+static void waits_for_no_reader(void **state) {
+    (void)state;
+    struct pipe_log log = open_pipe(true, false, LOG_INFO);
+    assert_int_equal(fcntl(log.ends[1], F_SETFL, 0), 0);
+    assert_int_equal(fcntl(log.ends[1], F_SETPIPE_SZ, 8192), 8192);
+    log_set(&log.log, LOG_INFO, LOG_JSON, 0);
+    for (int i = 0; i < 100; i++) log_event(&log.log, LOG_INFO, WHEN_US, "ready", LOG_NUMBER("number", i));
+    size_t written = lines_of(read_all(&log));
+    assert_in_range(written, 1, 99);
+    log_event(&log.log, LOG_INFO, WHEN_US, "ready", LOG_NUMBER("number", 100));
+    const char *told = read_all(&log);
+    char lost[32];
+    snprintf(lost, sizeof lost, "\"lines\":%zu}\n", 100 - written);
+    assert_non_null(strstr(told, "\"event\":\"log_lost\""));
+    assert_non_null(strstr(told, lost));
+    assert_non_null(strstr(told, "\"number\":100}\n"));
+    log_close(&log.log, WHEN_US);
+    close_pipe(&log);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_json),
@@ -283,6 +306,7 @@ int main(void) {
         cmocka_unit_test(begins_with_the_priority_in_the_journal),
         cmocka_unit_test(folds_what_says_the_same_again),
         cmocka_unit_test(leaves_nothing_unsaid),
+        cmocka_unit_test(waits_for_no_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
