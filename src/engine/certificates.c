@@ -1,25 +1,32 @@
 /* engine/certificates.c - see certificates.h.
  *
- * WHAT. Fetches a certificate when a request first needs it, keeps it for a day at most, looks again when it is half a
- * day old, and calls the URL that confirms a subscription.
+ * WHAT. Fetches a certificate when a request first needs it, keeps it for minutes until a signature proves it and then
+ * for a day, looks again when it is half a day old, and calls the URL that confirms a subscription.
  *
  * PROMISE. A request waits for nothing: one whose certificate is not here is answered 503 and comes again. A
- * confirmation is answered 2xx only after its URL was called with success, and then it is an event, stored once.
+ * confirmation is answered 2xx only after its URL was called with success, and then it is an event, stored once. Who
+ * cannot sign for the topic neither pushes out a certificate that is in use nor delays its renewal.
  *
  * WHY IT HOLDS.
- * 1. Both are errands of the reserve, two at a time, ten seconds each. What they learn becomes true in `settled`, after
- *    the commit; a dropped turn reads the same answer again.
+ * 1. Both are errands of the reserve, three at a time, ten seconds each. What they learn becomes true in `settled`,
+ *    after the commit; a dropped turn reads the same answer again.
  * 2. A confirmation's event is appended in the transaction that takes its answer. A crash before it leaves a sender
- * that heard 503: it sends again, and the URL is called again, which Amazon takes. The message's id is the event's key.
- * 3. Good certificates and tries have places of their own, so that strangers who have many URLs tried push none out
- *    that is good. Who fills all places of the tries delays a new certificate by AGAIN_US.
- * 4. A certificate is not used after its own end, whatever its age here.
+ *    that heard 503: it sends again, and the URL is called again, which Amazon takes. The message's id is the event's
+ *    key.
+ * 3. Three lots of places. Anybody who knows a topic can make tries; that one succeeds means that Amazon has such a
+ *    file, not that it signed anything. Only a message that was taken moves its certificate to the proven ones, and
+ *    those alone are renewed there, with a place and an errand that no try can have.
+ * 4. A try keeps its place for AGAIN_US after its answer, whatever that was: no more than PLACES_MAX are made in a
+ *    minute, and SNS, which comes again after 20 seconds, finds the certificate that it had fetched.
+ * 5. A certificate is not used after its own end, whatever its age here.
  *
- * WHAT BREAKS IT. A wall clock that is off by days: no certificate holds then.
+ * WHAT BREAKS IT. Who fills all places of the tries, again and again, keeps out a certificate that is not proven yet:
+ * the first after a start, and Amazon's next one. Which address is right cannot be told before it is fetched. A wall
+ * clock that is off by days: no certificate holds then.
  *
- * HOW TO SEE IT. The log's certificate_kept, certificate_refused, subscription_confirmed and subscription_refused.
+ * HOW TO SEE IT. The log's certificate_fetched, certificate_refused, subscription_confirmed and subscription_refused.
  *
- * TESTED BY. test/e2e/test_sns.py
+ * TESTED BY. test/unit/engine/test_certificates.c, test/e2e/test_sns.py
  */
 #include "engine/certificates.h"
 
@@ -29,11 +36,13 @@
 #include "engine/turn.h"
 #include "model/source.h"
 
-#define CALL_US  (10 * US_PER_S)
-#define KEEP_US  US_PER_DAY
-#define OLD_US   (US_PER_DAY / 2)
-#define AGAIN_US US_PER_MIN
-#define SOON_US  (2 * US_PER_S)
+#define CALL_US       (10 * US_PER_S)
+#define KEEP_US       US_PER_DAY
+#define OLD_US        (US_PER_DAY / 2)
+#define TRIAL_US      (5 * US_PER_MIN) /* a try's certificate: longer than SNS takes until its last retry by default */
+#define AGAIN_US      US_PER_MIN
+#define SOON_US       (2 * US_PER_S)
+#define TRIES_AT_ONCE 2 /* fewer than the owner may have (returns.c): one is left for what is proven */
 
 /* What the errand keeps. */
 struct fetching {
@@ -44,7 +53,7 @@ struct fetching {
     /* of the turn that settles it */
     struct str why; /* "" = it went well */
     struct str key;
-    int64_t until_us;
+    int64_t ends_us;
 };
 
 static void digest_of(const struct loop *loop, struct str url, uint8_t ret_digest[SHA256_BYTES]) {
@@ -53,33 +62,45 @@ static void digest_of(const struct loop *loop, struct str url, uint8_t ret_diges
 
 /* ---- what is here ---- */
 
-static struct kept_certificate *kept_find(struct certificates *certificates, struct str url) {
-    for (size_t i = 0; i < CERTIFICATES_MAX; i++)
-        if (url.n && str_eq(str_from(certificates->kept[i].url), url)) return &certificates->kept[i];
-    return NULL;
-}
-
-static struct tried_fetch *tried_find(struct certificates *certificates, const uint8_t url[SHA256_BYTES]) {
-    for (size_t i = 0; i < FETCHES_MAX; i++)
-        if (!memcmp(certificates->tried[i].url, url, SHA256_BYTES)) return &certificates->tried[i];
+static struct fetched *place_find(struct certificates *certificates, enum fetch_lot lot,
+                                  const uint8_t url[SHA256_BYTES]) {
+    for (size_t i = 0; i < PLACES_MAX; i++)
+        if (!memcmp(certificates->places[lot][i].url, url, SHA256_BYTES)) return &certificates->places[lot][i];
     return NULL;
 }
 
 static bool find(void *self, struct str url, struct str *ret_key, bool *ret_old, struct str *ret_why) {
+    static const int64_t lasts_us[] = {[LOT_PROVEN] = KEEP_US, [LOT_TRIES] = TRIAL_US};
     struct certificates *certificates = self;
     const struct clock *clock = &certificates->loop->options.clock;
-    const struct kept_certificate *kept = kept_find(certificates, url);
     int64_t wall_us = clock->wall_us(clock->self);
     uint8_t digest[SHA256_BYTES];
-    if (kept && wall_us < kept->until_us) {
-        *ret_key = (struct str){(const char *)kept->key, kept->key_bytes};
-        *ret_old = wall_us >= kept->old_us;
+    digest_of(certificates->loop, url, digest);
+    *ret_why = STR("");
+    for (enum fetch_lot lot = LOT_PROVEN; lot <= LOT_TRIES; lot++) {
+        const struct fetched *place = place_find(certificates, lot, digest);
+        if (!place) continue;
+        *ret_why = str_from(place->why);
+        if (!place->key_bytes || wall_us >= place->ends_us || wall_us - place->came_us >= lasts_us[lot]) continue;
+        *ret_key = (struct str){(const char *)place->key, place->key_bytes};
+        *ret_old = lot == LOT_PROVEN && wall_us - place->came_us >= OLD_US;
         return true;
     }
-    digest_of(certificates->loop, url, digest);
-    const struct tried_fetch *tried = tried_find(certificates, digest);
-    *ret_why = str_from(tried ? tried->why : "");
     return false;
+}
+
+/* A try that stood its trial moves: to a free place, else to that of the proven one which was fetched longest ago. */
+static void prove(void *self, struct str url) {
+    struct certificates *certificates = self;
+    uint8_t digest[SHA256_BYTES];
+    digest_of(certificates->loop, url, digest);
+    struct fetched *tried = place_find(certificates, LOT_TRIES, digest);
+    if (!tried || place_find(certificates, LOT_PROVEN, digest)) return;
+    struct fetched *place = certificates->places[LOT_PROVEN];
+    for (size_t i = 1; i < PLACES_MAX; i++)
+        if (certificates->places[LOT_PROVEN][i].came_us < place->came_us) place = &certificates->places[LOT_PROVEN][i];
+    *place = *tried;
+    *tried = (struct fetched){.errand = 0};
 }
 
 static bool confirmed(void *self, struct str url) {
@@ -93,24 +114,32 @@ static bool confirmed(void *self, struct str url) {
 
 void certificates_open(struct loop *loop) {
     loop->certificates.loop = loop;
-    loop->certificates.shelf = (struct certificate_shelf){find, confirmed, &loop->certificates};
+    loop->certificates.shelf = (struct certificate_shelf){find, prove, confirmed, &loop->certificates};
 }
 
 /* ---- the errand ---- */
 
-static bool is_under_way(const struct loop *loop, const struct tried_fetch *tried) {
-    return tried->errand && errand_find(loop->errands, tried->errand);
+static bool is_under_way(const struct loop *loop, const struct fetched *place) {
+    return place->errand && errand_find(loop->errands, place->errand);
 }
 
-/* A place for one more try: the one that may be forgotten first. NULL when each is needed. */
-static struct tried_fetch *tried_place(struct turn *turn) {
-    struct tried_fetch *place = NULL;
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        struct tried_fetch *tried = &turn->loop->certificates.tried[i];
-        if (is_under_way(turn->loop, tried) || tried->again_us > turn->now_us) continue;
-        if (!place || tried->again_us < place->again_us) place = tried;
+/* An address that is proven stays so: its renewal takes no place of the tries. */
+static enum fetch_lot lot_of(struct certificates *certificates, enum fetch_what what, const uint8_t url[SHA256_BYTES]) {
+    if (what == FETCH_CONFIRMATION) return LOT_CONFIRMING;
+    return place_find(certificates, LOT_PROVEN, url) ? LOT_PROVEN : LOT_TRIES;
+}
+
+/* A place for one more try or confirmation: the one that may be forgotten first. NULL when each is needed. */
+static struct fetched *spare_place(const struct turn *turn, enum fetch_lot lot) {
+    struct fetched *places = turn->loop->certificates.places[lot], *spare = NULL;
+    size_t under_way = 0;
+    for (size_t i = 0; i < PLACES_MAX; i++) {
+        if (is_under_way(turn->loop, &places[i]))
+            under_way++;
+        else if (places[i].again_us <= turn->now_us && (!spare || places[i].again_us < spare->again_us))
+            spare = &places[i];
     }
-    return place;
+    return lot == LOT_TRIES && under_way >= TRIES_AT_ONCE ? NULL : spare;
 }
 
 /* The errand's own copy: the turn's texts end with it. */
@@ -129,10 +158,11 @@ void certificates_fetch(struct turn *turn, const struct fetch_wish *wish) {
     struct loop *loop = turn->loop;
     uint8_t digest[SHA256_BYTES];
     digest_of(loop, wish->need.url, digest);
-    struct tried_fetch *tried = tried_find(&loop->certificates, digest);
-    if (tried && (is_under_way(loop, tried) || tried->again_us > turn->now_us)) return;
-    if (!tried) tried = tried_place(turn);
-    struct errand *errand = tried ? errand_start(turn, &errand_owners[ERRAND_FETCH], turn->now_us + CALL_US) : NULL;
+    enum fetch_lot lot = lot_of(&loop->certificates, wish->need.what, digest);
+    struct fetched *place = place_find(&loop->certificates, lot, digest);
+    if (place && (is_under_way(loop, place) || place->again_us > turn->now_us)) return;
+    if (!place) place = spare_place(turn, lot);
+    struct errand *errand = place ? errand_start(turn, &errand_owners[ERRAND_FETCH], turn->now_us + CALL_US) : NULL;
     if (!errand) return;
     struct fetching *fetching = arena_new(&errand->arena, struct fetching);
     struct str url = str_dup(&errand->arena, wish->need.url);
@@ -142,19 +172,21 @@ void certificates_fetch(struct turn *turn, const struct fetch_wish *wish) {
     errand->keeps = fetching;
     errand->outgoing = (struct outgoing){
         .method = STR("GET"), .url = url, .ca = wish->source->webhook.ca, .proxy = wish->source->webhook.proxy};
-    *tried = (struct tried_fetch){.errand = errand->tag}; /* of a turn that is dropped no errand is found */
-    memcpy(tried->url, digest, sizeof digest);
+    if (lot != LOT_PROVEN)
+        *place = (struct fetched){.errand = 0}; /* what is proven is used until the next one is here */
+    place->errand = errand->tag;                /* of a turn that is dropped no errand is found */
+    memcpy(place->url, digest, sizeof digest);
 }
 
 static struct str read_certificate(struct turn *turn, struct fetching *fetching, const struct answer *answer) {
     const char *problem;
     int64_t from_us;
     if (!answer->body_complete) return STR("its text was cut");
-    if (!signing_certificate(answer->body, turn->arena, &fetching->key, &from_us, &fetching->until_us, &problem))
+    if (!signing_certificate(answer->body, turn->arena, &fetching->key, &from_us, &fetching->ends_us, &problem))
         return str_from(problem);
     if (fetching->key.n > KEY_BYTES_MAX) return STR("its key is too long");
     if (turn->wall_us < from_us) return STR("it does not hold yet");
-    if (turn->wall_us >= fetching->until_us) return STR("it holds no longer");
+    if (turn->wall_us >= fetching->ends_us) return STR("it holds no longer");
     return STR("");
 }
 
@@ -176,50 +208,50 @@ enum err certificates_settle(struct turn *turn, const struct errand *errand, con
     return ERR_NONE;
 }
 
-/* A place for one more good certificate: its own, a free one, else that of the one which ends first. */
-static struct kept_certificate *kept_place(struct certificates *certificates, struct str url) {
-    struct kept_certificate *place = kept_find(certificates, url);
-    for (size_t i = 0; i < CERTIFICATES_MAX && !place; i++)
-        if (!certificates->kept[i].url[0]) place = &certificates->kept[i];
-    if (place) return place;
-    place = &certificates->kept[0];
-    for (size_t i = 1; i < CERTIFICATES_MAX; i++)
-        if (certificates->kept[i].until_us < place->until_us) place = &certificates->kept[i];
-    return place;
-}
-
-static void keep(struct turn *turn, const struct fetching *fetching) {
-    struct kept_certificate *kept = kept_place(&turn->loop->certificates, fetching->fetch.url);
-    int64_t until_us = turn->wall_us + KEEP_US;
-    *kept = (struct kept_certificate){.key_bytes = fetching->key.n,
-                                      .old_us = turn->wall_us + OLD_US,
-                                      .until_us = fetching->until_us < until_us ? fetching->until_us : until_us};
-    memcpy(kept->url, fetching->fetch.url.p, fetching->fetch.url.n);
-    memcpy(kept->key, fetching->key.p, fetching->key.n);
+static void keep(const struct turn *turn, struct fetched *place, const struct fetching *fetching) {
+    memcpy(place->key, fetching->key.p, fetching->key.n);
+    place->key_bytes = fetching->key.n;
+    place->came_us = turn->wall_us;
+    place->ends_us = fetching->ends_us;
 }
 
 static void confirm(struct certificates *certificates, const struct fetching *fetching) {
     memcpy(certificates->confirmed[certificates->next_confirmed++ % CONFIRMATIONS_MAX], fetching->url, SHA256_BYTES);
 }
 
+/* When the address may be called again. Success proves nothing: a certificate that is only tried rests like a failure.
+ */
+static int64_t rest_until(const struct turn *turn, enum fetch_lot lot, bool failed) {
+    if (lot == LOT_TRIES) return turn->now_us + AGAIN_US;
+    return failed ? turn->now_us + (lot == LOT_PROVEN ? AGAIN_US : SOON_US) : 0;
+}
+
+/* For the log: what confirms holds a token, so only its host is shown. */
+static struct str url_shown(const struct fetching *fetching) {
+    static const char https[] = "https://";
+    struct str url = fetching->fetch.url;
+    if (fetching->fetch.what == FETCH_CERTIFICATE) return url;
+    size_t slash = str_find(str_sub(url, sizeof https - 1, url.n), '/');
+    return str_sub(url, 0, slash == SIZE_MAX ? 0 : sizeof https - 1 + slash);
+}
+
 void certificates_settled(struct turn *turn, const struct errand *errand) {
-    static const char *const words[][2] = {[FETCH_CERTIFICATE] = {"certificate_kept", "certificate_refused"},
+    static const char *const words[][2] = {[FETCH_CERTIFICATE] = {"certificate_fetched", "certificate_refused"},
                                            [FETCH_CONFIRMATION] = {"subscription_confirmed", "subscription_refused"}};
     const struct fetching *fetching = errand->keeps;
     struct certificates *certificates = &turn->loop->certificates;
-    struct tried_fetch *tried = tried_find(certificates, fetching->url);
-    bool is_certificate = fetching->fetch.what == FETCH_CERTIFICATE, failed = fetching->why.n > 0;
-    struct str url = fetching->fetch.url; /* what confirms holds a token, which is no thing for a log */
+    enum fetch_lot lot = lot_of(certificates, fetching->fetch.what, fetching->url);
+    struct fetched *place = place_find(certificates, lot, fetching->url);
+    bool failed = fetching->why.n > 0;
     log_event(turn->loop->options.log, failed ? LOG_WARN : LOG_INFO, turn->wall_us, words[fetching->fetch.what][failed],
-              LOG_TEXT("source", fetching->source->name),
-              LOG_TEXT("url", is_certificate ? url : str_sub(url, 0, str_find(url, '?'))),
+              LOG_TEXT("source", fetching->source->name), LOG_TEXT("url", url_shown(fetching)),
               LOG_TEXT("why", fetching->why));
-    if (!failed && is_certificate) keep(turn, fetching);
-    if (!failed && !is_certificate) confirm(certificates, fetching);
-    if (!tried) return;
-    tried->errand = 0;
-    tried->again_us = failed ? turn->now_us + (is_certificate ? AGAIN_US : SOON_US) : 0;
-    size_t n = fetching->why.n < sizeof tried->why ? fetching->why.n : sizeof tried->why - 1;
-    if (n) memcpy(tried->why, fetching->why.p, n);
-    tried->why[n] = 0;
+    if (!failed && lot == LOT_CONFIRMING) confirm(certificates, fetching);
+    if (!place) return;
+    if (!failed && lot != LOT_CONFIRMING) keep(turn, place, fetching);
+    place->errand = 0;
+    place->again_us = rest_until(turn, lot, failed);
+    size_t n = fetching->why.n < sizeof place->why ? fetching->why.n : sizeof place->why - 1;
+    if (n) memcpy(place->why, fetching->why.p, n);
+    place->why[n] = 0;
 }

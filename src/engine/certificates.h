@@ -10,36 +10,36 @@
 #include "engine/errand.h"
 #include "model/certificate.h"
 
-#define CERTIFICATES_MAX  8    /* that are good */
-#define FETCHES_MAX       16   /* that were tried of late, or are being tried */
+#define PLACES_MAX        16   /* in each lot */
 #define CONFIRMATIONS_MAX 64   /* that were made of late */
 #define KEY_BYTES_MAX     1100 /* of RSA with 8192 bits */
 
 struct fetch_wish;
 
-struct kept_certificate {
-    char url[CERTIFICATE_URL_MAX + 1]; /* "" = the place is free */
-    uint8_t key[KEY_BYTES_MAX];
-    size_t key_bytes;
-    int64_t old_us, until_us; /* wall time: another look is due; it is not used any more */
-};
-struct tried_fetch {
+/* Only what a signature of a source's topic fitted is proven; what any request may ask for is a try. What confirms a
+ * subscription stood in a signed message. No lot takes places of another. */
+enum fetch_lot { LOT_PROVEN, LOT_TRIES, LOT_CONFIRMING, FETCH_LOTS };
+/* An address that was called or is being called, and the certificate that came from it. All zero = the place is free.
+ */
+struct fetched {
     uint8_t url[SHA256_BYTES];
     uint64_t errand;  /* 0 = none is under way */
     int64_t again_us; /* the loop's clock: not before this */
-    char why[160];    /* of the last that failed; "" = none did */
+    char why[160];    /* of the last call, where it failed; "" = it did not */
+    uint8_t key[KEY_BYTES_MAX];
+    size_t key_bytes;         /* 0 = no certificate is here */
+    int64_t came_us, ends_us; /* wall time: it was fetched; it holds no longer */
 };
 struct certificates {
     struct certificate_shelf shelf; /* what handlers see */
     struct loop *loop;
-    struct kept_certificate kept[CERTIFICATES_MAX];
-    struct tried_fetch tried[FETCHES_MAX];
+    struct fetched places[FETCH_LOTS][PLACES_MAX];
     uint8_t confirmed[CONFIRMATIONS_MAX][SHA256_BYTES];
     size_t next_confirmed;
 };
 
 void certificates_open(struct loop *loop);
-/* Starts the errand, unless it is under way, was tried in vain within a minute, or has no room. */
+/* Starts the errand, unless it is under way, the address rests, or there is no room. */
 void certificates_fetch(struct turn *turn, const struct fetch_wish *wish);
 
 /* What the owner of the errand does (errand_owners). */

@@ -187,7 +187,7 @@ const struct errand_owner errand_owners[ERRAND_KINDS] = {
     [ERRAND_LOOKUP] = {"lookup", ERRAND_OF_DESKS, 0, settle_lookup, flight_ended},
     [ERRAND_TOKEN] = {"token", ERRAND_RESERVE, 8, token_settle, token_settled},
     [ERRAND_EXPORT] = {"export", ERRAND_RESERVE, OTEL_SIGNALS, exports_settle, exports_settled},
-    [ERRAND_FETCH] = {"fetch", ERRAND_RESERVE, 2, certificates_settle, certificates_settled},
+    [ERRAND_FETCH] = {"fetch", ERRAND_RESERVE, 3, certificates_settle, certificates_settled},
 };
 
 /* Whoever owns the errand reads the answer. One that was ended because its deadline had come timed out. */

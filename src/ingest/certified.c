@@ -4,22 +4,24 @@
  *   of a certificate that lies at a place where only the sender can put one.
  *
  * PROMISE  A request is taken only if its values were signed with the key of a certificate that was fetched over https
- *   from one of the row's hosts, and if its topic is the one that the source names: anybody can have Amazon sign
- *   messages of a topic of his own. One that was signed longer ago than the tolerance is refused. Nothing is fetched
- *   for a request of another topic, nor from any other place, and no URL is called that was not signed.
+ *   from the row's host in the topic's region, and if its topic is the one that the source names: anybody can have
+ *   Amazon sign messages of a topic of his own. One that was signed longer ago than the tolerance is refused. Nothing
+ * is fetched for a request of another topic, nor from any other place, and no URL is called that was not signed.
  *
- * WHY IT HOLDS  What is signed are names and values, each with a line break behind it, so a value with line breaks
- * could be read as several. Only the last line that is cut can be shifted so: the message stands first, all others may
- * have no line break, and their number is known. The body is read strictly (a name that stands twice is refused), so
- * that whoever reads the event sees the values that were signed. The URL must begin with https:// and a host of the
- * row, letter by letter: no user, no port, no other characters that a URL could hide a host behind; one star stands for
- * one label.
+ * WHY IT HOLDS  Amazon signs a topic's messages with a certificate at the host of the topic's region (its Java SDK
+ * takes no other:
+ * docs.aws.amazon.com/AWSJavaSDK/latest/javadoc/com/amazonaws/services/sns/message/SnsMessageManager.html). What is
+ * signed are names and values, each with a line break behind it, so a value with line breaks could be read as several.
+ * Only the last line that is cut can be shifted so: the message stands first, all others may have no line break, and
+ * their number is known. The body is read strictly (a name that stands twice is refused), so that whoever reads the
+ * event sees the values that were signed. The URL must begin with https:// and a host of the row, letter by letter: no
+ * user, no port, no other characters that a URL could hide a host behind; one star stands for one label.
  *
  * WHAT BREAKS IT  Other members (MessageAttributes, UnsubscribeURL) are not signed, by Amazon's design: whoever
  * recorded a message could change them. A stranger who knows the topic can have certificates asked for that are not
- * there; the engine bounds how many (engine/certificates.c).
+ * there; the engine bounds how many, and keeps for long only those that a message proved (engine/certificates.c).
  *
- * HOW TO SEE IT  The log lines source_refused, certificate_kept, certificate_refused, subscription_confirmed.
+ * HOW TO SEE IT  The log lines source_refused, certificate_fetched, certificate_refused, subscription_confirmed.
  *
  * TESTED BY  test/unit/ingest/test_certified.c, test/e2e/test_sns.py (two other implementations agree)
  */
@@ -54,20 +56,21 @@ static struct str member_at(const struct certified *certified, const char *point
     return member(certified, str_from(pointer + 1));
 }
 
-/* "sns.*.amazonaws.com": the star is one label of letters, digits and '-'. */
-static bool host_fits(struct str pattern, struct str host) {
+/* "sns.*.amazonaws.com": the star is one label of letters, digits and '-'; it is the region. */
+static bool host_fits(struct str pattern, struct str host, struct str *ret_region) {
     size_t star = str_find(pattern, '*');
     struct str head = str_sub(pattern, 0, star), tail = str_sub(pattern, star + 1, pattern.n);
     if (host.n <= head.n + tail.n || !str_starts(host, head) || !str_ends(host, tail)) return false;
-    for (size_t i = head.n; i < host.n - tail.n; i++) {
-        char c = host.p[i];
+    *ret_region = str_sub(host, head.n, host.n - tail.n - head.n);
+    for (size_t i = 0; i < ret_region->n; i++) {
+        char c = ret_region->p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) return false;
     }
     return true;
 }
 
 /* Whether the URL leads to a host of the row. ret_path: what stands behind the host. */
-static bool is_at_host(const struct scheme *scheme, struct str url, struct str *ret_path) {
+static bool is_at_host(const struct scheme *scheme, struct str url, struct str *ret_region, struct str *ret_path) {
     static const char https[] = "https://";
     if (url.n > CERTIFICATE_URL_MAX * 8 || !str_starts(url, str_from(https))) return false;
     struct str rest = str_sub(url, sizeof https - 1, url.n), hosts = str_from(scheme->hosts), pattern;
@@ -77,14 +80,32 @@ static bool is_at_host(const struct scheme *scheme, struct str url, struct str *
         if (rest.p[i] <= ' ' || rest.p[i] >= 127 || rest.p[i] == '\\') return false;
     *ret_path = str_sub(rest, slash, rest.n);
     while (str_next(&hosts, ' ', &pattern))
-        if (host_fits(pattern, str_sub(rest, 0, slash))) return true;
+        if (host_fits(pattern, str_sub(rest, 0, slash), ret_region)) return true;
     return false;
 }
 
-static bool is_certificate_url(const struct scheme *scheme, struct str url) {
+/* No segment is empty or begins with a dot: one file has one address. */
+static bool is_plain_path(struct str path) {
+    for (size_t i = 0; i < path.n; i++) {
+        if (path.p[i] == '?' || path.p[i] == '#' || path.p[i] == '%') return false;
+        if (path.p[i] == '/' && (i + 1 == path.n || path.p[i + 1] == '/' || path.p[i + 1] == '.')) return false;
+    }
+    return true;
+}
+
+/* arn:aws:sns:REGION:ACCOUNT:NAME */
+static struct str region_of(struct str topic) {
+    struct str region = STR("");
+    for (int i = 0; i < 4; i++)
+        if (!str_next(&topic, ':', &region)) return STR("");
+    return region;
+}
+
+/* ret_region: of its host. */
+static bool is_certificate_url(const struct scheme *scheme, struct str url, struct str *ret_region) {
     struct str path;
-    return url.n <= CERTIFICATE_URL_MAX && is_at_host(scheme, url, &path) && str_ends(path, STR(".pem")) &&
-           str_find(path, '?') == SIZE_MAX && str_find(path, '#') == SIZE_MAX && str_find(path, '%') == SIZE_MAX;
+    return url.n <= CERTIFICATE_URL_MAX && is_at_host(scheme, url, ret_region, &path) && str_ends(path, STR(".pem")) &&
+           is_plain_path(path);
 }
 
 /* Names and values, each with a line break behind it; false, with words, where one is missing or may not be so. */
@@ -114,14 +135,17 @@ static enum err verify(const struct certified *certified, const char *members, s
     struct arena *arena = certified->context->arena;
     struct buf message = {.arena = arena};
     struct str version = member(certified, STR("SignatureVersion")), signature, key, why = STR("");
-    struct str url = member_at(certified, scheme->certificate);
+    struct str url = member_at(certified, scheme->certificate), region;
     bool is_old = false;
     if (!str_eq(version, STR("1")) && !str_eq(version, STR("2")))
         return unsigned_for(certified, STR("SignatureVersion is neither 1 nor 2"));
     if (!add_lines(certified, members, &message)) return ERR_UNSIGNED;
-    if (!is_certificate_url(scheme, url))
+    if (!is_certificate_url(scheme, url, &region))
         return unsigned_for(certified,
                             str_fmt(arena, "%s is no certificate at %s", scheme->certificate + 1, scheme->hosts));
+    if (!str_eq(region, region_of(certified->source->webhook.topic)))
+        return unsigned_for(certified,
+                            str_fmt(arena, "%s is in another region than the topic", scheme->certificate + 1));
     if (!base64_decode(arena, member_at(certified, scheme->signature), &signature))
         return unsigned_for(certified, STR("the signature is not base64"));
     if (!shelf || !shelf->find(shelf->self, url, &key, &is_old, &why)) {
@@ -154,7 +178,7 @@ static enum err judge_body(const struct certified *certified, struct fetch_need 
     const struct scheme *scheme = certified->scheme;
     const struct certificate_shelf *shelf = certified->context->certificates;
     struct arena *arena = certified->context->arena;
-    struct str kind = member(certified, STR("Type")), topic = member(certified, STR("TopicArn")), path;
+    struct str kind = member(certified, STR("Type")), topic = member(certified, STR("TopicArn")), region, path;
     bool subscribes = str_eq(kind, STR("SubscriptionConfirmation"));
     bool is_notice = subscribes || str_eq(kind, STR("UnsubscribeConfirmation"));
     if (!topic.n || !str_eq(topic, certified->source->webhook.topic))
@@ -166,10 +190,11 @@ static enum err judge_body(const struct certified *certified, struct fetch_need 
         return unsigned_for(certified, STR("Type is none of Amazon SNS"));
     TRY(verify(certified, is_notice ? scheme->notice : scheme->message, ret_fetch));
     TRY(check_moment(certified));
+    if (shelf) shelf->prove(shelf->self, member_at(certified, scheme->certificate));
     *ret_notice = is_notice;
     if (!subscribes) return ERR_NONE;
     struct str url = member(certified, STR("SubscribeURL"));
-    if (!is_at_host(scheme, url, &path))
+    if (!is_at_host(scheme, url, &region, &path))
         return unsigned_for(certified, str_fmt(arena, "SubscribeURL is not at %s", scheme->hosts));
     if (!shelf || !shelf->confirmed(shelf->self, url))
         *ret_fetch = (struct fetch_need){FETCH_CONFIRMATION, str_dup(arena, url)};

@@ -12,6 +12,9 @@ struct certificate_shelf {
     /* The key of the certificate at this URL, as base/signing.h takes it. *ret_old: it is good, and another look is
      * due. False: it is not here, and *ret_why says whether it was asked for in vain ("" = it was not). */
     bool (*find)(void *self, struct str url, struct str *ret_key, bool *ret_old, struct str *ret_why);
+    /* The certificate at this URL fitted the signature of a message that is taken. True whatever becomes of the turn.
+     */
+    void (*prove)(void *self, struct str url);
     bool (*confirmed)(void *self, struct str url); /* this URL was called, and answered 2xx */
     void *self;
 };

@@ -1,6 +1,7 @@
 """Messages of Amazon SNS: signed by a key whose certificate is fetched, through a tunnel that ends at a test's own
 Amazon. Two validators of other people agree with every message that is taken here."""
 import datetime
+import itertools
 import json
 
 import pytest
@@ -94,7 +95,7 @@ def test_a_notification_of_each_version(serve, amazon, version):
     assert taken(server, again) == (0, 1, 0)
     assert [request.path for request in amazon.web.requests] == [PATH]  # one fetch for all
     assert set(amazon.tunnels.asked) == {"sns.us-east-1.amazonaws.com"}
-    [line] = [one for one in server.log() if one["event"] == "certificate_kept"]
+    [line] = [one for one in server.log() if one["event"] == "certificate_fetched"]
     assert (line["source"], line["url"]) == ("ses", HOST + PATH)
 
 
@@ -118,7 +119,8 @@ def test_nothing_is_fetched_from_elsewhere(serve, amazon):
     server = serve(**amazon.source())
     [good] = amazon.messages({"Message": "hello"})
     for url in ("https://sns.us-east-1.amazonaws.com.evil.example/a.pem", "http://sns.us-east-1.amazonaws.com/a.pem",
-                "https://evil.example/a.pem", "https://sns.us-east-1.amazonaws.com@evil.example/a.pem"):
+                "https://evil.example/a.pem", "https://sns.us-east-1.amazonaws.com@evil.example/a.pem",
+                "https://sns.eu-west-1.amazonaws.com/a.pem", f"{HOST}/a/..{PATH}", f"{HOST}/{PATH}"):
         assert send(server, good.replace(HOST + PATH, url)).status == 401
     assert send(server, good.replace(TOPIC, TOPIC + "x").replace(PATH, "/other.pem")).status == 401
     assert amazon.tunnels.asked == [] and amazon.web.requests == []
@@ -133,7 +135,7 @@ def test_a_subscription_is_confirmed_once_and_listed(serve, amazon):
     [found] = server.every("/v1/events?type=ses.SubscriptionConfirmation")
     assert (found["idempotency_key"], found["payload"]) == ("ses:m-1", json.loads(body))
     [line] = [one for one in server.log() if one["event"] == "subscription_confirmed"]
-    assert line["source"] == "ses" and "2336" not in server.text
+    assert (line["source"], line["url"]) == ("ses", HOST) and "2336" not in server.text
     [leaving] = amazon.messages({"Type": "UnsubscribeConfirmation", "MessageId": "m-2", "Token": "1",
                                  "SubscribeURL": HOST + CALL, "Message": "You have left."})
     assert taken(server, leaving) == (1, 0, 0) and len(amazon.web.of(CALL)) == 1
@@ -192,6 +194,26 @@ def test_strangers_cannot_have_many_certificates_asked_for(serve, amazon):
     until(lambda: len(amazon.web.requests) >= 2, "some of them")
     assert send(server, body).status == 200  # what is good stays
     assert len(amazon.web.requests) <= 1 + 16
+
+
+def test_certificates_that_proved_nothing_push_none_out_that_did(serve, amazon):
+    server = serve(**amazon.source())
+    [body] = amazon.messages({"Message": "hello"})
+    assert taken(server, body) == (1, 0, 0)
+    junk = [f"/{n}.pem" for n in range(40)]
+    for path in junk:
+        amazon.web.script(path, answer(200, amazon.certificate.encode()))
+    numbers = itertools.cycle(junk)
+
+    def many_were_fetched():
+        send(server, body.replace(PATH, next(numbers)).replace("hello", "hellp"))
+        return len(amazon.web.requests) >= 12
+    until(many_were_fetched, "many fetches that succeed")
+    assert send(server, body).status == 200
+    for path in junk * 2:
+        assert send(server, body.replace(PATH, path).replace("hello", "hellp")).status in (401, 503)
+    assert send(server, body).status == 200
+    assert len(amazon.web.of(PATH)) == 1 and len(amazon.web.requests) <= 1 + 16  # each rests for a minute
 
 
 def test_nobody_but_amazon_makes_samples(serve, amazon):

@@ -17,7 +17,7 @@ struct shelf {
     const char *pem; /* what lies at URL; NULL = nothing */
     const char *why;
     bool old, done;
-    size_t asked;
+    size_t asked, proven;
 };
 
 static bool find(void *self, struct str url, struct str *ret_key, bool *ret_old, struct str *ret_why) {
@@ -31,6 +31,12 @@ static bool find(void *self, struct str url, struct str *ret_key, bool *ret_old,
     return signing_certificate(str_from(shelf->pem), shelf->arena, ret_key, &from_us, &until_us, &problem);
 }
 
+static void prove(void *self, struct str url) {
+    struct shelf *shelf = self;
+    assert_true(str_eq(url, STR(URL)));
+    shelf->proven++;
+}
+
 static bool confirmed(void *self, struct str url) {
     const struct shelf *shelf = self;
     assert_true(str_eq(url, STR(CALL)));
@@ -38,7 +44,7 @@ static bool confirmed(void *self, struct str url) {
 }
 
 static void open_shelf(struct kit *kit, struct shelf *shelf) {
-    *shelf = (struct shelf){{find, confirmed, shelf}, &kit->arena, TEST_CERTIFICATE, NULL, false, false, 0};
+    *shelf = (struct shelf){{find, prove, confirmed, shelf}, &kit->arena, TEST_CERTIFICATE, NULL, false, false, 0, 0};
     kit->wall_us = KIT_NOW_S * US_PER_S; /* 2026-11-24T13:20:39Z */
     kit->certificates = &shelf->seam;
     kit->source = (struct source_settings){
@@ -152,7 +158,9 @@ static void every_changed_bit_is_refused(void **state) {
             if (err == ERR_UNVOUCHED) assert_int_equal(kit->posting.fetch.what, FETCH_CERTIFICATE);
             changed[bit / 8] = (char)(changed[bit / 8] ^ 1 << bit % 8);
         }
+        assert_int_equal(shelf.proven, i);
         assert_int_equal(take(kit, (struct str){changed, bodies[i].n}), ERR_NONE);
+        assert_int_equal(shelf.proven, i + 1);
     }
 }
 
@@ -203,6 +211,13 @@ static const struct {
     {URL, "https://sns.us-east-1.amazonaws.com/a .pem"},
     {URL, "https://sns.us-east-1.amazonaws.com\\\\a.pem"},
     {URL, "https://sns.us-east-1.amazonaws.com"},
+    {URL, HOST "/a/../a.pem"},
+    {URL, HOST "/./a.pem"},
+    {URL, HOST "//a.pem"},
+    {URL, HOST "/a//a.pem"},
+    {URL, HOST "/.pem"},
+    {URL, "https://sns.r0.amazonaws.com/a.pem"},
+    {URL, "https://sns.us-east-2.amazonaws.com/a.pem"},
     {URL, "https:///a.pem"},
     {URL, ""},
 };
@@ -287,6 +302,7 @@ static void an_old_message_is_stale(void **state) {
     assert_int_equal(take(kit, body), ERR_NONE);
     kit->wall_us = now_us + 2 * US_PER_HOUR + US_PER_S;
     assert_int_equal(take(kit, body), ERR_STALE);
+    assert_int_equal(shelf.proven, 1); /* who sends an old one again proves nothing */
     kit->wall_us = now_us - 2 * US_PER_HOUR;
     assert_int_equal(take(kit, body), ERR_STALE);
     const char *pairs[COUNT_OF(notification)];
