@@ -217,14 +217,15 @@ enum err turn_settle_finished(struct turn *turn) {
 
 /* Settles a claim whose process is gone. Bytes may have been sent, at the earliest when it was claimed, so its outcome
  * is unknown; where its destination is no longer configured, only a person can find out. Of the row, updated_us is the
- * moment of the claim, because nothing changes it under a lease: the try began then, and ends now, when it is given
- * up. */
+ * moment of the claim, because nothing changes it under a lease: the provider may know the key since then. A limit
+ * counts from when a request began to leave, which nobody knows any more: so the try begins and ends now, and no window
+ * that is read back from the attempts is too early. */
 static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct loop *loop = turn->loop;
     int64_t claimed_us = delivery->updated_us < turn->now_us ? delivery->updated_us : turn->now_us;
     if (!delivery->first_sent_us) delivery->first_sent_us = claimed_us;
     struct outcome outcome = {.class = OUTCOME_UNKNOWN,
-                              .started_us = claimed_us,
+                              .started_us = turn->now_us,
                               .finished_us = turn->now_us,
                               .error = STR("the process ended before an answer was read")};
     size_t desk = deliver_known(loop->deliver, delivery->destination);
