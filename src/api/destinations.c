@@ -122,6 +122,12 @@ enum err api_destinations_pause(struct call *call) {
 enum err api_destinations_resume(struct call *call) {
     size_t desk;
     if (!destination_find(call, &desk) || !body_empty(call)) return ERR_NONE;
+    if (has_no_login(call, call->part))
+        return serve_problem(call, ERR_NOT_NOW,
+                             str_fmt(call->arena,
+                                     "it has no token, and none can be had before a login: " LOGIN_COMMAND " %.*s",
+                                     STR_ARG(call->part)),
+                             NULL);
     deliver_resume(call->desks, desk);
     call->wishes |= WISH_WORK;
     deliver_due(call->desks, desk, call->now_us);

@@ -58,6 +58,7 @@ MUST_USE enum err tokens_list(struct call *call, struct token_list **ret_list);
 /* When the token in force ends, and when the login it grows from does; null where that is not known. */
 void encode_token(struct buf *buf, const struct token_list *list, struct str destination);
 int64_t login_ends_soon(const struct call *call, const struct token_list *list, struct str destination); /* 0 = no */
+bool has_no_login(const struct call *call, struct str destination); /* nothing is sent before a person logged in */
 /* The path's destination; false: refused. Its page. (destinations.c) */
 bool destination_find(struct call *call, size_t *ret_desk);
 enum err destination_reply(struct call *call, size_t desk);

@@ -1,10 +1,21 @@
 /* api/troubled.c - what is in trouble by itself: destinations, and routes. */
 #include "api/todo.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "deliver/backlog.h"
 #include "route/route.h"
 
 #define LAG_US ((int64_t)300 * 1000000) /* event_processing_lag > 300 */
+
+bool has_no_login(const struct call *call, struct str destination) {
+    return call->standing->logins_wanted && map_get(call->standing->logins_wanted, destination);
+}
+
+/* Also one whose login ended: its pause says so. */
+static bool wants_login(const struct call *call, const struct desk_view *view) {
+    struct str command = str_fmt(call->arena, LOGIN_COMMAND " %.*s", STR_ARG(view->name));
+    return has_no_login(call, view->name) || (view->paused && str_ends(view->pause_reason, command));
+}
 
 /* Routes whose program ran away. */
 static void encode_stopped(const struct standing *standing, struct buf *buf, bool first) {
@@ -45,7 +56,8 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         struct desk_view view = deliver_view(call->desks, i, call->now_us);
         bool overflows = backlog_of(call->desks, i).overflows;
         int64_t login_us = login_ends_soon(call, tokens, view.name);
-        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows && !login_us) continue;
+        bool wants = wants_login(call, &view);
+        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows && !login_us && !wants) continue;
         buf_add(buf, first ? STR("{\"kind\":\"destination\",\"name\":") : STR(",{\"kind\":\"destination\",\"name\":"));
         json_quote(buf, view.name);
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
@@ -53,6 +65,7 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         encode_text(buf, "pause_reason", view.pause_reason);
         buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
         encode_time(buf, "login_expires", login_us);
+        buf_fmt(buf, ",\"wants_login\":%s", wants ? "true" : "false");
         buf_byte(buf, '}');
         first = false;
     }
@@ -75,11 +88,17 @@ static void add_desk(struct todo *todo, size_t desk) {
     static const struct advice full = {"overflow", "destination", "drumbeat destinations show {name}",
                                        "shows what stands in its way: more wait than its queue takes, and the others "
                                        "are held until there is room"};
+    static const struct advice login = {"login", "destination", LOGIN_COMMAND " {name}",
+                                        "lets a person allow it at the provider; until then nothing is sent to it"};
     struct call *call = todo->call;
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     struct backlog backlog = backlog_of(call->desks, desk);
-    const struct matter matter = {.name = view.name, .error = view.pause_reason, .count = backlog.waiting};
-    if (view.paused)
+    struct matter matter = {.name = view.name, .error = view.pause_reason, .count = backlog.waiting};
+    bool wants = wants_login(call, &view);
+    if (wants && !view.paused) matter.error = STR("it has no login yet");
+    if (wants)
+        todo_add(todo, &login, &matter, 0);
+    else if (view.paused)
         todo_add(todo, view.probing ? &refused : &paused, &matter, view.paused_until_us);
     else if (view.breaker.state != BREAKER_CLOSED)
         todo_add(todo, &broken, &matter, view.breaker.until_us);
@@ -110,8 +129,9 @@ static void add_login(struct todo *todo, const struct token_list *tokens, size_t
     static const struct advice login = {"login", "destination", "drumbeat destinations login {name}",
                                         "logs in anew; its login ends within 7 days, and without one nothing is sent"};
     struct call *call = todo->call;
-    const struct matter matter = {.name = deliver_view(call->desks, desk, call->now_us).name, .count = 1};
-    if (login_ends_soon(call, tokens, matter.name)) todo_add(todo, &login, &matter, 0);
+    const struct desk_view view = deliver_view(call->desks, desk, call->now_us);
+    const struct matter matter = {.name = view.name, .count = 1};
+    if (!wants_login(call, &view) && login_ends_soon(call, tokens, matter.name)) todo_add(todo, &login, &matter, 0);
 }
 
 static void add_routes(struct todo *todo) {

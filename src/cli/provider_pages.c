@@ -80,6 +80,21 @@ static void add_limits(struct buf *buf, const struct catalog_entry *entry) {
     if (!limits.n && !entry->concurrency) buf_add(buf, STR("It documents no limit that could be kept from here.\n"));
 }
 
+/* What it needs beside its settings: a key for the token that is kept, and a person's login. */
+static void add_token(struct buf *buf, const struct catalog_entry *entry) {
+    if (!entry->keeps_token && !entry->logs_in) return;
+    buf_add(buf, STR("\n## Before it sends\n"));
+    if (entry->keeps_token)
+        buf_add(buf, STR("Its token is renewed, and kept in the store, sealed with the secret `DRUMBEAT_TOKEN_KEY`: 32 "
+                         "bytes in base64, as\n`openssl rand -base64 32` makes them. It lies where other secrets do "
+                         "and must stay the same ([connectors](../connectors.md)).\n"));
+    if (entry->logs_in)
+        buf_fmt(buf,
+                "While the server runs, `drumbeat destinations login %.*s` asks a person to allow it, once. Until then "
+                "nothing is sent,\nand `drumbeat todo` says so.\n",
+                STR_ARG(entry->name));
+}
+
 static void add_docs(struct buf *buf, const struct catalog_entry *entry) {
     const struct tree *docs = entry->docs;
     size_t count = docs && docs->kind == TREE_LIST ? docs->count : docs ? 1 : 0;
@@ -105,6 +120,7 @@ struct str connector_page(struct arena *arena, const struct catalog_entry *entry
     add_sample(&buf, entry);
     add_limits(&buf, entry);
     add_names(&buf, "setting", entry->fields, entry->field_count, false);
+    add_token(&buf, entry);
     for (size_t i = 0; i < entry->action_count; i++) add_action(&buf, entry, &entry->actions[i]);
     add_docs(&buf, entry);
     return buf_str(&buf);

@@ -7,6 +7,7 @@
 #include "base/jq.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "model/destination.h"
 
 #define COLUMNS_MAX      16
 #define ID_EVENT_ROOM    13 /* characters: the time of an id, to the millisecond */
@@ -300,6 +301,8 @@ static struct str wait_words(struct cli *cli, const struct json *delivery, struc
     struct str destination = show_member(cli, delivery, "destination"), why = show_member(cli, delivery, "waits_for");
     struct str desk = str_fmt(cli->arena, "%.*s is paused", STR_ARG(destination)),
                breaker = str_fmt(cli->arena, "%.*s's breaker", STR_ARG(destination));
+    struct str login = str_fmt(cli->arena, LOGIN_COMMAND " %.*s", STR_ARG(destination));
+    if (str_starts(why, desk) && str_ends(why, login)) return why;
     if (str_starts(why, desk) || str_starts(why, breaker))
         return str_fmt(cli->arena, "%.*s; drumbeat destinations resume %.*s", STR_ARG(why), STR_ARG(destination));
     if (why.n) return str_fmt(cli->arena, "waits for %.*s", STR_ARG(why));

@@ -42,11 +42,17 @@ static void show_troubled(struct cli *cli, const struct json *list) {
                        STR_ARG(login), STR_ARG(name));
             continue;
         }
+        bool wants_login = json_true(json_get(one, STR("wants_login")));
         if (closed && overflows) word = STR("more wait than its queue takes");
+        if (closed && wants_login) word = STR("it has no login yet");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
         if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(str_safe(cli->arena, reason, true)));
         bool stands = paused || !str_eq(breaker, STR("closed"));
-        writer_fmt(&cli->out, "; drumbeat destinations %s %.*s\n", stands ? "resume" : "show", STR_ARG(name));
+        writer_fmt(&cli->out, "; drumbeat destinations %s %.*s\n",
+                   wants_login ? "login"
+                   : stands    ? "resume"
+                               : "show",
+                   STR_ARG(name));
     }
 }
 

@@ -349,5 +349,6 @@ void connectors_add(struct connectors *connectors, const struct tree *document, 
     entry.meter_limit_count = connector->meter_limit_count;
     entry.concurrency = connector->concurrency;
     entry.keeps_token = connector->token && connector->token->ways[TOKEN_REFRESH];
+    entry.logs_in = connector->token && connector->token->ways[TOKEN_ASK];
     if (findings->errors == errors) connectors_put(connectors, connector, entry);
 }

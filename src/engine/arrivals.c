@@ -40,6 +40,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .mappings = loop->in_force.mappings,
                              .evaluator = loop->in_force.evaluator,
                              .certificates = &loop->certificates.shelf,
+                             .logins_wanted = &loop->tokens.wanted,
                              .folders = folders,
                              .folder_count = folder_count,
                              .looked_us = loop->chores.looked_us};

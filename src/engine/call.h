@@ -25,6 +25,7 @@ struct event;
 struct evaluator;
 struct fetch_wish;
 struct hasher;
+struct map;
 struct mappings;
 struct metrics;
 struct rates;
@@ -61,6 +62,7 @@ struct standing {
     struct mappings *mappings; /* NULL without a server, as the next */
     const struct evaluator *evaluator;
     const struct certificate_shelf *certificates;
+    const struct map *logins_wanted; /* destinations that send nothing before a person logged in, by their names */
     const struct folder_view *folders;
     size_t folder_count;
     const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */

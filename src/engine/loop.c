@@ -154,6 +154,7 @@ static enum err turn_transaction(struct turn *turn) {
     TRY(store_begin(loop->options.store));
     TRY(loop_read_memory(loop));
     TRY(company_learn(turn));
+    TRY(logins_look(turn));
     TRY(quota_begin(turn));
     if (loop->service_stale) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     loop->service_stale = false;

@@ -84,9 +84,11 @@ struct asking {
 void tokens_close(struct tokens *tokens) {
     for (size_t i = 0; i < tokens->all.count; i++) arena_free(&((struct token *)tokens->all.slots[i].value)->arena);
     arena_free(&tokens->arena);
+    arena_free(&tokens->wanted_arena);
 }
 
 void tokens_reread(struct loop *loop) {
+    loop->tokens.looked = false;
     for (size_t i = 0; i < loop->tokens.all.count; i++)
         ((struct token *)loop->tokens.all.slots[i].value)->unread = true;
 }
@@ -236,13 +238,6 @@ static void pause_desk(struct turn *turn, struct str name, struct str reason) {
     if (desk != SIZE_MAX) deliver_pause(turn->loop->deliver, desk, 0, reason);
 }
 
-static struct str hint(struct turn *turn, const struct destination_settings *settings) {
-    if (connect_has_way(settings, TOKEN_ASK))
-        return str_fmt(turn->arena, "drumbeat destinations login %.*s", STR_ARG(settings->name));
-    return str_fmt(turn->arena, "look at its credentials, then drumbeat destinations resume %.*s",
-                   STR_ARG(settings->name));
-}
-
 static enum err send_for(struct turn *turn, const struct destination_settings *settings, struct token *token,
                          const struct asking *wanted) {
     struct loop *loop = turn->loop;
@@ -301,7 +296,7 @@ static enum err ask(struct turn *turn, const struct destination_settings *settin
         const char *why = token->access.n ? "its login ended, and it cannot be renewed"
                           : row.sealed.n  ? "its token was sealed with another DRUMBEAT_TOKEN_KEY"
                                           : "it has no token yet";
-        pause_desk(turn, settings->name, str_fmt(turn->arena, "%s: %.*s", why, STR_ARG(hint(turn, settings))));
+        pause_desk(turn, settings->name, str_fmt(turn->arena, "%s: %.*s", why, STR_ARG(login_hint(turn, settings))));
         return let_others(turn, settings, 0, false);
     }
     return send_for(turn, settings, token, &wanted);
@@ -409,9 +404,9 @@ static void refused(struct turn *turn, const struct asking *asking) {
         return;
     }
     const char *lost = asking->in_doubt > 0 ? " (an earlier answer was lost)" : "";
-    deliver_pause(
-        turn->loop->deliver, desk, 0,
-        str_fmt(turn->arena, "its login ended%s, %.*s: %.*s", lost, STR_ARG(words), STR_ARG(hint(turn, settings))));
+    deliver_pause(turn->loop->deliver, desk, 0,
+                  str_fmt(turn->arena, "its login ended%s, %.*s: %.*s", lost, STR_ARG(words),
+                          STR_ARG(login_hint(turn, settings))));
 }
 
 enum err token_settle(struct turn *turn, const struct errand *errand, const struct answer *answer) {

@@ -21,11 +21,18 @@ struct turn;
 struct tokens {
     struct arena arena;
     struct map all; /* destination's name -> struct token */
+    struct arena wanted_arena;
+    struct map wanted; /* by name: those that can have no token before a person logs in */
+    bool looked;       /* wanted is as the store and the configuration are */
 };
 
 void tokens_close(struct tokens *tokens);
 /* Another configuration is in force, another process wrote, or somebody logged in: what the store has is read anew. */
 void tokens_reread(struct loop *loop);
+/* Finds tokens.wanted, where something changed: in the turn's transaction, before anybody asks for it. */
+MUST_USE enum err logins_look(struct turn *turn);
+/* What helps where no token can be had. */
+struct str login_hint(struct turn *turn, const struct destination_settings *settings);
 /* Whether the desk may send as far as its token goes. If not, one is on its way, or the desk waits or pauses. */
 MUST_USE enum err tokens_gate(struct turn *turn, size_t desk, const struct destination_settings *settings,
                               bool *ret_open);

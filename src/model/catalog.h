@@ -79,6 +79,7 @@ struct catalog_entry {
     size_t meter_limit_count;
     int32_t concurrency; /* 0 = the provider names none */
     bool keeps_token;    /* one that is renewed: it lies in the store, sealed under settings.token_key */
+    bool logs_in;        /* its token comes from a person's login */
 };
 struct catalog {
     struct catalog_entry *entries;

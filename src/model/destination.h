@@ -8,6 +8,7 @@
 #include "base/tree.h"
 
 #define LIMIT_RULES_MAX 8
+#define LOGIN_COMMAND   "drumbeat destinations login" /* and the name; a pause for want of a login ends with both */
 
 struct connector;
 

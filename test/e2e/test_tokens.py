@@ -16,6 +16,9 @@ from receiver import answer, silence
 from tokens import CLIENT, CLIENT_CREDENTIALS, CLIENT_SECRET, CONNECTOR, KEY, SESSION, Provider, config
 
 
+CONFLICT = 5
+
+
 @pytest.fixture
 def shop(folder, receiver):
     """shop(provider) is a server whose connector asks it for tokens, not started yet."""
@@ -328,6 +331,52 @@ def waiting(shop, receiver):
     assert "it has no token yet: drumbeat destinations login it" in paused(server)
     assert not receiver.of("/send") and not receiver.of("/token")
     return provider, server, event
+
+
+def logins(server):
+    return [(one["name"], one["count"], one["command"]) for one in server.get("/v1/todo").json["items"]
+            if one["cause"] == "login"]
+
+
+def test_what_has_no_login_says_so_from_the_start(shop, receiver):
+    provider = Provider(receiver, login_life=86400 * 365)
+    server = shop(provider)
+    chat = {"url": receiver.url("/chat"), "allow_private": "true"}
+    given = config(receiver, first=False)
+    server.configure(**{**given, "destinations": {**given["destinations"], "chat": chat}},
+                     alerts={"to": [{"chat": {"body": {"text": "${.text}"}}}]})
+    server.start()
+    command = "drumbeat destinations login it"
+    assert logins(server) == [("it", 0, command)], "before anything is to be sent"
+    until(lambda: [one for one in receiver.of("/chat") if command in json.loads(one.body)["text"]], "the alert")
+    assert f"! it: it has no login yet; {command}" in server.cli("status").out
+    event = send(server)
+    paused(server)
+    assert logins(server) == [("it", 1, command)] and "destinations resume" not in server.cli("status").out
+    assert "destinations resume" not in server.cli("events", "show", event).out
+    server.restart()
+    assert logins(server) == [("it", 1, command)]
+    refused = server.cli("destinations", "resume", "it")
+    assert refused.code == CONFLICT and command in refused.err and shown(server)["paused"] is True, refused
+    login = Login(server, "--redirect", "https://shop.example/done")
+    assert login.end(login.back(provider) + "\n")[0] == 0
+    server.settled(event, "COMPLETED")
+    until(lambda: not logins(server), lambda: f"nothing to be left: {logins(server)}")
+    server.restart()
+    assert logins(server) == []
+    assert server.cli("destinations", "resume", "it").code == 0
+
+
+def test_a_login_that_ended_is_mended_by_a_login_and_may_be_tried(shop, receiver):
+    provider = Provider(receiver)
+    server = shop(provider).start()
+    server.settled(send(server), "COMPLETED")
+    assert logins(server) == []
+    provider.revoke()
+    send(server)
+    assert "drumbeat destinations login it" in paused(server)
+    assert logins(server) == [("it", 1, "drumbeat destinations login it")]
+    assert server.cli("destinations", "resume", "it").code == 0, "the provider may have been wrong"
 
 
 def test_a_login_by_the_browser_of_this_machine(waiting):
