@@ -77,10 +77,12 @@ static struct str say(const char *text, const struct filling *fill, struct arena
     return buf_str(&buf);
 }
 
-/* *ret_exact: those that it finds are those of the matter. */
+/* By the place alone where all that stands there has the same error. *ret_exact: those that it finds are those of the
+ * matter. */
 static struct str filter_text(const struct matter *matter, struct arena *arena, bool *ret_exact) {
-    struct str piece = common_piece(matter, arena);
-    *ret_exact = piece.n || !is_of_others(matter, STR(""));
+    bool alone = !is_of_others(matter, STR(""));
+    struct str piece = alone ? STR_NONE : common_piece(matter, arena);
+    *ret_exact = piece.n || alone;
     if (!piece.n) return str_fmt(arena, "--destination %.*s", STR_ARG(matter->name));
     return str_fmt(arena, "--destination %.*s --error '%.*s'", STR_ARG(matter->name), STR_ARG(piece));
 }
@@ -164,9 +166,9 @@ static const struct held_rule {
      "",
      true,
      false,
-     {"doubt", "destination", "drumbeat deliveries resolve --status HELD {filter} --as delivered",
-      "records that they arrived, which the provider's own page tells; --as not-delivered makes them FAILED, --as "
-      "retry sends them again, which may double them"}},
+     {"doubt", "destination", "drumbeat deliveries resolve --status HELD {filter} --as 'delivered|not-delivered|retry'",
+      "records what the provider's own page tells, one of the three: that they arrived, that they did not, which makes "
+      "them FAILED, or that they are to be sent again, which may double them"}},
     {"",
      "",
      false,

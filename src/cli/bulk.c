@@ -228,8 +228,6 @@ int bulk_run(struct cli *cli, const struct bulk *bulk) {
     if (chosen.by_delivery && (cli_flag(cli, "type") || cli_flag(cli, "source")))
         return cli_fail(cli, EXIT_USAGE,
                         "error: --route and --destination look at deliveries: without --type and --source");
-    if (filtered && !cli_flag(cli, "status") && str_eq(str_from(bulk->noun), STR("events")))
-        cli_say(cli, "without --status only what FAILED is meant");
     int code = filtered ? choose_found(&chosen) : choose_named(&chosen);
     if (code) return code;
     if (!chosen.ids.count) return found_nothing(&chosen);

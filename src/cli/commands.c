@@ -137,11 +137,12 @@ static const struct option retry_options[] = {
 static const struct option cancel_options[] = {CHOOSING_DELIVERIES, {0}};
 static const struct option event_retry_options[] = {
     {"all", 0, NULL, NULL, false, "Also what is done already, and due now even if it was scheduled for later"},
-    {"status", 0, "STATUS", "COMPLETED|FAILED", false, "All with this status, instead of ids; else FAILED"},
+    {"status", 0, "STATUS", "COMPLETED|FAILED", false,
+     "All with this status, instead of ids; else FAILED, with --all both"},
     {"type", 0, "TYPE", NULL, false, "All of this type"},
     {"source", 0, "NAME", NULL, false, "All from this source"},
-    {"route", 0, "NAME", NULL, false, "All with a failed delivery of this route"},
-    {"destination", 0, "NAME", NULL, false, "All with a failed delivery to this destination"},
+    {"route", 0, "NAME", NULL, false, "All with a failed delivery of this route, with --all a completed one too"},
+    {"destination", 0, "NAME", NULL, false, "All with a failed delivery to this destination; --all likewise"},
     {"since", 0, "TIME", NULL, false, "Made at or after: RFC 3339, or a length of time as 2h"},
     {"until", 0, "TIME", NULL, false, "Made before"},
     {0},

@@ -89,8 +89,9 @@ int command_events_release(struct cli *cli) {
 }
 
 int command_events_retry(struct cli *cli) {
-    const char *all = cli_flag(cli, "all") ? "true" : "false";
-    const struct bulk bulk = {"events", "retry", cli_flag(cli, "status") ? "FAILED COMPLETED" : "FAILED", "type",
-                              str_fmt(cli->arena, "\"all\":%s", all)};
+    bool all = cli_flag(cli, "all"), narrow = !all && !cli_flag(cli, "status");
+    if (narrow && !cli->argument_count) cli_say(cli, "without --status or --all only what FAILED is meant");
+    const struct bulk bulk = {"events", "retry", narrow ? "FAILED" : "FAILED COMPLETED", "type",
+                              str_fmt(cli->arena, "\"all\":%s", all ? "true" : "false")};
     return bulk_run(cli, &bulk);
 }

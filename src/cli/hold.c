@@ -22,6 +22,16 @@ int command_hold(struct cli *cli) {
     return code ? code : show_one(cli, &asked, "reason", show_hold);
 }
 
+/* Those whose turn comes after an earlier one of their order key. */
+static int64_t count_behind(struct cli *cli, const struct json *status) {
+    const struct json *why = json_get(json_get(status, STR("waiting")), STR("why"));
+    int64_t total = 0;
+    for (size_t i = 0; i < json_size(why); i++)
+        if (str_eq(show_member(cli, json_at(why, i), "reason"), STR("order")))
+            total += json_integer(json_get(json_at(why, i), STR("count")), 0);
+    return total;
+}
+
 /* "12 to crm, 3 to mail": what waits and is held back by the hold alone. */
 static int64_t add_plan(struct cli *cli, const struct json *status, struct buf *buf) {
     const struct json *why = json_get(json_get(status, STR("waiting")), STR("why"));
@@ -37,6 +47,15 @@ static int64_t add_plan(struct cli *cli, const struct json *status, struct buf *
     return total;
 }
 
+static bool wants_login(struct cli *cli, const struct json *status, struct str destination) {
+    const struct json *troubled = json_get(status, STR("troubled"));
+    for (size_t i = 0; i < json_size(troubled); i++)
+        if (str_eq(show_member(cli, json_at(troubled, i), "name"), destination) &&
+            json_true(json_get(json_at(troubled, i), STR("wants_login"))))
+            return true;
+    return false;
+}
+
 /* What a release alone does not let go. */
 static void show_rest(struct cli *cli, const struct json *status) {
     const struct json *why = json_get(json_get(status, STR("waiting")), STR("why"));
@@ -47,22 +66,25 @@ static void show_rest(struct cli *cli, const struct json *status) {
         if (!paused && !str_eq(reason, STR("breaker"))) continue;
         int64_t count = json_integer(json_get(item, STR("count")), 0);
         struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
-        cli_say(cli, "%.*s for %.*s stays: %s; drumbeat destinations resume %.*s",
+        bool login = wants_login(cli, status, show_member(cli, item, "destination"));
+        cli_say(cli, "%.*s for %.*s stays: %s; drumbeat destinations %s %.*s",
                 STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(name),
-                paused ? "it is paused" : "its breaker is open", STR_ARG(name));
+                paused ? "it is paused" : "its breaker is open", login ? "login" : "resume", STR_ARG(name));
     }
 }
 
 /* Says what a release would let go. False: nothing is held. */
 static bool show_plan(struct cli *cli, const struct json *status) {
     struct buf plan = {.arena = cli->arena};
-    int64_t due = add_plan(cli, status, &plan);
+    int64_t due = add_plan(cli, status, &plan), behind = count_behind(cli, status);
     int64_t later = json_integer(json_get(json_get(status, STR("waiting")), STR("later")), 0);
     struct str reason = str_safe(cli->arena, show_member(cli, status, "hold_reason"), true);
     if (!json_true(json_get(status, STR("hold")))) return false;
     cli_say(cli, "held: %.*s", STR_ARG(reason));
     cli_say(cli, "%.*s due now%s%.*s; %lld later", STR_ARG(show_count(cli, due, "delivery is", "deliveries are")),
             due ? ": " : "", STR_ARG(buf_str(&plan)), (long long)later);
+    if (behind)
+        cli_say(cli, "%lld %s for others of their order key", (long long)behind, behind == 1 ? "waits" : "wait");
     show_rest(cli, status);
     return true;
 }

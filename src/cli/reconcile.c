@@ -34,7 +34,7 @@ static void say_place(struct cli *cli, const struct json *item) {
     if (by_hand)
         cli_say(cli,
                 "%.*s: %lld cannot be looked up; when you know what came of them: drumbeat deliveries resolve --status "
-                "HELD --destination %.*s --as delivered",
+                "HELD --destination %.*s --as 'delivered|not-delivered|retry'",
                 STR_ARG(name), (long long)by_hand, STR_ARG(name));
 }
 

@@ -246,6 +246,21 @@ def test_an_event_that_no_route_takes_is_not_retried_with_all_either(serve, rece
     good(server.cli("events", "retry", event_id, "--all"))
 
 
+def test_all_of_a_type_are_done_again_with_all(serve, receiver):
+    server = serve(**{**one(receiver), "routes": {"all": {"from": "*", "to": ["hook"]}}})
+    for _ in range(3):
+        server.settled(server.send(kind="ORDER"), "COMPLETED")
+    server.settled(server.send(kind="OTHER"), "COMPLETED")
+    nothing = server.cli("events", "retry", "--type", "ORDER", "-n")
+    assert nothing.code == NOT_FOUND and "without --status or --all only what FAILED is meant" in nothing.err, nothing
+    assert good(server.cli("events", "retry", "--type", "ORDER", "--all", "-n")).out == "would retry 3 events: ORDER 3\n"
+    assert good(server.cli("events", "retry", "--route", "all", "--all", "-n")).out == "would retry 4 events: hook 4\n"
+    none = server.cli("events", "retry", "--type", "ORDER", "--status", "FAILED", "--all", "-n")
+    assert none.code == NOT_FOUND, "what is named holds"
+    assert "3 done" in good(server.cli("events", "retry", "--type", "ORDER", "--all", "-y")).out
+    until(lambda: len(receiver.of("/hook")) == 7, "each to be sent again")
+
+
 def test_what_has_no_destination_any_more_is_not_retried(serve, receiver):
     receiver.script("/hook", reset(), answer(422))
     given = one(receiver, on_unknown="hold")

@@ -2,7 +2,7 @@
 from fleet import config
 from harness import until
 from receiver import silence
-from test_cli import TIMED_OUT
+from test_cli import TIMED_OUT, good
 from test_deliver import one
 
 
@@ -43,6 +43,21 @@ def test_who_asks_for_a_delivery_is_told_what_it_waits_for(serve, receiver):
     assert server.cli("hold", "a while").code == 0
     held = server.send(payload={"who": "bob"})
     assert "waits for the end of the hold: drumbeat release" in server.cli("events", "show", held).out
+
+
+def test_a_release_counts_what_waits_in_its_order(serve, receiver):
+    hook = {"url": receiver.url("/hook"), "allow_private": "true", "on_unknown": "retry"}
+    server = serve(destinations={"hook": hook}, routes={"all": {"from": "*", "to": [{"hook": {"order_by": ".who"}}]}})
+    good(server.cli("hold"))
+    events = [server.send(payload={"who": who}) for who in ("ada", "ada", "ada", "bob")]
+    until(lambda: server.get("/v1/status").json["pending"] == 4, "all to wait")
+    said = good(server.cli("release", "-n")).err
+    assert "2 deliveries are due now: 2 to hook; 0 later" in said and "2 wait for others of their order key" in said, said
+    good(server.cli("release", "-y"))
+    for event in events:
+        server.settled(event, "COMPLETED")
+    good(server.cli("hold"))
+    assert "order key" not in good(server.cli("release", "-n")).err
 
 
 def test_a_release_ends_a_start_with_hold(serve, receiver):

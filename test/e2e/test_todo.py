@@ -5,7 +5,7 @@ import pytest
 
 from harness import until
 from receiver import answer, reset
-from test_cli import DONE, FINDINGS, good
+from test_cli import DONE, FINDINGS, USAGE, good
 from test_status import to
 
 
@@ -73,8 +73,10 @@ def test_a_doubt_names_how_to_resolve_it(world, receiver):
     event = world.send(kind="DOUBT")
     until(lambda: world.delivery(event)["status"] == "HELD", "the doubt")
     item = causes(world)["doubt", "doubt"]
-    assert item["command"].endswith("--as delivered") and item["count"] == 1, item
-    good(run(world, item))
+    command = "drumbeat deliveries resolve --status HELD --destination doubt --as 'delivered|not-delivered|retry'"
+    assert item["command"] == command and item["count"] == 1, item
+    assert run(world, item).code == USAGE and causes(world) == {("doubt", "doubt"): item}, "a copy declares nothing"
+    good(world.cli(*shlex.split(item["command"])[1:-1], "delivered", "-y"))
     assert items(world) == [] and world.delivery(event)["status"] == "COMPLETED"
 
 
