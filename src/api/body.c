@@ -4,6 +4,8 @@
 #include "base/jq.h"
 #include "base/json.h"
 
+#define JQ_MOST 2048
+
 static bool refuse(struct call *call, struct str name, struct str detail) {
     struct buf pointer = {.arena = call->arena};
     json_point_add(&pointer, name);
@@ -94,6 +96,11 @@ bool body_jq(struct call *call, const char *name, struct str expression) {
     struct evaluator evaluator;
     struct str problem = STR_NONE;
     if (!expression.n) return true;
+    if (expression.n > JQ_MOST) { /* it is compiled while others wait */
+        (void)serve_problem(call, ERR_BAD_FIELD, str_fmt(call->arena, "'%s' is longer than %d bytes", name, JQ_MOST),
+                            str_fmt(call->arena, "/%s", name).p);
+        return false;
+    }
     const char *lexical = jq_lex_problem(call->arena, expression);
     enum err err = ERR_JQ_COMPILE;
     if (lexical) {
