@@ -52,7 +52,7 @@ void shelf_put(struct shelf *shelf, struct str path, struct str text, int64_t no
         *item = (struct item){.folder = str_dup(&shelf->arena, folder), .name = str_dup(&shelf->arena, name)};
     }
     item->text = text.p ? str_dup(&shelf->arena, text) : STR_NONE;
-    item->stamp = (struct file_stamp){++shelf->changes, (int64_t)text.n, now_us * 1000};
+    item->stamp = (struct file_stamp){++shelf->changes, (int64_t)text.n, now_us * 1000, now_us};
 }
 
 static int compare_names(const void *a, const void *b) {

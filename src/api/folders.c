@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "model/folder.h"
 
-#define FILES_MAX 200 /* of a folder that are shown: what is published and past needs nobody */
+#define FILES_MAX 200 /* of a folder that are shown: what is published, or was old when it was found, needs nobody */
 
 static const struct folder_view *folder_of(const struct call *call, struct str source) {
     for (size_t i = 0; i < call->standing->folder_count; i++)
@@ -26,12 +26,13 @@ void encode_folder(const struct call *call, struct buf *buf, struct str source, 
     buf_add(buf, STR(",\"open\":["));
     for (size_t i = 0; i < folder->count && shown < FILES_MAX; i++) {
         const struct folder_file *file = &folder->files[i];
-        if (file->state == FILE_PUBLISHED || file->state == FILE_PAST) continue;
+        bool has_problem = file->state == FILE_BROKEN || file->state == FILE_PAST;
+        if (file->state == FILE_PUBLISHED || (file->state == FILE_PAST && !file->problem.n)) continue;
         buf_add(buf, shown++ ? STR(",{\"file\":") : STR("{\"file\":"));
         json_quote(buf, file->name);
         encode_text(buf, "state", file_state_text(file->state));
         encode_time(buf, "publish_at", file->due_us);
-        encode_text(buf, "problem", file->state == FILE_BROKEN ? file->problem : STR(""));
+        encode_text(buf, "problem", has_problem ? file->problem : STR(""));
         buf_byte(buf, '}');
     }
     buf_byte(buf, ']');

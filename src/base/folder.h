@@ -19,6 +19,8 @@
 struct file_stamp {
     uint64_t node;
     int64_t size_bytes, changed_ns;
+    int64_t
+        came_us; /* when it came into the folder, or was changed there last, by the wall clock; no part of equality */
 };
 
 struct folder_seam {

@@ -53,6 +53,12 @@ static int rehearse_file(struct rehearsal *rehearsal, const struct intake_contex
         return cli_fail(cli, EXIT_FAILED, "error: %.*s: %.*s", STR_ARG(file), STR_ARG(problem));
     if (post.draft) cli_say(cli, "It has no publish_at, so it is a draft: nothing is published yet.");
     if (!post.draft) cli_say(cli, "Due %.*s", STR_ARG(when_str(cli->arena, post.due_us)));
+    int64_t late_us = entry->source->folder.late_us;
+    if (!post.draft && context->wall_us - post.due_us > late_us)
+        cli_say(
+            cli,
+            "Its time is over: publish_at lies back by more than the source's 'late' (%.*s), so nothing is made of it",
+            STR_ARG(span_human(cli->arena, late_us)));
     return finish(cli, context, post_event(entry->source, file, &post, cli->arena));
 }
 

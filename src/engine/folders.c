@@ -15,7 +15,9 @@
  * 4. A file is read when two looks in a row found the same stamp, and its text counts only if it has that stamp still.
  * 5. A state that follows from an append is set when the turn has committed (POSTING until then). After a turn that did
  *    not, the file is read again.
- * 6. A step looks at LOOK_STEP stamps and reads READ_STEP files of server.max_event at most.
+ * 6. When the store meets a folder, it notes the moment. Old files that were there by then are passed over without a
+ *    word; one that comes later and is too old is told, and the mark then says how far that was.
+ * 7. A step looks at LOOK_STEP stamps and reads READ_STEP files of server.max_event at most.
  * WHAT BREAKS IT. A disk that hangs (a share of the network that is away) holds up the loop. A program that writes a
  * file in place, pauses for longer than two looks and goes on: the first part may be published if it is due.
  * HOW TO SEE IT. `drumbeat sources show NAME`; drumbeat_source_requests_total; the log's post_* and folder_* lines.
@@ -30,6 +32,7 @@
 
 #include "schedule/post.h"
 #include "schedule/schedules.h"
+#include "store/query.h"
 #include "store/shared.h"
 
 #define LOOK_US   (2 * US_PER_S)
@@ -51,6 +54,11 @@ struct folder {
     size_t at; /* of the round; ROUND_END = none is under way */
     int64_t look_us;
     int told;
+    /* As its mark in the store has it: files that came until first_us were there when the store met the folder; missed
+     * ones that came until told_us were told before this process began, until newest_us by now. marked: the store has
+     * the mark for certain. */
+    int64_t first_us, told_us, newest_us;
+    bool marked;
 };
 struct folders {
     size_t count;
@@ -119,6 +127,31 @@ static void break_file(struct turn *turn, struct folder *folder, struct folder_f
     tell(turn, folder, "post_broken", file->name, problem);
 }
 
+/* ---- the mark ---- */
+
+static struct mark mark_of(const struct folder *folder, int64_t told_us) {
+    const struct source_settings *source = folder->entry->source;
+    return (struct mark){source->name, folder->first_us, source->folder.path, told_us};
+}
+
+/* Reads the mark, or makes it where the store never met this folder. One that a turn lost is made again. */
+static enum err meet_folder(struct turn *turn, struct folder *folder) {
+    struct store *store = turn->loop->options.store;
+    struct mark mark;
+    bool found;
+    if (folder->marked) return ERR_NONE;
+    TRY(store_mark(store, folder->entry->source->name, turn->arena, &mark, &found));
+    folder->marked = found && str_eq(mark.said, folder->entry->source->folder.path);
+    if (folder->marked) {
+        folder->first_us = mark.position;
+        folder->told_us = folder->newest_us = mark.at_us;
+        return ERR_NONE;
+    }
+    if (!folder->first_us) folder->first_us = folder->told_us = folder->newest_us = turn->wall_us;
+    mark = mark_of(folder, folder->told_us);
+    return store_set_mark(store, &mark);
+}
+
 /* ---- a file ---- */
 
 static struct str first_error(const struct findings *findings, struct arena *arena) {
@@ -171,10 +204,42 @@ static void meet_published(struct turn *turn, struct folder *folder, struct fold
     file->state = same ? FILE_PUBLISHED : FILE_EDITED;
 }
 
+/* Whether a file whose time is over was never published. What the store knows was; what it would know and does not was
+ * not, nor was what came when it was too late. Of what is older than that nobody knows, and nothing is said. */
+static enum err was_missed(struct turn *turn, const struct folder *folder, const struct folder_file *file,
+                           const struct event *event, bool *ret_missed) {
+    const struct event_query query = {.status = -1, .key = event->key, .limit = 1};
+    int64_t keep_us = turn->loop->in_force.settings->keep_events_us, came_us = file->seen.came_us;
+    struct event *events;
+    size_t count;
+    *ret_missed = false;
+    if (came_us <= folder->first_us) return ERR_NONE;
+    TRY(store_event_list(turn->loop->options.store, &query, turn->arena, &events, &count));
+    bool came_late = came_us - file->due_us > folder->entry->source->folder.late_us;
+    *ret_missed = !count && (came_late || !keep_us || turn->wall_us - file->due_us < keep_us);
+    return ERR_NONE;
+}
+
+/* The time of a file is over. One that was not published is told once, also over a restart. */
+static enum err pass(struct turn *turn, struct folder *folder, struct folder_file *file, const struct event *event) {
+    bool fresh = file->state == FILE_SETTLING, missed;
+    TRY(was_missed(turn, folder, file, event, &missed));
+    missed |= file->state == FILE_WAITING;
+    file->state = FILE_PAST;
+    file->problem =
+        missed ? STR("its publish_at lies back by more than the source's 'late': nothing is made of it") : STR_NONE;
+    if (!missed || (fresh && file->seen.came_us <= folder->told_us)) return ERR_NONE;
+    tell(turn, folder, "post_past", file->name, file->problem);
+    if (file->seen.came_us <= folder->newest_us) return ERR_NONE;
+    folder->newest_us = file->seen.came_us;
+    const struct mark mark = mark_of(folder, folder->newest_us);
+    return store_set_mark(turn->loop->options.store, &mark);
+}
+
 /* What a file that was read is to become. */
 static enum err decide(struct turn *turn, struct folder *folder, struct folder_file *file, const struct post *post) {
     const struct source_settings *source = folder->entry->source;
-    bool first = file->state == FILE_SETTLING, ours;
+    bool ours;
     struct event event = post_event(source, file->name, post, turn->arena);
     struct refusal refusal;
     if (post->draft && !*file->fingerprint) {
@@ -186,10 +251,7 @@ static enum err decide(struct turn *turn, struct folder *folder, struct folder_f
     } else if (post->due_us > turn->wall_us) {
         file->state = FILE_WAITING;
     } else if (turn->wall_us - post->due_us > source->folder.late_us) {
-        if (!first || file->state == FILE_WAITING)
-            tell(turn, folder, "post_past", file->name,
-                 STR("its publish_at lies back by more than the source's 'late'"));
-        file->state = FILE_PAST;
+        TRY(pass(turn, folder, file, &event));
     } else {
         TRY(store_try_task(turn->loop->options.store, TASK_SCHEDULES, &ours));
         file->state = FILE_WAITING;
@@ -348,6 +410,7 @@ enum err folders_step(struct turn *turn, struct chore_round *round, bool *ret_mo
         forget_posting(turn, folder);
         if (made_has_room(turn)) TRY(post_due(turn, folder, ret_more));
         if (folder->at == ROUND_END && folder->look_us > turn->now_us) continue;
+        if (folder->at == ROUND_END) TRY(meet_folder(turn, folder));
         if (folder->at == ROUND_END) begin_round(turn, folder);
         TRY(look_on(turn, folder));
         *ret_more |= folder->at != ROUND_END;

@@ -48,9 +48,11 @@ static enum err list(void *self, struct str path, struct arena *arena, struct st
     return ERR_NONE;
 }
 
+/* A copy or a move keeps the time of the file's content, and gives its node a time of its own. */
 static struct file_stamp stamp_of(const struct stat *stat) {
     return (struct file_stamp){stat->st_ino, stat->st_size,
-                               (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec};
+                               (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec,
+                               (int64_t)stat->st_ctim.tv_sec * 1000000 + stat->st_ctim.tv_nsec / 1000};
 }
 
 static void look(void *self, struct str path, const struct str *names, size_t count, struct file_stamp *ret_stamps) {

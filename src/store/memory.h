@@ -64,13 +64,13 @@ MUST_USE enum err store_done_before(struct store *store, const struct delivery *
 MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
                              struct arena *arena);
 
-/* ---- schedules: how far each has come ---- */
+/* ---- schedules and folders: how far each has come ---- */
 /* A mark is written in the transaction that appends the events that it speaks of, and outlives them. */
 struct mark {
     struct str source;
-    int64_t position; /* the nominal time that it has come to */
-    struct str said;  /* how it is written */
-    int64_t at_us;    /* when it was written */
+    int64_t position; /* the nominal time that it has come to; of a folder, when the store met it */
+    struct str said;  /* how it is written; of a folder, its path */
+    int64_t at_us;    /* when it was written; of a folder, when the last missed file came that was told */
 };
 /* *ret_found false: there is none. */
 MUST_USE enum err store_mark(struct store *store, struct str source, struct arena *arena, struct mark *ret_mark,

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from harness import until
+from test_acts import store  # noqa: F401 (a fixture)
 
 UTC = datetime.timezone.utc
 
@@ -114,9 +115,40 @@ def test_old_files_are_not_published(server):
     assert len(server.every("/v1/events")) == 1
     tried = server.cli("sources", "test", "blog.old.md")
     assert tried.code == 0 and "blog:old.md" in tried.out and "2020-01-01T09:00:00Z" in tried.err, tried
+    assert "Its time is over" in tried.err and "'late' (1 d)" in tried.err, tried
+    assert "Its time" not in server.cli("sources", "test", "blog.new.md").err
     assert "draft" in server.cli("sources", "test", "blog.draft.md").err
     assert server.cli("sources", "test", "blog.none.md").code == 4
     assert server.cli("sources", "test", "blog").code == 2
+
+
+def past(server):
+    return [line["file"] for line in server.log() if line["event"] == "post_past"]
+
+
+def test_a_file_that_comes_too_late_is_told_once_and_listed(serve, receiver, store):  # noqa: F811
+    given = {"destinations": {"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
+             "routes": {"all": {"from": "blog.post", "to": ["crm"]}}, **store}
+    server = serve(sources={"blog": {"type": "folder", "path": "elsewhere"}}, **given)
+    server.terminate()
+    for number in range(3):
+        post(server, f"archive{number}.md", publish_at="2020-01-01 09:00")
+    server.configure(sources={"blog": {"type": "folder", "path": "posts"}}, **given)
+    server.start()
+    until(lambda: files(server)[0]["past"] == 3, "the archive")
+    post(server, "late.md", publish_at="2026-01-01 09:00")
+    becomes(server, "late.md", "past")
+    until(lambda: past(server) == ["late.md"], lambda: f"the line: {server.text}")
+    shown = server.cli("sources", "show", "blog").out
+    assert "4 past" in shown and "late.md" in shown and "nothing is made of it" in shown and "archive" not in shown, shown
+    server.kill()
+    post(server, "meanwhile.md", publish_at="2026-01-01 09:00")
+    server.start()
+    becomes(server, "meanwhile.md", "past")
+    becomes(server, "late.md", "past")
+    until(lambda: "meanwhile.md" in past(server), lambda: f"the line: {server.text}")
+    assert set(files(server)[1]) == {"late.md", "meanwhile.md"} and past(server) == ["meanwhile.md"]
+    assert server.every("/v1/events") == []
 
 
 def test_a_thousand_files(server):
