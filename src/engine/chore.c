@@ -27,7 +27,8 @@
 #define CHORE_PAUSE_US   (4 * US_PER_MS)
 #define LOOK_BUSY_US     (10 * US_PER_S)
 #define LOOK_IDLE_US     US_PER_HOUR
-#define OTHERS_US        US_PER_S /* how soon to look again at a chore that another process is doing */
+#define LOST_SPELL_US    (2 * US_PER_S) /* leases that run out with less between them are one matter */
+#define OTHERS_US        US_PER_S       /* how soon to look again at a chore that another process is doing */
 #define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define STRAY_STEP       ((size_t)256)
@@ -55,8 +56,10 @@ struct chore {
 
 static enum err step_leases(struct turn *turn, struct chore_round *round, bool *ret_more) {
     (void)round;
+    struct lost_leases *lost = &turn->chores.lost;
     TRY(turn_settle_past(turn, ret_more));
     turn->recovered = !*ret_more;
+    lost->over = lost->at_us && turn->now_us - lost->at_us >= LOST_SPELL_US;
     return ERR_NONE;
 }
 
@@ -351,7 +354,9 @@ static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
     turn->chores.strays_us = WHEN_NEVER;
     TRY(take_steps(turn, &chores[name], &none, until_us, &more));
     int64_t pause_us = turn->loop->recovering ? 0 : CHORE_PAUSE_US; /* until the past is settled nothing leaves */
-    int64_t look_us = next_look(turn);
+    int64_t look_us = next_look(turn), lost_us = turn->chores.lost.at_us;
+    if (name == CHORE_LEASES && lost_us && !turn->chores.lost.over && lost_us + LOST_SPELL_US < look_us)
+        look_us = lost_us + LOST_SPELL_US;
     if (name == CHORE_STRAYS && turn->chores.strays_us < look_us)
         look_us = turn->chores.strays_us > turn->now_us ? turn->chores.strays_us : turn->now_us + OTHERS_US;
     if (name == CHORE_OVERFLOW && turn->chores.overflow_us < look_us && turn->chores.overflow_us > turn->now_us)
@@ -377,6 +382,14 @@ enum err chores_run(struct turn *turn) {
         if (loop->recovering || clock_now(loop) >= until_us) break; /* the past comes first */
     }
     return turn->recount ? loop_count_open(loop, turn->arena) : ERR_NONE;
+}
+
+static void tell_lost(struct turn *turn) {
+    const struct lost_leases *lost = &turn->chores.lost;
+    if (!lost->over) return;
+    log_event(turn->loop->options.log, LOG_WARN, turn->wall_us, "recovered", LOG_NUMBER("resumed", lost->resumed),
+              LOG_NUMBER("unknown", lost->unknown), LOG_TEXT("from", STR("a process that was killed or stood still")));
+    turn->loop->chores.lost = (struct lost_leases){0};
 }
 
 void chores_apply(struct turn *turn) {
@@ -422,6 +435,7 @@ void chores_apply(struct turn *turn) {
                   LOG_TEXT("destination", turn->held_for), LOG_NUMBER("held", turn->held_back),
                   LOG_TEXT("reason", STR(OVERFLOW_ERROR)));
     loop->chores.overflow_told |= turn->held_back > 0;
+    tell_lost(turn);
     if (turn->chores.adoption.finished && turn->chores.adoption.moved)
         log_event(loop->options.log, LOG_INFO, turn->wall_us, "deliveries_adopted",
                   LOG_NUMBER("count", turn->chores.adoption.moved), LOG_TEXT("by", adoption_names(turn)));

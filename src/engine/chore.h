@@ -42,6 +42,13 @@ struct replay_told {
     struct str status, reason;
 };
 
+/* A spell of leases that ran out: what became of their deliveries. It is told once, when no more are found. */
+struct lost_leases {
+    int64_t resumed, unknown; /* due again; of unknown outcome */
+    int64_t at_us;            /* when the last was found */
+    bool over;                /* this turn tells it */
+};
+
 /* What this process remembers of them, by the loop's clock. Staged in the turn until the commit. */
 struct chores {
     int64_t due_us[CHORE_COUNT];    /* when each is looked at next */
@@ -67,6 +74,7 @@ struct chores {
     bool clock_waits;                      /* others who may still go by that clock must leave first */
     int64_t clock_ahead_us, clock_moved;
     struct adoption_round adoption;
+    struct lost_leases lost;
     struct made *made;     /* what the turn made (made.h) ... */
     struct posted *posted; /* ... and the files of it (folders.c) */
     int64_t schedules_us;  /* when a schedule is due next, by the wall clock; NEVER = there is none */

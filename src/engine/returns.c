@@ -241,8 +241,20 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
     turn_settlement(turn, delivery, SIZE_MAX, &outcome, &held);
 }
 
+/* What a start finds before anything is sent is told as its recovery (loop.c). */
+static void count_lost(struct turn *turn, size_t first) {
+    struct lost_leases *lost = &turn->chores.lost;
+    for (size_t i = first; !turn->loop->recovering && i < turn->settlement_count; i++) {
+        enum delivery_status status = turn->settlements[i].status;
+        if (!turn->notes[i].applied) continue;
+        *(status == DELIVERY_UNKNOWN || status == DELIVERY_HELD ? &lost->unknown : &lost->resumed) += 1;
+        lost->at_us = turn->now_us;
+    }
+}
+
 enum err turn_settle_past(struct turn *turn, bool *ret_more) {
     struct loop *loop = turn->loop;
+    size_t first = turn->settlement_count;
     struct delivery *lost;
     size_t count;
     bool others_too = loop->recovering && loop->options.exclusive;
@@ -256,7 +268,9 @@ enum err turn_settle_past(struct turn *turn, bool *ret_more) {
         settled++;
     }
     *ret_more = count == PAST_STEP && settled;
-    return turn_store_settlements(turn);
+    TRY(turn_store_settlements(turn));
+    count_lost(turn, first);
+    return ERR_NONE;
 }
 
 /* Behind a breaker that is not closed one delivery is sent now and then, so nothing would ever come to the end of its

@@ -7,7 +7,7 @@ import signal
 
 from fleet import Load, config, judge, judge_effects, unknown_outcomes
 from harness import event, until
-from receiver import answer
+from receiver import answer, silence
 from services import connection, sql
 
 RESTARTS = 20
@@ -58,6 +58,30 @@ def test_workers_are_killed_and_stopped_under_load(fleets, database, receiver):
         load.more(20)
     fleet.all_run()
     judge(fleet, load.answers, receiver)
+
+
+def told(server):
+    return [(line["resumed"], line["unknown"]) for line in server.log() if line["event"] == "recovered"]
+
+
+def test_what_a_killed_process_left_in_doubt_is_told_once(database, serve, receiver):
+    receiver.script("/silent", silence())
+    to = {"url": receiver.url("/silent"), "allow_private": "true"}
+    given = {"destinations": {"crm": {**to, "on_unknown": "retry"}, "post": {**to, "on_unknown": "hold"}},
+             "routes": {"crm": {"from": "CRM", "to": ["crm"]}, "post": {"from": "POST", "to": ["post"]}}}
+    server = serve(store=database, **given)
+    for kind in ("CRM", "CRM", "POST"):
+        server.send(kind=kind)
+    until(lambda: len(receiver.of("/silent")) == 3, "three calls")
+    server.kill()
+    receiver.script("/silent", answer())
+    server.start()
+    assert not told(server), "its leases run on"
+    sql(database, "UPDATE deliveries SET lease_until = 1 WHERE status = 'PROCESSING'")
+    server.send(kind="CRM")  # a turn, and the next look is soon
+    until(lambda: told(server), "the line")
+    server.settled(server.send(kind="CRM"), "COMPLETED")
+    assert told(server) == [(2, 1)]
 
 
 def rows(url):

@@ -126,7 +126,7 @@ def past(server):
     return [line["file"] for line in server.log() if line["event"] == "post_past"]
 
 
-def test_a_file_that_comes_too_late_is_told_once_and_listed(serve, receiver, store):  # noqa: F811
+def test_a_file_that_comes_too_late_is_told_once_and_listed(store, serve, receiver):  # noqa: F811
     given = {"destinations": {"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
              "routes": {"all": {"from": "blog.post", "to": ["crm"]}}, **store}
     server = serve(sources={"blog": {"type": "folder", "path": "elsewhere"}}, **given)
