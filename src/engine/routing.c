@@ -178,21 +178,28 @@ static bool waits_for_others(const struct turn *turn, const struct delivery *del
     return *ret_max && delivery->first_due_us <= turn->now_us;
 }
 
+/* Whether one that waits with it for the same call is among these. */
+static bool is_among(const struct delivery *const *counted, size_t count, const struct delivery *delivery) {
+    for (size_t i = 0; i < count; i++)
+        if (counted[i]->due_us == delivery->due_us && str_eq(counted[i]->destination, delivery->destination) &&
+            str_eq(counted[i]->action, delivery->action))
+            return true;
+    return false;
+}
+
 /* A call that is full does not wait for its moment. What waits for a moment stands in the store alone, so each spell is
- * counted there, once for all that this turn adds to it. */
+ * counted there, once for all that this turn adds to it; a turn knows few spells. */
 static enum err fill_calls(struct turn *turn, const size_t *desks) {
     struct store *store = turn->loop->options.store;
-    const struct delivery *counted = NULL;
+    const struct delivery **counted = arena_array(turn->arena, const struct delivery *, turn->planned_count);
+    size_t count = 0;
     for (size_t i = 0; i < turn->planned_count; i++) {
         const struct delivery *delivery = &turn->planned[i];
         size_t max, full;
-        if (!waits_for_others(turn, delivery, desks[i], &max)) continue;
-        if (counted && counted->due_us == delivery->due_us && str_eq(counted->destination, delivery->destination) &&
-            str_eq(counted->action, delivery->action))
-            continue;
+        if (!waits_for_others(turn, delivery, desks[i], &max) || is_among(counted, count, delivery)) continue;
         TRY(store_fill_calls(store, delivery, max, turn->now_us, turn->arena, &full));
         if (full) deliver_due(turn->loop->deliver, desks[i], turn->now_us);
-        counted = delivery;
+        counted[count++] = delivery;
     }
     return ERR_NONE;
 }
