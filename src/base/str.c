@@ -287,25 +287,3 @@ struct str buf_str(struct buf *buf) {
     buf->p[buf->n] = 0;
     return (struct str){buf->p, buf->n};
 }
-
-/* Bytes of the control character at this place, 0 when it is none: C0, DEL, C1, or a byte that is no UTF-8. */
-static size_t control_length(struct str text, size_t at) {
-    uint8_t byte = (uint8_t)text.p[at];
-    size_t length = str_utf8_length(text, at);
-    if (byte < 0x20 || byte == 0x7f || length == 0) return 1;
-    return length == 2 && byte == 0xc2 && (uint8_t)text.p[at + 1] < 0xa0 ? 2 : 0;
-}
-
-struct str str_safe(struct arena *arena, struct str text, bool one_line) {
-    struct buf safe = {.arena = arena};
-    for (size_t at = 0; at < text.n;) {
-        size_t control = control_length(text, at), length = control ? control : str_utf8_length(text, at);
-        bool blank = text.p[at] == '\n' || text.p[at] == '\t';
-        if (!control || (blank && !one_line))
-            buf_add(&safe, str_sub(text, at, length));
-        else
-            buf_byte(&safe, blank || text.p[at] == '\r' ? ' ' : '?');
-        at += length;
-    }
-    return buf_str(&safe);
-}

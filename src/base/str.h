@@ -60,8 +60,18 @@ bool str_glob(struct str pattern, struct str s);
 bool str_is_utf8(struct str s);
 /* The length of the UTF-8 sequence at s.p[at] (at < s.n); 0 when it is not valid. */
 size_t str_utf8_length(struct str s, size_t at);
-/* The text with a '?' for each control character and each byte that is no UTF-8, so that it steers no terminal; line
- * ends and tabs are kept, or blanks when one_line. */
+/* The character of a valid sequence. */
+uint32_t str_point(struct str s, size_t at, size_t length);
+/* Whether the character at a place (a valid sequence of that length) is one that a terminal obeys or does not draw: a
+ * control, a bidi control, a separator of lines, something without width. Joiners and forms of emoji are not, where
+ * they stand as they should. */
+bool str_is_hidden(struct str s, size_t at, size_t length);
+/* As JSON escapes it, "\u202e", or two of them above U+FFFF; ends in NUL. Gives the length. */
+#define ESCAPE_ROOM 13
+size_t str_escape(uint32_t point, char ret_text[ESCAPE_ROOM]);
+/* The text with what is hidden escaped, and a '?' for each byte that is no UTF-8, so that it steers no terminal and
+ * reads as it is. Line ends and tabs are kept, or blanks when one_line; a CR is a blank. What is JSON stays the same
+ * JSON. */
 struct str str_safe(struct arena *arena, struct str text, bool one_line);
 
 /* A growing text in an arena. Zeros with .arena set are ready for use. */

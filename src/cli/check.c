@@ -70,10 +70,10 @@ static void show_place(struct cli *cli, const struct finding *finding, struct st
     if (!line.n || column > line.n) return;
     struct str shown = str_safe(cli->arena, line, true);
     size_t before = text_columns(str_safe(cli->arena, str_sub(line, 0, column), true));
-    writer_fmt(&cli->err, "%4u | %.*s\n     | %*s%s^", finding->mark.line, STR_ARG(shown), (int)before, "",
-               cli->err_colour ? "\033[31m" : "");
+    writer_fmt(&cli->err, "%4u | %.*s\n     | %*s", finding->mark.line, STR_ARG(shown), (int)before, "");
+    writer_add(&cli->err, cli->err_colour ? STR("\033[31m^") : STR("^"));
     for (size_t i = word_length(line, column); i > 1; i--) writer_add(&cli->err, STR("~"));
-    writer_fmt(&cli->err, "%s\n", cli->err_colour ? "\033[0m" : "");
+    writer_add(&cli->err, cli->err_colour ? STR("\033[0m\n") : STR("\n"));
 }
 
 static void show_findings(struct cli *cli, const struct findings *findings, struct str file, struct str text) {

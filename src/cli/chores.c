@@ -32,7 +32,9 @@ static bool has_terminal(const struct cli *cli) {
 
 void bar_show(struct cli *cli, const char *what, double share, int64_t found) {
     if (!has_terminal(cli)) return;
-    writer_fmt(&cli->err, "\r%s %3.0f %%, %lld found \033[K", what, share * 100, (long long)found);
+    writer_add(&cli->err, STR("\r"));
+    writer_fmt(&cli->err, "%s %3.0f %%, %lld found ", what, share * 100, (long long)found);
+    writer_add(&cli->err, STR("\033[K"));
     writer_flush(&cli->err);
 }
 

@@ -143,9 +143,9 @@ static struct json *send_sample(struct rehearsal *rehearsal, struct sample *samp
 static void show_result(struct cli *cli, const struct json *result, bool mail) {
     struct str outcome = show_member(cli, result, "outcome"), status = show_member(cli, result, "http_status");
     struct str error = show_member(cli, result, "error"), answer = show_member(cli, result, "answer");
-    struct str shown = status_coloured(cli->arena, outcome, cli->colour);
-    writer_fmt(&cli->out, "\n%.*s  %.*s  %.*s ms  ", STR_ARG(shown), STR_ARG(status),
-               STR_ARG(show_member(cli, result, "took_ms")));
+    writer_add(&cli->out, STR("\n"));
+    writer_add(&cli->out, status_coloured(cli->arena, outcome, cli->colour));
+    writer_fmt(&cli->out, "  %.*s  %.*s ms  ", STR_ARG(status), STR_ARG(show_member(cli, result, "took_ms")));
     writer_safe(&cli->out, error.n ? error : answer);
     writer_add(&cli->out, STR("\n"));
     if (mail && str_eq(outcome, STR("done"))) cli_say(cli, "The server would take a mail; none was sent.");

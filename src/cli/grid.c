@@ -20,19 +20,12 @@ static const struct {
     {0xff00, 0xff60, 2}, {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
 };
 
-static uint32_t code_point(struct str text, size_t at, size_t length) {
-    static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t point = (uint8_t)text.p[at] & first_bits[length];
-    for (size_t i = 1; i < length; i++) point = point << 6 | ((uint8_t)text.p[at + i] & 0x3f);
-    return point;
-}
-
 /* The columns of the character at a place, and its bytes; a byte that is no UTF-8 counts as one of each. */
 static size_t character_columns(struct str text, size_t at, size_t *ret_bytes) {
     size_t length = str_utf8_length(text, at);
     *ret_bytes = length ? length : 1;
     if (length < 2) return 1;
-    uint32_t point = code_point(text, at, length);
+    uint32_t point = str_point(text, at, length);
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (point >= ranges[i].first && point <= ranges[i].last) return ranges[i].columns;
     return 1;

@@ -21,7 +21,7 @@ struct grid {
     size_t cell_count, cell_room;
 };
 
-/* Row after row, cell after cell; control characters become '?'. */
+/* Row after row, cell after cell; each becomes one line that steers no terminal. */
 void grid_cell(struct grid *grid, struct str text);
 /* width 0 = as wide as it gets. The title line is there only with rows. */
 struct str grid_text(struct grid *grid, size_t width, bool colour);

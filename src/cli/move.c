@@ -144,7 +144,8 @@ static void show_bar(struct moving *moving, struct str text) {
     int full = rows ? (int)(BAR_COLUMNS * copied / rows) : BAR_COLUMNS;
     writer_add(&moving->cli->err, STR("\r["));
     for (int i = 0; i < BAR_COLUMNS; i++) writer_add(&moving->cli->err, i < full ? STR("#") : STR("."));
-    writer_fmt(&moving->cli->err, "] %.*s\033[K", STR_ARG(text));
+    writer_fmt(&moving->cli->err, "] %.*s", STR_ARG(text));
+    writer_add(&moving->cli->err, STR("\033[K"));
     writer_flush(&moving->cli->err);
 }
 

@@ -92,7 +92,7 @@ static struct str cell_text(struct cli *cli, const struct json *item, const stru
 /* ---- for machines ---- */
 
 static void put_line(struct cli *cli, struct str text) {
-    writer_add(&cli->out, text);
+    writer_safe(&cli->out, text);
     if (!str_ends(text, STR("\n"))) writer_add(&cli->out, STR("\n"));
 }
 
@@ -101,7 +101,10 @@ static int put_filtered(struct cli *cli, struct str json) {
     enum err err = jq_filter(cli->arena, cli->jq, json, true, &output, &problem);
     if (err)
         return cli_fail(cli, err == ERR_JQ_COMPILE ? EXIT_USAGE : EXIT_FAILED, "error: --jq: %.*s", STR_ARG(problem));
-    writer_add(&cli->out, output);
+    if (isatty(STDOUT_FILENO))
+        writer_safe(&cli->out, output);
+    else
+        writer_add(&cli->out, output); /* a program gets a string's own bytes */
     return EXIT_DONE;
 }
 
@@ -221,7 +224,8 @@ void show_fields(struct cli *cli, const struct json *thing, const struct column 
         text = str_safe(cli->arena, text, true);
         text = status_coloured(cli->arena, text, cli->colour && column->how.status);
         writer_fmt(&cli->out, "  %-*s  ", (int)widest, column->how.title);
-        put_line(cli, text);
+        writer_add(&cli->out, text);
+        writer_add(&cli->out, STR("\n"));
     }
 }
 
@@ -329,9 +333,9 @@ void show_delivery_line(struct cli *cli, const struct json *delivery, struct str
     struct str status = show_member(cli, delivery, "last_status"), why = explanation(cli, delivery, word);
     size_t target_blanks = text_columns(target) < 18 ? 18 - text_columns(target) : 0;
     size_t word_blanks = word.n < 9 ? 9 - word.n : 0;
-    struct str shown = status_coloured(cli->arena, word, cli->colour);
-    writer_fmt(&cli->out, "  %.*s%*s  %.*s%*s  %-3.*s", STR_ARG(target), (int)target_blanks, "", STR_ARG(shown),
-               (int)word_blanks, "", STR_ARG(status));
+    writer_fmt(&cli->out, "  %.*s%*s  ", STR_ARG(target), (int)target_blanks, "");
+    writer_add(&cli->out, status_coloured(cli->arena, word, cli->colour));
+    writer_fmt(&cli->out, "%*s  %-3.*s", (int)word_blanks, "", STR_ARG(status));
     struct str rest = str_safe(cli->arena, why, true);
     writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
 }

@@ -111,9 +111,11 @@ static bool has_findings(const struct json *status) {
 /* Shows what waits for a person, in the colour of what is wrong when there is something. */
 static void show_needs(struct cli *cli, const struct json *status) {
     bool needed = number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed"));
-    const char *before = needed && cli->colour ? "\033[33m" : "", *after = *before ? "\033[0m" : "";
-    writer_fmt(&cli->out, "  %sNeeds you %lld held · %lld unknown · %lld failed%s\n", before,
-               number(status, STR("held")), number(status, STR("unknown")), number(status, STR("failed")), after);
+    bool marked = needed && cli->colour;
+    writer_add(&cli->out, marked ? STR("  \033[33m") : STR("  "));
+    writer_fmt(&cli->out, "Needs you %lld held · %lld unknown · %lld failed", number(status, STR("held")),
+               number(status, STR("unknown")), number(status, STR("failed")));
+    writer_add(&cli->out, marked ? STR("\033[0m\n") : STR("\n"));
     if (number(status, STR("unrouted")))
         writer_fmt(&cli->out, "  Unwanted  %.*s since the start that no route took\n",
                    STR_ARG(show_count(cli, number(status, STR("unrouted")), "event", "events")));

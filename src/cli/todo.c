@@ -7,9 +7,10 @@
 static void show_item(struct cli *cli, const struct json *item) {
     struct str name = show_member(cli, item, "name"), error = show_member(cli, item, "error");
     struct str oldest = show_time(cli, show_member(cli, item, "oldest_at"));
-    const char *before = cli->colour ? "\033[33m" : "", *after = cli->colour ? "\033[0m" : "";
     int64_t count = json_integer(json_get(item, STR("count")), 0);
-    writer_fmt(&cli->out, "%s%.*s%s", before, STR_ARG(show_member(cli, item, "cause")), after);
+    if (cli->colour) writer_add(&cli->out, STR("\033[33m"));
+    writer_fmt(&cli->out, "%.*s", STR_ARG(show_member(cli, item, "cause")));
+    if (cli->colour) writer_add(&cli->out, STR("\033[0m"));
     if (name.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, name, true)));
     if (count) writer_fmt(&cli->out, "  %lld", (long long)count);
     if (error.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, error, true)));

@@ -40,7 +40,7 @@ void writer_fmt(struct writer *writer, const char *format, ...) {
     int length = vasprintf(&text, format, args);
     va_end(args);
     assert(length >= 0);
-    writer_add(writer, (struct str){text, (size_t)length});
+    writer_safe(writer, (struct str){text, (size_t)length});
     free(text);
 }
 

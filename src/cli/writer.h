@@ -15,9 +15,11 @@ struct writer {
     char p[WRITER_ROOM];
 };
 
+/* Writes our own text as it is, colours too. */
 void writer_add(struct writer *writer, struct str text);
+/* Likewise, but for what str_safe escapes: whatever stands in it may be somebody else's. */
 void writer_fmt(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Writes somebody else's text: control characters, which a terminal would obey, become '?'. */
+/* Writes somebody else's text, or JSON, so that it steers no terminal. */
 void writer_safe(struct writer *writer, struct str text);
 void writer_flush(struct writer *writer);
 

@@ -65,34 +65,21 @@ static void line_text(struct log_line *line, const char *text) {
     line_add(line, text, strlen(text));
 }
 
-static size_t step_length(struct str text, size_t at) {
-    size_t length = str_utf8_length(text, at);
-    /* U+0080..U+009F are control characters too: a terminal may obey them. */
-    bool control = length == 2 && (uint8_t)text.p[at] == 0xc2 && (uint8_t)text.p[at + 1] < 0xa0;
-    return control ? 0 : length;
-}
-
 /* One character as JSON may hold it; bytes that are no UTF-8 become \ufffd. Returns how many bytes it took. */
 static size_t line_character(struct log_line *line, struct str text, size_t at) {
-    uint8_t byte = (uint8_t)text.p[at];
-    char escape[8];
-    if (byte == '"' || byte == '\\') {
-        escape[0] = '\\', escape[1] = (char)byte;
-        line_add(line, escape, 2);
+    char escape[ESCAPE_ROOM];
+    size_t length = str_utf8_length(text, at);
+    if (!length) {
+        line_text(line, "\\ufffd");
         return 1;
     }
-    if (byte < 0x20 || byte == 0x7f) {
-        snprintf(escape, sizeof escape, "\\u%04x", byte);
-        line_add(line, escape, 6);
-        return 1;
-    }
-    size_t length = step_length(text, at);
-    if (length) {
-        line_add(line, text.p + at, length);
+    if (str_is_hidden(text, at, length)) {
+        line_add(line, escape, str_escape(str_point(text, at, length), escape));
         return length;
     }
-    line_text(line, "\\ufffd");
-    return 1;
+    if (text.p[at] == '"' || text.p[at] == '\\') line_text(line, "\\");
+    line_add(line, text.p + at, length);
+    return length;
 }
 
 static void line_quoted(struct log_line *line, struct str text) {

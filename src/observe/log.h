@@ -1,11 +1,11 @@
 /* observe/log.h - one line per thing that happened, to stderr: logfmt on a terminal, else JSON, unless it is told
  * which.
  *
- * Control bytes are escaped; secrets, payloads and what providers answered are never given to it. Warnings and errors
- * that say the same again are folded: the first is written, those that follow within a span are counted, and the last
- * of them is written with their number when the span is over. Where stderr is the journal, a line begins with its
- * priority as sd-daemon(3) has it and carries no time, which the journal keeps itself. Only composition rooms log.
- * Thread: the loop's.
+ * What a terminal would obey or hide is escaped (str_is_hidden); secrets, payloads and what providers answered are
+ * never given to it. Warnings and errors that say the same again are folded: the first is written, those that follow
+ * within a span are counted, and the last of them is written with their number when the span is over. Where stderr is
+ * the journal, a line begins with its priority as sd-daemon(3) has it and carries no time, which the journal keeps
+ * itself. Only composition rooms log. Thread: the loop's.
  */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H

@@ -62,6 +62,33 @@ def test_tables_fit_a_terminal_of_80_columns(serve, receiver):
         assert len(lines) > 1 and max(map(width, lines)) <= COLUMNS, (words, lines)
 
 
+HOSTILE = "a\u202eb\u2066c\u2028d\x85e\u200bf\U000e0041g"
+HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
+FAMILY = "\U0001f469\u200d\U0001f4bb"
+
+
+def test_no_text_of_somebody_else_steers_a_terminal_or_hides_in_it(serve, receiver):
+    receiver.script("/bad", answer(422, f"no: {HOSTILE}".encode()))
+    server = serve(destinations={"bad": to(receiver, "bad", retry={"max": "0"}, give_up="0s")},
+                   routes={"bad": {"from": "LEAD", "to": ["bad"]}})
+    printable = HOSTILE.replace("\x85", "")  # a control is no part of a key
+    sent = server.send(f"key {printable}", source=f"source {printable}", payload={f"name {HOSTILE}": f"{FAMILY} {HOSTILE} שלום"})
+    server.settled(sent, "FAILED")
+    delivery = server.deliveries(sent)[0]["id"]
+    good(server.cli("destinations", "pause", "bad", "--reason", HOSTILE))
+    for words in (["events", "list"], ["events", "show", sent], ["deliveries", "list"], ["deliveries", "show", delivery],
+                  ["todo"], ["status"], ["destinations", "list"], ["destinations", "show", "bad"], ["audit", "list"],
+                  ["events", "show", sent, "--jq", ".payload"], ["routes", "test", "bad", "--event", sent],
+                  *(["events", "show", sent, "-o", form] for form in ("json", "ndjson"))):
+        for shown in (terminal(server, *words), *([] if "--jq" in words else [server.cli(*words).out])):
+            assert not HIDDEN.search(COLOUR.sub("", shown).replace(FAMILY, "")), (words, shown)
+    shown = good(server.cli("events", "show", sent)).out
+    assert "a\\u202eb\\u2066c\\u2028d\\u0085e\\u200bf\\udb40\\udc41g" in shown and f"{FAMILY} a" in shown and "שלום" in shown
+    assert server.cli("events", "show", sent, "-o", "json").json == server.get(f"/v1/events/{sent}").json
+    assert server.cli("events", "show", sent, "--jq", ".idempotency_key").out == f"key {printable}\n"  # a program gets the bytes
+    assert not HIDDEN.search(server.text), server.text
+
+
 def test_ids_are_short_on_a_terminal_and_name_what_they_did(serve, receiver):
     server = serve(destinations={name: to(receiver, name) for name in ("a", "b")},
                    routes={"both": {"from": "LEAD", "to": ["a", "b"]}})

@@ -82,7 +82,7 @@ static void test_a_problem_is_told_with_code_and_place(void **state) {
     assert_int_equal(refuse(&scene, 404, STR("<html>")), EXIT_FAILED); /* somebody else's server */
     close_scene(&scene, "",
                 "error E0502: it differs (at /payload/a)\n"
-                "error E0112: no ?such\n"
+                "error E0112: no \\u001bsuch\n"
                 "error: the server answered 404 and no word of why; is it drumbeat?\n");
 }
 
@@ -176,7 +176,7 @@ static const struct {
      "  crm                 delivered  200  38 ms\n"},
     {"{\"destination\":\"hubspot\",\"action\":\"contact\",\"status\":\"FAILED\",\"last_status\":422,\"last_error\":"
      "\"no\\u001b\"}",
-     "  hubspot.contact     failed     422  no?\n"},
+     "  hubspot.contact     failed     422  no\\u001b\n"},
     {"{\"destination\":\"crm\",\"status\":\"PENDING\",\"due\":\"2026-01-01T00:00:00.5Z\",\"last_error\":\"busy\"}",
      "  crm                 waiting         busy; not before 2026-01-01T00:00:00Z\n"},
 };

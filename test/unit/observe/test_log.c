@@ -91,7 +91,8 @@ static void escapes_what_could_forge_a_line(void **state) {
         {STR("\xc3\xa4\xf0\x9f\x98\x80"), "\"\xc3\xa4\xf0\x9f\x98\x80\""},
         {STR("\xc2\x9b"
              "2J"),
-         "\"\\ufffd\\ufffd2J\""}, /* a control sequence of one character */
+         "\"\\u009b2J\""}, /* a control sequence of one character */
+        {STR("pay\u202eesle\u2028\u200b"), "\"pay\\u202eesle\\u2028\\u200b\""},
         {STR("\xff\xc3"), "\"\\ufffd\\ufffd\""},
         {STR("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""}, /* a surrogate */
     };
