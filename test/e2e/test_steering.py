@@ -29,7 +29,7 @@ def steering(text):
 def test_nothing_that_is_said_of_an_answer_steers_a_terminal(server):
     event = server.send()
     until(lambda: server.get("/v1/destinations/away").json["paused"], "the pause")
-    for name, begins in (("text", "answered 400: no: "), ("toots", "answered 422: no: ?[2J?]0;owned??31mred")):
+    for name, begins in (("text", "answered 400: no: "), ("toots", "answered 422: no: \\u001b[2J\\u001b]0;owned\\u0007\\u009b31mred")):
         [failed] = until(lambda: [one for one in server.deliveries(event) if (one["destination"], one["status"]) == (name, "FAILED")], name)
         assert failed["last_error"].startswith(begins) and steering(failed["last_error"]) == [], failed
     assert steering(server.get("/v1/destinations/away").json["pause_reason"]) == []
