@@ -79,14 +79,15 @@ static void show_place(struct cli *cli, const struct finding *finding, struct st
 static void show_findings(struct cli *cli, const struct findings *findings, struct str file, struct str text) {
     bool places = isatty(STDERR_FILENO);
     writer_flush(&cli->out);
-    if (!places) writer_safe(&cli->err, findings_text(cli->arena, findings));
-    for (const struct finding *at = findings->first; places && at; at = at->next) {
+    for (const struct finding *at = findings->first; at; at = at->next) {
         struct finding alone = *at;
         alone.next = NULL;
         const struct findings one = {.arena = cli->arena, .first = &alone};
+        cli->err.weight = at->warning ? WEIGHT_WARNING : WEIGHT_ERROR;
         writer_safe(&cli->err, findings_text(cli->arena, &one));
-        if (str_eq(at->file, file)) show_place(cli, at, text);
+        if (places && str_eq(at->file, file)) show_place(cli, at, text);
     }
+    cli->err.weight = WEIGHT_TALK;
     writer_flush(&cli->err);
 }
 

@@ -11,6 +11,7 @@
 #include "cli/parse.h"
 #include "cli/show.h"
 #include "cli/status.h"
+#include "observe/log.h"
 #include "sandbox/sandbox.h"
 
 int command_jq_worker(struct cli *cli) {
@@ -94,6 +95,7 @@ int cli_main(int argc, char **argv, struct signals *signals) {
     cli->signals = signals;
     cli->out.fd = STDOUT_FILENO;
     cli->err.fd = STDERR_FILENO;
+    cli->err.journal = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
     int code = run(cli, argv + 1, argc > 1 ? (size_t)argc - 1 : 0);
     writer_flush(&cli->out);
     if (cli->out.trouble)

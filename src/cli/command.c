@@ -64,8 +64,10 @@ int cli_fail(struct cli *cli, int code, const char *format, ...) {
     struct str text = str_vfmt(cli->arena, format, args);
     va_end(args);
     writer_flush(&cli->out);
+    cli->err.weight = WEIGHT_ERROR;
     writer_safe(&cli->err, text);
     if (!str_ends(text, STR("\n"))) writer_add(&cli->err, STR("\n"));
+    cli->err.weight = WEIGHT_TALK;
     writer_flush(&cli->err);
     return code;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "observe/log.h"
 
 void writer_flush(struct writer *writer) {
     size_t done = 0;
@@ -23,7 +24,10 @@ void writer_flush(struct writer *writer) {
     writer->n = 0;
 }
 
-void writer_add(struct writer *writer, struct str text) {
+static const enum log_level levels[] = {
+    [WEIGHT_TALK] = LOG_INFO, [WEIGHT_WARNING] = LOG_WARN, [WEIGHT_ERROR] = LOG_ERROR};
+
+static void put(struct writer *writer, struct str text) {
     while (text.n) {
         size_t part = WRITER_ROOM - writer->n < text.n ? WRITER_ROOM - writer->n : text.n;
         memcpy(writer->p + writer->n, text.p, part);
@@ -31,6 +35,17 @@ void writer_add(struct writer *writer, struct str text) {
         text = str_sub(text, part, text.n);
         if (writer->n == WRITER_ROOM) writer_flush(writer);
     }
+}
+
+void writer_add(struct writer *writer, struct str text) {
+    while (writer->journal && text.n) {
+        size_t end = str_find(text, '\n'), length = end == SIZE_MAX ? text.n : end + 1;
+        if (!writer->within) put(writer, str_from(log_priority(levels[writer->weight])));
+        put(writer, str_sub(text, 0, length));
+        writer->within = end == SIZE_MAX;
+        text = str_sub(text, length, text.n);
+    }
+    put(writer, text);
 }
 
 void writer_fmt(struct writer *writer, const char *format, ...) {

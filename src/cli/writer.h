@@ -7,11 +7,16 @@
 
 #define WRITER_ROOM 8192
 
+enum weight { WEIGHT_TALK, WEIGHT_WARNING, WEIGHT_ERROR };
+
 struct writer {
     int fd;
     size_t n;
-    bool closed; /* nobody reads any more */
-    int trouble; /* errno of a write that failed otherwise, 0 = none */
+    bool closed;        /* nobody reads any more */
+    int trouble;        /* errno of a write that failed otherwise, 0 = none */
+    bool journal;       /* each line begins with its priority */
+    enum weight weight; /* of what is written now */
+    bool within;        /* a line that is begun */
     char p[WRITER_ROOM];
 };
 

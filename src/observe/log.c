@@ -252,8 +252,7 @@ int64_t log_due(const struct log *log) {
 
 /* ---- doors ---- */
 
-/* sd-daemon(3): the journal is at the other end when the variable names the device and inode of the stream. */
-static bool is_journal(int fd, const char *journal) {
+bool log_is_journal(int fd, const char *journal) {
     struct stat stream;
     char own[64];
     if (!journal || fstat(fd, &stream) != 0) return false;
@@ -261,10 +260,14 @@ static bool is_journal(int fd, const char *journal) {
     return strcmp(own, journal) == 0;
 }
 
+const char *log_priority(enum log_level level) {
+    return levels[level].priority;
+}
+
 struct log log_open(int fd, enum log_level level, const char *journal) {
     bool terminal = isatty(fd) == 1;
     return (struct log){
-        .fd = fd, .json = !terminal, .colour = terminal, .journal = is_journal(fd, journal), .level = level};
+        .fd = fd, .json = !terminal, .colour = terminal, .journal = log_is_journal(fd, journal), .level = level};
 }
 
 void log_set(struct log *log, enum log_level level, enum log_format format, int64_t fold_us) {

@@ -38,7 +38,12 @@ struct log_field {
 #define LOG_CODE(name, value)   ((struct log_field){(name), STR_NONE, (value), false})
 #define LOG_NUMBER(name, value) ((struct log_field){(name), STR_NONE, (value), true})
 
-/* journal: what JOURNAL_STREAM says, or NULL. Nothing is folded before log_set. */
+/* sd-daemon(3): whether the journal is at the other end: journal, what JOURNAL_STREAM says or NULL, names the device
+ * and inode of the stream. */
+bool log_is_journal(int fd, const char *journal);
+const char *log_priority(enum log_level level); /* "<3>" */
+
+/* journal: as above. Nothing is folded before log_set. */
 struct log log_open(int fd, enum log_level level, const char *journal);
 /* From now on; the format AUTO is what the log's end asks for. A colour is only for a terminal. */
 void log_set(struct log *log, enum log_level level, enum log_format format, int64_t fold_us);

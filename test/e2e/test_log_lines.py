@@ -5,8 +5,11 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
-from harness import Server, until
+import pytest
+
+from harness import Server, environment, until
 from receiver import answer, silence
 from test_cli import CONFIG, good
 
@@ -164,8 +167,34 @@ def test_the_form_and_the_level_are_chosen_and_reloaded(serve):
     assert any(re.search(r"^time=\S+Z level=debug event=event_accepted event_id=", one) for one in told), server.text
 
 
+AS_A_SERVICE = ("sh", "-c", 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("why, words, config, says", [
+    ("config", [], {"destinations": {"crm": {"limt": "1/s", "url": "https://x.example/"}}}, "E0204"),
+    ("listen", [], {"server": {"listen": "192.0.2.7:8120"}}, "192.0.2.7"),
+    ("store", [], {"store": "/proc/nowhere/drumbeat.db"}, "/proc/nowhere"),
+    ("role", ["--role", "worker"], {}, "postgres://"),
+    ("usage", ["--no-such"], {}, "--no-such"),
+    ("file", ["-c", "none.yaml"], {}, "none.yaml"),
+])
+def test_the_journal_gets_the_priority_of_a_start_that_fails(folder, why, words, config, says):
+    server = Server(folder, wrap=AS_A_SERVICE, **config)
+    server.launch(*words)
+    assert server.wait() != 0
+    assert says in server.text and all(one.startswith("<3>") for one in server.text.splitlines()), server.text
+
+
+def test_the_journal_gets_the_priority_of_each_finding_and_of_what_is_no_trouble(folder):
+    server = Server(folder, destinations={"crm": {"url": "https://x.example/", "limt": "1/s"}},
+                    routes={"a": {"from": "LEAD", "to": ["crm"], "when": '.plan = "gold"'}})
+    checked = subprocess.run([*AS_A_SERVICE, server.binary, "check"], cwd=folder, capture_output=True, text=True,
+                             env=environment(folder))
+    assert [one[:3] for one in sorted(checked.stderr.splitlines())] == ["<3>", "<4>", "<6>"], checked
+
+
 def test_the_journal_gets_priorities_and_no_second_time(folder):
-    server = Server(folder, wrap=("sh", "-c", 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"', "sh"))
+    server = Server(folder, wrap=AS_A_SERVICE)
     server.launch()
     until(lambda: '"event":"ready"' in server.text, lambda: f"the start: {server.text}")
     os.kill(server.process.pid, signal.SIGTERM)
