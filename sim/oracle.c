@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "deliver/meter.h"
 #include "sim/replays.h"
 #include "store/chore.h"
 #include "store/query.h"
@@ -27,24 +28,68 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
 
 /* ---- as receivers hear ---- */
 
-static void check_limits(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
-                         const struct destination_settings *settings) {
-    const struct seam_limits *shared = oracle->plant->limits;
-    /* What left while there was no limit, or while the limit had another name, was not told to those who share it.
-     * It is told by its number: a call may leave in the very moment of the change, before it as well as after it. */
-    size_t untold = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->untold : 0;
-    for (size_t i = 0; i < settings->limit_count; i++) {
-        int64_t window_us = settings->limits[i].window_us, count = 0;
-        if (shared) count += (int64_t)seam_limits_others(shared, settings->account, window_us);
-        for (size_t j = send->number + 1; j-- > untold;) {
-            if (receiver->sends[j].started_us <= send->started_us - window_us) break;
-            count++;
-        }
-        if (count > settings->limits[i].count)
-            oracle_fail(oracle, "I10", "%s: %lld sends in a window of %lld s, %lld allowed", receiver->name,
-                        (long long)count, (long long)(settings->limits[i].window_us / US_PER_S),
-                        (long long)settings->limits[i].count);
+/* What is configured now for a receiver; NULL = nothing. */
+static const struct destination_settings *settings_of(const struct oracle *oracle, const struct receiver *receiver) {
+    const struct deliver *deliver = oracle->plant->loop->deliver;
+    size_t desk = deliver_desk(deliver, str_from(swarm_site(oracle->swarm, str_from(receiver->name))->name));
+    return desk == SIZE_MAX ? NULL : deliver_settings(deliver, desk);
+}
+
+/* The receivers whose destinations share an account; the next one from *at on, or NULL. */
+static const struct receiver *next_of_account(const struct oracle *oracle, struct str account, size_t *at) {
+    const struct world *world = oracle->plant->world;
+    while (*at < world->receiver_count) {
+        const struct receiver *receiver = &world->receivers[(*at)++];
+        const struct destination_settings *settings = settings_of(oracle, receiver);
+        if (settings && str_eq(settings->account, account)) return receiver;
     }
+    return NULL;
+}
+
+/* Calls of the account that began after a moment, to one room or to all (NULL). */
+static int64_t count_sends(const struct oracle *oracle, struct str account, const char *room, int64_t after_us) {
+    const struct receiver *receiver;
+    int64_t count = 0;
+    for (size_t at = 0; (receiver = next_of_account(oracle, account, &at));) {
+        /* What left while there was no limit, or while the limit had another name, was not told to those who share it.
+         * It is told by its number: a call may leave in the very moment of the change, before it as well as after it.
+         * Limits of rooms are shared with nobody. */
+        bool shared = oracle->plant->limits && !room;
+        size_t untold = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->untold : 0;
+        for (size_t i = receiver->send_count; i-- > untold && receiver->sends[i].started_us > after_us;)
+            count += !room || (!receiver->sends[i].mixed && strcmp(receiver->sends[i].room, room) == 0);
+    }
+    return count;
+}
+
+static void check_window(struct oracle *oracle, const struct destination_settings *settings, const struct send *send,
+                         const struct limit_rule *rule, const char *room) {
+    const struct seam_limits *shared = oracle->plant->limits;
+    int64_t count = count_sends(oracle, settings->account, room, send->started_us - rule->window_us);
+    if (shared && !room) count += (int64_t)seam_limits_others(shared, settings->account, rule->window_us);
+    if (count > rule->count)
+        oracle_fail(oracle, "I10", "%.*s%s%s: %lld sends in a window of %lld s, %lld allowed",
+                    STR_ARG(settings->account), room ? ", room " : "", room ? room : "", (long long)count,
+                    (long long)(rule->window_us / US_PER_S), (long long)rule->count);
+}
+
+/* An account obeys the limits of all its destinations. */
+static void check_limits(struct oracle *oracle, const struct send *send, struct str account) {
+    const struct receiver *receiver;
+    for (size_t at = 0; (receiver = next_of_account(oracle, account, &at));) {
+        const struct destination_settings *settings = settings_of(oracle, receiver);
+        for (size_t i = 0; i < settings->limit_count; i++)
+            check_window(oracle, settings, send, &settings->limits[i], NULL);
+        for (size_t i = 0; i < settings->meter_limit_count && !send->mixed; i++)
+            check_window(oracle, settings, send, &settings->meter_limits[i], send->room);
+    }
+}
+
+/* A call carries one room's deliveries; a set that was frozen before its rooms had limits may be of several. */
+static void check_rooms(struct oracle *oracle, const struct receiver *receiver, const struct send *send,
+                        const struct destination_settings *settings) {
+    if (settings->meter.n && send->mixed && !oracle->swarm->reload_chance)
+        oracle_fail(oracle, "I10", "%s: one call for several rooms", receiver->name);
 }
 
 static bool is_plain_retry(const struct behaviour *behaviour) {
@@ -131,8 +176,7 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
     struct plant *plant = oracle->plant;
     const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
     size_t desk = deliver_desk(plant->loop->deliver, str_from(site->name));
-    const struct destination_settings *settings =
-        desk == SIZE_MAX ? NULL : deliver_settings(plant->loop->deliver, desk);
+    const struct destination_settings *settings = settings_of(oracle, receiver);
     if (!settings) {
         oracle_fail(oracle, "I5", "%s: sent to although it is not configured", receiver->name);
         return;
@@ -142,7 +186,8 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
     if (send->number < SENDS_MAX / 16) oracle->deaths_at_start[row][send->number] = plant->deaths;
     if (settled && receiver->in_flight > (size_t)settings->concurrency)
         oracle_fail(oracle, "I11", "%s: %zu in flight", receiver->name, receiver->in_flight);
-    check_limits(oracle, receiver, send, settings);
+    check_limits(oracle, send, settings->account);
+    check_rooms(oracle, receiver, send, settings);
     if (settled) check_breaker(oracle, receiver, desk);
     if (send->lookup) return;
     const struct fact *fact = fact_of(oracle, send->event);
@@ -214,6 +259,45 @@ static bool waits_behind_held(struct store *store, const struct delivery *delive
     return false;
 }
 
+/* The rooms of an account to which calls began after a moment. */
+static size_t count_rooms(const struct oracle *oracle, struct str account, int64_t after_us) {
+    const struct receiver *receiver, *before;
+    size_t count = 0;
+    for (size_t at = 0; (receiver = next_of_account(oracle, account, &at));)
+        for (size_t i = receiver->send_count; i-- > 0 && receiver->sends[i].started_us > after_us;) {
+            const char *room = receiver->sends[i].room;
+            size_t same = 0;
+            for (size_t j = i + 1; j < receiver->send_count; j++) same += !strcmp(receiver->sends[j].room, room);
+            for (size_t k = 0; (before = next_of_account(oracle, account, &k)) && before != receiver;)
+                for (size_t j = before->send_count; j-- > 0 && before->sends[j].started_us > after_us;)
+                    same += !strcmp(before->sends[j].room, room);
+            count += !same;
+        }
+    return count;
+}
+
+/* Whether a delivery waits for its room at the end: the room had lately as many calls as a limit allows, or as many
+ * rooms as have limits at a time had some. So that a wider limit is felt, none waits longer than METER_AHEAD_US. */
+static bool waits_for_room(const struct oracle *oracle, const struct fact *fact, const struct delivery *delivery) {
+    const struct site *site = swarm_site(oracle->swarm, delivery->destination);
+    const struct receiver *receiver;
+    struct deliver *deliver = oracle->plant->loop->deliver;
+    const struct destination_settings *own = deliver_settings(deliver, deliver_desk(deliver, delivery->destination));
+    char room[16];
+    swarm_room(site, fact->n, fact->k, room);
+    for (size_t at = 0; own && (receiver = next_of_account(oracle, own->account, &at));) {
+        const struct destination_settings *settings = settings_of(oracle, receiver);
+        for (size_t i = 0; i < settings->meter_limit_count; i++) {
+            const struct limit_rule *rule = &settings->meter_limits[i];
+            int64_t after_us = oracle->plant->world->now_us - rule->window_us - 2 * METER_AHEAD_US;
+            size_t most = oracle->swarm->rooms_max;
+            if (count_sends(oracle, own->account, room, after_us) >= rule->count) return true;
+            if (most && count_rooms(oracle, own->account, after_us) >= most) return true;
+        }
+    }
+    return false;
+}
+
 /* In one life of the process it knows what it sent: there is no doubt about what was not. */
 static void check_doubt(struct oracle *oracle, const struct fact *fact, const struct delivery *delivery) {
     const struct site *site = swarm_site(oracle->swarm, delivery->destination);
@@ -245,6 +329,7 @@ static void check_event(struct oracle *oracle, const struct fact *fact, struct a
         check_doubt(oracle, fact, delivery);
         if (delivery_is_final(delivery->status) || delivery->status == DELIVERY_HELD) continue;
         if (delivery->order_key.n && waits_behind_held(store, delivery, arena)) continue;
+        if (waits_for_room(oracle, fact, delivery)) continue;
         oracle_fail(oracle, "I19", "%s: %.*s is %s at the end, %lld s after it was due: %.*s", fact->key,
                     STR_ARG(delivery->destination), delivery_status_text(delivery->status),
                     (long long)((oracle->plant->world->now_us - delivery->due_us) / US_PER_S),

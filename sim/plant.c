@@ -125,6 +125,7 @@ static enum err open_all(struct plant *plant) {
                                              str_fmt(&plant->arena, "instance-%llu", (unsigned long long)plant->starts),
                                          .seed = rng_u64(&world->rng),
                                          .slots = 256,
+                                         .meters_max = plant->meters_max,
                                          .limits = limits,
                                          .redis_failure = plant->redis_failure,
                                          .exclusive = true,

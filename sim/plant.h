@@ -30,6 +30,7 @@ struct plant {
     struct evaluator evaluator;
     struct seam_limits *limits; /* shared with others; NULL = this process has them alone. The caller's */
     enum redis_failure redis_failure;
+    size_t meters_max; /* 0 = as many as a server bears */
     struct sql_driver driver;
     bool driver_open;
     struct store *store;

@@ -363,6 +363,7 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     *oracle = (struct oracle){.plant = &run->plant, .swarm = &run->swarm, .verdict = &verdict};
     swarm_draw(&run->swarm, &run->rng, seed % 2 == 0);
     replays_draw(&run->replays, seed, run->swarm.standing);
+    run->plant.meters_max = run->swarm.rooms_max;
     for (size_t i = 0; i < run->swarm.count; i++) world_receiver(world, str_from(run->swarm.sites[i].host));
     world->behave = behave;
     world->hear = hear;
@@ -375,10 +376,11 @@ struct verdict run_seed(uint64_t seed, bool lying_disk, struct ready *ready) {
     struct str config = swarm_config(&run->swarm, &run->plant.arena);
     bool ready_made = run->swarm.standing;
     snprintf(verdict.drawn, sizeof verdict.drawn,
-             "%.*sper mille: acts %llu, reloads %llu, replays %llu, runaways %llu, slow disk %llu\n", STR_ARG(config),
-             (unsigned long long)run->swarm.act_chance, (unsigned long long)run->swarm.reload_chance,
-             (unsigned long long)run->replays.chance, (unsigned long long)run->swarm.runaway_chance,
-             (unsigned long long)world->slow_chance);
+             "%.*srooms at a time: %zu (0 = all)\nper mille: acts %llu, reloads %llu, replays %llu, runaways %llu, "
+             "slow disk %llu\n",
+             STR_ARG(config), run->swarm.rooms_max, (unsigned long long)run->swarm.act_chance,
+             (unsigned long long)run->swarm.reload_chance, (unsigned long long)run->replays.chance,
+             (unsigned long long)run->swarm.runaway_chance, (unsigned long long)world->slow_chance);
     if (ready_made ? plant_load_once(&run->plant, ready, config, swarm_connector())
                    : plant_load(&run->plant, config, swarm_connector()))
         play(run);

@@ -129,7 +129,8 @@ static void add_spot(struct seam_limit *limit, struct spot spot, int64_t now_us)
     size_t kept = 0;
     if (!spot.places) return;
     for (size_t i = 0; i < limit->count; i++)
-        if (limit->spots[i].at_us > now_us - US_PER_HOUR) limit->spots[kept++] = limit->spots[i];
+        if (limit->spots[i].at_us > now_us - US_PER_HOUR && (limit->spots[i].open || limit->spots[i].places))
+            limit->spots[kept++] = limit->spots[i];
     limit->count = kept;
     assert(limit->count < SPOTS_MAX);
     limit->spots[limit->count++] = spot;

@@ -3,27 +3,37 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The receiver tells calls apart by these headers; the provider it plays knows no keys. */
-#define MARKS "headers: {X-Drumbeat-Event: \"${event.id}\", Idempotency-Key: \"${delivery.id}\"}"
+/* The receiver tells calls apart by these headers, and knows the room of each; the provider it plays knows no keys. */
+#define MARKS "headers: {X-Drumbeat-Event: \"${event.id}\", Idempotency-Key: \"${delivery.id}\", X-Room: \"${.room}\"}"
 
-static const char connector[] = "version: 1\nname: asked\nabout: A provider without keys that can be asked.\n"
-                                "fields: {server: {required: true}}\n"
-                                "actions:\n  post:\n    params: {text: required}\n"
-                                "    request: {url: \"${field.server}/posts\", " MARKS ", json: {text: \"${.text}\"}}\n"
-                                "    lookup:\n"
-                                "      request: {url: \"${field.server}/find\", " MARKS "}\n"
-                                "      answers:\n"
-                                "        - {status: 200, when: .found == true, is: found}\n"
-                                "        - {status: 200, is: absent}\n"
-                                "      settle: 20s\n"
-                                "  many:\n    params: {text: required}\n"
-                                "    request: {url: \"${field.server}/one\", " MARKS ", json: {text: \"${.text}\"}}\n"
-                                "    idempotency: {header: Idempotency-Key, keep: 24h}\n"
-                                "    batch:\n      max: 5\n"
-                                "      request: {url: \"${field.server}/many\", headers: {Idempotency-Key: \"${key}\"},"
-                                " json: {all: \"${items}\"}}\n";
+static const char connector[] =
+    "version: 1\nname: asked\nabout: A provider without keys that can be asked.\n"
+    "fields: {server: {required: true}}\n"
+    "actions:\n  post:\n    params: {text: required, room: optional}\n"
+    "    request: {url: \"${field.server}/posts\", " MARKS ", json: {text: \"${.text}\"}}\n"
+    "    lookup:\n"
+    "      request: {url: \"${field.server}/find\", " MARKS "}\n"
+    "      answers:\n"
+    "        - {status: 200, when: .found == true, is: found}\n"
+    "        - {status: 200, is: absent}\n"
+    "      settle: 20s\n"
+    "  many:\n    params: {text: required, room: optional}\n"
+    "    request: {url: \"${field.server}/one\", " MARKS ", json: {text: \"${.text}\", room: \"${.room}\"}}\n"
+    "    idempotency: {header: Idempotency-Key, keep: 24h}\n"
+    "    batch:\n      max: 5\n"
+    "      request: {url: \"${field.server}/many\", headers: {Idempotency-Key: \"${key}\"},"
+    " json: {all: \"${items}\"}}\n";
 
-static const char *const limits[] = {"", "[5/1s, 60/1m]", "100/1m", "3/2s", "[20/10s, 40/1m]"};
+static const char *const limits[] = {"", "5/1s, 60/1m", "100/1m", "3/2s", "20/10s, 40/1m"};
+
+/* In each room. Under the last one a busy room does not get all of its calls before the seed ends. */
+static const char *const room_limits[] = {"", "1/2s per room", "2/10s per room, 5/1m per room", "30/1m per room",
+                                          "2/6h per room"};
+#define ROOM_LIMIT_ENDLESS 4
+
+/* A few rooms, one for each event, or one for half of the events and one for each of the others. */
+static const char *const rooms[] = {"${.k}", "${.n}", "${if .n % 2 == 0 then 0 else .n end}"};
+enum { ROOMS_FEW, ROOMS_MANY, ROOMS_BUSY };
 
 static const struct site standing[] = {
     {.host = "crm", .kind = SITE_HOOK, .even = true, .limit = 1, .concurrency = 4},
@@ -42,6 +52,16 @@ static const struct site drawn[RECEIVERS_MAX] = {
 
 static bool one_in(struct rng *rng, uint64_t n) {
     return rng_below(rng, n) == 0;
+}
+
+static bool has_rooms(const struct site *site) {
+    return site->kind == SITE_ASKED || site->kind == SITE_BULK;
+}
+
+/* When few rooms are counted at a time, each must be forgotten soon. */
+static void draw_room_limit(struct site *site, const struct swarm *swarm, struct rng *rng) {
+    size_t count = sizeof room_limits / sizeof *room_limits;
+    if (has_rooms(site)) site->room_limit = (int)rng_below(rng, swarm->rooms_max ? ROOM_LIMIT_ENDLESS : count);
 }
 
 static void draw_site(struct site *site, struct rng *rng) {
@@ -77,6 +97,11 @@ void swarm_draw(struct swarm *swarm, struct rng *rng, bool is_standing) {
         if (rng_below(rng, 2)) swarm->act_chance = 50 + rng_below(rng, 300);
         if (rng_below(rng, 2)) swarm->reload_chance = 20 + rng_below(rng, 80);
         if (one_in(rng, 4)) swarm->runaway_chance = 5 + rng_below(rng, 60);
+        if (one_in(rng, 2)) swarm->rooms_max = 1 + rng_below(rng, 12);
+        for (size_t i = 0; i < swarm->count; i++) {
+            swarm->sites[i].rooms = (int)rng_below(rng, sizeof rooms / sizeof *rooms);
+            draw_room_limit(&swarm->sites[i], swarm, rng);
+        }
     }
     for (size_t i = 0; i < swarm->count; i++) write_name(&swarm->sites[i], 0, swarm->sites[i].name);
 }
@@ -102,7 +127,9 @@ static void add_destination(struct buf *buf, const struct swarm *swarm, const st
     else
         buf_fmt(buf, "url: \"http://%s.test/x\"", site->host);
     buf_fmt(buf, ", concurrency: %d, timeout: 5s", site->concurrency);
-    if (site->limit) buf_fmt(buf, ", limit: %s", limits[site->limit]);
+    if (site->limit || site->room_limit)
+        buf_fmt(buf, ", limit: [%s%s%s]", limits[site->limit], site->limit && site->room_limit ? ", " : "",
+                room_limits[site->room_limit]);
     if (site->kind == SITE_BLIND) buf_add(buf, STR(", on_unknown: hold"));
     if (site->kind == SITE_LEDGER) buf_add(buf, STR(", breaker: off"));
     if (site->account) buf_add(buf, STR(", account: common"));
@@ -114,9 +141,10 @@ static void add_destination(struct buf *buf, const struct swarm *swarm, const st
 static void add_step(struct buf *buf, const struct site *site) {
     const char *order = site->ordered ? "order_by: .k" : "";
     if (site->kind == SITE_ASKED)
-        buf_fmt(buf, "      - %s.post: {text: \"n ${.n}\"}\n", site->name);
+        buf_fmt(buf, "      - %s.post: {text: \"n ${.n}\", room: \"%s\"}\n", site->name, rooms[site->rooms]);
     else if (site->kind == SITE_BULK)
-        buf_fmt(buf, "      - %s.many: {text: \"n ${.n}\", batch: {max: 4, wait: 2s}}\n", site->name);
+        buf_fmt(buf, "      - %s.many: {text: \"n ${.n}\", room: \"%s\", batch: {max: 4, wait: 2s}}\n", site->name,
+                rooms[site->rooms]);
     else if (site->picky)
         buf_fmt(buf, "      - %s: {%s%sbody: {n: \"${if .n %% 7 == 3 then error(\\\"no\\\") else .n end}\"}}\n",
                 site->name, order, site->ordered ? ", " : "");
@@ -181,6 +209,7 @@ void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
     switch (rng_below(rng, 5)) {
     case 0:
         site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
+        draw_room_limit(site, swarm, rng);
         site->untold = heard;
         break;
     case 1:
@@ -198,6 +227,12 @@ void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
         site->changed_us = world->now_us;
         break;
     }
+}
+
+void swarm_room(const struct site *site, int32_t n, int32_t k, char ret_room[16]) {
+    bool named = has_rooms(site);
+    int32_t number = site->rooms == ROOMS_FEW ? k : site->rooms == ROOMS_BUSY && n % 2 == 0 ? 0 : n;
+    snprintf(ret_room, 16, named ? "%d" : "", number);
 }
 
 struct site *swarm_site(struct swarm *swarm, struct str name) {

@@ -27,7 +27,7 @@ struct site {
     bool ordered; /* by .k */
     bool even;    /* events of an even .n go there twice */
     bool picky;   /* its content cannot be made of some events */
-    int limit, account, concurrency, retry_max, base_ms;
+    int limit, room_limit, rooms, account, concurrency, retry_max, base_ms;
     int renamed;
     size_t untold;      /* calls that its receiver had heard at the last change of its limits or its name */
     int64_t changed_us; /* its last renaming or return; what flew then still counts at the receiver */
@@ -36,8 +36,9 @@ struct site {
 struct swarm {
     struct site sites[RECEIVERS_MAX];
     size_t count;
-    bool ahead;    /* the calendar was: ids do not follow the arrival, and what is due then is early for us */
-    bool standing; /* the standing configuration: nothing of it is drawn, nobody changes it */
+    bool ahead;       /* the calendar was: ids do not follow the arrival, and what is due then is early for us */
+    bool standing;    /* the standing configuration: nothing of it is drawn, nobody changes it */
+    size_t rooms_max; /* so many rooms have limits of their own at a time; 0 = as many as there are */
     uint64_t act_chance, reload_chance, runaway_chance; /* per mille, at each step of the workload */
     int64_t reloaded_us;
     size_t owed[64][2]; /* by configurations that were in force: of an event with odd and with even n */
@@ -49,6 +50,8 @@ struct str swarm_connector(void);
 struct str swarm_config(struct swarm *swarm, struct arena *arena);
 /* Changes something that a person would change: limits, concurrency, retries, a name, or that it is there. */
 void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world);
+/* The room that a delivery of an event with such a payload names; "" = none. */
+void swarm_room(const struct site *site, int32_t n, int32_t k, char ret_room[16]);
 /* The site of a receiver or of a destination, also by an earlier name; NULL when it is none. */
 struct site *swarm_site(struct swarm *swarm, struct str name);
 

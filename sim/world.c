@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+
 struct under_way {
     uint64_t tag;
     struct receiver *receiver;
@@ -223,6 +225,23 @@ static struct behaviour next_behaviour(struct world *world, struct receiver *rec
     return behaviour;
 }
 
+/* The items of a batch name their rooms in its body: {"all": [{"room": "7"}, ...]}. */
+static void read_rooms(struct send *send, const struct outgoing *outgoing) {
+    struct json *root;
+    copy_text(send->room, sizeof send->room, outgoing_value(outgoing, STR("X-Room")));
+    if (outgoing->scheme != OUTGOING_HTTP || json_parse(outgoing->body, 8, &root, NULL)) return;
+    const struct json *all = json_get(root, STR("all"));
+    for (size_t i = 0; i < json_size(all); i++) {
+        const struct json *named = json_get(json_at(all, i), STR("room"));
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)json_integer(named, 0));
+        struct str room = json_type(named) == JSON_NUMBER ? str_from(number) : json_text(named);
+        if (i == 0) copy_text(send->room, sizeof send->room, room);
+        if (!str_eq(room, str_from(send->room))) send->mixed = true;
+    }
+    json_free(root);
+}
+
 static struct send *next_send(struct receiver *receiver) {
     assert(receiver->send_count < SENDS_MAX);
     if (receiver->send_count == receiver->send_room) {
@@ -246,6 +265,7 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     uint64_t attempt = 0;
     (void)str_to_u64(outgoing_value(outgoing, STR("X-Drumbeat-Attempt")), &attempt);
     send->attempt = (int32_t)attempt;
+    read_rooms(send, outgoing);
     send->behaviour = next_behaviour(world, receiver, outgoing, lookup);
     send->effect = send->behaviour.effect && !lookup;
     if (++receiver->in_flight > receiver->in_flight_max) receiver->in_flight_max = receiver->in_flight;

@@ -40,7 +40,9 @@ struct send {
     bool lookup, effect;
     size_t number; /* among those of its receiver */
     struct behaviour behaviour;
-    size_t items; /* of a batch; 1 */
+    size_t items;  /* of a batch; 1 */
+    char room[16]; /* X-Room; of a batch, its items' */
+    bool mixed;    /* they are of several rooms */
 };
 
 struct receiver {

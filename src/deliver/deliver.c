@@ -31,12 +31,13 @@ static void account_changed(struct deliver *deliver, const struct limiter *limit
 
 /* The configuration. */
 
-struct deliver *deliver_new(size_t slots) {
+struct deliver *deliver_new(size_t slots, size_t meters_max) {
     struct arena arena = ARENA_EMPTY;
     struct deliver *deliver = arena_new(&arena, struct deliver);
     deliver->arena = arena;
     deliver->desks.arena = deliver->limiters.arena = deliver->meters.arena = &deliver->arena;
     deliver->pool.slots = slots;
+    deliver->meters_max = meters_max;
     return deliver;
 }
 
@@ -50,14 +51,11 @@ void deliver_free(struct deliver *deliver) {
     arena_free(&arena);
 }
 
-static struct limiter *limiter_named(struct deliver *deliver, struct str account) {
-    struct limiter *limiter = map_get(&deliver->limiters, account);
-    if (limiter) return limiter;
-    limiter = limiter_new(NULL, 0);
+static void account_open(struct deliver *deliver, struct str account) {
+    if (map_get(&deliver->limiters, account)) return;
     account = str_dup(&deliver->arena, account);
-    map_set(&deliver->limiters, account, limiter);
-    map_set(&deliver->meters, account, meters_new());
-    return limiter;
+    map_set(&deliver->limiters, account, limiter_new(NULL, 0));
+    map_set(&deliver->meters, account, meters_new(deliver->meters_max));
 }
 
 static struct desk *desk_named(struct deliver *deliver, struct str name) {
@@ -91,9 +89,10 @@ static bool has_new_name(const struct destination_settings *settings, const stru
     return settings->was.count == 0;
 }
 
-static void desk_open(struct desk *desk, const struct destination_settings *settings, struct limiter *limiter,
-                      struct meters *meters) {
-    desk_join(desk, limiter);
+static void desk_open(struct deliver *deliver, struct desk *desk, const struct destination_settings *settings) {
+    struct meters *meters = map_get(&deliver->meters, settings->account);
+    if (desk->meters && desk->meters != meters) deliver->meters_stale = true;
+    desk_join(desk, map_get(&deliver->limiters, settings->account));
     desk->meters = meters;
     desk->settings = settings;
     if (!desk->before) desk->now.next_due_us = desk->committed.next_due_us = 0;
@@ -144,7 +143,10 @@ static void account_configure(struct deliver *deliver, size_t account, struct li
     }
     if (!destinations) return;
     limiter_configure(limiter_at(deliver, account), scratch, count);
-    meters_configure(meters_at(deliver, account), param, meter_scratch, meter_count);
+    struct meters *meters = meters_at(deliver, account);
+    int64_t before_us = meters_longest_window(meters);
+    meters_configure(meters, param, meter_scratch, meter_count);
+    if (meters_longest_window(meters) > before_us) deliver->meters_stale = true;
 }
 
 static void reserve_places(struct deliver *deliver, size_t open) {
@@ -161,12 +163,13 @@ static void reserve_places(struct deliver *deliver, size_t open) {
 }
 
 void deliver_configure(struct deliver *deliver, const struct settings *settings) {
+    deliver->meters_stale = false;
     for (size_t i = 0; i < deliver->desks.count; i++) desk_close(desk_at(deliver, i));
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
         struct desk *desk = desk_named(deliver, destination->name);
-        struct limiter *limiter = limiter_named(deliver, destination->account);
-        desk_open(desk, destination, limiter, map_get(&deliver->meters, destination->account));
+        account_open(deliver, destination->account);
+        desk_open(deliver, desk, destination);
         desk->queue_max = destination->queue_max ? destination->queue_max : (settings->server.queue_max + 1) / 2;
     }
     struct arena arena = ARENA_EMPTY;

@@ -18,7 +18,7 @@
 struct deliver;
 struct desk_view;
 
-struct deliver *deliver_new(size_t slots); /* sends in flight in all */
+struct deliver *deliver_new(size_t slots, size_t meters_max); /* sends in flight in all; meters of one account */
 void deliver_free(struct deliver *deliver);
 /* Between turns. settings must outlive the next configure. A desk that opens is due at once. */
 void deliver_configure(struct deliver *deliver, const struct settings *settings);
@@ -31,7 +31,6 @@ size_t deliver_order(const struct deliver *deliver, size_t i);
 void deliver_next_turn(struct deliver *deliver);
 
 /* From here to deliver_asked, and deliver_changed: staged until deliver_commit, undone by deliver_rollback. */
-
 /* How many may be claimed now: limiter, breaker, pause, concurrency, slots. */
 size_t deliver_budget(struct deliver *deliver, size_t desk, int64_t now_us, size_t want);
 void deliver_take(struct deliver *deliver, size_t desk, size_t sends, int64_t now_us); /* at most the budget */
@@ -108,7 +107,8 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
 /* At start: gives an open desk what the store kept of it. The breaker is breaker_restored. */
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
-int64_t deliver_longest_window(const struct deliver *deliver);
+int64_t deliver_longest_window(const struct deliver *deliver); /* but those per value */
+int64_t deliver_counted_window(const struct deliver *deliver); /* of all: as long a start counts */
 const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count); /* account's */
 /* From now on each send counts as `parts` sends, so that several processes that cannot ask one another keep within the
  * limit together; 1 = alone. With forget, the caller tells anew what was sent before (deliver_restore_send). No send

@@ -33,11 +33,8 @@ struct meters *deliver_meters(const struct deliver *deliver, size_t desk) {
     return meters && meters_longest_window(meters) ? meters : NULL;
 }
 
-int64_t deliver_longest_meter_window(const struct deliver *deliver) {
-    int64_t longest_us = 0;
-    for (size_t i = 0; i < deliver->meters.count; i++)
-        longest_us = later(longest_us, meters_longest_window(meters_at(deliver, i)));
-    return longest_us;
+bool deliver_meters_stale(const struct deliver *deliver) {
+    return deliver->meters_stale;
 }
 
 /* ---- under another name ---- */
@@ -120,6 +117,13 @@ double deliver_used_share(const struct deliver *deliver, size_t desk, int64_t no
 
 bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us) {
     return limiter_used(desk_at(deliver, desk)->limiter, now_us);
+}
+
+int64_t deliver_counted_window(const struct deliver *deliver) {
+    int64_t longest_us = deliver_longest_window(deliver);
+    for (size_t i = 0; i < deliver->meters.count; i++)
+        longest_us = later(longest_us, meters_longest_window(meters_at(deliver, i)));
+    return longest_us;
 }
 
 int64_t deliver_longest_window(const struct deliver *deliver) {

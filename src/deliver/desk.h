@@ -53,6 +53,8 @@ struct deliver {
     struct map desks;              /* name -> desk; its place is its number */
     struct map limiters;           /* account -> limiter */
     struct map meters;             /* account -> meters, in the same places */
+    size_t meters_max;             /* values that an account counts at a time */
+    bool meters_stale;             /* the last configure lets meters count what they were never told */
     struct pool pool;              /* of sends in flight */
     size_t first;                  /* the desk to ask first in this turn */
     struct hold hold, held_before; /* as it is said in this turn; as it was committed */

@@ -8,12 +8,12 @@
  *    A new limiter knows just as much.
  * 3. A value that gets no meter has no room: it waits until another meter can be forgotten.
  * 4. A start of the past that finds no place shuts out every value that has no meter, for one window (`blind_us`).
- * 5. When a longer window is configured, the loop tells the starts of the store anew (meters_forget): a forgotten meter
- *    may have had some that only the longer window counts.
+ * 5. When an account gets a longer window, or one more destination, the loop tells the starts of the store anew
+ *    (meters_forget): a forgotten meter may have had some that only the longer window counts.
  * WHAT BREAKS IT. Two spellings of one value: the provider may know a chat by its number and by its name.
  * HOW TO SEE IT. drumbeat_limit_values; `due` of a delivery that waits for its value; `limits` in GET /v1/destinations.
- * TESTED BY. test/unit/deliver/test_meter.c (random histories against all windows), the scenarios meter-*.txt,
- * test/e2e/test_limits_meter.py.
+ * TESTED BY. test/unit/deliver/test_meter.c (random histories against all windows), the scenarios meter-*.txt, the
+ * seeds of the simulator, test/e2e/test_limits_meter.py.
  */
 #include "deliver/meter.h"
 
@@ -48,7 +48,7 @@ struct meters {
     size_t rule_count;
     struct str param;
     struct meter **cells;
-    size_t cell_count, count;
+    size_t cell_count, count, max;
     struct meter *oldest, *youngest;
     struct meter *touched; /* by the turn under way */
     int64_t blind_us;      /* until then a value without a meter may have starts that nobody remembers */
@@ -123,7 +123,7 @@ static bool is_idle(const struct meter *meter, int64_t now_us) {
 
 /* Whether the table has a place for one more, perhaps that of a meter that counts nothing any more. */
 static bool has_place(struct meters *meters, int64_t now_us) {
-    if (meters->count < METERS_MAX) return true;
+    if (meters->count < meters->max) return true;
     struct meter *meter = meters->oldest;
     for (int i = 0; i < LOOK_MAX && meter; i++, meter = meter->younger) {
         if (!is_idle(meter, now_us)) continue;
@@ -156,8 +156,10 @@ static void touch(struct meters *meters, struct meter *meter) {
 
 /* ---- the doors ---- */
 
-struct meters *meters_new(void) {
-    return given(calloc(1, sizeof(struct meters)));
+struct meters *meters_new(size_t max) {
+    struct meters *meters = given(calloc(1, sizeof *meters));
+    meters->max = max;
+    return meters;
 }
 
 void meters_free(struct meters *meters) {

@@ -1,6 +1,6 @@
 /* deliver/meter.h - limits that hold for each value of a parameter: 1/s in each channel. Pure.
  *
- * A meter is what one value has sent lately. An account has as many as its deliveries have values, at most METERS_MAX:
+ * A meter is what one value has sent lately. An account has as many as its deliveries have values, to a bound:
  * one that counts nothing any more is forgotten when its place is needed, and while none can be, a value without a
  * meter waits. Staged, started and unsent mean what they mean in deliver/limiter.h; desks commit and roll back.
  */
@@ -9,18 +9,20 @@
 
 #include "model/settings.h"
 
-#define METERS_MAX ((size_t)10000)
+#define METERS_MAX ((size_t)10000) /* what a server bears of one account */
 
 struct deliver;
 struct meters;
 
 /* Of the desk's account; NULL when no limit of it is per value. They live as long as deliver. */
 struct meters *deliver_meters(const struct deliver *deliver, size_t desk);
-int64_t deliver_longest_meter_window(const struct deliver *deliver); /* over all accounts; 0 = none has any */
+/* Since the last configure an account counts a longer window per value, or the sends of one more destination: all that
+ * the store remembers must be told anew. */
+bool deliver_meters_stale(const struct deliver *deliver);
 /* What each value's parameter is called. */
 struct str meters_param(const struct meters *meters);
 
-struct meters *meters_new(void);
+struct meters *meters_new(size_t max); /* values at a time, 1 at least */
 void meters_free(struct meters *meters);
 /* Keeps the starts. The name of the parameter must outlive the next configure. */
 void meters_configure(struct meters *meters, struct str param, const struct limit_rule *rules, size_t count);

@@ -90,7 +90,7 @@ static enum err step_orphans(struct turn *turn, struct chore_round *round, bool 
                                 .upto_seq = round->part_end,
                                 .limit = ORPHAN_STEP,
                                 .now_us = turn->now_us,
-                                .counted_us = turn->now_us - deliver_longest_window(loop->deliver)};
+                                .counted_us = turn->now_us - deliver_counted_window(loop->deliver)};
     TRY(store_sweep(loop->options.store, &sweep, turn->arena, &swept));
     for (size_t i = 0; i < swept.open; i++) {
         size_t desk = deliver_desk(loop->deliver, swept.destinations[i]);

@@ -42,7 +42,8 @@ struct loop_options {
     const struct log *log;
     struct str instance; /* this process's token: the owner of its leases */
     uint64_t seed;
-    size_t slots; /* sends in flight in all */
+    size_t slots;      /* sends in flight in all */
+    size_t meters_max; /* values of a parameter that an account's limits count at a time; 0 = METERS_MAX */
     enum loop_role role;
     struct shared_limits limits; /* in Redis; .take NULL = none */
     enum redis_failure redis_failure;

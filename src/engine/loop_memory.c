@@ -149,7 +149,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     assert(loop);
     loop->options = *options;
     loop->in_force = in_force;
-    loop->deliver = deliver_new(options->slots);
+    loop->deliver = deliver_new(options->slots, options->meters_max ? options->meters_max : METERS_MAX);
     if (options->hold) deliver_hold_start(loop->deliver);
     loop->backup.next_us = WHEN_NEVER;
     loop->errands = errands_new(options->slots);
@@ -224,9 +224,8 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     arena_reset(&loop->arena);
     size_t desks = deliver_desks(loop->deliver);
     int64_t window_us = deliver_longest_window(loop->deliver);
-    int64_t meter_us = deliver_longest_meter_window(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
-    if (deliver_longest_meter_window(loop->deliver) > meter_us) loop->reread_metered = true;
+    if (deliver_meters_stale(loop->deliver)) loop->reread_metered = true;
     if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
     loop->in_force = in_force;
     show_destinations(loop);

@@ -320,7 +320,7 @@ static void next_is_never_while_slots_are_missing(void **state) {
 
 static void the_order_rotates(void **state) {
     (void)state;
-    struct deliver *none = deliver_new(1);
+    struct deliver *none = deliver_new(1, METERS_MAX);
     deliver_next_turn(none);
     assert_int_equal(deliver_desks(none), 0);
     deliver_free(none);

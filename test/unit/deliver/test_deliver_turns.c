@@ -14,7 +14,7 @@ struct model {
 
 static void model_open(struct model *model, uint64_t seed) {
     static const char *const names[] = {"a", "b", "c", "d", "e"};
-    *model = (struct model){.deliver = deliver_new(20), .now_us = T0};
+    *model = (struct model){.deliver = deliver_new(20, METERS_MAX), .now_us = T0};
     rng_seed(&model->rng, seed);
     for (size_t i = 0; i < COUNT_OF(model->worlds); i++) {
         struct world *world = &model->worlds[i];

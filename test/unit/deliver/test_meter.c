@@ -7,7 +7,7 @@
 #include <string.h>
 
 static struct meters *opened(const struct limit_rule *rules, size_t count) {
-    struct meters *meters = meters_new();
+    struct meters *meters = meters_new(METERS_MAX);
     meters_configure(meters, STR("room"), rules, count);
     return meters;
 }

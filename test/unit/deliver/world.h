@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include "deliver/deliver.h"
+#include "deliver/meter.h"
 
 #include <string.h>
 
@@ -33,7 +34,7 @@ static inline void two_desks(struct world *world) {
 }
 
 static inline struct deliver *opened(const struct world *world) {
-    struct deliver *deliver = deliver_new(SLOTS);
+    struct deliver *deliver = deliver_new(SLOTS, METERS_MAX);
     deliver_configure(deliver, &world->settings);
     return deliver;
 }
