@@ -182,13 +182,24 @@ static bool read_rfc850_date(struct str text, struct moment *m) {
     return read;
 }
 
+/* Nov  6 08:49:37 */
+static bool take_asctime(struct str *rest, struct moment *m) {
+    if (!(m->month = take_name(rest, MONTH_NAMES)) || !take_text(rest, STR(" "))) return false;
+    if (!take_number(rest, take_text(rest, STR(" ")) ? 1 : 2, &m->day)) return false;
+    return take_text(rest, STR(" ")) && take_time(rest, m);
+}
+
 /* Sun Nov  6 08:49:37 1994 */
 static bool read_asctime_date(struct str text, struct moment *m) {
-    bool read = take_name(&text, DAY_NAMES) && take_text(&text, STR(" ")) &&
-                (m->month = take_name(&text, MONTH_NAMES)) && take_text(&text, STR(" "));
-    if (!read || !take_number(&text, take_text(&text, STR(" ")) ? 1 : 2, &m->day)) return false;
-    return take_text(&text, STR(" ")) && take_time(&text, m) && take_text(&text, STR(" ")) &&
-           take_number(&text, 4, &m->year) && !text.n;
+    return take_name(&text, DAY_NAMES) && take_text(&text, STR(" ")) && take_asctime(&text, m) &&
+           take_text(&text, STR(" ")) && take_number(&text, 4, &m->year) && !text.n;
+}
+
+bool when_parse_openssl(struct str text, int64_t *ret_us) {
+    struct moment m = {0};
+    bool read = take_asctime(&text, &m) && take_fraction(&text, &m.fraction_us) && take_text(&text, STR(" ")) &&
+                take_number(&text, 4, &m.year) && str_eq(text, STR(" GMT"));
+    return read && moment_to_us(&m, ret_us);
 }
 
 bool when_parse_http(struct str text, int64_t *ret_us) {

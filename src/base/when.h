@@ -26,6 +26,8 @@ struct str when_str(struct arena *arena, int64_t us);
 bool when_parse_local(struct str text, int64_t *ret_us);
 /* The three HTTP-date forms (IMF-fixdate, RFC 850, asctime). */
 bool when_parse_http(struct str text, int64_t *ret_us);
+/* "Nov  6 08:49:37 2027 GMT", as OpenSSL prints the times of a certificate. */
+bool when_parse_openssl(struct str text, int64_t *ret_us);
 
 /* The calendar, proleptic Gregorian. Days are counted from 1970-01-01, which was a Thursday. */
 struct civil {

@@ -15,6 +15,7 @@
 
 #include "base/address.h"
 #include "base/when.h"
+#include "model/expiry.h"
 
 /* ---- how far it came ---- */
 
@@ -57,6 +58,27 @@ void passage_trouble(const struct passage *passage, const char *library_words, s
              words ? words : library_words);
 }
 
+/* In the words of OpenSSL and libcurl, the first that fits; all of it has room in the trouble of an answer unless the
+ * host's name is a long one. */
+#define HOST_SHOWN 64
+struct str passage_distrust(const struct outgoing *outgoing, const char *library_words, struct arena *arena) {
+    static const struct {
+        const char *has, *says;
+    } rows[] = {
+        {"has expired", "has expired; whoever runs that server must renew it"},
+        {"not yet valid", "does not hold yet; one of the two clocks is wrong"},
+        {"subject name", "is for other names; look at the address"},
+        {"local issuer", "is signed by nobody who is trusted here; ca: names who is"},
+        {"self-signed", "is signed by nobody who is trusted here; ca: names who is"},
+    };
+    const char *proxy = str_starts(outgoing->proxy, STR("https://")) ? " or its proxy" : "", *says = NULL;
+    struct str host = str_sub(expiry_host(outgoing->url), 0, HOST_SHOWN);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && !says; i++)
+        if (strstr(library_words, rows[i].has)) says = rows[i].says;
+    return str_fmt(arena, EXPIRY_WORDS "%.*s%s %s%s", STR_ARG(host), proxy,
+                   says ? says : "is refused: ", says ? "" : library_words);
+}
+
 bool passage_is_own_trouble(int number) {
     static const int numbers[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -76,8 +98,9 @@ bool passage_is_out_of_descriptors(void) {
 struct line {
     int fd;
     int64_t rest_us, keep_us; /* since when it rests, 0 = it never did; how long it may */
-    size_t answers;           /* that came over it */
-    int port, own_port;       /* 0 = not learned yet */
+    int64_t holds_until_us;
+    size_t answers;     /* that came over it */
+    int port, own_port; /* 0 = not learned yet */
     char address[INET6_ADDRSTRLEN], own_address[INET6_ADDRSTRLEN];
 };
 
@@ -149,6 +172,16 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us) {
     line->rest_us = now_us;
     line->keep_us = keep_us;
     line->answers++;
+}
+
+void lines_show(struct lines *lines, int fd, int64_t holds_until_us) {
+    struct line *line = find_line(lines, fd);
+    if (line) line->holds_until_us = holds_until_us;
+}
+
+int64_t lines_shown(const struct lines *lines, int fd) {
+    const struct line *line = find_line(lines, fd);
+    return line ? line->holds_until_us : 0;
 }
 
 /* It rested for so long that the receiver may be about to close it. */

@@ -14,7 +14,10 @@
  * so, the effect may exist. */
 /* A connection idle for longer is never used again: most servers close at 60 s or 75 s. */
 #define PASSAGE_KEPT_S 50
+/* ... and none that was made longer ago: the certificate and the address that count are those of its beginning. */
+#define PASSAGE_LIFE_S 3600
 
+struct arena;
 struct lines;
 struct passage {
     bool talked;           /* SMTP: the server spoke */
@@ -36,6 +39,8 @@ void passage_reset(struct passage *passage); /* before it is begun; a cancel tha
 enum exchange_end passage_end(const struct passage *passage, enum complaint complaint);
 /* Words for the end: our own where we know better than the library. */
 void passage_trouble(const struct passage *passage, const char *library_words, struct answer *answer);
+/* What is wrong with a certificate that was refused, at which host, and who helps; for the library's words. */
+struct str passage_distrust(const struct outgoing *outgoing, const char *library_words, struct arena *arena);
 /* Whether an errno speaks of this process or machine rather than of the other side. */
 bool passage_is_own_trouble(int number);
 /* Whether no descriptor can be had at this moment. The library's complaint is then about that, whatever it says. */
@@ -74,6 +79,11 @@ void lines_rest(struct lines *lines, int fd, int64_t now_us, int64_t keep_us);
 /* How long the receiver keeps the connection, less a second for what is on its way: "Keep-Alive: timeout=5, max=100".
  * WHEN_NEVER where it says nothing, or more than PASSAGE_KEPT_S. */
 int64_t passage_kept_us(const struct answer *answer);
+/* Until when the certificate holds that was shown when the connection was made, for all calls that go over it; 0 =
+ * none.
+ */
+void lines_show(struct lines *lines, int fd, int64_t holds_until_us);
+int64_t lines_shown(const struct lines *lines, int fd);
 /* A kept connection that is of no more use: bytes wait on it already, or it rested for so long that the receiver may be
  * about to close it, and a request over it could be lost on the way (idle_max_us 0 = only the receiver's word counts).
  * A mail server's is after LINES_MAILS_MAX mails: servers refuse more on one connection, 100 by custom. Nothing was

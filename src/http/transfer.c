@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/when.h"
+
 /* ---- an answer as it comes in ---- */
 
 #define TRIM_BYTES ((size_t)8192)
@@ -173,6 +175,11 @@ static void easy_new(struct transfer *transfer, const char *user_agent, const ch
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)PASSAGE_KEPT_S);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)PASSAGE_LIFE_S);
+    /* A handshake that goes on with an earlier session shows no certificate, so that neither a renewed one nor one that
+     * has ended would be seen for as long as the server takes its own tickets. */
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
@@ -301,8 +308,39 @@ static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
     return passage_is_own_trouble((int)number) || passage_is_out_of_descriptors();
 }
 
+/* The library has a text for each line of each certificate, the server's own first. That one counts: servers send along
+ * authorities that nobody needs any more, which ended long ago and do no harm, and those that are needed outlive what
+ * they signed. What is spoken to without TLS shows none, but an https proxy on the way to it does. */
+static int64_t shown_now(const struct transfer *transfer) {
+    static const char mark[] = "Expire date:";
+    struct curl_certinfo *shown = NULL;
+    int64_t us = 0;
+    if (str_starts(transfer->outgoing->url, STR("http://"))) return 0;
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_CERTINFO, &shown) || !shown || shown->num_of_certs < 1) return 0;
+    for (const struct curl_slist *line = shown->certinfo[0]; line; line = line->next)
+        if (!strncmp(line->data, mark, sizeof mark - 1) &&
+            when_parse_openssl(str_from(line->data + sizeof mark - 1), &us))
+            return us;
+    return 0;
+}
+
+/* It is shown when a connection is made, perhaps to a call of another destination at the same host. */
+static int64_t holds_until(const struct transfer *transfer) {
+    int64_t us = shown_now(transfer);
+    if (!transfer->host) return us;
+    if (us) lines_show(transfer->host->lines, transfer->fd, us);
+    return us ? us : lines_shown(transfer->host->lines, transfer->fd);
+}
+
+static const char *words_of(struct transfer *transfer, CURLcode code) {
+    const char *words = transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code);
+    if (complaint_of(code) != COMPLAINT_TRUST) return words;
+    return passage_distrust(transfer->outgoing, words, &transfer->texts).p;
+}
+
 void transfer_end(struct transfer *transfer, CURLcode code) {
     struct answer *answer = &transfer->answer;
+    answer->holds_until_us = holds_until(transfer);
     transfer->passage.answered = transfer->reading.final;
     if (transfer->spoke == OUTGOING_SMTP) transfer_end_smtp(transfer, code);
     answer->end = passage_end(&transfer->passage, complaint_of(code));
@@ -311,7 +349,7 @@ void transfer_end(struct transfer *transfer, CURLcode code) {
     if (answer->end == EXCHANGE_ANSWERED && is_http) reading_answer(&transfer->reading, answer);
     answer->body_complete =
         transfer->passage.answered && (!is_http || (code == CURLE_OK && !reading_dropped(&transfer->reading)));
-    passage_trouble(&transfer->passage, transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code), answer);
+    passage_trouble(&transfer->passage, words_of(transfer, code), answer);
 }
 
 struct transfer *transfer_new(const struct transfer_host *host) {

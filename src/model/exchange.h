@@ -68,6 +68,7 @@ struct answer {
     struct str body;                 /* at most what the call asked for, the rest was dropped */
     bool body_complete;              /* the body ended as its framing said and was not cut */
     int64_t started_us, finished_us; /* on the loop's clock; started: the request began to leave, if it ever did */
+    int64_t holds_until_us;          /* calendar time, of the server's certificate; 0 = not known */
     char trouble[160];               /* the transport's words when not ANSWERED */
 };
 
@@ -95,7 +96,6 @@ enum outcome_class {
 #undef OUTCOME_ENUM
         OUTCOME_COUNT
 };
-
 struct outcome {
     enum outcome_class class;
     bool pause;             /* the account is refused (401, ...): pause the destination, spend no retry */

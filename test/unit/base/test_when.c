@@ -161,6 +161,55 @@ static void other_http_dates_are_refused(void **state) {
     assert_int_equal(us, 42);
 }
 
+static void the_times_of_certificates_are_read(void **state) {
+    (void)state;
+    const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {
+        {"Nov  6 08:49:37 1994 GMT", (int64_t)784111777 * US_PER_S},
+        {"Nov 24 12:00:00 2026 GMT", NOON_2026},
+        {"Nov 24 12:00:00.25 2026 GMT", NOON_2026 + US_PER_S / 4},
+        {"Feb 29 00:00:00 2024 GMT", (int64_t)1709164800 * US_PER_S},
+        {"Dec 31 23:59:59 9999 GMT", (int64_t)253402300799 * US_PER_S}, /* RFC 5280: it has no end */
+    };
+    const char *bad[] = {
+        "",
+        " ",
+        "GMT",
+        "Bad time value",
+        "Nov",
+        "Nov  6",
+        "Nov  6 08:49:37 1994",
+        "Nov  6 08:49:37 1994 GMT ",
+        "Nov  6 08:49:37 1994 CET",
+        "Nov  6 08:49:37 1994 +0100",
+        "Nov  6 08:49:37 GMT",
+        "Nov 6 08:49:37 1994 GMT",
+        "Nov  6 08:49 1994 GMT",
+        "Nov  6 08:49:37. 1994 GMT",
+        "nov  6 08:49:37 1994 GMT",
+        "Xxx  6 08:49:37 1994 GMT",
+        "Feb 29 00:00:00 2026 GMT",
+        "Nov  0 08:49:37 1994 GMT",
+        "Nov  6 24:49:37 1994 GMT",
+        "Nov  6 08:49:37 1949 GMT",
+        "Nov  6 08:49:37 19940 GMT",
+        "Nov  6 08:49:37 -994 GMT",
+        "1994-11-06 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994 GMT",
+        "\xff\xfe",
+    };
+    int64_t us = 42;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (when_parse_openssl(str_from(bad[i]), &us)) fail_msg("'%s' was accepted", bad[i]);
+    assert_int_equal(us, 42);
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        if (!when_parse_openssl(str_from(good[i].text), &us)) fail_msg("'%s' was refused", good[i].text);
+        assert_int_equal(us, good[i].us);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc_3339_is_read),
@@ -170,6 +219,7 @@ int main(void) {
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(the_three_http_dates_are_one_instant),
         cmocka_unit_test(other_http_dates_are_refused),
+        cmocka_unit_test(the_times_of_certificates_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
