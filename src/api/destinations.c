@@ -61,6 +61,7 @@ static void encode_desk(struct call *call, struct buf *buf, size_t desk, const s
     encode_time(buf, "paused_until", view.paused_until_us);
     encode_text(buf, "pause_reason", view.pause_reason);
     encode_token(buf, beside->tokens, settings->name);
+    encode_certificate(call, buf, settings->name);
     encode_counts(buf, beside->counts, beside->count, settings->name);
     buf_byte(buf, '}');
 }

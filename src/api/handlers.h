@@ -59,6 +59,12 @@ MUST_USE enum err tokens_list(struct call *call, struct token_list **ret_list);
 void encode_token(struct buf *buf, const struct token_list *list, struct str destination);
 int64_t login_ends_soon(const struct call *call, const struct token_list *list, struct str destination); /* 0 = no */
 bool has_no_login(const struct call *call, struct str destination); /* nothing is sent before a person logged in */
+/* ---- certificates.c: of what a destination's servers showed ----
+ * Until when it holds, and of which server; null and "" where that is not known. */
+struct expiry;
+void encode_expiry(struct buf *buf, const struct expiry *expiry);
+void encode_certificate(const struct call *call, struct buf *buf, struct str destination);
+const struct expiry *certificate_ends_soon(const struct call *call, struct str destination); /* NULL = no */
 /* The path's destination; false: refused. Its page. (destinations.c) */
 bool destination_find(struct call *call, size_t *ret_desk);
 enum err destination_reply(struct call *call, size_t desk);

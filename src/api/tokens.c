@@ -5,6 +5,7 @@
 #include "base/when.h"
 #include "deliver/backoff.h"
 #include "deliver/deliver.h"
+#include "model/expiry.h"
 #include "model/token.h"
 #include "store/token.h"
 
@@ -33,7 +34,7 @@ void encode_token(struct buf *buf, const struct token_list *list, struct str des
 
 int64_t login_ends_soon(const struct call *call, const struct token_list *list, struct str destination) {
     int64_t at_us = find_token(list, destination).refresh_expires_us;
-    return at_us < call->now_us + LOGIN_SOON_US ? at_us : 0;
+    return at_us < call->now_us + EXPIRY_SOON_US ? at_us : 0;
 }
 
 /* An instant of the body; false: refused. "" = none. */

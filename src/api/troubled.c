@@ -57,7 +57,9 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         bool overflows = backlog_of(call->desks, i).overflows;
         int64_t login_us = login_ends_soon(call, tokens, view.name);
         bool wants = wants_login(call, &view);
-        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows && !login_us && !wants) continue;
+        const struct expiry *expiry = certificate_ends_soon(call, view.name);
+        bool ends = login_us || expiry;
+        if (!view.paused && view.breaker.state == BREAKER_CLOSED && !overflows && !ends && !wants) continue;
         buf_add(buf, first ? STR("{\"kind\":\"destination\",\"name\":") : STR(",{\"kind\":\"destination\",\"name\":"));
         json_quote(buf, view.name);
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
@@ -65,6 +67,7 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         encode_text(buf, "pause_reason", view.pause_reason);
         buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
         encode_time(buf, "login_expires", login_us);
+        encode_expiry(buf, expiry);
         buf_fmt(buf, ",\"wants_login\":%s", wants ? "true" : "false");
         buf_byte(buf, '}');
         first = false;
@@ -83,6 +86,9 @@ static void add_desk(struct todo *todo, size_t desk) {
     static const struct advice refused = {
         "refused", "destination", "drumbeat destinations resume {name}",
         "tries it now; mend its credentials first. By itself one delivery is tried {at}"};
+    static const struct advice untrusted = {
+        "certificate", "destination", "drumbeat destinations resume {name}",
+        "tries it now; nothing was sent, and no retry is spent. By itself one delivery is tried {at}"};
     static const struct advice broken = {"breaker", "destination", "drumbeat destinations resume {name}",
                                          "closes the breaker and sends; by itself it probes {at}"};
     static const struct advice full = {"overflow", "destination", "drumbeat destinations show {name}",
@@ -99,7 +105,11 @@ static void add_desk(struct todo *todo, size_t desk) {
     if (wants)
         todo_add(todo, &login, &matter, 0);
     else if (view.paused)
-        todo_add(todo, view.probing ? &refused : &paused, &matter, view.paused_until_us);
+        todo_add(todo,
+                 !view.probing                          ? &paused
+                 : is_of_certificate(view.pause_reason) ? &untrusted
+                                                        : &refused,
+                 &matter, view.paused_until_us);
     else if (view.breaker.state != BREAKER_CLOSED)
         todo_add(todo, &broken, &matter, view.breaker.until_us);
     else if (backlog.overflows)
@@ -156,6 +166,7 @@ enum err todo_troubled(struct todo *todo) {
         add_desk(todo, i);
         TRY(add_lag(todo, i));
         add_login(todo, tokens, i);
+        todo_certificate(todo, i);
     }
     return ERR_NONE;
 }

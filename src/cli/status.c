@@ -15,6 +15,19 @@ static long long number(const struct json *status, struct str name) {
     return (long long)json_integer(json_get(status, name), 0);
 }
 
+/* What nears its end: a login, and a certificate of a server that is called. */
+static void show_ends(struct cli *cli, const struct json *one, bool closed) {
+    struct str name = show_member(cli, one, "name"), host = show_member(cli, one, "certificate_host");
+    struct str login = show_time(cli, show_member(cli, one, "login_expires"));
+    struct str certificate = show_time(cli, show_member(cli, one, "certificate_expires"));
+    if (closed && login.n)
+        writer_fmt(&cli->out, "! %.*s: its login ends %.*s; drumbeat destinations login %.*s\n", STR_ARG(name),
+                   STR_ARG(login), STR_ARG(name));
+    if (certificate.n)
+        writer_fmt(&cli->out, "! %.*s: the certificate of %.*s ends %.*s; whoever runs that server must renew it\n",
+                   STR_ARG(name), STR_ARG(str_safe(cli->arena, host, true)), STR_ARG(certificate));
+}
+
 static void show_troubled(struct cli *cli, const struct json *list) {
     for (size_t i = 0; i < json_size(list); i++) {
         const struct json *one = json_at(list, i);
@@ -36,13 +49,9 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         struct str breaker = show_member(cli, one, "breaker");
         struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
         bool closed = !paused && str_eq(breaker, STR("closed"));
-        struct str login = show_time(cli, show_member(cli, one, "login_expires"));
-        if (closed && login.n) {
-            writer_fmt(&cli->out, "! %.*s: its login ends %.*s; drumbeat destinations login %.*s\n", STR_ARG(name),
-                       STR_ARG(login), STR_ARG(name));
-            continue;
-        }
         bool wants_login = json_true(json_get(one, STR("wants_login")));
+        show_ends(cli, one, closed);
+        if (closed && !overflows && !wants_login) continue;
         if (closed && overflows) word = STR("more wait than its queue takes");
         if (closed && wants_login) word = STR("it has no login yet");
         writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));

@@ -41,6 +41,7 @@ static struct standing standing_of(const struct loop *loop) {
                              .evaluator = loop->in_force.evaluator,
                              .certificates = &loop->certificates.shelf,
                              .logins_wanted = &loop->tokens.wanted,
+                             .expiries = &loop->expiries.all,
                              .folders = folders,
                              .folder_count = folder_count,
                              .looked_us = loop->chores.looked_us};

@@ -63,6 +63,7 @@ struct standing {
     const struct evaluator *evaluator;
     const struct certificate_shelf *certificates;
     const struct map *logins_wanted; /* destinations that send nothing before a person logged in, by their names */
+    const struct map *expiries;      /* what the servers of destinations showed: struct expiries, by their names */
     const struct folder_view *folders;
     size_t folder_count;
     const int64_t *looked_us; /* at each chore, by enum chore_name: wall time, 0 = not yet; NULL without a server */

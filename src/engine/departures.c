@@ -106,6 +106,7 @@ enum err turn_leave(struct turn *turn, const struct delivery *const *deliveries,
     struct flight *flight = flight_of(errand);
     flight->desk = desk;
     flight->destination = deliver_settings(loop->deliver, desk);
+    errand->whose = flight->destination->name;
     flight->evaluator = *loop->in_force.evaluator;
     flight->metered = (struct metered){metered.meters, str_dup(&errand->arena, metered.value)};
     errand->settings = loop->in_force.settings;

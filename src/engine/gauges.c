@@ -143,6 +143,10 @@ static void read_logins(const void *self, struct gauge_sink *sink) {
     tokens_put_logins(self, sink);
 }
 
+static void read_expiries(const void *self, struct gauge_sink *sink) {
+    expiries_put(self, sink);
+}
+
 /* ---- what goes to a collector ---- */
 
 static void read_spans(const void *self, struct gauge_sink *sink) {
@@ -189,6 +193,11 @@ static const struct gauge gauges[] = {
     {"drumbeat_login_expires_seconds", "gauge",
      "In how long the login of a destination ends, where that is known; below 0 = it has ended.", "destination",
      read_logins},
+    {"drumbeat_destination_certificate_expiry_seconds", "gauge",
+     "When the certificate of the destination's server ends, as Unix time; of several servers the first. Known from "
+     "the "
+     "first call over TLS since the start.",
+     "destination", read_expiries},
     {"drumbeat_spans_total", "counter", "Spans that were made for a collector, and those of them that it did not get.",
      "result", read_spans},
     {"drumbeat_exports_total", "counter", "Messages to a collector that it took, or that were given up.",

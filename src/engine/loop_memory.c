@@ -212,6 +212,7 @@ void loop_close(struct loop *loop) {
     quota_close(loop);
     backup_close(loop);
     tokens_close(&loop->tokens);
+    expiries_close(loop);
     sift_close(loop);
     arena_free(&loop->arena);
     arena_free(&loop->waiting_arena);
@@ -227,7 +228,9 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     deliver_configure(loop->deliver, in_force.settings);
     if (deliver_meters_stale(loop->deliver)) loop->reread_metered = true;
     if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
+    const struct settings *before = loop->in_force.settings;
     loop->in_force = in_force;
+    expiries_reconfigured(loop, before);
     show_destinations(loop);
     chores_reconfigured(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;

@@ -8,6 +8,7 @@
 #include "engine/chore.h"
 #include "engine/company.h"
 #include "engine/errand.h"
+#include "engine/expiries.h"
 #include "engine/exports.h"
 #include "engine/loop.h"
 #include "engine/quota.h"
@@ -41,6 +42,7 @@ struct loop {
     struct quota quota;
     struct tokens tokens;
     struct certificates certificates;
+    struct expiry_book expiries;
     struct sift sift;
     bool service_stale;          /* it reads the store anew before the next request */
     struct arena arena;          /* the turn's */

@@ -333,6 +333,7 @@ void turn_release_finished(struct turn *turn) {
         if (left) loop->options.transport.release(loop->options.transport.self, &loop->finished[i]);
         if (!errand) continue;
         if (left && errand->owner->settled) errand->owner->settled(turn, errand);
+        if (left) expiries_learn(turn, errand, &loop->finished[i].answer);
         errand_release(loop->errands, errand);
     }
     loop->finished_count = 0;

@@ -251,6 +251,7 @@ static enum err send_for(struct turn *turn, const struct destination_settings *s
     asking->seed = str_dup(&errand->arena, wanted->seed);
     asking->evaluator = *loop->in_force.evaluator;
     errand->keeps = asking;
+    errand->whose = settings->name;
     const struct call_context context = context_for(turn, settings, &asking->use, &errand->arena);
     struct str problem = STR_NONE;
     if (!connect_token_request(&context, wanted->way, &errand->outgoing, &problem)) {
@@ -484,7 +485,7 @@ void tokens_put_logins(const struct loop *loop, struct gauge_sink *sink) {
 void tokens_tell(const struct turn *turn) {
     for (size_t i = 0; i < turn->loop->tokens.all.count; i++) {
         struct token *token = turn->loop->tokens.all.slots[i].value;
-        bool soon = token->refresh_expires_us && token->refresh_expires_us < turn->now_us + LOGIN_SOON_US;
+        bool soon = token->refresh_expires_us && token->refresh_expires_us < turn->now_us + EXPIRY_SOON_US;
         if (soon && !token->warned)
             log_event(turn->loop->options.log, LOG_WARN, turn->wall_us, "login_expires",
                       LOG_TEXT("destination", token->name),

@@ -10,8 +10,6 @@
 
 #include "store/store.h"
 
-#define LOGIN_SOON_US ((int64_t)7 * 86400 * 1000000) /* a login that ends sooner is told */
-
 struct token_row {
     struct str destination;
     int64_t generation;                     /* one more with each token; 0 = none was made yet */

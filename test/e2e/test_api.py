@@ -124,7 +124,8 @@ LISTS = {
     "/v1/deliveries": "id key event_id destination action route step run status retry_count due last_status last_error "
                       "superseded_by waits_for created_at updated_at attempt_count",
     "/v1/destinations": "name type account limits remaining in_flight concurrency breaker breaker_until quiet_until "
-                        "paused paused_until pause_reason token_expires login_expires pending processing unknown held",
+                        "paused paused_until pause_reason token_expires login_expires certificate_expires certificate_host "
+                        "pending processing unknown held",
     "/v1/routes": "name from source when to stopped",
     "/v1/sources": "name type sender address facts old_secret accepted duplicate invalid refused greeted put_off spam key_missing last_refused",
     "/v1/schedules": "source schedule zone event catch_up nominal due_at",
