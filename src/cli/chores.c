@@ -14,7 +14,7 @@ static const struct column list_columns[] = {
     {"running", CELL_FLAG, {.title = "RUNS", .whole = true}},
     {"progress", CELL_TEXT, {.title = "PROGRESS", .whole = true}},
     {"found", CELL_TEXT, {.title = "FOUND", .whole = true}},
-    {"started_at", CELL_TIME, {.title = "STARTED", .whole = true}},
+    {"started_at", CELL_TIME, {.title = "STARTED", .whole = true, .spare = true}},
     {"finished_at", CELL_TIME, {.title = "FINISHED", .whole = true}},
     {"looked_at", CELL_TIME, {.title = "LOOKED", .whole = true}},
     {0},

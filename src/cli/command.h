@@ -83,6 +83,8 @@ bool cli_stopped(const struct cli *cli);                       /* somebody press
 void cli_sleep(const struct cli *cli, int64_t us);             /* ends early when a signal comes */
 int64_t cli_wall_us(void);
 int64_t cli_now_us(void); /* only forward; for deadlines */
+/* Columns of the terminal that stdout is; 0 = it is none, and nothing is cut or wrapped. */
+size_t cli_width(void);
 /* y/N on the terminal; true without asking where there is no terminal, or with --yes or --no-input. */
 bool cli_confirm(struct cli *cli, const char *question);
 /* One line from the terminal, the fallback when it is empty. */

@@ -18,19 +18,19 @@ static const struct column fields[] = {
 
 static const struct column setting_columns[] = {
     {"name", CELL_TEXT, {.title = "SETTING", .whole = true}},
-    {"required", CELL_FLAG, {.title = "REQUIRED"}},
-    {"secret", CELL_FLAG, {.title = "SECRET"}},
-    {"default", CELL_TEXT, {.title = "DEFAULT"}},
-    {"help", CELL_TEXT, {.title = "HELP"}},
+    {"required", CELL_FLAG, {.title = "REQUIRED", .whole = true, .spare = true}},
+    {"secret", CELL_FLAG, {.title = "SECRET", .whole = true, .spare = true}},
+    {"default", CELL_TEXT, {.title = "DEFAULT", .spare = true}},
+    {"help", CELL_TEXT, {.title = "HELP", .wraps = true}},
     {0},
 };
 
 static const struct column param_columns[] = {
     {"name", CELL_TEXT, {.title = "PARAMETER", .whole = true}},
     {"type", CELL_TEXT, {.title = "TYPE"}},
-    {"required", CELL_FLAG, {.title = "REQUIRED"}},
-    {"default", CELL_TEXT, {.title = "DEFAULT"}},
-    {"help", CELL_TEXT, {.title = "HELP"}},
+    {"required", CELL_FLAG, {.title = "REQUIRED", .whole = true, .spare = true}},
+    {"default", CELL_TEXT, {.title = "DEFAULT", .spare = true}},
+    {"help", CELL_TEXT, {.title = "HELP", .wraps = true}},
     {0},
 };
 

@@ -78,7 +78,7 @@ int command_deliveries_show(struct cli *cli) {
 
 static void show_changed(struct cli *cli, const struct json *delivery) {
     writer_fmt(&cli->out, "%.*s\n", STR_ARG(show_member(cli, delivery, "id")));
-    show_delivery_line(cli, delivery, STR(""));
+    show_delivery_line(cli, delivery, 0, STR(""));
 }
 
 static int act(struct cli *cli, const char *verb, struct str body) {

@@ -52,7 +52,7 @@ static void show_event(struct cli *cli, const struct json *event) {
     show_acts(cli, acts, show_member(cli, event, "id"));
     writer_fmt(&cli->out, "%zu %s\n", json_size(deliveries), json_size(deliveries) == 1 ? "delivery" : "deliveries");
     for (size_t i = 0; i < json_size(deliveries); i++) {
-        show_delivery_line(cli, json_at(deliveries, i), STR(""));
+        show_delivery_line(cli, json_at(deliveries, i), 0, STR(""));
         show_acts(cli, acts, show_member(cli, json_at(deliveries, i), "id"));
     }
     show_unwanted(cli, &cli->out, event);

@@ -5,8 +5,9 @@
 
 #include "cli/writer.h"
 
-#define CUT_COLUMNS_LEAST 8 /* a column is not made narrower than this */
-#define GAP               2
+#define CUT_COLUMNS_LEAST  8  /* a column is not made narrower than this */
+#define WRAP_COLUMNS_LEAST 20 /* nor one that wraps than this */
+#define GAP                2
 
 /* ---- how wide a text is ---- */
 
@@ -49,6 +50,45 @@ struct str text_cut(struct arena *arena, struct str text, size_t columns) {
     return str_fmt(arena, "%.*s…", STR_ARG(str_sub(text, 0, at)));
 }
 
+static void add_blanks(struct buf *buf, size_t count) {
+    for (size_t i = 0; i < count; i++) buf_byte(buf, ' ');
+}
+
+/* What is not broken at the beginning of a text: a word, or a command. */
+static size_t piece_length(struct str text) {
+    size_t end = str_find(text, ' ');
+    if (str_starts(text, STR("`drumbeat "))) {
+        size_t close = str_find(str_sub(text, 1, text.n), '`');
+        if (close == SIZE_MAX) return end;
+        size_t behind = str_find(str_sub(text, close + 2, text.n), ' ');
+        return behind == SIZE_MAX ? text.n : close + 2 + behind;
+    }
+    if (end == SIZE_MAX || !str_starts(text, STR("drumbeat "))) return end;
+    while (end < text.n && text.p[end] != ';' && !str_starts(str_sub(text, end, 2), STR("  "))) end++;
+    size_t behind = str_find(str_sub(text, end, text.n), ' '); /* the ';' is not torn off */
+    return behind == SIZE_MAX ? text.n : end + behind;
+}
+
+void text_wrap(struct buf *buf, struct str text, size_t at, size_t indent, size_t width) {
+    while (text.n) {
+        size_t blanks = 0;
+        while (blanks < text.n && text.p[blanks] == ' ') blanks++;
+        struct str rest = str_sub(text, blanks, text.n), word = str_sub(rest, 0, piece_length(rest));
+        size_t columns = text_columns(word);
+        if (width && at > indent && at + blanks + columns > width) {
+            buf_byte(buf, '\n');
+            add_blanks(buf, indent);
+            at = indent;
+        } else {
+            add_blanks(buf, blanks);
+            at += blanks;
+        }
+        buf_add(buf, word);
+        at += columns;
+        text = str_sub(rest, word.n, rest.n);
+    }
+}
+
 /* ---- colours ---- */
 
 static const struct {
@@ -85,6 +125,7 @@ void grid_cell(struct grid *grid, struct str text) {
 struct layout {
     bool out[COLUMNS_MAX], empty[COLUMNS_MAX];
     size_t widths[COLUMNS_MAX];
+    size_t width; /* of the terminal; 0 = none */
 };
 
 static void measure(const struct grid *grid, struct layout *layout) {
@@ -95,7 +136,8 @@ static void measure(const struct grid *grid, struct layout *layout) {
     for (size_t i = 0; i < grid->cell_count; i++) {
         size_t columns = text_columns(grid->cells[i]), column = i % grid->column_count;
         if (columns > layout->widths[column]) layout->widths[column] = columns;
-        if (columns) layout->empty[column] = false;
+        bool says_nothing = !columns || (grid->columns[column].right && str_eq(grid->cells[i], STR("0")));
+        if (!says_nothing) layout->empty[column] = false;
     }
 }
 
@@ -111,7 +153,8 @@ static bool shrink(const struct grid *grid, struct layout *layout, size_t width)
     for (;;) {
         size_t widest = SIZE_MAX;
         for (size_t i = 0; i < grid->column_count; i++) {
-            if (layout->out[i] || grid->columns[i].whole || layout->widths[i] <= CUT_COLUMNS_LEAST) continue;
+            size_t least = grid->columns[i].wraps ? WRAP_COLUMNS_LEAST : CUT_COLUMNS_LEAST;
+            if (layout->out[i] || grid->columns[i].whole || layout->widths[i] <= least) continue;
             if (widest == SIZE_MAX || layout->widths[i] > layout->widths[widest]) widest = i;
         }
         if (total_width(grid, layout) <= width) return true;
@@ -138,8 +181,12 @@ static void fit(const struct grid *grid, struct layout *layout, size_t width) {
     *layout = cut;
 }
 
-static void add_blanks(struct buf *buf, size_t count) {
-    for (size_t i = 0; i < count; i++) buf_byte(buf, ' ');
+/* Where a column begins. */
+static size_t column_at(const struct grid *grid, const struct layout *layout, size_t column) {
+    size_t at = 0;
+    for (size_t i = 0; i < column && i < grid->column_count; i++)
+        if (!layout->out[i]) at += layout->widths[i] + GAP;
+    return at;
 }
 
 static void add_cell(struct buf *buf, const struct grid *grid, const struct layout *layout, size_t column,
@@ -148,6 +195,12 @@ static void add_cell(struct buf *buf, const struct grid *grid, const struct layo
     size_t width = layout->widths[column], next = column + 1;
     while (next < grid->column_count && layout->out[next]) next++;
     bool last = next == grid->column_count;
+    if (last && how->wraps) {
+        size_t at = column_at(grid, layout, column);
+        text_wrap(buf, text, at, at, layout->width ? at + width : 0);
+        buf_byte(buf, '\n');
+        return;
+    }
     struct str shown = how->whole ? text : text_cut(grid->arena, text, width);
     size_t used = text_columns(shown), blanks = used < width ? width - used : 0;
     if (how->right) add_blanks(buf, blanks);
@@ -160,7 +213,7 @@ static void add_cell(struct buf *buf, const struct grid *grid, const struct layo
 }
 
 struct str grid_text(struct grid *grid, size_t width, bool colour) {
-    struct layout layout = {0};
+    struct layout layout = {.width = width};
     struct buf buf = {.arena = grid->arena};
     assert(grid->column_count && grid->column_count <= COLUMNS_MAX);
     assert(grid->cell_count % grid->column_count == 0);

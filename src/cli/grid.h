@@ -10,7 +10,8 @@ struct grid_column {
     bool right;  /* numbers */
     bool whole;  /* ids: never cut */
     bool status; /* coloured by what it says */
-    bool spare;  /* left out where the table would be too wide otherwise, an empty one first */
+    bool spare;  /* left out where the table would be too wide otherwise, one of nothing but zeros or blanks first */
+    bool wraps;  /* the last column: goes on in the next line instead of being cut */
 };
 
 struct grid {
@@ -30,6 +31,11 @@ struct str grid_text(struct grid *grid, size_t width, bool colour);
 size_t text_columns(struct str text);
 /* At most so many columns, "…" where it was cut. */
 struct str text_cut(struct arena *arena, struct str text, size_t columns);
+/* Adds the text to what ends in column `at`, broken between words so that no line passes the width; each further line
+ * begins with indent blanks. A word that is too long for a line stays whole, and so does a
+ * command ("drumbeat ..." up to a ';' or two blanks, or in backquotes): it can be copied. width 0 = nothing is broken.
+ */
+void text_wrap(struct buf *buf, struct str text, size_t at, size_t indent, size_t width);
 /* The text in the colour of its status word, as it is when there is none. */
 struct str status_coloured(struct arena *arena, struct str word, bool colour);
 

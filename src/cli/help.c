@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/connectors.h"
+#include "cli/grid.h"
 #include "cli/parse.h"
-#include "config/config.h"
-#include "model/scheme.h"
-#include "server/setup.h"
 
 /* ---- pieces ---- */
+
+#define OPTION_AT  8  /* where an option's name begins, behind its dashes */
+#define SUMMARY_AT 26 /* where a command's summary begins */
+#define USAGE_AT   7  /* where what is behind "usage: " begins */
 
 static size_t option_width(const struct option *options) {
     size_t widest = 0;
@@ -20,8 +21,9 @@ static size_t option_width(const struct option *options) {
     return widest;
 }
 
-static void add_options(struct buf *buf, const struct option *options) {
+static void add_options(struct buf *buf, const struct option *options, size_t width) {
     int widest = (int)option_width(options);
+    size_t at = OPTION_AT + (size_t)widest + 2;
     for (const struct option *option = options; option && option->name; option++) {
         struct str named =
             str_fmt(buf->arena, "%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
@@ -29,8 +31,11 @@ static void add_options(struct buf *buf, const struct option *options) {
             buf_fmt(buf, "  -%c, ", option->letter);
         else
             buf_add(buf, STR("      "));
-        buf_fmt(buf, "--%-*.*s  %s", widest, STR_ARG(named), option->help);
-        if (option->choices && !strchr(option->value, '|')) buf_fmt(buf, ": %s", option->choices);
+        buf_fmt(buf, "--%-*.*s  ", widest, STR_ARG(named));
+        bool chosen = option->choices && !strchr(option->value, '|');
+        struct str help =
+            str_fmt(buf->arena, "%s%s%s", option->help, chosen ? ": " : "", chosen ? option->choices : "");
+        text_wrap(buf, help, at, at, width);
         buf_byte(buf, '\n');
     }
 }
@@ -41,21 +46,28 @@ static void add_examples(struct buf *buf, const struct command *command) {
         if (line.n) buf_fmt(buf, "  drumbeat %.*s\n", STR_ARG(line));
 }
 
-static void add_usage(struct buf *buf, const struct command *command) {
-    struct str name = command_name(buf->arena, command);
-    buf_fmt(buf, "drumbeat %.*s", STR_ARG(name));
-    if (*command->arguments) buf_fmt(buf, " %s", command->arguments);
+/* An option and its value stay in one line. */
+static void add_usage(struct buf *buf, const struct command *command, size_t width) {
+    struct str first = str_fmt(buf->arena, "usage: drumbeat %.*s%s%s", STR_ARG(command_name(buf->arena, command)),
+                               *command->arguments ? " " : "", command->arguments);
+    size_t column = first.n;
+    buf_add(buf, first);
     for (const struct option *option = command->options; option && option->name; option++) {
         const char *open = option->required ? "" : "[", *close = option->required ? "" : "]";
-        buf_fmt(buf, " %s--%s%s%s%s", open, option->name, option->value ? " " : "", option->value ? option->value : "",
-                close);
+        struct str one = str_fmt(buf->arena, "%s--%s%s%s%s", open, option->name, option->value ? " " : "",
+                                 option->value ? option->value : "", close);
+        bool breaks = width && column + 1 + one.n > width;
+        column = (breaks ? USAGE_AT : column + 1) + one.n;
+        buf_fmt(buf, breaks ? "\n%*s%.*s" : "%*s%.*s", breaks ? USAGE_AT : 1, "", STR_ARG(one));
     }
     buf_byte(buf, '\n');
 }
 
-static void add_line(struct buf *buf, const struct command *command) {
+static void add_line(struct buf *buf, const struct command *command, size_t width) {
     struct str name = command_name(buf->arena, command);
-    buf_fmt(buf, "  %-22.*s  %s\n", STR_ARG(name), command->summary);
+    buf_fmt(buf, "  %-22.*s  ", STR_ARG(name));
+    text_wrap(buf, str_from(command->summary), SUMMARY_AT, SUMMARY_AT, width);
+    buf_byte(buf, '\n');
 }
 
 /* ---- helps ---- */
@@ -82,7 +94,7 @@ static void add_exit_codes(struct buf *buf) {
     buf_byte(buf, '\n');
 }
 
-struct str help_overview(struct arena *arena) {
+struct str help_overview(struct arena *arena, size_t width) {
     struct buf buf = {.arena = arena};
     buf_add(&buf, STR("drumbeat takes events in, stores each one once, and sees every delivery through.\n\n"
                       "  drumbeat demo                                      the whole thing in a minute\n"
@@ -90,37 +102,39 @@ struct str help_overview(struct arena *arena) {
                       "  drumbeat send LEAD_CAPTURE --data '{}' --wait      a first event\n"
                       "\nDaily\n"));
     for (size_t i = 0; i < command_count; i++)
-        if (commands[i].traits & COMMAND_DAILY) add_line(&buf, &commands[i]);
+        if (commands[i].traits & COMMAND_DAILY) add_line(&buf, &commands[i], width);
     buf_add(&buf, STR("\nMore\n"));
     for (size_t i = 0; i < command_count; i++)
-        if (!(commands[i].traits & (COMMAND_DAILY | COMMAND_HIDDEN))) add_line(&buf, &commands[i]);
+        if (!(commands[i].traits & (COMMAND_DAILY | COMMAND_HIDDEN))) add_line(&buf, &commands[i], width);
     buf_add(&buf, STR("\nEverywhere\n"));
-    add_options(&buf, global_options);
+    add_options(&buf, global_options, width);
     buf_add(&buf, STR("\nExit codes\n"));
     add_exit_codes(&buf);
     buf_add(&buf, STR("\ndrumbeat help COMMAND says more, with examples.\n"));
     return buf_str(&buf);
 }
 
-struct str help_noun(struct arena *arena, struct str noun) {
+struct str help_noun(struct arena *arena, struct str noun, size_t width) {
     struct buf buf = {.arena = arena};
     for (size_t i = 0; i < command_count; i++)
         if (str_eq(str_from(commands[i].noun), noun)) add_examples(&buf, &commands[i]);
     buf_byte(&buf, '\n');
     for (size_t i = 0; i < command_count; i++)
-        if (str_eq(str_from(commands[i].noun), noun)) add_line(&buf, &commands[i]);
+        if (str_eq(str_from(commands[i].noun), noun)) add_line(&buf, &commands[i], width);
     buf_fmt(&buf, "\ndrumbeat help %.*s VERB says more.\n", STR_ARG(noun));
     return buf_str(&buf);
 }
 
-struct str help_command(struct arena *arena, const struct command *command) {
+struct str help_command(struct arena *arena, const struct command *command, size_t width) {
     struct buf buf = {.arena = arena};
     add_examples(&buf, command);
-    buf_fmt(&buf, "%s%s.\n\nusage: ", buf.n ? "\n" : "", command->summary);
-    add_usage(&buf, command);
+    buf_fmt(&buf, "%s", buf.n ? "\n" : "");
+    text_wrap(&buf, str_fmt(arena, "%s.", command->summary), 0, 0, width);
+    buf_add(&buf, STR("\n\n"));
+    add_usage(&buf, command, width);
     if (command->options) {
         buf_add(&buf, STR("\nOptions\n"));
-        add_options(&buf, command->options);
+        add_options(&buf, command->options, width);
     }
     buf_fmt(&buf, "\nOptions that every command takes, and exit codes: drumbeat help\n");
     return buf_str(&buf);
@@ -190,48 +204,13 @@ int command_help(struct cli *cli) {
     struct str noun = cli_argument(cli, 0), verb = cli_argument(cli, 1);
     const struct command *command = command_find(noun, verb);
     if (!noun.p)
-        writer_add(&cli->out, help_overview(cli->arena));
+        writer_add(&cli->out, help_overview(cli->arena, cli_width()));
     else if (command)
-        writer_add(&cli->out, help_command(cli->arena, command));
+        writer_add(&cli->out, help_command(cli->arena, command, cli_width()));
     else if (!verb.p && command_has_noun(noun))
-        writer_add(&cli->out, help_noun(cli->arena, noun));
+        writer_add(&cli->out, help_noun(cli->arena, noun, cli_width()));
     else
         return cli_fail(cli, EXIT_USAGE, "error: %.*s",
                         STR_ARG(command_unknown(cli->arena, noun, command_has_noun(noun) ? verb : STR(""))));
-    return EXIT_DONE;
-}
-
-/* connector/NAME and source/NAME */
-static struct str named_page(struct cli *cli, struct str page, const struct catalog *catalog) {
-    struct str kind = str_sub(page, 0, str_find(page, '/')), name = str_sub(page, kind.n + 1, page.n);
-    const struct catalog_entry *entry = catalog_find(catalog, name);
-    const struct scheme *scheme = scheme_find(name);
-    if (str_eq(kind, STR("connector")) && entry && entry->action_count) return connector_page(cli->arena, entry);
-    if (str_eq(kind, STR("source")) && scheme) return sender_page(cli->arena, scheme);
-    return STR("");
-}
-
-int command_reference(struct cli *cli) {
-    struct str page = cli_argument(cli, 0), named;
-    struct findings findings = {.arena = cli->arena};
-    const struct catalog *catalog = setup_catalog(cli->arena, STR_NONE, &findings);
-    if (str_eq(page, STR("cli")))
-        writer_add(&cli->out, help_reference(cli->arena));
-    else if (str_eq(page, STR("config")))
-        writer_add(&cli->out, config_reference(cli->arena));
-    else if (str_eq(page, STR("connectors")))
-        writer_add(&cli->out, connectors_reference(cli->arena, catalog));
-    else if (str_eq(page, STR("metrics")))
-        writer_add(&cli->out, metrics_reference(cli->arena));
-    else if (str_eq(page, STR("drumbeat.1")))
-        writer_add(&cli->out, help_manual(cli->arena));
-    else if (str_eq(page, STR("drumbeat.yaml.5")))
-        writer_add(&cli->out, config_manual(cli->arena));
-    else if ((named = named_page(cli, page, catalog)).n)
-        writer_add(&cli->out, named);
-    else
-        return cli_fail(cli, EXIT_USAGE,
-                        "error: the pages are cli, config, connectors, metrics, connector/NAME, source/NAME, "
-                        "drumbeat.1 and drumbeat.yaml.5");
     return EXIT_DONE;
 }

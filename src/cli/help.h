@@ -4,9 +4,10 @@
 
 #include "cli/command.h"
 
-struct str help_overview(struct arena *arena);
-struct str help_noun(struct arena *arena, struct str noun);
-struct str help_command(struct arena *arena, const struct command *command);
+/* width: what no line passes that is no command to be copied; 0 = as long as they get. */
+struct str help_overview(struct arena *arena, size_t width);
+struct str help_noun(struct arena *arena, struct str noun, size_t width);
+struct str help_command(struct arena *arena, const struct command *command, size_t width);
 /* docs/cli.md */
 struct str help_reference(struct arena *arena);
 struct str help_manual(struct arena *arena); /* the source of drumbeat(1) */

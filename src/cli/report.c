@@ -5,16 +5,16 @@
 #include "cli/show.h"
 
 static const struct column columns[] = {
-    {"destination", CELL_TEXT, {.title = "DESTINATION", .whole = true}},
+    {"destination", CELL_TEXT, {.title = "DESTINATION"}},
     {"in", CELL_TEXT, {.title = "IN", .right = true, .whole = true}},
     {"completed", CELL_TEXT, {.title = "COMPLETED", .right = true, .whole = true}},
-    {"skipped", CELL_TEXT, {.title = "SKIPPED", .right = true, .whole = true}},
+    {"skipped", CELL_TEXT, {.title = "SKIPPED", .right = true, .whole = true, .spare = true}},
     {"failed", CELL_TEXT, {.title = "FAILED", .right = true, .whole = true}},
-    {"unknown", CELL_TEXT, {.title = "UNKNOWN", .right = true, .whole = true}},
-    {"held", CELL_TEXT, {.title = "HELD", .right = true, .whole = true}},
+    {"unknown", CELL_TEXT, {.title = "UNKNOWN", .right = true, .whole = true, .spare = true}},
+    {"held", CELL_TEXT, {.title = "HELD", .right = true, .whole = true, .spare = true}},
     {"open", CELL_TEXT, {.title = "OPEN", .right = true, .whole = true}},
-    {"superseded", CELL_TEXT, {.title = "SUPERSEDED", .right = true, .whole = true}},
-    {"difference", CELL_TEXT, {.title = "DIFFERENCE", .right = true, .whole = true}},
+    {"superseded", CELL_TEXT, {.title = "SUPERSEDED", .right = true, .whole = true, .spare = true}},
+    {"difference", CELL_TEXT, {.title = "DIFFERENCE", .right = true, .whole = true, .spare = true}},
     {0},
 };
 
@@ -22,12 +22,13 @@ static void show_sheet(struct cli *cli, const struct json *sheet) {
     const struct json *events = json_get(sheet, STR("events"));
     bool adds_up = json_true(json_get(sheet, STR("adds_up")));
     static const char *const parts[] = {"completed", "failed", "open", "pending", "unrouted"};
-    writer_fmt(&cli->out, "%.*s %.*s: %.*s came in", STR_ARG(show_member(cli, sheet, "day")),
-               STR_ARG(show_member(cli, sheet, "zone")),
-               STR_ARG(show_count(cli, json_integer(json_get(events, STR("in")), 0), "event", "events")));
+    struct buf head = {.arena = cli->arena};
+    buf_fmt(&head, "%.*s %.*s: %.*s came in", STR_ARG(show_member(cli, sheet, "day")),
+            STR_ARG(show_member(cli, sheet, "zone")),
+            STR_ARG(show_count(cli, json_integer(json_get(events, STR("in")), 0), "event", "events")));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        writer_fmt(&cli->out, "%s%.*s %s", i ? " + " : " = ", STR_ARG(show_member(cli, events, parts[i])), parts[i]);
-    writer_add(&cli->out, STR("\n"));
+        buf_fmt(&head, "%s%.*s %s", i ? " + " : " = ", STR_ARG(show_member(cli, events, parts[i])), parts[i]);
+    show_text(cli, buf_str(&head), 0, 2);
     show_table(cli, json_get(sheet, STR("destinations")), columns);
     if (adds_up)
         writer_add(&cli->out, STR("it adds up\n"));

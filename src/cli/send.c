@@ -114,7 +114,7 @@ static void show_settled(struct cli *cli, const struct json *event, bool *shown,
             str_eq(status, STR("PENDING")) || str_eq(status, STR("PROCESSING")) || str_eq(status, STR("UNKNOWN"));
         if (shown[i] || (open && !all_too)) continue;
         shown[i] = true;
-        show_delivery_line(cli, delivery, STR(""));
+        show_delivery_line(cli, delivery, 0, STR(""));
     }
     writer_flush(&cli->out);
 }

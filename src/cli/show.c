@@ -1,7 +1,6 @@
 #include "cli/show.h"
 
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/jq.h"
@@ -10,14 +9,9 @@
 #include "model/destination.h"
 
 #define COLUMNS_MAX      16
+#define LINE_INDENT      22 /* where a delivery's line goes on */
 #define ID_EVENT_ROOM    13 /* characters: the time of an id, to the millisecond */
 #define ID_DELIVERY_ROOM 18 /* and 12 bits of what follows */
-
-static size_t terminal_width(void) {
-    struct winsize size;
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) return 0;
-    return size.ws_col;
-}
 
 /* ---- members ---- */
 
@@ -48,7 +42,7 @@ static struct str short_time(struct cli *cli, struct str time) {
     char now[WHEN_TEXT_ROOM];
     struct str shown = show_time(cli, time);
     when_format(cli_wall_us(), now);
-    if (shown.n < 20 || !terminal_width()) return shown;
+    if (shown.n < 20 || !cli_width()) return shown;
     if (!str_starts(shown, (struct str){now, 4})) return str_sub(shown, 0, 10);
     return str_fmt(cli->arena, "%.*s %.*s", 5, shown.p + 5, 9, shown.p + 11);
 }
@@ -147,7 +141,7 @@ bool show_machine(struct cli *cli, struct str json, const char *id, int *ret_cod
 
 /* Whether ids are to be whole: who copies one out of a pipe, or asks for more, gets all of it. */
 static bool ids_are_whole(const struct cli *cli) {
-    return cli->verbose || !terminal_width();
+    return cli->verbose || !cli_width();
 }
 
 static int compare_texts(const void *a, const void *b) {
@@ -187,7 +181,7 @@ void show_table(struct cli *cli, const struct json *items, const struct column *
     for (size_t i = 0; i < json_size(items); i++)
         for (size_t j = 0; j < count; j++)
             grid_cell(&grid, str_sub(cell_text(cli, json_at(items, i), &columns[j]), 0, rooms[j]));
-    writer_add(&cli->out, grid_text(&grid, terminal_width(), cli->colour));
+    writer_add(&cli->out, grid_text(&grid, cli_width(), cli->colour));
 }
 
 int show_list(struct cli *cli, struct asked *asked, const struct column *columns, const char *id) {
@@ -212,6 +206,13 @@ int show_one(struct cli *cli, struct asked *asked, const char *id,
     return code;
 }
 
+void show_text(struct cli *cli, struct str text, size_t at, size_t indent) {
+    struct buf buf = {.arena = cli->arena};
+    text_wrap(&buf, str_safe(cli->arena, text, true), at, indent, cli_width());
+    buf_byte(&buf, '\n');
+    writer_add(&cli->out, buf_str(&buf));
+}
+
 void show_fields(struct cli *cli, const struct json *thing, const struct column *columns) {
     size_t widest = 0;
     for (const struct column *column = columns; column->member; column++) {
@@ -221,11 +222,16 @@ void show_fields(struct cli *cli, const struct json *thing, const struct column 
     for (const struct column *column = columns; column->member; column++) {
         struct str text = cell_text(cli, thing, column);
         if (!text.n) continue;
-        text = str_safe(cli->arena, text, true);
-        text = status_coloured(cli->arena, text, cli->colour && column->how.status);
+        enum json_type type = json_type(json_get(thing, str_from(column->member)));
+        bool is_value = column->kind == CELL_TEXT && (type == JSON_OBJECT || type == JSON_ARRAY);
         writer_fmt(&cli->out, "  %-*s  ", (int)widest, column->how.title);
-        writer_add(&cli->out, text);
-        writer_add(&cli->out, STR("\n"));
+        if (column->how.status || is_value) { /* JSON stays in one line, so that it can be copied */
+            text = str_safe(cli->arena, text, true);
+            writer_add(&cli->out, status_coloured(cli->arena, text, cli->colour && column->how.status));
+            writer_add(&cli->out, STR("\n"));
+        } else {
+            show_text(cli, text, widest + 4, widest + 4);
+        }
     }
 }
 
@@ -327,7 +333,7 @@ static struct str explanation(struct cli *cli, const struct json *delivery, stru
     return buf_str(&text);
 }
 
-void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more) {
+void show_delivery_line(struct cli *cli, const struct json *delivery, size_t before, struct str more) {
     struct str target = str_safe(cli->arena, show_target(cli, delivery), true);
     struct str word = status_word(show_member(cli, delivery, "status"));
     struct str status = show_member(cli, delivery, "last_status"), why = explanation(cli, delivery, word);
@@ -336,8 +342,10 @@ void show_delivery_line(struct cli *cli, const struct json *delivery, struct str
     writer_fmt(&cli->out, "  %.*s%*s  ", STR_ARG(target), (int)target_blanks, "");
     writer_add(&cli->out, status_coloured(cli->arena, word, cli->colour));
     writer_fmt(&cli->out, "%*s  %-3.*s", (int)word_blanks, "", STR_ARG(status));
-    struct str rest = str_safe(cli->arena, why, true);
-    writer_fmt(&cli->out, "%s%.*s%s%.*s\n", rest.n ? "  " : "", STR_ARG(rest), more.n ? "  " : "", STR_ARG(more));
+    size_t at = 2 + text_columns(target) + target_blanks + 2 + word.n + word_blanks + 2 + (status.n < 3 ? 3 : status.n);
+    struct str rest =
+        str_fmt(cli->arena, "%s%.*s%s%.*s", why.n ? "  " : "", STR_ARG(why), more.n ? "  " : "", STR_ARG(more));
+    show_text(cli, rest, before + at, LINE_INDENT);
 }
 
 void show_acts(struct cli *cli, const struct json *acts, struct str subject) {

@@ -43,12 +43,16 @@ struct str show_count(struct cli *cli, int64_t count, const char *one, const cha
 struct str show_time(struct cli *cli, struct str time);
 /* A list of things as an aligned table, cut to the terminal; nothing when it is empty. */
 void show_table(struct cli *cli, const struct json *items, const struct column *columns);
+/* Puts out a text, somebody else's too, which begins in column `at`, and ends the line: on a terminal as text_wrap
+ * does, elsewhere in one line. */
+void show_text(struct cli *cli, struct str text, size_t at, size_t indent);
 /* One member a line, "  name   value", those that are there. */
 void show_fields(struct cli *cli, const struct json *thing, const struct column *columns);
 /* An id as a line for people has it: whole in a pipe and with -v. */
 struct str show_id(struct cli *cli, struct str id);
-/* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there. */
-void show_delivery_line(struct cli *cli, const struct json *delivery, struct str more);
+/* "  crm  delivered  201  38 ms": one delivery, with its attempts or without, and what else is to stand there;
+ * before: columns that stand in the line already. */
+void show_delivery_line(struct cli *cli, const struct json *delivery, size_t before, struct str more);
 /* Waits until nothing of an event is open, and shows what came of each delivery (send.c). An exit code. */
 MUST_USE int show_outcome(struct cli *cli, struct str id);
 /* What people did to one of the things of a list of acts, a line each. */

@@ -9,59 +9,64 @@
 #include "cli/commands.h"
 #include "cli/show.h"
 
-#define WATCH_US (2 * US_PER_S)
+#define WATCH_US       (2 * US_PER_S)
+#define TROUBLE_INDENT 4
 
 static long long number(const struct json *status, struct str name) {
     return (long long)json_integer(json_get(status, name), 0);
 }
 
-/* What nears its end: a login, and a certificate of a server that is called. */
+/* Lines for what nears its end: a login, and a certificate of a server that is called. */
 static void show_ends(struct cli *cli, const struct json *one, bool closed) {
     struct str name = show_member(cli, one, "name"), host = show_member(cli, one, "certificate_host");
     struct str login = show_time(cli, show_member(cli, one, "login_expires"));
     struct str certificate = show_time(cli, show_member(cli, one, "certificate_expires"));
     if (closed && login.n)
-        writer_fmt(&cli->out, "! %.*s: its login ends %.*s; drumbeat destinations login %.*s\n", STR_ARG(name),
-                   STR_ARG(login), STR_ARG(name));
+        show_text(cli,
+                  str_fmt(cli->arena, "! %.*s: its login ends %.*s; drumbeat destinations login %.*s", STR_ARG(name),
+                          STR_ARG(login), STR_ARG(name)),
+                  0, TROUBLE_INDENT);
     if (certificate.n)
-        writer_fmt(&cli->out, "! %.*s: the certificate of %.*s ends %.*s; whoever runs that server must renew it\n",
-                   STR_ARG(name), STR_ARG(str_safe(cli->arena, host, true)), STR_ARG(certificate));
+        show_text(cli,
+                  str_fmt(cli->arena,
+                          "! %.*s: the certificate of %.*s ends %.*s; whoever runs that server must renew it",
+                          STR_ARG(name), STR_ARG(host), STR_ARG(certificate)),
+                  0, TROUBLE_INDENT);
+}
+
+/* Lines for what is wrong with a destination, and the command that helps. */
+static void show_destination(struct cli *cli, const struct json *one) {
+    struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
+    struct str breaker = show_member(cli, one, "breaker");
+    bool paused = json_true(json_get(one, STR("paused"))), overflows = json_true(json_get(one, STR("overflows")));
+    bool wants_login = json_true(json_get(one, STR("wants_login")));
+    bool closed = !paused && str_eq(breaker, STR("closed"));
+    struct buf buf = {.arena = cli->arena};
+    show_ends(cli, one, closed);
+    if (closed && !overflows && !wants_login) return;
+    struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
+    if (closed) word = wants_login ? STR("it has no login yet") : STR("more wait than its queue takes");
+    buf_fmt(&buf, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
+    if (paused && reason.n) buf_fmt(&buf, " (%.*s)", STR_ARG(reason));
+    buf_fmt(&buf, "; drumbeat destinations %s %.*s", wants_login ? "login" : closed ? "show" : "resume", STR_ARG(name));
+    show_text(cli, buf_str(&buf), 0, TROUBLE_INDENT);
 }
 
 static void show_troubled(struct cli *cli, const struct json *list) {
     for (size_t i = 0; i < json_size(list); i++) {
         const struct json *one = json_at(list, i);
-        if (str_eq(show_member(cli, one, "kind"), STR("route"))) {
-            writer_fmt(&cli->out, "! route %.*s is stopped: %.*s\n", STR_ARG(show_member(cli, one, "name")),
-                       STR_ARG(str_safe(cli->arena, show_member(cli, one, "why"), true)));
-            continue;
-        }
-        if (json_true(json_get(one, STR("gone")))) {
-            long long held = number(one, STR("held"));
-            writer_fmt(&cli->out, "! %.*s is gone from the configuration, and %.*s %s held for it\n",
-                       STR_ARG(str_safe(cli->arena, show_member(cli, one, "name"), true)),
-                       STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
-            continue;
-        }
-        bool paused = json_true(json_get(one, STR("paused")));
-        struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
-        bool overflows = json_true(json_get(one, STR("overflows")));
-        struct str breaker = show_member(cli, one, "breaker");
-        struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
-        bool closed = !paused && str_eq(breaker, STR("closed"));
-        bool wants_login = json_true(json_get(one, STR("wants_login")));
-        show_ends(cli, one, closed);
-        if (closed && !overflows && !wants_login) continue;
-        if (closed && overflows) word = STR("more wait than its queue takes");
-        if (closed && wants_login) word = STR("it has no login yet");
-        writer_fmt(&cli->out, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
-        if (paused && reason.n) writer_fmt(&cli->out, " (%.*s)", STR_ARG(str_safe(cli->arena, reason, true)));
-        bool stands = paused || !str_eq(breaker, STR("closed"));
-        writer_fmt(&cli->out, "; drumbeat destinations %s %.*s\n",
-                   wants_login ? "login"
-                   : stands    ? "resume"
-                               : "show",
-                   STR_ARG(name));
+        struct str name = show_member(cli, one, "name"), why = show_member(cli, one, "why");
+        long long held = number(one, STR("held"));
+        struct str stopped = str_fmt(cli->arena, "! route %.*s is stopped: %.*s", STR_ARG(name), STR_ARG(why));
+        struct str gone =
+            str_fmt(cli->arena, "! %.*s is gone from the configuration, and %.*s %s held for it", STR_ARG(name),
+                    STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
+        if (str_eq(show_member(cli, one, "kind"), STR("route")))
+            show_text(cli, stopped, 0, TROUBLE_INDENT);
+        else if (json_true(json_get(one, STR("gone"))))
+            show_text(cli, gone, 0, TROUBLE_INDENT);
+        else
+            show_destination(cli, one);
     }
 }
 
@@ -129,11 +134,12 @@ static void show_needs(struct cli *cli, const struct json *status) {
         writer_fmt(&cli->out, "  Unwanted  %.*s since the start that no route took\n",
                    STR_ARG(show_count(cli, number(status, STR("unrouted")), "event", "events")));
     if (number(status, STR("resent")))
-        writer_fmt(
-            &cli->out,
-            "  In doubt  %lld since the start: sent again while an earlier try was unknown; drumbeat deliveries list "
-            "--resent\n",
-            number(status, STR("resent")));
+        show_text(cli,
+                  str_fmt(cli->arena,
+                          "  In doubt  %lld since the start: sent again while an earlier try was unknown; "
+                          "drumbeat deliveries list --resent",
+                          number(status, STR("resent"))),
+                  0, 12);
     if (number(status, STR("unsent")))
         writer_fmt(&cli->out, "  Put back  %.*s since the start: this machine had no room for them\n",
                    STR_ARG(show_count(cli, number(status, STR("unsent")), "send", "sends")));

@@ -16,11 +16,12 @@
 #include "cli/pages.h"
 #include "cli/show.h"
 
-#define POLL_US   (500 * US_PER_MS)
-#define WINDOW    1000 /* the most the API lists at once */
-#define JUDGED    1024 /* events of which is remembered whether they are wanted */
-#define FRESH     1024 /* events that are not routed yet, as far as was seen */
-#define ASKED_MAX 50   /* single questions in one look */
+#define POLL_US      (500 * US_PER_MS)
+#define WINDOW       1000 /* the most the API lists at once */
+#define JUDGED       1024 /* events of which is remembered whether they are wanted */
+#define FRESH        1024 /* events that are not routed yet, as far as was seen */
+#define TIME_COLUMNS 13   /* of a line begin with the time */
+#define ASKED_MAX    50   /* single questions in one look */
 
 struct seen {
     char id[UUID_TEXT_LENGTH + 1];
@@ -163,7 +164,8 @@ static void show_delivery(struct tail *tail, const struct tail_line *line) {
     struct str id = show_id(cli, show_member(cli, line->item, "event_id"));
     bool retried = json_integer(json_get(line->item, STR("attempt_count")), 0) > 1;
     bool whole = retried && get_one(tail, "/v1/deliveries/", show_member(cli, line->item, "id"), &asked);
-    show_delivery_line(cli, whole ? asked.json : line->item, str_fmt(cli->arena, "of event %.*s", STR_ARG(id)));
+    show_delivery_line(cli, whole ? asked.json : line->item, TIME_COLUMNS,
+                       str_fmt(cli->arena, "of event %.*s", STR_ARG(id)));
     asked_free(&asked);
 }
 
@@ -171,8 +173,10 @@ static void show_event(struct cli *cli, const struct tail_line *line) {
     struct str id = show_id(cli, show_member(cli, line->item, "id")), type = show_member(cli, line->item, "type");
     struct str key = str_safe(cli->arena, show_member(cli, line->item, "idempotency_key"), true);
     struct str source = str_safe(cli->arena, show_member(cli, line->item, "source"), true);
-    writer_fmt(&cli->out, "  %.*s  event  %.*s from %.*s, key %.*s\n", STR_ARG(type), STR_ARG(id), STR_ARG(source),
-               STR_ARG(key));
+    show_text(cli,
+              str_fmt(cli->arena, "  %.*s  event  %.*s from %.*s, key %.*s", STR_ARG(type), STR_ARG(id),
+                      STR_ARG(source), STR_ARG(key)),
+              TIME_COLUMNS, TIME_COLUMNS + 4);
 }
 
 static int show_line(struct tail *tail, const struct tail_line *line) {
@@ -185,9 +189,11 @@ static int show_line(struct tail *tail, const struct tail_line *line) {
     else if (line->kind == LINE_EVENT)
         show_event(cli, line);
     else
-        writer_fmt(&cli->out, "  %.*s  no route wants it, nothing is sent: drumbeat events show %.*s\n",
-                   STR_ARG(show_member(cli, line->item, "type")),
-                   STR_ARG(show_id(cli, show_member(cli, line->item, "id"))));
+        show_text(cli,
+                  str_fmt(cli->arena, "  %.*s  no route wants it, nothing is sent: drumbeat events show %.*s",
+                          STR_ARG(show_member(cli, line->item, "type")),
+                          STR_ARG(show_id(cli, show_member(cli, line->item, "id")))),
+                  TIME_COLUMNS, TIME_COLUMNS + 4);
     return EXIT_DONE;
 }
 

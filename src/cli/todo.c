@@ -3,21 +3,23 @@
 #include "cli/commands.h"
 #include "cli/show.h"
 
-/* "failed  crm  12 deliveries  answer 422 (oldest 2026-11-28T10:00:00Z)", and below it what helps. */
+/* "failed  crm  12  answer 422 (oldest 2026-11-28T10:00:00Z)", and below it what helps: a command in a line of its own,
+ * which is never broken. */
 static void show_item(struct cli *cli, const struct json *item) {
-    struct str name = show_member(cli, item, "name"), error = show_member(cli, item, "error");
-    struct str oldest = show_time(cli, show_member(cli, item, "oldest_at"));
+    struct str cause = show_member(cli, item, "cause"), name = show_member(cli, item, "name");
+    struct str error = show_member(cli, item, "error"), oldest = show_time(cli, show_member(cli, item, "oldest_at"));
     int64_t count = json_integer(json_get(item, STR("count")), 0);
+    struct buf head = {.arena = cli->arena};
+    if (name.n) buf_fmt(&head, "  %.*s", STR_ARG(name));
+    if (count) buf_fmt(&head, "  %lld", (long long)count);
+    if (error.n) buf_fmt(&head, "  %.*s", STR_ARG(error));
+    if (oldest.n) buf_fmt(&head, "  (since %.*s)", STR_ARG(oldest));
     if (cli->colour) writer_add(&cli->out, STR("\033[33m"));
-    writer_fmt(&cli->out, "%.*s", STR_ARG(show_member(cli, item, "cause")));
+    writer_fmt(&cli->out, "%.*s", STR_ARG(cause));
     if (cli->colour) writer_add(&cli->out, STR("\033[0m"));
-    if (name.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, name, true)));
-    if (count) writer_fmt(&cli->out, "  %lld", (long long)count);
-    if (error.n) writer_fmt(&cli->out, "  %.*s", STR_ARG(str_safe(cli->arena, error, true)));
-    if (oldest.n) writer_fmt(&cli->out, "  (since %.*s)", STR_ARG(oldest));
-    writer_fmt(&cli->out, "\n    %.*s\n      %.*s\n",
-               STR_ARG(str_safe(cli->arena, show_member(cli, item, "command"), true)),
-               STR_ARG(str_safe(cli->arena, show_member(cli, item, "does"), true)));
+    show_text(cli, buf_str(&head), text_columns(cause), 2);
+    writer_fmt(&cli->out, "    %.*s\n      ", STR_ARG(str_safe(cli->arena, show_member(cli, item, "command"), true)));
+    show_text(cli, show_member(cli, item, "does"), 6, 6);
 }
 
 static void show_todo(struct cli *cli, const struct json *todo) {

@@ -62,6 +62,32 @@ def test_tables_fit_a_terminal_of_80_columns(serve, receiver):
         assert len(lines) > 1 and max(map(width, lines)) <= COLUMNS, (words, lines)
 
 
+def test_what_is_said_fits_a_terminal_and_commands_stay_whole(serve, receiver):
+    long = b"the recipient was refused by this server because of its policy, which it does not tell anybody about"
+    receiver.script("/bad", answer(422, long))
+    receiver.script("/auth", answer(401, long))
+    names = ["bad", "auth", "a-destination-with-quite-a-long-name-all-told"[:40]]
+    server = serve(destinations={name: to(receiver, name, retry={"max": "0"}, give_up="0s") for name in names},
+                   routes={"all": {"from": "LEAD", "to": names}})
+    sent = server.send()
+    until(lambda: {one["destination"]: one["status"] for one in server.deliveries(sent)}.get("bad") == "FAILED", "the failed one")
+    until(lambda: server.get("/v1/destinations/auth").json["paused"], "the pause")
+    good(server.cli("destinations", "pause", names[2], "--reason", "so that its deliveries wait for as long as it takes"))
+    server.send()
+    for words in (["help"], ["help", "deliveries"], ["help", "replay", "plan"], ["help", "serve"], ["todo"], ["report"], ["status"],
+                  ["connectors", "show", "hubspot"], ["connectors", "show", "mailgun"], ["replay", "plan", "--status", "FAILED"],
+                  ["chores", "list"], ["events", "show", sent], ["destinations", "show", "auth"]):
+        wide = [line for line in terminal(server, *words).splitlines() if width(line.split("\033[K")[-1]) > COLUMNS]
+        assert [line for line in wide if len(line.split()) > 3 and not line.strip().startswith("drumbeat ")] == [], words
+    shown = terminal(server, "todo").splitlines()
+    items = server.get("/v1/todo").json["items"]
+    assert len(items) == 3 and all("    " + item["command"] in shown for item in items), shown
+    piped = good(server.cli("todo")).out
+    assert all(item["error"] in piped and "      " + item["does"] + "\n" in piped for item in items), piped
+    assert max(map(len, good(server.cli("help")).out.splitlines())) > COLUMNS
+    assert "DIFFERENCE" in server.cli("report").out
+
+
 HOSTILE = "a\u202eb\u2066c\u2028d\x85e\u200bf\U000e0041g"
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
 FAMILY = "\U0001f469\u200d\U0001f4bb"

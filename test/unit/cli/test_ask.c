@@ -188,7 +188,7 @@ static void test_a_delivery_is_one_line(void **state) {
         struct json *delivery;
         open_scene(&scene, "status");
         assert_int_equal(json_parse(str_from(deliveries[i].delivery), 8, &delivery, NULL), ERR_NONE);
-        show_delivery_line(&scene.cli, delivery, STR(""));
+        show_delivery_line(&scene.cli, delivery, 0, STR(""));
         json_free(delivery);
         close_scene(&scene, deliveries[i].line, "");
     }

@@ -93,6 +93,59 @@ static void test_what_is_spare_goes_when_the_rest_has_no_room(void **state) {
     arena_free(&arena);
 }
 
+static void wrapped(struct arena *arena, const char *text, size_t at, size_t indent, const char *expected) {
+    struct buf buf = {.arena = arena};
+    text_wrap(&buf, str_from(text), at, indent, 20);
+    assert_string_equal(buf_str(&buf).p, expected);
+}
+
+static void test_texts_are_broken_between_words_and_commands_never(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct buf buf = {.arena = &arena};
+    wrapped(&arena, "one two three four five", 0, 2, "one two three four\n  five");
+    wrapped(&arena, "one two three four", 10, 4, "one two\n    three four");
+    wrapped(&arena, "aaaaaaaaaaaaaaaaaaaaaaaaa b", 4, 2, "\n  aaaaaaaaaaaaaaaaaaaaaaaaa\n  b");
+    wrapped(&arena, "漢字漢字漢字 漢字漢字", 0, 0, "漢字漢字漢字\n漢字漢字");
+    wrapped(&arena, "paused; drumbeat destinations resume crm; then wait", 0, 2,
+            "paused;\n  drumbeat destinations resume crm;\n  then wait");
+    wrapped(&arena, "it is so: `drumbeat verify --deep` says", 0, 0, "it is so:\n`drumbeat verify --deep`\nsays");
+    wrapped(&arena, "", 3, 3, "");
+    text_wrap(&buf, STR("as long as it gets, however wide it is"), 0, 2, 0);
+    assert_string_equal(buf_str(&buf).p, "as long as it gets, however wide it is");
+    arena_free(&arena);
+}
+
+static void test_the_last_column_may_wrap_and_zeros_go_first(void **state) {
+    (void)state;
+    static const struct grid_column help[] = {{.title = "NAME", .whole = true}, {.title = "HELP", .wraps = true}};
+    static const struct grid_column counts[] = {{.title = "NAME"},
+                                                {.title = "IN", .right = true, .whole = true},
+                                                {.title = "HELD", .right = true, .whole = true, .spare = true},
+                                                {.title = "DIFFERENCE", .right = true, .whole = true, .spare = true}};
+    struct arena arena = ARENA_EMPTY;
+    struct grid wraps = {.arena = &arena, .columns = help, .column_count = 2};
+    struct grid zeros = {.arena = &arena, .columns = counts, .column_count = 4};
+    grid_cell(&wraps, STR("token"));
+    grid_cell(&wraps, STR("a key of the account that may write"));
+    assert_string_equal(grid_text(&wraps, 30, false).p,
+                        "NAME   HELP\ntoken  a key of the account\n       that may write\n");
+    assert_string_equal(grid_text(&wraps, 0, false).p, "NAME   HELP\ntoken  a key of the account that may write\n");
+    for (int i = 0; i < 2; i++) {
+        grid_cell(&zeros, STR("customer-relations"));
+        grid_cell(&zeros, STR("0"));
+        grid_cell(&zeros, STR("0"));
+        grid_cell(&zeros, i ? STR("3") : STR("0"));
+    }
+    assert_string_equal(grid_text(&zeros, 34, false).p, "NAME                IN  DIFFERENCE\n"
+                                                        "customer-relations   0           0\n"
+                                                        "customer-relations   0           3\n");
+    assert_string_equal(grid_text(&zeros, 30, false).p, "NAME            IN  DIFFERENCE\n"
+                                                        "customer-rela…   0           0\n"
+                                                        "customer-rela…   0           3\n");
+    arena_free(&arena);
+}
+
 static void test_cutting_keeps_characters_whole(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
@@ -130,6 +183,8 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_shown_of_no_rows),
         cmocka_unit_test(test_the_widest_is_cut_first_and_ids_never),
         cmocka_unit_test(test_what_is_spare_goes_when_the_rest_has_no_room),
+        cmocka_unit_test(test_texts_are_broken_between_words_and_commands_never),
+        cmocka_unit_test(test_the_last_column_may_wrap_and_zeros_go_first),
         cmocka_unit_test(test_cutting_keeps_characters_whole),
         cmocka_unit_test(test_colour_is_for_status_words_and_does_not_move_columns),
         cmocka_unit_test(test_cells_cannot_command_the_terminal),

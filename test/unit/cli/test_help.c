@@ -19,7 +19,7 @@ static bool hidden(const struct command *command) {
 static void test_overview_names_every_command_but_hidden_ones(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    struct str text = help_overview(&arena);
+    struct str text = help_overview(&arena, 0);
     for (size_t i = 0; i < command_count; i++) {
         struct str line = str_fmt(&arena, "\n  %-22s  %s\n", command_name(&arena, &commands[i]).p, commands[i].summary);
         assert_int_equal(strstr(text.p, line.p) == NULL, hidden(&commands[i]));
@@ -33,7 +33,7 @@ static void test_help_on_a_command_begins_with_examples_and_has_every_option(voi
     (void)state;
     struct arena arena = ARENA_EMPTY;
     for (size_t i = 0; i < command_count; i++) {
-        struct str text = help_command(&arena, &commands[i]), name = command_name(&arena, &commands[i]);
+        struct str text = help_command(&arena, &commands[i], 0), name = command_name(&arena, &commands[i]);
         if (*commands[i].examples) assert_true(str_starts(text, str_fmt(&arena, "  drumbeat %.*s", STR_ARG(name))));
         assert_non_null(strstr(text.p, str_fmt(&arena, "usage: drumbeat %.*s", STR_ARG(name)).p));
         for (const struct option *option = commands[i].options; option && option->name; option++) {
@@ -47,7 +47,7 @@ static void test_help_on_a_command_begins_with_examples_and_has_every_option(voi
 static void test_usage_tells_what_must_be_given(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    struct str text = help_command(&arena, command_find(STR("deliveries"), STR("resolve")));
+    struct str text = help_command(&arena, command_find(STR("deliveries"), STR("resolve")), 0);
     assert_non_null(
         strstr(text.p, "usage: drumbeat deliveries resolve [ID...] --as WHAT [--note TEXT] [--status STATUS]"));
     assert_non_null(strstr(text.p, ": delivered|not-delivered|retry\n"));
@@ -57,7 +57,7 @@ static void test_usage_tells_what_must_be_given(void **state) {
 static void test_help_on_a_noun_has_its_verbs_alone(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
-    struct str text = help_noun(&arena, STR("keys"));
+    struct str text = help_noun(&arena, STR("keys"), 0);
     assert_non_null(strstr(text.p, "keys create"));
     assert_non_null(strstr(text.p, "keys list"));
     assert_non_null(strstr(text.p, "keys revoke"));
