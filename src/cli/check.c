@@ -1,7 +1,7 @@
 /* cli/check.c - every mistake of a configuration at once, jq included. */
 #include <unistd.h>
 
-#include "base/when.h"
+#include "cli/check_logins.h"
 #include "cli/commands.h"
 #include "cli/locate.h"
 #include "cli/show.h"
@@ -10,7 +10,7 @@
 #include "sandbox/sandbox.h"
 #include "server/setup.h"
 
-#define JQ_DEADLINE_US  (250 * US_PER_MS)
+#define JQ_DEADLINE_US  ((int64_t)250000)
 #define JQ_MEMORY_BYTES (256 << 20)
 
 /* ---- looking ---- */
@@ -39,6 +39,7 @@ static int look(struct cli *cli, struct str file, struct str text, struct findin
     struct setup *setup = setup_load(&input, findings);
     if (!setup) return EXIT_DONE;
     int code = check_jq(cli, setup, findings);
+    if (!code && !findings->errors) check_logins(cli, setup, file, findings);
     *ret_size = str_fmt(cli->arena, "%zu %s, %zu %s", setup->settings->destination_count,
                         setup->settings->destination_count == 1 ? "destination" : "destinations",
                         setup->settings->route_count, setup->settings->route_count == 1 ? "route" : "routes");

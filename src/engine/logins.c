@@ -1,4 +1,6 @@
-/* engine/logins.c - which destinations want a person's login first: see token.h. */
+/* engine/logins.c - see logins.h and token.h. */
+#include "engine/logins.h"
+
 #include "connect/connect.h"
 #include "engine/token.h"
 #include "engine/turn.h"
@@ -13,31 +15,44 @@ struct str login_hint(struct turn *turn, const struct destination_settings *sett
 }
 
 /* A destination that was renamed begins with what its earlier name had. */
-static enum err read_row(struct turn *turn, const struct destination_settings *settings, struct str *ret_name,
-                         struct token_row *ret_row) {
-    struct store *store = turn->loop->options.store;
+static enum err read_row(struct store *store, const struct destination_settings *settings, struct arena *arena,
+                         struct str *ret_name, struct token_row *ret_row) {
     *ret_name = settings->name;
-    TRY(store_token_get(store, settings->name, turn->arena, ret_row));
+    TRY(store_token_get(store, settings->name, arena, ret_row));
     for (size_t i = 0; !ret_row->generation && i < settings->was.count; i++) {
         *ret_name = settings->was.items[i];
-        TRY(store_token_get(store, *ret_name, turn->arena, ret_row));
+        TRY(store_token_get(store, *ret_name, arena, ret_row));
     }
     return ERR_NONE;
 }
 
-/* Whether nothing is left that a token could be had with. */
-static enum err lacks_login(struct turn *turn, const struct destination_settings *settings, bool *ret_lacks) {
+static bool logs_in(const struct destination_settings *settings) {
+    return connect_has_way(settings, TOKEN_ASK) && !connect_has_way(settings, TOKEN_GET);
+}
+
+static struct str seed_of(const struct destination_settings *settings, int64_t now_us, struct hasher *hasher,
+                          struct arena *arena, struct str *ret_digest) {
+    const struct call_context context = {.destination = settings, .now_us = now_us, .hasher = hasher, .arena = arena};
+    return connect_token_seed(&context, ret_digest);
+}
+
+bool login_is_only_way(const struct destination_settings *settings, int64_t now_us, struct hasher *hasher,
+                       struct arena *arena) {
+    struct str digest;
+    return logs_in(settings) && !seed_of(settings, now_us, hasher, arena, &digest).n;
+}
+
+enum err login_is_lacking(struct store *store, const struct destination_settings *settings, struct str token_key,
+                          int64_t now_us, struct hasher *hasher, struct arena *arena, bool *ret_lacking) {
     struct token_row row;
     struct str name, digest, access, refresh;
-    const struct call_context context = {
-        .destination = settings, .now_us = turn->now_us, .hasher = turn->loop->hasher, .arena = turn->arena};
-    *ret_lacks = false;
-    if (!connect_has_way(settings, TOKEN_ASK) || connect_has_way(settings, TOKEN_GET)) return ERR_NONE;
-    TRY(read_row(turn, settings, &name, &row));
-    struct str seed = connect_token_seed(&context, &digest);
+    *ret_lacking = false;
+    if (!logs_in(settings)) return ERR_NONE;
+    TRY(read_row(store, settings, arena, &name, &row));
+    struct str seed = seed_of(settings, now_us, hasher, arena, &digest);
     if (seed.n && !(row.generation && str_eq(row.seed, digest))) return ERR_NONE;
-    bool opens = token_open(turn->loop->in_force.settings->token_key, name, row.sealed, turn->arena, &access, &refresh);
-    *ret_lacks = !opens || (!refresh.n && (!access.n || (row.expires_us && row.expires_us <= turn->now_us)));
+    bool opens = token_open(token_key, name, row.sealed, arena, &access, &refresh);
+    *ret_lacking = !opens || (!refresh.n && (!access.n || (row.expires_us && row.expires_us <= now_us)));
     return ERR_NONE;
 }
 
@@ -49,10 +64,11 @@ enum err logins_look(struct turn *turn) {
     tokens->wanted = (struct map){.arena = &tokens->wanted_arena};
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
         const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        bool lacks;
+        bool lacking;
         if (!settings) continue;
-        TRY(lacks_login(turn, settings, &lacks));
-        if (lacks) map_set(&tokens->wanted, str_dup(&tokens->wanted_arena, settings->name), tokens);
+        TRY(login_is_lacking(loop->options.store, settings, loop->in_force.settings->token_key, turn->now_us,
+                             loop->hasher, turn->arena, &lacking));
+        if (lacking) map_set(&tokens->wanted, str_dup(&tokens->wanted_arena, settings->name), tokens);
     }
     tokens->looked = true;
     return ERR_NONE;

@@ -367,6 +367,29 @@ def test_what_has_no_login_says_so_from_the_start(shop, receiver):
     assert server.cli("destinations", "resume", "it").code == 0
 
 
+def test_a_check_knows_what_has_no_login(shop, receiver):
+    provider = Provider(receiver, login_life=86400 * 365)
+    server = shop(provider)
+    server.configure(**config(receiver, first=False))
+    text = (server.folder / "drumbeat.yaml").read_text().splitlines()
+    line, = [at for at, words in enumerate(text, 1) if '"it":' in words]
+    got = server.cli("check")
+    assert "W0360" not in got.err and "once the server runs, drumbeat destinations login it" in got.err, got
+    assert not server.store.exists(), "a check makes no store"
+    server.start()
+    assert "login" not in server.cli("check").err, "while a server runs, it tells itself"
+    server.kill()
+    store = server.store.read_bytes()
+    got = server.cli("check")
+    assert got.code == 0 and f"drumbeat.yaml:{line}:" in got.err and "warning W0360" in got.err, got
+    assert "drumbeat destinations login it" in got.err and server.store.read_bytes() == store
+    server.start()
+    login = Login(server, "--redirect", "https://shop.example/done")
+    assert login.end(login.back(provider) + "\n")[0] == 0
+    server.kill()
+    assert "login" not in server.cli("check").err
+
+
 def test_a_login_that_ended_is_mended_by_a_login_and_may_be_tried(shop, receiver):
     provider = Provider(receiver)
     server = shop(provider).start()
