@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "deliver/meter.h"
+#include "sim/bulk.h"
 #include "sim/replays.h"
 #include "store/chore.h"
 #include "store/query.h"
@@ -145,10 +146,16 @@ static void check_restraint(struct oracle *oracle, const struct receiver *receiv
         oracle_fail(oracle, "I13", "%s: %d failures in a row and still no pause", receiver->name, bad);
 }
 
-static const struct fact *fact_of(const struct oracle *oracle, const char *event) {
+static struct fact *fact_of(struct oracle *oracle, const char *event) {
     for (size_t i = 0; i < oracle->fact_count; i++)
         if (strcmp(oracle->facts[i].id, event) == 0) return &oracle->facts[i];
     return NULL;
+}
+
+struct fact *oracle_fact(struct oracle *oracle, struct uuid event_id) {
+    char id[UUID_TEXT_LENGTH + 1];
+    uuid_format(event_id, id);
+    return fact_of(oracle, id);
 }
 
 /* First sends of one order key follow the events' ids, which follow their arrival. */
@@ -190,6 +197,7 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
     check_rooms(oracle, receiver, send, settings);
     if (settled) check_breaker(oracle, receiver, desk);
     if (send->lookup) return;
+    if (site->kind == SITE_BULK) bulk_hear(oracle, receiver, send);
     const struct fact *fact = fact_of(oracle, send->event);
     if (fact && fact->acted) return;
     if (site->kind != SITE_BULK) check_pace(oracle, receiver, send, settings);
@@ -360,9 +368,7 @@ static void check_truth(struct oracle *oracle, struct arena *arena) {
             uuid_format(deliveries[i].key, key);
             const struct site *site = swarm_site(oracle->swarm, deliveries[i].destination);
             const struct receiver *receiver = world_receiver(oracle->plant->world, str_from(site->host));
-            char event_id[UUID_TEXT_LENGTH + 1];
-            uuid_format(deliveries[i].event_id, event_id);
-            const struct fact *fact = fact_of(oracle, event_id);
+            const struct fact *fact = oracle_fact(oracle, deliveries[i].event_id);
             if (site->kind == SITE_BULK || (fact && fact->acted)) continue;
             if (!world_effect(receiver, str_from(key)))
                 oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, key);
@@ -400,6 +406,7 @@ void oracle_end(struct oracle *oracle) {
         if (!fact->acted) check_effects(oracle, fact);
     }
     check_truth(oracle, &arena);
+    bulk_check(oracle, &arena);
     check_store(oracle, &arena);
     store_rollback(oracle->plant->store);
     arena_free(&arena);

@@ -38,6 +38,8 @@ struct oracle {
     char last_ordered[RECEIVERS_MAX][8][40];
 };
 
+/* The fact that was answered with this id; NULL when none was. */
+struct fact *oracle_fact(struct oracle *oracle, struct uuid event_id);
 struct str oracle_payload(const struct fact *fact, struct arena *arena); /* as it is posted */
 void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -47,14 +47,6 @@ static size_t find_plans(struct oracle *oracle, size_t most, struct arena *arena
     return count;
 }
 
-static struct fact *fact_of(struct oracle *oracle, struct uuid event_id) {
-    char id[UUID_TEXT_LENGTH + 1];
-    uuid_format(event_id, id);
-    for (size_t i = 0; i < oracle->fact_count; i++)
-        if (strcmp(oracle->facts[i].id, id) == 0) return &oracle->facts[i];
-    return NULL;
-}
-
 typedef void see_item(struct oracle *oracle, const struct replay *plan, const struct replay_item *item, void *own);
 
 /* In a transaction. False: the store cannot be read. */
@@ -78,7 +70,7 @@ static bool each_item(struct oracle *oracle, const struct replay *plan, struct a
 
 /* It will be sent under another key as well, perhaps. */
 static void expect(struct oracle *oracle, const struct replay *plan, const struct replay_item *item, void *own) {
-    struct fact *fact = fact_of(oracle, item->event_id);
+    struct fact *fact = oracle_fact(oracle, item->event_id);
     (void)plan;
     (void)own;
     if (!replay_acts(item->verdict)) return;
@@ -166,7 +158,7 @@ static void enter(struct oracle *oracle, const struct replay *plan, const struct
         ledger->made = made;
     }
     ledger->made[ledger->count++] = (struct made){.plan = plan, .item = *item};
-    struct fact *fact = fact_of(oracle, item->event_id);
+    struct fact *fact = oracle_fact(oracle, item->event_id);
     const struct site *site = swarm_site(oracle->swarm, item->destination);
     if (fact && site) fact->made[site - oracle->swarm->sites]++;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/bulk.h"
 #include "sim/oracle.h"
 #include "sim/replays.h"
 #include "store/query.h"
@@ -85,6 +86,7 @@ static struct behaviour behave(void *self, struct receiver *receiver, const stru
             behaviour = misbehave(run, (enum fault)i, knows_key);
             break;
         }
+    if (site->kind == SITE_BULK && bulk_refuses(outgoing->body)) behaviour = misbehave(run, REFUSES, knows_key);
     if (lookup && behaviour.kind == ANSWER && behaviour.status == 200)
         behaviour.body = world_effect(receiver, key) ? STR("{\"found\":true}") : STR("{\"found\":false}");
     if (knows_key && world_effect(receiver, key)) behaviour.effect = false; /* the effect exists already */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "os/file.h"
@@ -39,6 +40,10 @@ bool line_take(struct str *rest, struct str phrase) {
     if (rest->n > phrase.n && rest->p[phrase.n] != ' ') return false;
     *rest = str_trim(str_sub(*rest, phrase.n, rest->n));
     return true;
+}
+
+bool line_holds(struct str text, struct str part) {
+    return part.n == 0 || (text.n >= part.n && memmem(text.p, text.n, part.p, part.n));
 }
 
 bool line_number(struct str *rest, size_t *ret_number) {

@@ -66,10 +66,6 @@ bool player_find_delivery(struct player *player, struct str destination, struct 
     return true;
 }
 
-static bool holds(struct str text, struct str part) {
-    return part.n == 0 || (text.n >= part.n && memmem(text.p, text.n, part.p, part.n));
-}
-
 /* ---- deliveries and events ---- */
 
 struct wanted {
@@ -116,7 +112,7 @@ static bool expect_delivery(struct player *player, struct str rest) {
     if (!is.seq) return player_fail(player, "there is no such delivery");
     const char *status = delivery_status_text(is.status);
     bool same = str_eq(wanted.status, str_from(status)) && !differs(wanted.attempts, is.attempts) &&
-                !differs(wanted.retries, is.retry_count) && holds(is.last_error, wanted.error);
+                !differs(wanted.retries, is.retry_count) && line_holds(is.last_error, wanted.error);
     return same || player_fail(player, "it is %s, attempts %d, retries %d, run %d, error '%.*s'", status, is.attempts,
                                is.retry_count, is.run, STR_ARG(is.last_error));
 }
@@ -136,7 +132,7 @@ static bool expect_event(struct player *player, struct str rest) {
     if (!line_word(&rest, &key)) return player_fail(player, "which event?");
     if (!read_wanted(player, rest, &wanted) || !player_find_event(player, key, &is)) return false;
     const char *status = event_status_text(is.status);
-    bool same = str_eq(wanted.status, str_from(status)) && holds(is.last_error, wanted.error);
+    bool same = str_eq(wanted.status, str_from(status)) && line_holds(is.last_error, wanted.error);
     return same || player_fail(player, "it is %s, error '%.*s'", status, STR_ARG(is.last_error));
 }
 
@@ -260,7 +256,7 @@ static bool expect_last(struct player *player, struct str rest) {
     struct str name;
     if (!line_word(&rest, &name)) return player_fail(player, "whose call?");
     struct str body = player_actor(player, name)->last_body;
-    return holds(body, rest) || player_fail(player, "it was: %.*s", STR_ARG(body));
+    return line_holds(body, rest) || player_fail(player, "it was: %.*s", STR_ARG(body));
 }
 
 static const struct {
@@ -294,9 +290,9 @@ bool player_expect_reply(struct player *player, struct str rest) {
         same = line_word(&rest, &word) && str_eq(word, player->event_status);
     }
     if (line_take(&rest, STR("contains")))
-        same = same && holds(player->body, rest);
+        same = same && line_holds(player->body, rest);
     else if (line_take(&rest, STR("lacks")))
-        same = same && !holds(player->body, rest);
+        same = same && !line_holds(player->body, rest);
     else if (rest.n)
         return player_fail(player, "what is '%.*s'?", STR_ARG(rest));
     return same || player_fail(player, "answered %d %.*s: %.*s", player->status, STR_ARG(player->event_status),

@@ -21,6 +21,8 @@ struct actor {
     const struct receiver *receiver;
     struct script sends, lookups;
     bool knows_no_keys;
+    struct str bad_text; /* what holds it is refused whole, with bad_status; "" = none */
+    int32_t bad_status;
     int64_t sees_after_us; /* how long after the call its effect shows in lookups */
     struct str last_body;
 };
@@ -47,6 +49,7 @@ bool player_fail(struct player *player, const char *format, ...) __attribute__((
 /* ---- reading a line ---- */
 bool line_word(struct str *rest, struct str *ret_word);     /* the next word; false at the end */
 bool line_take(struct str *rest, struct str phrase);        /* the phrase, if the line goes on with it */
+bool line_holds(struct str text, struct str part);          /* "" is in every text */
 bool line_number(struct str *rest, size_t *ret_number);     /* the next word, if it is a number */
 struct str line_until(struct str *rest, struct str phrase); /* what stands before the phrase, which is taken too */
 bool line_span(struct player *player, struct str word, int64_t *ret_us); /* with its sign; false: not a span */

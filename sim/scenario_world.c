@@ -93,6 +93,16 @@ static bool read_script(struct player *player, struct str rest, struct script *s
     return true;
 }
 
+/* refuses 422 "bad" */
+static bool read_refusal(struct player *player, struct str rest, struct actor *actor) {
+    size_t status;
+    bool named = line_number(&rest, &status) && rest.n > 2 && str_starts(rest, STR("\"")) && str_ends(rest, STR("\""));
+    if (!named) return player_fail(player, "refuses needs a status and a text in quotes");
+    actor->bad_status = (int32_t)status;
+    actor->bad_text = str_dup(&player->arena, str_sub(rest, 1, rest.n - 1));
+    return true;
+}
+
 bool player_set_world(struct player *player, struct str rest) {
     struct str name;
     if (!line_word(&rest, &name)) return player_fail(player, "whose world?");
@@ -100,6 +110,7 @@ bool player_set_world(struct player *player, struct str rest) {
     struct actor *actor = player_actor(player, str_sub(name, 0, name.n - script));
     if (script) return read_script(player, rest, &actor->sends);
     if (line_take(&rest, STR("lookups:"))) return read_script(player, rest, &actor->lookups);
+    if (line_take(&rest, STR("refuses"))) return read_refusal(player, rest, actor);
     if (line_take(&rest, STR("sees after"))) return line_span(player, rest, &actor->sees_after_us);
     actor->knows_no_keys = line_take(&rest, STR("knows no keys"));
     return actor->knows_no_keys || player_fail(player, "no world is: %.*s", STR_ARG(rest));
@@ -135,6 +146,10 @@ struct behaviour player_behave(void *self, struct receiver *receiver, const stru
     bool told = next_word(lookup ? &actor->lookups : &actor->sends, &behaviour);
     if (lookup && !told) behaviour.body = sees(player, actor, key) ? STR("{\"found\":true}") : STR("{\"found\":false}");
     if (!lookup && !actor->knows_no_keys && world_effect(receiver, key)) behaviour.effect = false;
+    if (!lookup && actor->bad_text.n && line_holds(outgoing->body, actor->bad_text)) {
+        behaviour.status = actor->bad_status;
+        behaviour.effect = false;
+    }
     if (!lookup) actor->last_body = str_dup(&player->arena, outgoing->body);
     return behaviour;
 }

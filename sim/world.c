@@ -252,6 +252,15 @@ static struct send *next_send(struct receiver *receiver) {
     return &receiver->sends[receiver->send_count];
 }
 
+size_t world_facts(struct str body, int32_t ret_facts[SEND_FACTS_MAX]) {
+    static const char mark[] = "\"n ";
+    size_t count = 0;
+    for (size_t i = 0; i + sizeof mark < body.n && count < SEND_FACTS_MAX; i++)
+        if (!memcmp(body.p + i, mark, sizeof mark - 1))
+            ret_facts[count++] = (int32_t)strtol(body.p + i + sizeof mark - 1, NULL, 10);
+    return count;
+}
+
 static void transport_start(void *self, uint64_t tag, const struct outgoing *outgoing) {
     struct world *world = self;
     if (!step(world)) return;
@@ -259,7 +268,8 @@ static void transport_start(void *self, uint64_t tag, const struct outgoing *out
     bool lookup = str_eq(outgoing->method, STR("GET"));
     assert(world->under_way_count < WORLD_FLIGHT_MAX);
     struct send *send = next_send(receiver);
-    *send = (struct send){.started_us = world->now_us, .lookup = lookup, .number = receiver->send_count++, .items = 1};
+    *send = (struct send){.started_us = world->now_us, .lookup = lookup, .number = receiver->send_count++};
+    send->fact_count = world_facts(outgoing->body, send->facts);
     copy_text(send->key, sizeof send->key, world_key(outgoing));
     copy_text(send->event, sizeof send->event, outgoing_value(outgoing, STR("X-Drumbeat-Event")));
     uint64_t attempt = 0;

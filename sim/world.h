@@ -19,6 +19,7 @@
 #define BEHAVIOURS_MAX   64
 #define REQUESTS_MAX     4096
 #define WORLD_FLIGHT_MAX 2048
+#define SEND_FACTS_MAX   8
 
 /* What a receiver does with one call. */
 enum behaviour_kind { ANSWER, TIMEOUT, CUT, NO_CONNECT, NO_TRUST };
@@ -40,9 +41,10 @@ struct send {
     bool lookup, effect;
     size_t number; /* among those of its receiver */
     struct behaviour behaviour;
-    size_t items;  /* of a batch; 1 */
     char room[16]; /* X-Room; of a batch, its items' */
     bool mixed;    /* they are of several rooms */
+    int32_t facts[SEND_FACTS_MAX]; /* world_facts: of a batch several */
+    size_t fact_count;
 };
 
 struct receiver {
@@ -102,6 +104,8 @@ int64_t world_next(const struct world *world);
 void world_trace(struct world *world, const char *what, uint64_t value);
 /* What a call's effect is known by: its Idempotency-Key, or what a mail's Message-ID has before its '@'. */
 struct str world_key(const struct outgoing *outgoing);
+/* The numbers that a body names by texts "n 17". */
+size_t world_facts(struct str body, int32_t ret_facts[SEND_FACTS_MAX]);
 bool world_effect(const struct receiver *receiver, struct str key); /* such an effect exists */
 size_t world_effects(const struct receiver *receiver, const char *event);
 

@@ -179,14 +179,19 @@ struct answer_reading reading_begin(const struct call_context *context, const st
     return reading;
 }
 
-/* For a batch: deliveries that were left out of the call have no part in its outcome. */
-static void answer_parts(const struct answer_reading *reading, const struct action *action, struct outcome *outcomes) {
+/* For a batch: deliveries that were left out of the call have no part in its outcome. `shared` says that the others
+ * have one between them. */
+static void answer_parts(const struct answer_reading *reading, const struct action *action, bool shared,
+                         struct outcome *outcomes) {
     const struct call_context *context = reading->context;
     struct fill fill = {.context = context, .connector = reading->connector};
     struct batch_part *parts = arena_array(context->arena, struct batch_part, context->count);
     struct buf items = {.arena = context->arena};
+    size_t sent = 0;
     batch_parts(&fill, action, parts, &items);
+    for (size_t i = 0; i < context->count; i++) sent += parts[i].sent;
     for (size_t i = 0; i < context->count; i++) {
+        outcomes[i].joint = shared && sent > 1;
         if (parts[i].sent) continue;
         outcomes[i] = (struct outcome){.class = parts[i].problem.n ? OUTCOME_FAILED : OUTCOME_RETRY,
                                        .unsent = !parts[i].problem.n,
@@ -206,13 +211,13 @@ static void answer_connector(const struct answer_reading *reading, const struct 
         struct decision decision = reading_decide(reading, rules);
         if (many && decision.verdict == VERDICT_ITEMS) {
             answer_items(reading, action, ret_outcomes);
-            answer_parts(reading, action, ret_outcomes);
+            answer_parts(reading, action, false, ret_outcomes);
             return;
         }
         all = reading_outcome(reading, rules, &decision, STR_NONE);
     }
     for (size_t i = 0; i < context->count; i++) ret_outcomes[i] = all;
-    if (many) answer_parts(reading, action, ret_outcomes);
+    if (many) answer_parts(reading, action, true, ret_outcomes);
 }
 
 static void read_answer(const struct call_context *context, const struct answer *answer,

@@ -131,6 +131,21 @@ static struct str gave_up_text(const struct trial *trial, int32_t retries) {
     return str_fmt(trial->arena, "gave up after %d %s", (int)retries, retries == 1 ? "retry" : "retries");
 }
 
+/* A call for several that the provider refused may owe it to one of them. So its set is cut in two, and the halves are
+ * sent at once, under keys of their own: in the end what is to blame stands alone, and the others are done. It spends
+ * no retry, because a set of n can be cut n - 1 times and no more. One that was tried before stays whole: that try may
+ * have had its effect, and under another key the provider could not tell. */
+static bool goes_apart(const struct trial *trial, struct settled *settled) {
+    const struct outcome *outcome = trial->outcome;
+    if (!outcome->joint || !outcome->http_status || settled->in_doubt || settled->retry_count) return false;
+    pend(trial, settled, trial->now_us);
+    settled->apart = settled->status == DELIVERY_PENDING;
+    if (settled->apart)
+        settled->last_error =
+            str_fmt(trial->arena, "sent again apart, the call for several was refused: %.*s", STR_ARG(outcome->error));
+    return true;
+}
+
 static void give_up(const struct trial *trial, struct settled *settled) {
     if (settled->in_doubt) {
         hold_doubt(trial, settled);
@@ -185,6 +200,7 @@ static void fail(const struct trial *trial, struct settled *settled) {
         hold_doubt(trial, settled);
         return;
     }
+    if (goes_apart(trial, settled)) return;
     settled->in_doubt = false;
     settled->status = DELIVERY_FAILED;
 }
@@ -241,6 +257,7 @@ static void doubt(const struct trial *trial, struct settled *settled) {
 /* This delivery alone was refused. The next one will tell whether it is the account, and this one must not stand in its
  * way. */
 static void hold_refused(const struct trial *trial, struct settled *settled) {
+    if (goes_apart(trial, settled)) return;
     hold(trial, settled, STR_NONE, SETTLE_LONE);
 }
 
@@ -339,7 +356,8 @@ struct settled settle_outcome(const struct delivery *delivery, const struct outc
     rule(&trial, &settled);
     settled.status = delivery_move(DELIVERY_PROCESSING, settled.status);
     bool known_absent = outcome->class == OUTCOME_ABSENT && settled.status != DELIVERY_UNKNOWN;
-    settled.keep_batch = !uuid_is_zero(delivery->batch) && !delivery_is_final(settled.status) && !known_absent;
+    settled.keep_batch =
+        !uuid_is_zero(delivery->batch) && !delivery_is_final(settled.status) && !known_absent && !settled.apart;
     return settled;
 }
 

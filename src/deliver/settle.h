@@ -52,6 +52,7 @@ struct settled {
     bool in_doubt;          /* this attempt or an earlier one may have had its effect */
     bool keep_batch; /* the set stays frozen, to be sent again as it was. A caller whose set came to different ends
                         clears it for those that had no effect */
+    bool apart;      /* the call was refused for several: its set goes again in two */
 };
 /* What becomes of a delivery that was claimed. `delivery` is as it was claimed; the texts are in the arena. */
 struct settled settle_outcome(const struct delivery *delivery, const struct outcome *outcome,

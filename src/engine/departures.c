@@ -18,6 +18,7 @@
  *    staged: turn_start hands it to the transport after the commit, and turn_drop_leaving takes it back.
  * 4. A set of several deliveries is frozen in the store (store_freeze_batch) before it leaves for the first
  *    time, and is sorted by age each time: under the key of a set a provider may refuse a request that is not the same.
+ *    That key is no delivery's own, and what was sent before under its own joins no set: one key has one content.
  * 5. Each delivery that leaves takes a slot of the desks' lot (errand.h). The budget counts these slots, so there is
  *    always one; what else the server sends has slots of its own.
  *
@@ -150,12 +151,18 @@ static int by_age(const void *a, const void *b) {
     return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
 }
 
-/* A set that leaves for the first time is frozen under the key of its oldest delivery. */
+/* The id of a set, which is the key it is sent under: no delivery is ever sent under it alone. */
+static struct uuid set_id(const struct loop *loop, const struct delivery *oldest) {
+    const struct str parts[] = {{(const char *)oldest->key.b, sizeof oldest->key.b}, STR("joined")};
+    return uuid_derive(loop->hasher, parts, 2);
+}
+
+/* A set is frozen before it leaves for the first time. */
 static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk, struct metered metered) {
     qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
-        const struct uuid batch = set[0]->key;
+        const struct uuid batch = set_id(turn->loop, set[0]);
         for (size_t i = 0; i < count; i++) {
             seqs[i] = set[i]->seq;
             set[i]->batch = batch;
@@ -176,21 +183,27 @@ static void hand_back(struct turn *turn, const struct delivery *delivery, size_t
     deliver_due(turn->loop->deliver, desk, delivery->due_us);
 }
 
-/* Finds the set that begins with ready[i] and takes its members out of ready. Deliveries of no frozen set are
- * joined by action, up to what the action takes in one call; a frozen set is taken whole, however large it is; a lookup
- * is always alone. */
+/* Whether the provider may know it by a key already. Under another one it would be new to the provider, and what became
+ * of the first try would not count. */
+static bool was_sent(const struct delivery *delivery) {
+    return delivery->first_sent_us != 0;
+}
+
+/* Finds the set that begins with ready[i] and takes its members out of ready. Deliveries of no frozen set are joined by
+ * action, up to what the action takes in one call; a frozen set is taken whole, however large it is; a lookup is always
+ * alone, and so is what was sent before. */
 static size_t gather(const struct metering *metering, struct delivery **ready, size_t i, struct delivery **ret_set) {
     const struct destination_settings *settings = deliver_settings(metering->turn->loop->deliver, metering->desk);
     const struct action_traits *traits = destination_action(settings, ready[i]->action);
     const struct delivery *first = ready[i];
     size_t max = traits && traits->batch_joined > 1 ? (size_t)traits->batch_joined : 1, n = 1, count = metering->count;
     if (!uuid_is_zero(first->batch)) max = count;
-    if (first->looking_up) max = 1;
+    if (first->looking_up || (uuid_is_zero(first->batch) && was_sent(first))) max = 1;
     ret_set[0] = ready[i];
     for (size_t j = i + 1; j < count && n < max; j++) {
         if (!ready[j] || ready[j]->looking_up) continue;
         if (!uuid_eq(ready[j]->batch, first->batch) || !str_eq(ready[j]->action, first->action)) continue;
-        if (uuid_is_zero(first->batch) && !metering_joins(metering, i, j)) continue;
+        if (uuid_is_zero(first->batch) && (was_sent(ready[j]) || !metering_joins(metering, i, j))) continue;
         ret_set[n++] = ready[j];
         ready[j] = NULL;
     }

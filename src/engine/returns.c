@@ -65,11 +65,13 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         (struct settle_note){.desk = desk,
                              .class = outcome->class,
                              .attempted = !outcome->unsent,
+                             .apart = settled->apart,
                              .delivery = delivery,
                              .errand = turn->settling,
                              .end = turn->settling_end,
                              .resent = delivery->in_doubt && !delivery->looking_up && !outcome->unsent,
                              .stored_us = delivery->event ? delivery->event->created_us : 0};
+    const struct uuid alone = {0};
     turn->settlements[turn->settlement_count++] = (struct settlement){
         .seq = delivery->seq,
         .event_id = delivery->event_id,
@@ -84,7 +86,7 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
         .last_error = settled->last_error,
         .remote_id = outcome->remote_id,
         .in_doubt = settled->in_doubt,
-        .keep_batch = settled->keep_batch,
+        .batch = settled->keep_batch ? delivery->batch : alone,
         .has_attempt = !outcome->unsent,
         .attempt = {.started_us = outcome->started_us,
                     .finished_us = outcome->finished_us,
@@ -126,6 +128,22 @@ static void settle_one(struct turn *turn, const struct delivery *delivery, const
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
+/* Those of the turn's settlements from `first` on that go apart become two sets, the older ones and the others. Each
+ * has an id that comes from the old one's, so that a turn which is made again gives the same, and a provider never sees
+ * one key with two contents. One that is left alone is a set too: it must not spoil the next call for those that wait.
+ */
+static void cut_set(struct turn *turn, size_t first) {
+    static const struct str halves[] = {{"first half", 10}, {"second half", 11}};
+    size_t members = 0, seen = 0;
+    for (size_t i = first; i < turn->settlement_count; i++) members += turn->notes[i].apart;
+    for (size_t i = first; i < turn->settlement_count; i++) {
+        if (!turn->notes[i].apart) continue;
+        const struct uuid *old = &turn->notes[i].delivery->batch;
+        const struct str parts[] = {{(const char *)old->b, sizeof old->b}, halves[seen++ >= (members + 1) / 2]};
+        turn->settlements[i].batch = uuid_derive(turn->loop->hasher, parts, 2);
+    }
+}
+
 /* What came back cannot be stored as it is. A person looks at it; no attempt is written, it may be what was refused. */
 static enum err hold_refused(struct turn *turn, const struct flight *flight) {
     const struct outcome outcome = {.class = OUTCOME_UNKNOWN, .unsent = true};
@@ -165,8 +183,10 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     if (outcomes[0].class == OUTCOME_DONE) tokens_accepted(turn, flight);
     if (other && outcomes[0].pause) /* what was held for itself alone is not the only one */
         TRY(store_reword(turn->loop->options.store, other, STR(SETTLE_LONE), STR(SETTLE_SHARED), turn->now_us));
+    size_t first = turn->settlement_count;
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
+    cut_set(turn, first);
     return ERR_NONE;
 }
 

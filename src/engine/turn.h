@@ -74,7 +74,7 @@ struct departure {
 struct settle_note {
     size_t desk;
     enum outcome_class class;
-    bool attempted, applied;
+    bool attempted, applied, apart;  /* apart: its set goes again in two */
     bool resent;                     /* it was sent while nobody knew what had come of an earlier try */
     int64_t stored_us;               /* the event's created_us, 0 = not known: delivery latency when done */
     const struct delivery *delivery; /* as it was before */

@@ -82,7 +82,6 @@ bool header_name_valid(struct str name);   /* RFC 9110, 5.6.2 */
 bool header_value_valid(struct str value); /* no control character but the tab: a CR or LF would begin another header */
 
 /* ---- outcomes: what an attempt came to, as the connector language reads it and the settling rules take it ---- */
-
 /* X(NAME, text): the four classes of attempts, then the answers to a lookup. */
 #define OUTCOME_LIST(X)                                                                                                \
     X(DONE, "done")       /* the effect exists */                                                                      \
@@ -105,6 +104,7 @@ struct outcome {
     bool repeat;            /* done, and the provider says it had it already */
     bool throttled;         /* the provider's limit, not trouble: the breaker does not count it */
     bool hold;              /* when no try is left a person decides: HELD, not FAILED */
+    bool joint;             /* of a call for several it is the answer to all: which of them it means is not said */
     bool unsent;            /* nothing left the process (a lease handed back): spends nothing, no attempt is kept */
     int32_t http_status;    /* 0 = no answer */
     int64_t not_before_us;  /* 0, or the moment the provider named for this delivery */

@@ -38,7 +38,7 @@ static void write_settlement(struct sql_value *params, const struct settlement *
         sql_int(s->last_status),
         sql_str_or_null(s->last_error),
         sql_str_or_null(s->remote_id),
-        sql_int(s->keep_batch),
+        sql_uuid_or_null(&s->batch),
         sql_int(now_us),
         sql_int(s->has_attempt),
         sql_int(s->has_attempt ? s->attempt.number : 0),

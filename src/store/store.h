@@ -93,7 +93,7 @@ struct settlement {
     int32_t retry_count, last_status;
     struct str last_error, remote_id;
     bool in_doubt;          /* an earlier attempt, or this one, may have had its effect */
-    bool keep_batch;        /* whole-call retry or doubt: the set stays frozen */
+    struct uuid batch;      /* zero, or the frozen set that it is sent in from now on */
     bool has_attempt;       /* false: a lease handed back, nothing was tried */
     struct attempt attempt; /* number 0 = the next one */
 };

@@ -315,7 +315,7 @@ static void a_frozen_set_is_claimed_whole(void **state) {
     OK(store_freeze_batch(f->store, seqs, 3, batch));
     for (size_t i = 0; i < 3; i++) {
         struct settlement again = fixture_outcome(&claimed[i], DELIVERY_PENDING, "unknown");
-        again.keep_batch = true;
+        again.batch = batch;
         again.due_us = T0 - 10 + (int64_t)i;
         assert_true(fixture_settle(f, &again));
     }
@@ -331,6 +331,35 @@ static void a_frozen_set_is_claimed_whole(void **state) {
     assert_true(uuid_is_zero(fixture_get(f, claimed[1].id).batch));
     claimed = fixture_claim(f, "crm", 9, T0 + US_PER_HOUR, &count);
     assert_int_equal(count, 3);
+    fixture_commit(f);
+}
+
+static void a_set_can_be_cut_in_two(void **state) {
+    struct fixture *f = *state;
+    const struct uuid batch = {{7}}, halves[] = {{{8}}, {{9}}};
+    int64_t seqs[3];
+    size_t count;
+    fixture_begin(f);
+    for (int i = 0; i < 3; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        fixture_deliver(f, key, "crm", DELIVERY_PENDING);
+    }
+    struct delivery *claimed = fixture_claim(f, "crm", 3, T0, &count);
+    for (size_t i = 0; i < 3; i++) seqs[i] = claimed[i].seq;
+    OK(store_freeze_batch(f->store, seqs, 3, batch));
+    for (size_t i = 0; i < 3; i++) {
+        struct settlement again = fixture_outcome(&claimed[i], DELIVERY_PENDING, "refused");
+        again.batch = halves[i / 2];
+        again.due_us = T0 + (int64_t)(i / 2);
+        assert_true(fixture_settle(f, &again));
+    }
+    claimed = fixture_claim(f, "crm", 1, T0, &count);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < 2; i++) assert_true(uuid_eq(claimed[i].batch, halves[0]));
+    claimed = fixture_claim(f, "crm", 9, T0 + 1, &count);
+    assert_int_equal(count, 1);
+    assert_true(uuid_eq(claimed[0].batch, halves[1]));
     fixture_commit(f);
 }
 
@@ -392,6 +421,7 @@ int main(void) {
         ON_EVERY_DRIVER(final_ones_let_the_next_go_and_doubtful_ones_do_not),
         ON_EVERY_DRIVER(each_of_an_order_goes_in_turn),
         ON_EVERY_DRIVER(a_frozen_set_is_claimed_whole),
+        ON_EVERY_DRIVER(a_set_can_be_cut_in_two),
         ON_EVERY_DRIVER(full_calls_are_due_early),
         ON_EVERY_DRIVER(only_what_is_on_its_way_is_frozen),
     };

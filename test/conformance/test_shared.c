@@ -123,7 +123,7 @@ static void freeze_three(struct fixture *f) {
     OK(store_freeze_batch(f->store, seqs, 3, (struct uuid){{7}}));
     for (size_t i = 0; i < 3; i++) {
         struct settlement again = fixture_outcome(&claimed[i], DELIVERY_PENDING, "unknown");
-        again.keep_batch = true;
+        again.batch = (struct uuid){{7}};
         again.due_us = T0 - 10;
         assert_true(fixture_settle(f, &again));
     }

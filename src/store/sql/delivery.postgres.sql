@@ -172,7 +172,7 @@ FOR UPDATE OF d SKIP LOCKED;
 UPDATE deliveries SET due = p2, updated_at = p2 FROM {p} WHERE seq = p1;
 
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
---     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
+--     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int) -> changed
 -- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
 -- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
 -- the row has. One batch may hold two settlements of one lease: the first one counts, as it does where they are run
@@ -182,7 +182,7 @@ WITH made AS (
     SET status = p3, due = p4, retry_count = p5, first_sent = coalesce(nullif(p6, 0), d.first_sent), in_doubt = p14,
         last_status = CASE WHEN p12 <> 0 THEN p7 ELSE coalesce(nullif(p7, 0), d.last_status) END, last_error = CASE
         WHEN p12 <> 0 THEN p8 ELSE coalesce(p8, d.last_error) END, remote_id = coalesce(p9, d.remote_id),
-        batch = CASE WHEN p10 <> 0 THEN d.batch END, updated_at = p11, attempts = greatest(d.attempts + p12, p13),
+        batch = p10, updated_at = p11, attempts = greatest(d.attempts + p12, p13),
         looking_up = 0, lease_until = 0, lease_owner = NULL
     FROM (SELECT DISTINCT ON (p1, p2) * FROM {p} ORDER BY p1, p2, n) first
     WHERE d.seq = p1 AND d.lease_epoch = p2 AND d.status || '' = 'PROCESSING'

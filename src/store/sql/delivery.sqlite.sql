@@ -114,16 +114,15 @@ LIMIT ?3;
 UPDATE deliveries SET due = ?2, updated_at = ?2 WHERE seq = ?1;
 
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
---     error text, remote_id text, keep_batch int, now int, has_attempt int, number int, in_doubt int) -> changed
+--     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int) -> changed
 -- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
 -- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
 -- the row has.
 UPDATE deliveries
 SET status = ?3, due = ?4, retry_count = ?5, first_sent = coalesce(nullif(?6, 0), first_sent), in_doubt = ?14,
     last_status = CASE WHEN ?12 THEN ?7 ELSE coalesce(nullif(?7, 0), last_status) END, last_error = CASE
-    WHEN ?12 THEN ?8 ELSE coalesce(?8, last_error) END, remote_id = coalesce(?9, remote_id), batch = CASE
-    WHEN ?10 THEN batch END, updated_at = ?11, attempts = max(attempts + ?12, ?13), looking_up = 0, lease_until = 0,
-    lease_owner = NULL
+    WHEN ?12 THEN ?8 ELSE coalesce(?8, last_error) END, remote_id = coalesce(?9, remote_id), batch = ?10,
+    updated_at = ?11, attempts = max(attempts + ?12, ?13), looking_up = 0, lease_until = 0, lease_owner = NULL
 WHERE seq = ?1 AND lease_epoch = ?2 AND status = 'PROCESSING';
 
 -- name: delivery_unblock (destination text, order_key text)

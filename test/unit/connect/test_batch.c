@@ -149,6 +149,23 @@ static void a_failed_call_is_the_answer_of_all(void **state) {
     for (size_t i = 0; i < 3; i++) assert_int_equal(outcomes[i].class, OUTCOME_UNKNOWN);
 }
 
+/* Which of them the provider means is not said, where there is more than one that it can mean. */
+static void a_call_that_is_refused_is_refused_for_several(void **state) {
+    (void)state;
+    static const char *const one_bad[] = {"{\"to\":\"a\",\"text\":\"1\",\"channel\":\"c\"}", "{\"text\":\"2\"}"};
+    use("send", messages, 3);
+    request();
+    answer(400, "{\"error\":\"no\"}");
+    for (int i = 0; i < 3; i++) assert_true(outcomes[i].joint);
+    answer(200, "{\"results\":[{\"code\":0},{\"code\":1},{\"code\":1}]}");
+    for (int i = 0; i < 3; i++) assert_false(outcomes[i].joint);
+    use("send", one_bad, 2);
+    request();
+    answer(400, "{\"error\":\"no\"}");
+    assert_false(outcomes[0].joint);
+    assert_false(outcomes[1].joint);
+}
+
 /* One that cannot be filled fails alone, and positions are counted without it. */
 static void a_bad_delivery_is_left_out(void **state) {
     (void)state;
@@ -264,6 +281,7 @@ int main(void) {
         CASE(items_are_answered_by_position),
         CASE(another_number_of_items_tells_nothing),
         CASE(a_failed_call_is_the_answer_of_all),
+        CASE(a_call_that_is_refused_is_refused_for_several),
         CASE(a_bad_delivery_is_left_out),
         CASE(a_set_of_bad_deliveries_is_refused),
         CASE(items_are_answered_by_key),

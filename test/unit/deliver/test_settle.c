@@ -309,6 +309,59 @@ static void a_frozen_set_stays_while_it_may_be_sent_again(void **state) {
     arena_free(&g.arena);
 }
 
+static struct given given_joint(void) {
+    struct given g = given(OUTCOME_FAILED);
+    g.delivery.batch.b[0] = 1;
+    g.outcome.joint = true;
+    g.outcome.http_status = 422;
+    return g;
+}
+
+static void a_call_refused_for_several_goes_again_apart(void **state) {
+    (void)state;
+    struct given g = given_joint();
+    struct settled settled = settle(&g);
+    assert_int_equal(settled.status, DELIVERY_PENDING);
+    assert_int_equal(settled.due_us, T0);
+    assert_int_equal(settled.retry_count, 0);
+    assert_true(settled.apart);
+    assert_false(settled.keep_batch);
+    assert_true(settled.counts_as_good);
+    g.outcome.refused = true;
+    assert_true(settle(&g).apart);
+    g.outcome.pause = true; /* the account is refused: no item is to blame */
+    assert_false(settle(&g).apart);
+    arena_free(&g.arena);
+}
+
+/* A try before this one may have had its effect, and what goes apart goes under another key. */
+static void a_set_that_was_tried_before_stays_whole(void **state) {
+    (void)state;
+    struct given g = given_joint();
+    g.delivery.retry_count = 1;
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    assert_false(settle(&g).apart);
+    g.delivery.retry_count = 0;
+    g.delivery.in_doubt = true;
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    g.delivery.in_doubt = false;
+    g.delivery.late_us = T0 - 1; /* nor does what is too late by now go anywhere */
+    assert_int_equal(settle(&g).status, DELIVERY_HELD);
+    assert_false(settle(&g).apart);
+    arena_free(&g.arena);
+}
+
+static void a_single_refusal_is_the_deliverys_own(void **state) {
+    (void)state;
+    struct given g = given_joint();
+    g.outcome.joint = false;
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    g.outcome.joint = true;
+    g.outcome.http_status = 0; /* the provider did not say so */
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    arena_free(&g.arena);
+}
+
 /* Whatever comes: a legal status, no retry lost, a due moment that is neither past nor further than a day. */
 static void every_combination_is_sane(void **state) {
     (void)state;
@@ -366,6 +419,9 @@ int main(void) {
         cmocka_unit_test(first_sent_is_of_the_first_attempt_that_may_have_arrived),
         cmocka_unit_test(the_breaker_counts_trouble_and_answers),
         cmocka_unit_test(a_frozen_set_stays_while_it_may_be_sent_again),
+        cmocka_unit_test(a_call_refused_for_several_goes_again_apart),
+        cmocka_unit_test(a_set_that_was_tried_before_stays_whole),
+        cmocka_unit_test(a_single_refusal_is_the_deliverys_own),
         cmocka_unit_test(every_combination_is_sane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
