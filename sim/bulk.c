@@ -48,8 +48,8 @@ static bool holds(const struct send *send, int32_t fact) {
 /* What the receiver heard of one fact. */
 struct heard {
     size_t effects;
-    bool doubtful;           /* a try may have had its effect, as far as the sender knows */
     const struct send *last; /* NULL = nothing */
+    bool again;              /* the last one was not the first under its key */
 };
 
 static struct heard hear_of(const struct receiver *receiver, int32_t fact) {
@@ -57,9 +57,8 @@ static struct heard hear_of(const struct receiver *receiver, int32_t fact) {
     for (size_t i = 0; i < receiver->send_count; i++) {
         const struct send *send = &receiver->sends[i];
         if (!holds(send, fact)) continue;
-        bool refused = send->behaviour.kind == ANSWER && send->behaviour.status / 100 == 4;
         heard.effects += send->effect;
-        heard.doubtful |= !refused && send->behaviour.kind != NO_CONNECT;
+        heard.again = heard.last && strcmp(heard.last->key, send->key) == 0;
         heard.last = send;
     }
     return heard;
@@ -75,7 +74,7 @@ static void check_delivery(struct oracle *oracle, const struct delivery *deliver
         oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, heard.effects, fact->key);
     if (delivery->status == DELIVERY_COMPLETED && !heard.effects)
         oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, fact->key);
-    if (delivery->status == DELIVERY_FAILED && delivery->last_status == 400 && !heard.doubtful &&
+    if (delivery->status == DELIVERY_FAILED && delivery->last_status == 400 && !heard.again &&
         heard.last->fact_count > 1)
         oracle_fail(oracle, "I27", "%s: %s failed among %zu", receiver->name, fact->key, heard.last->fact_count);
 }

@@ -10,7 +10,7 @@ bool bulk_refuses(struct str body);
 /* I7: under one key the same items, in each call. */
 void bulk_hear(struct oracle *oracle, const struct receiver *receiver, const struct send *send);
 /* At the end. I7: each item has one effect. I8: what is COMPLETED has it. I27: what is refused was refused alone, so
- * that no item fails for another's sake; but where a try before may have had its effect. */
+ * that no item fails for another's sake; but not where that call was made again, because an answer was lost. */
 void bulk_check(struct oracle *oracle, struct arena *arena);
 
 #endif

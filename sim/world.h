@@ -41,8 +41,8 @@ struct send {
     bool lookup, effect;
     size_t number; /* among those of its receiver */
     struct behaviour behaviour;
-    char room[16]; /* X-Room; of a batch, its items' */
-    bool mixed;    /* they are of several rooms */
+    char room[16];                 /* X-Room; of a batch, its items' */
+    bool mixed;                    /* they are of several rooms */
     int32_t facts[SEND_FACTS_MAX]; /* world_facts: of a batch several */
     size_t fact_count;
 };
