@@ -13,6 +13,8 @@ struct json *connector_json(struct arena *arena, const struct catalog_entry *ent
 struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us);
 /* docs/providers.md: the actions in order of how well an unknown outcome can be settled. */
 struct str connectors_reference(struct arena *arena, const struct catalog *catalog);
+bool connector_is_sampled(const struct catalog_action *action,
+                          const struct catalog_name *param); /* it is in a sample */
 /* What is done where nobody knows of an effect; how many join in a call and how they are answered ("" = none does). */
 struct str connector_unknown_words(struct arena *arena, const struct catalog_action *action);
 struct str connector_batch_words(struct arena *arena, const struct catalog_action *action);

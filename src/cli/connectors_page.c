@@ -18,6 +18,12 @@ static void set_if_said(struct json *item, const char *name, struct str text) {
     if (text.n) json_set(item, str_from(name), json_str(text));
 }
 
+static struct json *list_json(const struct str_list *names) {
+    struct json *list = json_array();
+    for (size_t i = 0; i < names->count; i++) json_push(list, json_str(names->items[i]));
+    return list;
+}
+
 static struct json *names_json(const struct catalog_name *names, size_t count, bool params) {
     struct json *list = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -27,6 +33,7 @@ static struct json *names_json(const struct catalog_name *names, size_t count, b
         json_set(item, STR("required"), json_bool(names[i].required));
         if (!params) json_set(item, STR("secret"), json_bool(names[i].secret));
         set_if_said(item, "default", names[i].fallback);
+        if (names[i].needs.count) json_set(item, STR("needs"), list_json(&names[i].needs));
         json_set_str(item, "help", names[i].help);
         json_push(list, item);
     }
@@ -55,6 +62,9 @@ static struct json *action_json(struct arena *arena, const struct catalog_action
     json_set_str(item, "name", action->name);
     json_set_str(item, "help", action->help);
     json_set(item, STR("params"), names_json(action->params, action->param_count, true));
+    struct json *any_of = action->any_of_count ? json_array() : NULL;
+    for (size_t i = 0; i < action->any_of_count; i++) json_push(any_of, list_json(&action->any_of[i]));
+    if (any_of) json_set(item, STR("any_of"), any_of);
     json_set_str(item, "unknown", connector_unknown_words(arena, action));
     set_if_said(item, "batch", connector_batch_words(arena, action));
     return item;
@@ -113,16 +123,19 @@ static struct json *sample_value(struct arena *arena, const struct catalog_name 
     return json_str(addressee ? address : text);
 }
 
-/* A message may do without a text only where it has something else. */
-static bool is_sampled(const struct catalog_name *param) {
-    return param->required || str_eq(param->name, STR("text"));
+/* The required ones, the first of those of which one is needed, and a message's text where something else could stand.
+ */
+bool connector_is_sampled(const struct catalog_action *action, const struct catalog_name *param) {
+    bool sampled = param->required || str_eq(param->name, STR("text"));
+    for (size_t i = 0; i < action->any_of_count; i++) sampled |= str_eq(action->any_of[i].items[0], param->name);
+    return sampled;
 }
 
 struct str connector_sample(struct arena *arena, const struct catalog_entry *entry, struct str action, int64_t now_us) {
     const struct catalog_action *named = catalog_action(entry, action);
     struct json *params = json_object();
     for (size_t i = 0; named && i < named->param_count; i++)
-        if (is_sampled(&named->params[i]))
+        if (connector_is_sampled(named, &named->params[i]))
             json_set(params, named->params[i].name, sample_value(arena, &named->params[i], now_us));
     struct str text = json_dump(arena, params);
     json_free(params);

@@ -47,7 +47,7 @@ static void add_sample(struct buf *buf, const struct catalog_entry *entry) {
     buf_fmt(buf, "routes:\n  example:\n    from: \"*\"\n    to:\n      - %.*s.%.*s:\n", STR_ARG(entry->name),
             STR_ARG(action->name));
     for (size_t i = 0; i < action->param_count; i++)
-        if (action->params[i].required)
+        if (connector_is_sampled(action, &action->params[i]))
             buf_fmt(buf, "          %.*s: \"${.%.*s}\"\n", STR_ARG(action->params[i].name),
                     STR_ARG(action->params[i].name));
     buf_add(buf, STR("```\n"));
@@ -62,6 +62,8 @@ static void add_names(struct buf *buf, const char *title, const struct catalog_n
         const char *type = params ? param_type_word(name->type) : name->secret ? "secret" : "text";
         buf_fmt(buf, "| `%.*s` | %s%s", STR_ARG(name->name), type, name->required ? ", required" : "");
         if (fallback.n) buf_fmt(buf, ", default `%.*s`", STR_ARG(fallback));
+        for (size_t j = 0; j < name->needs.count; j++)
+            buf_fmt(buf, "%s `%.*s`", j ? " and" : ", only with", STR_ARG(name->needs.items[j]));
         buf_fmt(buf, " | %.*s |\n", STR_ARG(help));
     }
 }
@@ -109,6 +111,12 @@ static void add_action(struct buf *buf, const struct catalog_entry *entry, const
     struct str unknown = connector_unknown_words(buf->arena, action), batch = connector_batch_words(buf->arena, action);
     buf_fmt(buf, "\n## %.*s.%.*s\n%.*s\n", STR_ARG(entry->name), STR_ARG(action->name), STR_ARG(action->help));
     add_names(buf, "parameter", action->params, action->param_count, true);
+    for (size_t i = 0; i < action->any_of_count; i++) {
+        const struct str_list *names = &action->any_of[i];
+        for (size_t j = 0; j < names->count; j++)
+            buf_fmt(buf, "%s`%.*s`", j ? ", " : "\nOne at least of ", STR_ARG(names->items[j]));
+        buf_add(buf, STR(" is needed.\n"));
+    }
     buf_fmt(buf, "\nWhere nobody knows whether it had its effect, it is %.*s.\n", STR_ARG(unknown));
     if (batch.n) buf_fmt(buf, "In one call (`batch: {max, wait}`): %.*s.\n", STR_ARG(batch));
 }

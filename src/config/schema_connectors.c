@@ -65,6 +65,20 @@ static struct json *open_delivery(struct json_schema *schema, const struct key *
     return schema_any_of(delivery, schema_typed("null"));
 }
 
+static void add_needs(struct json *delivery, const struct catalog_action *action) {
+    struct json *needs = json_object();
+    for (size_t i = 0; i < action->param_count; i++) {
+        const struct str_list *names = &action->params[i].needs;
+        struct json *list = names->count ? json_array() : NULL;
+        for (size_t j = 0; j < names->count; j++) json_push(list, json_str(names->items[j]));
+        if (list) json_set(needs, action->params[i].name, list);
+    }
+    if (json_size(needs))
+        json_set(delivery, STR("dependentRequired"), needs);
+    else
+        json_free(needs);
+}
+
 static void add_actions(struct json_schema *schema, const struct key *key, const struct catalog_entry *entry,
                         struct json *named) {
     for (size_t i = 0; i < entry->action_count; i++) {
@@ -72,6 +86,7 @@ static void add_actions(struct json_schema *schema, const struct key *key, const
         if (!action->name.n) continue;
         struct json *delivery = schema_keys(schema, key);
         add_names(delivery, action->params, action->param_count, true);
+        add_needs(delivery, action);
         json_set(named, str_fmt(schema->arena, "%.*s.%.*s", STR_ARG(entry->name), STR_ARG(action->name)), delivery);
     }
 }

@@ -129,12 +129,6 @@ static bool is_reserved(struct str name) {
     return !str_eq(name, STR("body")) && key_find(SECTION_DELIVERY, name);
 }
 
-static const struct catalog_name *param_find(const struct catalog_action *action, struct str name) {
-    for (size_t i = 0; i < action->param_count; i++)
-        if (str_eq(action->params[i].name, name)) return &action->params[i];
-    return NULL;
-}
-
 static void refuse_param(struct checker *checker, const struct delivery_item *item, const struct catalog_action *action,
                          struct str name, struct tree_mark mark) {
     struct suggestion near = {.wrong = name};
@@ -178,6 +172,33 @@ static void check_param_type(struct checker *checker, const struct delivery_item
                      param_type_what(param->type));
 }
 
+static bool is_given(const struct catalog_action *action, const struct tree *params, struct str name) {
+    return tree_get(params, name) || catalog_param(action, name)->fallback.n;
+}
+
+/* What the provider takes only together, and of what it wants one at least. Where a delivery sets nothing, the payload
+ * may have it. */
+static void check_together(struct checker *checker, const struct delivery_item *item,
+                           const struct catalog_action *action, const struct tree *params) {
+    for (size_t i = 0; i < params->count; i++) {
+        const struct catalog_name *param = catalog_param(action, params->names[i]);
+        for (size_t j = 0; param && j < param->needs.count; j++)
+            if (!is_given(action, params, param->needs.items[j]))
+                check_report(checker, params->name_marks[i], CODE_PARAMETER_MISSING,
+                             "'%.*s' of action '%.*s.%.*s' needs the parameter '%.*s' beside it", STR_ARG(param->name),
+                             STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(param->needs.items[j]));
+    }
+    for (size_t i = 0; params->count && i < action->any_of_count; i++) {
+        bool any = false;
+        for (size_t j = 0; j < action->any_of[i].count; j++)
+            any |= is_given(action, params, action->any_of[i].items[j]);
+        if (any) continue;
+        struct str names = catalog_any_of(checker->arena, &action->any_of[i]);
+        check_report(checker, item->mark, CODE_PARAMETER_MISSING, "action '%.*s.%.*s' needs one of the parameters %.*s",
+                     STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(names));
+    }
+}
+
 /* Gathers everything that is not a key of the delivery itself into a map: the action's parameters. */
 static const struct tree *action_params(struct checker *checker, const struct delivery_item *item,
                                         const struct catalog_action *action) {
@@ -189,7 +210,7 @@ static const struct tree *action_params(struct checker *checker, const struct de
     params->count = 0;
     for (size_t i = 0; i < keys->count; i++) {
         if (is_reserved(keys->names[i])) continue;
-        const struct catalog_name *param = param_find(action, keys->names[i]);
+        const struct catalog_name *param = catalog_param(action, keys->names[i]);
         if (param)
             check_param_type(checker, item, action, param, keys->items[i]);
         else
@@ -202,6 +223,7 @@ static const struct tree *action_params(struct checker *checker, const struct de
         if (action->params[i].required && !tree_get(params, action->params[i].name))
             check_report(checker, item->mark, CODE_PARAMETER_MISSING, "action '%.*s.%.*s' needs the parameter '%.*s'",
                          STR_ARG(item->destination), STR_ARG(action->name), STR_ARG(action->params[i].name));
+    check_together(checker, item, action, params);
     return params;
 }
 

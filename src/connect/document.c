@@ -115,12 +115,50 @@ static void read_fallback(struct document_reader *reader, const struct tree *spe
                         "parameter '%.*s' has a default, so it is not required", STR_ARG(param->name));
 }
 
-/* `required`, `optional`, or a map with type, default and help. */
+/* The names of parameters, one or a list of them. */
+static struct str_list read_names(struct document_reader *reader, const struct tree *tree,
+                                  const struct catalog_action *action) {
+    struct tree *one[] = {(struct tree *)tree};
+    struct tree *const *items = tree->kind == TREE_LIST ? tree->items : one;
+    size_t count = tree->kind == TREE_LIST ? tree->count : 1;
+    struct str_list names = {arena_array(reader->arena, struct str, count), 0};
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->kind == TREE_SCALAR && catalog_param(action, items[i]->text))
+            names.items[names.count++] = items[i]->text;
+        else
+            reader_complain(reader, items[i], items[i]->mark, CODE_CONNECT_REFERENCE, "there is no parameter '%.*s'",
+                            STR_ARG(items[i]->text));
+    }
+    return names;
+}
+
+static void read_needs(struct document_reader *reader, const struct tree *map, struct catalog_action *action) {
+    for (size_t i = 0; i < map->count; i++) {
+        const struct tree *needs = map->items[i]->kind == TREE_MAP ? tree_get(map->items[i], STR("needs")) : NULL;
+        if (needs) action->params[i].needs = read_names(reader, needs, action);
+    }
+}
+
+void read_any_of(struct document_reader *reader, const struct tree *list, struct catalog_action *action) {
+    bool nested = list->count && list->items[0]->kind == TREE_LIST;
+    size_t count = nested ? list->count : 1;
+    action->any_of = arena_array(reader->arena, struct str_list, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct tree *names = nested ? list->items[i] : list;
+        action->any_of[action->any_of_count++] = read_names(reader, names, action);
+        if (names->kind != TREE_LIST || names->count < 2)
+            reader_complain(reader, names, names->mark, CODE_CONNECT_VALUE,
+                            "'any_of' takes a list of two parameters or more, or several such lists");
+    }
+}
+
+/* `required`, `optional`, or a map with type, default, help and what it needs. */
 static void read_param(struct document_reader *reader, const struct tree *spec, struct catalog_name *param) {
     static const char *const words[] = {"optional", "required"};
     static const struct key_rule keys[] = {{"required", KEY_TEXT, false},
                                            {"type", KEY_TEXT, false},
                                            {"default", KEY_ANY, false},
+                                           {"needs", KEY_TEXT | KEY_LIST, false},
                                            {"help", KEY_TEXT, false}};
     const char *types[PARAM_TYPE_COUNT];
     for (enum param_type type = 0; type < PARAM_TYPE_COUNT; type++) types[type] = param_type_word(type);
@@ -146,6 +184,7 @@ void read_params(struct document_reader *reader, const struct tree *map, struct 
         action->params[i].name = map->names[i];
         read_param(reader, map->items[i], &action->params[i]);
     }
+    read_needs(reader, map, action);
 }
 
 /* ---- limits, silence after a refusal, and the headers that tell ---- */

@@ -8,6 +8,7 @@
 
 /* document.c */
 void read_params(struct document_reader *reader, const struct tree *map, struct catalog_action *action);
+void read_any_of(struct document_reader *reader, const struct tree *list, struct catalog_action *action);
 
 /* document_request.c */
 void read_auth(struct document_reader *reader, const struct tree *map);

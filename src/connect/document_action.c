@@ -115,7 +115,7 @@ static void read_rules(struct document_reader *reader, const struct tree *list, 
 static const struct key_rule action_keys[] = {
     {"help", KEY_TEXT, false},       {"params", KEY_MAP, false}, {"request", KEY_MAP, false},
     {"answers", KEY_LIST, false},    {"lookup", KEY_MAP, false}, {"idempotency", KEY_MAP, false},
-    {"on_unknown", KEY_TEXT, false}, {"batch", KEY_MAP, false},
+    {"on_unknown", KEY_TEXT, false}, {"batch", KEY_MAP, false},  {"any_of", KEY_LIST, false},
 };
 
 /* ---- lookup ---- */
@@ -325,10 +325,11 @@ void read_action(struct document_reader *reader, const struct tree *tree, struct
     if (!READER_KEYS(reader, tree, action_keys, str_fmt(reader->arena, "action '%.*s'", STR_ARG(name)))) return;
     const struct tree *params = reader_get(tree, "params", KEY_MAP), *request = reader_get(tree, "request", KEY_MAP);
     const struct tree *answers = reader_get(tree, "answers", KEY_LIST), *lookup = reader_get(tree, "lookup", KEY_MAP);
-    const struct tree *batch = reader_get(tree, "batch", KEY_MAP);
+    const struct tree *batch = reader_get(tree, "batch", KEY_MAP), *any_of = reader_get(tree, "any_of", KEY_LIST);
     const struct tree *idempotency = reader_get(tree, "idempotency", KEY_MAP);
     ret_catalog->help = tree_text(tree, STR("help"));
     if (params) read_params(reader, params, ret_catalog);
+    if (any_of) read_any_of(reader, any_of, ret_catalog);
     reader->action = ret_catalog;
     if (!request && !batch)
         reader_complain(reader, tree, tree->mark, CODE_CONNECT_MISSING,

@@ -199,6 +199,29 @@ static struct json *with_fallbacks(const struct catalog_action *action, struct j
     return grown ? grown : params;
 }
 
+static bool is_there(const struct json *params, struct str name) {
+    return json_type(json_get(params, name)) != JSON_NULL;
+}
+
+/* What the provider takes only together, and of what it wants one at least. */
+static enum err check_together(struct fill *fill, const struct catalog_action *action, const struct json *params) {
+    for (size_t i = 0; i < action->param_count; i++) {
+        const struct catalog_name *param = &action->params[i];
+        for (size_t j = 0; j < param->needs.count && is_there(params, param->name); j++)
+            if (!is_there(params, param->needs.items[j]))
+                return fill_fail(fill, "parameter '%.*s' needs '%.*s' beside it", STR_ARG(param->name),
+                                 STR_ARG(param->needs.items[j]));
+    }
+    for (size_t i = 0; i < action->any_of_count; i++) {
+        bool any = false;
+        for (size_t j = 0; j < action->any_of[i].count; j++) any |= is_there(params, action->any_of[i].items[j]);
+        if (any) continue;
+        struct str names = catalog_any_of(fill->context->arena, &action->any_of[i]);
+        return fill_fail(fill, "one of the parameters %.*s is needed", STR_ARG(names));
+    }
+    return ERR_NONE;
+}
+
 enum err request_params(struct fill *fill, const struct action *action, struct json **ret_params) {
     const struct delivery *delivery = fill->delivery;
     struct json_error error;
@@ -216,6 +239,7 @@ enum err request_params(struct fill *fill, const struct action *action, struct j
         else if (!param_type_takes(param->type, value))
             err = fill_fail(fill, "parameter '%.*s' must be %s", STR_ARG(param->name), param_type_what(param->type));
     }
+    if (!err) err = check_together(fill, action->catalog, params);
     if (err)
         json_free(params);
     else

@@ -110,6 +110,18 @@ const struct catalog_entry *catalog_find(const struct catalog *catalog, struct s
     return NULL;
 }
 
+struct str catalog_any_of(struct arena *arena, const struct str_list *names) {
+    struct buf buf = {.arena = arena};
+    for (size_t i = 0; i < names->count; i++) buf_fmt(&buf, "%s'%.*s'", i ? ", " : "", STR_ARG(names->items[i]));
+    return buf_str(&buf);
+}
+
+const struct catalog_name *catalog_param(const struct catalog_action *action, struct str name) {
+    for (size_t i = 0; i < action->param_count; i++)
+        if (str_eq(action->params[i].name, name)) return &action->params[i];
+    return NULL;
+}
+
 const struct catalog_action *catalog_action(const struct catalog_entry *entry, struct str name) {
     for (size_t i = 0; i < entry->action_count; i++)
         if (str_eq(entry->actions[i].name, name)) return &entry->actions[i];

@@ -50,8 +50,9 @@ struct catalog_name {
     bool required;
     bool secret; /* fields only: never printed */
     struct str help;
-    enum param_type type; /* parameters only */
-    struct str fallback;  /* a field's text, a parameter's JSON; "" = none */
+    enum param_type type;  /* parameters only */
+    struct str fallback;   /* a field's text, a parameter's JSON; "" = none */
+    struct str_list needs; /* parameters only: without these beside it the provider refuses it */
 };
 /* How a provider tells a repeated request from a second one. */
 enum key_place { KEY_NOWHERE, KEY_IN_HEADER, KEY_IN_FIELD, KEY_NATURAL };
@@ -59,6 +60,8 @@ struct catalog_action {
     struct str name;
     struct catalog_name *params;
     size_t param_count;
+    struct str_list *any_of; /* of the parameters in each list one must be there */
+    size_t any_of_count;
     struct str help;
     struct action_traits traits; /* as the connector has them; a destination may ask for another on_unknown */
     enum key_place key_place;
@@ -87,6 +90,8 @@ struct catalog {
 };
 
 const struct catalog_entry *catalog_find(const struct catalog *catalog, struct str name);
+struct str catalog_any_of(struct arena *arena, const struct str_list *names); /* 'text', 'html' */
+const struct catalog_name *catalog_param(const struct catalog_action *action, struct str name);
 const struct catalog_action *catalog_action(const struct catalog_entry *entry, struct str name);
 
 #endif

@@ -21,13 +21,26 @@ static struct catalog_name fixture_contact_params[] = {
     {.name = {"firstname", 9}, .type = PARAM_TEXT},
     {.name = {"lead_source", 11}},
 };
-static struct catalog_name fixture_deal_params[] = {{.name = {"name", 4}, .required = true}};
+static struct str fixture_stage[] = {{"stage", 5}};
+static struct str fixture_sizes[] = {{"amount", 6}, {"seats", 5}};
+static struct str_list fixture_size = {fixture_sizes, COUNT(fixture_sizes)};
+static struct catalog_name fixture_deal_params[] = {
+    {.name = {"name", 4}, .required = true},
+    {.name = {"pipeline", 8}, .needs = {fixture_stage, COUNT(fixture_stage)}},
+    {.name = {"stage", 5}},
+    {.name = {"amount", 6}},
+    {.name = {"seats", 5}},
+};
 static struct catalog_action fixture_hubspot_actions[] = {
     {.name = {"contact", 7},
      .params = fixture_contact_params,
      .param_count = COUNT(fixture_contact_params),
      .traits = {.batch_max = 50}},
-    {.name = {"deal", 4}, .params = fixture_deal_params, .param_count = COUNT(fixture_deal_params)},
+    {.name = {"deal", 4},
+     .params = fixture_deal_params,
+     .param_count = COUNT(fixture_deal_params),
+     .any_of = &fixture_size,
+     .any_of_count = 1},
 };
 static struct catalog_name fixture_slack_fields[] = {
     {.name = {"url", 3}, .required = true, .secret = true, .help = {"The webhook's URL.", 18}}};

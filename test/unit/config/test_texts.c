@@ -102,6 +102,8 @@ static void test_the_schema_has_connectors(void **state) {
     assert_non_null(json_point(contact, STR("/properties/email")));
     assert_non_null(json_point(contact, STR("/properties/after")));
     assert_string_equal(json_text(json_point(contact, STR("/required/0"))).p, "email");
+    const struct json *deal = json_get(named, STR("hubspot.deal"));
+    assert_string_equal(json_text(json_point(deal, STR("/dependentRequired/pipeline/0"))).p, "stage");
     json_free(schema);
     arena_free(&arena);
 }

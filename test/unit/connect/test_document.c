@@ -67,6 +67,14 @@ static const struct bad documents[] = {
      "3:27 E0335 a parameter cannot be called 'when'"},
     {"version: 1\nname: shop\nactions: {send: {params: {text: needed}, request: {url: \"https://a.example\"}}}",
      "3:33 E0333 'needed' is not one of optional, required"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: {needs: b}}, request: {url: \"https://a.example\"}}}",
+     "3:38 E0334 there is no parameter 'b'"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: optional}, any_of: [a], request: {url: "
+     "\"https://a.example\"}}}",
+     "3:49 E0333 'any_of' takes a list of two parameters or more, or several such lists"},
+    {"version: 1\nname: shop\nactions: {send: {params: {a: optional}, any_of: [a, b], request: {url: "
+     "\"https://a.example\"}}}",
+     "3:53 E0334 there is no parameter 'b'"},
     {"version: 1\nname: shop\nactions: {send: {params: {Text: required}, request: {url: \"https://a.example\"}}}",
      "3:27 E0335 'Text' is no name for a parameter"},
     {"version: 1\nname: shop\nactions: {send: {params: {a: {type: mail}}, request: {url: \"https://a.example\"}}}",
