@@ -44,6 +44,6 @@ MUST_USE enum err todo_troubled(struct todo *todo);
 void todo_folders(struct todo *todo); /* folders.c */
 /* One that ends soon, unless it is refused by now: then its pause is told. (certificates.c) */
 void todo_certificate(struct todo *todo, size_t desk);
-bool is_of_certificate(struct str reason); /* of a pause: what a server showed was refused */
+void todo_collector(struct todo *todo); /* the same of the collector of traces */
 
 #endif

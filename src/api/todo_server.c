@@ -106,5 +106,6 @@ enum err todo_server(struct todo *todo) {
     if (todo->call->standing->takes_events) TRY(add_silence(todo));
     add_sources(todo);
     todo_folders(todo);
+    todo_collector(todo);
     return ERR_NONE;
 }

@@ -72,6 +72,7 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         buf_byte(buf, '}');
         first = false;
     }
+    encode_collector(call, buf, &first);
     encode_gone(call, buf, counts, count, &first);
     encode_stopped(call->standing, buf, first);
     buf_byte(buf, ']');
@@ -106,9 +107,9 @@ static void add_desk(struct todo *todo, size_t desk) {
         todo_add(todo, &login, &matter, 0);
     else if (view.paused)
         todo_add(todo,
-                 !view.probing                          ? &paused
-                 : is_of_certificate(view.pause_reason) ? &untrusted
-                                                        : &refused,
+                 !view.probing               ? &paused
+                 : certificate_pauses(&view) ? &untrusted
+                                             : &refused,
                  &matter, view.paused_until_us);
     else if (view.breaker.state != BREAKER_CLOSED)
         todo_add(todo, &broken, &matter, view.breaker.until_us);

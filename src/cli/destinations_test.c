@@ -8,6 +8,7 @@
 #include "cli/rehearse.h"
 #include "cli/show.h"
 #include "http/client.h"
+#include "model/expiry.h"
 
 struct sample {
     struct event event;
@@ -134,6 +135,7 @@ static struct json *send_sample(struct rehearsal *rehearsal, struct sample *samp
     json_set(result, STR("http_status"), outcome.http_status ? json_int(outcome.http_status) : NULL);
     json_set_int(result, "took_ms", took_us / US_PER_MS);
     json_set(result, STR("pauses"), json_bool(outcome.pause));
+    if (answer.holds_until_us) json_set_str(result, "certificate_expires", when_str(cli->arena, answer.holds_until_us));
     json_set_str(result, "error", rehearsal_redact(rehearsal, outcome.error));
     json_set_str(result, "answer", rehearsal_redact(rehearsal, outcome.answer));
     *ret_class = outcome.class;
@@ -149,8 +151,13 @@ static void show_result(struct cli *cli, const struct json *result, bool mail) {
     writer_safe(&cli->out, error.n ? error : answer);
     writer_add(&cli->out, STR("\n"));
     if (mail && str_eq(outcome, STR("done"))) cli_say(cli, "The server would take a mail; none was sent.");
+    struct str expires = show_time(cli, show_member(cli, result, "certificate_expires"));
+    if (expires.n) cli_say(cli, "The certificate of its server ends %.*s.", STR_ARG(expires));
+    bool untrusted = expiry_is_blamed(error);
     if (json_true(json_get(result, STR("pauses"))))
-        cli_say(cli, "A delivery with this answer pauses the destination: the account is refused. Look at its token.");
+        cli_say(cli, untrusted ? "A delivery that meets this pauses the destination; nothing was sent."
+                               : "A delivery with this answer pauses the destination: the account is refused. Look at "
+                                 "its token.");
 }
 
 static int run(struct rehearsal *rehearsal, struct sample *sample) {

@@ -65,6 +65,8 @@ static void show_troubled(struct cli *cli, const struct json *list) {
             show_text(cli, stopped, 0, TROUBLE_INDENT);
         else if (json_true(json_get(one, STR("gone"))))
             show_text(cli, gone, 0, TROUBLE_INDENT);
+        else if (str_eq(show_member(cli, one, "kind"), STR("collector")))
+            show_ends(cli, one, true);
         else
             show_destination(cli, one);
     }

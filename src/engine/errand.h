@@ -56,7 +56,7 @@ struct errand {
     enum errand_state state;
     const struct errand_owner *owner;
     const struct settings *settings; /* in force when it was made; they stay as they are until it is over */
-    struct str whose;                /* the destination that it is made for; "" = none */
+    struct str whose;                /* what its server shows is told of: a destination, EXPIRY_COLLECTOR; "" = none */
     struct arena arena;              /* until it is over */
     struct outgoing outgoing;
     int64_t deadline_us; /* of the reserve; a delivery is bounded by its timeout and its lease */

@@ -50,17 +50,24 @@ void expiries_reconfigured(struct loop *loop, const struct settings *before) {
         if (there && was != SIZE_MAX && same_place(&before->destinations[was], settings))
             *expiries_of(&kept, settings->name) = *there;
     }
+    const struct expiries *collector =
+        map_get(&loop->expiries.all, STR(EXPIRY_COLLECTOR)); /* not of the configuration */
+    if (collector) *expiries_of(&kept, STR(EXPIRY_COLLECTOR)) = *collector;
     arena_free(&loop->expiries.arena);
     loop->expiries = kept;
+}
+
+static void put_first(const struct loop *loop, struct str whose, struct gauge_sink *sink) {
+    const struct expiry *first = expiry_first(map_get(&loop->expiries.all, whose), sink->now_us);
+    if (first) sink->put(sink, whose, (double)(first->holds_until_us / US_PER_S));
 }
 
 void expiries_put(const struct loop *loop, struct gauge_sink *sink) {
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
         const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        if (!settings) continue;
-        const struct expiry *first = expiry_first(map_get(&loop->expiries.all, settings->name), sink->now_us);
-        if (first) sink->put(sink, settings->name, (double)(first->holds_until_us / US_PER_S));
+        if (settings) put_first(loop, settings->name, sink);
     }
+    put_first(loop, STR(EXPIRY_COLLECTOR), sink);
 }
 
 void expiries_close(struct loop *loop) {

@@ -168,6 +168,7 @@ void exports_run(struct turn *turn) {
         if (!errand) continue;
         fill_outgoing(way, it->body, &errand->outgoing);
         errand->keeps = it;
+        errand->whose = STR(EXPIRY_COLLECTOR);
         it->tag = errand->tag;
     }
 }

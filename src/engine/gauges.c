@@ -195,8 +195,7 @@ static const struct gauge gauges[] = {
      read_logins},
     {"drumbeat_destination_certificate_expiry_seconds", "gauge",
      "When the certificate of the destination's server ends, as Unix time; of several servers the first. Known from "
-     "the "
-     "first call over TLS since the start.",
+     "the first call over TLS since the start. (collector) is the one of traces.",
      "destination", read_expiries},
     {"drumbeat_spans_total", "counter", "Spans that were made for a collector, and those of them that it did not get.",
      "result", read_spans},

@@ -395,12 +395,12 @@ static int64_t trouble_until(const struct turn *turn, const struct asking *askin
     return asking->answer.not_before_us > until_us ? asking->answer.not_before_us : until_us;
 }
 
-static void refused(struct turn *turn, const struct asking *asking) {
+static void refused(struct turn *turn, const struct asking *asking, bool untrusted) {
     const struct destination_settings *settings = asking->settings;
     size_t desk = deliver_known(turn->loop->deliver, settings->name);
     if (desk == SIZE_MAX) return;
     struct str words = asking->answer.error;
-    if (asking->way == TOKEN_GET) {
+    if (asking->way == TOKEN_GET || untrusted) {
         deliver_refuse(turn->loop->deliver, desk, turn->now_us, str_fmt(turn->arena, "no token: %.*s", STR_ARG(words)));
         return;
     }
@@ -423,7 +423,8 @@ enum err token_settle(struct turn *turn, const struct errand *errand, const stru
     if (result->end == TOKEN_MADE) return keep_made(turn, asking);
     if (result->end == TOKEN_TROUBLE) asking->until_us = trouble_until(turn, asking);
     bool gets_next = asking->way == TOKEN_REFRESH && connect_has_way(asking->settings, TOKEN_GET);
-    if (result->end == TOKEN_REFUSED && !gets_next) refused(turn, asking);
+    bool untrusted = answer->end == EXCHANGE_NO_TRUST; /* which time alone does not mend */
+    if (untrusted || (result->end == TOKEN_REFUSED && !gets_next)) refused(turn, asking, untrusted);
     return let_others(turn, asking->settings, asking->until_us, may_have_rotated(asking, answer));
 }
 

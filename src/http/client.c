@@ -307,7 +307,8 @@ void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct 
     struct transfer *transfer = transfer_new(&host);
     transfer->outgoing = outgoing;
     reading_reset(&transfer->reading, max_body_bytes, max_body_bytes);
-    transfer_set(transfer, "drumbeat", NULL);
+    const char *ca_file = getenv("SSL_CERT_FILE");
+    transfer_set(transfer, "drumbeat", ca_file && *ca_file ? ca_file : NULL);
     transfer_end(transfer, curl_easy_perform(transfer->easy));
     reading_keep(arena, &transfer->answer);
     *ret_answer = transfer->answer;

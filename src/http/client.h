@@ -31,7 +31,7 @@ struct transport client_transport(struct client *client);
 void client_close(struct client *client); /* cancels what runs, joins the thread */
 
 /* One call, waited for: the CLI's way to the server. The answer's memory is in the arena; a body of any size up to
- * max_body_bytes is kept. Its times are 0. */
+ * max_body_bytes is kept. Its times are 0. Trusts as the server does, also the file that SSL_CERT_FILE names. */
 void client_call(const struct outgoing *outgoing, size_t max_body_bytes, struct arena *arena,
                  struct answer *ret_answer);
 

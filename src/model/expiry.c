@@ -2,10 +2,16 @@
 #include "model/expiry.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/when.h"
 
 #define SAYS_US US_PER_DAY
+
+bool expiry_is_blamed(struct str words) {
+    static const char begin[] = EXPIRY_WORDS;
+    return words.n && memmem(words.p, words.n, begin, sizeof begin - 1);
+}
 
 struct str expiry_host(struct str url) {
     static const char ends[] = "/?#";

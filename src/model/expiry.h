@@ -16,6 +16,7 @@
 #define EXPIRY_HOSTS_MAX 8                              /* of one destination: those seen last */
 #define EXPIRY_HOST_ROOM 262                            /* 253 characters, and a port */
 
+#define EXPIRY_COLLECTOR "(collector)" /* whose what the collector of traces showed is; no destination's name */
 /* How the words about a certificate begin: those of its end, and those of its refusal. */
 #define EXPIRY_WORDS "the certificate of "
 
@@ -28,7 +29,8 @@ struct expiries {
     size_t count;
 };
 
-struct str expiry_host(struct str url); /* with its port, if it has one */
+bool expiry_is_blamed(struct str words); /* they are about a certificate */
+struct str expiry_host(struct str url);  /* with its port, if it has one */
 /* A host showed it. True: it ends soon, which the host's last one did not. */
 bool expiry_learn(struct expiries *expiries, struct str host, int64_t holds_until_us, int64_t now_us);
 /* The one that ends first of those that still say something; NULL = there is none. expiries may be NULL. */

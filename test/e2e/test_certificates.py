@@ -3,6 +3,7 @@
 Certificates are made here by openssl, and shown by real servers. An authority that only the test knows is given as a
 user gives one: by SSL_CERT_FILE, or `ca` of a destination."""
 import contextlib
+import json
 import re
 import time
 
@@ -15,7 +16,7 @@ from tokens import CLIENT, CLIENT_CREDENTIALS, CLIENT_SECRET, Provider
 
 HOST = "127.0.0.1"
 DAY = 86400
-METRIC = re.compile(r'^drumbeat_destination_certificate_expiry_seconds\{destination="(\w+)"\} (\S+)$', re.MULTILINE)
+METRIC = re.compile(r'^drumbeat_destination_certificate_expiry_seconds\{destination="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
 @pytest.fixture
@@ -59,6 +60,18 @@ def ends(server):
 
 def told(server):
     return {item["name"]: item for item in server.get("/v1/todo").json["items"] if item["cause"] == "certificate"}
+
+
+def shop(folder, authority, api, tokens):
+    """A server, not started yet, whose destination `it` gets its tokens from another server than it is called at."""
+    tokens.script("/token", Provider(api).token)
+    (folder / "connectors").mkdir()
+    (folder / "connectors/shop.yaml").write_text(
+        CLIENT_CREDENTIALS.replace('url: "${field.server}/token"', f'url: "{tokens.url("/token")}"'))
+    return Server(folder, env={"SSL_CERT_FILE": str(authority.folder / "ca.pem"), "SHOP_SECRET": CLIENT_SECRET},
+                  destinations={"it": {"type": "shop", "server": api.url(""), "id": CLIENT, "secret": "${SHOP_SECRET}",
+                                       "allow_private": "true"}},
+                  routes={"all": {"from": "*", "to": [{"it.send": {"text": "hi"}}]}})
 
 
 def send(server):
@@ -133,16 +146,7 @@ def test_one_of_a_mail_server_is_seen_behind_starttls(serve, authority):
 
 
 def test_one_of_a_token_server_counts_for_its_destination(folder, ends_with_test, authority, shows):
-    api, tokens = shows(90), shows(3)
-    provider = Provider(api)
-    tokens.script("/token", provider.token)
-    connector = CLIENT_CREDENTIALS.replace('url: "${field.server}/token"', f'url: "{tokens.url("/token")}"')
-    (folder / "connectors").mkdir()
-    (folder / "connectors/shop.yaml").write_text(connector)
-    server = Server(folder, env={"SSL_CERT_FILE": str(authority.folder / "ca.pem"), "SHOP_SECRET": CLIENT_SECRET},
-                    destinations={"it": {"type": "shop", "server": api.url(""), "id": CLIENT, "secret": "${SHOP_SECRET}",
-                                         "allow_private": "true"}},
-                    routes={"all": {"from": "*", "to": [{"it.send": {"text": "hi"}}]}})
+    server = shop(folder, authority, api=shows(90), tokens=(tokens := shows(3)))
     ends_with_test.callback(server.close)
     server.start()
     server.settled(server.send(), "COMPLETED")
@@ -151,11 +155,68 @@ def test_one_of_a_token_server_counts_for_its_destination(folder, ends_with_test
     until(lambda: is_in(ends(server).get("it", 0), 3), "the number")
 
 
+def test_one_of_the_collector_of_traces_is_told_as_such(serve, authority, shows, receiver):
+    collector = shows(3)
+    collector.script("/v1/traces", answer(200, b"", "Content-Type: application/x-protobuf"))
+    server = serve(env={"SSL_CERT_FILE": str(authority.folder / "ca.pem"), "OTEL_METRICS_EXPORTER": "none",
+                        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url(""), "OTEL_BSP_SCHEDULE_DELAY": "50",
+                        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+                   destinations={"crm": to(receiver)}, routes={"all": {"from": "*", "to": ["crm"]}})
+    send(server)
+    host = f"{HOST}:{collector.port}"
+    until(lambda: told(server), "the cause")
+    [item] = told(server).values()
+    assert (item["kind"], item["name"], item["command"]) == ("collector", host, "drumbeat status") and "ends in" in item["error"]
+    assert f"! collector: the certificate of {host} ends" in server.cli("status").out
+    until(lambda: is_in(ends(server).get("(collector)", 0), 3), "the number")
+    assert server.cli("apply").code == 0 and set(told(server)) == {host}, "a reload changes no collector"
+
+
+def test_an_alert_tells_it_and_that_it_is_over(serve, authority, shows, receiver):
+    soon = shows(3)
+    server = serve(env={"SSL_CERT_FILE": str(authority.folder / "ca.pem")},
+                   destinations={"crm": to(soon), "chat": to(receiver, "/chat", limit="100/s")},
+                   routes={"all": {"from": "LEAD", "to": ["crm"]}}, alerts={"to": [{"chat": {"body": {"text": "${.text}"}}}]})
+    server.settled(server.send(), "COMPLETED")
+    assert server.cli("apply").code == 0  # looks at once
+    until(lambda: receiver.of("/chat"), "the alert")
+    text = json.loads(receiver.of("/chat")[0].body)["text"]
+    assert text.startswith("drumbeat needs you: certificate: destination crm, since ") and f"{HOST}:{soon.port} ends in" in text
+
+
 REFUSED = {
     "expired": ("has expired; whoever runs that server must renew it", dict(days=-1)),
     "another-host": ("is for other names; look at the address", dict(days=3, subject="DNS:example.com")),
     "unknown": ("is signed by nobody who is trusted here; ca: names who is", dict(days=3)),
 }
+
+
+def test_a_refused_one_of_a_token_server_pauses_and_says_so(folder, ends_with_test, authority, shows):
+    """Else its deliveries would wait, and nobody could tell for what."""
+    api, tokens = shows(90), shows(-1)
+    server = shop(folder, authority, api, tokens)
+    ends_with_test.callback(server.close)
+    server.start()
+    event_id = server.send()
+    until(lambda: told(server), "the cause")
+    item = told(server)["it"]
+    assert item["error"] == f"no token: not trusted: the certificate of {HOST}:{tokens.port} {REFUSED['expired'][0]}"
+    assert item["command"] == "drumbeat destinations resume it"
+    renew(authority, tokens)
+    assert server.cli("destinations", "resume", "it").code == 0
+    server.settled(event_id, "COMPLETED")
+    assert told(server) == {}
+
+
+def test_a_trial_says_until_when_it_holds_or_why_it_is_refused(serve, authority, shows):
+    good, bad = shows(90), shows(-1)
+    server = world(serve, authority, {"good": to(good), "bad": to(bad)})
+    tried = {name: server.cli("destinations", "test", name, "--send", env=server.env) for name in ("good", "bad")}
+    assert "The certificate of its server ends " in tried["good"].out + tried["good"].err, tried["good"]
+    said = tried["bad"].out + tried["bad"].err
+    assert tried["bad"].code == 1 and REFUSED["expired"][0] in said and "token" not in said and "nothing was sent" in said
+    asked = server.cli("destinations", "test", "good", "--send", "-o", "json", env=server.env).json
+    assert re.fullmatch(r"20\d\d-.*Z", asked["result"]["certificate_expires"])
 
 
 @pytest.mark.parametrize("kind", REFUSED)
