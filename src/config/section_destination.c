@@ -361,18 +361,31 @@ static void check_was(struct checker *checker, const struct settings *settings, 
                      STR_ARG(name), STR_ARG(was));
         return;
     }
-    for (size_t i = 0; i < at; i++)
-        if (str_list_has(settings->destinations[i].was, was))
-            check_report(checker, mark, CODE_WAS,
-                         "destinations '%.*s' and '%.*s' both say 'was: %.*s': only one can take over",
-                         STR_ARG(settings->destinations[i].name), STR_ARG(name), STR_ARG(was));
+    size_t first = 0;
+    while (first < at && !str_list_has(settings->destinations[first].was, was)) first++;
+    if (first < at)
+        check_report(checker, mark, CODE_WAS,
+                     "destinations '%.*s' and '%.*s' both say 'was: %.*s': only one can take over",
+                     STR_ARG(settings->destinations[first].name), STR_ARG(name), STR_ARG(was));
 }
 
+/* A list of which an item was refused already has no marks that could be told apart, and is looked at when it is
+ * mended. */
 static void check_earlier(struct checker *checker, const struct settings *settings, size_t at,
                           const struct tree *value) {
-    struct str_list was = settings->destinations[at].was;
-    for (size_t i = 0; value && i < was.count; i++)
-        check_was(checker, settings, at, value->kind == TREE_LIST ? value->items[i]->mark : value->mark, was.items[i]);
+    const struct destination_settings *destination = &settings->destinations[at];
+    struct str_list was = destination->was;
+    bool is_list = value && value->kind == TREE_LIST;
+    if (is_list && value->count != was.count) return;
+    for (size_t i = 0; value && i < was.count; i++) {
+        struct tree_mark mark = is_list ? value->items[i]->mark : value->mark;
+        check_name(checker, "destination", was.items[i], mark);
+        if (str_list_has((struct str_list){was.items, i}, was.items[i]))
+            check_report(checker, mark, CODE_WAS, "'was' in destination '%.*s' names '%.*s' twice",
+                         STR_ARG(destination->name), STR_ARG(was.items[i]));
+        else
+            check_was(checker, settings, at, mark, was.items[i]);
+    }
 }
 
 void check_destinations(struct checker *checker, const struct key *key, const struct tree *value, void *owner) {
