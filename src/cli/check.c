@@ -38,6 +38,7 @@ static int look(struct cli *cli, struct str file, struct str text, struct findin
                                       .connectors_folder = str_fmt(cli->arena, "%.*s/connectors", STR_ARG(folder))};
     struct setup *setup = setup_load(&input, findings);
     if (!setup) return EXIT_DONE;
+    setup_look(setup, findings);
     int code = check_jq(cli, setup, findings);
     if (!code && !findings->errors) check_logins(cli, setup, file, findings);
     *ret_size = str_fmt(cli->arena, "%zu %s, %zu %s", setup->settings->destination_count,

@@ -53,4 +53,6 @@ void check_folder(struct checker *checker, const struct tree *map, struct source
     check_is_there(checker, map, source, "path", "the folder with the files");
     check_event(checker, map, source, "post", &folder->event);
     if (folder->path.n) folder->path = check_beside(checker, folder->path);
+    const struct tree *path = tree_get(map, STR("path"));
+    folder->path_mark = path ? path->mark : source->mark;
 }

@@ -72,6 +72,17 @@ static bool has_keyword(struct str text) {
     return false;
 }
 
+/* "postgres:/db", "sqlite:x.db": a scheme, as far as anybody can tell. A file of such a name is written as ./a:b. */
+static bool has_scheme(struct str store) {
+    struct str first = str_sub(store, 0, str_find(store, '/'));
+    return first.n && first.p[0] != '.' && str_find(first, ':') != SIZE_MAX;
+}
+
+/* "postgres": no place at all, and a file of that name is nobody's wish. */
+static bool is_word(struct str store) {
+    return store.n && str_find(store, '/') == SIZE_MAX && str_find(store, '.') == SIZE_MAX;
+}
+
 const char *settings_store_problem(struct str store) {
     if (settings_store_is_postgres(store)) return NULL;
     if (memmem(store.p, store.n, "://", 3)) return "takes a path or a postgres:// URL, no other scheme";
@@ -79,5 +90,8 @@ const char *settings_store_problem(struct str store) {
     if (str_starts(store, STR("~"))) return "takes a path as it is: ~ stands for a home only in a shell";
     if (str_eq(store, STR(":memory:")) || str_starts(store, STR("file:")))
         return "takes the path of a file: events that are only in memory would be lost";
+    if (has_scheme(store)) return "takes a URL with its two slashes, as postgres://user@host:5432/name, or a path";
+    if (is_word(store))
+        return "takes a path or a postgres:// URL, and this is a word: a file beside the configuration is ./NAME.db";
     return NULL;
 }

@@ -70,6 +70,7 @@ struct folder_settings {
     struct str path; /* absolute, or seen from where the server was started */
     struct str zone; /* of moments without an offset; "" = the configuration's */
     int64_t late_us; /* a file whose moment lies back by more is not published */
+    struct tree_mark path_mark;
 };
 
 struct source_settings {

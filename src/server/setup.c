@@ -7,6 +7,7 @@
 #include "engine/loop.h"
 #include "ingest/mapping.h"
 #include "os/file.h"
+#include "os/folder.h"
 #include "schedule/schedules.h"
 
 #define CONNECTOR_TEXT_MAX ((size_t)262144)
@@ -147,6 +148,22 @@ struct setup *setup_load(const struct setup_input *input, struct findings *findi
     if (fill(setup, input, findings)) return setup;
     setup_free(setup);
     return NULL;
+}
+
+void setup_look(const struct setup *setup, struct findings *findings) {
+    const struct folder_seam seam = folder_seam_real();
+    for (size_t i = 0; i < setup->settings->source_count; i++) {
+        const struct source_settings *source = &setup->settings->sources[i];
+        struct str *names, problem;
+        size_t count;
+        bool more;
+        if (source->kind != SOURCE_FOLDER) continue;
+        if (!seam.list(seam.self, source->folder.path, findings->arena, &names, &count, &more, &problem)) continue;
+        bool files = str_find(source->folder.path, '*') != SIZE_MAX || str_ends(source->folder.path, STR(".md"));
+        finding_add(findings, setup->settings->file, source->folder.path_mark, "W0328",
+                    "'path' in source '%.*s': %.*s%s", STR_ARG(source->name), STR_ARG(problem),
+                    files ? "; it takes the folder alone, whose files that end in .md are read" : "");
+    }
 }
 
 void setup_blame(const struct setup *setup, struct findings *findings) {

@@ -36,6 +36,8 @@ struct setup_input {
 };
 /* Everything but starting the engine. findings must have an arena of its own. NULL when there are errors. */
 struct setup *setup_load(const struct setup_input *input, struct findings *findings);
+/* Warns of what this machine lacks for it: folders of sources. A server does without, and says so in todo. */
+void setup_look(const struct setup *setup, struct findings *findings);
 /* The program did not compile: names the expressions at fault. */
 void setup_blame(const struct setup *setup, struct findings *findings);
 void setup_free(struct setup *setup);

@@ -159,6 +159,27 @@ def test_a_thousand_files(server):
     assert len(server.every("/v1/events")) == 1
 
 
+def test_a_folder_that_cannot_be_read_is_a_warning_of_check_and_waited_for(serve):
+    server = serve()
+    names = {"missing": "no-such", "file": "file", "glob": "posts/*.md", "good": "posts"}
+    sources = {name: {"type": "folder", "path": path} for name, path in names.items()}
+    server.configure(sources=sources)
+    (server.folder / "posts").mkdir()
+    (server.folder / "file").write_text("")
+    assert server.cli("apply", "-y").code == 0
+    checked = server.cli("check")
+    told = {line.split("'path' in source '")[1].split("'")[0]: line for line in checked.err.splitlines() if "W0328" in line}
+    assert checked.code == 0 and set(told) == {"missing", "file", "glob"}, checked
+    line = next(n for n, text in enumerate((server.folder / "drumbeat.yaml").read_text().splitlines(), 1) if "no-such" in text)
+    assert told["missing"].startswith(f"drumbeat.yaml:{line}:") and "No such file" in told["missing"], told
+    assert "Not a directory" in told["file"] and "it takes the folder alone" in told["glob"], told
+    assert server.cli("check", "--strict").code == 3
+    waited = lambda: {item["name"] for item in server.get("/v1/todo").json["items"] if item["cause"] == "folder"}
+    until(lambda: waited() == set(told), lambda: f"todo to name the same: {waited()}")
+    (server.folder / "no-such").mkdir()
+    until(lambda: waited() == {"file", "glob"}, lambda: f"the folder to be found: {waited()}")
+
+
 def test_two_processes_publish_a_file_once(database, serve):
     config = {"store": database, "sources": {"blog": {"type": "folder", "path": "posts"}}}
     server, other = serve(**config), serve(**config)
