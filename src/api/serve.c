@@ -125,7 +125,8 @@ void serve_note_refused(struct call *call, struct str source, enum err err, stru
 }
 
 void serve_note_taken(struct call *call, struct str source) {
-    note_taken(((struct api *)call->service)->notes, source);
+    struct notes *notes = ((struct api *)call->service)->notes;
+    note_taken(notes_of(notes, call->standing->settings, source), call->wall_us);
 }
 
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why) {

@@ -62,7 +62,15 @@ static void a_long_reason_ends_with_a_whole_character(void **state) {
     notes_free(notes);
 }
 
-static void several_refusals_weigh_until_something_is_taken(void **state) {
+/* A shop that is known to have been there, with NOTE_SEVERAL refusals a minute from each other, the last at last_us. */
+static struct note *refuse_several(struct notes *notes, const struct settings *settings, int64_t last_us) {
+    struct note *shop = notes_of(notes, settings, STR("shop"));
+    for (int i = NOTE_SEVERAL - 1; i >= 0; i--)
+        note_refused(shop, "E0135", STR("it does not fit"), last_us - i * US_PER_MIN);
+    return shop;
+}
+
+static void several_refusals_weigh_an_hour_after_the_first_where_nothing_good_came_yet(void **state) {
     (void)state;
     const struct settings settings = {.sources = shop_and_crm, .source_count = 2};
     struct notes *notes = notes_new();
@@ -78,12 +86,56 @@ static void several_refusals_weigh_until_something_is_taken(void **state) {
     assert_false(note_weighs(shop, 5 * US_PER_HOUR + US_PER_DAY)); /* a day without new ones */
     note_refused(shop, "E0135", STR("it does not fit"), 5 * US_PER_HOUR + US_PER_DAY);
     assert_int_equal(shop->refusals, 1); /* which began anew */
-    for (int i = 0; i < NOTE_SEVERAL; i++) note_refused(shop, "E0135", STR("it does not fit"), 2 * US_PER_DAY);
-    assert_true(note_weighs(shop, 2 * US_PER_DAY));
-    note_taken(notes, STR("shop"));
-    note_taken(notes, STR("nobody"));
-    assert_false(note_weighs(shop, 2 * US_PER_DAY));
+    refuse_several(notes, &settings, 3 * US_PER_DAY);
+    assert_false(note_weighs(shop, 3 * US_PER_DAY)); /* a stranger may have sent all of them at once */
+    assert_true(note_weighs(shop, 3 * US_PER_DAY + US_PER_HOUR));
+    note_taken(shop, 3 * US_PER_DAY + US_PER_HOUR);
+    assert_false(note_weighs(shop, 3 * US_PER_DAY + 2 * US_PER_HOUR));
     assert_string_equal(shop->why, "it does not fit"); /* the last reason stays to be read */
+    notes_free(notes);
+}
+
+static void noise_beside_a_sender_that_is_heard_does_not_weigh(void **state) {
+    (void)state;
+    const struct settings settings = {.sources = shop_and_crm, .source_count = 2};
+    struct notes *notes = notes_new();
+    struct note *shop = notes_of(notes, &settings, STR("shop"));
+    int64_t now_us = US_PER_DAY;
+    for (int hour = 0; hour < 7 * 24; hour++, now_us += US_PER_HOUR) { /* by day alone, and strangers at all hours */
+        if (hour % 24 < 10) note_taken(shop, now_us);
+        refuse_several(notes, &settings, now_us + US_PER_HOUR / 2);
+        if (hour > 24) assert_false(note_weighs(shop, now_us + US_PER_HOUR / 2));
+    }
+    now_us += 9 * US_PER_HOUR; /* the sender's secret was changed in the night, and in the morning nothing good comes */
+    refuse_several(notes, &settings, now_us);
+    assert_true(note_weighs(shop, now_us));
+    note_taken(shop, now_us);
+    assert_true(shop->usual_us > 14 * US_PER_HOUR);
+    note_taken(shop, now_us + 30 * US_PER_DAY); /* a month of nothing is no habit: a day is the most to wait for */
+    refuse_several(notes, &settings, now_us + 31 * US_PER_DAY - 1);
+    assert_false(note_weighs(shop, now_us + 31 * US_PER_DAY - 1));
+    assert_true(note_weighs(shop, now_us + 31 * US_PER_DAY));
+    notes_free(notes);
+}
+
+static void who_changed_a_source_need_not_wait(void **state) {
+    (void)state;
+    struct source_settings sources[3] = {shop_and_crm[0], shop_and_crm[1], {.name = {"new", 3}}};
+    const struct settings first = {.sources = shop_and_crm, .source_count = 2},
+                          second = {.sources = sources, .source_count = 3};
+    struct notes *notes = notes_new();
+    note_taken(notes_of(notes, &first, STR("shop")), US_PER_DAY);
+    struct note *shop = refuse_several(notes, &second, US_PER_DAY + US_PER_MIN);
+    assert_false(note_weighs(shop, US_PER_DAY + US_PER_MIN)); /* a reload that did not touch it */
+    sources[0].webhook.secret = STR("another");
+    shop = refuse_several(notes, &second, US_PER_DAY + US_PER_MIN);
+    assert_int_equal(shop->refusals, NOTE_SEVERAL); /* since the change */
+    assert_true(note_weighs(shop, US_PER_DAY + US_PER_MIN));
+    struct note *fresh = notes_of(notes, &second, STR("new"));
+    for (int i = 0; i < NOTE_SEVERAL; i++) note_refused(fresh, "E0135", STR("it does not fit"), US_PER_DAY);
+    assert_true(note_weighs(fresh, US_PER_DAY));
+    note_taken(fresh, US_PER_DAY);
+    assert_false(note_weighs(refuse_several(notes, &second, US_PER_DAY + US_PER_MIN), US_PER_DAY + 3 * US_PER_DAY));
     notes_free(notes);
 }
 
@@ -92,7 +144,9 @@ int main(void) {
         cmocka_unit_test(a_source_speaks_once_a_minute_whatever_others_do),
         cmocka_unit_test(a_source_that_is_removed_leaves_its_place),
         cmocka_unit_test(a_long_reason_ends_with_a_whole_character),
-        cmocka_unit_test(several_refusals_weigh_until_something_is_taken),
+        cmocka_unit_test(several_refusals_weigh_an_hour_after_the_first_where_nothing_good_came_yet),
+        cmocka_unit_test(noise_beside_a_sender_that_is_heard_does_not_weigh),
+        cmocka_unit_test(who_changed_a_source_need_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
