@@ -26,7 +26,7 @@ void expiries_learn(struct turn *turn, const struct errand *errand, const struct
     if (!answer->holds_until_us || !errand->whose.n || !in_force) return;
     struct str host = expiry_host(errand->outgoing.url);
     struct expiries *expiries = expiries_of(&loop->expiries, errand->whose);
-    if (expiry_learn(expiries, host, answer->holds_until_us, turn->now_us))
+    if (expiry_learn(expiries, host, answer->holds_until_us, turn->now_us, turn->wall_us))
         tell(turn, errand->whose, host, answer->holds_until_us);
 }
 

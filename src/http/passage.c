@@ -58,8 +58,8 @@ void passage_trouble(const struct passage *passage, const char *library_words, s
              words ? words : library_words);
 }
 
-/* In the words of OpenSSL and libcurl, the first that fits; all of it has room in the trouble of an answer unless the
- * host's name is a long one. */
+/* In the words of OpenSSL and libcurl, the first that fits. A host's name is cut so that all has room in the trouble of
+ * an answer. */
 #define HOST_SHOWN 64
 struct str passage_distrust(const struct outgoing *outgoing, const char *library_words, struct arena *arena) {
     static const struct {

@@ -25,10 +25,8 @@ struct str expiry_host(struct str url) {
     return host;
 }
 
-/* Whether it was near its end when it was seen. The two clocks differ by what the wall's was set since the start, which
- * is little beside days. */
-static bool was_near(const struct expiry *expiry) {
-    return expiry->holds_until_us < expiry->seen_us + EXPIRY_SOON_US;
+static bool ends_soon(int64_t holds_until_us, int64_t wall_us) {
+    return holds_until_us < wall_us + EXPIRY_SOON_US;
 }
 
 static bool is_of(const struct expiry *expiry, struct str host) {
@@ -47,25 +45,26 @@ static void forget_oldest(struct expiries *expiries) {
     forget(expiries, oldest);
 }
 
-bool expiry_learn(struct expiries *expiries, struct str host, int64_t holds_until_us, int64_t now_us) {
+bool expiry_learn(struct expiries *expiries, struct str host, int64_t holds_until_us, int64_t now_us, int64_t wall_us) {
     bool was_told = false;
     for (size_t i = expiries->count; i-- > 0;) {
         bool same = is_of(&expiries->hosts[i], host);
-        was_told = was_told || (same && was_near(&expiries->hosts[i]));
+        was_told = was_told || (same && expiries->hosts[i].was_near);
         if (same || expiries->hosts[i].seen_us < now_us - SAYS_US) forget(expiries, i);
     }
     if (expiries->count == EXPIRY_HOSTS_MAX) forget_oldest(expiries);
     struct expiry *fresh = &expiries->hosts[expiries->count++];
-    *fresh = (struct expiry){.holds_until_us = holds_until_us, .seen_us = now_us};
+    *fresh = (struct expiry){
+        .holds_until_us = holds_until_us, .seen_us = now_us, .was_near = ends_soon(holds_until_us, wall_us)};
     snprintf(fresh->host, sizeof fresh->host, "%.*s", STR_ARG(host));
-    return was_near(fresh) && !was_told;
+    return fresh->was_near && !was_told;
 }
 
 const struct expiry *expiry_first(const struct expiries *expiries, int64_t now_us) {
     const struct expiry *first = NULL;
     for (size_t i = 0; expiries && i < expiries->count; i++) {
         const struct expiry *it = &expiries->hosts[i];
-        bool says = was_near(it) || it->seen_us >= now_us - SAYS_US;
+        bool says = it->was_near || it->seen_us >= now_us - SAYS_US;
         if (says && (!first || it->holds_until_us < first->holds_until_us)) first = it;
     }
     return first;
@@ -73,5 +72,5 @@ const struct expiry *expiry_first(const struct expiries *expiries, int64_t now_u
 
 const struct expiry *expiry_soon(const struct expiries *expiries, int64_t now_us, int64_t wall_us) {
     const struct expiry *first = expiry_first(expiries, now_us);
-    return first && first->holds_until_us < wall_us + EXPIRY_SOON_US ? first : NULL;
+    return first && ends_soon(first->holds_until_us, wall_us) ? first : NULL;
 }

@@ -23,6 +23,7 @@
 struct expiry {
     char host[EXPIRY_HOST_ROOM];
     int64_t holds_until_us, seen_us;
+    bool was_near; /* its end, when it was seen */
 };
 struct expiries {
     struct expiry hosts[EXPIRY_HOSTS_MAX];
@@ -32,7 +33,7 @@ struct expiries {
 bool expiry_is_blamed(struct str words); /* they are about a certificate */
 struct str expiry_host(struct str url);  /* with its port, if it has one */
 /* A host showed it. True: it ends soon, which the host's last one did not. */
-bool expiry_learn(struct expiries *expiries, struct str host, int64_t holds_until_us, int64_t now_us);
+bool expiry_learn(struct expiries *expiries, struct str host, int64_t holds_until_us, int64_t now_us, int64_t wall_us);
 /* The one that ends first of those that still say something; NULL = there is none. expiries may be NULL. */
 const struct expiry *expiry_first(const struct expiries *expiries, int64_t now_us);
 /* The same if it ends soon or has ended, else NULL. */

@@ -14,6 +14,7 @@
 
 #include "house.h"
 #include "http/client.h"
+#include "http/passage.h"
 #include "liar.h"
 
 extern char **environ;
@@ -164,12 +165,46 @@ static void a_handshake_that_breaks_off_was_not_sent(void **state) {
     liar_free(liar);
 }
 
+static void a_refusal_names_the_host_and_who_helps(void **state) {
+    (void)state;
+    static const struct {
+        const char *url, *proxy, *library, *words;
+    } cases[] = {
+        {"https://crm.example.com/in?key=s", "", "SSL certificate problem: certificate has expired",
+         "the certificate of crm.example.com has expired; whoever runs that server must renew it"},
+        {"https://crm.example.com:8443", "", "SSL certificate problem: certificate is not yet valid",
+         "the certificate of crm.example.com:8443 does not hold yet; one of the two clocks is wrong"},
+        {"https://a", "", "SSL: no alternative certificate subject name matches target host name 'a'",
+         "the certificate of a is for other names; look at the address"},
+        {"https://a", "", "SSL: certificate subject name 'b' does not match target host name 'a'",
+         "the certificate of a is for other names; look at the address"},
+        {"smtp://a:25", "", "SSL certificate problem: self-signed certificate in certificate chain",
+         "the certificate of a:25 is signed by nobody who is trusted here; ca: names who is"},
+        {"https://a", "https://proxy:1", "SSL certificate problem: unable to get local issuer certificate",
+         "the certificate of a or its proxy is signed by nobody who is trusted here; ca: names who is"},
+        {"https://a", "http://proxy:1", "SSL certificate problem: CA signature digest algorithm too weak",
+         "the certificate of a is refused: SSL certificate problem: CA signature digest algorithm too weak"},
+    };
+    struct arena arena = ARENA_EMPTY;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct outgoing outgoing = {.url = str_from(cases[i].url), .proxy = str_from(cases[i].proxy)};
+        assert_string_equal(passage_distrust(&outgoing, cases[i].library, &arena).p, cases[i].words);
+    }
+    char url[400] = "https://";
+    memset(url + 8, 'h', 300);
+    const struct outgoing longest = {.url = str_from(url), .proxy = STR("https://proxy:1")};
+    struct str words = passage_distrust(&longest, "self-signed certificate", &arena);
+    assert_true(words.n < sizeof(struct answer){0}.trouble && str_ends(words, STR("names who is")));
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trusts_only_known_authorities),
         cmocka_unit_test(trusts_only_the_name_it_called),
         cmocka_unit_test(never_falls_back_to_plain_http),
         cmocka_unit_test(a_handshake_that_breaks_off_was_not_sent),
+        cmocka_unit_test(a_refusal_names_the_host_and_who_helps),
     };
     return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
 }
