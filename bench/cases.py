@@ -61,6 +61,14 @@ def ingest(settings):
             "listener_per_s": alone["per_s"], "share_of_listener": load["per_s"] / alone["per_s"], "busy_cores": busy}
 
 
+def lines_of(name):
+    """What a program prints: a name and microseconds a line."""
+    done = subprocess.run([program(name)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Trouble(f"{name}: {done.stderr}")
+    return {f"{case}_us": float(us) for case, us in map(str.split, done.stdout.splitlines())}
+
+
 WEBHOOK_SECRET = "a-secret-of-the-benchmark"
 
 
@@ -79,7 +87,10 @@ def webhook(settings):
         watch = Watch(server.pid)
         load = wrk_with("webhook.lua", url, settings.seconds, file, signature, f"{time.time_ns()}")
         cpu_us = watch.cpu_s() / load["requests"] * 1e6
-    return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us, "body_bytes": len(body)}
+    costs = lines_of("bench_intake")
+    secrets = max(costs[name] for name in ("stripe_us", "standard-webhooks_us", "github_us"))
+    return {"per_s": load["per_s"], "p99_ms": load["p99_ms"], "cpu_us": cpu_us, "body_bytes": len(body),
+            "intake_us": secrets, **costs}
 
 
 def posted(settings, config, path_there, script, *arguments):
@@ -352,10 +363,7 @@ def replay(settings):
 
 def render(settings):
     """CPU of one request, by destination."""
-    done = subprocess.run([program("bench_render")], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Trouble(f"bench_render: {done.stderr}")
-    costs = {f"{name}_us": float(us) for name, us in map(str.split, done.stdout.splitlines())}
+    costs = lines_of("bench_render")
     return {"worst_us": max(costs.values()), **costs}
 
 

@@ -26,12 +26,14 @@ static const char escapes[256] = {
 void json_quote(struct buf *buf, struct str text) {
     size_t from = 0, at = 0; /* text[from, at) is written as it is */
     buf_byte(buf, '"');
-    while (at < text.n) {
+    for (;;) {
+        while (at < text.n && !escapes[(uint8_t)text.p[at]]) at++;
+        if (at == text.n) break;
         uint8_t byte = (uint8_t)text.p[at];
         char escape = escapes[byte];
-        size_t plain = !escape ? 1 : escape == '8' ? str_utf8_length(text, at) : 0;
-        at += plain;
-        if (plain) continue;
+        size_t length = escape == '8' ? str_utf8_length(text, at) : 0;
+        at += length;
+        if (length) continue;
         buf_add(buf, str_sub(text, from, at - from));
         from = ++at;
         if (escape == '8')

@@ -5,9 +5,14 @@
 #include "base/when.h"
 
 #include <assert.h>
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <string.h>
 
 #define ED25519_BYTES 32
 
@@ -42,11 +47,87 @@ struct str signing_mac(enum signing signing, struct str secret, struct str messa
     return str_dup(arena, (struct str){(const char *)code, bytes});
 }
 
+/* ---- public keys ----
+ *
+ * The library's own reader tries every format that it knows, which costs more than judging a signature. So the two
+ * forms that senders have are taken apart here, and it gets the rest. */
+
+static EVP_PKEY *key_of_params(const char *kind, OSSL_PARAM *params) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+    EVP_PKEY *key = NULL;
+    if (context && EVP_PKEY_fromdata_init(context) == 1)
+        (void)EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params);
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+/* RFC 5480: a point of P-256, not compressed. */
+static EVP_PKEY *read_p256(struct str key) {
+    static const unsigned char head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+                                         0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+    char group[] = "prime256v1";
+    unsigned char point[65];
+    if (key.n != sizeof head + sizeof point || memcmp(key.p, head, sizeof head) != 0) return NULL;
+    memcpy(point, key.p + sizeof head, sizeof point);
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                           OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point),
+                           OSSL_PARAM_construct_end()};
+    return key_of_params("EC", params);
+}
+
+/* The members of a sequence of two that fills all the bytes, or NULL. */
+static STACK_OF(ASN1_TYPE) * read_pair(const unsigned char *bytes, size_t n) {
+    const unsigned char *at = bytes;
+    STACK_OF(ASN1_TYPE) *pair = n < 16384 ? d2i_ASN1_SEQUENCE_ANY(NULL, &at, (long)n) : NULL;
+    if (pair && sk_ASN1_TYPE_num(pair) == 2 && at == bytes + n) return pair;
+    sk_ASN1_TYPE_pop_free(pair, ASN1_TYPE_free);
+    return NULL;
+}
+
+static EVP_PKEY *key_of_numbers(const ASN1_INTEGER *modulus, const ASN1_INTEGER *exponent) {
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    BIGNUM *n = ASN1_INTEGER_to_BN(modulus, NULL), *e = ASN1_INTEGER_to_BN(exponent, NULL);
+    bool fine = builder && n && e && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) &&
+                OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e);
+    OSSL_PARAM *params = fine ? OSSL_PARAM_BLD_to_param(builder) : NULL;
+    EVP_PKEY *key = params ? key_of_params("RSA", params) : NULL;
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    BN_free(n);
+    BN_free(e);
+    return key;
+}
+
+/* RFC 8017, A.1.1, in the frame of RFC 3279. */
+static EVP_PKEY *read_rsa(struct str key) {
+    static const unsigned char kind[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                         0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+    STACK_OF(ASN1_TYPE) *frame = read_pair((const unsigned char *)key.p, key.n), *numbers = NULL;
+    const ASN1_TYPE *first = frame ? sk_ASN1_TYPE_value(frame, 0) : NULL, *last = NULL;
+    if (first && first->type == V_ASN1_SEQUENCE && first->value.sequence->length == (int)sizeof kind &&
+        memcmp(first->value.sequence->data, kind, sizeof kind) == 0)
+        last = sk_ASN1_TYPE_value(frame, 1);
+    if (last && last->type == V_ASN1_BIT_STRING)
+        numbers = read_pair(last->value.bit_string->data, (size_t)last->value.bit_string->length);
+    const ASN1_TYPE *n = numbers ? sk_ASN1_TYPE_value(numbers, 0) : NULL;
+    const ASN1_TYPE *e = numbers ? sk_ASN1_TYPE_value(numbers, 1) : NULL;
+    EVP_PKEY *read = n && n->type == V_ASN1_INTEGER && e->type == V_ASN1_INTEGER
+                         ? key_of_numbers(n->value.integer, e->value.integer)
+                         : NULL;
+    sk_ASN1_TYPE_pop_free(numbers, ASN1_TYPE_free);
+    sk_ASN1_TYPE_pop_free(frame, ASN1_TYPE_free);
+    return read;
+}
+
 static EVP_PKEY *read_key(enum signing signing, struct str key) {
     const unsigned char *at = (const unsigned char *)key.p;
     if (signing == SIGNING_ED25519 && key.n == ED25519_BYTES)
         return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, at, key.n);
-    EVP_PKEY *read = key.n > 0 && key.n < 16384 ? d2i_PUBKEY(NULL, &at, (long)key.n) : NULL;
+    EVP_PKEY *read = NULL;
+    if (signing == SIGNING_ECDSA_SHA256) read = read_p256(key);
+    if (signing == SIGNING_RSA_SHA1 || signing == SIGNING_RSA_SHA256) read = read_rsa(key);
+    if (read) return read;
+    read = key.n > 0 && key.n < 16384 ? d2i_PUBKEY(NULL, &at, (long)key.n) : NULL;
     if (read && EVP_PKEY_get_base_id(read) == algorithms[signing].key_type) return read;
     EVP_PKEY_free(read);
     return NULL;

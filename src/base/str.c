@@ -230,9 +230,17 @@ size_t str_utf8_length(struct str s, size_t at) {
     return 0;
 }
 
+/* Whether eight bytes from there on are ASCII: most of all texts is. */
+static bool is_ascii_word(struct str s, size_t at) {
+    uint64_t word;
+    if (s.n - at < sizeof word) return false;
+    memcpy(&word, s.p + at, sizeof word);
+    return !(word & 0x8080808080808080u);
+}
+
 bool str_is_utf8(struct str s) {
     for (size_t at = 0, length; at < s.n; at += length) {
-        length = str_utf8_length(s, at);
+        length = is_ascii_word(s, at) ? sizeof(uint64_t) : str_utf8_length(s, at);
         if (!length) return false;
     }
     return true;
