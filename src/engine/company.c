@@ -190,8 +190,7 @@ enum err company_tell(struct turn *turn) {
 }
 
 /* An error is not reported: if the store does not take this, the others miss the process by its silence. */
-void company_leave(struct loop *loop) {
-    struct store *store = loop->options.store;
+void company_leave(struct store *store) {
     if (!store_is_shared(store) || store_begin(store)) return;
     enum err err = store_gone(store);
     if (!err) err = store_commit(store);

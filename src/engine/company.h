@@ -46,7 +46,8 @@ MUST_USE enum err company_tell(struct turn *turn);
 void company_learned(struct turn *turn);
 /* How many processes share what one alone may do. The count is read anew when it is older than a few seconds. */
 MUST_USE enum err company_count(struct turn *turn, size_t *ret_count);
-/* Call it before a clean end: the others then need not wait until they miss this process. */
-void company_leave(struct loop *loop);
+/* Call it before a clean end, also of a start that failed after company_show: the others then need not wait until they
+ * miss this process. */
+void company_leave(struct store *store);
 
 #endif

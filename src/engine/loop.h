@@ -74,7 +74,6 @@ struct in_force {
 /* Reads the store's memory (pauses, breakers, recent sends, stopped routes). *ret_problem is a sentence. */
 MUST_USE enum err loop_open(const struct loop_options *options, struct in_force in_force, struct loop **ret_loop,
                             struct str *ret_problem);
-void loop_leave(struct loop *loop);   /* a clean end: the others need not wait for it to be missed */
 void loop_release(struct loop *loop); /* before the transport closes: what it gave and no commit took goes back to it */
 void loop_close(struct loop *loop);
 

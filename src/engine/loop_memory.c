@@ -182,10 +182,6 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     return ERR_NONE;
 }
 
-void loop_leave(struct loop *loop) {
-    company_leave(loop);
-}
-
 /* What never left was answered here, and is not the transport's (answer_unsent). */
 static void give_back(struct loop *loop, struct completion *completions, size_t count) {
     for (size_t i = 0; i < count; i++) {

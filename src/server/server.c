@@ -353,7 +353,6 @@ void server_close(struct server *server) {
     if (server->listener) listener_close(server->listener);
     if (server->loop) loop_release(server->loop);
     if (server->client) client_close(server->client);
-    if (server->store && server->loop) loop_leave(server->loop);
     if (server->store && server->loop) (void)!!store_tidy(server->store, true);
     if (server->loop) loop_close(server->loop);
     if (server->api) api_free(server->api);

@@ -36,6 +36,7 @@ struct server {
     struct evaluator evaluator;
     struct sql_driver driver;
     bool driver_open;
+    bool store_joined; /* others see this process in the store */
     struct place place;
     struct str token; /* this process's, new at each start */
     struct str store_name, listen_host;

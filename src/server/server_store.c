@@ -47,6 +47,7 @@ static enum err align_clock(struct server *server) {
  * does the same two things, so one of the two sees the other. */
 static enum err join_company(struct server *server, struct arena *arena, struct str *ret_problem) {
     store_set_owner(server->store, server->token);
+    server->store_joined = true;
     TRY(store_begin(server->store));
     enum err err = company_show(server->store, server->role);
     if (!err) err = store_commit(server->store);
@@ -129,6 +130,7 @@ enum err server_open_share(struct server *server, struct arena *arena, struct st
 
 void server_close_store(struct server *server) {
     if (server->share) share_close(server->share);
+    if (server->store && server->store_joined) company_leave(server->store);
     if (server->copy) store_close(server->copy);
     if (server->copy) server->copy_driver.close(server->copy_driver.self);
     if (server->store) store_close(server->store);

@@ -1,6 +1,8 @@
 /* What one process leaves behind, by its end or by standing still, another takes up; and who is there. */
 #include "fleet_acts.h"
 
+#include "engine/company.h"
+
 /* A lease is the timeout and 30 s more. */
 #define FLEET_LEASED                                                                                                   \
     "version: 1\nstore: ./x.db\nkeep:\n  events: 1h\ndestinations:\n  crm:\n    type: http\n"                          \
@@ -164,7 +166,7 @@ static void all_are_seen_until_they_leave(void **state) {
     struct house *a = fleet_join(fleet, LOOP_ALL), *b = fleet_join(fleet, LOOP_INGEST);
     assert_int_equal(instances_seen(a, "\"token\":\"member-"), 2);
     assert_int_equal(instances_seen(a, "\"token\":\"member-2\",\"role\":\"ingest\""), 1);
-    loop_leave(b->loop);
+    company_leave(b->store);
     assert_int_equal(instances_seen(a, "\"token\":\"member-"), 1);
     assert_int_equal(instances_seen(a, "\"token\":\"member-1\",\"role\":\"all\""), 1);
 }

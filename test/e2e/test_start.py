@@ -28,9 +28,9 @@ def test_ten_processes_start_at_once_on_an_empty_database(fleets, database, rece
 
 # refusals
 
-def refused(folder, url, code, *words):
+def refused(folder, url, code, *words, listen="127.0.0.1:0"):
     """What `serve` says: one line, without the password."""
-    (folder / "drumbeat.yaml").write_text(json.dumps({"version": 1, "store": url, "server": {"listen": "127.0.0.1:0"}}))
+    (folder / "drumbeat.yaml").write_text(json.dumps({"version": 1, "store": url, "server": {"listen": listen}}))
     got = command(folder, "serve")
     assert got.code == code and got.out == "" and got.err.count("\n") == 1, got
     for word in words:
@@ -53,6 +53,18 @@ def test_a_server_that_is_not_there(folder):
 
 def test_an_address_that_is_none(folder):
     refused(folder, "postgres://u:hunter2@127.0.0.1:1/x?no_such_setting=1", CONFIG, "invalid URI query parameter")
+
+
+def test_a_start_that_fails_leaves_no_process_behind(folder, database, serve, receiver):
+    """The port is taken, or others could reach it without a key: the processes that are there need not miss it first."""
+    server = serve(store=database)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused(folder, database, FAILED, "ddress already in use", listen=f"127.0.0.1:{taken.getsockname()[1]}")
+    refused(folder, database, CONFIG, "keys create", listen="0.0.0.0:0")
+    assert len(server.get("/v1/status").json["instances"]) == 1
+    assert sql(database, "SELECT count(*) FROM instances") == [(1,)]
 
 
 def test_a_database_that_is_not_there(folder, postgres):
