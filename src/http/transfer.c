@@ -310,12 +310,11 @@ static bool is_own_trouble(const struct transfer *transfer, CURLcode code) {
 
 /* The library has a text for each line of each certificate, the server's own first. That one counts: servers send along
  * authorities that nobody needs any more, which ended long ago and do no harm, and those that are needed outlive what
- * they signed. What is spoken to without TLS shows none, but an https proxy on the way to it does. */
+ * they signed. */
 static int64_t shown_now(const struct transfer *transfer) {
     static const char mark[] = "Expire date:";
     struct curl_certinfo *shown = NULL;
     int64_t us = 0;
-    if (str_starts(transfer->outgoing->url, STR("http://"))) return 0;
     if (curl_easy_getinfo(transfer->easy, CURLINFO_CERTINFO, &shown) || !shown || shown->num_of_certs < 1) return 0;
     for (const struct curl_slist *line = shown->certinfo[0]; line; line = line->next)
         if (!strncmp(line->data, mark, sizeof mark - 1) &&
@@ -324,8 +323,10 @@ static int64_t shown_now(const struct transfer *transfer) {
     return 0;
 }
 
-/* It is shown when a connection is made, perhaps to a call of another destination at the same host. */
+/* It is shown when a connection is made, perhaps to a call of another destination at the same host. What is spoken to
+ * without TLS shows none, but an https proxy on the way to it does. */
 static int64_t holds_until(const struct transfer *transfer) {
+    if (str_starts(transfer->outgoing->url, STR("http://"))) return 0;
     int64_t us = shown_now(transfer);
     if (!transfer->host) return us;
     if (us) lines_show(transfer->host->lines, transfer->fd, us);
@@ -340,7 +341,8 @@ static const char *words_of(struct transfer *transfer, CURLcode code) {
 
 void transfer_end(struct transfer *transfer, CURLcode code) {
     struct answer *answer = &transfer->answer;
-    answer->holds_until_us = holds_until(transfer);
+    /* A certificate for another name is shown as well. */
+    answer->holds_until_us = complaint_of(code) == COMPLAINT_TRUST ? 0 : holds_until(transfer);
     transfer->passage.answered = transfer->reading.final;
     if (transfer->spoke == OUTGOING_SMTP) transfer_end_smtp(transfer, code);
     answer->end = passage_end(&transfer->passage, complaint_of(code));
