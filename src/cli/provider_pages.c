@@ -207,9 +207,15 @@ struct str sender_page(struct arena *arena, const struct scheme *scheme) {
                 scheme->whose);
         return buf_str(&buf);
     }
-    buf_fmt(&buf, "\n`drumbeat sources test %s` shows what a request becomes", scheme->name);
-    if (scheme->secret != SECRET_PUBLIC) /* nobody but the sender signs for a public key */
-        buf_fmt(&buf, ", `drumbeat trigger %s` posts a signed one to the running server", scheme->name);
-    buf_add(&buf, STR(". More: [sources](../sources.md).\n"));
+    if (scheme->secret == SECRET_PUBLIC)
+        buf_fmt(&buf, "\nNobody but %s can sign, so there are no samples: it sends them from its own page.",
+                scheme->whose);
+    else
+        buf_fmt(
+            &buf,
+            "\n`drumbeat sources test %s` shows what a request becomes, `drumbeat trigger %s` posts a signed one to "
+            "the running server.",
+            scheme->name, scheme->name);
+    buf_add(&buf, STR(" More: [sources](../sources.md).\n"));
     return buf_str(&buf);
 }

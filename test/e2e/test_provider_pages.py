@@ -1,7 +1,10 @@
-"""The samples on the pages of destinations and senders, and of docs/from-zapier.md, are configurations that hold."""
+"""The samples on the pages of destinations and senders, and of docs/from-zapier.md, are configurations that hold, and the
+commands on the pages of senders do what they say."""
 import re
+import shlex
 
 import pytest
+import yaml
 
 from harness import ROOT, command
 
@@ -32,3 +35,31 @@ def test_a_sample_is_valid(page, folder):
         place.write_text(secret(name))
     got = command(folder, "check")
     assert got.code == 0, got
+
+
+SENDERS = {page.stem: page.read_text() for page in sorted((ROOT / "docs/senders").glob("*.md"))}
+
+
+def sample_of(page):
+    return re.search(r"```yaml\n(.*?)```", page, re.S).group(1)
+
+
+def test_the_commands_of_senders_do_what_they_say(serve):
+    """All senders beside each other, as their pages configure them."""
+    texts = [sample_of(page) for page in SENDERS.values()]
+    names = set().union(*(re.findall(r"\$\{([A-Z_]+)\}", text) for text in texts))
+    sources = {name: given for text in texts for name, given in yaml.safe_load(text)["sources"].items()}
+    assert set(sources) == set(SENDERS)
+    server = serve(server={"url": "https://hooks.example.com"}, sources=sources, env={name: secret(name) for name in names})
+    wrong = []
+    for name, page in SENDERS.items():
+        commands = re.findall(r"`drumbeat ([^`]+)`", page)
+        assert commands or "Nobody but" in page, name
+        for words in [*commands, f"sources show {name}"]:
+            got = server.cli(*shlex.split(words))
+            if got.code:
+                wrong.append((words, got))
+        taken = [event for event in server.every("/v1/events") if event["source"] == name]
+        if len(taken) != sum(words.startswith("trigger") for words in commands):
+            wrong.append((name, taken))
+    assert not wrong, wrong
