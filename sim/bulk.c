@@ -45,38 +45,43 @@ static bool holds(const struct send *send, int32_t fact) {
     return false;
 }
 
-/* What the receiver heard of one fact. */
-struct heard {
-    size_t effects;
-    const struct send *last; /* NULL = nothing */
-    bool again;              /* the last one was not the first under its key */
-};
-
-static struct heard hear_of(const struct receiver *receiver, int32_t fact) {
-    struct heard heard = {0};
-    for (size_t i = 0; i < receiver->send_count; i++) {
-        const struct send *send = &receiver->sends[i];
-        if (!holds(send, fact)) continue;
-        heard.effects += send->effect;
-        heard.again = heard.last && strcmp(heard.last->key, send->key) == 0;
-        heard.last = send;
-    }
-    return heard;
+static size_t effects_of(const struct receiver *receiver, int32_t fact) {
+    size_t effects = 0;
+    for (size_t i = 0; i < receiver->send_count; i++)
+        effects += receiver->sends[i].effect && holds(&receiver->sends[i], fact);
+    return effects;
 }
 
-static void check_delivery(struct oracle *oracle, const struct delivery *delivery) {
+/* How many were refused together with it in its last call; 0 where a call before may have had its effect, which is any
+ * that was not refused. */
+static size_t refused_with(const struct receiver *receiver, int32_t fact, const struct attempt *attempts,
+                           size_t count) {
+    int64_t last_us = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!str_eq(attempts[i].outcome, STR("failed"))) return 0;
+        if (attempts[i].started_us > last_us) last_us = attempts[i].started_us;
+    }
+    for (size_t i = 0; i < receiver->send_count; i++)
+        if (receiver->sends[i].started_us == last_us && holds(&receiver->sends[i], fact))
+            return receiver->sends[i].fact_count;
+    return 0;
+}
+
+static void check_delivery(struct oracle *oracle, const struct delivery *delivery, struct arena *arena) {
     const struct site *site = swarm_site(oracle->swarm, delivery->destination);
     const struct fact *fact = oracle_fact(oracle, delivery->event_id);
+    struct attempt *attempts;
+    size_t count;
     if (site->kind != SITE_BULK || !fact || fact->acted) return;
+    if (store_attempts(oracle->plant->store, delivery->seq, arena, &attempts, &count)) return;
     const struct receiver *receiver = world_receiver(oracle->plant->world, str_from(site->host));
-    struct heard heard = hear_of(receiver, fact->n);
-    if (heard.effects > 1 + fact->made[site - oracle->swarm->sites])
-        oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, heard.effects, fact->key);
-    if (delivery->status == DELIVERY_COMPLETED && !heard.effects)
+    size_t effects = effects_of(receiver, fact->n), together = refused_with(receiver, fact->n, attempts, count);
+    if (effects > 1 + fact->made[site - oracle->swarm->sites])
+        oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, effects, fact->key);
+    if (delivery->status == DELIVERY_COMPLETED && !effects)
         oracle_fail(oracle, "I8", "%s: %s is COMPLETED without an effect", receiver->name, fact->key);
-    if (delivery->status == DELIVERY_FAILED && delivery->last_status == 400 && !heard.again &&
-        heard.last->fact_count > 1)
-        oracle_fail(oracle, "I27", "%s: %s failed among %zu", receiver->name, fact->key, heard.last->fact_count);
+    if (delivery->status == DELIVERY_FAILED && together > 1)
+        oracle_fail(oracle, "I27", "%s: %s failed among %zu", receiver->name, fact->key, together);
 }
 
 void bulk_check(struct oracle *oracle, struct arena *arena) {
@@ -85,7 +90,7 @@ void bulk_check(struct oracle *oracle, struct arena *arena) {
     size_t count;
     do {
         if (store_delivery_list(oracle->plant->store, &query, arena, &deliveries, &count)) return;
-        for (size_t i = 0; i < count; i++) check_delivery(oracle, &deliveries[i]);
+        for (size_t i = 0; i < count; i++) check_delivery(oracle, &deliveries[i], arena);
         query.cursor = store_next_cursor(oracle->plant->store);
     } while (query.cursor);
 }

@@ -134,15 +134,17 @@ static struct str gave_up_text(const struct trial *trial, int32_t retries) {
 /* A call for several that the provider refused may owe it to one of them. So its set is cut in two, and the halves are
  * sent at once, under keys of their own: in the end what is to blame stands alone, and the others are done. It spends
  * no retry, because a set of n can be cut n - 1 times and no more. One that was tried before stays whole: that try may
- * have had its effect, and under another key the provider could not tell. */
+ * have had its effect, and under another key the provider could not tell. Under their new keys the halves were not
+ * tried. */
 static bool goes_apart(const struct trial *trial, struct settled *settled) {
     const struct outcome *outcome = trial->outcome;
-    if (!outcome->joint || !outcome->http_status || settled->in_doubt || settled->retry_count) return false;
+    if (!outcome->joint || !outcome->http_status || trial->delivery->first_sent_us) return false;
     pend(trial, settled, trial->now_us);
     settled->apart = settled->status == DELIVERY_PENDING;
-    if (settled->apart)
-        settled->last_error =
-            str_fmt(trial->arena, "sent again apart, the call for several was refused: %.*s", STR_ARG(outcome->error));
+    if (!settled->apart) return true;
+    settled->first_sent_us = 0;
+    settled->last_error =
+        str_fmt(trial->arena, "sent again apart, the call for several was refused: %.*s", STR_ARG(outcome->error));
     return true;
 }
 

@@ -45,7 +45,7 @@ struct settled {
     enum delivery_status status;
     int64_t due_us;
     int32_t retry_count;
-    int64_t first_sent_us;  /* of the first attempt that may have reached the provider */
+    int64_t first_sent_us;  /* of the first attempt that may have reached the provider under its key; 0 = none */
     struct str last_error;  /* for HELD: what a person must know and do */
     bool counts_as_trouble; /* the breaker's view */
     bool counts_as_good;    /* neither: the breaker does not look */

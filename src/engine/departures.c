@@ -151,10 +151,12 @@ static int by_age(const void *a, const void *b) {
     return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
 }
 
-/* The id of a set, which is the key it is sent under: no delivery is ever sent under it alone. */
-static struct uuid set_id(const struct loop *loop, const struct delivery *oldest) {
-    const struct str parts[] = {{(const char *)oldest->key.b, sizeof oldest->key.b}, STR("joined")};
-    return uuid_derive(loop->hasher, parts, 2);
+/* The id of a set, which is the key it is sent under. No delivery is ever sent under it alone, and no other set: the
+ * epoch is another one in each claim. */
+static struct uuid set_id(const struct turn *turn, const struct delivery *oldest) {
+    const struct str parts[] = {{(const char *)oldest->key.b, sizeof oldest->key.b},
+                                str_fmt(turn->arena, "joined %lld", (long long)oldest->lease_epoch)};
+    return uuid_derive(turn->loop->hasher, parts, 2);
 }
 
 /* A set is frozen before it leaves for the first time. */
@@ -162,7 +164,7 @@ static enum err leave_set(struct turn *turn, struct delivery **set, size_t count
     qsort(set, count, sizeof *set, by_age);
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
-        const struct uuid batch = set_id(turn->loop, set[0]);
+        const struct uuid batch = set_id(turn, set[0]);
         for (size_t i = 0; i < count; i++) {
             seqs[i] = set[i]->seq;
             set[i]->batch = batch;

@@ -88,8 +88,8 @@ struct settlement {
     struct uuid event_id;
     int64_t lease_epoch; /* fence: must be the row's */
     struct str destination, order_key;
-    enum delivery_status status; /* never PROCESSING */
-    int64_t due_us, first_sent_us;
+    enum delivery_status status;   /* never PROCESSING */
+    int64_t due_us, first_sent_us; /* first_sent 0: under its key the provider knows nothing of it */
     int32_t retry_count, last_status;
     struct str last_error, remote_id;
     bool in_doubt;          /* an earlier attempt, or this one, may have had its effect */

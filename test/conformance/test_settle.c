@@ -107,7 +107,8 @@ static void a_lease_handed_back_spends_nothing(void **state) {
                                     .lease_epoch = delivery.lease_epoch,
                                     .destination = delivery.destination,
                                     .status = DELIVERY_PENDING,
-                                    .due_us = T0 + 5};
+                                    .due_us = T0 + 5,
+                                    .first_sent_us = T0};
     assert_true(fixture_settle(f, &back));
     fixture_commit(f);
     struct delivery kept = fixture_get(f, delivery.id);

@@ -179,7 +179,7 @@ UPDATE deliveries SET due = p2, updated_at = p2 FROM {p} WHERE seq = p1;
 -- one by one. The empty text hides the status from the partial indexes: the row is found by its seq.
 WITH made AS (
     UPDATE deliveries d
-    SET status = p3, due = p4, retry_count = p5, first_sent = coalesce(nullif(p6, 0), d.first_sent), in_doubt = p14,
+    SET status = p3, due = p4, retry_count = p5, first_sent = p6, in_doubt = p14,
         last_status = CASE WHEN p12 <> 0 THEN p7 ELSE coalesce(nullif(p7, 0), d.last_status) END, last_error = CASE
         WHEN p12 <> 0 THEN p8 ELSE coalesce(p8, d.last_error) END, remote_id = coalesce(p9, d.remote_id),
         batch = p10, updated_at = p11, attempts = greatest(d.attempts + p12, p13),

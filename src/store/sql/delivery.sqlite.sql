@@ -119,7 +119,7 @@ UPDATE deliveries SET due = ?2, updated_at = ?2 WHERE seq = ?1;
 -- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
 -- the row has.
 UPDATE deliveries
-SET status = ?3, due = ?4, retry_count = ?5, first_sent = coalesce(nullif(?6, 0), first_sent), in_doubt = ?14,
+SET status = ?3, due = ?4, retry_count = ?5, first_sent = ?6, in_doubt = ?14,
     last_status = CASE WHEN ?12 THEN ?7 ELSE coalesce(nullif(?7, 0), last_status) END, last_error = CASE
     WHEN ?12 THEN ?8 ELSE coalesce(?8, last_error) END, remote_id = coalesce(?9, remote_id), batch = ?10,
     updated_at = ?11, attempts = max(attempts + ?12, ?13), looking_up = 0, lease_until = 0, lease_owner = NULL
