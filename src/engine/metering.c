@@ -42,8 +42,7 @@ static size_t wanted(const struct metering *metering, struct delivery *const *re
     return count;
 }
 
-/* It was claimed and cannot leave yet. A frozen set stays frozen: each of its members is put off by itself, and the set
- * leaves whole when the first of them is claimed. */
+/* It was claimed and cannot leave yet. */
 static void put_off(struct metering *metering, const struct delivery *delivery, struct str value, int64_t at_least_us) {
     struct turn *turn = metering->turn;
     bool fresh = delivery->due_us == delivery->first_due_us;
@@ -55,7 +54,22 @@ static void put_off(struct metering *metering, const struct delivery *delivery, 
     deliver_due(turn->loop->deliver, metering->desk, back.due_us);
 }
 
-enum err metering_admit(struct metering *metering, struct delivery *const *ready, size_t i, bool *ret_admitted) {
+static bool leave_together(const struct delivery *a, const struct delivery *b) {
+    return !uuid_is_zero(a->batch) && uuid_eq(a->batch, b->batch) && !a->looking_up && !b->looking_up;
+}
+
+/* A frozen set stays frozen: where its first has no room, none of it leaves, whatever room the others have. Each is put
+ * off by itself, and the set leaves whole when one of them is claimed. */
+static void put_off_set(struct metering *metering, struct delivery **ready, size_t i, int64_t at_least_us) {
+    for (size_t j = i + 1; j < metering->count; j++) {
+        if (!ready[j] || !leave_together(ready[i], ready[j])) continue;
+        put_off(metering, ready[j], metering->values[j], at_least_us);
+        ready[j] = NULL;
+    }
+    put_off(metering, ready[i], metering->values[i], at_least_us);
+}
+
+enum err metering_admit(struct metering *metering, struct delivery **ready, size_t i, bool *ret_admitted) {
     struct turn *turn = metering->turn;
     int64_t wait_us = 0;
     *ret_admitted = true;
@@ -67,7 +81,7 @@ enum err metering_admit(struct metering *metering, struct delivery *const *ready
     if (*ret_admitted)
         meters_take(metering->meters, value, turn->now_us);
     else
-        put_off(metering, ready[i], value, turn->now_us + wait_us);
+        put_off_set(metering, ready, i, turn->now_us + wait_us);
     return ERR_NONE;
 }
 

@@ -21,9 +21,9 @@ struct metering {
 /* Of the deliveries that a desk claimed. */
 void metering_begin(struct turn *turn, size_t desk, struct delivery *const *ready, size_t count,
                     struct metering *ret_metering);
-/* Whether delivery i may leave now: its value's place is then taken. Else it was put off, or handed back. */
-MUST_USE enum err metering_admit(struct metering *metering, struct delivery *const *ready, size_t i,
-                                 bool *ret_admitted);
+/* Whether delivery i may leave now: its value's place is then taken. Else it was put off, and the
+ * rest of its frozen set with it, which is then no longer among the ready. */
+MUST_USE enum err metering_admit(struct metering *metering, struct delivery **ready, size_t i, bool *ret_admitted);
 /* Whether both are counted by one value, so that they may leave in one call. */
 bool metering_joins(const struct metering *metering, size_t i, size_t j);
 struct metered metering_place(const struct metering *metering, size_t i);
