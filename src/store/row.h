@@ -6,6 +6,8 @@
 #include "store/sql.h"
 #include "store/store.h"
 
+#define ATTEMPT_COLUMNS 8 /* of SQL_ATTEMPT_ADD */
+
 struct store {
     struct sql_driver *driver;
     struct arena scratch; /* for verbs that give nothing back; reset as each ends */

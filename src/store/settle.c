@@ -23,8 +23,7 @@
  * order-never-freed. */
 #include "store/row.h"
 
-#define SETTLE_COLUMNS  14
-#define ATTEMPT_COLUMNS 8
+#define SETTLE_COLUMNS 14
 
 static void write_settlement(struct sql_value *params, const struct settlement *s, int64_t now_us) {
     enum delivery_status status = delivery_move(DELIVERY_PROCESSING, s->status);

@@ -206,8 +206,29 @@ static void one_that_is_being_sent_stays_until_its_lease_is_over(void **state) {
     fixture_commit(f);
     delete_event(f, "flying");
     assert_int_equal(sweep(f, flying.lease_until_us - 1, 0, 100, 0).orphans, 0);
-    assert_int_equal(sweep(f, flying.lease_until_us, 0, 100, 0).orphans, 1);
+    assert_int_equal(sweep(f, flying.lease_until_us, flying.lease_until_us, 100, 0).orphans, 1);
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM deliveries"), 0);
+}
+
+/* A process that is gone may have sent it: limits count it as a send of now until their windows are over. */
+static void one_that_a_gone_process_had_keeps_an_attempt(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    int64_t now_us = fixture_deliver(f, "flying", "crm", DELIVERY_PROCESSING).lease_until_us;
+    fixture_commit(f);
+    delete_event(f, "flying");
+    assert_int_equal(sweep(f, now_us, now_us - 1, 100, 0).open, 1);
+    assert_int_equal(sweep(f, now_us, now_us - 1, 100, 0).open, 0);
+    fixture_begin(f);
+    struct metered_send *sends;
+    size_t count;
+    OK(store_sends_of(f->store, STR("crm"), now_us - 1, 10, &f->arena, &sends, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(sends[0].started_us, now_us);
+    fixture_commit(f);
+    assert_int_equal(fixture_number(f, "SELECT attempts FROM deliveries"), 1);
+    assert_int_equal(sweep(f, now_us, now_us, 100, 0).orphans, 1);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM attempts"), 0);
 }
 
 static void a_sweep_goes_in_steps(void **state) {
@@ -383,6 +404,7 @@ int main(void) {
         ON_EVERY_DRIVER(what_limits_still_count_stays),
         ON_EVERY_DRIVER(the_next_of_its_order_may_go),
         ON_EVERY_DRIVER(one_that_is_being_sent_stays_until_its_lease_is_over),
+        ON_EVERY_DRIVER(one_that_a_gone_process_had_keeps_an_attempt),
         ON_EVERY_DRIVER(a_sweep_goes_in_steps),
         ON_EVERY_DRIVER(the_attempts_of_an_event_come_together),
     };
