@@ -122,6 +122,15 @@ static enum err look_at_report(struct call *call, struct alert_book *book, size_
 
 /* ---- the look ---- */
 
+/* After a start nothing is known of certificates. What was told of one is not over until a call shows another. */
+static void keep_unseen(const struct call *call, struct alert_book *book) {
+    for (size_t i = 0; i < book->count; i++) {
+        struct alert *alert = &book->alerts[i];
+        bool unseen = str_eq(alert->cause, STR("certificate")) && certificate_is_unseen(call, alert->kind, alert->name);
+        if (unseen && alert->told) alert->seen_us = call->wall_us;
+    }
+}
+
 enum err api_alerts_look(void *self, struct call *call, struct str *state) {
     (void)self;
     const struct settings *settings = call->standing->settings;
@@ -130,6 +139,7 @@ enum err api_alerts_look(void *self, struct call *call, struct str *state) {
     struct todo todo;
     size_t count = 0;
     TRY(todo_find(call, &todo));
+    keep_unseen(call, &book);
     for (size_t i = 0; i < todo.count; i++)
         if (!is_own_trouble(settings, &todo.causes[i])) todo.causes[count++] = todo.causes[i];
     alert_decide(&book, todo.causes, count, settings->alerts.every_us, call->wall_us, call->arena, &news);

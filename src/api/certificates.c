@@ -13,6 +13,14 @@ const struct expiry *certificate_ends_soon(const struct call *call, struct str d
     return expiry_soon(expiries_of(call, destination), call->now_us, call->wall_us);
 }
 
+bool certificate_is_unseen(const struct call *call, struct str kind, struct str name) {
+    bool fresh = call->now_us < call->standing->started_us + US_PER_DAY;
+    if (!fresh) return false;
+    if (str_eq(kind, STR("collector"))) return !expiries_of(call, STR(EXPIRY_COLLECTOR));
+    size_t desk = deliver_desk(call->desks, name);
+    return desk != SIZE_MAX && deliver_settings(call->desks, desk) && !expiries_of(call, name);
+}
+
 bool certificate_pauses(const struct desk_view *view) {
     return view->paused && expiry_is_blamed(view->pause_reason);
 }

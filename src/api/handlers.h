@@ -62,11 +62,9 @@ bool has_no_login(const struct call *call, struct str destination); /* nothing i
 /* ---- certificates.c: of what a destination's servers showed ----
  * Until when it holds, and of which server; null and "" where that is not known. */
 struct expiry;
-struct desk_view;
 void encode_expiry(struct buf *buf, const struct expiry *expiry);
 void encode_certificate(const struct call *call, struct buf *buf, struct str destination);
 const struct expiry *certificate_ends_soon(const struct call *call, struct str destination); /* NULL = no */
-bool certificate_pauses(const struct desk_view *view);                                       /* it was refused */
 void encode_collector(const struct call *call, struct buf *buf, bool *first); /* among what is troubled */
 /* The path's destination; false: refused. Its page. (destinations.c) */
 bool destination_find(struct call *call, size_t *ret_desk);

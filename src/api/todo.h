@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 
 struct cause; /* model/alert.h */
+struct desk_view;
 struct destination_counts;
 struct todo_group;
 struct todo {
@@ -44,6 +45,9 @@ MUST_USE enum err todo_troubled(struct todo *todo);
 void todo_folders(struct todo *todo); /* folders.c */
 /* One that ends soon, unless it is refused by now: then its pause is told. (certificates.c) */
 void todo_certificate(struct todo *todo, size_t desk);
+bool certificate_pauses(const struct desk_view *view); /* it was refused */
+/* No call since the start, which was within a day, showed the one that was told of. */
+bool certificate_is_unseen(const struct call *call, struct str kind, struct str name);
 void todo_collector(struct todo *todo); /* the same of the collector of traces */
 
 #endif

@@ -67,6 +67,64 @@ static void what_an_earlier_configuration_called_teaches_nothing(void **state) {
     assert_null(known(house));
 }
 
+/* ---- told ---- */
+
+#define TELLING                                                                                                        \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "  chat:\n    type: http\n    url: http://chat.example.com/in\n    allow_private: true\n"                          \
+    "routes:\n  lead:\n    from: LEAD\n    to: [crm]\nalerts:\n  to: [chat]\n"
+
+static bool is_told(struct house *house, const char *type) {
+    const char *path = str_fmt(&house->arena, "/v1/events?type=%s", type).p;
+    return !str_eq(house_get(house, "GET", path, "").body, STR("{\"items\":[],\"next\":null}"));
+}
+
+/* So many looks, each a minute apart, at what waits for people. */
+static void look(struct house *house, int looks) {
+    for (int i = 0; i < looks; i++) {
+        house_pass(house, US_PER_MIN);
+        for (int j = 0; j < 3; j++) house_turn(house);
+    }
+}
+
+/* An event goes out, and the server it goes to shows a certificate that holds until then. */
+static void deliver_shown(struct house *house, const char *key, int64_t holds_until_us) {
+    size_t call = house->call_count;
+    house_post(house, key);
+    assert_true(str_eq(house->calls[call].outgoing->url, STR("https://crm.example.com/in")));
+    house_answer(house, call, 200, "");
+    house->done[house->done_count - 1].answer.holds_until_us = holds_until_us;
+    house_turn(house);
+}
+
+static void after_a_restart_it_is_over_when_a_call_shows_another(void **state) {
+    struct house *house = *state;
+    house_open(house, TELLING);
+    deliver_shown(house, "a", DAYS_3);
+    look(house, 2);
+    assert_true(is_told(house, "drumbeat.alert"));
+    house_crash(house);
+    look(house, 10);
+    assert_null(known(house));
+    assert_false(is_told(house, "drumbeat.alert.resolved"));
+    deliver_shown(house, "b", DAYS_3 + 90 * US_PER_DAY);
+    look(house, 4);
+    assert_true(is_told(house, "drumbeat.alert.resolved"));
+}
+
+/* Somebody who is no longer called must not stay for ever. */
+static void after_a_day_without_a_call_it_is_over(void **state) {
+    struct house *house = *state;
+    house_open(house, TELLING);
+    deliver_shown(house, "a", DAYS_3);
+    look(house, 2);
+    house_crash(house);
+    look(house, 2);
+    house_pass(house, US_PER_DAY);
+    look(house, 4);
+    assert_true(is_told(house, "drumbeat.alert.resolved"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_an_answer_shows_is_known_after_the_commit, house_setup, house_teardown),
@@ -74,6 +132,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_same_place_keeps_what_is_known, house_setup, house_teardown),
         cmocka_unit_test_setup_teardown(what_an_earlier_configuration_called_teaches_nothing, house_setup,
                                         house_teardown),
+        cmocka_unit_test_setup_teardown(after_a_restart_it_is_over_when_a_call_shows_another, house_setup,
+                                        house_teardown),
+        cmocka_unit_test_setup_teardown(after_a_day_without_a_call_it_is_over, house_setup, house_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
