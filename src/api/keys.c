@@ -89,11 +89,14 @@ enum err api_keys_revoke(struct call *call) {
                                      STR_ARG(when_str(call->arena, revoked_us - revoked_us % US_PER_S))),
                              NULL);
     if (opens && !open)
-        return serve_problem(call, ERR_NOT_NOW,
-                             STR("this is the last key: without it whoever reaches the listener on this machine may do "
-                                 "everything. Make another one first (drumbeat keys create), or say that it shall be "
-                                 "open: drumbeat keys revoke --open, {\"open\":true}"),
-                             NULL);
+        return serve_problem(
+            call, ERR_NOT_NOW,
+            str_fmt(call->arena,
+                    "this is the last key: without it whoever reaches the listener on this machine may "
+                    "do everything. Make another one first (drumbeat keys create), or say that it shall "
+                    "be open: drumbeat keys revoke %.*s --open",
+                    STR_ARG(call->part)),
+            NULL);
     enum err err = store_key_revoke(call->store, call->part, call->actor, call->wall_us);
     if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such key"), NULL);
     TRY(err);

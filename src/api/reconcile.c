@@ -96,8 +96,9 @@ static enum err reply_places(const struct reconciliation *it) {
         const struct in_doubt *place = it->places.slots[i].value;
         buf_add(&buf, i ? STR(",{\"destination\":") : STR("{\"destination\":"));
         json_quote(&buf, it->places.slots[i].key);
-        buf_fmt(&buf, ",\"held\":%lld,\"waiting\":%lld,\"by_hand\":%lld}", (long long)place->held,
-                (long long)place->waiting, (long long)place->by_hand);
+        bool is_gone = deliver_known(it->call->desks, it->places.slots[i].key) == SIZE_MAX;
+        buf_fmt(&buf, ",\"held\":%lld,\"waiting\":%lld,\"by_hand\":%lld,\"gone\":%s}", (long long)place->held,
+                (long long)place->waiting, (long long)place->by_hand, is_gone ? "true" : "false");
     }
     buf_fmt(&buf, "],\"dry\":%s,\"next\":", it->dry ? "true" : "false");
     if (it->next)
@@ -116,10 +117,12 @@ enum err api_reconcile(struct call *call) {
     if (!body_read(call, members, 3)) return ERR_NONE;
     if (cursor.n && (!str_to_i64(cursor, &after_seq) || after_seq < 0))
         return serve_problem(call, ERR_BAD_FIELD, STR("'cursor' is what an answer gave as next"), "/cursor");
-    if (it.destination.n && deliver_known(call->desks, it.destination) == SIZE_MAX)
-        return serve_problem(call, ERR_NOT_FOUND, STR("there is no destination of this name"), NULL);
     TRY(gather_held(&it, after_seq));
     if (!after_seq) TRY(gather_waiting(&it));
+    /* One that the configuration has no more may have left doubts; of one that never was there are none. */
+    bool is_known = !it.destination.n || deliver_known(call->desks, it.destination) != SIZE_MAX;
+    if (!is_known && !it.places.count && !it.next && !after_seq)
+        return serve_problem(call, ERR_NOT_FOUND, STR("there is no destination of this name"), NULL);
     if (!it.dry) TRY(look_up(&it));
     return reply_places(&it);
 }

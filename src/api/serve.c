@@ -102,9 +102,12 @@ bool serve_instant(struct call *call, const char *name, int64_t *ret_us) {
     return true;
 }
 
-/* What stands behind a colon may repeat the body, as jq's words do. `sources show` has the whole. */
+/* What stands behind a colon and a blank may repeat the body, as jq's words do: it is left out, and `sources show` has
+ * the whole. Our own words have no such colon: what explains them stands in brackets. */
 static struct str log_words(struct str words) {
-    return str_sub(words, 0, str_find(words, ':'));
+    size_t end = 0;
+    while (end < words.n && !str_starts(str_sub(words, end, words.n), STR(": "))) end++;
+    return str_sub(words, 0, end);
 }
 
 void serve_log_refused(struct call *call, struct str source, enum err err, struct str words) {
@@ -114,7 +117,7 @@ void serve_log_refused(struct call *call, struct str source, enum err err, struc
     if (!note_may_speak(&note->refused, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "source_refused", LOG_TEXT("source", source),
               LOG_ABOUT("peer", call->request->peer), LOG_TEXT("code", str_from(err_code(err))),
-              LOG_TEXT("why", log_words(words)), LOG_NUMBER("unsaid", unsaid),
+              LOG_TEXT("why", log_words(words)), LOG_NUMBER("not_written", unsaid),
               LOG_ABOUT("request_id", call->request_id));
 }
 
@@ -141,7 +144,7 @@ void serve_log_unmapped(struct call *call, struct str source, const char *what, 
     log_event(api->options.log, LOG_WARN, call->wall_us, is_key ? "key_missing" : "type_missing",
               LOG_TEXT("source", source), LOG_TEXT(what, map),
               LOG_TEXT("why", str_fmt(call->arena, "%.*s: %s", STR_ARG(log_words(why)), then)),
-              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
+              LOG_NUMBER("not_written", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
 void serve_log_unkept(struct call *call, struct str source, struct str field) {
@@ -151,7 +154,7 @@ void serve_log_unkept(struct call *call, struct str source, struct str field) {
     if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
     log_event(api->options.log, LOG_WARN, call->wall_us, "field_unknown", LOG_TEXT("source", source),
               LOG_TEXT("field", field), LOG_TEXT("why", STR("the form's 'fields' do not name it, so it is not kept")),
-              LOG_NUMBER("unsaid", unsaid), LOG_ABOUT("request_id", call->request_id));
+              LOG_NUMBER("not_written", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
 struct throttle *serve_throttle(const struct call *call) {

@@ -31,6 +31,12 @@ static void say_place(struct cli *cli, const struct json *item) {
     int64_t waiting = json_integer(json_get(item, STR("waiting")), 0);
     int64_t by_hand = json_integer(json_get(item, STR("by_hand")), 0);
     if (held || waiting) cli_say(cli, "%.*s: %lld to be looked up", STR_ARG(name), (long long)(held + waiting));
+    if (json_true(json_get(item, STR("gone"))))
+        cli_say(
+            cli,
+            "%.*s: the configuration has no such destination any more; with it (or with `was: %.*s` in the one that "
+            "took its place) they can be looked up",
+            STR_ARG(name), STR_ARG(name));
     if (by_hand)
         cli_say(cli,
                 "%.*s: %lld cannot be looked up; when you know what came of them: drumbeat deliveries resolve --status "
@@ -62,9 +68,20 @@ static int go_through(struct cli *cli, bool dry, struct doubts *doubts) {
     return EXIT_DONE;
 }
 
+/* A name that is no destination's and has no doubts is more likely misspelt; one that was removed may have some. */
+static int check_name(struct cli *cli) {
+    struct doubts doubts;
+    bool was_mute = cli->mute;
+    if (!cli_flag(cli, "destination")) return EXIT_DONE;
+    cli->mute = true;
+    int code = go_through(cli, true, &doubts);
+    cli->mute = was_mute;
+    return code == EXIT_NOT_FOUND ? pages_check_name(cli, "destination", "/v1/destinations") : EXIT_DONE;
+}
+
 int command_reconcile(struct cli *cli) {
     struct doubts doubts;
-    int code = pages_check_name(cli, "destination", "/v1/destinations"), shown;
+    int code = check_name(cli), shown;
     if (!code) code = go_through(cli, true, &doubts);
     if (code) return code;
     if (doubts.look_up && !cli->dry_run) {

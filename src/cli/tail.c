@@ -1,9 +1,10 @@
 /* cli/tail.c - events as they come in and deliveries as they change, in order of time.
  *
  * Asks for the newest of each twice a second and shows what is not as it was; with --since the first look also shows
- * what happened in that window. Of deliveries that change again only the
- * newest WINDOW are looked at. A server that goes away is waited for: what was seen is remembered, so nothing is shown
- * twice and nothing that is still among the newest is missed. */
+ * what happened in that window. Deliveries are asked for before events, so that the event of each is there: an event
+ * stands before what became of it. Of deliveries that change again only the newest WINDOW are looked at. A server that
+ * goes away is waited for: what was seen is remembered, so nothing is shown twice and nothing that is still among the
+ * newest is missed. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,10 +138,14 @@ static int64_t moment_us(struct tail *tail, const struct json *item, const char 
     return when_parse(show_member(tail->cli, item, moment), &us) ? us : 0;
 }
 
+/* event: what a line is about, if it is in this look, else NULL. Of many that come at once one is a microsecond younger
+ * than the other, and what became of it was written with the time of all: no line stands before its event's. */
 static void add_line(struct tail *tail, struct tail_lines *lines, enum line_kind kind, const struct json *item,
-                     struct str text, const char *moment) {
+                     struct str text, const struct json *event) {
     struct tail_line line = {.order = lines->count, .kind = kind, .item = item, .text = text};
-    line.at_us = moment_us(tail, item, moment);
+    int64_t created_us = event ? moment_us(tail, event, "created_at") : 0;
+    line.at_us = kind == LINE_EVENT ? created_us : moment_us(tail, item, "updated_at");
+    if (line.at_us < created_us) line.at_us = created_us;
     assert(lines->count < lines->room);
     lines->items[lines->count++] = line;
 }
@@ -214,7 +219,7 @@ static void look_at_events(struct tail *tail, const struct tail_page *events, st
         if (!wanted || cli_flag(cli, "destination") || moment_us(tail, event, "created_at") < tail->from_us) continue;
         struct fresh *fresh = &tail->fresh[tail->fresh_next++ % FRESH];
         copy_text(fresh->id, sizeof fresh->id, id);
-        add_line(tail, lines, LINE_EVENT, event, events->texts[i], "created_at");
+        add_line(tail, lines, LINE_EVENT, event, events->texts[i], event);
     }
 }
 
@@ -244,7 +249,7 @@ static void look_at_fresh(struct tail *tail, const struct tail_page *events, con
         struct str status = show_member(cli, event, "status");
         if (str_eq(status, STR("PENDING"))) continue;
         bool may_be = str_eq(status, STR("COMPLETED")) && !map_get(&delivered, id);
-        if (may_be && is_unwanted(tail, id)) add_line(tail, lines, LINE_UNWANTED, event, *text, "updated_at");
+        if (may_be && is_unwanted(tail, id)) add_line(tail, lines, LINE_UNWANTED, event, *text, event);
         tail->fresh[i].id[0] = '\0';
     }
 }
@@ -267,8 +272,11 @@ static struct map last_seen(struct tail *tail) {
     return map;
 }
 
-static void look_at_deliveries(struct tail *tail, const struct tail_page *deliveries, struct tail_lines *lines) {
-    struct map before = last_seen(tail);
+static void look_at_deliveries(struct tail *tail, const struct tail_page *events, const struct tail_page *deliveries,
+                               struct tail_lines *lines) {
+    struct map before = last_seen(tail), listed = {.arena = tail->cli->arena};
+    for (size_t i = 0; i < events->count; i++)
+        map_set(&listed, show_member(tail->cli, json_at(events->list, i), "id"), &events->texts[i]);
     struct seen *now = arena_array(tail->cli->arena, struct seen, deliveries->count);
     for (size_t i = deliveries->count; i-- > 0;) {
         const struct json *delivery = json_at(deliveries->list, i);
@@ -277,7 +285,9 @@ static void look_at_deliveries(struct tail *tail, const struct tail_page *delive
         if (then && !strcmp(then->state, now[i].state)) continue;
         if (moment_us(tail, delivery, "updated_at") < tail->from_us) continue;
         if (!is_wanted(tail, show_member(tail->cli, delivery, "event_id"))) continue;
-        add_line(tail, lines, LINE_DELIVERY, delivery, deliveries->texts[i], "updated_at");
+        const struct str *text = map_get(&listed, show_member(tail->cli, delivery, "event_id"));
+        const struct json *event = text ? json_at(events->list, (size_t)(text - events->texts)) : NULL;
+        add_line(tail, lines, LINE_DELIVERY, delivery, deliveries->texts[i], event);
     }
     tail->delivery_count = deliveries->count < WINDOW ? deliveries->count : WINDOW;
     if (tail->delivery_count) memcpy(tail->deliveries, now, tail->delivery_count * sizeof *now);
@@ -289,21 +299,21 @@ static void look_at_deliveries(struct tail *tail, const struct tail_page *delive
 static int look_once(struct tail *tail) {
     struct cli *cli = tail->cli;
     struct tail_page events, deliveries;
-    int code = get_page(tail, list_path(tail, "/v1/events", NULL), &events);
+    int code = get_page(tail, list_path(tail, "/v1/deliveries", "destination"), &deliveries);
     if (code) return code;
-    code = get_page(tail, list_path(tail, "/v1/deliveries", "destination"), &deliveries);
+    code = get_page(tail, list_path(tail, "/v1/events", NULL), &events);
     if (!code) {
         struct tail_lines lines = {.room = 2 * events.count + deliveries.count + FRESH};
         lines.items = arena_array(cli->arena, struct tail_line, lines.room);
         look_at_events(tail, &events, &lines);
         look_at_fresh(tail, &events, &deliveries, &lines);
-        look_at_deliveries(tail, &deliveries, &lines);
+        look_at_deliveries(tail, &events, &deliveries, &lines);
         if (lines.count) qsort(lines.items, lines.count, sizeof *lines.items, compare_lines);
         for (size_t i = 0; i < lines.count && !code; i++) code = show_line(tail, &lines.items[i]);
         tail->from_us = 0;
-        asked_free(&deliveries.asked);
+        asked_free(&events.asked);
     }
-    asked_free(&events.asked);
+    asked_free(&deliveries.asked);
     return code;
 }
 

@@ -156,7 +156,7 @@ static enum err verify(const struct certified *certified, const char *members, s
     if (is_old) *ret_fetch = (struct fetch_need){FETCH_CERTIFICATE, str_dup(arena, url)};
     enum signing signing = str_eq(version, STR("1")) ? SIGNING_RSA_SHA1 : SIGNING_RSA_SHA256;
     if (signing_verify(signing, key, buf_str(&message), signature)) return ERR_NONE;
-    return unsigned_for(certified, STR("the signature does not fit: something changed the request on its way"));
+    return unsigned_for(certified, STR("the signature does not fit (something changed the request on its way)"));
 }
 
 static enum err check_moment(const struct certified *certified) {
@@ -168,7 +168,7 @@ static enum err check_moment(const struct certified *certified) {
     }
     int64_t age_us = certified->context->wall_us - signed_us;
     if (age_us <= tolerance_us && age_us >= -tolerance_us) return ERR_NONE;
-    *certified->ret_words = str_fmt(arena, "it was signed %.*s %s: an old request, or a clock that is wrong",
+    *certified->ret_words = str_fmt(arena, "it was signed %.*s %s (an old request, or a clock that is wrong)",
                                     STR_ARG(span_str(arena, (age_us < 0 ? -age_us : age_us) / US_PER_S * US_PER_S)),
                                     age_us < 0 ? "from now" : "ago");
     return ERR_STALE;
@@ -185,7 +185,7 @@ static enum err judge_body(const struct certified *certified, struct fetch_need 
         return unsigned_for(certified, topic.n ? str_fmt(arena, "TopicArn is %.*s, and the source's topic is %.*s",
                                                          STR_ARG(str_sub(topic, 0, 200)),
                                                          STR_ARG(certified->source->webhook.topic))
-                                               : STR("there is no TopicArn: raw message delivery must be off"));
+                                               : STR("there is no TopicArn; raw message delivery must be off"));
     if (!is_notice && !str_eq(kind, STR("Notification")))
         return unsigned_for(certified, STR("Type is none of Amazon SNS"));
     TRY(verify(certified, is_notice ? scheme->notice : scheme->message, ret_fetch));

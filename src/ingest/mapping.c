@@ -137,7 +137,7 @@ static void read_part(struct str given, struct arena *arena, struct str *ret_val
     if (str_eq(given, STR("null"))) return;
     if (is_number &&
         !(strtod(str_dup(arena, text).p, NULL) <= EXACT_MAX && strtod(str_dup(arena, text).p, NULL) >= -EXACT_MAX))
-        *ret_problem = STR("jq rounds numbers of more than 15 digits: name the place alone, as in /id");
+        *ret_problem = STR("jq rounds numbers of more than 15 digits; name the place alone, as in /id");
     else if (text.p)
         *ret_value = text;
     else if (str_starts(given, STR("{")) && json_slice(given, STR("e"), &error))

@@ -97,7 +97,7 @@ static const char *read_head(struct str *rest, struct arena *arena, struct piece
         if (colon == SIZE_MAX) return "a part of the body has a line that is no header";
         if (str_eq_nocase(name, STR("Content-Transfer-Encoding")) && !str_eq_nocase(value, STR("binary")) &&
             !str_eq_nocase(value, STR("8bit")) && !str_eq_nocase(value, STR("7bit")))
-            return "Content-Transfer-Encoding is not taken: send parts as they are";
+            return "Content-Transfer-Encoding is not taken; send parts as they are";
         if (!str_eq_nocase(name, STR("Content-Disposition"))) continue;
         if (!str_eq_nocase(str_trim(str_sub(value, 0, str_find(value, ';'))), STR("form-data")))
             return "a part of the body is no form-data";

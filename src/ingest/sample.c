@@ -68,7 +68,8 @@ static struct str places_of(struct str map, const char *own) {
 
 /* "release.published" is a release that is published, where a type has two places. A third is for what has neither. */
 static void put_type(struct making *making, struct str places) {
-    struct str what = making->wish->what.n ? making->wish->what : STR("sample"), first = STR(""), second = STR("");
+    const char *usual = making->scheme->usual ? making->scheme->usual : "sample";
+    struct str what = making->wish->what.n ? making->wish->what : str_from(usual), first = STR(""), second = STR("");
     (void)str_next(&places, '+', &first);
     (void)str_next(&places, '+', &second);
     size_t dot = second.n ? str_find(what, '.') : SIZE_MAX;

@@ -176,7 +176,7 @@ static enum err check_signature(const struct check *check, struct str *ret_words
     if (!seen)
         *ret_words = str_fmt(check->arena, "there is no signature in %s", source->webhook.scheme->signature);
     else if (!fitting)
-        *ret_words = STR("the signature does not fit: another secret, or something changed the request on its way");
+        *ret_words = STR("the signature does not fit (another secret, or something changed the request on its way)");
     else if (!body_is_vouched_for(check))
         *ret_words = STR("the body is not the one that was signed");
     else
@@ -224,7 +224,7 @@ static enum err check_time(const struct check *check, int64_t wall_us, struct st
     }
     int64_t age_us = wall_us - time * unit_us;
     if (age_us <= tolerance_us && age_us >= -tolerance_us) return ERR_NONE;
-    *ret_words = str_fmt(check->arena, "it was signed %.*s %s: an old request, or a clock that is wrong",
+    *ret_words = str_fmt(check->arena, "it was signed %.*s %s (an old request, or a clock that is wrong)",
                          STR_ARG(span_str(check->arena, (age_us < 0 ? -age_us : age_us) / US_PER_S * US_PER_S)),
                          age_us < 0 ? "from now" : "ago");
     return ERR_STALE;

@@ -111,7 +111,8 @@ static bool is_sound(const struct taking *taking, struct str text, struct json *
     struct json_error error;
     if (!json_parse(text, JSON_DEPTH_MAX, ret_root, &error)) return true;
     *refusal = (struct refusal){
-        ERR_BAD_JSON, str_fmt(taking->context->arena, "line %zu, column %zu: %s", error.line, error.column, error.text),
+        ERR_BAD_JSON,
+        str_fmt(taking->context->arena, "no JSON at line %zu, column %zu: %s", error.line, error.column, error.text),
         STR("")};
     return false;
 }

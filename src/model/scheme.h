@@ -59,6 +59,7 @@ struct scheme {
     const char *items;   /* a pointer to the array of events in the body; "" = the body is it; NULL = one event */
     const char *key;     /* places joined by '+'; "" = the digest of the body (or of its item) */
     const char *type;    /* likewise; what is missing is left out */
+    const char *usual;   /* what it says there of an event that is often sent, for samples; NULL = nothing is known */
     enum scheme_greeting greeting;
     enum scheme_reply reply;
     const char *source; /* where these facts are from, and when they were read */

@@ -96,9 +96,15 @@ void server_say_applied(struct server *server) {
         LOG_NUMBER("routes", (int64_t)settings->route_count));
 }
 
+/* All findings in the one line that a log has: "drumbeat.yaml:3:1: error E0204: ...; drumbeat.yaml:7:5: ..." */
 void server_say_refused(struct server *server, struct str problem) {
+    struct arena arena = ARENA_EMPTY;
+    struct buf joined = {.arena = &arena};
+    for (struct str line; str_next(&problem, '\n', &line);)
+        buf_fmt(&joined, "%s%.*s", joined.n ? "; " : "", STR_ARG(line));
     LOG(server, LOG_ERROR, "config_refused", LOG_TEXT("file", server->options.config_file),
-        LOG_TEXT("problem", problem));
+        LOG_TEXT("problem", buf_str(&joined)));
+    arena_free(&arena);
 }
 
 void server_say_stopping(struct server *server) {

@@ -52,9 +52,10 @@ def test_what_is_applied_and_what_is_refused(serve):
     server = serve()
     good(server.cli("apply", "-y"))
     assert line(server, "config_applied")["routes"] == 0
-    (server.folder / "drumbeat.yaml").write_text("version: 2\n")
+    (server.folder / "drumbeat.yaml").write_text("version: 2\nzone: Nowhere/At-all\n")
     assert server.cli("apply", "-y").code == CONFIG
-    assert "version" in line(server, "config_refused")["problem"]
+    refused = line(server, "config_refused")["problem"]  # all findings in one line
+    assert re.fullmatch(r"drumbeat\.yaml:1:10: error E\d+: .*; drumbeat\.yaml:2:7: error E\d+: [^\n]*[^;\s]", refused), refused
 
 
 def test_a_jq_process_that_is_killed_is_started_again_and_said_once(serve, receiver):

@@ -44,6 +44,25 @@ def test_what_can_be_looked_up_is_and_the_rest_is_named(world, receiver):
     assert world.cli("reconcile", "--destination", "nobody").code == NOT_FOUND
 
 
+def test_doubts_of_a_destination_that_was_removed_are_named_with_what_helps(store, serve, receiver):  # noqa: F811
+    given = {"routes": {"lead": {"from": "LEAD", "to": ["hook"]}}, **store}
+    hook, other = to(receiver, "hook", on_unknown="hold"), to(receiver, "other")
+    receiver.script("/hook", reset())
+    server = serve(destinations={"hook": hook, "other": other}, **given)
+    lead = server.send(kind="LEAD")
+    server.settled(lead, "HELD")
+    server.configure(destinations={"other": other}, **{**given, "routes": {"lead": {"from": "LEAD", "to": ["other"]}}})
+    good(server.cli("apply", "-y"))
+    told = good(server.cli("reconcile", "--destination", "hook", "-y"))
+    assert told.out == "nothing can be looked up\n" and "the configuration has no such destination any more" in told.err, told
+    command = told.err.split("what came of them: drumbeat ")[1].replace("'delivered|not-delivered|retry'", "delivered").split()
+    good(server.cli(*command, "-y"))
+    server.settled(lead, "COMPLETED")
+    misspelt = server.cli("reconcile", "--destination", "othr", "-y")
+    assert misspelt.code == NOT_FOUND and "did you mean 'other'" in misspelt.err, misspelt
+    assert server.cli("reconcile", "--destination", "hook").code == NOT_FOUND  # nothing is in doubt there any more
+
+
 def test_an_unknown_one_that_waits_for_its_time_waits_no_longer(store, serve, receiver):  # noqa: F811
     receiver.script("/posts", reset())
     receiver.script("/find", answer(200))

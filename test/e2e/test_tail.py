@@ -55,6 +55,20 @@ def test_lines_stand_in_order_of_time(server):
         assert [line.split()[1] for line in lines] == ["GOOD", "good"] * 5
 
 
+def test_an_event_stands_before_what_became_of_it(server):
+    """Also of what comes while a look is under way, which asks twice."""
+    with tailing(server, "--since", "1h") as shown:
+        ids = [server.send(kind="GOOD" if n % 20 else "NOBODY") for n in range(600)]
+        ends = lambda: shown()[0].count("delivered") + shown()[0].count("no route wants it")
+        until(lambda: ends() == len(ids), lambda: f"the end of all: {ends()}")
+        seen = set()
+        for line in shown()[0].splitlines():
+            [event_id] = re.findall("[0-9a-f]{8}-[0-9a-f-]{27}", line)
+            assert (event_id in seen) != ("  event  " in line), line
+            seen.add(event_id)
+        assert seen == set(ids)
+
+
 def test_an_event_that_no_route_wants_is_said_once(server):
     with tailing(server, "--since", "1h") as shown:
         event_id = server.send(kind="NOBODY")

@@ -110,9 +110,9 @@ static void what_is_no_text_falls_back(void **state) {
         {"{\"v\":{\"a\":1}}", "shop.event", NULL, "jq gave an object, which is no text"},
         {"{\"v\":{\"e\":1}}", "shop.event", NULL, "jq: 1"},
         {"{\"v\":820982911946154508}", "shop.event", NULL,
-         "jq rounds numbers of more than 15 digits: name the place alone, as in /id"},
+         "jq rounds numbers of more than 15 digits; name the place alone, as in /id"},
         {"{\"v\":1e300}", "shop.event", NULL,
-         "jq rounds numbers of more than 15 digits: name the place alone, as in /id"},
+         "jq rounds numbers of more than 15 digits; name the place alone, as in /id"},
         {"{\"v\":\"a\\nb\"}", "shop.a_b", NULL, ""},
         {"[1]", "shop.event", NULL, NULL},
     };

@@ -48,7 +48,25 @@ static void test_a_sample_keeps_what_its_fields_say(void **state) {
     assert_str(taken(kit)->type, "stripe.charge.failed");
     assert_true(make(kit, "{}", "", &problem));
     assert_str(taken(kit)->key, "stripe:sample-1");
-    assert_str(taken(kit)->type, "stripe.sample");
+    assert_str(taken(kit)->type, "stripe.invoice.paid");
+}
+
+/* A route that waits for what the sender sends is tried by a sample that says no type. */
+static void test_a_sample_without_a_type_is_one_that_the_sender_sends(void **state) {
+    struct kit *kit = *state;
+    struct str problem;
+    static const char *const types[][2] = {{"typeform", "typeform.form_response"},
+                                           {"github", "github.release.published"},
+                                           {"shopify", "shopify.orders.create"},
+                                           {"tally", "tally.FORM_RESPONSE"},
+                                           {"mailgun", "mailgun.delivered"},
+                                           {"hubspot", "hubspot.contact.creation"},
+                                           {"bearer", "bearer.sample"}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        kit_load(kit, kit_sample(types[i][0]));
+        assert_true(make(kit, "{}", "", &problem));
+        assert_str(taken(kit)->type, types[i][1]);
+    }
 }
 
 static void test_places_of_the_users_own(void **state) {
@@ -67,6 +85,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
         TEST(test_a_sample_of_each_sender_is_taken),
         TEST(test_a_sample_keeps_what_its_fields_say),
+        TEST(test_a_sample_without_a_type_is_one_that_the_sender_sends),
         TEST(test_places_of_the_users_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
