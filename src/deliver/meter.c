@@ -50,8 +50,9 @@ struct meters {
     struct meter **cells;
     size_t cell_count, count, max;
     struct meter *oldest, *youngest;
-    struct meter *touched; /* by the turn under way */
-    int64_t blind_us;      /* until then a value without a meter may have starts that nobody remembers */
+    struct meter *promised; /* its place, and those of all that are older, were promised to values that wait for one */
+    struct meter *touched;  /* by the turn under way */
+    int64_t blind_us;       /* until then a value without a meter may have starts that nobody remembers */
 };
 
 static void *given(void *memory) {
@@ -91,6 +92,7 @@ static void grow(struct meters *meters) {
 }
 
 static void unlink_age(struct meters *meters, struct meter *meter) {
+    if (meters->promised == meter) meters->promised = meter->older;
     *(meter->older ? &meter->older->younger : &meters->oldest) = meter->younger;
     *(meter->younger ? &meter->younger->older : &meters->youngest) = meter->older;
 }
@@ -222,17 +224,23 @@ static int64_t latest(int64_t a_us, int64_t b_us) {
     return a_us > b_us ? a_us : b_us;
 }
 
-/* When a value without a meter may get one: the oldest meters are the first to count nothing. */
-static int64_t next_place(const struct meters *meters, int64_t earliest_us) {
-    int64_t idle_us = limiter_idle(meters->oldest->limiter);
+/* When a value without a meter may get one: the oldest meters are the first to count nothing. Each that waits is told
+ * the moment of another meter, so that they do not all come for one place. */
+static int64_t next_place(struct meters *meters, int64_t now_us, int64_t earliest_us) {
+    struct meter *next = meters->promised ? meters->promised->younger : NULL;
+    if (!next) next = meters->oldest;
+    int64_t idle_us = limiter_idle(next->limiter);
     if (idle_us == WHEN_NEVER) idle_us = earliest_us + UNSTARTED_US;
-    return latest(latest(earliest_us + FULL_US, meters->blind_us), idle_us);
+    int64_t place_us = latest(latest(earliest_us + FULL_US, meters->blind_us), idle_us);
+    if (place_us > now_us + METER_AHEAD_US) return latest(earliest_us, now_us + METER_AHEAD_US);
+    meters->promised = next;
+    return place_us;
 }
 
 int64_t meters_slot(struct meters *meters, struct str value, int64_t now_us, int64_t at_least_us, bool fresh) {
     struct meter *meter = find(meters, value);
     int64_t next_us = latest(at_least_us, now_us + US_PER_MS);
-    if (!meter && (now_us < meters->blind_us || !has_place(meters, now_us))) return next_place(meters, next_us);
+    if (!meter && (now_us < meters->blind_us || !has_place(meters, now_us))) return next_place(meters, now_us, next_us);
     if (!meter) meter = added(meters, value);
     int64_t free_us = limiter_next(meter->limiter, now_us);
     next_us = latest(next_us, free_us == WHEN_NEVER ? now_us + UNSTARTED_US : free_us);

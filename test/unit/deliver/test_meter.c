@@ -92,6 +92,36 @@ static void what_counts_nothing_is_forgotten_and_what_counts_never(void **state)
     meters_free(meters);
 }
 
+/* As many as there are places come for them one after the other, not all at once when the first is free. */
+static void those_without_a_place_are_told_one_each(void **state) {
+    (void)state;
+    const struct limit_rule rules[] = {{1, US_PER_MIN}};
+    struct meters *meters = meters_new(3);
+    char text[16];
+    meters_configure(meters, STR("room"), rules, 1);
+    for (size_t i = 0; i < 3; i++) send(meters, numbered(text, i), T0 + (int64_t)i * US_PER_S);
+    int64_t now_us = T0 + 10 * US_PER_S;
+    for (size_t i = 0; i < 3; i++)
+        assert_us(meters_slot(meters, numbered(text, 10 + i), now_us, now_us, true),
+                  T0 + US_PER_MIN + (int64_t)i * US_PER_S);
+    assert_us(meters_slot(meters, STR("more"), now_us, now_us, true), T0 + US_PER_MIN);
+    meters_commit(meters);
+    send(meters, numbered(text, 10), T0 + US_PER_MIN);
+    assert_us(meters_slot(meters, STR("more"), T0 + US_PER_MIN, T0, true), T0 + US_PER_MIN + US_PER_S);
+    meters_free(meters);
+}
+
+/* So that a wider limit is felt. */
+static void nobody_waits_long_for_a_place(void **state) {
+    (void)state;
+    const struct limit_rule rules[] = {{1, US_PER_DAY}};
+    struct meters *meters = meters_new(1);
+    meters_configure(meters, STR("room"), rules, 1);
+    send(meters, STR("a"), T0);
+    assert_us(meters_slot(meters, STR("b"), T0, T0, true), T0 + METER_AHEAD_US);
+    meters_free(meters);
+}
+
 static void one_that_is_to_start_is_not_forgotten(void **state) {
     (void)state;
     struct meters *meters = opened(one_a_second, 1);
@@ -192,6 +222,8 @@ int main(void) {
         cmocka_unit_test(a_take_counts_until_it_is_rolled_back_or_unsent),
         cmocka_unit_test(what_waits_is_spread_and_what_waited_keeps_its_place),
         cmocka_unit_test(what_counts_nothing_is_forgotten_and_what_counts_never),
+        cmocka_unit_test(those_without_a_place_are_told_one_each),
+        cmocka_unit_test(nobody_waits_long_for_a_place),
         cmocka_unit_test(one_that_is_to_start_is_not_forgotten),
         cmocka_unit_test(starts_that_find_no_place_shut_out_who_has_none),
         cmocka_unit_test(a_configuration_keeps_the_starts),
