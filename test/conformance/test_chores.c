@@ -225,6 +225,9 @@ static void one_that_a_gone_process_had_keeps_an_attempt(void **state) {
     OK(store_sends_of(f->store, STR("crm"), now_us - 1, 10, &f->arena, &sends, &count));
     assert_int_equal(count, 1);
     assert_int_equal(sends[0].started_us, now_us);
+    struct verification found;
+    OK(store_verify(f->store, false, f->hasher, &f->arena, &found));
+    assert_int_equal(found.violation_count, 0);
     fixture_commit(f);
     assert_int_equal(fixture_number(f, "SELECT attempts FROM deliveries"), 1);
     assert_int_equal(sweep(f, now_us, now_us, 100, 0).orphans, 1);
