@@ -172,8 +172,6 @@ static bool is_path_part(struct str text) {
 
 static void check_secret(struct checker *checker, const struct tree *map, const struct scheme *scheme, const char *name,
                          struct str secret) {
-    enum signing signing;
-    struct str key;
     struct tree_mark mark = check_key_mark(map, str_from(name));
     if ((int64_t)secret.n < scheme->secret_least)
         check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s has %zu characters; a secret of %s has at least %d",
@@ -185,7 +183,7 @@ static void check_secret(struct checker *checker, const struct tree *map, const 
         check_report(checker, mark, CODE_SOURCE_SECRET,
                      "'%s'%.*s stands in a path: letters, digits and -._~ do, and no '/', '%%' or blank", name,
                      STR_ARG(checker->where));
-    else if (!scheme_key(scheme, secret, checker->arena, &signing, &key))
+    else if (!scheme_secret_valid(scheme, secret, checker->arena))
         check_report(checker, mark, CODE_SOURCE_SECRET, "'%s'%.*s is no key of %s: it takes %s", name,
                      STR_ARG(checker->where), scheme->whose,
                      scheme->secret == SECRET_PUBLIC ? "a public key in base64, or PEM" : "whsec_ and base64");

@@ -68,8 +68,10 @@ struct scheme {
 extern const struct scheme schemes[];
 extern const size_t scheme_count;
 const struct scheme *scheme_find(struct str name); /* NULL: there is no such scheme */
-/* The key that a secret stands for, and what is done with it. False: it is none. */
+/* The key that a secret stands for, and what is done with it. False: it cannot be read. */
 bool scheme_key(const struct scheme *scheme, struct str secret, struct arena *arena, enum signing *ret_signing,
                 struct str *ret_key);
+/* Whether it can be used: of a public key, that it is one. */
+bool scheme_secret_valid(const struct scheme *scheme, struct str secret, struct arena *arena);
 
 #endif
