@@ -29,6 +29,7 @@ static const struct column param_columns[] = {
     {"name", CELL_TEXT, {.title = "PARAMETER", .whole = true}},
     {"type", CELL_TEXT, {.title = "TYPE"}},
     {"required", CELL_FLAG, {.title = "REQUIRED", .whole = true, .spare = true}},
+    {"needs", CELL_LIST, {.title = "ONLY WITH", .spare = true}},
     {"default", CELL_TEXT, {.title = "DEFAULT", .spare = true}},
     {"help", CELL_TEXT, {.title = "HELP", .wraps = true}},
     {0},
@@ -41,6 +42,15 @@ static const struct column action_fields[] = {
     {0},
 };
 
+static void show_any_of(struct cli *cli, const struct json *any_of) {
+    for (size_t i = 0; i < json_size(any_of); i++) {
+        const struct json *names = json_at(any_of, i);
+        for (size_t j = 0; j < json_size(names); j++)
+            writer_fmt(&cli->out, "%s%.*s", j ? ", " : "  one at least of     ", STR_ARG(json_text(json_at(names, j))));
+        writer_add(&cli->out, STR("\n"));
+    }
+}
+
 static void show_connector(struct cli *cli, const struct json *connector) {
     const struct json *actions = json_get(connector, STR("actions"));
     writer_fmt(&cli->out, "connector %.*s\n", STR_ARG(show_member(cli, connector, "name")));
@@ -52,6 +62,7 @@ static void show_connector(struct cli *cli, const struct json *connector) {
         writer_fmt(&cli->out, "\naction %.*s.%.*s\n", STR_ARG(show_member(cli, connector, "name")),
                    STR_ARG(show_member(cli, action, "name")));
         show_fields(cli, action, action_fields);
+        show_any_of(cli, json_get(action, STR("any_of")));
         show_table(cli, json_get(action, STR("params")), param_columns);
     }
 }

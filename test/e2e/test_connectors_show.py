@@ -23,6 +23,14 @@ def test_one_is_shown_with_its_settings_actions_and_what_becomes_of_an_unknown_o
         assert words in shown, shown
 
 
+def test_what_belongs_together_is_shown(folder):
+    link = next(one for one in page(folder, "linkedin")["actions"][0]["params"] if one["name"] == "link")
+    assert link["needs"] == ["title"] and "ONLY WITH" in good(command(folder, "connectors", "show", "linkedin")).out
+    assert page(folder, "sendgrid")["actions"][0]["any_of"] == [["subject", "template_id"], ["text", "html", "template_id"]]
+    shown = good(command(folder, "connectors", "show", "sendgrid")).out
+    assert "one at least of     text, html, template_id\n" in shown, shown
+
+
 def test_one_that_is_not_there_is_said_with_its_neighbour(folder):
     got = command(folder, "connectors", "show", "hubspt")
     assert got.code == NOT_FOUND and "hubspot" in got.err
