@@ -33,7 +33,7 @@ static struct event own_event(const struct call *call, const char *type, struct 
 static void tell(struct call *call, const struct alert_news *news) {
     const struct alert *alert = &news->alert;
     struct str subject =
-        str_fmt(call->arena, "%.*s/%.*s", STR_ARG(alert->cause), STR_ARG(str_sub(alert->name, 0, EVENT_TYPE_MAX)));
+        str_fmt(call->arena, "%.*s/%.*s", STR_ARG(alert->cause), STR_ARG(str_head(alert->name, EVENT_TYPE_MAX)));
     call->events[call->event_count++] =
         own_event(call, news->cause ? ALERT_EVENT : ALERT_OVER_EVENT, subject, alert_payload(news, call->arena));
 }

@@ -92,7 +92,7 @@ enum err find_ahead(const struct call *call, const struct delivery *delivery, st
     *ret_words = STR_NONE;
     TRY(store_delivery_ahead(call->store, delivery, call->arena, &ahead));
     if (uuid_is_zero(ahead.id)) return ERR_NONE;
-    struct str key = str_sub(delivery->order_key, 0, ORDER_KEY_SHOWN), help = help_for(&ahead, call->arena);
+    struct str key = str_head(delivery->order_key, ORDER_KEY_SHOWN), help = help_for(&ahead, call->arena);
     *ret_words = str_fmt(call->arena, "event %.*s before it (order key %.*s%s), whose delivery is %s: %.*s",
                          STR_ARG(uuid_str(call->arena, ahead.event_id)), STR_ARG(key),
                          key.n < delivery->order_key.n ? "..." : "", delivery_status_text(ahead.status), STR_ARG(help));

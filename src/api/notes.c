@@ -33,8 +33,7 @@ void notes_free(struct notes *notes) {
 }
 
 static void keep_text(char *room, size_t room_bytes, struct str text) {
-    size_t n = text.n < room_bytes ? text.n : room_bytes - 1;
-    while (n < text.n && n && ((unsigned char)text.p[n] & 0xC0) == 0x80) n--; /* no half character */
+    size_t n = str_head(text, room_bytes - 1).n;
     if (n) memcpy(room, text.p, n);
     room[n] = 0;
 }

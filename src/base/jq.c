@@ -61,9 +61,7 @@ static struct str text_replace(struct arena *arena, struct str text, struct str 
 /* Cuts a message to at most JQ_MESSAGE_MAX bytes of whole characters. */
 static struct str message_cut(struct arena *arena, struct str text) {
     if (text.n <= JQ_MESSAGE_MAX) return text;
-    size_t n = JQ_MESSAGE_MAX;
-    while (n && ((uint8_t)text.p[n] & 0xc0) == 0x80) n--;
-    return str_fmt(arena, "%.*s...", (int)n, text.p);
+    return str_fmt(arena, "%.*s...", STR_ARG(str_head(text, JQ_MESSAGE_MAX)));
 }
 
 /* "jq: error: WORDS at <top-level>, line 1:\nPROGRAM" gives WORDS, and the line when it is not the first. */

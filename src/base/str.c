@@ -78,6 +78,12 @@ struct str str_sub(struct str s, size_t from, size_t count) {
     return (struct str){s.p ? s.p + from : NULL, count};
 }
 
+struct str str_head(struct str s, size_t bytes) {
+    if (s.n <= bytes) return s;
+    while (bytes && ((uint8_t)s.p[bytes] & 0xc0) == 0x80) bytes--;
+    return str_sub(s, 0, bytes);
+}
+
 bool str_next(struct str *rest, char separator, struct str *ret_part) {
     if (!rest->n) return false;
     size_t at = str_find(*rest, separator);

@@ -40,6 +40,8 @@ bool str_ends(struct str s, struct str suffix);
 size_t str_find(struct str s, char byte);
 struct str str_trim(struct str s);                           /* blanks, tabs, CR, LF at both ends */
 struct str str_sub(struct str s, size_t from, size_t count); /* clamped */
+/* As much of the beginning as so many bytes hold, without half a character at its end. */
+struct str str_head(struct str s, size_t bytes);
 /* Takes the part before the separator off *rest; false when *rest is used up ("a,b," has the two parts a and b). */
 bool str_next(struct str *rest, char separator, struct str *ret_part);
 /* Whole text must be a decimal number without sign or blanks. */

@@ -91,8 +91,7 @@ struct str connect_metered(const struct destination_settings *destination, const
     struct json *value;
     if (!slice.n || json_parse(slice, JSON_DEPTH_MAX, &value, &error)) return STR("");
     struct str text = json_type(value) == JSON_STRING ? json_text(value) : json_dump(arena, value);
-    size_t bytes = text.n < METERED_MAX ? text.n : METERED_MAX;
-    while (bytes && bytes < text.n && ((unsigned char)text.p[bytes] & 0xC0) == 0x80) bytes--;
+    size_t bytes = str_head(text, METERED_MAX).n;
     struct buf buf = {.arena = arena};
     for (size_t i = 0; i < bytes; i++) buf_byte(&buf, (unsigned char)text.p[i] < ' ' ? '?' : text.p[i]);
     json_free(value);

@@ -64,7 +64,7 @@ static struct str said(struct arena *arena, struct str result) {
     struct json_error error;
     if (!is_true(result) || json_parse(result, JSON_DEPTH_MAX, &node, &error)) return STR_NONE;
     struct str text = json_type(node) == JSON_STRING ? json_text(node) : result;
-    text = str_dup(arena, str_sub(text, 0, SAID_BYTES_MAX));
+    text = str_dup(arena, str_head(text, SAID_BYTES_MAX));
     json_free(node);
     return text;
 }

@@ -265,9 +265,7 @@ void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64
 }
 
 size_t desk_reason_bytes(struct str reason) {
-    size_t bytes = reason.n < DELIVER_REASON_MAX ? reason.n : DELIVER_REASON_MAX;
-    while (bytes && bytes < reason.n && ((unsigned char)reason.p[bytes] & 0xC0) == 0x80) bytes--;
-    return bytes;
+    return str_head(reason, DELIVER_REASON_MAX).n;
 }
 
 void desk_pause(struct desk_state *state, int64_t until_us, struct str reason) {

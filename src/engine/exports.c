@@ -237,7 +237,7 @@ static void judge_grpc(struct export *it, const struct answer *answer) {
         fail(it, VERDICT_LOST, "answered %d without a grpc-status: that is no collector", answer->status);
     else if (code)
         fail(it, grpc_may_again(code) ? VERDICT_AGAIN : VERDICT_LOST, "grpc-status %lld %.*s", (long long)code,
-             STR_ARG(str_sub(words, 0, 80)));
+             STR_ARG(str_head(words, 80)));
     else if (!is_grpc_message(answer->body))
         fail(it, VERDICT_LOST, "grpc-status 0 with a body that is no message");
     else
@@ -268,7 +268,7 @@ static void judge(struct export *it, const struct answer *answer, bool grpc, str
     if (!answer->body_complete || !otlp_refused(message, &refused, &words, arena))
         fail(it, VERDICT_LOST, "answered %d with what no collector says", answer->status);
     else if (refused > 0)
-        fail(it, VERDICT_LOST, "%lld were refused: %.*s", (long long)refused, STR_ARG(str_sub(words, 0, 80)));
+        fail(it, VERDICT_LOST, "%lld were refused: %.*s", (long long)refused, STR_ARG(str_head(words, 80)));
 }
 
 enum err exports_settle(struct turn *turn, const struct errand *errand, const struct answer *answer) {

@@ -182,10 +182,10 @@ static enum err judge_body(const struct certified *certified, struct fetch_need 
     bool subscribes = str_eq(kind, STR("SubscriptionConfirmation"));
     bool is_notice = subscribes || str_eq(kind, STR("UnsubscribeConfirmation"));
     if (!topic.n || !str_eq(topic, certified->source->webhook.topic))
-        return unsigned_for(certified, topic.n ? str_fmt(arena, "TopicArn is %.*s, and the source's topic is %.*s",
-                                                         STR_ARG(str_sub(topic, 0, 200)),
-                                                         STR_ARG(certified->source->webhook.topic))
-                                               : STR("there is no TopicArn; raw message delivery must be off"));
+        return unsigned_for(certified,
+                            topic.n ? str_fmt(arena, "TopicArn is %.*s, and the source's topic is %.*s",
+                                              STR_ARG(str_head(topic, 200)), STR_ARG(certified->source->webhook.topic))
+                                    : STR("there is no TopicArn; raw message delivery must be off"));
     if (!is_notice && !str_eq(kind, STR("Notification")))
         return unsigned_for(certified, STR("Type is none of Amazon SNS"));
     TRY(verify(certified, is_notice ? scheme->notice : scheme->message, ret_fetch));

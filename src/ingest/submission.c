@@ -20,9 +20,7 @@ static enum err refused(enum err err, struct refusal *ret_refusal, struct str de
 
 /* A name that the form does not know, fit for a log and an answer: whoever sends it chooses how long it is. */
 static struct str short_name(struct str name) {
-    size_t n = name.n < NAME_MAX ? name.n : NAME_MAX;
-    while (n < name.n && n && ((unsigned char)name.p[n] & 0xC0) == 0x80) n--; /* no half character */
-    return str_sub(name, 0, n);
+    return str_head(name, NAME_MAX);
 }
 
 /* ---- what came, as members ---- */

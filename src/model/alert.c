@@ -200,11 +200,7 @@ void alert_decide(struct alert_book *book, const struct cause *causes, size_t co
 
 static struct str tame(struct str text, struct arena *arena) {
     struct buf buf = {.arena = arena};
-    size_t end = text.n;
-    if (end > ERROR_SHOWN) {
-        end = ERROR_SHOWN;
-        while (end && ((unsigned char)text.p[end] & 0xc0) == 0x80) end--; /* no half of a character */
-    }
+    size_t end = str_head(text, ERROR_SHOWN).n;
     for (size_t i = 0; i < end; i++) {
         if (text.p[i] == '<')
             buf_add(&buf, STR("\xe2\x80\xb9"));

@@ -30,8 +30,7 @@
 #define REST_US     US_PER_MIN
 
 static void guard_why(struct guard *guard, struct str why) {
-    size_t n = why.n < GUARD_WHY_BYTES ? why.n : GUARD_WHY_BYTES - 1;
-    while (n && n < why.n && ((uint8_t)why.p[n] & 0xc0) == 0x80) n--;
+    size_t n = str_head(why, GUARD_WHY_BYTES - 1).n;
     if (n) memcpy(guard->why, why.p, n);
     guard->why[n] = 0;
 }

@@ -83,7 +83,7 @@ static size_t line_character(struct log_line *line, struct str text, size_t at) 
 }
 
 static void line_quoted(struct log_line *line, struct str text) {
-    struct str kept = str_sub(text, 0, TEXT_MAX_BYTES);
+    struct str kept = str_head(text, TEXT_MAX_BYTES);
     line_text(line, "\"");
     for (size_t at = 0; at < kept.n;) at += line_character(line, kept, at);
     line_text(line, text.n > kept.n ? "...\"" : "\"");

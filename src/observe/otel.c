@@ -36,7 +36,7 @@ static void warn(const struct otel_reader *reader, const char *name, struct str 
     struct otel_options *options = reader->options;
     if (options->warning_count == OTEL_WARNINGS_MAX) return;
     options->warnings[options->warning_count++] =
-        str_fmt(reader->arena, "%s: '%.*s' %s", name, STR_ARG(str_sub(value, 0, 64)), why);
+        str_fmt(reader->arena, "%s: '%.*s' %s", name, STR_ARG(str_head(value, 64)), why);
 }
 
 static bool is_true(struct str text) {

@@ -234,10 +234,8 @@ static bool step_text(struct draft *draft, const struct step_program *step, cons
 
 /* "unless: .plan == ..." */
 static struct str condition_text(struct arena *arena, const char *word, struct str condition) {
-    struct str text = str_trim(condition);
-    size_t n = text.n < CONDITION_SHOWN_MAX ? text.n : CONDITION_SHOWN_MAX;
-    while (n && n < text.n && ((uint8_t)text.p[n] & 0xc0) == 0x80) n--;
-    return str_fmt(arena, "%s: %.*s%s", word, (int)n, text.p, n < text.n ? "..." : "");
+    struct str text = str_trim(condition), shown = str_head(text, CONDITION_SHOWN_MAX);
+    return str_fmt(arena, "%s: %.*s%s", word, STR_ARG(shown), shown.n < text.n ? "..." : "");
 }
 
 /* Deliveries that are to be joined wait until the next multiple of the wait, so that all of one spell become due at the

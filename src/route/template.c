@@ -40,9 +40,7 @@ static bool is_secret(struct str text) {
 
 static struct str shown(struct arena *arena, struct str expression) {
     if (expression.n <= SHOWN_BYTES_MAX) return expression;
-    size_t n = SHOWN_BYTES_MAX;
-    while (n && ((uint8_t)expression.p[n] & 0xc0) == 0x80) n--;
-    return str_fmt(arena, "%.*s...", (int)n, expression.p);
+    return str_fmt(arena, "%.*s...", STR_ARG(str_head(expression, SHOWN_BYTES_MAX)));
 }
 
 /* ---- scalars ---- */

@@ -86,7 +86,7 @@ bool post_read(struct str file, const struct tree *front, struct str body, const
     if (moment && moment->kind != TREE_NULL) {
         post.draft = false;
         if (moment->kind != TREE_SCALAR || !read_moment(moment->text, zone, &post.due_us)) {
-            struct str shown = str_sub(moment->text, 0, 40);
+            struct str shown = str_head(moment->text, 40);
             *ret_problem = str_fmt(arena,
                                    "publish_at '%.*s' is no time: write 2026-12-01 09:00, or with an offset "
                                    "2026-12-01T09:00:00+01:00",

@@ -42,7 +42,7 @@ struct verifier {
 static void add_violation(struct verifier *verifier, const char *rule, struct str text) {
     if (verifier->found.violation_count++ >= VIOLATIONS_KEPT) return;
     struct violation *violation = arena_new(verifier->arena, struct violation);
-    *violation = (struct violation){NULL, str_from(rule), str_dup(verifier->arena, str_sub(text, 0, TEXT_BYTES_MAX))};
+    *violation = (struct violation){NULL, str_from(rule), str_dup(verifier->arena, str_head(text, TEXT_BYTES_MAX))};
     *verifier->end = violation;
     verifier->end = &violation->next;
 }

@@ -40,6 +40,17 @@ static void parts_are_found(void **state) {
     assert_null(str_sub(STR_NONE, 1, 1).p);
 }
 
+static void a_head_has_no_half_of_a_character(void **state) {
+    (void)state;
+    assert_str(str_head(STR("abc"), 3), "abc");
+    assert_str(str_head(STR("abc"), 2), "ab");
+    assert_str(str_head(STR("a\u00fcb"), 2), "a");
+    assert_str(str_head(STR("a\u00fcb"), 3), "a\u00fc");
+    assert_str(str_head(STR("\U0001f469"), 3), "");
+    assert_str(str_head(STR("x"), 0), "");
+    assert_int_equal(str_head(STR_NONE, 5).n, 0);
+}
+
 static void next_takes_part_after_part(void **state) {
     (void)state;
     struct str rest = STR("a,,bc,"), part;
@@ -215,6 +226,7 @@ int main(void) {
         cmocka_unit_test(equality_is_by_bytes),
         cmocka_unit_test(order_is_memcmp_then_length),
         cmocka_unit_test(parts_are_found),
+        cmocka_unit_test(a_head_has_no_half_of_a_character),
         cmocka_unit_test(next_takes_part_after_part),
         cmocka_unit_test(whole_numbers_are_read_whole),
         cmocka_unit_test(doubles_follow_the_grammar_of_json),

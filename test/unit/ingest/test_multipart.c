@@ -55,7 +55,7 @@ static const struct {
     {TYPE, "--XY\r\nX\r\n\r\n1" END, "! a part of the body has a line that is no header "},
     {TYPE, "--XY\r\nX: y", "! a part of the body ends within its headers "},
     {TYPE, "--XY\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\nMQ==" END,
-     "! Content-Transfer-Encoding is not taken: send parts as they are "},
+     "! Content-Transfer-Encoding is not taken; send parts as they are "},
     {TYPE, PART("a") "\xff" END, "! a form's names and values must be UTF-8 "},
 };
 
