@@ -220,6 +220,12 @@ static bool is_own(const struct settle_note *note) {
     return event && str_starts(event->type, STR(EVENT_OWN));
 }
 
+/* A call for several that is cut in two tells nothing of how many fail: what stands alone in the end does. */
+static void count_attempt(struct turn *turn, const struct settle_note *note, struct str destination) {
+    metrics_attempt(turn->loop->metrics, destination, note->class, !note->apart);
+    if (!note->apart && !is_own(note)) rates_attempt(&turn->loop->rates, note->class, turn->now_us);
+}
+
 /* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -235,8 +241,7 @@ void turn_apply(struct turn *turn) {
         const struct settlement *settlement = &turn->settlements[i];
         if (!note->applied) continue;
         if (note->resent) metrics_resent(loop->metrics);
-        if (note->attempted) metrics_attempt(loop->metrics, settlement->destination, note->class);
-        if (note->attempted && !is_own(note)) rates_attempt(&loop->rates, note->class, turn->now_us);
+        if (note->attempted) count_attempt(turn, note, settlement->destination);
         if (!delivery_is_final(settlement->status)) continue;
         metrics_settled(loop->metrics, settlement->destination, settlement->status);
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us) measure_delivery(turn, note);

@@ -81,8 +81,9 @@ static struct sums *tally_of(struct metrics *metrics, struct str name) {
     return tally;
 }
 
-void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome) {
+void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome, bool in_ratios) {
     tally_of(metrics, destination)->attempts[outcome]++;
+    if (!in_ratios) return;
     metrics->open.attempts++;
     metrics->open.retries += outcome == OUTCOME_RETRY;
     metrics->open.errors += outcome == OUTCOME_RETRY || outcome == OUTCOME_FAILED || outcome == OUTCOME_UNKNOWN;

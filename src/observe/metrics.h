@@ -61,7 +61,8 @@ void metrics_hop(struct metrics *metrics, enum hop hop, uint64_t count);
 /* Shows a destination's counters from now on, zeros too: a rate can only be taken of a counter that was there before.
  */
 void metrics_destination(struct metrics *metrics, struct str name);
-void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome);
+/* in_ratios: whether it counts for api_error_rate and worker_retry_ratio. */
+void metrics_attempt(struct metrics *metrics, struct str destination, enum outcome_class outcome, bool in_ratios);
 void metrics_settled(struct metrics *metrics, struct str destination, enum delivery_status status);
 
 /* The trace that a time is an example of: 32 hexadecimal digits; "" or NULL = none. */

@@ -29,10 +29,11 @@ static void has_the_seeds_gauges(void **state) {
     struct metrics *metrics = metrics_new();
     metrics_event(metrics, METRIC_ACCEPTED, 120);
     metrics_event(metrics, METRIC_DUPLICATE, 50);
-    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE);
-    metrics_attempt(metrics, STR("crm"), OUTCOME_RETRY);
-    metrics_attempt(metrics, STR("crm"), OUTCOME_FAILED);
-    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE, true);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_RETRY, true);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_FAILED, true);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_FAILED, false);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE, true);
     const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "# TYPE marketing_event_ingestion_rate gauge\nmarketing_event_ingestion_rate 2\n");
     assert_has(text, "\nworker_retry_ratio 0.25\n");
@@ -67,8 +68,8 @@ static void counts_by_label(void **state) {
     metrics_hop(metrics, HOP_INTAKE_EVENT, 5);
     metrics_hop(metrics, HOP_STORE_APPEND, 4);
     metrics_hop(metrics, HOP_INTAKE_EVENT, 1);
-    metrics_attempt(metrics, STR("crm"), OUTCOME_UNKNOWN);
-    metrics_attempt(metrics, STR("mail"), OUTCOME_DONE);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_UNKNOWN, true);
+    metrics_attempt(metrics, STR("mail"), OUTCOME_DONE, true);
     metrics_settled(metrics, STR("mail"), DELIVERY_COMPLETED);
     metrics_settled(metrics, STR("mail"), DELIVERY_COMPLETED);
     metrics_settled(metrics, STR("mail"), DELIVERY_FAILED);
@@ -217,7 +218,7 @@ static void escapes_label_values(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct metrics *metrics = metrics_new();
-    metrics_attempt(metrics, STR("a\"b\\c\nd"), OUTCOME_DONE);
+    metrics_attempt(metrics, STR("a\"b\\c\nd"), OUTCOME_DONE, true);
     assert_has(text_at(metrics, &arena, NOW_US), "{destination=\"a\\\"b\\\\c\\nd\",outcome=\"done\"} 1\n");
     metrics_free(metrics);
     arena_free(&arena);
@@ -228,7 +229,7 @@ static void is_well_formed(void **state) {
     (void)state;
     struct arena arena = ARENA_EMPTY;
     struct metrics *metrics = metrics_new();
-    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE);
+    metrics_attempt(metrics, STR("crm"), OUTCOME_DONE, true);
     const char *text = text_at(metrics, &arena, NOW_US);
     struct str rest = str_from(text), line, name = STR_NONE, word;
     while (rest.n && str_next(&rest, '\n', &line)) {
