@@ -14,7 +14,8 @@
  * 4. A start and a reload read the starts that still count from the store (metering_read).
  * WHAT BREAKS IT. A value in two spellings. A set that was frozen before its values had limits counts for its first.
  * HOW TO SEE IT. `due` of a delivery that is put off; `limits` in GET /v1/destinations.
- * TESTED BY. The scenarios meter-*.txt; test/unit/deliver/test_meter.c, test/e2e/test_limits_meter.py.
+ * TESTED BY. The scenarios meter-*.txt; test/unit/engine/test_metering.c, test/unit/deliver/test_meter.c,
+ *   test/e2e/test_limits_meter.py.
  */
 #include "engine/metering.h"
 
