@@ -68,8 +68,11 @@ static enum err step_giving_up(struct turn *turn, struct chore_round *round, boo
     return turn_give_up(turn, ret_more);
 }
 
+/* What a limit still counts stays longer than `keep` says: a restart reads from it what was sent. */
 static enum err step_retirement(struct turn *turn, struct chore_round *round, bool *ret_more) {
     int64_t keep_us = turn->loop->in_force.settings->keep_events_us;
+    int64_t counted_us = deliver_counted_window(turn->loop->deliver);
+    if (keep_us && keep_us < counted_us) keep_us = counted_us;
     struct retirement done = {.last_seq = round->last_seq};
     if (keep_us)
         TRY(store_retire(turn->loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, round->last_seq, &done));
