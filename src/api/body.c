@@ -101,7 +101,7 @@ bool body_jq(struct call *call, const char *name, struct str expression) {
                             str_fmt(call->arena, "/%s", name).p);
         return false;
     }
-    const char *lexical = jq_lex_problem(call->arena, expression);
+    const char *lexical = jq_condition_problem(call->arena, expression);
     enum err err = ERR_JQ_COMPILE;
     if (lexical) {
         problem = str_from(lexical);

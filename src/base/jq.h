@@ -42,6 +42,9 @@ size_t jq_closing_brace(struct str text);
 /* Whether what the expression gives is surely the outcome of = or of |=, += and the like: the whole input, changed, and
  * so true for every object. False where it cannot be told. */
 bool jq_assigns(struct str text);
+/* The same look at an expression of which only true or false is wanted, and a sentence too for one that jq_assigns
+ * finds, with its place. */
+const char *jq_condition_problem(struct arena *arena, struct str expression);
 /* Compiles one expression alone, in this process. On failure *ret_problem is a sentence for a person without
  * libjq's "at <top-level>" noise. */
 MUST_USE enum err jq_check(struct arena *arena, struct str expression, struct str *ret_problem);

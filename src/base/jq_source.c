@@ -184,25 +184,29 @@ static bool is_keyword(const struct scan *scan) {
 
 /* = and its like bind weaker than all but |, `,` and //, so that one at the top is what its stage of the pipe is, and
  * what stands in the last stage is what comes out. */
-bool jq_assigns(struct str text) {
+static size_t assignment_in(struct str text) {
     struct scan scan = {.text = text};
-    bool assigns = false;
+    size_t found = SIZE_MAX;
     while (scan.at < text.n) {
         char c = scan_peek(&scan, 0), next = scan_peek(&scan, 1);
-        if (!scan.depth && (c == ',' || is_keyword(&scan))) return false;
+        if (!scan.depth && (c == ',' || is_keyword(&scan))) return SIZE_MAX;
         if (!scan.depth && next == '=' && strchr("=!<>", c)) { /* it compares */
             scan.at += 2;
             continue;
         }
-        if (!scan.depth && c == '|') assigns = false;
+        if (!scan.depth && c == '|') found = SIZE_MAX;
         if (!scan.depth && (c == '=' || (next == '=' && strchr("|+-*/%", c)))) {
-            assigns = true;
+            found = scan.at;
             scan.at += c == '=' ? 1 : 2;
             continue;
         }
-        if (scan_step(&scan) != SCAN_GOES_ON) return false;
+        if (scan_step(&scan) != SCAN_GOES_ON) return SIZE_MAX;
     }
-    return assigns;
+    return found;
+}
+
+bool jq_assigns(struct str text) {
+    return assignment_in(text) != SIZE_MAX;
 }
 
 /* ---- the words ---- */
@@ -264,4 +268,13 @@ const char *jq_lex_problem(struct arena *arena, struct str expression) {
     if (end == SCAN_DEEP) return str_fmt(arena, "more than %d brackets inside each other at %s", NESTING_MAX, place).p;
     if (end == SCAN_BACKSLASH) return str_fmt(arena, "a comment must not end in '\\' (%s)", place).p;
     return str_fmt(arena, "include, import and $__loc__ are not available (%s)", place).p;
+}
+
+const char *jq_condition_problem(struct arena *arena, struct str expression) {
+    const char *lexical = jq_lex_problem(arena, expression);
+    size_t at = lexical ? SIZE_MAX : assignment_in(expression);
+    if (at == SIZE_MAX) return lexical;
+    return str_fmt(arena, "'%.*s' at %s changes a value and so is always true; == compares",
+                   expression.p[at] == '=' ? 1 : 2, expression.p + at, place_text(arena, expression, at))
+        .p;
 }

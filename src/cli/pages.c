@@ -21,6 +21,8 @@ int where_open(struct cli *cli, struct where **ret_where) {
     struct jq_source source = {.arena = cli->arena};
     *ret_where = NULL;
     if (!expression.p) return EXIT_DONE;
+    const char *lexical = jq_condition_problem(cli->arena, expression);
+    if (lexical) return cli_fail(cli, EXIT_USAGE, "error: --where: %s", lexical);
     if (jq_check(cli->arena, expression, &problem))
         return cli_fail(cli, EXIT_USAGE, "error: --where: %.*s", STR_ARG(problem));
     struct where *where = arena_new(cli->arena, struct where);

@@ -46,6 +46,9 @@ def test_events_are_found_by_what_is_in_them(serve):
     assert ids(server.cli("events", "list", "--where", ".n | test(\"x\")", "-o", "id")) == [], "it fails on each"
     refused = server.cli("events", "list", "--where", ".n ==")
     assert refused.code == USAGE and "--where" in refused.err
+    for words in (("events", "list"), ("tail",)):
+        refused = server.cli(*words, "--where", '.plan |\n .email |= "x"')
+        assert refused.code == USAGE and "--where: '|=' at line 2, column 9 changes a value" in refused.err, refused
 
 
 def test_a_failed_or_held_delivery_of_an_open_event_is_found(serve, receiver):

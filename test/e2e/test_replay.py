@@ -88,7 +88,8 @@ def test_jq_chooses(store, serve, receiver):  # noqa: F811
     until(lambda: len(receiver.keys("/hook")) == 8, "three again")
     assert sorted(one["n"] for one in bodies(receiver, "/hook")[5:]) == [1, 2, 3]
     for wrong, words in (((".n ==", "unexpected"), ("'.n'", "at column 1"), ("(.n", "'(' at column 1 is not closed"),
-                          ("nosuch", "nosuch/0 is not defined"), (".n == " + "1" * 2048, "longer than 2048 bytes"))):
+                          ("nosuch", "nosuch/0 is not defined"),
+                          ('.email = "x"', "'=' at column 8 changes a value and so is always true; == compares"), (".n == " + "1" * 2048, "longer than 2048 bytes"))):
         got = server.cli("replay", "plan", "--when", wrong)
         assert got.code == USAGE and words in got.err and "when" in got.err, got
 

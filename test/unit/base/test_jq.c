@@ -349,6 +349,19 @@ static void an_assignment_is_told_where_it_is_sure(void **state) {
         if (jq_assigns(str_from(others[i]))) fail_msg("%s", others[i]);
 }
 
+static void conditions_say_what_is_wrong_and_where(void **state) {
+    struct arena arena = {0};
+    (void)state;
+    assert_null(jq_condition_problem(&arena, STR(".a == 1")));
+    assert_string_equal(jq_condition_problem(&arena, STR(".a ==! 1")),
+                        "unexpected '!' at column 6; \"not\" is the word for it");
+    assert_string_equal(jq_condition_problem(&arena, STR(".a = 1")),
+                        "'=' at column 4 changes a value and so is always true; == compares");
+    assert_string_equal(jq_condition_problem(&arena, STR(".[\"ä\"] | .b += 1")),
+                        "'+=' at column 13 changes a value and so is always true; == compares");
+    arena_free(&arena);
+}
+
 static const struct {
     const char *text, *problem;
 } compiles[] = {
@@ -450,6 +463,7 @@ int main(void) {
         cmocka_unit_test(sound_expressions_leave_their_neighbours_alone),
         cmocka_unit_test(the_closing_brace_is_found_by_jqs_rules),
         cmocka_unit_test(an_assignment_is_told_where_it_is_sure),
+        cmocka_unit_test(conditions_say_what_is_wrong_and_where),
         cmocka_unit_test(compile_problems_are_sentences),
         cmocka_unit_test(the_bad_ones_of_many_are_found),
         cmocka_unit_test(opening_a_bad_program_says_why),
