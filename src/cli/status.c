@@ -133,8 +133,12 @@ static void show_needs(struct cli *cli, const struct json *status) {
                number(status, STR("unknown")), number(status, STR("failed")));
     writer_add(&cli->out, marked ? STR("\033[0m\n") : STR("\n"));
     if (number(status, STR("unrouted")))
-        writer_fmt(&cli->out, "  Unwanted  %.*s since the start that no route took\n",
-                   STR_ARG(show_count(cli, number(status, STR("unrouted")), "event", "events")));
+        show_text(cli,
+                  str_fmt(cli->arena,
+                          "  Unwanted  %.*s since the start that no route took; once one does: drumbeat replay plan "
+                          "--since 1d",
+                          STR_ARG(show_count(cli, number(status, STR("unrouted")), "event", "events"))),
+                  0, 12);
     if (number(status, STR("resent")))
         show_text(cli,
                   str_fmt(cli->arena,

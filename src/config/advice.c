@@ -2,6 +2,7 @@
  * which something was refused gets none: what was refused may be what the advice would miss. */
 #include "base/jq.h"
 #include "config/check.h"
+#include "model/event.h"
 #include "model/source.h"
 
 /* ---- where something was refused ---- */
@@ -132,6 +133,99 @@ static void advise_proxies(struct checker *checker) {
         }
 }
 
+/* ---- events that no route takes ---- */
+
+/* The type of all events that a source makes; "" when only each request says it. */
+static struct str made_type(const struct source_settings *source) {
+    switch (source->kind) {
+    case SOURCE_FORM:
+        return source->form.event;
+    case SOURCE_SCHEDULE:
+        return source->schedule.event;
+    case SOURCE_FOLDER:
+        return source->folder.event;
+    default:
+        return STR_NONE;
+    }
+}
+
+static bool takes_type(const struct route_settings *route, struct str type) {
+    for (size_t i = 0; i < route->from_count; i++)
+        if (event_type_fits(route->from[i], type)) return true;
+    return false;
+}
+
+/* The name that a pattern begins with: "post" of "post.*". */
+static struct str pattern_name(struct str pattern) {
+    size_t end = 0;
+    while (end < pattern.n && pattern.p[end] != '.' && pattern.p[end] != '*' && pattern.p[end] != '?') end++;
+    return str_sub(pattern, 0, end);
+}
+
+/* Whether the pattern is right for another source, and so no slip. */
+static bool is_made(const struct settings *settings, struct str pattern) {
+    for (size_t i = 0; i < settings->source_count; i++)
+        if (event_type_fits(pattern, made_type(&settings->sources[i]))) return true;
+    return false;
+}
+
+/* The `from` that was probably meant for the source, and its route: it looks like the type, or begins like the source's
+ * name. NULL = none. */
+static const struct route_settings *near_route(const struct settings *settings, const struct source_settings *source,
+                                               struct str *ret_from) {
+    struct suggestion by_type = {.wrong = made_type(source)}, by_name = {.wrong = source->name};
+    const struct route_settings *type_route = NULL, *name_route = NULL;
+    struct str name_from = STR_NONE;
+    for (size_t i = 0; i < settings->route_count; i++)
+        for (size_t j = 0; j < settings->routes[i].from_count; j++) {
+            struct str from = settings->routes[i].from[j];
+            const char *type_was = by_type.best.p, *name_was = by_name.best.p;
+            if (is_made(settings, from)) continue;
+            suggestion_consider(&by_type, from);
+            if (by_type.best.p != type_was) type_route = &settings->routes[i];
+            suggestion_consider(&by_name, pattern_name(from));
+            if (by_name.best.p == name_was) continue;
+            name_route = &settings->routes[i];
+            name_from = from;
+        }
+    *ret_from = type_route ? by_type.best : name_from;
+    return type_route ? type_route : name_route;
+}
+
+/* What is to be done about a source whose events nobody takes, as the rest of a sentence. */
+static struct str not_taken_hint(struct checker *checker, const struct source_settings *source) {
+    const struct settings *settings = checker->settings;
+    struct str type = made_type(source), from;
+    for (size_t i = 0; i < settings->route_count; i++)
+        if (takes_type(&settings->routes[i], type))
+            return str_fmt(checker->arena, "route '%.*s' takes this type only from source '%.*s'",
+                           STR_ARG(settings->routes[i].name), STR_ARG(settings->routes[i].source));
+    const struct route_settings *near = near_route(settings, source, &from);
+    if (near)
+        return str_fmt(checker->arena, "'from' of route '%.*s' is '%.*s'; did you mean '%.*s'?", STR_ARG(near->name),
+                       STR_ARG(from), STR_ARG(type));
+    return str_fmt(checker->arena, "write 'from: %.*s' in the route that shall", STR_ARG(type));
+}
+
+/* A misspelt `from` loses nothing and sends nothing: without this nobody would learn of it. */
+static void advise_not_taken(struct checker *checker) {
+    const struct settings *settings = checker->settings;
+    if (!settings->route_count || !is_sound(checker, STR("routes"), STR_NONE)) return;
+    for (size_t i = 0; i < settings->source_count; i++) {
+        const struct source_settings *source = &settings->sources[i];
+        struct str type = made_type(source);
+        bool taken = !type.n || !is_sound(checker, STR("sources"), source->name);
+        for (size_t j = 0; !taken && j < settings->route_count; j++) {
+            const struct route_settings *route = &settings->routes[j];
+            taken = (!route->source.n || str_eq(route->source, source->name)) && takes_type(route, type);
+        }
+        if (taken) continue;
+        struct str hint = not_taken_hint(checker, source);
+        check_report(checker, source->mark, CODE_NOT_TAKEN, "no route takes '%.*s', which %s '%.*s' makes: %.*s",
+                     STR_ARG(type), source_kind_type(source->kind), STR_ARG(source->name), STR_ARG(hint));
+    }
+}
+
 static void mark_refused(struct checker *checker) {
     for (size_t i = 0; i < checker->settings->destination_count; i++) {
         struct destination_settings *destination = &checker->settings->destinations[i];
@@ -146,4 +240,5 @@ void check_advise(struct checker *checker) {
     advise_conditions(checker);
     advise_doubles(checker);
     advise_proxies(checker);
+    advise_not_taken(checker);
 }
