@@ -91,7 +91,7 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
                               size_t count) {
     const struct standing *standing = call->standing;
     const struct settings *settings = standing->settings;
-    encode_text(buf, "config", settings->file);
+    encode_text(buf, "config", settings->path.n ? settings->path : settings->file);
     buf_fmt(buf, ",\"uptime_seconds\":%lld", (long long)((call->now_us - standing->started_us) / US_PER_S));
     buf_fmt(buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", standing->hold ? "true" : "false",
             standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");

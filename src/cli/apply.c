@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/show.h"
+#include "os/file.h"
 
 static void show_changes(struct cli *cli, const struct json *answer) {
     const struct json *changes = json_get(answer, STR("changes"));
@@ -52,10 +53,28 @@ static void show_changes(struct cli *cli, const struct json *answer) {
         cli_say(cli, "%zu in force, %zu wait for a restart of the server", json_size(changes) - waiting, waiting);
 }
 
+/* The server reads the file that it was started with, whichever is named here. */
+static int check_named(struct cli *cli) {
+    struct str named = file_whole(cli_value(cli, "config"), cli->arena);
+    struct asked asked;
+    if (!cli_flag(cli, "config")) return EXIT_DONE;
+    int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
+    if (code) return code;
+    struct str own = str_dup(cli->arena, show_member(cli, asked.json, "config"));
+    asked_free(&asked);
+    if (file_is_same(own, named, cli->arena)) return EXIT_DONE;
+    return cli_fail(cli, EXIT_USAGE,
+                    "error: the server reads %.*s, and -c names another file, %.*s: nothing was compared or applied.\n"
+                    "Put what shall be in force into the server's file, `drumbeat check` it, and apply without -c.",
+                    STR_ARG(own), STR_ARG(named));
+}
+
 int command_apply(struct cli *cli) {
     struct asked asked;
     struct str body = cli->dry_run ? STR("{\"dry\":true}") : STR("{\"dry\":false}");
-    int code = ask_any(cli, "POST", STR("/v1/config/apply"), body, &asked);
+    int code = check_named(cli);
+    if (code) return code;
+    code = ask_any(cli, "POST", STR("/v1/config/apply"), body, &asked);
     if (code) return code;
     const struct json *valid = json_get(asked.json, STR("valid"));
     if (json_type(valid) == JSON_TRUE) return show_one(cli, &asked, "applied", show_changes);

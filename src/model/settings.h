@@ -75,7 +75,8 @@ struct alert_settings {
 #define ALERT_ROUTE "drumbeat.alerts" /* no name that a configuration may give */
 
 struct settings {
-    struct str file;   /* where it was read from */
+    struct str file;   /* where it was read from, as the caller named it */
+    struct str path;   /* the same from the root, in a server; else "" */
     struct str digest; /* of its destinations and routes */
     struct str zone;
     struct str *types;

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum err read_all(int fd, size_t max_bytes, struct arena *arena, struct buf *buf, struct str path,
@@ -66,4 +68,18 @@ struct str file_folder(struct str path, struct arena *arena) {
     while (end > 0 && path.p[end - 1] != '/') end--;
     if (end == 0) return STR(".");
     return str_dup(arena, str_sub(path, 0, end == 1 ? 1 : end - 1));
+}
+
+struct str file_whole(struct str path, struct arena *arena) {
+    char folder[PATH_MAX];
+    if (str_starts(path, STR("/")) || str_eq(path, STR("-")) || !getcwd(folder, sizeof folder)) return path;
+    while (str_starts(path, STR("./"))) path = str_sub(path, 2, path.n);
+    return str_fmt(arena, "%s/%.*s", folder[1] ? folder : "", STR_ARG(path));
+}
+
+bool file_is_same(struct str one, struct str other, struct arena *arena) {
+    struct stat a, b;
+    if (str_eq(one, other)) return true;
+    return !stat(str_dup(arena, one).p, &a) && !stat(str_dup(arena, other).p, &b) && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }

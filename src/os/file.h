@@ -13,5 +13,9 @@ MUST_USE enum err file_read(struct str path, size_t max_bytes, struct arena *are
 size_t file_list(struct str folder, struct str suffix, struct arena *arena, struct str **ret_names);
 /* The folder part of a path: "." when it has none. */
 struct str file_folder(struct str path, struct arena *arena);
+/* The path from the root; links stay in it, since they may be turned. "-" and what cannot be told stay as they are. */
+struct str file_whole(struct str path, struct arena *arena);
+/* Whether both paths lead to one file. */
+bool file_is_same(struct str one, struct str other, struct arena *arena);
 
 #endif

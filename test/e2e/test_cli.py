@@ -461,6 +461,20 @@ def test_apply_swaps_the_configuration_and_refuses_a_bad_one(serve, receiver):
     assert (len(receiver.of("/old")), len(receiver.of("/new"))) == (2, 2)
 
 
+def test_apply_of_a_file_that_the_server_does_not_read_is_refused(serve, receiver):
+    server = serve(**route_to(receiver, "/old"))
+    folder, own = server.folder, server.folder / "drumbeat.yaml"
+    (folder / "other.yaml").write_text(own.read_text().replace("/old", "/other"))
+    for words in (["apply"], ["apply", "-n"], ["apply", "-y"]):
+        got = server.cli("-c", "other.yaml", *words)
+        assert got.code == USAGE and f"the server reads {own}, and -c names another file, {folder}/other.yaml" in got.err, got
+    (folder / "link.yaml").symlink_to(own)
+    server.configure(**route_to(receiver, "/new"))
+    for name in ("drumbeat.yaml", own, "./drumbeat.yaml", "link.yaml"):
+        assert good(server.cli("-c", name, "apply", "-n", "-o", "json")).json["changes"], name
+    assert server.get("/v1/status").json["config"] == str(own)
+
+
 def test_apply_says_what_waits_for_a_restart(serve, receiver):
     server = serve()
     server.configure(server={"queue": 77, "connections": 99}, **route_to(receiver, "/new"))
