@@ -32,7 +32,7 @@ static bool use_colour(const struct cli *cli, int fd) {
 static int run_nothing(struct cli *cli) {
     struct asked asked;
     if (!status_of_running(cli, &asked)) {
-        writer_add(&cli->out, help_overview(cli->arena, cli_width()));
+        writer_add(&cli->out, help_overview(cli->arena, help_width()));
         return EXIT_DONE;
     }
     return show_one(cli, &asked, "version", status_show);
@@ -40,11 +40,11 @@ static int run_nothing(struct cli *cli) {
 
 static int run_help(struct cli *cli) {
     if (cli->command)
-        writer_add(&cli->out, help_command(cli->arena, cli->command, cli_width()));
+        writer_add(&cli->out, help_command(cli->arena, cli->command, help_width()));
     else if (cli->noun.n)
-        writer_add(&cli->out, help_noun(cli->arena, cli->noun, cli_width()));
+        writer_add(&cli->out, help_noun(cli->arena, cli->noun, help_width()));
     else
-        writer_add(&cli->out, help_overview(cli->arena, cli_width()));
+        writer_add(&cli->out, help_overview(cli->arena, help_width()));
     return EXIT_DONE;
 }
 

@@ -49,7 +49,7 @@ int64_t cli_now_us(void) {
 size_t cli_width(void) {
     struct winsize size;
     if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) return 0;
-    return size.ws_col;
+    return size.ws_col ? size.ws_col : 80; /* a line that does not know is taken for what most have */
 }
 
 void cli_say(struct cli *cli, const char *format, ...) {

@@ -200,15 +200,20 @@ struct str help_reference(struct arena *arena) {
 
 /* ---- the commands ---- */
 
+size_t help_width(void) {
+    size_t width = cli_width();
+    return width ? width : 80;
+}
+
 int command_help(struct cli *cli) {
     struct str noun = cli_argument(cli, 0), verb = cli_argument(cli, 1);
     const struct command *command = command_find(noun, verb);
     if (!noun.p)
-        writer_add(&cli->out, help_overview(cli->arena, cli_width()));
+        writer_add(&cli->out, help_overview(cli->arena, help_width()));
     else if (command)
-        writer_add(&cli->out, help_command(cli->arena, command, cli_width()));
+        writer_add(&cli->out, help_command(cli->arena, command, help_width()));
     else if (!verb.p && command_has_noun(noun))
-        writer_add(&cli->out, help_noun(cli->arena, noun, cli_width()));
+        writer_add(&cli->out, help_noun(cli->arena, noun, help_width()));
     else
         return cli_fail(cli, EXIT_USAGE, "error: %.*s",
                         STR_ARG(command_unknown(cli->arena, noun, command_has_noun(noun) ? verb : STR(""))));

@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 
+/* The terminal's; 80 where there is none, since help that goes through a pager is read too. */
+size_t help_width(void);
 /* width: what no line passes that is no command to be copied; 0 = as long as they get. */
 struct str help_overview(struct arena *arena, size_t width);
 struct str help_noun(struct arena *arena, struct str noun, size_t width);

@@ -84,7 +84,7 @@ def test_what_is_said_fits_a_terminal_and_commands_stay_whole(serve, receiver):
     assert len(items) == 3 and all("    " + item["command"] in shown for item in items), shown
     piped = good(server.cli("todo")).out
     assert all(item["error"] in piped and "      " + item["does"] + "\n" in piped for item in items), piped
-    assert max(map(len, good(server.cli("help")).out.splitlines())) > COLUMNS
+    assert max(map(len, piped.splitlines())) > COLUMNS
     assert "DIFFERENCE" in server.cli("report").out
 
 
@@ -199,6 +199,15 @@ def test_whoever_makes_a_key_is_told_what_it_changes_in_every_form(serve):
     for form in ([], ["-o", "json"], ["-o", "id"], ["--jq", ".key"]):
         assert "From now on every request over HTTP needs a key" in server.cli("keys", "create", "--role", "read", *form).err
     assert good(server.cli("keys", "create", "--role", "read", "-q", "-o", "json")).err == ""
+
+
+def test_help_is_wrapped_between_words_also_through_a_pager_and_where_the_width_is_unknown(serve):
+    server = serve()
+    for words in (["help"], ["-h"], ["help", "replay"]):
+        shown = terminal(server, *words)
+        assert max(map(width, shown.splitlines())) <= COLUMNS and "\n                          " in shown, shown
+        assert good(server.cli(*words)).out == terminal(server, *words, columns=0) == shown, words
+    assert good(server.cli("send", "-h")).out == terminal(server, "send", "-h")
 
 
 @pytest.mark.parametrize("code, words", [
