@@ -29,6 +29,10 @@ int command_events_list(struct cli *cli) {
     int code = where_open(cli, &where);
     if (!code) code = pages_ask(cli, buf_str(&path), where, &asked);
     where_close(where);
+    if (!code && !json_size(json_get(asked.json, STR("items"))) && !cli_flag(cli, "cursor")) {
+        code = pages_check_source(cli);
+        if (code) asked_free(&asked);
+    }
     return code ? code : show_list(cli, &asked, list_columns, "id");
 }
 

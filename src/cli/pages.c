@@ -153,11 +153,8 @@ int pages_ask(struct cli *cli, struct str path, const struct where *where, struc
 
 /* ---- names ---- */
 
-int pages_check_name(struct cli *cli, const char *option, const char *path) {
-    return pages_check(cli, option, cli_value(cli, option), path);
-}
-
-int pages_check(struct cli *cli, const char *what, struct str name, const char *path) {
+/* free: there are names besides those of the list, so that only one that is near to one of them is refused. */
+static int check(struct cli *cli, const char *what, struct str name, const char *path, bool free) {
     struct buf known = {.arena = cli->arena};
     struct suggestion near = {.wrong = name};
     struct asked asked;
@@ -176,8 +173,20 @@ int pages_check(struct cli *cli, const char *what, struct str name, const char *
         suggestion_consider(&near, str_dup(cli->arena, one));
     }
     asked_free(&asked);
-    if (found) return EXIT_DONE;
+    if (found || (free && !near.best.n)) return EXIT_DONE;
     struct str hint = near.best.n ? suggestion_text(cli->arena, &near)
                                   : str_fmt(cli->arena, "; there are: %.*s", STR_ARG(buf_str(&known)));
     return cli_fail(cli, EXIT_NOT_FOUND, "error: no %s is named '%.*s'%.*s", what, STR_ARG(name), STR_ARG(hint));
+}
+
+int pages_check(struct cli *cli, const char *what, struct str name, const char *path) {
+    return check(cli, what, name, path, false);
+}
+
+int pages_check_name(struct cli *cli, const char *option, const char *path) {
+    return check(cli, option, cli_value(cli, option), path, false);
+}
+
+int pages_check_source(struct cli *cli) {
+    return check(cli, "source", cli_value(cli, "source"), "/v1/sources", true);
 }

@@ -24,5 +24,7 @@ MUST_USE int pages_ask(struct cli *cli, struct str path, const struct where *whe
 MUST_USE int pages_check_name(struct cli *cli, const char *option, const char *path);
 /* Likewise of a name that is no option's. what: "destination" */
 MUST_USE int pages_check(struct cli *cli, const char *what, struct str name, const char *path);
+/* Likewise of --source: who posts events names a source of its own, so that one that is near to none is fine. */
+MUST_USE int pages_check_source(struct cli *cli);
 
 #endif

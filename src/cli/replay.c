@@ -86,6 +86,14 @@ int command_replay_plan(struct cli *cli) {
     code = follow(cli, path_of(cli, "/v1/replays/", id, ""), "PLANNING", &asked);
     if (code) return code;
     bool planned = str_eq(show_member(cli, asked.json, "status"), STR("PLANNED"));
+    if (planned && !json_size(json_get(asked.json, STR("destinations")))) {
+        code = pages_check_name(cli, "destination", "/v1/destinations");
+        if (!code) code = pages_check_source(cli);
+        if (code) {
+            asked_free(&asked);
+            return code;
+        }
+    }
     code = show_one(cli, &asked, "id", show_replay);
     if (planned && !code) cli_say(cli, "nothing was sent; within a day: drumbeat replay apply %.*s", STR_ARG(id));
     return code ? code : planned ? EXIT_DONE : EXIT_FAILED;

@@ -6,7 +6,7 @@ import pytest
 
 from harness import ROOT, event, until
 from receiver import answer, reset
-from test_cli import USAGE, good
+from test_cli import NOT_FOUND, USAGE, good
 
 PAGE = json.loads((ROOT / "docs/openapi.json").read_text())
 
@@ -112,6 +112,15 @@ def test_a_parameter_that_is_not_on_the_page_is_refused_and_named(idle, path, me
 def test_a_value_that_says_nothing_is_refused(idle, query, words):
     got = idle.get(f"/v1/events?{query}")
     assert got.status == 400 and words in got.json["detail"], got
+
+
+def test_a_misspelt_source_is_told_and_one_of_a_senders_own_is_not(serve):
+    server = serve(sources={"shop": {"type": "none", "secret": "${TOKEN}", "map": {"type": "/kind"}}}, env={"TOKEN": "t" * 32})
+    for words in (["events", "list"], ["replay", "plan"]):
+        refused = server.cli(*words, "--source", "shp")
+        assert refused.code == NOT_FOUND and refused.err.endswith("no source is named 'shp'; did you mean 'shop'?\n"), refused
+        for known in ("shop", "a-sender-of-its-own"):
+            good(server.cli(*words, "--source", known))
 
 
 def test_a_path_says_which_methods_it_takes_and_has_a_head_where_it_has_a_get(idle):

@@ -72,6 +72,8 @@ def test_filters_choose(serve, receiver):
         assert planned(server, *filters)["left"] == left, filters
     assert server.cli("replay", "plan").code == USAGE
     assert server.cli("replay", "plan", "--route", "nowhere").code in (USAGE, NOT_FOUND)
+    got = server.cli("replay", "plan", "--since", "1h", "--destination", "hok")
+    assert got.code == NOT_FOUND and got.err.endswith("no destination is named 'hok'; did you mean 'hook'?\n"), got
     assert server.cli("replay", "apply", "77", "-y").code == NOT_FOUND
 
 
