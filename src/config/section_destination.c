@@ -339,11 +339,11 @@ static void check_destination(struct checker *checker, const struct tree *value,
     destination->type = type;
     if (!target->known) return;
     check_other_keys(checker, target, map, destination);
+    check_way(checker, map, destination->ca, destination->proxy);
     if (target->entry && target->entry->keeps_token) check_token_key(checker, destination);
     if (target->entry) return;
     check_url(checker, map, destination);
     check_signing_secret(checker, map, destination->signing_secret);
-    check_way(checker, map, destination->ca, destination->proxy);
 }
 
 /* A name that still stands for a destination is not an earlier name, and what is owed under one cannot go two ways. */

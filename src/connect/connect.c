@@ -3,6 +3,7 @@
 #include "connect/connect.h"
 
 #include "base/address.h"
+#include "base/map.h"
 #include "base/when.h"
 #include "connect/reader.h"
 #include "connect/token.h"
@@ -86,6 +87,22 @@ bool connector_has_param(const struct connector *connector, struct str name) {
                 return action->params[j].type != PARAM_LIST && action->params[j].type != PARAM_OBJECT;
     }
     return false;
+}
+
+/* The names by which a limit may go, each once. */
+static struct str meters_text(const struct connector *connector, struct arena *arena) {
+    struct buf buf = {.arena = arena};
+    struct map seen = {.arena = arena};
+    for (size_t i = 0; i < connector->action_count; i++) {
+        const struct catalog_action *action = connector->actions[i].catalog;
+        for (size_t j = 0; action && j < action->param_count; j++) {
+            struct str name = action->params[j].name;
+            if (!connector_has_param(connector, name) || map_get(&seen, name)) continue;
+            map_set(&seen, name, &seen);
+            buf_fmt(&buf, "%s%.*s", buf.n ? ", " : "; there are: ", STR_ARG(name));
+        }
+    }
+    return buf_str(&buf);
 }
 
 /* ---- binding ---- */
@@ -230,8 +247,8 @@ static void bind_limits(const struct binding *binding) {
     }
     if (destination->meter.n && !connector_has_param(connector, destination->meter))
         complain(binding, STR("limit"), CODE_CONNECT_NAME,
-                 "no action of connector '%.*s' has a parameter '%.*s' to limit by", STR_ARG(connector->name),
-                 STR_ARG(destination->meter));
+                 "no action of connector '%.*s' has a parameter '%.*s' to limit by%.*s", STR_ARG(connector->name),
+                 STR_ARG(destination->meter), STR_ARG(meters_text(connector, binding->findings->arena)));
     if (!destination->meter.n) {
         memcpy(destination->meter_limits, connector->meter_limits, sizeof connector->meter_limits);
         destination->meter_limit_count = connector->meter_limit_count;

@@ -194,6 +194,14 @@ static bool read_fields(const struct str words[FIELDS], struct arena *arena, str
 
 /* ---- days and times ---- */
 
+/* "9" and "9:5" are times whose minute is not written as it must be. */
+static struct str time_meant(struct str hour, struct str minute, struct arena *arena) {
+    uint64_t hours, minutes = 0;
+    bool known = str_to_u64(hour, &hours) && hours <= 23 && hour.n <= 2 && minute.n <= 1;
+    if (!known || (minute.n && !str_to_u64(minute, &minutes))) return STR("");
+    return str_fmt(arena, "; write %02d:%02d", (int)hours, (int)minutes);
+}
+
 static bool read_times(struct str text, struct arena *arena, struct cron *cron, struct str *ret_problem) {
     for (struct str rest = text, item; str_next(&rest, ',', &item);) {
         size_t colon = str_find(item, ':');
@@ -202,7 +210,8 @@ static bool read_times(struct str text, struct arena *arena, struct cron *cron, 
         uint64_t hours, minutes;
         if (!str_to_u64(hour, &hours) || hour.n > 2 || minute.n != 2 || !str_to_u64(minute, &minutes) || hours > 23 ||
             minutes > 59)
-            return refuse(arena, ret_problem, "'%.*s' is no time of day from 00:00 to 23:59", STR_ARG(item));
+            return refuse(arena, ret_problem, "'%.*s' is no time of day from 00:00 to 23:59%.*s", STR_ARG(item),
+                          STR_ARG(time_meant(hour, minute, arena)));
         size_t time = (size_t)(hours * 60 + minutes);
         cron->times[time / 64] |= 1ull << (time % 64);
     }

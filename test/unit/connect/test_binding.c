@@ -87,7 +87,8 @@ static void a_limit_per_value_wants_a_parameter(void **state) {
     kit_bind(kit);
     assert_int_equal(kit->findings.errors, errors + 1);
     assert_text(kit->findings.first->text,
-                "destination 'everything': no action of connector 'everything' has a parameter 'txet' to limit by");
+                "destination 'everything': no action of connector 'everything' has a parameter 'txet' to limit by; "
+                "there are: to, text, channel, tags, at, reply_to, extra, email, html, count, site, loud, properties");
 }
 
 static void a_delivery_is_counted_by_the_text_of_its_value(void **state) {
