@@ -1,9 +1,11 @@
 """`connectors list` and `show`: what a destination's type may be."""
+import json
 import re
 
 import pytest
 
-from harness import command
+from harness import ROOT, command
+from receiver import answer
 from test_cli import CONFIG, NOT_FOUND, good
 
 OWN = """version: 1
@@ -105,3 +107,19 @@ def test_what_is_wrong_with_a_destination_is_said_where_it_stands(folder):
     got = command(folder, "check", env={"TOKEN": "tok-1a2b3c4d"})
     found = dict(re.findall(r"drumbeat\.yaml:(\d+:\d+): error (E\d+)", got.out + got.err))
     assert found == {"7:11": "E0355", "13:15": "E0355", "17:13": "E0351", "21:12": "E0335", "26:17": "E0353"}, got
+
+
+def test_a_copy_of_a_built_in_one_calls_a_server_that_pretends(serve, receiver):
+    receiver.script("/pretend", answer(200, json.dumps({"results": [
+        {"id": "7", "objectWriteTraceId": "ada@example.com", "properties": {"email": "ada@example.com"}}]}).encode()))
+    server = serve(env={"HUBSPOT_TOKEN": "pat-pretended"})
+    text = (ROOT / "connectors/hubspot.yaml").read_text()
+    (server.folder / "connectors").mkdir()
+    (server.folder / "connectors/hubspot.yaml").write_text(
+        re.sub(r'url: "https://api.hubapi.com[^"]*"', f'url: "{receiver.url("/pretend")}"', text))
+    server.configure(destinations={"hubspot": {"token": "${HUBSPOT_TOKEN}", "allow_private": "true"}},
+                     routes={"all": {"from": "LEAD", "to": [{"hubspot.contact": {"email": "ada@example.com"}}]}})
+    good(server.cli("check"))
+    good(server.cli("apply", "-y"))
+    server.settled(server.send(), "COMPLETED")
+    assert len(receiver.of("/pretend")) == 1
