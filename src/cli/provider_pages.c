@@ -118,6 +118,12 @@ static void add_action(struct buf *buf, const struct catalog_entry *entry, const
         buf_add(buf, STR(" is needed.\n"));
     }
     buf_fmt(buf, "\nWhere nobody knows whether it had its effect, it is %.*s.\n", STR_ARG(unknown));
+    if (action->overwrites)
+        buf_add(
+            buf,
+            STR("The last one wins: an older delivery that is tried again may overwrite newer data. `order_by` in the "
+                "route,\nwith what names the thing (as `order_by: .email`), sends those of one thing strictly one "
+                "after the other.\n"));
     if (batch.n) buf_fmt(buf, "In one call (`batch: {max, wait}`): %.*s.\n", STR_ARG(batch));
 }
 

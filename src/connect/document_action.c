@@ -265,11 +265,9 @@ static void key_to_field(struct document_reader *reader, const struct tree *map,
 
 static void read_idempotency(struct document_reader *reader, const struct tree *map, struct action *action,
                              struct catalog_action *catalog) {
-    static const struct key_rule keys[] = {{"header", KEY_TEXT, false},
-                                           {"field", KEY_TEXT, false},
-                                           {"natural", KEY_TEXT, false},
-                                           {"value", KEY_TEXT, false},
-                                           {"keep", KEY_TEXT, true}};
+    static const struct key_rule keys[] = {{"header", KEY_TEXT, false},  {"field", KEY_TEXT, false},
+                                           {"natural", KEY_TEXT, false}, {"overwrites", KEY_TEXT, false},
+                                           {"value", KEY_TEXT, false},   {"keep", KEY_TEXT, true}};
     if (!READER_KEYS(reader, map, keys, STR("'idempotency'"))) return;
     const struct tree *header = reader_get(map, "header", KEY_TEXT), *field = reader_get(map, "field", KEY_TEXT);
     const struct tree *keep = reader_get(map, "keep", KEY_TEXT), *value = reader_get(map, "value", KEY_TEXT);
@@ -277,6 +275,9 @@ static void read_idempotency(struct document_reader *reader, const struct tree *
     if (!!header + !!field + natural != 1 || (natural && value))
         reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH,
                         "'idempotency' has one of header, field and 'natural: true'; 'value' belongs to the first two");
+    catalog->overwrites = reader_truth(reader, map, "overwrites");
+    if (catalog->overwrites && !natural)
+        reader_complain(reader, map, map->mark, CODE_CONNECT_CLASH, "'overwrites' belongs to 'natural: true'");
     if (header && !header_name_valid(header->text))
         reader_complain(reader, header, header->mark, CODE_CONNECT_NAME, "'%.*s' is no name of a header",
                         STR_ARG(header->text));

@@ -66,6 +66,7 @@ struct catalog_action {
     struct action_traits traits; /* as the connector has them; a destination may ask for another on_unknown */
     enum key_place key_place;
     struct str key_name; /* of the header, or the place in the body */
+    bool overwrites;     /* an older delivery that is sent after a newer one undoes what that wrote */
     bool batch_by_item;  /* a batch's answer tells each delivery's own fate */
 };
 struct catalog_entry {

@@ -123,3 +123,12 @@ def test_a_copy_of_a_built_in_one_calls_a_server_that_pretends(serve, receiver):
     good(server.cli("apply", "-y"))
     server.settled(server.send(), "COMPLETED")
     assert len(receiver.of("/pretend")) == 1
+
+
+def test_a_page_says_where_the_last_one_wins(folder):
+    assert "`order_by` in the route" in good(command(folder, "reference", "connector/hubspot")).out
+    assert "`order_by`" not in good(command(folder, "reference", "connector/slack")).out
+    text = OWN.replace('json: {text: "${.text}"}}', 'json: {text: "${.text}"}}\n    idempotency: {header: X-Key, overwrites: true, keep: 1h}')
+    add_own(folder, text)
+    got = command(folder, "connectors", "list")
+    assert got.code == CONFIG and "'overwrites' belongs to 'natural: true'" in got.err, got
