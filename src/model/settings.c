@@ -78,9 +78,13 @@ static bool has_scheme(struct str store) {
     return first.n && first.p[0] != '.' && str_find(first, ':') != SIZE_MAX;
 }
 
-/* "postgres": no place at all, and a file of that name is nobody's wish. */
-static bool is_word(struct str store) {
-    return store.n && str_find(store, '/') == SIZE_MAX && str_find(store, '.') == SIZE_MAX;
+/* "postgres": the name of a program and no place; a file of that name is nobody's wish. */
+static bool is_program(struct str store) {
+    static const char *const programs[] = {"postgres", "postgresql", "pg",      "psql",  "sqlite",
+                                           "sqlite3",  "mysql",      "mariadb", "redis", "memory"};
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (str_eq_nocase(store, str_from(programs[i]))) return true;
+    return false;
 }
 
 const char *settings_store_problem(struct str store) {
@@ -91,7 +95,8 @@ const char *settings_store_problem(struct str store) {
     if (str_eq(store, STR(":memory:")) || str_starts(store, STR("file:")))
         return "takes the path of a file: events that are only in memory would be lost";
     if (has_scheme(store)) return "takes a URL with its two slashes, as postgres://user@host:5432/name, or a path";
-    if (is_word(store))
-        return "takes a path or a postgres:// URL, and this is a word: a file beside the configuration is ./NAME.db";
+    if (is_program(store))
+        return "takes a path or a postgres:// URL, and this names neither: postgres://user@host:5432/name, or a file "
+               "as ./NAME.db";
     return NULL;
 }

@@ -161,7 +161,7 @@ def test_lists_come_from_the_replica_and_without_it_from_the_store(serve, postgr
 
 @pytest.mark.parametrize("place", ["host=db dbname=x password=hunter2", "mysql://root:hunter2@db/x", "file:hunter2?mode=memory",
                                    "postgresql+asyncpg://u:hunter2@db/x", "Postgres://u:hunter2@db/x", "~/hunter2.db",
-                                   ":memory:", "postgres://u:hunter2%zz@db/x", "postgres:u:hunter2@db/x", "hunter2"])
+                                   ":memory:", "postgres://u:hunter2%zz@db/x", "postgres:u:hunter2@db/x", "postgres"])
 def test_what_can_be_no_store_is_refused_and_not_shown(folder, place):
     server = Server(folder, env={"DB_DSN": place})
     before = sorted(path.name for path in folder.iterdir())
