@@ -16,7 +16,8 @@
 struct chosen {
     struct cli *cli;
     const struct bulk *bulk;
-    bool by_delivery; /* events that are found by their deliveries */
+    bool by_delivery;  /* events that are found by their deliveries */
+    bool newest_first; /* as lists are; what is done is done in the order of the events */
     struct map ids;
     struct map groups; /* to size_t */
     size_t done, refused;
@@ -136,13 +137,16 @@ static struct str plan_json(struct chosen *chosen) {
 
 /* ---- doing ---- */
 
+static struct str id_at(const struct chosen *chosen, size_t i) {
+    return chosen->ids.slots[chosen->newest_first ? chosen->ids.count - 1 - i : i].key;
+}
+
 static int act_on_page(struct chosen *chosen, size_t from, size_t end) {
     struct cli *cli = chosen->cli;
     struct buf body = {.arena = cli->arena};
     struct asked asked;
     buf_add(&body, STR("{\"ids\":["));
-    for (size_t i = from; i < end; i++)
-        buf_fmt(&body, "%s\"%.*s\"", i > from ? "," : "", STR_ARG(chosen->ids.slots[i].key));
+    for (size_t i = from; i < end; i++) buf_fmt(&body, "%s\"%.*s\"", i > from ? "," : "", STR_ARG(id_at(chosen, i)));
     buf_fmt(&body, "]%s%.*s,\"dry\":%s}", chosen->bulk->members.n ? "," : "", STR_ARG(chosen->bulk->members),
             cli->dry_run ? "true" : "false");
     bool dry_run = cli->dry_run;
@@ -220,7 +224,7 @@ int bulk_run(struct cli *cli, const struct bulk *bulk) {
                             .ids = {.arena = cli->arena},
                             .groups = {.arena = cli->arena},
                             .refusals = {.arena = cli->arena}};
-    bool filtered = cli->argument_count == 0;
+    bool filtered = chosen.newest_first = cli->argument_count == 0;
     chosen.by_delivery = filtered && str_eq(str_from(bulk->noun), STR("events")) &&
                          (cli_flag(cli, "route") || cli_flag(cli, "destination"));
     if (filtered == !bulk_filtered(cli))

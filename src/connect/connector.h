@@ -68,6 +68,7 @@ struct action {
     struct lookup *lookup;    /* NULL = none */
     struct batch_form *batch; /* NULL = none */
     int64_t key_life_us;
+    bool natural;               /* the request names its effect itself */
     enum on_unknown on_unknown; /* never DEFAULT */
 };
 

@@ -286,6 +286,7 @@ static void read_idempotency(struct document_reader *reader, const struct tree *
     catalog->key_place = header ? KEY_IN_HEADER : field ? KEY_IN_FIELD : KEY_NATURAL;
     catalog->key_name = header ? header->text : field ? field->text : STR_NONE;
     bool for_ever = keep && str_eq(keep->text, STR("forever"));
+    action->natural = natural;
     action->key_life_us = for_ever ? WHEN_NEVER : reader_span(reader, map, "keep", US_PER_S, KEEP_MAX, US_PER_S);
 }
 
@@ -314,6 +315,7 @@ static struct action_traits action_traits(const struct action *action) {
         .has_lookup = action->lookup,
         .lookup_settle_us = action->lookup ? action->lookup->settle_us : 0,
         .key_life_us = action->key_life_us,
+        .natural = action->natural,
         .batch_max = action->batch ? action->batch->max : 1,
         .on_unknown = action->on_unknown,
     };

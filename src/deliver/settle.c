@@ -131,14 +131,28 @@ static struct str gave_up_text(const struct trial *trial, int32_t retries) {
     return str_fmt(trial->arena, "gave up after %d %s", (int)retries, retries == 1 ? "retry" : "retries");
 }
 
+/* Whether the provider will still know the key at due_us. An action without a key life has no such moment: then the
+ * destination's own word, on_unknown: retry, decides alone. */
+static bool key_holds(const struct trial *trial, const struct settled *settled, int64_t due_us) {
+    int64_t life_us = trial->traits ? trial->traits->key_life_us : 0;
+    if (!life_us) return trial->settings->on_unknown == ON_UNKNOWN_RETRY;
+    return due_us < after(settled->first_sent_us, life_us);
+}
+
+/* Whether a second time changes nothing, under whatever key it comes. */
+static bool is_harmless_again(const struct trial *trial, const struct settled *settled) {
+    return trial->traits && trial->traits->natural && key_holds(trial, settled, trial->now_us);
+}
+
 /* A call for several that the provider refused may owe it to one of them. So its set is cut in two, and the halves are
  * sent at once, under keys of their own: in the end what is to blame stands alone, and the others are done. It spends
- * no retry, because a set of n can be cut n - 1 times and no more. One that was tried before stays whole: that try may
- * have had its effect, and under another key the provider could not tell. Under their new keys the halves were not
- * tried. */
+ * no retry, because a set of n can be cut n - 1 times and no more. One of which a try before may have had its effect
+ * stays whole, because under another key the provider could not tell; but not where a second time changes nothing.
+ * Under their new keys the halves were not tried. */
 static bool goes_apart(const struct trial *trial, struct settled *settled) {
     const struct outcome *outcome = trial->outcome;
-    if (!outcome->joint || !outcome->http_status || trial->delivery->first_sent_us) return false;
+    if (!outcome->joint || !outcome->http_status) return false;
+    if (trial->delivery->first_sent_us && !is_harmless_again(trial, settled)) return false;
     pend(trial, settled, trial->now_us);
     settled->apart = settled->status == DELIVERY_PENDING;
     if (!settled->apart) return true;
@@ -205,6 +219,10 @@ static void fail(const struct trial *trial, struct settled *settled) {
     if (goes_apart(trial, settled)) return;
     settled->in_doubt = false;
     settled->status = DELIVERY_FAILED;
+    if (trial->outcome->joint)
+        settled->last_error =
+            str_fmt(trial->arena, "%.*s; it is the answer to a call for several, perhaps for another one",
+                    STR_ARG(trial->outcome->error));
 }
 
 static void retry(const struct trial *trial, struct settled *settled) {
@@ -213,14 +231,6 @@ static void retry(const struct trial *trial, struct settled *settled) {
         give_up(trial, settled);
     else
         pend(trial, settled, due_us);
-}
-
-/* Whether the provider will still know the key at due_us. An action without a key life has no such moment: then the
- * destination's own word, on_unknown: retry, decides alone. */
-static bool key_holds(const struct trial *trial, const struct settled *settled, int64_t due_us) {
-    int64_t life_us = trial->traits ? trial->traits->key_life_us : 0;
-    if (!life_us) return trial->settings->on_unknown == ON_UNKNOWN_RETRY;
-    return due_us < after(settled->first_sent_us, life_us);
 }
 
 /* Sends again without having looked, under the same key. False when that must not be done, with the reason. The retry
@@ -318,10 +328,12 @@ static bool is_answer(const struct outcome *outcome) {
 }
 
 /* When the first attempt left that may have reached the provider. An outcome of class RETRY or FAILED without an HTTP
- * status never left. */
+ * status never left, and what was refused for a limit or the account was not looked at. */
 static int64_t first_sent_us(const struct trial *trial) {
     const struct outcome *outcome = trial->outcome;
-    bool reached = outcome->class == OUTCOME_DONE || outcome->class == OUTCOME_UNKNOWN || outcome->http_status;
+    bool barred = outcome->throttled || outcome->pause || outcome->refused;
+    bool reached =
+        outcome->class == OUTCOME_DONE || outcome->class == OUTCOME_UNKNOWN || (outcome->http_status && !barred);
     if (trial->delivery->first_sent_us || outcome->unsent || !reached) return trial->delivery->first_sent_us;
     return outcome->started_us ? outcome->started_us : trial->now_us;
 }

@@ -33,8 +33,8 @@ enum on_unknown { ON_UNKNOWN_DEFAULT, ON_UNKNOWN_LOOKUP, ON_UNKNOWN_RETRY, ON_UN
 
 /* What the settling rules must know of a connector's action. */
 struct action_traits {
-    struct str name; /* "" for http */
-    bool has_lookup;
+    struct str name;          /* "" for http */
+    bool has_lookup, natural; /* natural: the request names its effect, so that a second one changes nothing */
     int64_t lookup_settle_us; /* "absent" counts only this long after the send */
     int64_t key_life_us; /* how long the provider keeps the idempotency key; 0 = it keeps none, WHEN_NEVER = for ever */
     int32_t batch_max;   /* 1 = no batch form */

@@ -1,4 +1,6 @@
 """A person's acts, on one and on many: retries in a new run, cancels, resolutions, and what they leave to be seen."""
+import json
+
 import pytest
 
 from harness import event, until
@@ -118,6 +120,24 @@ def test_many_deliveries_by_filters_in_pages(serve, receiver):
     done = good(server.cli("deliveries", "retry", "--route", "all", "--status", "FAILED", "-y", "-o", "json")).json
     assert done["done"] == 120
     until(lambda: failed_status(server) == 0, "all to be done")
+
+
+@pytest.mark.parametrize("words", [["deliveries", "retry", "--status", "FAILED"], ["events", "retry", "--status", "FAILED"],
+                                   ["events", "retry", "--destination", "hook"]])
+@pytest.mark.parametrize("order", [{}, {"order_by": ".who"}], ids=["no order", "order_by"])
+def test_many_go_again_in_the_order_of_the_events(serve, receiver, words, order):
+    """Also over pages of acts: what is newest must be written last, or old data lies on top of it."""
+    receiver.script("/hook", answer(422))
+    config = one(receiver, concurrency="1")
+    config["routes"]["all"]["to"] = [{"hook": order}] if order else ["hook"]
+    server = serve(**config)
+    server.post([event(payload={"who": "ada", "n": n}) for n in range(60)])
+    until(lambda: failed_status(server) == 60, "all to fail")
+    before = len(receiver.of("/hook"))
+    receiver.script("/hook", answer(200))
+    good(server.cli(*words, "-y"))
+    until(lambda: failed_status(server) == 0, "all to be done")
+    assert [json.loads(request.body)["n"] for request in receiver.of("/hook")[before:]] == list(range(60))
 
 
 def test_some_are_refused_and_the_others_done(serve, receiver):

@@ -24,6 +24,7 @@ static struct action_traits actions[] = {
      .on_unknown = ON_UNKNOWN_RETRY},
     {.name = {"no-key", 6}, .on_unknown = ON_UNKNOWN_RETRY},
     {.name = {"hold", 4}, .on_unknown = ON_UNKNOWN_HOLD},
+    {.name = {"upsert", 6}, .natural = true, .key_life_us = KEY_US, .on_unknown = ON_UNKNOWN_RETRY},
 };
 
 /* A case begins as a first attempt at a plain webhook, due ten minutes ago, answered 503, and is changed from there. */

@@ -256,6 +256,15 @@ static void first_sent_is_of_the_first_attempt_that_may_have_arrived(void **stat
         assert_us(settle(&g).first_sent_us, T0 - US_PER_HOUR);
         arena_free(&g.arena);
     }
+    bool outcome_flags[] = {true, false, false};
+    for (int i = 0; i < 3; i++) { /* the limit, the account: nobody looked at what was sent */
+        struct given barred = given(OUTCOME_RETRY);
+        barred.outcome.throttled = outcome_flags[i];
+        barred.outcome.pause = outcome_flags[(i + 1) % 3];
+        barred.outcome.refused = outcome_flags[(i + 2) % 3];
+        assert_us(settle(&barred).first_sent_us, 0);
+        arena_free(&barred.arena);
+    }
     struct given g = given(OUTCOME_UNKNOWN);
     g.outcome.started_us = 0; /* nobody saw it leave */
     assert_us(settle(&g).first_sent_us, T0);
@@ -349,6 +358,20 @@ static void a_set_that_was_tried_before_stays_whole(void **state) {
     arena_free(&g.arena);
 }
 
+static void what_changes_nothing_a_second_time_goes_apart_after_any_try(void **state) {
+    (void)state;
+    struct given g = given_joint();
+    g.delivery.action = STR("upsert");
+    g.delivery.first_sent_us = T0 - US_PER_S;
+    g.delivery.in_doubt = true;
+    assert_true(settle(&g).apart);
+    g.delivery.first_sent_us = T0 - KEY_US; /* by now a second one might count */
+    assert_int_equal(settle(&g).status, DELIVERY_FAILED);
+    assert_error(settle(&g),
+                 "503 Service Unavailable; it is the answer to a call for several, perhaps for another one");
+    arena_free(&g.arena);
+}
+
 static void a_single_refusal_is_the_deliverys_own(void **state) {
     (void)state;
     struct given g = given_joint();
@@ -419,6 +442,7 @@ int main(void) {
         cmocka_unit_test(a_frozen_set_stays_while_it_may_be_sent_again),
         cmocka_unit_test(a_call_refused_for_several_goes_again_apart),
         cmocka_unit_test(a_set_that_was_tried_before_stays_whole),
+        cmocka_unit_test(what_changes_nothing_a_second_time_goes_apart_after_any_try),
         cmocka_unit_test(a_single_refusal_is_the_deliverys_own),
         cmocka_unit_test(every_combination_is_sane),
     };
