@@ -398,6 +398,21 @@ struct settled settle_overdue(const struct delivery *delivery, const struct dest
     return settled;
 }
 
+struct settled settle_parted(const struct delivery *delivery, const struct destination_settings *settings,
+                             int64_t now_us, struct arena *arena) {
+    const struct trial trial = {.delivery = delivery,
+                                .settings = settings,
+                                .traits = destination_action(settings, delivery->action),
+                                .now_us = now_us};
+    struct settled settled = settled_as(delivery, DELIVERY_PENDING);
+    settled.due_us = now_us;
+    if (!delivery->in_doubt || is_harmless_again(&trial, &settled)) return settled;
+    settled.status = DELIVERY_HELD;
+    settled.last_error =
+        str_fmt(arena, "the call for several that it was in cannot be made again as it was; %s", DOUBT);
+    return settled;
+}
+
 struct settled settled_as(const struct delivery *delivery, enum delivery_status status) {
     return (struct settled){.status = status,
                             .due_us = delivery->due_us,

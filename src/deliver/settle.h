@@ -64,6 +64,10 @@ bool settle_can_look_up(const struct destination_settings *settings, struct str 
 /* Claimed after the end of give_up, without an attempt: FAILED, or HELD where it may have had its effect. */
 struct settled settle_overdue(const struct delivery *delivery, const struct destination_settings *settings,
                               struct arena *arena);
+/* Claimed as one of a set that cannot go again as it was. It goes alone, or is HELD where it may have had its effect.
+ */
+struct settled settle_parted(const struct delivery *delivery, const struct destination_settings *settings,
+                             int64_t now_us, struct arena *arena);
 /* The delivery as it stands, with another status: for what becomes of it without an attempt. */
 struct settled settled_as(const struct delivery *delivery, enum delivery_status status);
 /* The policy in force for this action: the destination's word where the action can follow it, else the connector's. */

@@ -38,6 +38,7 @@
 #include "deliver/settle.h"
 #include "engine/lines.h"
 #include "engine/metering.h"
+#include "engine/sets.h"
 #include "store/shared.h"
 
 #define DESK_CLAIM_MAX 256 /* deliveries of one desk in one turn: bounds the turn's memory */
@@ -151,28 +152,26 @@ static int by_age(const void *a, const void *b) {
     return ((*left)->seq > (*right)->seq) - ((*left)->seq < (*right)->seq);
 }
 
-/* The id of a set, which is the key it is sent under. No delivery is ever sent under it alone, and no other set: the
- * epoch is another one in each claim. */
-static struct uuid set_id(const struct turn *turn, const struct delivery *oldest) {
-    const struct str parts[] = {{(const char *)oldest->key.b, sizeof oldest->key.b},
-                                str_fmt(turn->arena, "joined %lld", (long long)oldest->lease_epoch)};
-    return uuid_derive(turn->loop->hasher, parts, 2);
-}
-
-/* A set is frozen before it leaves for the first time. */
+/* A set is frozen before it leaves for the first time. One that was frozen leaves as it was, or not. */
 static enum err leave_set(struct turn *turn, struct delivery **set, size_t count, size_t desk, struct metered metered) {
+    const struct delivery *const *members = (const struct delivery *const *)set;
+    bool frozen = !uuid_is_zero(set[0]->batch) && !set[0]->looking_up;
     qsort(set, count, sizeof *set, by_age);
+    deliver_take(turn->loop->deliver, desk, 1, turn->now_us);
+    if (frozen && !set_is_whole(turn, deliver_settings(turn->loop->deliver, desk), members, count)) {
+        push(turn, NULL, desk, metered); /* its place is given back */
+        return set_part(turn, members, count, desk);
+    }
     if (count > 1 && uuid_is_zero(set[0]->batch)) {
         int64_t *seqs = arena_array(turn->arena, int64_t, count);
-        const struct uuid batch = set_id(turn, set[0]);
+        const struct uuid batch = set_id(turn, members, count);
         for (size_t i = 0; i < count; i++) {
             seqs[i] = set[i]->seq;
             set[i]->batch = batch;
         }
         TRY(store_freeze_batch(turn->loop->options.store, seqs, count, batch));
     }
-    deliver_take(turn->loop->deliver, desk, 1, turn->now_us);
-    return turn_leave(turn, (const struct delivery *const *)set, count, desk, metered);
+    return turn_leave(turn, members, count, desk, metered);
 }
 
 /* Gives back the lease of a delivery that was claimed while no call was left for it in this turn. It has spent neither

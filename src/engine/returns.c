@@ -32,6 +32,7 @@
 #include "deliver/settle.h"
 #include "engine/exports.h"
 #include "engine/flight.h"
+#include "engine/sets.h"
 #include "engine/turn.h"
 
 #define PAST_STEP 100
@@ -128,22 +129,6 @@ static void settle_one(struct turn *turn, const struct delivery *delivery, const
     if (desk != SIZE_MAX && !delivery_is_final(settled.status)) deliver_due(loop->deliver, desk, settled.due_us);
 }
 
-/* Those of the turn's settlements from `first` on that go apart become two sets, the older ones and the others. Each
- * has an id that comes from the old one's, so that a turn which is made again gives the same, and a provider never sees
- * one key with two contents. One that is left alone is a set too: it must not spoil the next call for those that wait.
- */
-static void cut_set(struct turn *turn, size_t first) {
-    static const struct str halves[] = {{"first half", 10}, {"second half", 11}};
-    size_t members = 0, seen = 0;
-    for (size_t i = first; i < turn->settlement_count; i++) members += turn->notes[i].apart;
-    for (size_t i = first; i < turn->settlement_count; i++) {
-        if (!turn->notes[i].apart) continue;
-        const struct uuid *old = &turn->notes[i].delivery->batch;
-        const struct str parts[] = {{(const char *)old->b, sizeof old->b}, halves[seen++ >= (members + 1) / 2]};
-        turn->settlements[i].batch = uuid_derive(turn->loop->hasher, parts, 2);
-    }
-}
-
 /* What came back cannot be stored as it is. A person looks at it; no attempt is written, it may be what was refused. */
 static enum err hold_refused(struct turn *turn, const struct flight *flight) {
     const struct outcome outcome = {.class = OUTCOME_UNKNOWN, .unsent = true};
@@ -176,7 +161,9 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     read(&context, answer, &flight->evaluator, outcomes);
     for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
     int64_t other = 0;
-    if (outcomes[0].refused && deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq, &other))
+    bool told_apart = outcomes[0].joint && !flight->deliveries[0]->first_sent_us; /* it will turn out which it is */
+    if (outcomes[0].refused && !told_apart &&
+        deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq, &other))
         for (size_t i = 0; i < flight->count; i++) outcomes[i].pause = outcomes[i].refused;
     bool renews = tokens_expired(turn, flight, &outcomes[0]);
     for (size_t i = 0; i < flight->count; i++) outcomes[i].renews = renews;
@@ -186,7 +173,7 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     size_t first = turn->settlement_count;
     for (size_t i = 0; i < flight->count; i++)
         settle_one(turn, flight->deliveries[i], flight->destination, flight->desk, &outcomes[i], i == 0, in_step);
-    cut_set(turn, first);
+    if (flight->count > 1) set_settled(turn, first);
     return ERR_NONE;
 }
 

@@ -143,6 +143,14 @@ enum err store_fill_calls(struct store *store, const struct delivery *like, size
     return *ret_full ? store_run(store, SQL_DELIVERY_HASTEN, due, *ret_full * max, arena, NULL) : ERR_NONE;
 }
 
+enum err store_batch_away(struct store *store, struct uuid batch, size_t here, size_t *ret_away) {
+    const struct sql_value param = sql_uuid(&batch);
+    int64_t all;
+    TRY(store_ask(store, SQL_DELIVERY_AWAY, &param, 0, &all));
+    *ret_away = all > (int64_t)here ? (size_t)all - here : 0;
+    return ERR_NONE;
+}
+
 enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch) {
     struct sql_value *params = arena_array(&store->scratch, struct sql_value, count * 2);
     for (size_t i = 0; i < count; i++) {

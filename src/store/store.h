@@ -107,9 +107,9 @@ MUST_USE enum err store_reword(struct store *store, int64_t seq, struct str word
  */
 MUST_USE enum err store_fill_calls(struct store *store, const struct delivery *like, size_t max, int64_t now_us,
                                    struct arena *arena, size_t *ret_full);
-/* Freezes a set: the batch id is written on each claimed row. */
+/* How many of a frozen set are away, beside those that were claimed here, and come back. */
+MUST_USE enum err store_batch_away(struct store *store, struct uuid batch, size_t here, size_t *ret_away);
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
-
 /* ---- housekeeping ---- */
 /* The disk was full: what is left is for deliveries and operators, and new events are to be refused. */
 bool store_is_tight(const struct store *store);

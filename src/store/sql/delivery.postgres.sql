@@ -157,6 +157,13 @@ LIMIT $3;
 -- from the partial indexes: the row is found by its seq.
 UPDATE deliveries SET batch = p2 FROM {p} WHERE seq = p1 AND status || '' = 'PROCESSING';
 
+-- name: delivery_away (batch id) -> count int
+-- Of a set, those that are claimed, by whomever, and those that a person does not need to look at to have them back.
+SELECT count(*)
+FROM deliveries d
+WHERE d.batch = $1 AND d.batch IS NOT NULL
+    AND (d.status = 'PROCESSING' OR (d.status = 'HELD' AND d.last_error LIKE 'no such destination%'));
+
 -- name: delivery_joining (destination text, moment int, most int) -> seq int, action text, first_due int
 -- What waits for this moment and was not tried, oldest first. Rows that another process holds are skipped: it counts them
 -- itself.

@@ -101,6 +101,13 @@ LIMIT ?3;
 -- The claimed rows of one call become a set that is only ever sent again as a whole.
 UPDATE deliveries SET batch = ?2 WHERE seq = ?1 AND status = 'PROCESSING';
 
+-- name: delivery_away (batch id) -> count int
+-- Of a set, those that are claimed, by whomever, and those that a person does not need to look at to have them back.
+SELECT count(*)
+FROM deliveries d
+WHERE d.batch = ?1 AND d.batch IS NOT NULL
+    AND (d.status = 'PROCESSING' OR (d.status = 'HELD' AND d.last_error LIKE 'no such destination%'));
+
 -- name: delivery_joining (destination text, moment int, most int) -> seq int, action text, first_due int
 -- What waits for this moment and was not tried, oldest first.
 SELECT d.seq, d.action, d.first_due
