@@ -406,8 +406,10 @@ struct settled settle_parted(const struct delivery *delivery, const struct desti
                                 .now_us = now_us};
     struct settled settled = settled_as(delivery, DELIVERY_PENDING);
     settled.due_us = now_us;
-    if (!delivery->in_doubt || is_harmless_again(&trial, &settled)) return settled;
+    bool was_sent = delivery->in_doubt || delivery->first_sent_us;
+    if (!was_sent || is_harmless_again(&trial, &settled)) return settled;
     settled.status = DELIVERY_HELD;
+    settled.in_doubt = true; /* a 503 under the set's key is no word about another key */
     settled.last_error =
         str_fmt(arena, "the call for several that it was in cannot be made again as it was; %s", DOUBT);
     return settled;

@@ -372,6 +372,22 @@ static void what_changes_nothing_a_second_time_goes_apart_after_any_try(void **s
     arena_free(&g.arena);
 }
 
+/* Under another key the provider could not tell that it has it. */
+static void one_of_a_set_that_is_no_more_goes_alone_or_is_held(void **state) {
+    (void)state;
+    struct given g = given_joint();
+    g.delivery.action = STR("hour-key");
+    assert_pending(settle_parted(&g.delivery, &g.settings, T0, &g.arena), T0, 0);
+    assert_false(settle_parted(&g.delivery, &g.settings, T0, &g.arena).keep_batch);
+    g.delivery.first_sent_us = T0 - US_PER_S;
+    struct settled held = settle_parted(&g.delivery, &g.settings, T0, &g.arena);
+    assert_held(held, "the call for several that it was in cannot be made again as it was; " HELP, 0);
+    assert_true(held.in_doubt);
+    g.delivery.action = STR("upsert");
+    assert_pending(settle_parted(&g.delivery, &g.settings, T0, &g.arena), T0, 0);
+    arena_free(&g.arena);
+}
+
 static void a_single_refusal_is_the_deliverys_own(void **state) {
     (void)state;
     struct given g = given_joint();
@@ -443,6 +459,7 @@ int main(void) {
         cmocka_unit_test(a_call_refused_for_several_goes_again_apart),
         cmocka_unit_test(a_set_that_was_tried_before_stays_whole),
         cmocka_unit_test(what_changes_nothing_a_second_time_goes_apart_after_any_try),
+        cmocka_unit_test(one_of_a_set_that_is_no_more_goes_alone_or_is_held),
         cmocka_unit_test(a_single_refusal_is_the_deliverys_own),
         cmocka_unit_test(every_combination_is_sane),
     };
