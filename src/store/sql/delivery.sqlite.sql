@@ -105,7 +105,7 @@ UPDATE deliveries SET batch = ?2 WHERE seq = ?1 AND status = 'PROCESSING';
 -- Of a set, those that are claimed, by whomever, and those that a person does not need to look at to have them back.
 SELECT count(*)
 FROM deliveries d
-WHERE d.batch = ?1 AND d.batch IS NOT NULL
+WHERE d.batch = ?1 AND d.batch IS NOT NULL AND {d.open}
     AND (d.status = 'PROCESSING' OR (d.status = 'HELD' AND d.last_error LIKE 'no such destination%'));
 
 -- name: delivery_joining (destination text, moment int, most int) -> seq int, action text, first_due int
