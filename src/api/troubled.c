@@ -88,7 +88,7 @@ static void add_desk(struct todo *todo, size_t desk) {
         "refused", "destination", "drumbeat destinations resume {name}",
         "tries it now; mend its credentials first. By itself one delivery is tried {at}"};
     static const struct advice untrusted = {
-        "certificate", "destination", "drumbeat destinations resume {name}",
+        "untrusted", "destination", "drumbeat destinations resume {name}",
         "tries it now; nothing was sent, and no retry is spent. By itself one delivery is tried {at}"};
     static const struct advice broken = {"breaker", "destination", "drumbeat destinations resume {name}",
                                          "closes the breaker and sends; by itself it probes {at}"};

@@ -112,9 +112,12 @@ static void show_head(struct cli *cli, const struct json *status) {
                stopping ? "   stopping" : "");
     struct str destinations = show_count(cli, number(status, STR("destinations")), "destination", "destinations");
     struct str routes = show_count(cli, number(status, STR("routes")), "route", "routes");
-    writer_fmt(&cli->out, "  Config    %.*s  (%.*s, %.*s)%s\n", STR_ARG(show_member(cli, status, "config")),
-               STR_ARG(destinations), STR_ARG(routes),
-               json_true(json_get(status, STR("config_ok"))) ? "" : "  the last reload was refused");
+    const char *refused = json_true(json_get(status, STR("config_ok"))) ? "" : "  the last reload was refused";
+    writer_add(&cli->out, STR("  Config    "));
+    show_text(cli,
+              str_fmt(cli->arena, "%.*s  (%.*s, %.*s)%s", STR_ARG(show_member(cli, status, "config")),
+                      STR_ARG(destinations), STR_ARG(routes), refused),
+              12, 12);
 }
 
 /* Whether something waits for a person. */

@@ -33,7 +33,7 @@ enum err server_load(struct server *server, struct arena *arena, struct setup **
         *ret_problem = findings_text(arena, &findings);
         return ERR_CONFIG;
     }
-    if (!server->options.config_text.p) setup->settings->path = file_whole(input.file, arena);
+    if (!server->options.config_text.p) setup->settings->path = file_whole(input.file, &setup->arena);
     *ret_setup = setup;
     return ERR_NONE;
 }

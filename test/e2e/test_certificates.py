@@ -59,7 +59,8 @@ def ends(server):
 
 
 def told(server):
-    return {item["name"]: item for item in server.get("/v1/todo").json["items"] if item["cause"] == "certificate"}
+    causes = ("certificate", "untrusted")
+    return {item["name"]: item for item in server.get("/v1/todo").json["items"] if item["cause"] in causes}
 
 
 def shop(folder, authority, api, tokens):
@@ -231,6 +232,7 @@ def test_a_refused_one_says_where_and_why_and_who_helps(serve, authority, shows,
     error = f"not trusted: the certificate of {HOST}:{receiver.port} {words}"
     assert (item["error"], item["command"]) == (error, "drumbeat destinations resume crm"), item
     assert "nothing was sent" in item["does"] and "credentials" not in item["does"]
+    assert item["cause"] == "untrusted"  # of its own: that an end was told keeps no refusal back
     assert (delivery["last_error"], delivery["retry_count"], delivery["attempt_count"]) == (error, 0, 1)
     assert receiver.requests == [] and server.get("/v1/destinations/crm").json["certificate_expires"] is None
     if kind == "unknown":
