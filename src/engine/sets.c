@@ -50,9 +50,10 @@ static void cut(struct turn *turn, size_t first) {
         apart[members] = turn->notes[i].delivery;
         settlements[members++] = &turn->settlements[i];
     }
+    if (!members) return;
     size_t half = (members + 1) / 2;
-    for (size_t i = 0; i < members; i++)
-        settlements[i]->batch = i < half ? set_id(turn, apart, half) : set_id(turn, apart + half, members - half);
+    const struct uuid ids[] = {set_id(turn, apart, half), set_id(turn, apart + half, members - half)};
+    for (size_t i = 0; i < members; i++) settlements[i]->batch = ids[i >= half];
 }
 
 /* What was not in the call, because it was too large or names an item that another names, waits as the others do; and a
