@@ -27,6 +27,18 @@ void oracle_fail(struct oracle *oracle, const char *rule, const char *format, ..
     va_end(args);
 }
 
+/* Its place; fact_count when there is none. */
+static size_t fact_number(const struct oracle *oracle, const char *event) {
+    size_t i = 0;
+    while (i < oracle->fact_count && strcmp(oracle->facts[i].id, event) != 0) i++;
+    return i;
+}
+
+static struct fact *fact_of(struct oracle *oracle, const char *event) {
+    size_t i = fact_number(oracle, event);
+    return i < oracle->fact_count ? &oracle->facts[i] : NULL;
+}
+
 /* ---- as receivers hear ---- */
 
 /* What is configured now for a receiver; NULL = nothing. */
@@ -47,6 +59,20 @@ static const struct receiver *next_of_account(const struct oracle *oracle, struc
     return NULL;
 }
 
+static bool was_deleted_before(const struct fact *fact, int64_t moment_us) {
+    return fact->deleted && fact->deleted_us <= moment_us;
+}
+
+/* Whether a call left for an event that somebody had deleted before the last change of the call's limits: those cannot
+ * know of it. */
+static bool is_forgotten(const struct oracle *oracle, const struct site *site, const struct send *send) {
+    if (send->number >= site->untold) return false;
+    for (size_t i = 0; i < send->fact_count; i++)
+        if (was_deleted_before(&oracle->facts[send->facts[i]], site->untold_us)) return true;
+    size_t number = fact_number(oracle, send->event);
+    return number < oracle->fact_count && was_deleted_before(&oracle->facts[number], site->untold_us);
+}
+
 /* Calls of the account that began after a moment, to one room or to all (NULL). */
 static int64_t count_sends(const struct oracle *oracle, struct str account, const char *room, int64_t after_us) {
     const struct receiver *receiver;
@@ -55,10 +81,13 @@ static int64_t count_sends(const struct oracle *oracle, struct str account, cons
         /* What left while there was no limit, or while the limit had another name, was not told to those who share it.
          * It is told by its number: a call may leave in the very moment of the change, before it as well as after it.
          * Limits of rooms are shared with nobody. */
-        bool shared = oracle->plant->limits && !room;
-        size_t untold = shared ? swarm_site(oracle->swarm, str_from(receiver->name))->untold : 0;
-        for (size_t i = receiver->send_count; i-- > untold && receiver->sends[i].started_us > after_us;)
-            count += !room || (!receiver->sends[i].mixed && strcmp(receiver->sends[i].room, room) == 0);
+        const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
+        size_t untold = oracle->plant->limits && !room ? site->untold : 0;
+        for (size_t i = receiver->send_count; i-- > untold && receiver->sends[i].started_us > after_us;) {
+            const struct send *send = &receiver->sends[i];
+            bool same_room = !room || (!send->mixed && strcmp(send->room, room) == 0);
+            count += same_room && !is_forgotten(oracle, site, send);
+        }
     }
     return count;
 }
@@ -117,7 +146,8 @@ static void check_pace(struct oracle *oracle, const struct receiver *receiver, c
         if (least_us > settings->retry.cap_us) least_us = settings->retry.cap_us;
     }
     uint64_t named = 0;
-    if (last->behaviour.header_name.n && str_to_u64(last->behaviour.header_value, &named))
+    bool heard = last->behaviour.kind == ANSWER; /* an answer that came too late says nothing */
+    if (heard && last->behaviour.header_name.n && str_to_u64(last->behaviour.header_value, &named))
         least_us = (int64_t)named * US_PER_S;
     if (gap_us < least_us)
         oracle_fail(oracle, "I12", "%s: sent again after %lld ms, not before %lld ms", receiver->name,
@@ -144,12 +174,6 @@ static void check_restraint(struct oracle *oracle, const struct receiver *receiv
     }
     if (bad > settings->breaker.failures + settings->concurrency && !oracle->plant->deaths)
         oracle_fail(oracle, "I13", "%s: %d failures in a row and still no pause", receiver->name, bad);
-}
-
-static struct fact *fact_of(struct oracle *oracle, const char *event) {
-    for (size_t i = 0; i < oracle->fact_count; i++)
-        if (strcmp(oracle->facts[i].id, event) == 0) return &oracle->facts[i];
-    return NULL;
 }
 
 struct fact *oracle_fact(struct oracle *oracle, struct uuid event_id) {
@@ -204,7 +228,7 @@ void oracle_hear(struct oracle *oracle, struct receiver *receiver, const struct 
     if (settings->breaker.on && !oracle->swarm->act_chance && settled)
         check_restraint(oracle, receiver, send, settings);
     if (site->kind != SITE_BULK && (fact || !oracle->unknown_replayed))
-        check_keys(oracle, receiver, send, (site->even ? 2 : 1) + (fact ? fact->replays : 0));
+        check_keys(oracle, receiver, send, swarm_owes(site, true) + (fact ? fact->replays : 0));
     if (site->ordered && !oracle->swarm->ahead) check_order(oracle, receiver, send);
     if (fact && send->attempt == 1 && !oracle->swarm->ahead &&
         fact->scheduled_us > plant->world->now_us + plant->world->wall_offset_us)
@@ -351,7 +375,7 @@ static void check_effects(struct oracle *oracle, const struct fact *fact) {
     for (size_t i = 0; i < oracle->plant->world->receiver_count; i++) {
         const struct receiver *receiver = &oracle->plant->world->receivers[i];
         const struct site *site = swarm_site(oracle->swarm, str_from(receiver->name));
-        size_t most = (site->even && fact->n % 2 == 0 ? 2 : 1) + fact->made[site - oracle->swarm->sites];
+        size_t most = swarm_owes(site, fact->n % 2 == 0) + fact->made[site - oracle->swarm->sites];
         size_t effects = world_effects(receiver, fact->id);
         if (effects > most) oracle_fail(oracle, "I7", "%s: %zu effects of %s", receiver->name, effects, fact->key);
     }

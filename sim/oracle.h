@@ -20,7 +20,8 @@ struct fact {
     bool acked;
     bool runaway;               /* a program that looks at it never ends */
     bool acted, cancelled;      /* a person had a word in it, or in the whole of it */
-    bool deleted;               /* somebody deleted the event by SQL */
+    bool deleted;               /* somebody deleted the event by SQL ... */
+    int64_t deleted_us;         /* ... then */
     size_t replays;             /* items of plans that may send it again */
     size_t made[RECEIVERS_MAX]; /* runs that plans made, by the site; known at the end */
     char id[40];                /* as answered */

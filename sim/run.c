@@ -193,12 +193,12 @@ static void say(struct run *run, struct str path, struct str body) {
     world_post(run->plant.world, FACTS_MAX, STR("POST"), path, body);
 }
 
-/* A person's word about a delivery may double an effect, or take it out of its order: the fact is let off. */
-static void note_act(struct run *run, const struct uuid *event_id) {
-    char id[UUID_TEXT_LENGTH + 1];
-    uuid_format(*event_id, id);
-    for (size_t i = 0; i < run->oracle->fact_count; i++)
-        if (strcmp(run->oracle->facts[i].id, id) == 0) run->oracle->facts[i].acted = true;
+/* A person's word about a delivery may double an effect, or take it out of its order: the fact is let off. False:
+ * no client was told of the event yet, so that nobody knows which fact it is. */
+static bool note_act(struct run *run, const struct uuid *event_id) {
+    struct fact *fact = oracle_fact(run->oracle, *event_id);
+    if (fact) fact->acted = true;
+    return fact != NULL;
 }
 
 static void act_on_delivery(struct run *run, struct arena *arena) {
@@ -214,7 +214,7 @@ static void act_on_delivery(struct run *run, struct arena *arena) {
     if (err || !count) return;
     const struct delivery *delivery = &deliveries[rng_below(&run->rng, count)];
     size_t act = rng_below(&run->rng, 3);
-    note_act(run, &delivery->event_id);
+    if (!note_act(run, &delivery->event_id)) return;
     say(run, str_fmt(arena, "/v1/deliveries/%.*s/%s", STR_ARG(uuid_str(arena, delivery->id)), acts[act]),
         act == 2 ? str_from(bodies[rng_below(&run->rng, 3)]) : STR("{}"));
 }
@@ -248,6 +248,7 @@ static void delete_events(struct run *run, struct arena *arena) {
             if (!may_go(facts, &facts[i]) || !str_eq(uuid_str(arena, deliveries[j].event_id), str_from(facts[i].id)))
                 continue;
             facts[i].deleted = facts[i].acted = facts[i].cancelled = true;
+            facts[i].deleted_us = plant->world->now_us;
             buf_fmt(&sql, ", '%s'", facts[i].key);
         }
     buf_byte(&sql, ')');

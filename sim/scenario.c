@@ -214,13 +214,26 @@ static bool step_remove(struct player *player, struct str rest) {
     return true;
 }
 
+/* Somebody deletes the event of this key by SQL. */
+static bool step_delete(struct player *player, struct str key) {
+    struct plant *plant = &player->plant;
+    struct sql_result result;
+    struct buf sql = {.arena = &player->arena};
+    buf_add(&sql, STR("DELETE FROM marketing_events WHERE idempotency_key = '"));
+    buf_add(&sql, key);
+    buf_byte(&sql, '\'');
+    bool done = plant->store && !store_begin(plant->store);
+    done = done && !plant->driver.script(plant->driver.self, buf_str(&sql), &player->arena, &result);
+    return (done && !store_commit(plant->store)) || player_fail(player, "nothing could be deleted");
+}
+
 static const struct {
     struct str phrase;
     bool (*play)(struct player *player, struct str rest);
 } steps[] = {
     {{"post", 4}, step_post},       {{"request", 7}, step_request}, {{"world", 5}, player_set_world},
     {{"crash", 5}, step_crash},     {{"disk", 4}, step_disk},       {{"clock jumps", 11}, step_clock},
-    {{"expect", 6}, player_expect}, {{"remove", 6}, step_remove},
+    {{"expect", 6}, player_expect}, {{"remove", 6}, step_remove},   {{"delete", 6}, step_delete},
 };
 
 static bool play_step(struct player *player, struct str line) {

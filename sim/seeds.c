@@ -1,9 +1,11 @@
 /* sim/seeds.c - see seeds.h. Each lane is a process, because a simulated server that breaks an assertion takes its
- * process with it, and because nothing of the program is made for threads. A lane tells how far it is in memory that it
- * shares with the process that started it; after a crash another one goes on behind the seed. */
+ * process with it, and because nothing of the program is made for threads. A lane takes the next seed that nobody has
+ * taken, because some seeds take many times as long as others, and tells how far it is; both stand in memory that the
+ * lanes share with the process that started them. After a crash another process goes on in the lane's place. */
 #include "sim/seeds.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +26,16 @@ struct lane {
     uint64_t done, failed;
 };
 
+struct shared {
+    _Atomic uint64_t next; /* seed that nobody has taken */
+    struct lane lanes[LANES_MAX];
+};
+
 struct seeds {
     uint64_t from, end;
     size_t lanes;
     bool lying_disk;
-    struct lane *shared; /* with the lanes */
+    struct shared *shared; /* with the lanes */
 };
 
 static bool passes(uint64_t seed, bool lying_disk, struct ready *ready) {
@@ -46,19 +53,25 @@ static bool passes(uint64_t seed, bool lying_disk, struct ready *ready) {
     return same;
 }
 
-/* A lane plays each seed of its own, which are as far apart as there are lanes. */
+static bool take(const struct seeds *seeds, struct lane *lane) {
+    lane->seed = atomic_fetch_add(&seeds->shared->next, 1);
+    return lane->seed < seeds->end;
+}
+
 static void play(const struct seeds *seeds, struct lane *lane) {
     struct ready ready = {0};
-    for (; lane->seed < seeds->end; lane->seed += seeds->lanes) {
+    do {
         lane->failed += !passes(lane->seed, seeds->lying_disk, &ready);
         lane->done++;
         fflush(stdout);
-    }
+    } while (take(seeds, lane));
     ready_free(&ready);
 }
 
+/* With its first seed in hand, so that whatever becomes of the lane becomes of a seed. */
 static bool start(const struct seeds *seeds, struct lane *lane) {
     pid_t parent = getpid();
+    if (!take(seeds, lane)) return true;
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
@@ -79,15 +92,14 @@ static void ended(const struct seeds *seeds, struct lane *lane, int status) {
            WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it ended its process", (unsigned long long)lane->seed);
     lane->failed++;
     lane->done++;
-    lane->seed += seeds->lanes;
-    if (lane->seed < seeds->end && !start(seeds, lane)) perror("fork");
+    if (!start(seeds, lane)) perror("fork");
 }
 
 static struct lane sum(const struct seeds *seeds) {
     struct lane all = {0};
     for (size_t i = 0; i < seeds->lanes; i++) {
-        all.done += seeds->shared[i].done;
-        all.failed += seeds->shared[i].failed;
+        all.done += seeds->shared->lanes[i].done;
+        all.failed += seeds->shared->lanes[i].failed;
     }
     return all;
 }
@@ -104,7 +116,7 @@ static void await_lanes(const struct seeds *seeds) {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, terminal ? WNOHANG : 0)) >= 0;) {
         for (size_t i = 0; pid && i < seeds->lanes; i++)
-            if (seeds->shared[i].pid == pid) ended(seeds, &seeds->shared[i], status);
+            if (seeds->shared->lanes[i].pid == pid) ended(seeds, &seeds->shared->lanes[i], status);
         if (terminal) show_progress(seeds);
         if (!pid) nanosleep(&moment, NULL);
     }
@@ -121,14 +133,12 @@ bool seeds_play(uint64_t from, uint64_t count, bool lying_disk) {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t lanes = processors < 1 ? 1 : processors > LANES_MAX ? LANES_MAX : (size_t)processors;
     struct seeds seeds = {from, from + count, lanes < count ? lanes : (size_t)count, lying_disk, NULL};
-    seeds.shared =
-        mmap(NULL, LANES_MAX * sizeof *seeds.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    seeds.shared = mmap(NULL, sizeof *seeds.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (seeds.shared == MAP_FAILED) abort();
+    seeds.shared->next = from;
     double began_s = seconds_now();
-    for (size_t i = 0; i < seeds.lanes; i++) {
-        seeds.shared[i].seed = from + i;
-        if (!start(&seeds, &seeds.shared[i])) perror("fork");
-    }
+    for (size_t i = 0; i < seeds.lanes; i++)
+        if (!start(&seeds, &seeds.shared->lanes[i])) perror("fork");
     await_lanes(&seeds);
     struct lane all = sum(&seeds);
     uint64_t passed = all.done - all.failed;
@@ -136,6 +146,6 @@ bool seeds_play(uint64_t from, uint64_t count, bool lying_disk) {
     printf("simulated %llu seeds, %llu failed, %.1f seeds/s\n", (unsigned long long)all.done,
            (unsigned long long)all.failed, took_s > 0 ? (double)all.done / took_s : 0);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)(count - passed));
-    munmap(seeds.shared, LANES_MAX * sizeof *seeds.shared);
-    return passed == count;
+    munmap(seeds.shared, sizeof *seeds.shared);
+    return passed == count && !all.failed;
 }

@@ -64,6 +64,12 @@ static void draw_room_limit(struct site *site, const struct swarm *swarm, struct
     if (has_rooms(site)) site->room_limit = (int)rng_below(rng, swarm->rooms_max ? ROOM_LIMIT_ENDLESS : count);
 }
 
+static void draw_times(struct site *site, struct rng *rng) {
+    site->timeout_s = 2 + (int)rng_below(rng, 8);
+    site->join_max = 2 + (int)rng_below(rng, 4);
+    site->join_wait_s = (int)rng_below(rng, 5);
+}
+
 static void draw_site(struct site *site, struct rng *rng) {
     site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
     site->concurrency = 1 + (int)rng_below(rng, 8);
@@ -73,6 +79,8 @@ static void draw_site(struct site *site, struct rng *rng) {
     site->even = site->kind == SITE_HOOK && !site->ordered && one_in(rng, 3);
     site->picky = (site->kind == SITE_HOOK || site->kind == SITE_LEDGER) && one_in(rng, 4);
     site->account = one_in(rng, 4);
+    site->twin = site->kind == SITE_HOOK && !site->ordered && !site->even && site->base_ms % 2;
+    draw_times(site, rng);
 }
 
 static void write_name(const struct site *site, int number, char ret_name[24]) {
@@ -126,7 +134,7 @@ static void add_destination(struct buf *buf, const struct swarm *swarm, const st
         buf_fmt(buf, "type: asked, server: \"http://%s.test\"", site->host);
     else
         buf_fmt(buf, "url: \"http://%s.test/x\"", site->host);
-    buf_fmt(buf, ", concurrency: %d, timeout: 5s", site->concurrency);
+    buf_fmt(buf, ", concurrency: %d, timeout: %ds", site->concurrency, site->timeout_s ? site->timeout_s : 5);
     if (site->limit || site->room_limit)
         buf_fmt(buf, ", limit: [%s%s%s]", limits[site->limit], site->limit && site->room_limit ? ", " : "",
                 room_limits[site->room_limit]);
@@ -138,13 +146,24 @@ static void add_destination(struct buf *buf, const struct swarm *swarm, const st
     buf_add(buf, STR("}\n"));
 }
 
+static void add_twins(struct buf *buf, const struct site *site) {
+    const char *content = site->picky ? "if .n % 7 == 3 then error(\\\"no\\\") else .n end" : ".n";
+    for (int i = 0; i < 2; i++)
+        if (site->swapped == (i == 1))
+            buf_fmt(buf, "      - %s: {key: .n, body: {n: \"${%s}\"}}\n", site->name, content);
+        else
+            buf_fmt(buf, "      - %s: {key: '\"twin\"', body: {twin: \"${.n}\"}}\n", site->name);
+}
+
 static void add_step(struct buf *buf, const struct site *site) {
     const char *order = site->ordered ? "order_by: .k" : "";
     if (site->kind == SITE_ASKED)
         buf_fmt(buf, "      - %s.post: {text: \"n ${.n}\", room: \"%s\"}\n", site->name, rooms[site->rooms]);
     else if (site->kind == SITE_BULK)
-        buf_fmt(buf, "      - %s.many: {text: \"n ${.n}\", room: \"%s\", batch: {max: 4, wait: 2s}}\n", site->name,
-                rooms[site->rooms]);
+        buf_fmt(buf, "      - %s.many: {text: \"n ${.n}\", room: \"%s\", batch: {max: %d, wait: %ds}}\n", site->name,
+                rooms[site->rooms], site->join_max, site->join_wait_s);
+    else if (site->twin)
+        add_twins(buf, site);
     else if (site->picky)
         buf_fmt(buf, "      - %s: {%s%sbody: {n: \"${if .n %% 7 == 3 then error(\\\"no\\\") else .n end}\"}}\n",
                 site->name, order, site->ordered ? ", " : "");
@@ -170,12 +189,15 @@ static void add_routes(struct buf *buf, const struct swarm *swarm, bool even) {
     }
 }
 
+size_t swarm_owes(const struct site *site, bool even) {
+    return (size_t)1 + site->twin + (site->even && even);
+}
+
 static void count_owed(struct swarm *swarm) {
     size_t *owed = swarm->owed[swarm->owed_count++];
     for (size_t i = 0; i < swarm->count; i++) {
         if (swarm->sites[i].gone) continue;
-        owed[0]++;
-        owed[1] += swarm->sites[i].even ? 2 : 1;
+        for (int even = 0; even < 2; even++) owed[even] += swarm_owes(&swarm->sites[i], even);
     }
 }
 
@@ -196,35 +218,53 @@ static size_t present(const struct swarm *swarm) {
     return count;
 }
 
+/* Those who share the limit of this site's account, or of its own, hear of it from now on. */
+static void begin_anew(struct swarm *swarm, struct site *changed, struct world *world) {
+    for (size_t i = 0; i < swarm->count; i++) {
+        struct site *site = &swarm->sites[i];
+        if (site != changed && !(site->account && changed->account)) continue;
+        site->untold = world_receiver(world, str_from(site->host))->send_count;
+        site->untold_us = world->now_us;
+    }
+}
+
 void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world) {
     struct site *site = &swarm->sites[rng_below(rng, swarm->count)];
-    size_t heard = world_receiver(world, str_from(site->host))->send_count;
     swarm->reloaded_us = world->now_us;
     if (site->gone) {
         site->gone = false;
-        site->untold = heard;
+        begin_anew(swarm, site, world);
         site->changed_us = world->now_us;
         return;
     }
-    switch (rng_below(rng, 5)) {
+    switch (rng_below(rng, 7)) {
     case 0:
         site->limit = (int)rng_below(rng, sizeof limits / sizeof *limits);
         draw_room_limit(site, swarm, rng);
-        site->untold = heard;
+        begin_anew(swarm, site, world);
         break;
     case 1:
         site->concurrency = 1 + (int)rng_below(rng, 8);
         break;
     case 2:
         site->retry_max = (int)rng_below(rng, 8);
+        site->swapped = site->twin && !site->swapped; /* the route is mended, too */
+        site->picky = site->picky && !site->twin;
         break;
     case 3:
         site->gone = present(swarm) > 1;
         break;
     case 4:
         write_name(site, ++site->renamed, site->name);
-        site->untold = heard;
+        begin_anew(swarm, site, world);
         site->changed_us = world->now_us;
+        break;
+    case 5:
+        site->account = !site->account;
+        begin_anew(swarm, site, world);
+        break;
+    case 6:
+        draw_times(site, rng);
         break;
     }
 }

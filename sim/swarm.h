@@ -27,9 +27,14 @@ struct site {
     bool ordered; /* by .k */
     bool even;    /* events of an even .n go there twice */
     bool picky;   /* its content cannot be made of some events */
+    bool twin;    /* one route sends events there twice: under a key of theirs, and under a constant one ... */
+    bool swapped; /* ... which stands first */
     int limit, room_limit, rooms, account, concurrency, retry_max, base_ms;
+    int timeout_s;             /* 0 = five */
+    int join_max, join_wait_s; /* of calls for several */
     int renamed;
-    size_t untold;      /* calls that its receiver had heard at the last change of its limits or its name */
+    size_t untold;      /* calls that its receiver had heard at the last change of its limits or its name ... */
+    int64_t untold_us;  /* ... which was then */
     int64_t changed_us; /* its last renaming or return; what flew then still counts at the receiver */
 };
 
@@ -50,6 +55,8 @@ struct str swarm_connector(void);
 struct str swarm_config(struct swarm *swarm, struct arena *arena);
 /* Changes something that a person would change: limits, concurrency, retries, a name, or that it is there. */
 void swarm_change(struct swarm *swarm, struct rng *rng, struct world *world);
+/* How many deliveries an event owes the site, with an even .n or without. */
+size_t swarm_owes(const struct site *site, bool even);
 /* The room that a delivery of an event with such a payload names; "" = none. */
 void swarm_room(const struct site *site, int32_t n, int32_t k, char ret_room[16]);
 /* The site of a receiver or of a destination, also by an earlier name; NULL when it is none. */

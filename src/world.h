@@ -76,6 +76,8 @@ struct sql_driver {
     /* ret_result may be NULL when no rows are wanted. Rows are in the arena. */
     MUST_USE enum err (*run)(void *self, const struct sql_batch *batch, struct arena *arena,
                              struct sql_result *ret_result);
+    /* Waits for the answers to all that was sent; NULL = nothing is ever sent without its answer. */
+    MUST_USE enum err (*hear)(void *self);
     MUST_USE enum err (*commit)(void *self); /* durable when it returns ERR_NONE; FATAL errors end the process */
     void (*rollback)(void *self);
     /* Text outside the papers: migrations, pragmas. Rows as in run. */

@@ -72,6 +72,7 @@ static enum err reply_delivery(struct call *call, struct delivery *delivery) {
     struct str ahead;
     TRY(find_ahead(call, delivery, &ahead));
     encode_delivery(call, &buf, delivery, ahead);
+    encode_keys_kept(call, &buf, delivery->destination);
     if (delivery->params.n) {
         buf_add(&buf, STR(",\"params\":"));
         buf_add(&buf, delivery->params);
@@ -93,12 +94,15 @@ enum err api_deliveries_show(struct call *call) {
     err = store_delivery_get(call->store, id, call->arena, &delivery);
     if (err == ERR_NOT_FOUND)
         err = store_delivery_by_key(call->store, id, event_id, call->now_us, call->arena, &delivery);
-    if (err == ERR_NOT_FOUND && uuid_is_zero(event_id))
-        return serve_problem(call, err,
-                             STR("no delivery has this id, and none of the newest 10,000 this key; name the "
-                                 "event of an older key: event_id, X-Drumbeat-Event of the same request"),
-                             NULL);
-    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such delivery"), NULL);
+    if (err == ERR_NOT_FOUND) {
+        struct str otherwise =
+            STR("no delivery has this id, and none of the newest 10,000 this key; name the event of an "
+                "older key: event_id, X-Drumbeat-Event of the same request");
+        if (!uuid_is_zero(event_id)) otherwise = STR("no such delivery");
+        struct str words;
+        TRY(no_such_delivery(call, id, otherwise, &words));
+        return serve_problem(call, err, words, NULL);
+    }
     TRY(err);
     return reply_delivery(call, &delivery);
 }
@@ -114,16 +118,45 @@ struct wanted {
     bool dry; /* only says what would come of it */
 };
 
-static bool sends_again(enum delivery_act act, enum delivery_status status) {
+static bool sends_again(enum delivery_act act, const struct delivery *delivery) {
+    enum delivery_status status = delivery->status;
     bool waits = status == DELIVERY_PENDING || status == DELIVERY_HELD || status == DELIVERY_UNKNOWN;
-    if (act == ACT_RETRY || act == ACT_RETRY_AS_SENT) return waits || status == DELIVERY_FAILED;
+    if (act == ACT_RETRY || act == ACT_RETRY_AS_SENT)
+        return waits || status == DELIVERY_FAILED || delivery_is_cancelled(delivery);
     return act == ACT_RESOLVE_RETRY && waits;
 }
 
 /* A send to a destination that nobody knows would only be held again, and its error, which may say that an earlier try
  * is in doubt, would be lost. */
 static bool has_nowhere_to_go(const struct call *call, const struct delivery *delivery, enum delivery_act act) {
-    return sends_again(act, delivery->status) && deliver_known(call->desks, delivery->destination) == SIZE_MAX;
+    return sends_again(act, delivery) && deliver_known(call->desks, delivery->destination) == SIZE_MAX;
+}
+
+/* The name that its destination has now, where what was cancelled is to be sent: it did not go over, as what is open or
+ * failed does. STR_NONE = it has its name still. */
+static struct str goes_elsewhere(const struct call *call, const struct delivery *delivery, enum delivery_act act) {
+    size_t desk = deliver_known(call->desks, delivery->destination);
+    if (!delivery_is_cancelled(delivery) || !sends_again(act, delivery) || desk == SIZE_MAX) return STR_NONE;
+    struct str name = deliver_view(call->desks, desk, call->now_us).name;
+    return str_eq(name, delivery->destination) ? STR_NONE : name;
+}
+
+/* What helps where the status alone is in the way. */
+static const char *way_on(const struct delivery *delivery) {
+    switch (delivery->status) {
+    case DELIVERY_PROCESSING:
+        return " while it is on its way";
+    case DELIVERY_FAILED:
+        return ": drumbeat deliveries retry sends it again, deliveries cancel puts it aside";
+    case DELIVERY_COMPLETED:
+        return ": drumbeat replay plan --again sends what is done once more";
+    case DELIVERY_SKIPPED:
+        return delivery_is_cancelled(delivery)
+                   ? ": drumbeat deliveries retry sends it all the same"
+                   : ": its route does not want it; mend the route, then drumbeat events retry asks it again";
+    default:
+        return "";
+    }
 }
 
 /* "a later run has taken its place: ..." where that is why. */
@@ -132,11 +165,16 @@ static enum err refusal_words(struct call *call, struct uuid id, enum delivery_a
     TRY(store_delivery_get(call->store, id, call->arena, &delivery));
     TRY(store_superseded(call->store, &delivery, 1, call->arena));
     *ret_words = str_fmt(call->arena, "the delivery is %s, and its status does not allow this%s",
-                         delivery_status_text(delivery.status),
-                         delivery.status == DELIVERY_PROCESSING ? " while it is on its way" : "");
+                         delivery_status_text(delivery.status), way_on(&delivery));
     if (!uuid_is_zero(delivery.superseded_by))
         *ret_words = str_fmt(call->arena, "run %d has taken its place: delivery %.*s is the one to look at",
                              delivery.superseded_run, STR_ARG(uuid_str(call->arena, delivery.superseded_by)));
+    else if (goes_elsewhere(call, &delivery, act).n)
+        *ret_words =
+            str_fmt(call->arena,
+                    "its destination is '%.*s' now, and what was cancelled did not go over: drumbeat events retry "
+                    "%.*s --all makes all of its event again",
+                    STR_ARG(goes_elsewhere(call, &delivery, act)), STR_ARG(uuid_str(call->arena, delivery.event_id)));
     else if (has_nowhere_to_go(call, &delivery, act))
         *ret_words = str_fmt(call->arena,
                              "its destination '%.*s' is not in the configuration: add it again, or say 'was: %.*s' in "
@@ -152,14 +190,14 @@ static enum err carry_out(struct call *call, struct uuid id, const struct wanted
                           struct str *ret_words) {
     struct delivery before;
     enum err err = store_delivery_get(call->store, id, call->arena, &before);
-    if (!err && has_nowhere_to_go(call, &before, wanted->act))
+    if (!err && (has_nowhere_to_go(call, &before, wanted->act) || goes_elsewhere(call, &before, wanted->act).n))
         err = ERR_NOT_NOW;
     else if (!err && wanted->dry)
         err = store_delivery_may(call->store, id, wanted->act, call->arena);
     else if (!err)
         err = store_delivery_act(call->store, id, wanted->act, call->actor, wanted->note, call->now_us, call->hasher,
                                  call->arena, ret_after);
-    if (err == ERR_NOT_FOUND) *ret_words = STR("no such delivery");
+    if (err == ERR_NOT_FOUND) TRY(no_such_delivery(call, id, STR("no such delivery"), ret_words));
     if (err == ERR_NOT_NOW) TRY(refusal_words(call, id, wanted->act, ret_words));
     if (err || wanted->dry) return err;
     size_t desk = deliver_desk(call->desks, ret_after->destination);

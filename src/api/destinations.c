@@ -56,6 +56,7 @@ static void encode_desk(struct call *call, struct buf *buf, size_t desk, const s
     buf_fmt(buf, ",\"in_flight\":%zu,\"concurrency\":%d", view.in_flight, settings->concurrency);
     buf_fmt(buf, ",\"breaker\":\"%s\"", breaker_text(view.breaker.state));
     encode_time(buf, "breaker_until", view.breaker.state == BREAKER_OPEN ? view.breaker.until_us : 0);
+    encode_text(buf, "breaker_reason", view.breaker_reason);
     encode_time(buf, "quiet_until", view.quiet_until_us > call->now_us ? view.quiet_until_us : 0);
     buf_fmt(buf, ",\"paused\":%s", view.paused ? "true" : "false");
     encode_time(buf, "paused_until", view.paused_until_us);

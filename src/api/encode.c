@@ -30,6 +30,21 @@ static void encode_maybe(struct buf *buf, const char *name, struct str text) {
         buf_fmt(buf, ",\"%s\":null", name);
 }
 
+#define FINGERPRINT_OURS 64 /* characters: the event came through a door of ours, which read its payload */
+
+/* An event that another program wrote into the table may be nested so deep, or have such numbers, that readers of the
+ * answer could make nothing of the whole of it. Then it says so in the payload's place. */
+static void encode_payload(struct buf *buf, const struct event *event) {
+    struct json *root = NULL;
+    struct json_error error;
+    bool readable =
+        event->fingerprint.n == FINGERPRINT_OURS || !json_parse(event->payload, JSON_DEPTH_MAX, &root, &error);
+    json_free(root);
+    buf_add(buf, STR(",\"payload\":"));
+    buf_add(buf, readable ? event->payload : STR("null"));
+    if (!readable) encode_text(buf, "payload_problem", str_from(error.text));
+}
+
 void encode_event(struct buf *buf, const struct event *event, bool whole) {
     char id[UUID_TEXT_LENGTH + 1];
     uuid_format(event->id, id);
@@ -37,10 +52,7 @@ void encode_event(struct buf *buf, const struct event *event, bool whole) {
     encode_text(buf, "type", event->type);
     encode_text(buf, "source", event->source);
     encode_text(buf, "idempotency_key", event->key);
-    if (whole) {
-        buf_add(buf, STR(",\"payload\":"));
-        buf_add(buf, event->payload);
-    }
+    if (whole) encode_payload(buf, event);
     encode_text(buf, "fingerprint", event->fingerprint);
     buf_fmt(buf, ",\"status\":\"%s\",\"retry_count\":%d", event_status_text(event->status), event->retry_count);
     encode_maybe(buf, "last_error", event->last_error);
@@ -71,7 +83,11 @@ static struct str what_it_waits_for(const struct call *call, const struct delive
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     bool open = view.breaker.state == BREAKER_OPEN;
     int64_t until_us = view.paused ? view.paused_until_us : view.breaker.until_us;
-    struct str why = view.paused ? view.pause_reason : STR_NONE;
+    struct str why = view.paused ? view.pause_reason : view.breaker_reason;
+    if (!view.paused && !open && view.quiet_until_us > call->now_us && delivery->due_us <= view.quiet_until_us)
+        return str_fmt(call->arena, "%.*s asked us to wait until %.*s%s", STR_ARG(delivery->destination),
+                       STR_ARG(when_str(call->arena, view.quiet_until_us - view.quiet_until_us % US_PER_S)),
+                       delivery->last_status == 429 ? " (429)" : "");
     if (!view.paused && !open) return is_put_off(call, delivery, desk);
     return str_fmt(call->arena, "%.*s%s%s%.*s%s%.*s", STR_ARG(delivery->destination),
                    view.paused ? " is paused" : "'s breaker is open", until_us ? " until " : "",
@@ -83,7 +99,11 @@ static struct str what_it_waits_for(const struct call *call, const struct delive
 static struct str help_for(const struct delivery_ahead *ahead, struct arena *arena) {
     struct str id = uuid_str(arena, ahead->id);
     if (ahead->status != DELIVERY_HELD) return str_fmt(arena, "drumbeat deliveries show %.*s", STR_ARG(id));
-    if (ahead->in_doubt) return str_fmt(arena, "drumbeat deliveries resolve %.*s", STR_ARG(id));
+    if (ahead->in_doubt)
+        return str_fmt(arena,
+                       "drumbeat deliveries resolve %.*s --as not-delivered, or as delivered or retry, whatever its "
+                       "provider tells",
+                       STR_ARG(id));
     return str_fmt(arena, "drumbeat deliveries retry %.*s", STR_ARG(id));
 }
 
@@ -121,6 +141,7 @@ void encode_delivery(const struct call *call, struct buf *buf, const struct deli
     encode_maybe(buf, "superseded_by",
                  uuid_is_zero(delivery->superseded_by) ? STR_NONE : uuid_str(buf->arena, delivery->superseded_by));
     encode_maybe(buf, "waits_for", what_it_waits_for(call, delivery, ahead));
+    buf_fmt(buf, ",\"in_doubt\":%s", delivery->in_doubt ? "true" : "false");
     encode_time(buf, "created_at", delivery->created_us);
     encode_time(buf, "updated_at", delivery->updated_us);
     buf_fmt(buf, ",\"attempt_count\":%d", delivery->attempts);
@@ -203,6 +224,44 @@ bool read_window(struct call *call, struct page *ret_page) {
     return true;
 }
 
+enum err no_such_event(struct call *call, struct uuid id, struct str *ret_words) {
+    struct delivery delivery;
+    enum err err = store_delivery_get(call->store, id, call->arena, &delivery);
+    if (err && err != ERR_NOT_FOUND) return err;
+    *ret_words = err ? STR("no such event")
+                     : str_fmt(call->arena, "no such event: the id is a delivery's; drumbeat deliveries show %.*s",
+                               STR_ARG(uuid_str(call->arena, id)));
+    return ERR_NONE;
+}
+
+enum err reply_no_event(struct call *call, struct uuid id) {
+    struct str words;
+    TRY(no_such_event(call, id, &words));
+    return serve_problem(call, ERR_NOT_FOUND, words, NULL);
+}
+
+enum err no_such_delivery(struct call *call, struct uuid id, struct str otherwise, struct str *ret_words) {
+    struct event event;
+    enum err err = store_event_get(call->store, id, call->arena, &event);
+    if (err && err != ERR_NOT_FOUND) return err;
+    *ret_words = err ? otherwise
+                     : str_fmt(call->arena, "no such delivery: the id is an event's; drumbeat events show %.*s",
+                               STR_ARG(uuid_str(call->arena, id)));
+    return ERR_NONE;
+}
+
+/* The first characters of an event's id (or of a delivery's) were given, and none begins so. */
+static enum err reply_no_beginning(struct call *call, bool of_event) {
+    struct str words = STR("no such id (an id, or at least 6 characters of its beginning)");
+    struct uuid id = {0};
+    enum err err =
+        (of_event ? store_delivery_by_prefix : store_event_by_prefix)(call->store, call->part, call->arena, &id);
+    if (err && err != ERR_NOT_FOUND && err != ERR_LIMIT) return err;
+    if (!err && of_event) TRY(no_such_event(call, id, &words));
+    if (!err && !of_event) TRY(no_such_delivery(call, id, words, &words));
+    return serve_problem(call, ERR_NOT_FOUND, words, NULL);
+}
+
 bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
              struct uuid *ret_id, enum err *ret_err) {
     *ret_err = ERR_NONE;
@@ -212,7 +271,7 @@ bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str
     if (err == ERR_LIMIT)
         *ret_err = serve_problem(call, err, STR("several ids begin like this: give more of it"), NULL);
     else if (err == ERR_NOT_FOUND)
-        *ret_err = serve_problem(call, err, STR("no such id (an id, or at least 6 characters of its beginning)"), NULL);
+        *ret_err = reply_no_beginning(call, by_prefix == store_event_by_prefix);
     else
         *ret_err = err;
     return false;

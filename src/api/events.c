@@ -20,9 +20,11 @@ bool events_refused(struct call *call, enum err *ret_err) {
                                  STR("this process is a worker: post to one that runs as ingest or all"), NULL);
     } else if (standing->tight) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
-        *ret_err = serve_problem(
-            call, ERR_STORE_FULL,
-            STR("the disk is full: what is stored goes on being delivered, new events have no room"), NULL);
+        struct str detail = str_fmt(call->arena,
+                                    "the disk was full: what is stored goes on being delivered, new events are taken "
+                                    "again once %d MiB are free on it",
+                                    STORE_ROOM_MIB);
+        *ret_err = serve_problem(call, ERR_STORE_FULL, detail, NULL);
     } else if (queue_max && standing->open_deliveries >= queue_max) {
         metrics_event(call->metrics, METRIC_REFUSED, 1);
         struct str detail =
@@ -308,7 +310,7 @@ enum err api_events_show(struct call *call) {
     enum err err;
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
     err = store_event_get(call->store, id, call->arena, &event);
-    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
+    if (err == ERR_NOT_FOUND) return reply_no_event(call, id);
     TRY(err);
     struct buf buf = {.arena = call->arena};
     encode_event(&buf, &event, true);

@@ -27,7 +27,7 @@ enum err api_events_cancel(struct call *call) {
     err = store_event_get(call->store, id, call->arena, &event);
     if (!err) err = count_waiting(call, id, -1);
     if (!err) err = store_event_cancel(call->store, id, call->actor, call->now_us, call->arena, &cancelled);
-    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
+    if (err == ERR_NOT_FOUND) return reply_no_event(call, id);
     if (err == ERR_NOT_NOW) return serve_problem(call, err, STR("nothing of this event is still open"), NULL);
     TRY(err);
     TRY(count_waiting(call, id, 1));                        /* those in flight alone are left */
@@ -63,11 +63,13 @@ static enum err retry_one(struct call *call, const void *self, struct bulk_item 
                                           .wall_us = call->wall_us};
         err = store_event_retry(call->store, &retry, call->hasher, call->arena, &made);
     }
-    if (err == ERR_NOT_FOUND) item->words = STR("no such event");
+    if (err == ERR_NOT_FOUND) TRY(no_such_event(call, item->id, &item->words));
     if (err == ERR_NOT_NOW) item->words = STR("it is not over: something of it is still open");
     if (err == ERR_LIMIT)
-        item->words = plan.wanted ? STR("all that its routes make of it is done; with 'all' it is made again")
-                                  : STR("no route takes its type and source");
+        item->words =
+            plan.wanted ? STR("all that its routes make of it is done, or was cancelled: drumbeat deliveries retry ID "
+                              "sends what was cancelled, and --all makes all of it again")
+                        : STR("no route takes its type and source");
     if (err || wanted->dry) return err;
     call->wishes |= WISH_WORK;
     item->is_now = item->id;

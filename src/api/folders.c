@@ -26,7 +26,7 @@ void encode_folder(const struct call *call, struct buf *buf, struct str source, 
     buf_add(buf, STR(",\"open\":["));
     for (size_t i = 0; i < folder->count && shown < FILES_MAX; i++) {
         const struct folder_file *file = &folder->files[i];
-        bool has_problem = file->state == FILE_BROKEN || file->state == FILE_PAST;
+        bool has_problem = file->state != FILE_EDITED;
         if (file->state == FILE_PUBLISHED || (file->state == FILE_PAST && !file->problem.n)) continue;
         buf_add(buf, shown++ ? STR(",{\"file\":") : STR("{\"file\":"));
         json_quote(buf, file->name);

@@ -2,7 +2,8 @@
  *
  * WHAT. Gives the page of a form, and takes what is posted to it: an event, spam, or a page that says what is wrong.
  * PROMISE. What was answered like success is stored. Nothing of a request says where the browser goes next. Who is
- * taken for a machine sees what a person sees, and what it sent can be found and released. WHY IT HOLDS.
+ * taken for a machine sees what a person sees, and what it sent can be found and released.
+ * WHY IT HOLDS.
  * 1. The thanks go out in the second phase, after the commit. They lead to the page that the configuration names.
  * 2. Spam takes the same way as an event: another type, which no route takes by a pattern, and another key.
  * 3. A second click has the key of the first (submission_event). Where the page carried no token, the window before is
@@ -198,6 +199,8 @@ static enum err event_of(struct call *call, const struct intake_context *context
 struct filled {
     const struct source_settings *source;
     bool is_spam;
+    const struct str *unkept; /* fields that the event lacks */
+    size_t unkept_count;
 };
 
 static enum err take(struct call *call, const struct source_settings *source) {
@@ -208,12 +211,15 @@ static enum err take(struct call *call, const struct source_settings *source) {
     if (submission_read(&context, source, call->request, &submission, &refusal))
         return refuse(call, source, &refusal,
                       refusal.err == ERR_BAD_MEDIA && refusal.pointer.n ? FORM_SAYS_NO_FILES : FORM_SAYS_UNREADABLE);
-    if (submission.unknown.n) serve_log_unkept(call, source->name, submission.unknown);
+    if (submission.unknown_count) serve_log_unkept(call, source->name, submission.unknown, submission.unknown_count);
     if (submission.problem_count && !submission.spam) return show_again(call, &submission);
     TRY(event_of(call, &context, &submission, &item));
     if (!item.valid) return refuse(call, source, &item.refusal, FORM_SAYS_UNREADABLE);
     struct filled *filled = arena_new(call->arena, struct filled);
-    *filled = (struct filled){source, submission.spam != NULL};
+    size_t unkept = submission.unknown_count;
+    *filled =
+        (struct filled){source, submission.spam != NULL,
+                        unkept ? arena_copy(call->arena, submission.unknown, sizeof submission.unknown) : NULL, unkept};
     call->own = filled;
     call->events = arena_array(call->arena, struct event, 1);
     call->events[call->event_count++] = item.event;
@@ -225,7 +231,11 @@ enum err api_form_take(struct call *call) {
     struct str name;
     int64_t wait_us;
     const struct source_settings *source = source_named(call, true, &name);
-    if (!source) return serve_problem(call, ERR_NOT_FOUND, STR("there is no form of this name"), NULL);
+    if (!source) {
+        struct str why = source_words(call, name, STR_NONE);
+        if (why.n) serve_note_refused(call, name, ERR_NOT_FOUND, why);
+        return serve_problem(call, ERR_NOT_FOUND, STR("there is no form of this name"), NULL);
+    }
     const struct form_settings *form = &source->form;
     if (events_refused(call, &err)) {
         if (!err && wants_page(call->request))
@@ -280,6 +290,10 @@ void api_form_answer(struct call *call) {
                                      : SOURCE_ACCEPTED,
                    1);
     metrics_event(call->metrics, is_fresh ? METRIC_ACCEPTED : METRIC_DUPLICATE, 1);
+    if (filled->unkept_count && is_fresh && !filled->is_spam) {
+        metrics_source(call->metrics, filled->source->name, SOURCE_UNKEPT, 1);
+        serve_note_unkept(call, filled->source->name, filled->unkept, filled->unkept_count);
+    }
     if (wants_json(call->request))
         answer_json(call, is_fresh);
     else
@@ -298,7 +312,7 @@ enum err api_events_release(struct call *call) {
     if (!body_empty(call)) return ERR_NONE;
     if (!read_id(call, store_event_by_prefix, &id, &err)) return err;
     err = store_event_get(call->store, id, call->arena, &spam);
-    if (err == ERR_NOT_FOUND) return serve_problem(call, err, STR("no such event"), NULL);
+    if (err == ERR_NOT_FOUND) return reply_no_event(call, id);
     TRY(err);
     if (events_refused(call, &err)) return err;
     if (!submission_release(&context, &spam, event, &refusal)) {

@@ -34,6 +34,12 @@ bool events_refused(struct call *call, enum err *ret_err);
  * (sources.c) */
 struct source_settings;
 const struct source_settings *source_named(const struct call *call, bool form, struct str *ret_name);
+/* Whether a form keeps a field of this name. (sources.c) */
+bool form_declares(const struct source_settings *source, struct str name);
+/* Of a request to the address of another kind: what the source of this name is, and where it is posted to; where there
+ * is none, what is to be said otherwise. For the log and the owner; a stranger hears the same of any name. (sources.c)
+ */
+struct str source_words(const struct call *call, struct str name, struct str otherwise);
 /* What intake needs of a call. (events.c) */
 struct intake_context;
 struct intake_context events_context(const struct call *call);
@@ -80,6 +86,10 @@ void encode_schedules(const struct call *call, struct buf *buf, size_t most);
 /* ,"troubled":[…] (troubled.c) */
 MUST_USE enum err encode_troubled(struct call *call, struct buf *buf, const struct destination_counts *counts,
                                   size_t count);
+MUST_USE enum err encode_hold(struct call *call, struct buf *buf); /* ,"hold_reason":… (hold.c) */
+void encode_keys_kept(const struct call *call, struct buf *buf, struct str destination); /* ,"keys_kept_seconds":… */
+/* The sources that make events by themselves: what they made and the store does not know of, they make again. */
+void encode_made_again(const struct call *call, struct buf *buf, bool stale); /* ,"made_again":[…]: none if not stale */
 /* Ends a list: {"items":[…  ->  …],"next":…}, with Link: rel="next". more_seq 0 = the end. */
 enum err reply_list(struct call *call, struct buf *buf, int64_t more_seq);
 /* ---- report.c ---- */
@@ -87,22 +97,6 @@ struct chore_round;
 struct str day_text(struct arena *arena, int64_t day); /* "2026-11-27" of days since 1970 */
 struct str report_answer(const struct call *call, const struct chore_round *round);
 struct str report_zone(const struct call *call); /* in which the days of sheets are (schedules.c) */
-/* ---- bulk.c: one act for each of a body's "ids" ---- */
-struct body_ids;
-struct bulk_item {
-    struct uuid id;
-    enum err err;       /* NOT_FOUND, NOT_NOW and LIMIT are refusals of this one alone, which changed nothing */
-    struct str words;   /* why it was refused */
-    void *own;          /* the act's */
-    struct str status;  /* how it stands after the commit ... */
-    struct uuid is_now; /* ... and by which id: a new run's is another */
-};
-typedef enum err bulk_act(struct call *call, const void *wanted, struct bulk_item *item);
-/* Acts on each; the answer is made after the commit. With dry, act changed nothing: the answer says what would be. */
-enum err serve_each(struct call *call, const struct body_ids *ids, bool dry, bulk_act *act, const void *wanted);
-/* After the commit: `tell` sets how an item stands that was not refused. */
-void serve_told(struct call *call, void (*tell)(struct call *call, struct bulk_item *item));
-
 /* limit and cursor of a list, and the moments it lies between (0 = open). */
 struct page {
     size_t limit;
@@ -114,5 +108,9 @@ bool read_window(struct call *call, struct page *ret_page); /* since and until t
 /* The path's id, whole or a unique prefix; false: refused. by_prefix is one of query.h's. */
 bool read_id(struct call *call, enum err (*by_prefix)(struct store *, struct str, struct arena *, struct uuid *),
              struct uuid *ret_id, enum err *ret_err);
+/* What is said where no event (no delivery) has this id: of one of the other kind, the command that shows it. */
+MUST_USE enum err no_such_event(struct call *call, struct uuid id, struct str *ret_words);
+MUST_USE enum err no_such_delivery(struct call *call, struct uuid id, struct str otherwise, struct str *ret_words);
+MUST_USE enum err reply_no_event(struct call *call, struct uuid id);
 
 #endif

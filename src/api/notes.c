@@ -12,6 +12,7 @@
 #define LASTING_US       US_PER_DAY /* a source whose last refusal is older is not worth a look any more */
 #define QUIET_LEAST_US   US_PER_HOUR
 #define QUIET_MOST_US    US_PER_DAY
+#define UNKEPT_LASTS_US  (7 * US_PER_DAY)  /* a page that sends a field no more was mended */
 #define USUAL_LASTS_US   (14 * US_PER_DAY) /* a night or a weekend is remembered for about so long */
 
 struct notes {
@@ -113,6 +114,29 @@ static int64_t quiet_us(const struct note *note) {
 bool note_weighs(const struct note *note, int64_t wall_us) {
     if (!note || note->refusals < NOTE_SEVERAL || wall_us - note->at_us >= LASTING_US) return false;
     return wall_us - (note->taken_us ? note->taken_us : note->first_us) >= quiet_us(note);
+}
+
+static struct unkept *unkept_place(struct note *note, struct str field) {
+    struct unkept *least = &note->unkept[0];
+    for (size_t i = 0; i < UNKEPT_MAX; i++) {
+        struct unkept *at = &note->unkept[i];
+        if (at->count && str_eq(str_from(at->name), field)) return at;
+        if (at->count < least->count) least = at;
+    }
+    *least = (struct unkept){.count = 0};
+    keep_text(least->name, sizeof least->name, field);
+    return least;
+}
+
+void note_unkept(struct note *note, struct str field, int64_t wall_us) {
+    struct unkept *unkept = unkept_place(note, str_head(field, UNKEPT_BYTES - 1));
+    if (unkept->count && wall_us - unkept->last_us >= UNKEPT_LASTS_US) unkept->count = 0;
+    if (!unkept->count++) unkept->first_us = wall_us;
+    unkept->last_us = wall_us;
+}
+
+bool unkept_weighs(const struct unkept *unkept, int64_t wall_us) {
+    return unkept->count >= UNKEPT_SEVERAL && wall_us - unkept->last_us < UNKEPT_LASTS_US;
 }
 
 bool note_may_speak(struct note_line *line, int64_t now_us, int64_t *ret_unsaid) {

@@ -17,7 +17,10 @@
 
 #include "base/str.h"
 
-#define NOTE_SEVERAL 5
+#define NOTE_SEVERAL   5
+#define UNKEPT_MAX     8   /* fields of one form that are remembered */
+#define UNKEPT_SEVERAL 3   /* so often a field comes until it is no stranger's whim */
+#define UNKEPT_BYTES   104 /* of a name, with its NUL */
 
 struct settings;
 struct notes;
@@ -26,6 +29,13 @@ struct notes;
 struct note_line {
     int64_t again_us; /* the loop's clock: not before this */
     int64_t unsaid;   /* what was not written since the last line */
+};
+
+/* A field that a form does not declare, so that what people wrote into it was not kept. */
+struct unkept {
+    char name[UNKEPT_BYTES];
+    int64_t count;             /* events that lack it; 0 = the place is free */
+    int64_t first_us, last_us; /* wall time */
 };
 
 struct note {
@@ -39,6 +49,7 @@ struct note {
     uint64_t secrets;        /* a digest: what was known of the source is forgotten when they change */
     bool renewed;            /* a reload brought the source, or other secrets of it */
     struct note_line refused, unkeyed;
+    struct unkept unkept[UNKEPT_MAX];
 };
 
 struct notes *notes_new(void);
@@ -54,6 +65,10 @@ void note_refused(struct note *note, const char *code, struct str why, int64_t w
 void note_taken(struct note *note, int64_t wall_us); /* the source took what came */
 /* Whether somebody should look at it, as said above. */
 bool note_weighs(const struct note *note, int64_t wall_us);
+/* An event was stored without what came in this field. A new one takes the place of the one that came least. */
+void note_unkept(struct note *note, struct str field, int64_t wall_us);
+/* Whether somebody should look at it: it came several times, and the last time within a week. */
+bool unkept_weighs(const struct unkept *unkept, int64_t wall_us);
 /* Whether a line may be written now; then *ret_unsaid is how many were not. */
 bool note_may_speak(struct note_line *line, int64_t now_us, int64_t *ret_unsaid);
 

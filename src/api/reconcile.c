@@ -14,6 +14,7 @@
 /* What is in doubt at one destination. */
 struct in_doubt {
     int64_t held, by_hand, waiting; /* to be looked up; only a person can tell; to be looked up later than now */
+    int64_t stranded;               /* UNKNOWN, as another process left them, and nobody here knows the destination */
 };
 
 struct reconciliation {
@@ -65,7 +66,8 @@ static enum err gather_waiting(struct reconciliation *it) {
         if (!counts[i].by_status[DELIVERY_UNKNOWN]) continue;
         if (it->destination.n && !str_eq(counts[i].destination, it->destination)) continue;
         struct in_doubt *place = place_of(it, counts[i].destination);
-        if (place) place->waiting = counts[i].by_status[DELIVERY_UNKNOWN];
+        bool is_gone = deliver_known(it->call->desks, counts[i].destination) == SIZE_MAX;
+        if (place) *(is_gone ? &place->stranded : &place->waiting) = counts[i].by_status[DELIVERY_UNKNOWN];
     }
     return ERR_NONE;
 }
@@ -97,8 +99,9 @@ static enum err reply_places(const struct reconciliation *it) {
         buf_add(&buf, i ? STR(",{\"destination\":") : STR("{\"destination\":"));
         json_quote(&buf, it->places.slots[i].key);
         bool is_gone = deliver_known(it->call->desks, it->places.slots[i].key) == SIZE_MAX;
-        buf_fmt(&buf, ",\"held\":%lld,\"waiting\":%lld,\"by_hand\":%lld,\"gone\":%s}", (long long)place->held,
-                (long long)place->waiting, (long long)place->by_hand, is_gone ? "true" : "false");
+        buf_fmt(&buf, ",\"held\":%lld,\"waiting\":%lld,\"by_hand\":%lld,\"stranded\":%lld,\"gone\":%s}",
+                (long long)place->held, (long long)place->waiting, (long long)place->by_hand,
+                (long long)place->stranded, is_gone ? "true" : "false");
     }
     buf_fmt(&buf, "],\"dry\":%s,\"next\":", it->dry ? "true" : "false");
     if (it->next)

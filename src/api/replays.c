@@ -40,7 +40,8 @@ static const char *obstacle(const struct call *call, const struct replay *replay
     if (!replay->original && routes_stopped(call->standing->routes)) return "route";
     if (view.paused) return "pause";
     if (view.breaker.state != BREAKER_CLOSED) return "breaker";
-    return view.quiet_until_us > call->now_us || view.remaining == 0 ? "limit" : NULL;
+    if (view.quiet_until_us > call->now_us) return "quiet";
+    return view.remaining == 0 ? "limit" : NULL;
 }
 
 static void encode_part(struct call *call, struct buf *buf, const struct replay *replay,
@@ -72,11 +73,18 @@ static void encode_filter(struct buf *buf, const char *name, struct str text) {
         buf_fmt(buf, ",\"%s\":null", name);
 }
 
+/* A plan that cannot be let go any more has a word for it, in the place of PLANNED. */
+static const char *standing_of(const struct call *call, const struct replay *replay) {
+    if (replay->status != REPLAY_PLANNED) return replay_status_text(replay->status);
+    if (call->now_us >= replay->expires_us) return "EXPIRED";
+    const struct settings *settings = call->standing->settings;
+    bool stale = settings && !str_eq(replay->digest, settings->digest);
+    return stale ? "STALE" : replay_status_text(replay->status);
+}
+
 static void encode_replay(struct buf *buf, const struct call *call, const struct replay *replay) {
-    bool expired = replay->status == REPLAY_PLANNED && call->now_us >= replay->expires_us;
     int64_t range = replay->end_seq - replay->first_seq;
-    buf_fmt(buf, "{\"id\":%lld,\"status\":\"%s\"", (long long)replay->seq,
-            expired ? "EXPIRED" : replay_status_text(replay->status));
+    buf_fmt(buf, "{\"id\":%lld,\"status\":\"%s\"", (long long)replay->seq, standing_of(call, replay));
     encode_filter(buf, "reason", replay->reason);
     encode_text(buf, "actor", replay->actor);
     encode_text(buf, "config", replay->original ? STR("original") : STR("current"));

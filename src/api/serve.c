@@ -15,6 +15,7 @@
 
 #define PARAMETERS_MAX 16
 #define COPY_RETRY_US  (30 * US_PER_S)
+#define COPY_DIAL_US   (100 * US_PER_MS) /* between two looks at a connection to the replica that is not there yet */
 
 struct api {
     struct api_options options;
@@ -147,14 +148,23 @@ void serve_log_unmapped(struct call *call, struct str source, const char *what, 
               LOG_NUMBER("not_written", unsaid), LOG_ABOUT("request_id", call->request_id));
 }
 
-void serve_log_unkept(struct call *call, struct str source, struct str field) {
+void serve_log_unkept(struct call *call, struct str source, const struct str *fields, size_t count) {
     struct api *api = call->service;
     struct note *note = notes_of(api->notes, call->standing->settings, source);
+    struct buf names = {.arena = call->arena};
     int64_t unsaid;
     if (!note_may_speak(&note->unkeyed, call->now_us, &unsaid)) return;
+    for (size_t i = 0; i < count; i++) buf_fmt(&names, "%s%.*s", i ? ", " : "", STR_ARG(fields[i]));
     log_event(api->options.log, LOG_WARN, call->wall_us, "field_unknown", LOG_TEXT("source", source),
-              LOG_TEXT("field", field), LOG_TEXT("why", STR("the form's 'fields' do not name it, so it is not kept")),
+              LOG_TEXT("field", buf_str(&names)),
+              LOG_TEXT("why", STR("the form's 'fields' do not name it, so it is not kept")),
               LOG_NUMBER("not_written", unsaid), LOG_ABOUT("request_id", call->request_id));
+}
+
+void serve_note_unkept(struct call *call, struct str source, const struct str *fields, size_t count) {
+    struct notes *notes = ((struct api *)call->service)->notes;
+    for (size_t i = 0; i < count; i++)
+        note_unkept(notes_of(notes, call->standing->settings, source), fields[i], call->wall_us);
 }
 
 struct throttle *serve_throttle(const struct call *call) {
@@ -259,16 +269,21 @@ static struct str request_id(struct call *call) {
 }
 
 /* False when the replica cannot answer this or is in trouble; then the store does. A replica in trouble is left alone
- * for a while, because the loop waits for each try. */
+ * for a while, because the loop waits for each try. One that is being connected to is not in trouble yet: the driver
+ * says BUSY until it has the connection, or says after some seconds that the replica is away. */
 static bool take_from_copy(struct api *api, struct call *call, const struct endpoint *endpoint) {
     struct store *copy = api->options.copy, *store = call->store;
     if (!copy || !endpoint->from_copy || call->now_us < api->copy_retry_us) return false;
     call->store = copy;
-    enum err err = store_begin(copy);
+    enum err begun = store_begin(copy), err = begun;
     if (!err) err = endpoint->take(call);
     store_rollback(copy);
     call->store = store;
     if (!err) return true;
+    if (begun == ERR_STORE_BUSY) {
+        api->copy_retry_us = call->now_us + COPY_DIAL_US;
+        return false;
+    }
     api->copy_retry_us = call->now_us + COPY_RETRY_US;
     log_event(api->options.log, LOG_WARN, call->wall_us, "read_copy_failed",
               LOG_TEXT("trouble", str_from(store_trouble(copy))));

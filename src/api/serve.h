@@ -37,8 +37,10 @@ void serve_note_taken(struct call *call, struct str source); /* it took what cam
 /* Likewise about an event that is known by a digest, because its body lacks the places of the key. */
 /* An event whose part `what` was not where its source's map says; why = "": the place is not there. */
 void serve_log_unmapped(struct call *call, struct str source, const char *what, struct str map, struct str why);
-/* Likewise about a form's page that sends a field which the form does not declare. */
-void serve_log_unkept(struct call *call, struct str source, struct str field);
+/* Likewise about a form's page that sends fields which the form does not declare. */
+void serve_log_unkept(struct call *call, struct str source, const struct str *fields, size_t count);
+/* An event of the form was stored without them. */
+void serve_note_unkept(struct call *call, struct str source, const struct str *fields, size_t count);
 struct throttle *serve_throttle(const struct call *call);
 const struct note *serve_note(const struct call *call, struct str source); /* NULL: nothing was refused */
 

@@ -38,6 +38,46 @@ static struct str address_of(const struct call *call, const struct source_settin
                    scheme && scheme->proof == PROOF_PATH ? "/SECRET" : "");
 }
 
+struct str source_words(const struct call *call, struct str name, struct str otherwise) {
+    static const char *const kinds[SOURCE_KIND_COUNT] = {[SOURCE_WEBHOOK] = "it is no form; its sender posts to",
+                                                         [SOURCE_FORM] = "it is a form, with the address",
+                                                         [SOURCE_SCHEDULE] =
+                                                             "it is a schedule, and nobody posts to one",
+                                                         [SOURCE_FOLDER] = "it is a folder, and nobody posts to one"};
+    const struct settings *settings = call->standing->settings;
+    for (size_t i = 0; i < settings->source_count; i++) {
+        const struct source_settings *source = &settings->sources[i];
+        struct str address = address_of(call, source);
+        if (!str_eq(source->name, name)) continue;
+        return str_fmt(call->arena, "%s%s%.*s", kinds[source->kind], address.n ? " " : "", STR_ARG(address));
+    }
+    return otherwise;
+}
+
+bool form_declares(const struct source_settings *source, struct str name) {
+    for (size_t i = 0; i < source->form.field_count; i++)
+        if (str_eq(source->form.fields[i].name, name)) return true;
+    return !source->form.field_count;
+}
+
+/* What came and is not kept, but for what the form declares by now. */
+static void encode_unkept(struct buf *buf, const struct source_settings *source, const struct note *note) {
+    const char *comma = "";
+    buf_add(buf, STR(",\"unkept\":["));
+    for (size_t i = 0; note && i < UNKEPT_MAX; i++) {
+        const struct unkept *unkept = &note->unkept[i];
+        if (!unkept->count || form_declares(source, str_from(unkept->name))) continue;
+        buf_fmt(buf, "%s{\"field\":", comma);
+        json_quote(buf, str_from(unkept->name));
+        buf_fmt(buf, ",\"count\":%lld", (long long)unkept->count);
+        encode_time(buf, "first_at", unkept->first_us);
+        encode_time(buf, "last_at", unkept->last_us);
+        buf_byte(buf, '}');
+        comma = ",";
+    }
+    buf_byte(buf, ']');
+}
+
 static void encode_source(const struct call *call, struct buf *buf, const struct source_settings *source, bool whole) {
     const struct scheme *scheme = source->webhook.scheme;
     uint64_t counts[SOURCE_OUTCOMES];
@@ -49,11 +89,13 @@ static void encode_source(const struct call *call, struct buf *buf, const struct
     encode_text(buf, "address", address_of(call, source));
     encode_text(buf, "facts", scheme ? str_from(scheme->source) : STR(""));
     buf_fmt(buf, ",\"old_secret\":%s", source->webhook.old_secret.n ? "true" : "false");
+    encode_time(buf, "counted_since", call->wall_us - (call->now_us - call->standing->started_us));
     for (size_t i = 0; i < SOURCE_OUTCOMES; i++)
         buf_fmt(buf, ",\"%s\":%llu", source_outcome_text((enum source_outcome)i), (unsigned long long)counts[i]);
     encode_folder(call, buf, source->name, whole);
     encode_schedule(call, buf, source->name);
     const struct note *note = serve_note(call, source->name);
+    encode_unkept(buf, source, note);
     if (!note || !note->code) {
         buf_add(buf, STR(",\"last_refused\":null}"));
         return;
@@ -84,4 +126,17 @@ enum err api_sources_list(struct call *call) {
         encode_source(call, &buf, &settings->sources[i], false);
     }
     return reply_list(call, &buf, 0);
+}
+
+void encode_made_again(const struct call *call, struct buf *buf, bool stale) {
+    const struct settings *settings = call->standing->settings; /* NULL where no server runs */
+    size_t count = 0;
+    buf_add(buf, STR(",\"made_again\":["));
+    for (size_t i = 0; stale && settings && i < settings->source_count; i++) {
+        const struct source_settings *source = &settings->sources[i];
+        if (source->kind != SOURCE_SCHEDULE && source->kind != SOURCE_FOLDER) continue;
+        if (count++) buf_byte(buf, ',');
+        json_quote(buf, source->name);
+    }
+    buf_byte(buf, ']');
 }

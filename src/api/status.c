@@ -17,17 +17,22 @@ static void encode_totals(struct buf *buf, const struct destination_counts *coun
             (long long)totals[DELIVERY_UNKNOWN], (long long)totals[DELIVERY_HELD], (long long)totals[DELIVERY_FAILED]);
 }
 
-/* How many of the due deliveries a desk cannot let go now, and why; "" when nothing is in their way. */
-static const char *hindrance(const struct call *call, const struct destination_waiting *waiting, int64_t *ret_count) {
+/* How many of the due deliveries a desk cannot let go now, and why; "" when nothing is in their way. *ret_until_us
+ * stays as it was where nobody named a moment. */
+static const char *hindrance(const struct call *call, const struct destination_waiting *waiting, int64_t *ret_count,
+                             int64_t *ret_until_us) {
     size_t desk = deliver_known(call->desks, waiting->destination);
     *ret_count = waiting->due;
-    if (!call->standing->running) return "";
+    if (!call->standing->running) return call->standing->hold ? "hold" : "";
     if (desk == SIZE_MAX) return "no such destination";
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     if (view.paused) return "pause"; /* these two stand also when the hold is over */
     if (view.breaker.state != BREAKER_CLOSED) return "breaker";
     if (call->standing->hold) return "hold";
-    if (view.quiet_until_us > call->now_us) return "limit";
+    if (view.quiet_until_us > call->now_us) {
+        *ret_until_us = view.quiet_until_us;
+        return "quiet";
+    }
     if (view.remaining >= (size_t)waiting->due) return "";
     *ret_count = waiting->due - (int64_t)view.remaining;
     return "limit";
@@ -41,8 +46,13 @@ static enum err encode_waiting(struct call *call, struct buf *buf) {
     int64_t due = 0, held_back = 0, later = 0;
     TRY(store_waiting(call->store, call->now_us, call->arena, &waiting, &count));
     for (size_t i = 0; i < count; i++) {
-        int64_t held;
-        const char *reason = hindrance(call, &waiting[i], &held);
+        int64_t held, until_us = 0;
+        const char *reason = hindrance(call, &waiting[i], &held, &until_us);
+        if (until_us) { /* the one that was told to wait comes due only then, and waits for it, too */
+            TRY(store_due_until(call->store, waiting[i].destination, until_us, &held));
+            waiting[i].later -= held - waiting[i].due;
+            waiting[i].due = held;
+        }
         const struct {
             const char *reason;
             int64_t count;
@@ -51,7 +61,10 @@ static enum err encode_waiting(struct call *call, struct buf *buf) {
             if (!hindered[j].count) continue;
             buf_add(&why, why.n ? STR(",{\"destination\":") : STR("{\"destination\":"));
             json_quote(&why, waiting[i].destination);
-            buf_fmt(&why, ",\"reason\":\"%s\",\"count\":%lld}", hindered[j].reason, (long long)hindered[j].count);
+            buf_fmt(&why, ",\"reason\":\"%s\",\"count\":%lld", hindered[j].reason, (long long)hindered[j].count);
+            if (j == 0 && until_us) encode_time(&why, "until", until_us - until_us % US_PER_S);
+            encode_keys_kept(call, &why, waiting[i].destination);
+            buf_byte(&why, '}');
             held_back += hindered[j].count;
         }
         due += waiting[i].due - hindered[0].count;
@@ -93,9 +106,14 @@ static enum err encode_server(struct call *call, struct buf *buf, const struct d
     const struct settings *settings = standing->settings;
     encode_text(buf, "config", settings->path.n ? settings->path : settings->file);
     buf_fmt(buf, ",\"uptime_seconds\":%lld", (long long)((call->now_us - standing->started_us) / US_PER_S));
-    buf_fmt(buf, ",\"hold\":%s,\"stopping\":%s,\"config_ok\":%s", standing->hold ? "true" : "false",
-            standing->stopping ? "true" : "false", standing->config_ok ? "true" : "false");
-    encode_text(buf, "hold_reason", standing->hold_reason);
+    buf_fmt(buf, ",\"stopping\":%s,\"disk_full\":%s,\"config_ok\":%s", standing->stopping ? "true" : "false",
+            standing->tight ? "true" : "false", standing->config_ok ? "true" : "false");
+    buf_fmt(buf, ",\"config_warnings\":%zu,\"restart_waits\":[", settings->warning_count);
+    for (size_t i = 0; i < settings->restart_waits.count; i++) {
+        if (i) buf_byte(buf, ',');
+        json_quote(buf, settings->restart_waits.items[i]);
+    }
+    buf_byte(buf, ']');
     buf_fmt(buf, ",\"destinations\":%zu,\"routes\":%zu,\"keys\":%zu,\"in_flight\":%zu", settings->destination_count,
             settings->route_count, serve_key_count(call), standing->in_flight);
     buf_fmt(buf, ",\"unrouted\":%llu,\"resent\":%llu,\"unsent\":%llu", (unsigned long long)standing->unrouted,
@@ -123,6 +141,7 @@ enum err api_status(struct call *call) {
     buf_fmt(&buf, ",\"lag_seconds\":%lld", (long long)(lag_us / US_PER_S));
     encode_totals(&buf, counts, count);
     TRY(encode_waiting(call, &buf));
+    TRY(encode_hold(call, &buf));
     if (call->standing->running) TRY(encode_server(call, &buf, counts, count));
     buf_byte(&buf, '}');
     return serve_json(call, 200, buf_str(&buf));

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/when.h"
+#include "deliver/heir.h"
 #include "deliver/settle.h"
 #include "model/alert.h"
 #include "model/chore.h"
@@ -38,14 +39,15 @@ static bool is_of_others(const struct matter *matter, struct str run) {
 }
 
 /* The longest run of characters that all errors of the group have and no other group's, and that a shell takes between
- * quotes. */
+ * quotes. Nor has it what chat programs read as a mark: an alert would have to write that otherwise, and its command
+ * would find nothing. */
 static struct str common_piece(const struct matter *matter, struct arena *arena) {
     struct str error = matter->error, best = STR_NONE, span = status_span(matter, arena);
     size_t from = 0;
     for (size_t i = 0; i <= error.n; i++) {
         const char *at = error.p + i;
         bool digit = i < error.n && *at >= '0' && *at <= '9' && !(span.n && at >= span.p && at < span.p + span.n);
-        bool odd = i < error.n && (*at == '\'' || (unsigned char)*at < 0x20 || *at == 0x7f);
+        bool odd = i < error.n && (*at == '\'' || *at == '<' || *at == '>' || (unsigned char)*at < 0x20 || *at == 0x7f);
         if (i < error.n && !digit && !odd) continue;
         struct str run = str_trim(str_sub(error, from, i - from));
         if (run.n >= PIECE_MIN && run.n > best.n && !is_of_others(matter, run)) best = run;
@@ -55,13 +57,16 @@ static struct str common_piece(const struct matter *matter, struct arena *arena)
 }
 
 struct filling {
-    struct str name, filter, at;
+    struct str name, filter, these, at;
 };
 
 static struct str say(const char *text, const struct filling *fill, struct arena *arena) {
     const struct {
         struct str mark, value;
-    } marks[] = {{STR("{name}"), fill->name}, {STR("{filter}"), fill->filter}, {STR("{at}"), fill->at}};
+    } marks[] = {{STR("{name}"), fill->name},
+                 {STR("{filter}"), fill->filter},
+                 {STR("{these}"), fill->these},
+                 {STR("{at}"), fill->at}};
     struct buf buf = {.arena = arena};
     struct str rest = str_from(text);
     while (rest.n) {
@@ -85,6 +90,12 @@ static struct str filter_text(const struct matter *matter, struct arena *arena, 
     *ret_exact = piece.n || alone;
     if (!piece.n) return str_fmt(arena, "--destination %.*s", STR_ARG(matter->name));
     return str_fmt(arena, "--destination %.*s --error '%.*s'", STR_ARG(matter->name), STR_ARG(piece));
+}
+
+/* What a verb of `drumbeat deliveries` takes to act on those of the matter and on no other. */
+static struct str these_text(const struct matter *matter, struct str filter, bool exact, struct arena *arena) {
+    if (!matter->status || !exact) return STR("ID...");
+    return str_fmt(arena, "--status %s %.*s", matter->status, STR_ARG(filter));
 }
 
 static struct cause *next_place(struct todo *todo) {
@@ -114,9 +125,11 @@ static const struct advice one_by_one = {
 void todo_add(struct todo *todo, const struct advice *advice, const struct matter *matter, int64_t until_us) {
     struct arena *arena = todo->call->arena;
     bool exact;
+    struct str filter = filter_text(matter, arena, &exact);
     const struct filling fill = {
         .name = matter->name,
-        .filter = filter_text(matter, arena, &exact),
+        .filter = filter,
+        .these = these_text(matter, filter, exact, arena),
         .at = until_us ? when_str(arena, until_us - until_us % US_PER_S) : STR("when told to"),
     };
     bool by_error = strstr(advice->command, "{filter}") != NULL;
@@ -148,14 +161,14 @@ static const struct held_rule {
      false,
      {"gone", "destination", "drumbeat apply",
       "once {name} is in the configuration again, or another destination says 'was: {name}', they go on; drumbeat "
-      "deliveries cancel --status HELD --destination {name} drops them"}},
+      "deliveries cancel {these} drops them"}},
     {STRAY_DOUBT,
      "",
      false,
      false,
      {"gone", "destination", "drumbeat apply",
-      "once {name} is in the configuration again they are looked up there; drumbeat deliveries resolve --status HELD "
-      "--destination {name} --as delivered says that they arrived"}},
+      "once {name} is in the configuration again they are looked up there; drumbeat deliveries resolve {these} --as "
+      "delivered says that they arrived"}},
     {"late: ",
      "",
      false,
@@ -166,16 +179,16 @@ static const struct held_rule {
      "",
      true,
      false,
-     {"doubt", "destination", "drumbeat deliveries resolve --status HELD {filter} --as 'delivered|not-delivered|retry'",
-      "records what the provider's own page tells, one of the three: that they arrived, that they did not, which makes "
-      "them FAILED, or that they are to be sent again, which may double them"}},
+     {"doubt", "destination", "drumbeat deliveries resolve --status HELD {filter} --as not-delivered",
+      "records what the provider's own page tells, so look there first: that they did not arrive, which makes them "
+      "FAILED; --as delivered says that they did, --as retry sends them again, which may double them"}},
     {"",
      "",
      false,
      true,
      {"unmade", "destination", "drumbeat apply",
-      "once their route is mended they are made and sent by themselves; drumbeat deliveries cancel --status HELD "
-      "--destination {name} drops them"}},
+      "once their route is mended they are made and sent by themselves; drumbeat deliveries cancel {these} drops "
+      "them"}},
     {"",
      SETTLE_LONE,
      false,
@@ -195,8 +208,9 @@ static bool fits(const struct held_rule *rule, const struct todo_group *group) {
            (!rule->doubt || group->in_doubt) && (!rule->unmade || group->unmade.n);
 }
 
-static struct matter matter_of(const struct todo *todo, const struct todo_group *group) {
+static struct matter matter_of(const struct todo *todo, const struct todo_group *group, const char *status) {
     return (struct matter){.name = group->place,
+                           .status = status,
                            .error = group->error,
                            .rivals = todo->groups,
                            .rival_count = todo->group_count,
@@ -205,31 +219,59 @@ static struct matter matter_of(const struct todo *todo, const struct todo_group 
                            .oldest_us = group->oldest_us};
 }
 
+/* Nothing can be sent where the configuration has no such destination; without a server that is not known. */
+static bool is_gone(const struct call *call, struct str destination) {
+    return call->standing->running && deliver_known(call->desks, destination) == SIZE_MAX;
+}
+
+/* What helps in the place of a command that sends, where nothing can be sent. */
+static void add_gone(struct todo *todo, const char *cause, const struct matter *matter, bool doubt) {
+    const struct advice drop = {cause, "destination", "drumbeat apply",
+                                "once {name} is in the configuration again, or another destination says 'was: {name}', "
+                                "drumbeat deliveries retry {these} sends them; drumbeat deliveries cancel {these} puts "
+                                "them aside"};
+    const struct advice record = {
+        cause, "destination", "drumbeat deliveries resolve {these} --as not-delivered",
+        "records what the provider's own page tells, so look there first: that they did not arrive, which makes them "
+        "FAILED; --as delivered says that they did. {name} is gone from the configuration: nothing is sent to it"};
+    todo_add(todo, doubt ? &record : &drop, matter, 0);
+}
+
 static void add_held(struct todo *todo, const struct todo_group *group) {
-    struct matter matter = matter_of(todo, group);
+    struct matter matter = matter_of(todo, group, "HELD");
     for (size_t j = 0; j < todo->counts_count; j++)
         if (str_eq(todo->counts[j].destination, group->place)) matter.behind = todo->counts[j].blocked;
     size_t i = 0;
     while (!fits(&held_rules[i], group)) i++; /* the last one fits all */
-    if (held_rules[i].advice.command) todo_add(todo, &held_rules[i].advice, &matter, 0);
+    const struct advice *advice = &held_rules[i].advice;
+    if (!advice->command) return;
+    if (is_gone(todo->call, group->place) && strcmp(advice->cause, "gone") != 0)
+        add_gone(todo, advice->cause, &matter, held_rules[i].doubt);
+    else
+        todo_add(todo, advice, &matter, 0);
 }
 
 static void add_failed(struct todo *todo, const struct todo_group *group) {
     static const struct advice failed = {"failed", "destination", "drumbeat deliveries retry --status FAILED {filter}",
                                          "sends them again in a run of their own, made by the configuration in force; "
-                                         "mend first what their error says"};
+                                         "mend first what their error says. drumbeat deliveries cancel with the same "
+                                         "filters puts them aside"};
     static const struct advice unroutable = {
         "unroutable", "destination", "drumbeat deliveries retry --status FAILED {filter}",
         "lets their route make them again, which then sends them; mend the route first and put it in force with "
-        "drumbeat apply"};
-    const struct matter matter = matter_of(todo, group);
-    todo_add(todo, group->unmade.n ? &unroutable : &failed, &matter, 0);
+        "drumbeat apply. drumbeat deliveries cancel with the same filters puts them aside"};
+    const struct matter matter = matter_of(todo, group, "FAILED");
+    const struct advice *advice = group->unmade.n ? &unroutable : &failed;
+    if (is_gone(todo->call, group->place))
+        add_gone(todo, advice->cause, &matter, false);
+    else
+        todo_add(todo, advice, &matter, 0);
 }
 
 static void add_event(struct todo *todo, const struct todo_group *group) {
     static const struct advice advice = {"unroutable", "type", "drumbeat events retry --status FAILED --type {name}",
                                          "routes them again, in a run of their own"};
-    const struct matter matter = matter_of(todo, group);
+    const struct matter matter = matter_of(todo, group, NULL);
     todo_add(todo, &advice, &matter, 0);
 }
 
@@ -281,6 +323,7 @@ enum err todo_find(struct call *call, struct todo *ret_todo) {
     TRY(store_counts(call->store, false, call->arena, &counts, &count));
     ret_todo->counts = counts;
     ret_todo->counts_count = count;
+    todo_hold(ret_todo);
     if (call->standing->running) TRY(todo_server(ret_todo));
     TRY(add_rounds(ret_todo));
     TRY(add_groups(ret_todo, TODO_EVENTS, add_event));

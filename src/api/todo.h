@@ -29,10 +29,11 @@ struct matter {
     int64_t behind;                  /* others that wait in order behind deliveries to the same place */
     const struct todo_group *rivals; /* it is one of these groups; 0 = of none */
     size_t rival_count;
+    const char *status; /* of the deliveries that it is about; NULL = of none, or of several */
 };
 struct advice {
     const char *cause, *kind; /* kind: what the name names; "" = there is none */
-    /* {name} {filter} (of deliveries, by their error) {at} are filled in */
+    /* {name} {filter} (of deliveries, by their error) {these} (by status and filter, or by id) {at} are filled in */
     const char *command, *does;
 };
 
@@ -42,6 +43,7 @@ void todo_add(struct todo *todo, const struct advice *advice, const struct matte
  * that are in trouble (troubled.c). */
 MUST_USE enum err todo_server(struct todo *todo);
 MUST_USE enum err todo_troubled(struct todo *todo);
+void todo_hold(struct todo *todo);    /* the brake, also without a server (todo_server.c) */
 void todo_folders(struct todo *todo); /* folders.c */
 /* One that ends soon, unless it is refused by now: then its pause is told. (certificates.c) */
 void todo_certificate(struct todo *todo, size_t desk);

@@ -1,4 +1,7 @@
-/* api/todo_server.c - what waits for a person and is known to a server that runs alone. */
+/* api/todo_server.c - what waits for a person and is known to a server that runs alone; the brake, which a store knows
+ * too. */
+#include <string.h>
+
 #include "api/notes.h"
 #include "api/todo.h"
 #include "base/when.h"
@@ -29,6 +32,62 @@ static void add_sources(struct todo *todo) {
     }
 }
 
+#define FIELD_SHOWN 40 /* bytes of a name that anybody may have made up */
+
+/* A field's name as it stands in a message: anybody may post one, so that it is no address and no sentence of its own.
+ * `drumbeat sources show` has it as it came. */
+static struct str plain_name(struct arena *arena, const char *name) {
+    struct str safe = str_head(str_safe(arena, str_from(name), true), FIELD_SHOWN);
+    struct buf text = {.arena = arena};
+    for (size_t i = 0; i < safe.n; i++) buf_byte(&text, strchr(" .:/\\<>@'\"", safe.p[i]) ? '_' : safe.p[i]);
+    return buf_str(&text);
+}
+
+/* Fields in which people wrote something that no event has. */
+static void add_unkept(struct todo *todo) {
+    static const struct advice advice = {
+        "fields", "source", "drumbeat sources show {name}",
+        "lists such fields; write each under 'fields' of the source, then drumbeat apply, or take it out of the page, "
+        "where a name that begins with _ is the page's own. What came before is not kept. It is over then, or a week "
+        "after it came last"};
+    struct call *call = todo->call;
+    const struct settings *settings = call->standing->settings;
+    for (size_t i = 0; i < settings->source_count; i++) {
+        const struct source_settings *source = &settings->sources[i];
+        const struct note *note = source->kind == SOURCE_FORM ? serve_note(call, source->name) : NULL;
+        struct matter matter = {.name = source->name};
+        struct buf names = {.arena = call->arena};
+        for (size_t j = 0; note && j < UNKEPT_MAX; j++) {
+            const struct unkept *unkept = &note->unkept[j];
+            if (!unkept_weighs(unkept, call->wall_us) || form_declares(source, str_from(unkept->name))) continue;
+            buf_fmt(&names, "%s'%.*s'", names.n ? ", " : "", STR_ARG(plain_name(call->arena, unkept->name)));
+            if (unkept->count > matter.count) matter.count = unkept->count;
+            if (!matter.oldest_us || unkept->first_us < matter.oldest_us) matter.oldest_us = unkept->first_us;
+        }
+        if (!names.n) continue;
+        matter.error =
+            str_fmt(call->arena, "not kept, because 'fields' does not name it: %.*s", STR_ARG(buf_str(&names)));
+        todo_add(todo, &advice, &matter, 0);
+    }
+}
+
+void todo_hold(struct todo *todo) {
+    const struct standing *standing = todo->call->standing;
+    static const struct advice served = {
+        "hold", "", "drumbeat release",
+        "shows what is due, asks, and lets it go; until then events are taken in and nothing is sent"};
+    static const struct advice alone = {
+        "hold", "", "drumbeat release -n",
+        "shows what waits; a server that starts on this store sends nothing before drumbeat release"};
+    const struct matter matter = {.error = standing->hold_reason};
+    if (standing->hold) todo_add(todo, standing->running ? &served : &alone, &matter, 0);
+}
+
+static struct str room_wanted(const struct call *call) {
+    return str_fmt(call->arena, "less than %d MiB are free on the disk of %.*s", STORE_ROOM_MIB,
+                   STR_ARG(call->standing->store));
+}
+
 /* Conditions of the whole server. */
 static void add_conditions(struct todo *todo) {
     const struct standing *standing = todo->call->standing;
@@ -36,30 +95,54 @@ static void add_conditions(struct todo *todo) {
     const struct {
         bool holds;
         struct advice advice;
+        struct str error;
     } conditions[] = {
         {!standing->config_ok,
          {"configuration", "", "drumbeat check",
-          "finds what is wrong in the file that was refused; drumbeat apply puts it in force"}},
-        {standing->hold,
-         {"hold", "", "drumbeat release",
-          "shows what is due, asks, and lets it go; until then events are taken in and nothing is sent"}},
+          "finds what is wrong in the file that was refused; drumbeat apply puts it in force"},
+         STR_NONE},
         {standing->tight,
-         {"disk", "", "drumbeat vacuum -n",
-          "says how much room removed events left in the store; the disk was full, and new events are refused"}},
+         {"disk", "", "drumbeat explain E0121",
+          "says what makes room; until then new events are refused, and what is stored goes on being delivered"},
+         room_wanted(todo->call)},
         {standing->clock_waits,
          {"clock", "", "drumbeat status",
           "shows who else works on the store: the clock was ahead, and what it wrote is moved back when those that "
-          "started before this process have stopped"}},
+          "started before this process have stopped"},
+         STR_NONE},
         {!standing->limits_up,
          {"limits", "", "drumbeat status",
-          "shows how limits are shared: Redis does not answer, and redis.on_failure holds until it does"}},
+          "shows how limits are shared: Redis does not answer, and redis.on_failure holds until it does"},
+         STR_NONE},
         {most && standing->open_deliveries >= (most + 1) / 2,
          {"queue", "", "drumbeat destinations list",
-          "shows what waits for whom: half of server.queue is taken, and when all is, new events are refused"}},
+          "shows what waits for whom: half of server.queue is taken, and when all is, new events are refused"},
+         STR_NONE},
     };
-    const struct matter nothing = {.count = 0};
-    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
-        if (conditions[i].holds) todo_add(todo, &conditions[i].advice, &nothing, 0);
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
+        const struct matter matter = {.error = conditions[i].error};
+        if (conditions[i].holds) todo_add(todo, &conditions[i].advice, &matter, 0);
+    }
+}
+
+static struct str share_of_minute(const struct call *call, double share) {
+    return str_fmt(call->arena, "%.0f %% of the last minute's attempts", share * 100);
+}
+
+static void add_refused(struct todo *todo) {
+    static const struct advice advice = {
+        "chore", "chore", "drumbeat chores list",
+        "shows how far it is: the database refuses what it wants, in these words, and all else goes on. It is tried "
+        "again by itself"};
+    static const struct advice claim = {"claim", "destination", "drumbeat destinations show {name}",
+                                        "shows what waits: the database refuses to let its deliveries leave, in these "
+                                        "words, and asks again by itself. A "
+                                        "trigger, a right or a table of the database is to be mended"};
+    const struct standing *standing = todo->call->standing;
+    const struct matter chore = {.name = standing->chore_refused, .error = standing->chore_words, .count = 1};
+    const struct matter claimed = {.name = standing->claim_refused, .error = standing->claim_words, .count = 1};
+    if (chore.name.n) todo_add(todo, &advice, &chore, 0);
+    if (claimed.name.n) todo_add(todo, &claim, &claimed, 0);
 }
 
 /* Numbers that are bad for longer than a moment, as deploy/prometheus has them. */
@@ -73,8 +156,12 @@ static void add_rates(struct todo *todo) {
         "than 2 % did not end as done"};
     struct call *call = todo->call;
     const struct rates_view view = rates_look(call->rates, call->now_us);
-    const struct matter retried = {.count = 1, .oldest_us = call->wall_us - view.retries_for_us},
-                        erred = {.count = 1, .oldest_us = call->wall_us - view.errors_for_us};
+    const struct matter retried = {.error = share_of_minute(call, view.retries),
+                                   .count = 1,
+                                   .oldest_us = call->wall_us - view.retries_for_us},
+                        erred = {.error = share_of_minute(call, view.errors),
+                                 .count = 1,
+                                 .oldest_us = call->wall_us - view.errors_for_us};
     if (view.retries_for_us >= RATES_LASTING_US) todo_add(todo, &retries, &retried, 0);
     if (view.errors_for_us >= RATES_LASTING_US) todo_add(todo, &errors, &erred, 0);
 }
@@ -101,10 +188,12 @@ static enum err add_silence(struct todo *todo) {
 
 enum err todo_server(struct todo *todo) {
     add_conditions(todo);
+    add_refused(todo);
     TRY(todo_troubled(todo));
     add_rates(todo);
     if (todo->call->standing->takes_events) TRY(add_silence(todo));
     add_sources(todo);
+    add_unkept(todo);
     todo_folders(todo);
     todo_collector(todo);
     return ERR_NONE;

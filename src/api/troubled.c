@@ -65,6 +65,7 @@ enum err encode_troubled(struct call *call, struct buf *buf, const struct destin
         buf_fmt(buf, ",\"paused\":%s,\"breaker\":\"%s\"", view.paused ? "true" : "false",
                 breaker_text(view.breaker.state));
         encode_text(buf, "pause_reason", view.pause_reason);
+        encode_text(buf, "breaker_reason", view.breaker_reason);
         buf_fmt(buf, ",\"overflows\":%s", overflows ? "true" : "false");
         encode_time(buf, "login_expires", login_us);
         encode_expiry(buf, expiry);
@@ -100,7 +101,8 @@ static void add_desk(struct todo *todo, size_t desk) {
     struct call *call = todo->call;
     struct desk_view view = deliver_view(call->desks, desk, call->now_us);
     struct backlog backlog = backlog_of(call->desks, desk);
-    struct matter matter = {.name = view.name, .error = view.pause_reason, .count = backlog.waiting};
+    struct matter matter = {
+        .name = view.name, .error = view.paused ? view.pause_reason : view.breaker_reason, .count = backlog.waiting};
     bool wants = wants_login(call, &view);
     if (wants && !view.paused) matter.error = STR("it has no login yet");
     if (wants)

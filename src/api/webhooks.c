@@ -20,6 +20,7 @@ static enum err refuse(struct call *call, const struct source_settings *source, 
                                                                 : SOURCE_INVALID,
                    1);
     struct str why = words.n ? words : refusal->detail;
+    if (!source) why = source_words(call, name, why);
     (posting->stray ? serve_log_refused : serve_note_refused)(call, source ? source->name : name, refusal->err, why);
     serve_refuse(call, refusal);
     return ERR_NONE;

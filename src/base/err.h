@@ -49,6 +49,8 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_ASK, ERR_CLASS_RETRY, ERR_CLASS_FATAL
     X(STORE_BUSY, "E0122", RETRY, 503, "store_busy", "the store is busy")                                              \
     X(STORE_RACED, "E0125", RETRY, 503, "store_raced", "another process was in the way, try again")                    \
     X(STORE_HELD, "E0132", RETRY, 503, "store_held", "another transaction holds what this needs, try again")           \
+    X(STORE_CLASH, "E0141", RETRY, 503, "store_clash", "another process made the same row, try again")                 \
+    X(STORE_UNFIT, "E0142", RETRY, 503, "store_unfit", "the database lacks a table, a column or a right")              \
     X(STORE_REFUSED, "E0131", ASK, 422, "store_refused", "the database refused this")                                  \
     X(STORE_AWAY, "E0134", RETRY, 503, "store_away", "the database cannot be reached")                                 \
     X(STALLED, "E0133", RETRY, 503, "stalled", "the server stands still, it waits for its store")                      \

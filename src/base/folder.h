@@ -2,7 +2,7 @@
  * at a bounded number of files each, and wait for the disk alone: a folder lies
  * on a local disk. Thread: the loop's.
  *
- * Only names with the ending .md are seen, none that begins with a dot. A file
+ * Only names that end in .md or .markdown are seen, none that begins with a dot. A file
  * is read if it is a regular one that lies in the folder: a link may lead to
  * another place of it, never out of it.
  */

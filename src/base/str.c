@@ -152,6 +152,21 @@ bool str_to_double(struct str s, double *ret_value) {
     return true;
 }
 
+struct str str_shown(struct arena *arena, struct str s, size_t max_bytes) {
+    struct buf shown = {.arena = arena};
+    size_t at = 0;
+    while (at < s.n && at < max_bytes) {
+        size_t length = str_utf8_length(s, at);
+        if (!length || (unsigned char)s.p[at] < ' ' || s.p[at] == 0x7f)
+            buf_byte(&shown, ' ');
+        else
+            buf_add(&shown, str_sub(s, at, length));
+        at += length ? length : 1;
+    }
+    if (at < s.n) buf_add(&shown, STR("..."));
+    return buf_str(&shown);
+}
+
 struct str str_dup(struct arena *arena, struct str s) {
     char *copy = arena_take(arena, s.n + 1);
     if (s.n) memcpy(copy, s.p, s.n);

@@ -51,6 +51,8 @@ bool str_to_double(struct str s, double *ret_value); /* JSON's number grammar, u
 
 /* Copies end in NUL. */
 struct str str_dup(struct arena *arena, struct str s);
+/* Fit to stand in a sentence: control characters and broken UTF-8 are blanks, and behind so many bytes it is cut. */
+struct str str_shown(struct arena *arena, struct str s, size_t max_bytes);
 struct str str_fmt(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str str_vfmt(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

@@ -4,6 +4,22 @@
 #include "cli/show.h"
 #include "os/file.h"
 
+/* As `check` says them, which many never run. */
+static void show_warnings(struct cli *cli, const struct json *warnings) {
+    writer_flush(&cli->out);
+    cli->err.weight = WEIGHT_WARNING;
+    for (size_t i = 0; i < json_size(warnings); i++) {
+        const struct json *one = json_at(warnings, i);
+        writer_safe(&cli->err,
+                    str_fmt(cli->arena, "%.*s:%lld:%lld: warning %.*s: %.*s\n", STR_ARG(show_member(cli, one, "file")),
+                            (long long)json_integer(json_get(one, STR("line")), 0),
+                            (long long)json_integer(json_get(one, STR("column")), 0),
+                            STR_ARG(show_member(cli, one, "code")), STR_ARG(show_member(cli, one, "text"))));
+    }
+    cli->err.weight = WEIGHT_TALK;
+    writer_flush(&cli->err);
+}
+
 static void show_changes(struct cli *cli, const struct json *answer) {
     const struct json *changes = json_get(answer, STR("changes"));
     bool applied = json_true(json_get(answer, STR("applied")));
@@ -42,6 +58,7 @@ static void show_changes(struct cli *cli, const struct json *answer) {
                        STR_ARG(show_count(cli, count, "delivery", "deliveries")), STR_ARG(from),
                        count == 1 ? "goes" : "go", STR_ARG(to));
     }
+    show_warnings(cli, json_get(answer, STR("warnings")));
     if (!json_size(changes))
         cli_say(cli, "nothing changed");
     else if (!applied)

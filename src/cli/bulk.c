@@ -21,6 +21,7 @@ struct chosen {
     struct map ids;
     struct map groups; /* to size_t */
     size_t done, refused;
+    size_t doubts;       /* may have arrived: nobody knows what became of a try */
     struct buf refusals; /* items of a JSON list */
 };
 
@@ -69,6 +70,7 @@ static void choose(struct chosen *chosen, const struct json *item) {
         map_set(&chosen->groups, group, count);
     }
     (*count)++;
+    chosen->doubts += json_true(json_get(item, STR("in_doubt")));
     map_set(&chosen->ids, id, chosen);
 }
 
@@ -104,7 +106,12 @@ static int choose_found(struct chosen *chosen) {
         cursor = next.n ? str_dup(cli->arena, next) : STR_NONE;
         asked_free(&asked);
     } while (cursor.p && chosen->ids.count < IDS_MAX && !cli_stopped(cli));
-    return EXIT_DONE;
+    if (!cursor.p || chosen->ids.count < IDS_MAX) return EXIT_DONE;
+    /* Those that were found are the newest. Done before the rest, they would lie below what is older. */
+    return cli_fail(cli, EXIT_USAGE,
+                    "error: more than %d %s are meant: name them in parts, the oldest first, with --until, as "
+                    "--until 2026-12-01T09:00:00Z",
+                    IDS_MAX, chosen->bulk->noun);
 }
 
 /* ---- the plan ---- */
@@ -213,8 +220,7 @@ static int act_on_all(struct chosen *chosen) {
 
 static int found_nothing(const struct chosen *chosen) {
     struct cli *cli = chosen->cli;
-    int code = pages_check_name(cli, "route", "/v1/routes");
-    if (!code) code = pages_check_name(cli, "destination", "/v1/destinations");
+    int code = pages_found_nothing(cli);
     return code ? code : cli_fail(cli, EXIT_NOT_FOUND, "there is nothing to %s", chosen->bulk->verb);
 }
 
@@ -235,6 +241,12 @@ int bulk_run(struct cli *cli, const struct bulk *bulk) {
     int code = filtered ? choose_found(&chosen) : choose_named(&chosen);
     if (code) return code;
     if (!chosen.ids.count) return found_nothing(&chosen);
+    if (bulk->sends_again && chosen.doubts)
+        cli_say(
+            cli,
+            "! nobody knows what became of an earlier try of %zu of them, which may have arrived; where the provider "
+            "does not know their key again they happen twice. Look there first",
+            chosen.doubts);
     if (cli->dry_run) return act_on_all(&chosen);
     cli_say(cli, "%s %.*s", bulk->verb, STR_ARG(plan_text(&chosen)));
     if (filtered && !cli_confirm(cli, "Go on?")) return EXIT_DECLINED;

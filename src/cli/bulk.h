@@ -11,6 +11,7 @@ struct bulk {
     const char *statuses;    /* of what the act can take, as "HELD UNKNOWN"; others that a filter finds are left out */
     const char *group;       /* the member by which the plan counts */
     struct str members;      /* of the request's body beside the ids, as "\"act\":\"retry\"" */
+    bool sends_again;        /* what may have arrived is counted before */
 };
 /* Whether this is about many, and not about one that is named. */
 bool bulk_wanted(const struct cli *cli);

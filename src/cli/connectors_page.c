@@ -98,6 +98,8 @@ static struct json *sample_value(struct arena *arena, const struct catalog_name 
     switch (param->type) {
     case PARAM_ADDRESS:
     case PARAM_MAILBOX:
+    case PARAM_MAILBOXES:
+    case PARAM_MAILBOX_LIST:
         return json_str(address);
     case PARAM_URL:
         return json_str(STR("https://example.com/"));

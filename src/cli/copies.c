@@ -45,9 +45,9 @@ int copies_check(struct cli *cli, struct str file, struct verification *ret_foun
                     ret_found->violation_count, STR_ARG(ret_found->violations->text));
 }
 
-static enum err write_hold(struct store *store, struct str why) {
+static enum err write_hold(struct store *store, struct str why, struct arena *arena) {
     TRY(store_begin(store));
-    enum err err = home_hold(store, why, "restore", cli_wall_us());
+    enum err err = home_hold(store, why, "restore", cli_wall_us(), arena);
     if (!err) return store_commit(store);
     store_rollback(store);
     return err;
@@ -61,7 +61,7 @@ enum err copies_hold(struct cli *cli, struct str file, struct str why, struct st
     TRY(place_open(&place, &options, cli->arena, &driver, ret_problem));
     enum err err = store_open(&driver, cli_wall_us(), cli->arena, &store, ret_problem);
     if (!err) {
-        err = write_hold(store, why);
+        err = write_hold(store, why, cli->arena);
         if (err) *ret_problem = str_dup(cli->arena, str_from(store_trouble(store)));
         store_close(store);
     }

@@ -31,6 +31,7 @@ static const struct column fields[] = {
     {"remaining", CELL_TEXT, {.title = "may leave now"}},
     {"breaker", CELL_TEXT, {.title = "breaker", .status = true}},
     {"breaker_until", CELL_TIME, {.title = "breaker until"}},
+    {"breaker_reason", CELL_TEXT, {.title = "because"}},
     {"quiet_until", CELL_TIME, {.title = "quiet until"}},
     {"paused", CELL_TEXT, {.title = "paused"}},
     {"paused_until", CELL_TIME, {.title = "paused until"}},
@@ -57,7 +58,7 @@ static struct str path_to(struct cli *cli, const char *verb) {
 }
 
 static int check_name(struct cli *cli) {
-    return pages_check(cli, "destination", cli_argument(cli, 0), "/v1/destinations");
+    return pages_check(cli, "destination", cli_argument(cli, 0));
 }
 
 int command_destinations_show(struct cli *cli) {
@@ -78,6 +79,20 @@ static void show_paused(struct cli *cli, const struct json *destination) {
                until.n ? " until " : "", STR_ARG(until), STR_ARG(pending), STR_ARG(name));
 }
 
+/* A pause takes the place of the one before, which may be one for a refusal that nobody mended yet. */
+static int say_earlier_pause(struct cli *cli) {
+    struct asked asked;
+    int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
+    if (code) return code;
+    struct str until = show_time(cli, show_member(cli, asked.json, "paused_until"));
+    struct str reason = str_safe(cli->arena, show_member(cli, asked.json, "pause_reason"), true);
+    if (json_true(json_get(asked.json, STR("paused"))))
+        cli_say(cli, "it was paused already%s%.*s: %.*s. This takes its place", until.n ? " until " : "",
+                STR_ARG(until), STR_ARG(reason));
+    asked_free(&asked);
+    return EXIT_DONE;
+}
+
 int command_destinations_pause(struct cli *cli) {
     struct json *body = json_object();
     struct asked asked;
@@ -86,6 +101,7 @@ int command_destinations_pause(struct cli *cli) {
     struct str text = json_dump(cli->arena, body);
     json_free(body);
     int code = check_name(cli);
+    if (!code) code = say_earlier_pause(cli);
     if (!code) code = ask(cli, "POST", path_to(cli, "/pause"), text, &asked);
     return code ? code : show_one(cli, &asked, "name", show_paused);
 }

@@ -30,7 +30,7 @@ int command_events_list(struct cli *cli) {
     if (!code) code = pages_ask(cli, buf_str(&path), where, &asked);
     where_close(where);
     if (!code && !json_size(json_get(asked.json, STR("items"))) && !cli_flag(cli, "cursor")) {
-        code = pages_check_source(cli);
+        code = pages_found_nothing(cli);
         if (code) asked_free(&asked);
     }
     return code ? code : show_list(cli, &asked, list_columns, "id");
@@ -45,6 +45,7 @@ static const struct column event_fields[] = {
     {"created_at", CELL_TIME, {.title = "created"}},
     {"last_error", CELL_TEXT, {.title = "error"}},
     {"payload", CELL_TEXT, {.title = "payload"}},
+    {"payload_problem", CELL_TEXT, {.title = "unreadable"}},
     {0},
 };
 
@@ -69,13 +70,17 @@ int command_events_show(struct cli *cli) {
 }
 
 static void show_cancelled(struct cli *cli, const struct json *answer) {
-    writer_fmt(&cli->out, "%.*s cancelled\n", STR_ARG(show_member(cli, answer, "id")));
+    struct str id = show_member(cli, answer, "id");
+    writer_fmt(
+        &cli->out,
+        "%.*s cancelled. Undo: drumbeat events retry %.*s where it was not routed yet; else drumbeat deliveries retry "
+        "for each of its deliveries\n",
+        STR_ARG(id), STR_ARG(id));
 }
 
 int command_events_cancel(struct cli *cli) {
     struct asked asked;
-    if (!cli->dry_run && !cli_confirm(cli, "Cancel what is open of this event? It cannot be undone."))
-        return EXIT_DECLINED;
+    if (!cli->dry_run && !cli_confirm(cli, "Cancel what is open of this event?")) return EXIT_DECLINED;
     int code = ask(cli, "POST", path_of(cli, "/v1/events/", cli_argument(cli, 0), "/cancel"), STR("{}"), &asked);
     return code ? code : show_one(cli, &asked, "id", show_cancelled);
 }
@@ -95,7 +100,11 @@ int command_events_release(struct cli *cli) {
 int command_events_retry(struct cli *cli) {
     bool all = cli_flag(cli, "all"), narrow = !all && !cli_flag(cli, "status");
     if (narrow && !cli->argument_count) cli_say(cli, "without --status or --all only what FAILED is meant");
-    const struct bulk bulk = {"events", "retry", narrow ? "FAILED" : "FAILED COMPLETED", "type",
-                              str_fmt(cli->arena, "\"all\":%s", all ? "true" : "false")};
+    const struct bulk bulk = {"events",
+                              "retry",
+                              narrow ? "FAILED" : "FAILED COMPLETED",
+                              "type",
+                              str_fmt(cli->arena, "\"all\":%s", all ? "true" : "false"),
+                              false};
     return bulk_run(cli, &bulk);
 }

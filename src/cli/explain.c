@@ -54,14 +54,23 @@ static const char *const ways_out[ERR_COUNT] = {
     [ERR_NOT_FILLED] = "The answer's errors name each field. `fields` of the source says what each takes.",
     [ERR_FULL] = "Too much waits (server.queue). Send again later: nothing of the refused request was stored. "
                  "`drumbeat destinations list` shows which destination does not take its deliveries.",
-    [ERR_STORE_FULL] = "Make room on the disk of the store. The server goes on by itself; senders try again.",
+    [ERR_STORE_FULL] =
+        "Make room on the disk that the store's file is on: remove what is not drumbeat's, or make the disk larger. "
+        "The server goes on by itself once 16 MiB are free there; senders try again. A shorter keep.events makes room "
+        "in the file for later events, but not on the disk: drumbeat vacuum does that, with the server stopped and as "
+        "much free as is in use.",
     [ERR_STORE_BUSY] = "Something else works on the store's file. It passes; senders try again.",
     [ERR_STORE_AWAY] =
         "PostgreSQL does not answer, or refuses the connection. The server tries again by itself; senders "
         "try again. The log line turn_dropped has the database's words.",
     [ERR_STORE_HELD] =
-        "Somebody's open transaction holds a lock on this key, row or table. Send it again when that has "
-        "ended; pg_stat_activity shows who it is.",
+        "Somebody's open transaction holds a lock on this key, row or table, or the database ended the statement "
+        "(statement_timeout, pg_cancel_backend). Send it again when that is over; pg_stat_activity shows who it is.",
+    [ERR_STORE_CLASH] =
+        "Send it again. If it stays, a unique index of somebody's is in the way, and it is refused (E0131).",
+    [ERR_STORE_UNFIT] =
+        "Something in the database wants a table, a column, a function or a right that is not there: a trigger of "
+        "somebody's, or the tables of drumbeat were altered. The message has the database's words. Senders try again.",
     [ERR_STORE_REFUSED] =
         "A CHECK, a trigger or a type of the database refuses it, in the words of the message. Change "
         "what is sent, or the rule. All else of the same turn was taken.",

@@ -1,10 +1,19 @@
 /* cli/hold.c - hold, the emergency brake; release, which shows first what would leave. */
 #include "base/json.h"
+#include "base/when.h"
 #include "cli/commands.h"
 #include "cli/show.h"
 
+#define SOURCES_SHOWN 20
+
 static void show_hold(struct cli *cli, const struct json *hold) {
     struct str reason = show_member(cli, hold, "reason");
+    const struct json *earlier = json_get(hold, STR("earlier"));
+    struct str before = str_safe(cli->arena, show_member(cli, earlier, "reason"), true);
+    struct str since = show_time(cli, show_member(cli, earlier, "since"));
+    if (earlier)
+        writer_fmt(&cli->out, "it was held already%s%.*s: %.*s. One release ends it for every reason\n",
+                   since.n ? " since " : "", STR_ARG(since), STR_ARG(before));
     if (json_true(json_get(hold, STR("held"))))
         writer_fmt(&cli->out, "held: events are taken in, nothing is sent (%.*s). Undo: drumbeat release\n",
                    STR_ARG(str_safe(cli->arena, reason, true)));
@@ -73,6 +82,40 @@ static void show_rest(struct cli *cli, const struct json *status) {
     }
 }
 
+/* What may be sent twice because the store does not know all that was sent, and the provider not for ever what it took.
+ * why has a destination under several reasons; those of an order key wait behind one that is named by another. */
+static void show_doubles(struct cli *cli, const struct json *status) {
+    const struct json *why = json_get(json_get(status, STR("waiting")), STR("why"));
+    if (!json_true(json_get(status, STR("may_be_stale")))) return;
+    for (size_t i = 0; i < json_size(why); i++) {
+        const struct json *item = json_at(why, i);
+        int64_t kept_s = json_integer(json_get(item, STR("keys_kept_seconds")), -1);
+        if (kept_s < 0 || str_eq(show_member(cli, item, "reason"), STR("order"))) continue;
+        struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
+        struct str span = span_str(cli->arena, kept_s * US_PER_S);
+        struct str knows =
+            kept_s ? str_fmt(cli->arena, "knows a key again for %.*s only: what it took longer ago than that",
+                             STR_ARG(span))
+                   : STR("takes no idempotency key: what it took");
+        cli_say(cli,
+                "! %.*s %.*s, and this store does not know of, is sent twice. Look there, and cancel what it has: "
+                "drumbeat deliveries list --status PENDING --destination %.*s",
+                STR_ARG(name), STR_ARG(knows), STR_ARG(name));
+    }
+}
+
+/* Schedules and folders make again what the store does not know of, under the same keys. */
+static void show_made_again(struct cli *cli, const struct json *status) {
+    const struct json *sources = json_get(status, STR("made_again"));
+    for (size_t i = 0; i < json_size(sources) && i < SOURCES_SHOWN; i++) {
+        struct str name = str_safe(cli->arena, json_text(json_at(sources, i)), true);
+        cli_say(cli,
+                "! %.*s makes again, and sends again, what it made since the backup. Look, and cancel what was sent: "
+                "drumbeat events list --source %.*s; drumbeat events cancel ID",
+                STR_ARG(name), STR_ARG(name));
+    }
+}
+
 /* Says what a release would let go. False: nothing is held. */
 static bool show_plan(struct cli *cli, const struct json *status) {
     struct buf plan = {.arena = cli->arena};
@@ -86,6 +129,8 @@ static bool show_plan(struct cli *cli, const struct json *status) {
     if (behind)
         cli_say(cli, "%lld %s for others of their order key", (long long)behind, behind == 1 ? "waits" : "wait");
     show_rest(cli, status);
+    show_doubles(cli, status);
+    show_made_again(cli, status);
     return true;
 }
 
@@ -93,10 +138,16 @@ int command_release(struct cli *cli) {
     struct asked asked;
     int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
     if (code) return code;
-    bool held = show_plan(cli, asked.json);
-    json_free(asked.json);
+    bool held = show_plan(cli, asked.json), alone = asked.offline;
+    asked_free(&asked);
     if (!held && show_machine(cli, STR("{\"held\":false,\"reason\":\"\"}"), "reason", &code)) return code;
-    if (!held) writer_add(&cli->out, STR("nothing is held: what is due is sent anyway\n"));
+    if (!held)
+        writer_fmt(&cli->out, "nothing is held: what is due is sent %s\n",
+                   alone ? "as soon as a server runs" : "anyway");
+    if (held && alone)
+        return cli_fail(cli, EXIT_NO_SERVER,
+                        "error: no server runs here, and only one knows what a release may send twice. Start it with "
+                        "`drumbeat serve`: it sends nothing before `drumbeat release`");
     if (!held || cli->dry_run) return EXIT_DONE;
     if (!cli_confirm(cli, "Send what is due?")) return EXIT_DECLINED;
     code = ask(cli, "POST", STR("/v1/release"), STR("{}"), &asked);

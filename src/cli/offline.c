@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
-#include "base/when.h"
 #include "cli/bar.h"
-#include "deliver/deliver.h"
+#include "deliver/hold.h"
 #include "observe/log.h"
+#include "server/home.h"
 #include "store/chore.h"
 #include "store/takeover.h"
 
@@ -104,8 +104,14 @@ static enum err answer_question(struct cli *cli, const struct offline *offline, 
                                 struct reply *ret_reply) {
     const struct log silent = {.fd = -1};
     const struct api_options options = {.log = &silent};
+    struct deliver *desks = deliver_new(1, 1);
+    struct str why_held;
+    enum err err = home_held(offline->store, cli->arena, &why_held);
+    if (!err) deliver_hold_read(desks, why_held.p != NULL, why_held);
     const struct standing standing = {.version = STR(DRUMBEAT_VERSION),
-                                      .store = place_name(offline->place, cli->arena)};
+                                      .store = place_name(offline->place, cli->arena),
+                                      .hold = deliver_is_held(desks),
+                                      .hold_reason = deliver_hold_reason(desks)};
     struct api *api = api_new(&options);
     const struct service service = api_service(api);
     const struct verify_look look = {show_progress, cli};
@@ -117,15 +123,15 @@ static enum err answer_question(struct cli *cli, const struct offline *offline, 
                         .service = service.self,
                         .arena = cli->arena,
                         .store = offline->store,
-                        .desks = deliver_new(1, 1),
+                        .desks = desks,
                         .hasher = hasher_new(),
                         .rng = &rng,
                         .standing = &standing,
                         .look = &look};
-    enum err err = take_in_transaction(offline, &service, &call);
+    if (!err) err = take_in_transaction(offline, &service, &call);
     bar_end(cli);
     *ret_reply = call.reply;
-    deliver_free(call.desks);
+    deliver_free(desks);
     hasher_free(call.hasher);
     api_free(api);
     return err;

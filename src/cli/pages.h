@@ -18,13 +18,25 @@ bool where_holds(struct cli *cli, const struct where *where, struct str event);
 /* Asks for the list at a path with its filters, --limit and --cursor aside, which are read here. The answer has the
  * server's form, with the cursor that goes on behind its last item. Gives an exit code, as `ask` does. */
 MUST_USE int pages_ask(struct cli *cli, struct str path, const struct where *where, struct asked *ret_asked);
-/* What is to be said of a filter by a name (the option's) that found nothing: a name that nothing has is more likely
- * misspelt than a wish that came true, and is NOT_FOUND, said with a near one of the list at `path`, or with all of
- * them. DONE where it is known, was not given, or cannot be asked. */
-MUST_USE int pages_check_name(struct cli *cli, const char *option, const char *path);
-/* Likewise of a name that is no option's. what: "destination" */
-MUST_USE int pages_check(struct cli *cli, const char *what, struct str name, const char *path);
-/* Likewise of --source: who posts events names a source of its own, so that one that is near to none is fine. */
-MUST_USE int pages_check_source(struct cli *cli);
+/* The same of those items that are meant; NULL means all. Page after page is asked for until there are as many as
+ * --limit says, so that the server's turns stay short. */
+struct narrowing {
+    bool (*means)(const struct narrowing *narrowing, struct str item); /* as the server wrote it */
+    void *own;
+};
+MUST_USE int pages_ask_narrowed(struct cli *cli, struct str path, const struct narrowing *narrowing,
+                                struct asked *ret_asked);
+/* Whether a member of an item is this text, in which nothing has to be escaped. */
+bool narrowing_is(struct str item, const char *member, struct str text);
+/* What is to be said of a filter by a name (the option's: destination, route) that the configuration in force does not
+ * have: it is more likely misspelt than a wish that came true, and is NOT_FOUND, said with a near one of those there
+ * are, or with all of them. DONE where it is known, was not given, or cannot be asked. */
+MUST_USE int pages_check_name(struct cli *cli, const char *option);
+/* Likewise of a name that is no option's. */
+MUST_USE int pages_check(struct cli *cli, const char *option, struct str name);
+/* Likewise of each filter by a name (--destination, --route, --source, --type), once nothing was found by them: a name
+ * that only the store has is fine. Who posts events names types and sources of its own: a source is refused when it is
+ * near to one in force; otherwise that nobody knows it is only said, and DONE. */
+MUST_USE int pages_found_nothing(struct cli *cli);
 
 #endif

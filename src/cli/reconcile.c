@@ -25,11 +25,22 @@ static int ask_page(struct cli *cli, bool dry, struct str cursor, struct asked *
     return code;
 }
 
+static void say_by_hand(struct cli *cli, struct str name, int64_t count, const char *status) {
+    if (!count) return;
+    cli_say(cli,
+            "%.*s: %lld cannot be looked up; when the provider's own page shows that they did not arrive (or --as "
+            "delivered, "
+            "that they did; --as retry sends them again): drumbeat deliveries resolve --status %s --destination %.*s "
+            "--as not-delivered",
+            STR_ARG(name), (long long)count, status, STR_ARG(name));
+}
+
 static void say_place(struct cli *cli, const struct json *item) {
     struct str name = str_safe(cli->arena, show_member(cli, item, "destination"), true);
     int64_t held = json_integer(json_get(item, STR("held")), 0);
     int64_t waiting = json_integer(json_get(item, STR("waiting")), 0);
     int64_t by_hand = json_integer(json_get(item, STR("by_hand")), 0);
+    int64_t stranded = json_integer(json_get(item, STR("stranded")), 0);
     if (held || waiting) cli_say(cli, "%.*s: %lld to be looked up", STR_ARG(name), (long long)(held + waiting));
     if (json_true(json_get(item, STR("gone"))))
         cli_say(
@@ -37,11 +48,8 @@ static void say_place(struct cli *cli, const struct json *item) {
             "%.*s: the configuration has no such destination any more; with it (or with `was: %.*s` in the one that "
             "took its place) they can be looked up",
             STR_ARG(name), STR_ARG(name));
-    if (by_hand)
-        cli_say(cli,
-                "%.*s: %lld cannot be looked up; when you know what came of them: drumbeat deliveries resolve --status "
-                "HELD --destination %.*s --as 'delivered|not-delivered|retry'",
-                STR_ARG(name), (long long)by_hand, STR_ARG(name));
+    say_by_hand(cli, name, by_hand, "HELD");
+    say_by_hand(cli, name, stranded, "UNKNOWN");
 }
 
 /* All pages; each is told when dry. */
@@ -57,7 +65,8 @@ static int go_through(struct cli *cli, bool dry, struct doubts *doubts) {
             const struct json *item = json_at(items, i);
             doubts->look_up +=
                 json_integer(json_get(item, STR("held")), 0) + json_integer(json_get(item, STR("waiting")), 0);
-            doubts->by_hand += json_integer(json_get(item, STR("by_hand")), 0);
+            doubts->by_hand +=
+                json_integer(json_get(item, STR("by_hand")), 0) + json_integer(json_get(item, STR("stranded")), 0);
             if (dry) say_place(cli, item);
         }
         cursor = str_dup(cli->arena, show_member(cli, asked.json, "next"));
@@ -76,7 +85,7 @@ static int check_name(struct cli *cli) {
     cli->mute = true;
     int code = go_through(cli, true, &doubts);
     cli->mute = was_mute;
-    return code == EXIT_NOT_FOUND ? pages_check_name(cli, "destination", "/v1/destinations") : EXIT_DONE;
+    return code == EXIT_NOT_FOUND ? pages_check_name(cli, "destination") : EXIT_DONE;
 }
 
 int command_reconcile(struct cli *cli) {

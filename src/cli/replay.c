@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/pages.h"
 #include "cli/show.h"
+#include "config/keys.h"
 
 #define POLL_US (200 * US_PER_MS)
 
@@ -27,6 +28,18 @@ static const struct column part_columns[] = {
     {0},
 };
 
+/* What was never made is offered to its route, which may not want it. */
+static void show_offered(struct cli *cli, const struct json *replay) {
+    const struct json *parts = json_get(replay, STR("destinations"));
+    int64_t offered = 0;
+    for (size_t i = 0; i < json_size(parts); i++) offered += json_integer(json_get(json_at(parts, i), STR("offer")), 0);
+    if (!offered) return;
+    writer_fmt(&cli->out,
+               "%lld %s never made: %s route decides whether it is sent or SKIPPED (drumbeat deliveries list --status "
+               "SKIPPED)\n",
+               (long long)offered, offered == 1 ? "was" : "were", offered == 1 ? "its" : "for each, its");
+}
+
 static void show_replay(struct cli *cli, const struct json *replay) {
     struct str reason = show_member(cli, replay, "reason");
     writer_fmt(&cli->out, "replay %.*s %.*s", STR_ARG(show_member(cli, replay, "id")),
@@ -42,6 +55,7 @@ static void show_replay(struct cli *cli, const struct json *replay) {
                    STR_ARG(show_count(cli, failed, "event", "events")), failed == 1 ? "is" : "are",
                    STR_ARG(show_member(cli, replay, "id")));
     show_table(cli, json_get(replay, STR("destinations")), part_columns);
+    show_offered(cli, replay);
 }
 
 static struct str path_to(struct cli *cli, const char *after) {
@@ -79,7 +93,7 @@ int command_replay_plan(struct cli *cli) {
     json_set(body, STR("again"), json_bool(cli_flag(cli, "again")));
     struct str text = json_dump(cli->arena, body);
     json_free(body);
-    int code = pages_check_name(cli, "route", "/v1/routes");
+    int code = pages_check_name(cli, "route");
     if (!code) code = ask(cli, "POST", STR("/v1/replays"), text, &asked);
     if (code) return code;
     struct str id = str_dup(cli->arena, show_member(cli, asked.json, "id"));
@@ -87,8 +101,7 @@ int command_replay_plan(struct cli *cli) {
     if (code) return code;
     bool planned = str_eq(show_member(cli, asked.json, "status"), STR("PLANNED"));
     if (planned && !json_size(json_get(asked.json, STR("destinations")))) {
-        code = pages_check_name(cli, "destination", "/v1/destinations");
-        if (!code) code = pages_check_source(cli);
+        code = pages_found_nothing(cli);
         if (code) {
             asked_free(&asked);
             return code;
@@ -105,15 +118,30 @@ static int act(struct cli *cli, const char *what) {
     return code ? code : show_one(cli, &asked, "id", show_replay);
 }
 
+/* What apply would do: the plan, and whether it can still be let go. */
+static int rehearse(struct cli *cli, struct asked *asked) {
+    struct str id = str_dup(cli->arena, cli_argument(cli, 0)),
+               status = str_dup(cli->arena, show_member(cli, asked->json, "status"));
+    int64_t left = json_integer(json_get(asked->json, STR("left")), 0);
+    int code = show_one(cli, asked, "id", show_replay);
+    if (code) return code;
+    if (!str_eq(status, STR("PLANNED")))
+        return cli_fail(cli, EXIT_CONFLICT, "error: replay %.*s is %.*s, and cannot be let go", STR_ARG(id),
+                        STR_ARG(status));
+    cli_say(cli, "would begin a new run of %.*s (--dry-run)", STR_ARG(show_count(cli, left, "delivery", "deliveries")));
+    return EXIT_DONE;
+}
+
 int command_replay_apply(struct cli *cli) {
     struct asked asked;
     int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
     if (code) return code;
+    if (cli->dry_run) return rehearse(cli, &asked);
     int64_t left = json_integer(json_get(asked.json, STR("left")), 0);
     asked_free(&asked);
     struct str question =
         str_fmt(cli->arena, "Send %.*s again?", STR_ARG(show_count(cli, left, "delivery", "deliveries")));
-    if (!cli->dry_run && !cli_confirm(cli, question.p)) return EXIT_DECLINED;
+    if (!cli_confirm(cli, question.p)) return EXIT_DECLINED;
     code = ask(cli, "POST", path_to(cli, "/apply"), STR("{}"), &asked);
     if (code) return code;
     if (cli_flag(cli, "wait")) code = follow(cli, path_to(cli, ""), "APPLYING", &asked);
@@ -146,6 +174,7 @@ int command_replay_status(struct cli *cli) {
 static const struct column item_columns[] = {
     {"n", CELL_TEXT, {.title = "N", .right = true, .whole = true}},
     {"event_id", CELL_EVENT_ID, {.title = "EVENT", .whole = true}},
+    {"route", CELL_TEXT, {.title = "ROUTE", .spare = true}},
     {"step", CELL_TEXT, {.title = "STEP"}},
     {"would", CELL_TEXT, {.title = "WOULD", .whole = true}},
     {"result", CELL_TEXT, {.title = "RESULT", .whole = true}},
@@ -159,19 +188,77 @@ static const struct column failure_columns[] = {
     {0},
 };
 
+/* The destination that was named, or the plan's only one. */
+static int choose_destination(struct cli *cli, struct str *ret_name) {
+    struct str named = cli_value(cli, "destination"), only = STR_NONE, replay = cli_argument(cli, 0);
+    struct suggestion near = {.wrong = named};
+    struct buf known = {.arena = cli->arena};
+    struct asked asked;
+    bool found = false;
+    int code = ask(cli, "GET", path_to(cli, ""), STR_NONE, &asked);
+    if (code) return code;
+    const struct json *parts = json_get(asked.json, STR("destinations"));
+    size_t count = json_size(parts);
+    for (size_t i = 0; i < count; i++) {
+        only = str_dup(cli->arena, show_member(cli, json_at(parts, i), "destination"));
+        found |= str_eq(only, named);
+        buf_fmt(&known, "%s%.*s", i ? ", " : "", STR_ARG(only));
+        if (named.p) suggestion_consider(&near, only);
+    }
+    asked_free(&asked);
+    *ret_name = named.p ? named : only;
+    if (!count) return cli_fail(cli, EXIT_NOT_FOUND, "replay %.*s has nothing in it", STR_ARG(replay));
+    if (found || (!named.p && count == 1)) return EXIT_DONE;
+    struct str all = str_safe(cli->arena, buf_str(&known), true);
+    if (!named.p)
+        return cli_fail(cli, EXIT_USAGE, "error: name a --destination of the plan (%.*s), or --failed", STR_ARG(all));
+    struct str hint =
+        near.best.n ? suggestion_text(cli->arena, &near) : str_fmt(cli->arena, "; it has: %.*s", STR_ARG(all));
+    return cli_fail(cli, EXIT_NOT_FOUND, "error: replay %.*s has nothing for '%.*s'%.*s", STR_ARG(replay),
+                    STR_ARG(str_safe(cli->arena, named, true)), STR_ARG(hint));
+}
+
+static const char *const narrowers[] = {"would", "result", "route", "event"};
+
+static bool means_item(const struct narrowing *narrowing, struct str item) {
+    const struct cli *cli = narrowing->own;
+    struct str would = cli_value(cli, "would"), result = cli_value(cli, "result"), route = cli_value(cli, "route");
+    struct str event = cli_value(cli, "event"), slice;
+    if (would.p && !narrowing_is(item, "would", would)) return false;
+    if (route.p && !narrowing_is(item, "route", route)) return false;
+    if (event.p && !(json_slice(item, STR("event_id"), &slice) && str_starts(str_sub(slice, 1, slice.n), event)))
+        return false;
+    if (!str_eq(result, STR("none"))) return !result.p || narrowing_is(item, "result", result);
+    return json_slice(item, STR("result"), &slice) && str_eq(slice, STR("null"));
+}
+
+static int show_items(struct cli *cli, bool narrowed) {
+    const struct narrowing narrowing = {means_item, cli};
+    struct buf path = {.arena = cli->arena};
+    struct asked asked;
+    struct str destination;
+    int code = choose_destination(cli, &destination);
+    if (code) return code;
+    buf_add(&path, path_to(cli, "/items"));
+    path_query(&path, "destination", destination);
+    code = pages_ask_narrowed(cli, buf_str(&path), narrowed ? &narrowing : NULL, &asked);
+    if (code) return code;
+    if (!json_size(json_get(asked.json, STR("items")))) code = pages_check_name(cli, "route");
+    if (!code) return show_list(cli, &asked, item_columns, "event_id");
+    asked_free(&asked);
+    return code;
+}
+
 int command_replay_show(struct cli *cli) {
     struct asked asked;
-    struct buf path = {.arena = cli->arena};
-    if (cli_flag(cli, "failed") == cli_flag(cli, "destination"))
-        return cli_fail(cli, EXIT_USAGE, "error: name a --destination of the plan, or --failed");
-    if (cli_flag(cli, "failed")) {
-        int code = pages_ask(cli, path_to(cli, "/failures"), NULL, &asked);
-        return code ? code : show_list(cli, &asked, failure_columns, "event_id");
-    }
-    buf_add(&path, path_to(cli, "/items"));
-    path_option(cli, &path, "destination", "destination");
-    int code = pages_ask(cli, buf_str(&path), NULL, &asked);
-    return code ? code : show_list(cli, &asked, item_columns, "event_id");
+    bool narrowed = false;
+    for (size_t i = 0; i < sizeof narrowers / sizeof *narrowers; i++) narrowed |= cli_flag(cli, narrowers[i]);
+    if (!cli_flag(cli, "failed")) return show_items(cli, narrowed);
+    if (narrowed || cli_flag(cli, "destination"))
+        return cli_fail(cli, EXIT_USAGE,
+                        "error: --failed lists events that are in no plan: it goes with no other filter");
+    int code = pages_ask(cli, path_to(cli, "/failures"), NULL, &asked);
+    return code ? code : show_list(cli, &asked, failure_columns, "event_id");
 }
 
 static const struct column list_columns[] = {

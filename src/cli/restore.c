@@ -12,6 +12,7 @@
 #include "cli/copies.h"
 #include "cli/locate.h"
 #include "cli/show.h"
+#include "server/home.h"
 #include "store/restore.h"
 
 struct restoring {
@@ -113,7 +114,7 @@ int command_restore(struct cli *cli) {
     enum err err = place_make_folder(&it.place, cli->arena, &problem); /* a new machine has none */
     if (!err) err = settle_store(&it, &problem);
     if (!err) err = restore_copy(it.from, it.held, cli->arena, &problem);
-    struct str why = str_fmt(cli->arena, "restored from %.*s", STR_ARG(it.from));
+    struct str why = str_fmt(cli->arena, HOME_RESTORED " %.*s", STR_ARG(it.from));
     if (!err) err = copies_hold(cli, it.held, why, &problem);
     struct str aside = it.aside.n ? it.aside : str_fmt(cli->arena, "%.*s.before", STR_ARG(it.place.store));
     if (!err) err = restore_put(it.held, it.place.store, aside, cli->arena, &problem);

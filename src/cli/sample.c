@@ -110,6 +110,7 @@ int sample_make(struct rehearsal *rehearsal, struct request *ret_request, const 
                         STR_ARG((*ret_source)->type));
     if (!code) code = read_fields(cli, (*ret_source)->type, &wish.fields);
     if (code) return code;
+    sample_hint(rehearsal, *ret_source, usual_body(cli, (*ret_source)->type));
     bool made = true;
     if ((*ret_source)->kind == SOURCE_FORM)
         submission_sample(*ret_source, &wish, cli->arena, ret_request);

@@ -315,6 +315,7 @@ static struct str wait_words(struct cli *cli, const struct json *delivery, struc
     if (str_starts(why, desk) && str_ends(why, login)) return why;
     if (str_starts(why, desk) || str_starts(why, breaker))
         return str_fmt(cli->arena, "%.*s; drumbeat destinations resume %.*s", STR_ARG(why), STR_ARG(destination));
+    if (str_starts(why, str_fmt(cli->arena, "%.*s asked us to wait", STR_ARG(destination)))) return why;
     if (why.n) return str_fmt(cli->arena, "waits for %.*s", STR_ARG(why));
     return str_eq(word, STR("waiting")) && due.n ? str_fmt(cli->arena, "not before %.*s", STR_ARG(due)) : STR("");
 }

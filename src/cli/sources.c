@@ -22,7 +22,13 @@ static const struct column list_columns[] = {
 int command_sources_list(struct cli *cli) {
     struct asked asked;
     int code = ask(cli, "GET", STR("/v1/sources"), STR_NONE, &asked);
-    return code ? code : show_list(cli, &asked, list_columns, "name");
+    if (code) return code;
+    const struct json *first = json_at(json_get(asked.json, STR("items")), 0);
+    struct str since = str_dup(cli->arena, show_time(cli, show_member(cli, first, "counted_since")));
+    bool table = first && cli->output == OUTPUT_TABLE && !cli->jq.p;
+    code = show_list(cli, &asked, list_columns, "name");
+    if (!code && table) cli_say(cli, "counted since the start of this server's process, %.*s", STR_ARG(since));
+    return code;
 }
 
 static const struct column show_columns[] = {
@@ -35,12 +41,14 @@ static const struct column show_columns[] = {
     {"next_at", CELL_TIME, {.title = "next"}},
     {"path", CELL_TEXT, {.title = "path"}},
     {"trouble", CELL_ERROR, {.title = "trouble"}},
+    {"counted_since", CELL_TIME, {.title = "counted since"}},
     {"accepted", CELL_TEXT, {.title = "accepted"}},
     {"duplicate", CELL_TEXT, {.title = "again"}},
     {"invalid", CELL_TEXT, {.title = "invalid"}},
     {"refused", CELL_TEXT, {.title = "refused"}},
     {"spam", CELL_TEXT, {.title = "spam"}},
     {"key_missing", CELL_TEXT, {.title = "key missing"}},
+    {"fields_unknown", CELL_TEXT, {.title = "fields lost"}},
     {"facts", CELL_TEXT, {.title = "facts from"}},
     {0},
 };
@@ -70,6 +78,22 @@ static void show_files(struct cli *cli, const struct json *source) {
     show_table(cli, json_get(source, STR("open")), file_columns);
 }
 
+static const struct column unkept_columns[] = {
+    {"field", CELL_TEXT, {.title = "FIELD NOT KEPT", .whole = true}},
+    {"count", CELL_TEXT, {.title = "EVENTS", .right = true, .whole = true}},
+    {"first_at", CELL_TIME, {.title = "SINCE", .whole = true}},
+    {"last_at", CELL_TIME, {.title = "LAST", .whole = true}},
+    {0},
+};
+
+/* What people wrote where the form declares no field. */
+static void show_unkept(struct cli *cli, const struct json *fields) {
+    if (!json_size(fields)) return;
+    show_table(cli, fields, unkept_columns);
+    cli_say(cli, "What came in these fields is not kept, because 'fields' of the source does not name them: write them "
+                 "there and drumbeat apply, or take them out of the page.");
+}
+
 static void show_source(struct cli *cli, const struct json *source) {
     const struct json *last = json_get(source, STR("last_refused"));
     show_fields(cli, source, show_columns);
@@ -90,6 +114,7 @@ static void show_source(struct cli *cli, const struct json *source) {
                 STR_ARG(name));
     }
     show_files(cli, source);
+    show_unkept(cli, json_get(source, STR("unkept")));
     if (str_starts(show_member(cli, source, "address"), STR("/")))
         cli_say(cli, "The address is a path, because the configuration does not say where the world reaches this "
                      "server: server.url.");

@@ -51,7 +51,8 @@ static int rehearse_file(struct rehearsal *rehearsal, const struct intake_contex
     if (findings.errors) return cli_fail(cli, EXIT_FAILED, "%.*s", STR_ARG(findings_text(cli->arena, &findings)));
     if (!good || !post_read(file, tree, body, entry->zone, cli->arena, &post, &problem))
         return cli_fail(cli, EXIT_FAILED, "error: %.*s: %.*s", STR_ARG(file), STR_ARG(problem));
-    if (post.draft) cli_say(cli, "It has no publish_at, so it is a draft: nothing is published yet.");
+    if (post.doubt.n) cli_say(cli, "! %.*s: %.*s", STR_ARG(file), STR_ARG(post.doubt));
+    if (post.draft) cli_say(cli, "It is a draft, without publish_at or with draft: true: nothing is published yet.");
     if (!post.draft) cli_say(cli, "Due %.*s", STR_ARG(when_str(cli->arena, post.due_us)));
     int64_t late_us = entry->source->folder.late_us;
     if (!post.draft && context->wall_us - post.due_us > late_us)

@@ -36,18 +36,18 @@ static void show_ends(struct cli *cli, const struct json *one, bool closed) {
 
 /* Lines for what is wrong with a destination, and the command that helps. */
 static void show_destination(struct cli *cli, const struct json *one) {
-    struct str name = show_member(cli, one, "name"), reason = show_member(cli, one, "pause_reason");
-    struct str breaker = show_member(cli, one, "breaker");
+    struct str name = show_member(cli, one, "name"), breaker = show_member(cli, one, "breaker");
     bool paused = json_true(json_get(one, STR("paused"))), overflows = json_true(json_get(one, STR("overflows")));
     bool wants_login = json_true(json_get(one, STR("wants_login")));
     bool closed = !paused && str_eq(breaker, STR("closed"));
     struct buf buf = {.arena = cli->arena};
     show_ends(cli, one, closed);
     if (closed && !overflows && !wants_login) return;
+    struct str reason = show_member(cli, one, paused ? "pause_reason" : "breaker_reason");
     struct str word = paused ? STR("paused") : str_fmt(cli->arena, "breaker %.*s", STR_ARG(breaker));
     if (closed) word = wants_login ? STR("it has no login yet") : STR("more wait than its queue takes");
     buf_fmt(&buf, "! %.*s: %.*s", STR_ARG(name), STR_ARG(word));
-    if (paused && reason.n) buf_fmt(&buf, " (%.*s)", STR_ARG(reason));
+    if (!closed && reason.n) buf_fmt(&buf, " (%.*s)", STR_ARG(reason));
     buf_fmt(&buf, "; drumbeat destinations %s %.*s", wants_login ? "login" : closed ? "show" : "resume", STR_ARG(name));
     show_text(cli, buf_str(&buf), 0, TROUBLE_INDENT);
 }
@@ -59,8 +59,8 @@ static void show_troubled(struct cli *cli, const struct json *list) {
         long long held = number(one, STR("held"));
         struct str stopped = str_fmt(cli->arena, "! route %.*s is stopped: %.*s", STR_ARG(name), STR_ARG(why));
         struct str gone =
-            str_fmt(cli->arena, "! %.*s is gone from the configuration, and %.*s %s held for it", STR_ARG(name),
-                    STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
+            str_fmt(cli->arena, "! %.*s is gone from the configuration, and %.*s %s held for it; drumbeat todo",
+                    STR_ARG(name), STR_ARG(show_count(cli, held, "delivery", "deliveries")), held == 1 ? "is" : "are");
         if (str_eq(show_member(cli, one, "kind"), STR("route")))
             show_text(cli, stopped, 0, TROUBLE_INDENT);
         else if (json_true(json_get(one, STR("gone"))))
@@ -118,9 +118,29 @@ static void show_head(struct cli *cli, const struct json *status) {
               str_fmt(cli->arena, "%.*s  (%.*s, %.*s)%s", STR_ARG(show_member(cli, status, "config")),
                       STR_ARG(destinations), STR_ARG(routes), refused),
               12, 12);
+    long long warnings = number(status, STR("config_warnings"));
+    if (warnings)
+        writer_fmt(&cli->out, "            %.*s: drumbeat check\n",
+                   STR_ARG(show_count(cli, warnings, "warning", "warnings")));
+    const struct json *waits = json_get(status, STR("restart_waits"));
+    for (size_t i = 0; i < json_size(waits); i++) {
+        writer_add(&cli->out, STR("            waits for a restart: "));
+        show_text(cli, json_text(json_at(waits, i)), 33, 12);
+    }
 }
 
-/* Whether something waits for a person. */
+static void show_hold(struct cli *cli, const struct json *status) {
+    struct str reason = show_member(cli, status, "hold_reason"),
+               since = show_time(cli, show_member(cli, status, "hold_since"));
+    if (!json_true(json_get(status, STR("hold")))) return;
+    writer_add(&cli->out, STR("! held"));
+    show_text(cli,
+              str_fmt(cli->arena, "%s%.*s: %.*s; drumbeat release%s", since.n ? " since " : "", STR_ARG(since),
+                      STR_ARG(reason), json_get(status, STR("running")) ? ", once a server runs" : ""),
+              6, TROUBLE_INDENT);
+}
+
+/* Whether something waits for a person that `todo` does not list. */
 static bool has_findings(const struct json *status) {
     const struct json *config_ok = json_get(status, STR("config_ok"));
     return number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed")) ||
@@ -129,11 +149,14 @@ static bool has_findings(const struct json *status) {
 
 /* Shows what waits for a person, in the colour of what is wrong when there is something. */
 static void show_needs(struct cli *cli, const struct json *status) {
-    bool needed = number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed"));
+    long long more = number(status, STR("todo_more"));
+    bool needed =
+        number(status, STR("held")) || number(status, STR("unknown")) || number(status, STR("failed")) || more;
     bool marked = needed && cli->colour;
     writer_add(&cli->out, marked ? STR("  \033[33m") : STR("  "));
     writer_fmt(&cli->out, "Needs you %lld held · %lld unknown · %lld failed", number(status, STR("held")),
                number(status, STR("unknown")), number(status, STR("failed")));
+    if (more) writer_fmt(&cli->out, " · %lld more: drumbeat todo", more);
     writer_add(&cli->out, marked ? STR("\033[0m\n") : STR("\n"));
     if (number(status, STR("unrouted")))
         show_text(cli,
@@ -158,6 +181,7 @@ static const struct {
     const char *reason, *words;
 } reasons[] = {
     {"limit", "its limit is used up"},
+    {"quiet", "the provider asked us to wait"},
     {"pause", "it is paused"},
     {"breaker", "its breaker is open"},
     {"order", "another of the same order key goes first"},
@@ -180,10 +204,12 @@ static void show_waiting(struct cli *cli, const struct json *status) {
     long long behind = number(status, STR("lag_seconds"));
     if (behind) writer_fmt(&cli->out, " · %lld s behind", behind);
     writer_fmt(&cli->out, "\n");
-    for (size_t i = 0; i < json_size(why); i++)
-        writer_fmt(&cli->out, "            %lld for %.*s: %s\n", number(json_at(why, i), STR("count")),
+    for (size_t i = 0; i < json_size(why); i++) {
+        struct str until = show_time(cli, show_member(cli, json_at(why, i), "until"));
+        writer_fmt(&cli->out, "            %lld for %.*s: %s%s%.*s\n", number(json_at(why, i), STR("count")),
                    STR_ARG(str_safe(cli->arena, show_member(cli, json_at(why, i), "destination"), true)),
-                   reason_words(show_member(cli, json_at(why, i), "reason")));
+                   reason_words(show_member(cli, json_at(why, i), "reason")), until.n ? " until " : "", STR_ARG(until));
+    }
 }
 
 /* Says so from half of server.queue on. */
@@ -207,6 +233,7 @@ static void show_schedules(struct cli *cli, const struct json *list) {
 
 void status_show(struct cli *cli, const struct json *status) {
     show_head(cli, status);
+    show_hold(cli, status);
     if (json_get(status, STR("store")))
         writer_fmt(&cli->out, "  Store     %.*s\n", STR_ARG(show_member(cli, status, "store")));
     if (json_get(status, STR("waiting"))) show_waiting(cli, status);
@@ -217,19 +244,48 @@ void status_show(struct cli *cli, const struct json *status) {
     show_company(cli, status);
 }
 
+/* ---- what `todo` finds ---- */
+
+/* The causes that a line or a number of this page tells; a new one counts as one more. */
+static bool is_shown(struct cli *cli, const struct json *item) {
+    static const char *const causes[] = {"configuration", "hold",    "limits",   "queue", "stopped",     "paused",
+                                         "refused",       "breaker", "overflow", "login", "certificate", "gone",
+                                         "late",          "doubt",   "unmade",   "held",  "unknown",     "failed"};
+    struct str cause = show_member(cli, item, "cause");
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (str_eq(cause, str_from(causes[i]))) return true;
+    return str_eq(cause, STR("unroutable")) && str_eq(show_member(cli, item, "kind"), STR("destination"));
+}
+
+/* Counts the causes that `todo` lists. For people the answer also gets how many of them nothing else here tells; to a
+ * machine it stays what the API says. */
+static int add_todo(struct cli *cli, struct asked *asked, size_t *ret_count) {
+    struct asked todo;
+    size_t more = 0;
+    int code = ask(cli, "GET", STR("/v1/todo"), STR_NONE, &todo);
+    if (code) return code;
+    const struct json *items = json_get(todo.json, STR("items"));
+    for (size_t i = 0; i < json_size(items); i++) more += !is_shown(cli, json_at(items, i));
+    *ret_count = json_size(items);
+    asked_free(&todo);
+    if (cli->output != OUTPUT_TABLE || cli->jq.p) return EXIT_DONE;
+    struct str open = str_sub(asked->body, 0, asked->body.n - 1); /* without its last brace */
+    asked->body = str_fmt(cli->arena, "%.*s,\"todo_more\":%zu}", STR_ARG(open), more);
+    asked_free(asked);
+    return json_parse(asked->body, ANSWER_DEPTH_MAX, &asked->json, NULL) ? EXIT_FAILED : EXIT_DONE;
+}
+
 bool status_of_running(struct cli *cli, struct asked *ret_asked) {
     bool was_mute = cli->mute;
     struct asked asked;
+    size_t waits;
     cli->mute = true;
     int code = ask(cli, "GET", STR("/v1/status"), STR_NONE, &asked);
+    bool found = !code && !asked.offline && !add_todo(cli, &asked, &waits);
     cli->mute = was_mute;
-    if (code) return false;
-    if (!asked.offline) {
-        *ret_asked = asked;
-        return true;
-    }
-    asked_free(&asked);
-    return false;
+    if (!code && !found) asked_free(&asked);
+    if (found) *ret_asked = asked;
+    return found;
 }
 
 /* ---- a server whose store is in trouble ---- */
@@ -273,6 +329,7 @@ static int last_known(struct cli *cli, struct str trouble, struct asked *ret_ask
 static int look_once(struct cli *cli) {
     struct asked asked;
     int code = ask_any(cli, "GET", STR("/v1/status"), STR_NONE, &asked), verdict = EXIT_DONE;
+    size_t waits = 0;
     if (code) return code;
     if (asked.status == 503) {
         struct str trouble = str_dup(cli->arena, json_text(json_get(asked.json, STR("detail"))));
@@ -284,9 +341,13 @@ static int look_once(struct cli *cli) {
         code = asked_refused(cli, &asked);
         asked_free(&asked);
         return code;
+    } else {
+        code = add_todo(cli, &asked, &waits);
+        if (code) asked_free(&asked);
+        if (code) return code;
     }
     if (asked.offline) verdict = EXIT_NO_SERVER;
-    if (!verdict && cli_flag(cli, "exit-code") && has_findings(asked.json)) verdict = EXIT_FINDINGS;
+    if (!verdict && cli_flag(cli, "exit-code") && (waits || has_findings(asked.json))) verdict = EXIT_FINDINGS;
     code = show_one(cli, &asked, "version", status_show);
     return code ? code : verdict;
 }

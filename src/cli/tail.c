@@ -4,7 +4,8 @@
  * what happened in that window. Deliveries are asked for before events, so that the event of each is there: an event
  * stands before what became of it. Of deliveries that change again only the newest WINDOW are looked at. A server that
  * goes away is waited for: what was seen is remembered, so nothing is shown twice and nothing that is still among the
- * newest is missed. */
+ * newest is missed. What a look has no more questions for waits for the next one; what more came between two looks than
+ * a list has is left out, and how many is said. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #define FRESH        1024 /* events that are not routed yet, as far as was seen */
 #define TIME_COLUMNS 13   /* of a line begin with the time */
 #define ASKED_MAX    50   /* single questions in one look */
+#define COUNTED_MAX  20   /* lists that are asked for to count what is left out */
 
 struct seen {
     char id[UUID_TEXT_LENGTH + 1];
@@ -50,6 +52,8 @@ struct tail {
     struct fresh *fresh; /* a ring */
     size_t fresh_next;
     size_t asked; /* single questions of this look */
+    char last_delivery[UUID_TEXT_LENGTH + 1];
+    size_t unsure; /* events of which nobody asked in time whether a route wants them; not said yet */
 };
 
 static void copy_text(char *to, size_t room, struct str text) {
@@ -90,10 +94,55 @@ static struct str list_path(struct tail *tail, const char *path, const char *fil
     return buf_str(&buf);
 }
 
+static int64_t moment_us(struct tail *tail, const struct json *item, const char *moment) {
+    int64_t us;
+    return when_parse(show_member(tail->cli, item, moment), &us) ? us : 0;
+}
+
+/* What a look leaves out is said also where its errors are not. */
+static void say_left(struct tail *tail, struct str text) {
+    bool was_mute = tail->cli->mute;
+    tail->cli->mute = false;
+    cli_say(tail->cli, "%.*s", STR_ARG(text));
+    tail->cli->mute = was_mute;
+}
+
+/* What more came than a list has, behind it: up to what the look before had, or to where --since begins. */
+static void count_left(struct tail *tail, struct str path, const struct tail_page *page, const char *last_id,
+                       const char *one, const char *many) {
+    struct cli *cli = tail->cli;
+    struct tail_page pages[2] = {*page}; /* the one at hand, and the one behind it */
+    size_t left = 0;
+    bool ends = !last_id[0] && tail->from_us == INT64_MAX;
+    for (size_t i = 0; i <= COUNTED_MAX && !ends; i++) {
+        const struct tail_page *at = &pages[i > 0];
+        for (size_t j = 0; j < at->count && !ends; j++) {
+            const struct json *item = json_at(at->list, j);
+            ends = str_cmp(show_member(cli, item, "id"), str_from(last_id)) <= 0 || /* ids are in time order */
+                   (!last_id[0] && moment_us(tail, item, "created_at") < tail->from_us);
+            left += i && !ends;
+        }
+        struct str next = str_dup(cli->arena, show_member(cli, at->asked.json, "next"));
+        if (i) asked_free(&pages[1].asked);
+        struct buf behind = {.arena = cli->arena};
+        buf_add(&behind, path);
+        if (next.n) path_query(&behind, "cursor", next);
+        ends = ends || !next.n || i == COUNTED_MAX || get_page(tail, buf_str(&behind), &pages[1]);
+    }
+    struct str more = str_fmt(cli->arena, "more %s", left == 1 ? one : many);
+    if (left)
+        say_left(tail, str_fmt(cli->arena, "%zu %.*s%s came at once than are shown; drumbeat %s list has them", left,
+                               STR_ARG(more), left >= (size_t)COUNTED_MAX * WINDOW ? " and yet others" : "", many));
+}
+
+/* Whether this look may ask for one thing more. */
+static bool may_ask(const struct tail *tail) {
+    return tail->asked < ASKED_MAX;
+}
+
 /* Asks for one thing; false when this look has asked enough, or it is not there. */
 static bool get_one(struct tail *tail, const char *before, struct str id, struct asked *ret_asked) {
-    if (tail->asked++ == ASKED_MAX) cli_say(tail->cli, "so much happens that not all of it is shown whole");
-    return tail->asked <= ASKED_MAX && !ask(tail->cli, "GET", path_of(tail->cli, before, id, ""), STR_NONE, ret_asked);
+    return tail->asked++ < ASKED_MAX && !ask(tail->cli, "GET", path_of(tail->cli, before, id, ""), STR_NONE, ret_asked);
 }
 
 /* ---- which events are wanted ---- */
@@ -107,11 +156,14 @@ static bool judge(struct tail *tail, struct str id, struct str type, struct str 
     return slot->wanted;
 }
 
-static bool is_wanted(struct tail *tail, struct str event_id) {
+/* *ret_later: this look has asked enough; the next one knows. */
+static bool is_wanted(struct tail *tail, struct str event_id, bool *ret_later) {
     struct asked asked;
+    *ret_later = false;
     if (!cli_flag(tail->cli, "type") && !tail->where) return true;
     for (size_t i = 0; i < JUDGED; i++)
         if (str_eq(str_from(tail->judged[i].id), event_id)) return tail->judged[i].wanted;
+    *ret_later = !may_ask(tail);
     if (!get_one(tail, "/v1/events/", event_id, &asked)) return false;
     bool wanted = judge(tail, event_id, show_member(tail->cli, asked.json, "type"), asked.body);
     asked_free(&asked);
@@ -132,11 +184,6 @@ struct tail_lines {
     struct tail_line *items;
     size_t count, room;
 };
-
-static int64_t moment_us(struct tail *tail, const struct json *item, const char *moment) {
-    int64_t us;
-    return when_parse(show_member(tail->cli, item, moment), &us) ? us : 0;
-}
 
 /* event: what a line is about, if it is in this look, else NULL. Of many that come at once one is a microsecond younger
  * than the other, and what became of it was written with the time of all: no line stands before its event's. */
@@ -168,6 +215,7 @@ static void show_delivery(struct tail *tail, const struct tail_line *line) {
     struct asked asked = {.json = NULL};
     struct str id = show_id(cli, show_member(cli, line->item, "event_id"));
     bool retried = json_integer(json_get(line->item, STR("attempt_count")), 0) > 1;
+    if (retried && tail->asked == ASKED_MAX) say_left(tail, STR("so much happens that not all of it is shown whole"));
     bool whole = retried && get_one(tail, "/v1/deliveries/", show_member(cli, line->item, "id"), &asked);
     show_delivery_line(cli, whole ? asked.json : line->item, TIME_COLUMNS,
                        str_fmt(cli->arena, "of event %.*s", STR_ARG(id)));
@@ -187,6 +235,8 @@ static void show_event(struct cli *cli, const struct tail_line *line) {
 static int show_line(struct tail *tail, const struct tail_line *line) {
     struct cli *cli = tail->cli;
     int code;
+    bool for_people = !cli->jq.p && cli->output == OUTPUT_TABLE;
+    if (line->kind == LINE_UNWANTED && !for_people) return EXIT_DONE; /* the event itself was shown when it came */
     if (show_machine(cli, line->text, "id", &code)) return code;
     put_time(cli, line->at_us);
     if (line->kind == LINE_DELIVERY)
@@ -210,7 +260,8 @@ static void look_at_events(struct tail *tail, const struct tail_page *events, st
     while (count < events->count &&
            !str_eq(show_member(cli, json_at(events->list, count), "id"), str_from(tail->last_event)))
         count++;
-    if (count == WINDOW && tail->last_event[0]) cli_say(cli, "more events came than are shown");
+    if (count == events->count)
+        count_left(tail, list_path(tail, "/v1/events", NULL), events, tail->last_event, "event", "events");
     for (size_t i = count; i-- > 0;) {
         const struct json *event = json_at(events->list, i);
         struct str id = show_member(cli, event, "id");
@@ -218,6 +269,7 @@ static void look_at_events(struct tail *tail, const struct tail_page *events, st
         copy_text(tail->last_event, sizeof tail->last_event, id);
         if (!wanted || cli_flag(cli, "destination") || moment_us(tail, event, "created_at") < tail->from_us) continue;
         struct fresh *fresh = &tail->fresh[tail->fresh_next++ % FRESH];
+        tail->unsure += fresh->id[0] != '\0';
         copy_text(fresh->id, sizeof fresh->id, id);
         add_line(tail, lines, LINE_EVENT, event, events->texts[i], event);
     }
@@ -243,15 +295,26 @@ static void look_at_fresh(struct tail *tail, const struct tail_page *events, con
         map_set(&delivered, show_member(cli, json_at(deliveries->list, i), "event_id"), tail);
     for (size_t i = 0; i < FRESH; i++) {
         struct str id = str_from(tail->fresh[i].id), *text = id.n ? map_get(&listed, id) : NULL;
-        if (id.n && !text) tail->fresh[i].id[0] = '\0'; /* so many came that it is not among the newest */
+        if (id.n && !text) { /* so many came that it is not among the newest */
+            tail->fresh[i].id[0] = '\0';
+            tail->unsure++;
+        }
         if (!text) continue;
         const struct json *event = json_at(events->list, (size_t)(text - events->texts));
         struct str status = show_member(cli, event, "status");
         if (str_eq(status, STR("PENDING"))) continue;
         bool may_be = str_eq(status, STR("COMPLETED")) && !map_get(&delivered, id);
+        if (may_be && !may_ask(tail)) continue; /* the next look asks */
         if (may_be && is_unwanted(tail, id)) add_line(tail, lines, LINE_UNWANTED, event, *text, event);
         tail->fresh[i].id[0] = '\0';
     }
+    if (tail->unsure)
+        say_left(tail, str_fmt(cli->arena,
+                               "of %.*s that came at once it was not asked whether a route wants %s; drumbeat status "
+                               "says how many no route took",
+                               STR_ARG(show_count(cli, (int64_t)tail->unsure, "event", "events")),
+                               tail->unsure == 1 ? "it" : "them"));
+    tail->unsure = 0;
 }
 
 static struct seen seen_of(struct cli *cli, const struct json *delivery) {
@@ -284,11 +347,18 @@ static void look_at_deliveries(struct tail *tail, const struct tail_page *events
         const struct seen *then = map_get(&before, str_from(now[i].id));
         if (then && !strcmp(then->state, now[i].state)) continue;
         if (moment_us(tail, delivery, "updated_at") < tail->from_us) continue;
-        if (!is_wanted(tail, show_member(tail->cli, delivery, "event_id"))) continue;
+        bool later, wanted = is_wanted(tail, show_member(tail->cli, delivery, "event_id"), &later);
+        if (later) now[i].state[0] = '\0'; /* for the next look it has changed */
+        if (!wanted) continue;
         const struct str *text = map_get(&listed, show_member(tail->cli, delivery, "event_id"));
         const struct json *event = text ? json_at(events->list, (size_t)(text - events->texts)) : NULL;
         add_line(tail, lines, LINE_DELIVERY, delivery, deliveries->texts[i], event);
     }
+    count_left(tail, list_path(tail, "/v1/deliveries", "destination"), deliveries, tail->last_delivery, "delivery",
+               "deliveries");
+    if (deliveries->count)
+        copy_text(tail->last_delivery, sizeof tail->last_delivery,
+                  show_member(tail->cli, json_at(deliveries->list, 0), "id"));
     tail->delivery_count = deliveries->count < WINDOW ? deliveries->count : WINDOW;
     if (tail->delivery_count) memcpy(tail->deliveries, now, tail->delivery_count * sizeof *now);
 }
@@ -371,7 +441,8 @@ int command_tail(struct cli *cli) {
     tail.deliveries = arena_array(cli->arena, struct seen, WINDOW);
     tail.judged = arena_array(cli->arena, struct judged, JUDGED);
     tail.fresh = arena_array(cli->arena, struct fresh, FRESH);
-    code = pages_check_name(cli, "destination", "/v1/destinations"); /* else it would wait for what never comes */
+    code = pages_check_name(cli, "destination"); /* else it would wait for what never comes */
+    if (!code) code = pages_found_nothing(cli);  /* of a type that nobody knows it is said; it may come yet */
     if (!code) code = look(&tail);
     while (!code && !cli_stopped(cli)) {
         cli_sleep(cli, POLL_US);

@@ -95,25 +95,30 @@ static void advise_conditions(struct checker *checker) {
     }
 }
 
+#define NAMED_MAX 3
+
 /* Once for all, at the first: it is one question, and a file may have many such destinations. */
 static void advise_doubles(struct checker *checker) {
     const struct settings *settings = checker->settings;
-    const struct destination_settings *first = NULL;
+    const struct destination_settings *named[NAMED_MAX];
     size_t count = 0;
     if (!is_sound(checker, STR("routes"), STR_NONE)) return; /* it is not known yet which are used */
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
         if (destination->refused || checker->targets[i].entry || destination->on_unknown || !is_used(settings, i))
             continue;
-        if (!first) first = destination;
+        if (count < NAMED_MAX) named[count] = destination;
         count++;
     }
-    if (!first) return;
-    struct str others = count > 1 ? str_fmt(checker->arena, " (and %zu more)", count - 1) : STR("");
-    check_report(checker, first->mark, CODE_MAY_DOUBLE,
-                 "if an answer from '%.*s'%.*s gets lost, the same thing is sent again and may happen twice: say "
+    if (!count) return;
+    struct buf names = {.arena = checker->arena};
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++)
+        buf_fmt(&names, "%s'%.*s'", !i ? "" : i + 1 == count ? " or " : ", ", STR_ARG(named[i]->name));
+    if (count > NAMED_MAX) buf_fmt(&names, " or %zu more", count - NAMED_MAX);
+    check_report(checker, named[0]->mark, CODE_MAY_DOUBLE,
+                 "if an answer from %.*s gets lost, the same thing is sent again and may happen twice: say "
                  "'on_unknown: retry' if that is fine, 'on_unknown: hold' to be asked first",
-                 STR_ARG(first->name), STR_ARG(others));
+                 STR_ARG(buf_str(&names)));
 }
 
 /* Behind a proxy on this machine all have its address, or none that can be told. */

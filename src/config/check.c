@@ -31,18 +31,7 @@ struct str check_subject(struct checker *checker, struct str name) {
 }
 
 struct str check_shown(struct checker *checker, struct str text) {
-    struct buf shown = {.arena = checker->arena};
-    size_t at = 0;
-    while (at < text.n && at < SHOWN_MAX) {
-        size_t length = str_utf8_length(text, at);
-        if (!length || (unsigned char)text.p[at] < ' ' || text.p[at] == 0x7f)
-            buf_byte(&shown, ' ');
-        else
-            buf_add(&shown, str_sub(text, at, length));
-        at += length ? length : 1;
-    }
-    if (at < text.n) buf_add(&shown, STR("..."));
-    return buf_str(&shown);
+    return str_shown(checker->arena, text, SHOWN_MAX);
 }
 
 const struct tree *check_is_map(struct checker *checker, struct str subject, const struct tree *value,
@@ -129,9 +118,10 @@ void check_known(struct checker *checker, enum section section, const struct tre
 
 void check_refuse_key(struct checker *checker, enum section section, enum section part, const struct tree *map,
                       size_t at) {
-    struct suggestion near = {.wrong = map->names[at]};
+    struct suggestion near = {.wrong = map->names[at], .all = {.arena = checker->arena}};
     for (const struct key *key = NULL; (key = key_next(section, key));) suggestion_consider(&near, key->name);
-    for (const struct key *key = NULL; (key = key_next(part, key));) suggestion_consider(&near, key->name);
+    for (const struct key *key = NULL; part != section && (key = key_next(part, key));)
+        suggestion_consider(&near, key->name);
     struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, map->names[at]);
     check_report(checker, map->name_marks[at], CODE_UNKNOWN_KEY, "unknown key '%.*s'%.*s%.*s", STR_ARG(shown),
                  STR_ARG(checker->where.n ? checker->where : STR(" at the top level")), STR_ARG(hint));
@@ -154,6 +144,7 @@ struct settings *config_check(struct arena *arena, const struct tree *tree, cons
         .file = tree->file,
         .document = tree,
         .looked_up = {.arena = arena},
+        .missing = {.arena = arena},
     };
     settings->file = tree->file;
     if (tree->kind != TREE_MAP)

@@ -33,6 +33,7 @@ struct checker {
     bool takes_secrets;   /* whether ${NAME} is allowed there */
     struct map looked_up; /* secret name -> struct str, asked for once */
     struct target *targets;
+    struct map missing; /* name of a destination that there is not -> struct missing, told once (section_delivery.c) */
 };
 
 /* Reads the value of one key into its owner. */

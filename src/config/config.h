@@ -53,6 +53,7 @@ struct str config_manual(struct arena *arena);
 struct change {
     struct change *next;
     struct str text; /* "destination crm: limit 10/s -> 5/s" */
+    struct str what; /* "destination crm: limit"; STR_NONE where it is no key's */
     bool needs_restart;
 };
 /* What applying `after` over `before` would change, in the order of the table; secrets are named, never shown. */

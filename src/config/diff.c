@@ -133,9 +133,9 @@ static void add_value(struct buf *text, const struct key *key, const void *owner
 
 /* ---- changes ---- */
 
-static void add_change(struct diff *diff, bool needs_restart, struct str text) {
+static void add_change(struct diff *diff, bool needs_restart, struct str what, struct str text) {
     struct change *change = arena_new(diff->arena, struct change);
-    *change = (struct change){.text = text, .needs_restart = needs_restart};
+    *change = (struct change){.text = text, .what = what, .needs_restart = needs_restart};
     *diff->end = change;
     diff->end = &change->next;
 }
@@ -143,24 +143,26 @@ static void add_change(struct diff *diff, bool needs_restart, struct str text) {
 void diff_add(struct diff *diff, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    add_change(diff, false, str_vfmt(diff->arena, format, args));
+    add_change(diff, false, STR_NONE, str_vfmt(diff->arena, format, args));
     va_end(args);
 }
 
-static struct str shown(struct arena *arena, struct str text) {
-    if (!text.n) return STR("none");
-    return text.n <= SHOWN_MAX ? text : str_fmt(arena, "%.*s...", SHOWN_MAX, text.p);
+/* " 10/s -> 5/s". Of a text of several lines, as certificates are, and of long ones that begin alike it says nothing
+ * but whether there is one: what would be shown tells nobody what changed. */
+static struct str values_text(struct arena *arena, struct str before, struct str after) {
+    struct str from = str_head(before, SHOWN_MAX), to = str_head(after, SHOWN_MAX);
+    bool lines = str_find(before, '\n') != SIZE_MAX || str_find(after, '\n') != SIZE_MAX;
+    if (lines || str_eq(from, to))
+        return before.n && after.n ? STR(" changed") : after.n ? STR(" added") : STR(" removed");
+    return str_fmt(arena, " %.*s%s -> %.*s%s", STR_ARG(before.n ? from : STR("none")), from.n < before.n ? "..." : "",
+                   STR_ARG(after.n ? to : STR("none")), to.n < after.n ? "..." : "");
 }
 
 void diff_texts(struct diff *diff, const struct key *key, struct str subject, struct str before, struct str after) {
     if (str_eq(before, after)) return;
-    struct str values = STR(" changed");
-    if (!key_is_hidden(key->type)) {
-        struct str from = shown(diff->arena, before), to = shown(diff->arena, after);
-        values = str_fmt(diff->arena, " %.*s -> %.*s", STR_ARG(from), STR_ARG(to));
-    }
-    add_change(diff, key->restart,
-               str_fmt(diff->arena, "%.*s%.*s%.*s", STR_ARG(subject), STR_ARG(key->name), STR_ARG(values)));
+    struct str values = key_is_hidden(key->type) ? STR(" changed") : values_text(diff->arena, before, after);
+    struct str what = str_fmt(diff->arena, "%.*s%.*s", STR_ARG(subject), STR_ARG(key->name));
+    add_change(diff, key->restart, what, str_fmt(diff->arena, "%.*s%.*s", STR_ARG(what), STR_ARG(values)));
 }
 
 void diff_value(struct diff *diff, const struct key *key, struct str subject, const void *before, const void *after) {

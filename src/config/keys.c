@@ -98,6 +98,7 @@ static size_t name_distance(struct str wrong, struct str name) {
 }
 
 void suggestion_consider(struct suggestion *suggestion, struct str name) {
+    if (suggestion->all.arena) buf_fmt(&suggestion->all, "%s%.*s", suggestion->all.n ? ", " : "", STR_ARG(name));
     size_t distance = name_distance(suggestion->wrong, name);
     if (distance > distance_allowed(suggestion->wrong)) return;
     if (distance && distance >= suggestion->wrong.n) return; /* nothing of the misspelt name would be left */
@@ -108,6 +109,8 @@ void suggestion_consider(struct suggestion *suggestion, struct str name) {
 
 struct str suggestion_text(struct arena *arena, const struct suggestion *suggestion) {
     if (str_find(suggestion->wrong, ':') != SIZE_MAX) return STR("; is a blank missing behind its ':'?");
+    if (!suggestion->best.p && suggestion->all.n)
+        return str_fmt(arena, "; there are %.*s", (int)suggestion->all.n, suggestion->all.p);
     if (!suggestion->best.p) return STR("");
     return str_fmt(arena, "; did you mean '%.*s'?", STR_ARG(suggestion->best));
 }

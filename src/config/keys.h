@@ -75,9 +75,10 @@ enum section key_section(const struct key *key);
 struct suggestion {
     struct str wrong, best;
     size_t distance;
+    struct buf all; /* with an arena it takes all names, to be told where none is near */
 };
 void suggestion_consider(struct suggestion *suggestion, struct str name);
-/* "; did you mean 'limit'?", or "". */
+/* "; did you mean 'limit'?", or "; there are limit, url", or "". */
 struct str suggestion_text(struct arena *arena, const struct suggestion *suggestion);
 
 #endif

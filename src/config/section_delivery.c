@@ -1,5 +1,9 @@
 /* config/section_delivery.c - the items of a route's `to`; see check.h. */
+#include "base/json.h"
 #include "config/section.h"
+#include "model/delivery.h"
+
+#include <string.h>
 
 #define DELIVERIES_MAX 1000 /* of one route */
 
@@ -66,11 +70,45 @@ static bool open_item(struct checker *checker, const struct tree *value, struct 
 
 /* ---- destination and action ---- */
 
+#define LINES_NAMED 3
+
+/* A destination that there is not: the finding of its first use, and where else it is used. */
+struct missing {
+    struct finding *finding; /* NULL = there were too many to keep it */
+    struct str text;
+    struct buf lines;
+    size_t more;
+};
+
+/* One that is written otherwise where it is defined is missing wherever it is used: that is one mistake. */
+static bool is_told(struct checker *checker, const struct delivery_item *item) {
+    struct missing *missing = map_get(&checker->missing, item->destination);
+    if (!missing) return false;
+    if (missing->more++ < LINES_NAMED) buf_fmt(&missing->lines, "%s%u", missing->more > 1 ? ", " : "", item->mark.line);
+    struct str rest =
+        missing->more <= LINES_NAMED ? STR("") : str_fmt(checker->arena, " and %zu more", missing->more - LINES_NAMED);
+    if (missing->finding)
+        missing->finding->text = str_fmt(checker->findings->arena, "%.*s (the same in line %.*s%.*s)",
+                                         STR_ARG(missing->text), STR_ARG(buf_str(&missing->lines)), STR_ARG(rest));
+    return true;
+}
+
+static void keep_told(struct checker *checker, const struct delivery_item *item) {
+    struct missing *missing = arena_new(checker->arena, struct missing);
+    struct finding *finding = checker->findings->first;
+    while (finding && (finding->mark.line != item->mark.line || finding->mark.column != item->mark.column ||
+                       strcmp(finding->code, code_text(CODE_DESTINATION)) != 0))
+        finding = finding->next;
+    *missing = (struct missing){finding, finding ? finding->text : STR(""), {.arena = checker->arena}, 0};
+    map_set(&checker->missing, item->destination, missing);
+}
+
 static void refuse_destination(struct checker *checker, const struct delivery_item *item, struct str route) {
     const struct settings *settings = checker->settings;
     struct suggestion near = {.wrong = item->destination};
     bool refused = !checker->targets && tree_get(checker->document, STR("destinations"));
     if (refused) return; /* all of them, with one finding */
+    if (is_told(checker, item)) return;
     for (size_t i = 0; i < settings->destination_count; i++) suggestion_consider(&near, settings->destinations[i].name);
     struct str hint = STR("");
     if (near.best.p) {
@@ -81,6 +119,7 @@ static void refuse_destination(struct checker *checker, const struct delivery_it
     check_report(checker, item->mark, CODE_DESTINATION,
                  "route '%.*s' uses destination '%.*s', which is not defined%.*s", STR_ARG(route), STR_ARG(shown),
                  STR_ARG(hint));
+    keep_told(checker, item);
 }
 
 static void refuse_action(struct checker *checker, const struct delivery_item *item,
@@ -163,7 +202,7 @@ static void check_param_type(struct checker *checker, const struct delivery_item
     if (value->kind == TREE_SCALAR)
         fits = refers(value->text) || param_type_takes_text(type, value->text);
     else if (value->kind == TREE_LIST)
-        fits = type == PARAM_ANY || type == PARAM_LIST;
+        fits = type == PARAM_ANY || type == PARAM_LIST || type == PARAM_MAILBOX_LIST;
     else if (value->kind == TREE_MAP)
         fits = (type == PARAM_ANY || type == PARAM_OBJECT || type == PARAM_HEADERS) && members_fit(param, value);
     if (!fits)
@@ -293,6 +332,22 @@ static struct str step_name(struct checker *checker, const struct route_settings
     return number == 1 ? route->name : str_fmt(checker->arena, "%.*s.%zu", STR_ARG(route->name), number);
 }
 
+/* A key that is the same for every event, a JSON string, which in jq means itself: the delivery has its name at once.
+ */
+static void name_step(struct checker *checker, const struct delivery_item *item, const struct route_settings *route,
+                      struct route_step *step) {
+    struct json *node = NULL;
+    if (!str_starts(str_trim(step->key), STR("\"")) || json_parse(step->key, 1, &node, NULL)) return;
+    struct str key = str_dup(checker->arena, json_text(node));
+    json_free(node);
+    if (key.n && key.n <= DELIVERY_NAME_MAX && str_find(key, '\0') == SIZE_MAX)
+        step->name = str_fmt(checker->arena, "%.*s:%.*s", STR_ARG(route->name), STR_ARG(key));
+    else
+        check_report(checker, step->key_mark, CODE_BOUNDS,
+                     "'key' in delivery '%.*s'%.*s must give a text of 1 to %zu bytes without U+0000",
+                     STR_ARG(item->name), STR_ARG(checker->where), DELIVERY_NAME_MAX);
+}
+
 static void check_step(struct checker *checker, const struct tree *value, struct route_settings *route) {
     struct delivery_item item;
     if (!open_item(checker, value, &item)) return;
@@ -312,6 +367,7 @@ static void check_step(struct checker *checker, const struct tree *value, struct
         .mark = item.mark,
     };
     read_keys(checker, &item, action, &step);
+    name_step(checker, &item, route, &step);
     route->steps[route->step_count++] = step;
 }
 
@@ -336,13 +392,73 @@ void check_steps(struct checker *checker, const struct key *key, const struct tr
 
 /* ---- what a reload changes ---- */
 
+static struct str name_of(const struct settings *settings, const struct route_step *step) {
+    return settings->destinations[step->destination].name;
+}
+
+static void write_step(struct buf *text, const struct settings *settings, const struct route_step *step) {
+    diff_write_text(text, name_of(settings, step));
+    diff_write_text(text, step->action);
+    diff_write_section(text, SECTION_DELIVERY, step);
+    diff_write_tree(text, step->params);
+}
+
 static void write_steps(struct buf *text, const struct settings *settings, const struct route_settings *route) {
-    for (size_t i = 0; i < route->step_count; i++) {
-        const struct route_step *step = &route->steps[i];
-        diff_write_text(text, settings->destinations[step->destination].name);
-        diff_write_text(text, step->action);
-        diff_write_section(text, SECTION_DELIVERY, step);
-        diff_write_tree(text, step->params);
+    for (size_t i = 0; i < route->step_count; i++) write_step(text, settings, &route->steps[i]);
+}
+
+static struct str step_text(struct arena *arena, const struct settings *settings, const struct route_step *step) {
+    struct buf text = {.arena = arena};
+    write_step(&text, settings, step);
+    return buf_str(&text);
+}
+
+/* The n-th delivery of a route to a destination; NULL: there are not so many. */
+static const struct route_step *nth_step(const struct settings *settings, const struct route_settings *route,
+                                         struct str destination, size_t n) {
+    for (size_t i = 0; i < route->step_count; i++)
+        if (str_eq(name_of(settings, &route->steps[i]), destination) && n-- == 0) return &route->steps[i];
+    return NULL;
+}
+
+static bool is_among(const struct diff *diff, const struct settings *settings, const struct route_settings *route,
+                     struct str destination, struct str text) {
+    const struct route_step *step;
+    for (size_t i = 0; (step = nth_step(settings, route, destination, i)); i++)
+        if (str_eq(step_text(diff->arena, settings, step), text)) return true;
+    return false;
+}
+
+/* Whether one of a route's deliveries to a destination has another place among them than before, or another one has its
+ * place. One with a constant key is known by that. */
+static bool changed_places(const struct diff *diff, const struct route_settings *before,
+                           const struct route_settings *after, struct str destination) {
+    const struct route_step *old;
+    for (size_t i = 0; (old = nth_step(diff->before, before, destination, i)); i++) {
+        const struct route_step *new = nth_step(diff->after, after, destination, i);
+        struct str was = step_text(diff->arena, diff->before, old);
+        struct str is = new ? step_text(diff->arena, diff->after, new) : STR_NONE;
+        if (old->name.n || str_eq(was, is)) continue;
+        if (is_among(diff, diff->after, after, destination, was)) return true;
+        if (new &&is_among(diff, diff->before, before, destination, is)) return true;
+    }
+    return false;
+}
+
+/* A delivery is known by its place among those of its route to its destination (docs/decisions/0002), so that one which
+ * failed before would be made again as what has its place now. */
+static void tell_places(struct diff *diff, struct str subject, const struct route_settings *before,
+                        const struct route_settings *after) {
+    for (size_t i = 0; i < after->step_count; i++) {
+        struct str name = name_of(diff->after, &after->steps[i]);
+        if (nth_step(diff->after, after, name, 0) != &after->steps[i]) continue; /* once for each destination */
+        if (changed_places(diff, before, after, name))
+            diff_add(
+                diff,
+                "%.*sthe deliveries to %.*s change places: a retry of what failed before sends another one in its "
+                "place; settle it first (drumbeat deliveries list --status FAILED --route %.*s), and give each a key "
+                "(key: '\"welcome\"'), by which it is known wherever it stands",
+                STR_ARG(subject), STR_ARG(name), STR_ARG(after->name));
     }
 }
 
@@ -351,5 +467,7 @@ void diff_steps(struct diff *diff, const struct key *key, struct str subject, co
     struct buf from = {.arena = diff->arena}, to = {.arena = diff->arena};
     write_steps(&from, diff->before, before);
     write_steps(&to, diff->after, after);
-    if (!str_eq(buf_str(&from), buf_str(&to))) diff_add(diff, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(key->name));
+    if (str_eq(buf_str(&from), buf_str(&to))) return;
+    diff_add(diff, "%.*s%.*s changed", STR_ARG(subject), STR_ARG(key->name));
+    tell_places(diff, subject, before, after);
 }

@@ -229,7 +229,7 @@ static void read_field(struct checker *checker, const struct catalog_name *field
 }
 
 static void refuse_key(struct checker *checker, const struct catalog_entry *entry, const struct tree *map, size_t at) {
-    struct suggestion near = {.wrong = map->names[at]};
+    struct suggestion near = {.wrong = map->names[at], .all = {.arena = checker->arena}};
     for (const struct key *key = NULL; (key = key_next(SECTION_DESTINATION, key));)
         if (!entry || !is_http_only(key->name)) suggestion_consider(&near, key->name);
     for (size_t i = 0; entry && i < entry->field_count; i++) suggestion_consider(&near, entry->fields[i].name);

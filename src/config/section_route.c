@@ -115,6 +115,31 @@ static const struct route_settings *route_find(const struct settings *settings, 
     return NULL;
 }
 
+/* The route that is gone and said the same; NULL: there is none. */
+static const struct route_settings *renamed_from(const struct diff *diff, const struct route_settings *new) {
+    for (size_t i = 0; i < diff->before->route_count; i++) {
+        const struct route_settings *old = &diff->before->routes[i];
+        struct change *first = NULL;
+        struct diff other = {diff->arena, diff->before, diff->after, &first};
+        if (route_find(diff->after, old->name)) continue;
+        diff_section(&other, SECTION_ROUTE, STR(""), old, new);
+        if (!first) return old;
+    }
+    return NULL;
+}
+
+/* What a route did is known by its name (docs/decisions/0002). */
+static void tell_new(struct diff *diff, const struct route_settings *new) {
+    const struct route_settings *old = renamed_from(diff, new);
+    diff_add(diff, "route %.*s added", STR_ARG(new->name));
+    if (!old) return;
+    diff_add(
+        diff,
+        "route %.*s says what %.*s said: a retry or a replay of earlier events makes again under the new name what "
+        "%.*s has done",
+        STR_ARG(new->name), STR_ARG(old->name), STR_ARG(old->name));
+}
+
 void diff_routes(struct diff *diff, const struct key *key, struct str subject, const void *was, const void *is) {
     const struct settings *before = was, *after = is;
     (void)key;
@@ -124,7 +149,7 @@ void diff_routes(struct diff *diff, const struct key *key, struct str subject, c
         if (old)
             diff_section(diff, SECTION_ROUTE, str_fmt(diff->arena, "route %.*s: ", STR_ARG(new->name)), old, new);
         else
-            diff_add(diff, "route %.*s added", STR_ARG(new->name));
+            tell_new(diff, new);
     }
     for (size_t i = 0; i < before->route_count; i++)
         if (!route_find(after, before->routes[i].name))

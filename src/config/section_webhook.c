@@ -16,11 +16,11 @@ static const struct str hmac = {"hmac", 4};
 
 /* ---- type ---- */
 
-/* type: as it stands in the file, which may name a secret. */
-static void refuse_type(struct checker *checker, struct tree_mark mark, const struct source_settings *source,
-                        struct str type) {
+/* type: as it stands in the file, which may name a secret; NULL = it does not. */
+static void refuse_type(struct checker *checker, const struct source_settings *source, const struct tree *type) {
+    struct tree_mark mark = type ? type->mark : source->mark;
     struct buf types = {.arena = checker->arena};
-    struct suggestion near = {.wrong = type};
+    struct suggestion near = {.wrong = type ? type->text : source->name};
     for (enum source_kind kind = SOURCE_WEBHOOK + 1; kind < SOURCE_KIND_COUNT; kind++) {
         buf_fmt(&types, "%s, ", source_kind_type(kind));
         suggestion_consider(&near, str_from(source_kind_type(kind)));
@@ -30,9 +30,15 @@ static void refuse_type(struct checker *checker, struct tree_mark mark, const st
         suggestion_consider(&near, str_from(schemes[i].name));
     }
     suggestion_consider(&near, hmac);
-    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, type);
-    check_report(checker, mark, CODE_SOURCE_TYPE, "source '%.*s' has the unknown type '%.*s'; there are %.*shmac%.*s",
-                 STR_ARG(source->name), STR_ARG(shown), STR_ARG(buf_str(&types)), STR_ARG(hint));
+    struct str hint = suggestion_text(checker->arena, &near), shown = check_shown(checker, near.wrong);
+    if (type)
+        check_report(checker, mark, CODE_SOURCE_TYPE,
+                     "source '%.*s' has the unknown type '%.*s'; there are %.*shmac%.*s", STR_ARG(source->name),
+                     STR_ARG(shown), STR_ARG(buf_str(&types)), STR_ARG(hint));
+    else
+        check_report(checker, mark, CODE_SOURCE_TYPE,
+                     "source '%.*s' needs a 'type', because its name is none; there are %.*shmac%.*s",
+                     STR_ARG(source->name), STR_ARG(buf_str(&types)), STR_ARG(hint));
 }
 
 /* What is signed is written with names in braces. A wrong one would make every request refused, and one that is missing
@@ -254,7 +260,7 @@ void check_webhook(struct checker *checker, const struct tree *map, struct sourc
     if (places) check_map(checker, places, webhook);
     webhook->scheme = is_own ? own_scheme(checker, source, map) : scheme_find(source->type);
     if (!webhook->scheme)
-        refuse_type(checker, type ? type->mark : source->mark, source, type ? type->text : source->type);
+        refuse_type(checker, source, type);
     else
         check_own_keys(checker, map, webhook->scheme);
     if (webhook->scheme && webhook->scheme->proof == PROOF_CERTIFICATE)

@@ -7,7 +7,8 @@
 #include "connect/reader.h"
 #include "connect/value.h"
 
-#define HELO_MAX 253
+#define HELO_MAX  253
+#define SHOWN_MAX 60
 
 static const struct mail_key {
     const char *word;
@@ -67,8 +68,12 @@ static enum err party_fill(struct fill *fill, const struct mail_form *form, enum
     if (!text.n && part == MAIL_REPLY_TO) return ERR_NONE;
     if (!text.n) return fill_fail(fill, "the mail has no '%s'", parts[part].word);
     if (party_parse(text, ret_party)) return ERR_NONE;
-    return fill_fail(fill, "'%s' must be one e-mail address, or a name with one as in Ada <ada@example.com>",
-                     parts[part].word);
+    struct arena *arena = fill->context->arena;
+    struct str shown = str_shown(arena, text, SHOWN_MAX), problem = party_problem(arena, text);
+    return fill_fail(fill,
+                     "'%s' must be one e-mail address, or a name with one as in Ada <ada@example.com>, not '%.*s': "
+                     "%.*s",
+                     parts[part].word, STR_ARG(shown), STR_ARG(problem));
 }
 
 static enum err headers_fill(struct fill *fill, const struct mail_form *form, struct mail *mail) {

@@ -96,13 +96,14 @@ static void put_header(struct buf *buf, const struct header *header) {
 
 static void put_party(struct buf *buf, const char *header, const struct party *party) {
     size_t start = buf->n;
+    struct str quoted = party_quoted(buf->arena, party);
     buf_fmt(buf, "%s: ", header);
     if (!party->name.n) {
         buf_add(buf, party->address);
-    } else if (reads_plain(party->name, strlen(header) + 4)) {
-        buf_fmt(buf, "\"%.*s\"", STR_ARG(party->name)); /* no quotes and backslashes are in it */
+    } else if (reads_plain(quoted, strlen(header) + 2)) {
+        buf_add(buf, quoted);
     } else {
-        put_words(buf, party->name, strlen(header) + 2);
+        put_words(buf, party_name(buf->arena, party), strlen(header) + 2);
     }
     if (party->name.n) {
         size_t line = buf->n;
@@ -111,6 +112,17 @@ static void put_party(struct buf *buf, const char *header, const struct party *p
         buf_fmt(buf, "%s<%.*s>", fits ? " " : "\r\n ", STR_ARG(party->address));
     }
     end_line(buf);
+}
+
+struct str mime_party(struct arena *arena, struct str text) {
+    struct party party;
+    struct buf words = {.arena = arena}, flat = {.arena = arena};
+    if (!party_parse(text, &party) || is_ascii(party.name)) return party_text(arena, text);
+    put_words(&words, party_name(arena, &party), 0);
+    for (size_t i = 0; i < words.n; i++)
+        if (words.p[i] != '\r' && words.p[i] != '\n') buf_byte(&flat, words.p[i]);
+    buf_fmt(&flat, " <%.*s>", STR_ARG(party.address));
+    return buf_str(&flat);
 }
 
 /* "Tue, 24 Nov 2026 12:00:00 +0000", out of "2026-11-24T12:00:00Z". */

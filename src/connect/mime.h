@@ -27,5 +27,7 @@ struct mail {
 /* What makes it a mail that must not be sent, as a sentence; NULL when nothing does. */
 const char *mail_problem(const struct mail *mail);
 struct str mail_write(const struct mail *mail, struct arena *arena); /* of one without a problem */
+/* The mailbox on one line of ASCII, its name as words where it has other letters; any other text as party_text. */
+struct str mime_party(struct arena *arena, struct str text);
 
 #endif

@@ -6,6 +6,9 @@
 #include "connect/sign.h"
 #include "connect/url.h"
 #include "connect/value.h"
+#include "model/party.h"
+
+#define SHOWN_MAX 60
 
 static struct str content_type(enum body_kind kind) {
     static const struct str types[] = {
@@ -222,6 +225,38 @@ static enum err check_together(struct fill *fill, const struct catalog_action *a
     return ERR_NONE;
 }
 
+static enum err refuse_type(struct fill *fill, const struct catalog_name *param, const struct json *value) {
+    struct arena *arena = fill->context->arena;
+    struct str text = json_text(value), problem = param_type_problem(arena, param->type, text);
+    struct str shown = str_shown(arena, text, SHOWN_MAX);
+    struct str what = str_fmt(arena, "parameter '%.*s' must be %s", STR_ARG(param->name), param_type_what(param->type));
+    if (json_type(value) != JSON_STRING) return fill_fail(fill, "%.*s", STR_ARG(what));
+    return fill_fail(fill, "%.*s, not '%.*s'%s%.*s", STR_ARG(what), STR_ARG(shown), problem.n ? ": " : "",
+                     STR_ARG(problem));
+}
+
+static struct json *with_names_quoted(struct arena *arena, const struct json *value) {
+    if (json_type(value) == JSON_STRING) return json_str(party_text(arena, json_text(value)));
+    if (json_type(value) != JSON_ARRAY) return json_copy(value);
+    struct json *list = json_array();
+    for (size_t i = 0; i < json_size(value); i++) json_push(list, with_names_quoted(arena, json_at(value, i)));
+    return list;
+}
+
+/* A name out of a form has marks that end a name or begin another mailbox, so that the provider reads it in quotes. */
+static struct json *quote_names(struct fill *fill, const struct catalog_action *action, struct json *params) {
+    struct json *grown = NULL;
+    for (size_t i = 0; i < action->param_count; i++) {
+        const struct catalog_name *param = &action->params[i];
+        const struct json *value = json_get(params, param->name);
+        if (!param_type_is_mailbox(param->type) || json_type(value) < JSON_STRING) continue;
+        if (!grown) grown = json_copy(params);
+        json_set(grown, param->name, with_names_quoted(fill->context->arena, value));
+    }
+    if (grown) json_free(params);
+    return grown ? grown : params;
+}
+
 enum err request_params(struct fill *fill, const struct action *action, struct json **ret_params) {
     const struct delivery *delivery = fill->delivery;
     struct json_error error;
@@ -237,12 +272,12 @@ enum err request_params(struct fill *fill, const struct action *action, struct j
         if (param->required && json_type(value) == JSON_NULL)
             err = fill_fail(fill, "parameter '%.*s' is missing", STR_ARG(param->name));
         else if (!param_type_takes(param->type, value))
-            err = fill_fail(fill, "parameter '%.*s' must be %s", STR_ARG(param->name), param_type_what(param->type));
+            err = refuse_type(fill, param, value);
     }
     if (!err) err = check_together(fill, action->catalog, params);
     if (err)
         json_free(params);
     else
-        *ret_params = params;
+        *ret_params = quote_names(fill, action->catalog, params);
     return err;
 }

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/when.h"
+#include "connect/mime.h"
 #include "connect/url.h"
 #include "connect/value.h"
 
@@ -164,6 +165,12 @@ static bool to_form(const struct call_context *context, struct value *value, int
     return true;
 }
 
+static bool to_mailbox(const struct call_context *context, struct value *value, int64_t argument) {
+    (void)argument;
+    *value = value_of_text(mime_party(context->arena, value->text));
+    return true;
+}
+
 enum argument { ARGUMENT_NONE, ARGUMENT_COUNT, ARGUMENT_SPAN, ARGUMENT_NAME };
 static const struct transform {
     const char *word;
@@ -189,6 +196,7 @@ static const struct transform {
     {"member", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NAME, 0, to_member, "a JSON object that has it, as a text,"},
     {"escape", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_escape, "a text"},
     {"form", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_form, "a text"},
+    {"mailbox", VALUE_TEXT, VALUE_TEXT, ARGUMENT_NONE, 0, to_mailbox, "a text"},
     {"json", VALUE_ANY, VALUE_TEXT, ARGUMENT_NONE, 0, to_json, "a value"},
 };
 #define TRANSFORM_COUNT (sizeof transforms / sizeof *transforms)
@@ -233,7 +241,7 @@ const char *transform_read(struct str text, unsigned *kinds, struct ref_step *re
     const struct transform *transform = transform_find(word);
     if (!transform)
         return "is no transform: hex base32 first lower trim md5 sha256 unix unix_ms minus plus "
-               "challenge member escape form json";
+               "challenge member escape form mailbox json";
     if (!(transform->takes & *kinds)) return "cannot be given what stands before it";
     struct ref_step step = {.transform = (size_t)(transform - transforms), .name = str_trim(argument)};
     if (!argument_read(transform, step.name, &step.argument))

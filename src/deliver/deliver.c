@@ -89,11 +89,30 @@ static bool has_new_name(const struct destination_settings *settings, const stru
     return settings->was.count == 0;
 }
 
+/* Whether its account may not have counted what it sent: it comes from another account, or was closed for a while, or
+ * takes over from another name. Of a new one the caller knows that (deliver_desks). */
+static bool brings_a_past(const struct desk *desk, const struct destination_settings *settings,
+                          const struct limiter *account) {
+    bool takes_over = settings->was.count && (!desk->before || has_new_name(settings, desk->before));
+    return takes_over || (desk->limiter && (desk->limiter != account || !desk->before));
+}
+
+/* What it sent in this account goes on to count there. */
+static void desk_leave(struct desk *desk) {
+    if (desk->past_count == DESK_PASTS) {
+        memmove(desk->pasts, desk->pasts + 1, (DESK_PASTS - 1) * sizeof *desk->pasts);
+        desk->past_count--;
+    }
+    desk->pasts[desk->past_count++] = (struct desk_past){desk->limiter, desk->meters, WHEN_NEVER};
+}
+
 static void desk_open(struct deliver *deliver, struct desk *desk, const struct destination_settings *settings) {
-    struct meters *meters = map_get(&deliver->meters, settings->account);
-    if (desk->meters && desk->meters != meters) deliver->meters_stale = true;
-    desk_join(desk, map_get(&deliver->limiters, settings->account));
-    desk->meters = meters;
+    struct limiter *limiter = map_get(&deliver->limiters, settings->account);
+    if (desk->before && desk->limiter != limiter) desk_leave(desk);
+    if (desk->limiter && desk->limiter != limiter) limiter_heed(limiter, desk->limiter);
+    if (brings_a_past(desk, settings, limiter)) deliver->limiters_stale = deliver->meters_stale = true;
+    desk_join(desk, limiter);
+    desk->meters = map_get(&deliver->meters, settings->account);
     desk->settings = settings;
     if (!desk->before) desk->now.next_due_us = desk->committed.next_due_us = 0;
     if (!desk->before || has_new_name(settings, desk->before))
@@ -145,8 +164,9 @@ static void account_configure(struct deliver *deliver, size_t account, struct li
     limiter_configure(limiter_at(deliver, account), scratch, count);
     struct meters *meters = meters_at(deliver, account);
     int64_t before_us = meters_longest_window(meters);
+    bool of_another = meter_count && !str_eq(meters_param(meters), param);
     meters_configure(meters, param, meter_scratch, meter_count);
-    if (meters_longest_window(meters) > before_us) deliver->meters_stale = true;
+    if (of_another || meters_longest_window(meters) > before_us) deliver->meters_stale = true;
 }
 
 static void reserve_places(struct deliver *deliver, size_t open) {
@@ -163,7 +183,8 @@ static void reserve_places(struct deliver *deliver, size_t open) {
 }
 
 void deliver_configure(struct deliver *deliver, const struct settings *settings) {
-    deliver->meters_stale = false;
+    deliver->limiters_stale = deliver->meters_stale = false;
+    int64_t window_us = deliver_longest_window(deliver);
     for (size_t i = 0; i < deliver->desks.count; i++) desk_close(desk_at(deliver, i));
     for (size_t i = 0; i < settings->destination_count; i++) {
         const struct destination_settings *destination = &settings->destinations[i];
@@ -172,11 +193,14 @@ void deliver_configure(struct deliver *deliver, const struct settings *settings)
         desk_open(deliver, desk, destination);
         desk->queue_max = destination->queue_max ? destination->queue_max : (settings->server.queue_max + 1) / 2;
     }
+    for (size_t i = 0; i < deliver->desks.count; i++)
+        if (desk_at(deliver, i)->before && !desk_at(deliver, i)->settings) desk_leave(desk_at(deliver, i));
     struct arena arena = ARENA_EMPTY;
     size_t rules_max = settings->destination_count * LIMIT_RULES_MAX;
     struct limit_rule *scratch = arena_array(&arena, struct limit_rule, 2 * rules_max);
     for (size_t i = 0; i < deliver->limiters.count; i++) account_configure(deliver, i, scratch, scratch + rules_max);
     arena_free(&arena);
+    if (deliver_longest_window(deliver) > window_us) deliver->limiters_stale = true;
     reserve_places(deliver, settings->destination_count);
 }
 
@@ -259,29 +283,27 @@ void deliver_record(struct deliver *deliver, size_t desk_number, int64_t now_us,
     desk_changed(desk, breaker_change(&before, &desk->now.breaker));
 }
 
+void deliver_blame(struct deliver *deliver, size_t desk, struct str trouble) {
+    reason_set(&desk_stage(desk_at(deliver, desk))->trouble, trouble);
+}
+
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us) {
     struct limiter *limiter = desk_at(deliver, desk)->limiter;
     if (limiter_quiet(limiter, until_us, now_us)) account_changed(deliver, limiter);
 }
 
-size_t desk_reason_bytes(struct str reason) {
-    return str_head(reason, DELIVER_REASON_MAX).n;
-}
-
 void desk_pause(struct desk_state *state, int64_t until_us, struct str reason) {
-    size_t bytes = desk_reason_bytes(reason);
     state->paused = true;
     state->paused_until_us = until_us;
-    state->reason_bytes = bytes;
-    if (bytes) memmove(state->reason, reason.p, bytes);
+    reason_set(&state->reason, reason);
 }
 
 void deliver_pause(struct deliver *deliver, size_t desk_number, int64_t until_us, struct str reason) {
     struct desk *desk = desk_at(deliver, desk_number);
     const struct desk_state before = desk->now;
     desk_pause(desk_stage(desk), until_us, reason);
-    bool same = before.paused && before.paused_until_us == until_us && before.reason_bytes == desk->now.reason_bytes &&
-                memcmp(before.reason, desk->now.reason, before.reason_bytes) == 0;
+    bool same = before.paused && before.paused_until_us == until_us &&
+                str_eq(reason_words(&before.reason), reason_words(&desk->now.reason));
     if (!same) desk_changed(desk, DESK_PAUSE);
 }
 
@@ -418,8 +440,9 @@ struct desk_view deliver_view(const struct deliver *deliver, size_t desk_number,
         .closed = !desk->settings,
         .paused = paused,
         .paused_until_us = paused ? desk->now.paused_until_us : 0,
-        .pause_reason = paused ? (struct str){desk->now.reason, desk->now.reason_bytes} : STR_NONE,
+        .pause_reason = paused ? reason_words(&desk->now.reason) : STR_NONE,
         .breaker = desk->now.breaker,
+        .breaker_reason = desk->now.breaker.state != BREAKER_CLOSED ? reason_words(&desk->now.trouble) : STR_NONE,
         .quiet_until_us = limiter_quiet_until(desk->limiter),
         .suspect_seq = desk->now.suspect_seq,
         .probing = desk->now.probing,

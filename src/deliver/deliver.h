@@ -13,8 +13,6 @@
 #include "deliver/breaker.h"
 #include "deliver/limiter.h"
 
-#define DELIVER_REASON_MAX ((size_t)200) /* bytes of a pause's reason that are kept */
-
 struct deliver;
 struct desk_view;
 
@@ -36,6 +34,7 @@ size_t deliver_budget(struct deliver *deliver, size_t desk, int64_t now_us, size
 void deliver_take(struct deliver *deliver, size_t desk, size_t sends, int64_t now_us); /* at most the budget */
 /* Learning from outcomes. */
 void deliver_record(struct deliver *deliver, size_t desk, int64_t now_us, bool good);
+void deliver_blame(struct deliver *deliver, size_t desk, struct str trouble); /* why the last was not good; copied */
 void deliver_quiet(struct deliver *deliver, size_t desk, int64_t until_us, int64_t now_us);
 /* until_us 0 = until resumed. The last word holds. The reason is copied. */
 void deliver_pause(struct deliver *deliver, size_t desk, int64_t until_us, struct str reason);
@@ -85,6 +84,7 @@ struct desk_view {
     int64_t paused_until_us;      /* 0 = until resumed */
     struct str pause_reason;      /* "" when not paused; the desk's own, lives until it changes */
     struct breaker breaker;
+    struct str breaker_reason;   /* why it is not closed; "" when nobody knows, as after a start; lives as the other */
     int64_t quiet_until_us;      /* the account's; 0 = never was one */
     int64_t suspect_seq;         /* the delivery that was refused last, nothing accepted since; 0 = none */
     size_t in_flight, remaining; /* of the account: limiter_remaining */
@@ -108,11 +108,11 @@ size_t deliver_changed(struct deliver *deliver, struct desk_change *ret_changes,
 void deliver_restore(struct deliver *deliver, size_t desk, const struct desk_view *state, int64_t now_us);
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us);
 int64_t deliver_longest_window(const struct deliver *deliver); /* but those per value */
+bool deliver_limiters_stale(const struct deliver *deliver);    /* as deliver_meters_stale, of the other limits */
 int64_t deliver_counted_window(const struct deliver *deliver); /* of all: as long a start counts */
 const struct limit_rule *deliver_rules(const struct deliver *deliver, size_t desk, size_t *ret_count); /* account's */
-/* From now on each send counts as `parts` sends, so that several processes that cannot ask one another keep within the
- * limit together; 1 = alone. With forget, the caller tells anew what was sent before (deliver_restore_send). No send
- * may be taken and not started at this moment. */
+/* From now on each send counts as `parts` sends, so that processes that cannot ask one another keep within the limit
+ * together; 1 = alone. With forget, the caller tells anew what was sent; what has not started may count twice. */
 void deliver_part(struct deliver *deliver, size_t parts, bool forget);
 bool deliver_used(const struct deliver *deliver, size_t desk, int64_t now_us); /* some of the account's limit is used */
 double deliver_used_share(const struct deliver *deliver, size_t desk, int64_t now_us); /* how much, from 0 to 1 */

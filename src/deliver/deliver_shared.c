@@ -33,6 +33,10 @@ struct meters *deliver_meters(const struct deliver *deliver, size_t desk) {
     return meters && meters_longest_window(meters) ? meters : NULL;
 }
 
+bool deliver_limiters_stale(const struct deliver *deliver) {
+    return deliver->limiters_stale;
+}
+
 bool deliver_meters_stale(const struct deliver *deliver) {
     return deliver->meters_stale;
 }
@@ -47,10 +51,6 @@ size_t deliver_known(const struct deliver *deliver, struct str name) {
         if (desk->settings && str_list_has(desk->settings->was, name)) return i;
     }
     return SIZE_MAX;
-}
-
-bool deliver_same_limit(const struct deliver *deliver, size_t a, size_t b) {
-    return desk_at(deliver, a)->limiter == desk_at(deliver, b)->limiter;
 }
 
 bool deliver_inherits(const struct deliver *deliver, size_t desk) {
@@ -105,6 +105,48 @@ void deliver_restore(struct deliver *deliver, size_t desk_number, const struct d
 
 void deliver_restore_send(struct deliver *deliver, size_t desk, int64_t started_us, int64_t now_us) {
     limiter_restore(desk_at(deliver, desk)->limiter, started_us, now_us);
+}
+
+void deliver_left(struct deliver *deliver, int64_t now_us) {
+    for (size_t i = 0; i < deliver->desks.count; i++) {
+        struct desk *desk = desk_at(deliver, i);
+        struct desk_past *last = desk->past_count ? &desk->pasts[desk->past_count - 1] : NULL;
+        if (last && last->until_us == WHEN_NEVER) last->until_us = now_us;
+    }
+}
+
+/* The account that the desk was in at this moment, as far as that is one it has left. One that is gone left for good:
+ * what was under way then is its last account's. */
+static const struct desk_past *past_at(const struct desk *desk, int64_t moment_us) {
+    for (size_t i = 0; i < desk->past_count; i++)
+        if (moment_us <= desk->pasts[i].until_us) return &desk->pasts[i];
+    return !desk->settings && desk->past_count ? &desk->pasts[desk->past_count - 1] : NULL;
+}
+
+void deliver_restore_past(struct deliver *deliver, struct str name, int64_t started_us, int64_t now_us) {
+    const struct desk *desk = map_get(&deliver->desks, name);
+    const struct desk_past *past = desk ? past_at(desk, started_us) : NULL;
+    size_t known = deliver_known(deliver, name);
+    if (past && (known == SIZE_MAX || desk_at(deliver, known)->limiter != past->limiter))
+        limiter_restore(past->limiter, started_us, now_us);
+}
+
+struct meters *deliver_meters_past(const struct deliver *deliver, size_t desk_number, int64_t started_us) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    const struct desk_past *past = past_at(desk, started_us);
+    return past && past->meters != desk->meters && meters_longest_window(past->meters) ? past->meters : NULL;
+}
+
+void deliver_forget_meters(struct deliver *deliver) {
+    for (size_t i = 0; i < deliver->meters.count; i++) meters_forget(meters_at(deliver, i));
+}
+
+int64_t deliver_metered_window(const struct deliver *deliver, size_t desk_number) {
+    const struct desk *desk = desk_at(deliver, desk_number);
+    int64_t window_us = desk->meters ? meters_longest_window(desk->meters) : 0;
+    for (size_t i = 0; i < desk->past_count; i++)
+        window_us = later(window_us, meters_longest_window(desk->pasts[i].meters));
+    return window_us;
 }
 
 void deliver_part(struct deliver *deliver, size_t parts, bool forget) {

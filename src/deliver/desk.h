@@ -10,18 +10,15 @@
 
 #include <assert.h>
 
-/* Bytes of a reason that are kept: it is cut between two characters of UTF-8 where it is too long. */
-size_t desk_reason_bytes(struct str reason);
-
 /* What a turn may change of a desk. */
 struct desk_state {
     bool paused;
     int64_t paused_until_us;
-    char reason[DELIVER_REASON_MAX];
-    size_t reason_bytes;
+    struct reason reason; /* of the pause */
     struct breaker breaker;
-    bool probing;        /* the last pause was for a refusal, and nothing was accepted since */
-    int64_t suspect_seq; /* the delivery that was refused last, nothing accepted since; 0 = none */
+    struct reason trouble; /* what the breaker counted last; nothing after a start */
+    bool probing;          /* the last pause was for a refusal, and nothing was accepted since */
+    int64_t suspect_seq;   /* the delivery that was refused last, nothing accepted since; 0 = none */
     size_t in_flight;
     int64_t next_due_us;
     int64_t barren_us;   /* the last wait of a claim that came back empty; 0 = it did not */
@@ -34,6 +31,15 @@ struct desk_state {
     unsigned untold;     /* what of the lasting state changed and was not given out (enum desk_aspect) */
 };
 
+#define DESK_PASTS 4 /* of more than so many changes within a window the first are forgotten */
+
+/* An account that the desk was in before. */
+struct desk_past {
+    struct limiter *limiter;
+    struct meters *meters;
+    int64_t until_us; /* WHEN_NEVER = it has only just left, and nobody said when */
+};
+
 struct desk {
     size_t number;
     struct str name;
@@ -41,6 +47,8 @@ struct desk {
     const struct destination_settings *before;   /* the configure that is under way; NULL = closed then */
     struct limiter *limiter;                     /* the account's */
     struct meters *meters;                       /* the account's */
+    struct desk_past pasts[DESK_PASTS];          /* in order */
+    size_t past_count;
     struct desk_state now, committed;
     bool touched;      /* the two may differ */
     size_t unstarted;  /* committed sends that have neither started nor stayed unsent */
@@ -54,7 +62,8 @@ struct deliver {
     struct map limiters;           /* account -> limiter */
     struct map meters;             /* account -> meters, in the same places */
     size_t meters_max;             /* values that an account counts at a time */
-    bool meters_stale;             /* the last configure lets meters count what they were never told */
+    bool limiters_stale;           /* by the last configure a limiter counts what it was never told */
+    bool meters_stale;             /* the same of meters */
     struct pool pool;              /* of sends in flight */
     size_t first;                  /* the desk to ask first in this turn */
     struct hold hold, held_before; /* as it is said in this turn; as it was committed */

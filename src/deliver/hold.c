@@ -2,18 +2,11 @@
  * hold. A hold by the start is not staged: it is there before the first turn. */
 #include "deliver/hold.h"
 
-#include <string.h>
-
 #include "deliver/desk.h"
-
-static void set_reason(struct hold *hold, struct str reason) {
-    hold->reason_bytes = desk_reason_bytes(reason);
-    if (hold->reason_bytes) memcpy(hold->reason, reason.p, hold->reason_bytes);
-}
 
 void deliver_hold(struct deliver *deliver, struct str reason) {
     deliver->hold.by_order = true;
-    set_reason(&deliver->hold, reason);
+    reason_set(&deliver->hold.reason, reason);
 }
 
 void deliver_release(struct deliver *deliver) {
@@ -22,7 +15,7 @@ void deliver_release(struct deliver *deliver) {
 
 void deliver_hold_read(struct deliver *deliver, bool held, struct str reason) {
     deliver->hold.by_order = held;
-    set_reason(&deliver->hold, held ? reason : STR(""));
+    reason_set(&deliver->hold.reason, held ? reason : STR(""));
 }
 
 void deliver_hold_start(struct deliver *deliver) {
@@ -33,8 +26,12 @@ bool deliver_is_held(const struct deliver *deliver) {
     return deliver->hold.by_start || deliver->hold.by_order;
 }
 
+bool deliver_hold_is_ordered(const struct deliver *deliver) {
+    return deliver->hold.by_order;
+}
+
 struct str deliver_hold_reason(const struct deliver *deliver) {
     const struct hold *hold = &deliver->hold;
-    if (hold->by_order) return (struct str){hold->reason, hold->reason_bytes};
+    if (hold->by_order) return reason_words(&hold->reason);
     return hold->by_start ? STR("the server was started with --hold") : STR("");
 }

@@ -4,6 +4,7 @@
 #define DELIVER_HOLD_H
 
 #include "deliver/deliver.h"
+#include "deliver/reason.h"
 
 /* Under this name it stands among the states of destinations in the store; none can be called so. */
 #define HOLD_NAME "*"
@@ -11,8 +12,7 @@
 struct hold {
     bool by_start; /* the process was started with --hold: it says nothing to others and ends with the process */
     bool by_order; /* a person or a restore said so: it holds for all processes and over restarts */
-    char reason[DELIVER_REASON_MAX];
-    size_t reason_bytes;
+    struct reason reason;
 };
 
 void deliver_hold(struct deliver *deliver, struct str reason);
@@ -21,6 +21,7 @@ void deliver_release(struct deliver *deliver); /* of either kind */
 void deliver_hold_read(struct deliver *deliver, bool held, struct str reason);
 void deliver_hold_start(struct deliver *deliver); /* not staged */
 bool deliver_is_held(const struct deliver *deliver);
+bool deliver_hold_is_ordered(const struct deliver *deliver);   /* and not by the start of this process alone */
 struct str deliver_hold_reason(const struct deliver *deliver); /* "" when nothing is held; lives until it changes */
 
 #endif

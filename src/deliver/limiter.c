@@ -229,6 +229,12 @@ bool limiter_quiet(struct limiter *limiter, int64_t until_us, int64_t now_us) {
     return true;
 }
 
+void limiter_heed(struct limiter *limiter, const struct limiter *other) {
+    if (other->quiet_us > limiter->quiet_us) limiter->quiet_us = other->quiet_us;
+    if (other->quiet_committed_us > limiter->quiet_committed_us)
+        limiter->quiet_committed_us = other->quiet_committed_us;
+}
+
 void limiter_speak(struct limiter *limiter) {
     limiter->quiet_us = 0;
 }

@@ -45,6 +45,8 @@ void limiter_restore(struct limiter *limiter, int64_t started_us, int64_t now_us
 /* The provider wants nothing before this moment. Staged. The moment only ever moves later, and never beyond 24 h from
  * now. True when it moved. */
 bool limiter_quiet(struct limiter *limiter, int64_t until_us, int64_t now_us);
+/* What the provider told the other limiter, it told this one: their sends are one account's. */
+void limiter_heed(struct limiter *limiter, const struct limiter *other);
 /* The quiet spell is over. Staged. */
 void limiter_speak(struct limiter *limiter);
 int64_t limiter_quiet_until(const struct limiter *limiter); /* 0 = never was one */

@@ -7,7 +7,7 @@
  * 2. A meter is forgotten only when its limiter counts nothing: no send taken and not started, no start in any window.
  *    A new limiter knows just as much.
  * 3. A value that gets no meter has no room: it waits until another meter can be forgotten.
- * 4. A start of the past that finds no place shuts out every value that has no meter, for one window (`blind_us`).
+ * 4. A start of the past that finds no place shuts out every value that has no meter, for one window (`lost_us`).
  * 5. When an account gets a longer window, or one more destination, the loop tells the starts of the store anew
  *    (meters_forget): a forgotten meter may have had some that only the longer window counts.
  * WHAT BREAKS IT. Two spellings of one value: the provider may know a chat by its number and by its name.
@@ -52,7 +52,7 @@ struct meters {
     struct meter *oldest, *youngest;
     struct meter *promised; /* its place, and those of all that are older, were promised to values that wait for one */
     struct meter *touched;  /* by the turn under way */
-    int64_t blind_us;       /* until then a value without a meter may have starts that nobody remembers */
+    int64_t lost_us;        /* the youngest start that found no place; 0 = none did */
 };
 
 static void *given(void *memory) {
@@ -197,6 +197,11 @@ int64_t meters_longest_window(const struct meters *meters) {
     return longest_us;
 }
 
+/* Until then a value without a meter may have starts that nobody remembers. */
+static int64_t blind_us(const struct meters *meters) {
+    return meters->lost_us ? meters->lost_us + meters_longest_window(meters) : 0;
+}
+
 size_t meters_count(const struct meters *meters) {
     return meters->count;
 }
@@ -204,7 +209,7 @@ size_t meters_count(const struct meters *meters) {
 size_t meters_room(struct meters *meters, struct str value, int64_t now_us, size_t want) {
     struct meter *meter = find(meters, value);
     if (meter) return limiter_room(meter->limiter, now_us, want);
-    if (now_us < meters->blind_us || !has_place(meters, now_us)) return 0;
+    if (now_us < blind_us(meters) || !has_place(meters, now_us)) return 0;
     for (size_t i = 0; i < meters->rule_count; i++)
         if ((size_t)meters->rules[i].count < want) want = (size_t)meters->rules[i].count;
     return want;
@@ -231,7 +236,7 @@ static int64_t next_place(struct meters *meters, int64_t now_us, int64_t earlies
     if (!next) next = meters->oldest;
     int64_t idle_us = limiter_idle(next->limiter);
     if (idle_us == WHEN_NEVER) idle_us = earliest_us + UNSTARTED_US;
-    int64_t place_us = latest(latest(earliest_us + FULL_US, meters->blind_us), idle_us);
+    int64_t place_us = latest(latest(earliest_us + FULL_US, blind_us(meters)), idle_us);
     if (place_us > now_us + METER_AHEAD_US) return latest(earliest_us, now_us + METER_AHEAD_US);
     meters->promised = next;
     return place_us;
@@ -240,7 +245,7 @@ static int64_t next_place(struct meters *meters, int64_t now_us, int64_t earlies
 int64_t meters_slot(struct meters *meters, struct str value, int64_t now_us, int64_t at_least_us, bool fresh) {
     struct meter *meter = find(meters, value);
     int64_t next_us = latest(at_least_us, now_us + US_PER_MS);
-    if (!meter && (now_us < meters->blind_us || !has_place(meters, now_us))) return next_place(meters, now_us, next_us);
+    if (!meter && (now_us < blind_us(meters) || !has_place(meters, now_us))) return next_place(meters, now_us, next_us);
     if (!meter) meter = added(meters, value);
     int64_t free_us = limiter_next(meter->limiter, now_us);
     next_us = latest(next_us, free_us == WHEN_NEVER ? now_us + UNSTARTED_US : free_us);
@@ -303,6 +308,7 @@ void meters_unsent(struct meters *meters, struct str value) {
 }
 
 void meters_forget(struct meters *meters) {
+    meters->lost_us = 0; /* it is told anew too */
     for (struct meter *meter = meters->oldest, *younger; meter; meter = younger) {
         younger = meter->younger;
         if (!meter->unstarted && !meter->touched) drop(meters, meter);
@@ -311,11 +317,12 @@ void meters_forget(struct meters *meters) {
 
 void meters_restore(struct meters *meters, struct str value, int64_t started_us, int64_t now_us) {
     struct meter *meter = find(meters, value);
+    if (started_us > now_us) started_us = now_us; /* the clock was set back */
     if (!meter && has_place(meters, now_us)) meter = added(meters, value);
     if (meter) {
         limiter_restore(meter->limiter, started_us, now_us);
         used(meters, meter);
     } else {
-        meters->blind_us = latest(meters->blind_us, started_us + meters_longest_window(meters));
+        meters->lost_us = latest(meters->lost_us, started_us);
     }
 }

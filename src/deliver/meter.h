@@ -16,9 +16,15 @@ struct meters;
 
 /* Of the desk's account; NULL when no limit of it is per value. They live as long as deliver. */
 struct meters *deliver_meters(const struct deliver *deliver, size_t desk);
-/* Since the last configure an account counts a longer window per value, or the sends of one more destination: all that
- * the store remembers must be told anew. */
+/* By the last configure an account counts a longer window per value, or the sends of one more destination: all that the
+ * store remembers must be told anew. */
 bool deliver_meters_stale(const struct deliver *deliver);
+/* As deliver_restore_past (deliver/heir.h): in which other account this start counts; NULL = in none. */
+struct meters *deliver_meters_past(const struct deliver *deliver, size_t desk, int64_t started_us);
+/* Of all accounts, also those that no destination is in any more: what was sent is told anew. */
+void deliver_forget_meters(struct deliver *deliver);
+/* How far back limits per value count what the desk sent: those of its account, and of accounts it has left. */
+int64_t deliver_metered_window(const struct deliver *deliver, size_t desk);
 /* What each value's parameter is called. */
 struct str meters_param(const struct meters *meters);
 

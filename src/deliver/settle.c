@@ -133,32 +133,35 @@ static struct str gave_up_text(const struct trial *trial, int32_t retries) {
 
 /* Whether the provider will still know the key at due_us. An action without a key life has no such moment: then the
  * destination's own word, on_unknown: retry, decides alone. */
-static bool key_holds(const struct trial *trial, const struct settled *settled, int64_t due_us) {
+static bool key_holds(const struct trial *trial, int64_t first_sent_us, int64_t due_us) {
     int64_t life_us = trial->traits ? trial->traits->key_life_us : 0;
     if (!life_us) return trial->settings->on_unknown == ON_UNKNOWN_RETRY;
-    return due_us < after(settled->first_sent_us, life_us);
+    return due_us < after(first_sent_us, life_us);
 }
 
 /* Whether a second time changes nothing, under whatever key it comes. */
-static bool is_harmless_again(const struct trial *trial, const struct settled *settled) {
-    return trial->traits && trial->traits->natural && key_holds(trial, settled, trial->now_us);
+static bool is_harmless_again(const struct trial *trial) {
+    return trial->traits && trial->traits->natural && key_holds(trial, trial->delivery->first_sent_us, trial->now_us);
 }
 
 /* A call for several that the provider refused may owe it to one of them. So its set is cut in two, and the halves are
  * sent at once, under keys of their own: in the end what is to blame stands alone, and the others are done. It spends
  * no retry, because a set of n can be cut n - 1 times and no more. One of which a try before may have had its effect
- * stays whole, because under another key the provider could not tell; but not where a second time changes nothing.
- * Under their new keys the halves were not tried. */
+ * stays whole, because under another key the provider could not tell; but not where a second time changes nothing. */
+static bool can_be_cut(const struct trial *trial) {
+    if (!trial->outcome->joint || !trial->outcome->http_status) return false;
+    return !trial->delivery->first_sent_us || is_harmless_again(trial);
+}
+
+/* Under their new keys the halves were not tried. */
 static bool goes_apart(const struct trial *trial, struct settled *settled) {
-    const struct outcome *outcome = trial->outcome;
-    if (!outcome->joint || !outcome->http_status) return false;
-    if (trial->delivery->first_sent_us && !is_harmless_again(trial, settled)) return false;
+    if (!can_be_cut(trial)) return false;
     pend(trial, settled, trial->now_us);
     settled->apart = settled->status == DELIVERY_PENDING;
     if (!settled->apart) return true;
     settled->first_sent_us = 0;
-    settled->last_error =
-        str_fmt(trial->arena, "sent again apart, the call for several was refused: %.*s", STR_ARG(outcome->error));
+    settled->last_error = str_fmt(trial->arena, "sent again apart, the call for several was refused: %.*s",
+                                  STR_ARG(trial->outcome->error));
     return true;
 }
 
@@ -242,7 +245,7 @@ static bool resend(const struct trial *trial, struct settled *settled, struct st
         *ret_why = again.retry_count ? gave_up_text(trial, again.retry_count) : STR_NONE;
         return false;
     }
-    if (!key_holds(trial, &again, due_us)) {
+    if (!key_holds(trial, again.first_sent_us, due_us)) {
         *ret_why = STR("the provider would no longer know it as the same");
         return false;
     }
@@ -383,6 +386,16 @@ enum on_unknown settle_policy(const struct destination_settings *settings, struc
     return traits ? traits->on_unknown : ON_UNKNOWN_HOLD;
 }
 
+bool settle_goes_apart(const struct delivery *delivery, const struct outcome *outcome,
+                       const struct destination_settings *settings, int64_t now_us) {
+    const struct trial trial = {.delivery = delivery,
+                                .outcome = outcome,
+                                .settings = settings,
+                                .traits = destination_action(settings, delivery->action),
+                                .now_us = now_us};
+    return can_be_cut(&trial);
+}
+
 bool settle_can_look_up(const struct destination_settings *settings, struct str action, bool by_person) {
     const struct action_traits *traits = destination_action(settings, action);
     return traits && traits->has_lookup && (by_person || settle_policy(settings, action) != ON_UNKNOWN_HOLD);
@@ -407,7 +420,7 @@ struct settled settle_parted(const struct delivery *delivery, const struct desti
     struct settled settled = settled_as(delivery, DELIVERY_PENDING);
     settled.due_us = now_us;
     bool was_sent = delivery->in_doubt || delivery->first_sent_us;
-    if (!was_sent || is_harmless_again(&trial, &settled)) return settled;
+    if (!was_sent || is_harmless_again(&trial)) return settled;
     settled.status = DELIVERY_HELD;
     settled.in_doubt = true; /* a 503 under the set's key is no word about another key */
     settled.last_error =

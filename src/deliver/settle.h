@@ -70,6 +70,9 @@ struct settled settle_parted(const struct delivery *delivery, const struct desti
                              int64_t now_us, struct arena *arena);
 /* The delivery as it stands, with another status: for what becomes of it without an attempt. */
 struct settled settled_as(const struct delivery *delivery, enum delivery_status status);
+/* Whether a call for several that was refused is cut in two, so that it will turn out which of them is to blame. */
+bool settle_goes_apart(const struct delivery *delivery, const struct outcome *outcome,
+                       const struct destination_settings *settings, int64_t now_us);
 /* The policy in force for this action: the destination's word where the action can follow it, else the connector's. */
 enum on_unknown settle_policy(const struct destination_settings *settings, struct str action);
 

@@ -8,6 +8,14 @@
 
 /* ---- take, append ---- */
 
+/* The destination whose claim was refused last, and not long ago. */
+static struct str claim_refused(const struct loop *loop) {
+    const struct clock *clock = &loop->options.clock;
+    int64_t now_us = clock->now_us(clock->self);
+    if (loop->claim_refused.until_us <= now_us) return STR_NONE;
+    return deliver_view(loop->deliver, loop->claim_refused.desk, now_us).name;
+}
+
 static struct standing standing_of(const struct loop *loop) {
     size_t folder_count;
     const struct folder_view *folders = folders_view(loop, &folder_count);
@@ -20,6 +28,10 @@ static struct standing standing_of(const struct loop *loop) {
                              .takes_events = loop->options.role != LOOP_WORKER,
                              .tight = store_is_tight(loop->options.store),
                              .clock_waits = loop->chores.clock_waits,
+                             .chore_refused = chores_refused_name(&loop->chores.refused),
+                             .chore_words = str_from(loop->chores.refused.words),
+                             .claim_refused = claim_refused(loop),
+                             .claim_words = str_from(loop->claim_refused.words),
                              .hold = deliver_is_held(loop->deliver),
                              .hold_reason = deliver_hold_reason(loop->deliver),
                              .stopping = loop->stopping,

@@ -46,6 +46,7 @@ struct standing {
     bool clock_waits;               /* the clock was ahead, and what it wrote cannot be moved back yet */
     bool hold, stopping, config_ok; /* config_ok: the last try to read the configuration succeeded */
     struct str hold_reason;
+    struct str chore_refused, chore_words, claim_refused, claim_words; /* the database refuses it; "" = nothing */
     const struct copy_view *backup;  /* NULL where the store is not a file of this server's */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* that wait, as far as this process knows */

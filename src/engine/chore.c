@@ -29,7 +29,6 @@
 #define LOOK_IDLE_US     US_PER_HOUR
 #define LOST_SPELL_US    (2 * US_PER_S) /* leases that run out with less between them are one matter */
 #define OTHERS_US        US_PER_S       /* how soon to look again at a chore that another process is doing */
-#define RETIRE_STEP      ((size_t)32)
 #define ORPHAN_STEP      ((size_t)256)
 #define STRAY_STEP       ((size_t)256)
 #define STRAY_AFTER_US   US_PER_MIN       /* as long may others still have the configuration before, and send to it */
@@ -74,8 +73,7 @@ static enum err step_retirement(struct turn *turn, struct chore_round *round, bo
     int64_t counted_us = deliver_counted_window(turn->loop->deliver);
     if (keep_us && keep_us < counted_us) keep_us = counted_us;
     struct retirement done = {.last_seq = round->last_seq};
-    if (keep_us)
-        TRY(store_retire(turn->loop->options.store, turn->wall_us - keep_us, RETIRE_STEP, round->last_seq, &done));
+    if (keep_us) TRY(chores_retire(turn, turn->wall_us - keep_us, round->last_seq, &done));
     round->last_seq = done.last_seq;
     round->found += (int64_t)done.removed;
     *ret_more = done.more;
@@ -296,6 +294,7 @@ static enum err take_steps(struct turn *turn, const struct chore *chore, struct 
 
 static void end_round(struct turn *turn, int name, struct chore_round *round) {
     struct chores *state = &turn->chores;
+    chores_round_ended(turn, (enum chore_name)name);
     round->finished_us = turn->wall_us;
     state->found[name] = round->found;
     if (name == CHORE_CLOCK) {
@@ -332,11 +331,15 @@ static enum err run_round(struct turn *turn, int name, int64_t until_us) {
     bool ours, more;
     state->due_us[name] = turn->now_us + OTHERS_US;
     TRY(store_try_task(store, (enum store_task)chore->task, &ours));
+    state->refused.put_off[name] = state->refused.put_off[name] && ours; /* what another process does, it tells of */
     if (!ours) return ERR_NONE;
     TRY(store_chore_get(store, chore_text((enum chore_name)name), turn->arena, &round));
     bool was_open = chore_is_open(&round);
     state->due_us[name] = next_look(turn);
-    if (!was_open && !begins(turn, chore, &round)) return ERR_NONE;
+    if (!was_open && !begins(turn, chore, &round)) {
+        chores_round_ended(turn, (enum chore_name)name);
+        return ERR_NONE;
+    }
     struct str before = chore->remembers ? round.result : STR_NONE;
     if (!was_open)
         round = (struct chore_round){
@@ -368,6 +371,7 @@ static enum err run_steps(struct turn *turn, int name, int64_t until_us) {
         look_us = turn->chores.schedules_us - turn->chores.skew_us;
     if (name == CHORE_FOLDERS && folders_next(turn) != WHEN_NEVER) look_us = folders_next(turn);
     turn->chores.due_us[name] = more ? turn->now_us + pause_us : look_us;
+    chores_round_ended(turn, (enum chore_name)name);
     return ERR_NONE;
 }
 
@@ -381,6 +385,7 @@ enum err chores_run(struct turn *turn) {
     if (schedules_clock_was_set(loop, clock_now(loop))) turn->chores.due_us[CHORE_SCHEDULES] = 0;
     for (int name; (name = most_overdue(&turn->chores, turn->now_us)) != CHORE_COUNT;) {
         turn->chores.looked_us[name] = turn->wall_us;
+        TRY(turn_enter(turn, PHASE_CHORES, (size_t)name));
         TRY(chores[name].task ? run_round(turn, name, until_us) : run_steps(turn, name, until_us));
         if (loop->recovering || clock_now(loop) >= until_us) break; /* the past comes first */
     }

@@ -10,15 +10,12 @@
 #ifndef ENGINE_CHORE_H
 #define ENGINE_CHORE_H
 
-#include "base/err.h"
-#include "base/str.h"
-#include "model/chore.h"
+#include "engine/chore_refused.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct chore_round;
 struct chore_round;
 struct loop;
 struct made;
@@ -75,6 +72,7 @@ struct chores {
     int64_t clock_ahead_us, clock_moved;
     struct adoption_round adoption;
     struct lost_leases lost;
+    struct chores_refused refused;
     struct made *made;     /* what the turn made (made.h) ... */
     struct posted *posted; /* ... and the files of it (folders.c) */
     int64_t schedules_us;  /* when a schedule is due next, by the wall clock; NEVER = there is none */

@@ -292,7 +292,11 @@ static enum err claim_desk(struct turn *turn, size_t desk) {
 enum err turn_claim(struct turn *turn) {
     struct loop *loop = turn->loop;
     if (!turn_delivers(loop) || loop->recovering) return ERR_NONE;
-    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) TRY(claim_desk(turn, deliver_order(loop->deliver, i)));
+    for (size_t i = 0; i < deliver_desks(loop->deliver); i++) {
+        size_t desk = deliver_order(loop->deliver, i);
+        TRY(turn_enter(turn, PHASE_CLAIMS, desk));
+        TRY(claim_desk(turn, desk));
+    }
     return turn_store_settlements(turn);
 }
 

@@ -21,7 +21,7 @@
  * WHAT BREAKS IT. A disk that hangs (a share of the network that is away) holds up the loop. A program that writes a
  * file in place, pauses for longer than two looks and goes on: the first part may be published if it is due.
  * HOW TO SEE IT. `drumbeat sources show NAME`; drumbeat_source_requests_total; the log's post_* and folder_* lines.
- * TESTED BY. The scenarios folder*; test/e2e/test_folders.py.
+ * TESTED BY. test/unit/engine/test_folders.c; the scenarios folder*; test/e2e/test_folders.py.
  */
 #include "engine/folders.h"
 #include "engine/loop_memory.h"
@@ -40,6 +40,7 @@
 #define LOOK_STEP ((size_t)64)
 #define READ_STEP 4
 #define ROUND_END SIZE_MAX
+#define GONE_MAX  ((size_t)16)
 #define TOLD_MAX  20 /* lines of the log for one round of one folder */
 
 struct folder {
@@ -59,6 +60,11 @@ struct folder {
      * the mark for certain. */
     int64_t first_us, told_us, newest_us;
     bool marked;
+    struct gone {
+        char name[256];
+        struct file_stamp stamp;
+    } gone[GONE_MAX]; /* published files whose names went away, a ring */
+    size_t gone_next;
 };
 struct folders {
     size_t count;
@@ -178,8 +184,21 @@ static bool parse(struct turn *turn, struct folder *folder, struct folder_file *
     return good;
 }
 
+/* The name under which this file was published before it was renamed, as far as this process saw it; "" = none. */
+static struct str name_before(const struct folder *folder, const struct folder_file *file) {
+    for (size_t i = 0; i < GONE_MAX; i++)
+        if (folder->gone[i].name[0] && file_stamp_eq(folder->gone[i].stamp, file->seen))
+            return str_from(folder->gone[i].name);
+    return STR("");
+}
+
 static enum err append(struct turn *turn, struct folder *folder, struct folder_file *file, const struct event *event) {
     struct append_result verdict;
+    struct str was = name_before(folder, file);
+    if (was.n)
+        tell(turn, folder, "post_renamed", file->name,
+             str_fmt(turn->arena, "it was published as '%.*s', and is published again under its new name",
+                     STR_ARG(was)));
     TRY(made_append(turn, folder->entry->source->name, event, 1, &verdict));
     struct posted *posted = arena_new(turn->arena, struct posted);
     *posted = (struct posted){.next = turn->chores.posted,
@@ -284,6 +303,8 @@ static enum err take(struct turn *turn, struct folder *folder, struct folder_fil
         return ERR_NONE;
     }
     file->due_us = post.due_us;
+    if (post.doubt.n && !str_eq(post.doubt, file->problem)) tell(turn, folder, "post_doubtful", file->name, post.doubt);
+    file->problem = str_dup(&folder->arena, post.doubt);
     return decide(turn, folder, file, &post);
 }
 
@@ -301,6 +322,13 @@ static struct folder_file *find_file(struct folder_file *files, size_t count, st
             high = middle;
     }
     return NULL;
+}
+
+static void note_gone(struct folder *folder, const struct folder_file *file) {
+    struct gone *gone = &folder->gone[folder->gone_next++ % GONE_MAX];
+    size_t n = file->name.n < sizeof gone->name - 1 ? file->name.n : sizeof gone->name - 1;
+    *gone = (struct gone){.stamp = file->seen};
+    memcpy(gone->name, file->name.p, n);
 }
 
 /* The list anew: what is known of a file stays with its name. */
@@ -324,6 +352,9 @@ static void list_anew(struct turn *turn, struct folder *folder, struct file_stam
         files[i].name = names[i];
         files[i].problem = str_dup(&arena, files[i].problem);
     }
+    for (size_t i = 0; i < folder->count; i++)
+        if (*folder->files[i].fingerprint && !find_file(files, count, folder->files[i].name))
+            note_gone(folder, &folder->files[i]);
     arena_free(&folder->arena);
     folder->arena = arena;
     folder->arena_bytes = arena.used_bytes;

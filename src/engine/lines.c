@@ -30,10 +30,20 @@ static struct str trace_of(const struct turn *turn, const struct event *event) {
     return hex_encode(turn->arena, place.trace, sizeof place.trace);
 }
 
+static bool is_digit_at(struct str text, size_t at) {
+    return at < text.n && text.p[at] >= '0' && text.p[at] <= '9';
+}
+
+/* Whether somebody else's words may begin here. A colon between digits is a time's. */
+static bool may_be_foreign(struct str text, size_t at) {
+    if (text.p[at] == ':') return !at || !is_digit_at(text, at - 1) || !is_digit_at(text, at + 1);
+    return memchr("\"'(", text.p[at], 3) != NULL;
+}
+
 /* The beginning of a text of ours, up to where it may repeat somebody else's. */
 static struct str own_words(struct str text) {
     size_t n = 0;
-    while (n < text.n && !memchr(":\"'(", text.p[n], 4)) n++;
+    while (n < text.n && !may_be_foreign(text, n)) n++;
     return str_trim(str_sub(text, 0, n));
 }
 
@@ -61,7 +71,21 @@ static void taken_lines(const struct turn *turn, const struct visit *visit) {
     }
 }
 
+/* Those that were given up because their route could not make them, or the database took none. The words may have the
+ * payload in them. */
+static void unmade_lines(const struct turn *turn, const struct delivery *made, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (made[i].status == DELIVERY_FAILED)
+            log_event(turn->loop->options.log, LOG_WARN, turn->wall_us, "delivery_failed",
+                      LOG_TEXT("destination", made[i].destination), LOG_TEXT("route", made[i].route),
+                      LOG_TEXT("error", STR("it could not be made")),
+                      LOG_ABOUT("delivery_id", uuid_str(turn->arena, made[i].id)),
+                      LOG_ABOUT("event_id", uuid_str(turn->arena, made[i].event_id)));
+}
+
 void lines_came(const struct turn *turn) {
+    unmade_lines(turn, turn->planned, turn->planned_count);
+    unmade_lines(turn, turn->made, turn->made_count);
     if (!says_all(turn)) return;
     for (size_t i = 0; i < turn->visit_count; i++) taken_lines(turn, &turn->visits[i]);
     for (size_t i = 0; i < turn->due_count; i++)
@@ -121,13 +145,34 @@ void lines_settled(const struct turn *turn) {
     }
 }
 
-/* A change of a desk that an operator wants to know of at once. */
-void lines_desk(const struct turn *turn, const struct desk_view *view) {
+/* A wait that a person may want to know of. Shorter ones are what a provider's limit looks like, every few seconds. */
+#define WAIT_TOLD_US (60 * US_PER_S)
+
+static void waits_line(const struct turn *turn, const struct desk_view *view) {
+    int64_t wait_us = view->quiet_until_us - turn->now_us;
+    if (wait_us < WAIT_TOLD_US) return;
+    log_event(turn->loop->options.log, LOG_WARN, turn->wall_us, "destination_waits",
+              LOG_TEXT("destination", view->name), LOG_TEXT("reason", STR("the provider asked us to wait")),
+              LOG_ABOUT("for", span_human(turn->arena, wait_us)));
+}
+
+void lines_desk(const struct turn *turn, const struct desk_view *view, unsigned aspects) {
     bool trouble = view->paused || view->breaker.state == BREAKER_OPEN;
-    bool counting = view->breaker.consecutive > 0 || view->breaker.ramp > 1;
-    if (!view->paused && view->breaker.state == BREAKER_CLOSED && counting) return; /* only a count moved on */
-    log_event(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
-              LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
-              LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")),
-              LOG_TEXT("reason", own_words(view->pause_reason)));
+    struct str reason = view->paused ? view->pause_reason : view->breaker_reason;
+    if (aspects & DESK_QUIET) waits_line(turn, view);
+    if (!(aspects & (DESK_PAUSE | DESK_BREAKER)) || view->breaker.state == BREAKER_HALF_OPEN) return; /* a probe */
+    log_change(turn->loop->options.log, trouble ? LOG_WARN : LOG_INFO, turn->wall_us, "destination_changed",
+               LOG_TEXT("destination", view->name), LOG_TEXT("breaker", str_from(breaker_text(view->breaker.state))),
+               LOG_TEXT("paused", view->paused ? STR("yes") : STR("no")), LOG_TEXT("reason", own_words(reason)));
+}
+
+void lines_limits(const struct turn *turn, bool lost) {
+    const struct shared_limits *limits = &turn->loop->options.limits;
+    int64_t after_us = turn->now_us - turn->loop->quota.failing_us;
+    if (lost)
+        log_change(turn->loop->options.log, LOG_WARN, turn->wall_us, "limits_lost",
+                   LOG_TEXT("reason", str_from(limits->trouble(limits->self))));
+    else
+        log_change(turn->loop->options.log, LOG_INFO, turn->wall_us, "limits_back",
+                   LOG_NUMBER("after_ms", after_us / US_PER_MS));
 }

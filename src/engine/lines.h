@@ -7,15 +7,20 @@
 #ifndef ENGINE_LINES_H
 #define ENGINE_LINES_H
 
+#include <stdbool.h>
+
 struct call;
 struct desk_view;
 struct flight;
 struct turn;
 
-void lines_came(const struct turn *turn); /* before the replies: what was taken in, and what was routed */
+/* Before the replies: what was taken in, what was routed, and what could not be made. */
+void lines_came(const struct turn *turn);
 void lines_answered(const struct turn *turn, const struct call *call);
 void lines_sent(const struct turn *turn, const struct flight *flight);
 void lines_settled(const struct turn *turn);
-void lines_desk(const struct turn *turn, const struct desk_view *view);
+void lines_limits(const struct turn *turn, bool lost); /* Redis does not answer, or does again */
+/* What of a desk changed (enum desk_aspect), as far as an operator wants to know of it at once. */
+void lines_desk(const struct turn *turn, const struct desk_view *view, unsigned aspects);
 
 #endif

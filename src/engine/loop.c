@@ -39,17 +39,18 @@
 
 #define STORE_RETRY_US US_PER_S
 #define RACES_MAX      4
-#define QUIET_US       US_PER_S /* without work, before the log is emptied into the store */
+#define WITHOUT_MAX    48             /* tries of a turn without what is refused, */
+#define WITHOUT_US     (2 * US_PER_S) /* in so long */
+#define QUIET_US       US_PER_S       /* without work, before the log is emptied into the store */
 
 /* ---- the turn ---- */
 
 /* Takes back the answers that were set aside because a foreign lock kept them out, once their time has come. */
 static void take_from_aside(struct loop *loop) {
     int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
-    bool has_room = loop->finished_count + loop->aside_count <= TURN_COMPLETIONS_MAX;
-    if (!loop->aside_count || now_us < loop->aside_until_us || !has_room) return;
-    for (size_t i = 0; i < loop->aside_count; i++) loop->finished[loop->finished_count++] = loop->aside[i];
-    loop->aside_count = 0;
+    if (now_us < loop->aside_until_us) return;
+    while (loop->aside_count && loop->finished_count < TURN_COMPLETIONS_MAX)
+        loop->finished[loop->finished_count++] = loop->aside[--loop->aside_count];
 }
 
 static struct turn turn_collect(struct loop *loop) {
@@ -62,8 +63,8 @@ static struct turn turn_collect(struct loop *loop) {
     turn.visits = arena_array(turn.arena, struct visit, turn.visit_count);
     for (size_t i = 0; i < turn.visit_count; i++) turn.visits[i].request = requests[i];
     flights_begun(loop);
-    size_t before = loop->finished_count;
-    loop->finished_count += transport->collect(transport->self, loop->finished + before, TURN_COMPLETIONS_MAX - before);
+    size_t before = loop->finished_count, room = TURN_COMPLETIONS_MAX - before - loop->aside_count;
+    loop->finished_count += transport->collect(transport->self, loop->finished + before, room);
     for (size_t i = before; i < loop->finished_count; i++) flight_over(loop, &loop->finished[i]);
     take_from_aside(loop);
     loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
@@ -101,6 +102,7 @@ static enum err save_desks(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct desk_change changes[64];
     size_t count;
+    loop->changed_count = 0;
     while ((count = deliver_changed(loop->deliver, changes, 64)) > 0) {
         struct destination_state states[64];
         size_t saved = 0;
@@ -112,7 +114,7 @@ static enum err save_desks(struct turn *turn) {
             if (settings && view.breaker.state == BREAKER_HALF_OPEN)
                 view.breaker.until_us = turn_lease_until(turn, settings); /* others leave the probe to us so long */
             if (settings && aspects & DESK_QUIET) quota_quiet(turn, settings->account, quiet_for(&view, turn->now_us));
-            if (aspects != DESK_SUSPICION) lines_desk(turn, &view);
+            if (loop->changed_count < LOOP_CHANGED_MAX) loop->changed[loop->changed_count++] = changes[i];
             states[saved++] = (struct destination_state){.name = view.name,
                                                          .paused = view.paused,
                                                          .paused_until_us = view.paused_until_us,
@@ -164,11 +166,13 @@ static enum err turn_transaction(struct turn *turn) {
     if (turn->wishes & WISH_KEYS) TRY(loop->options.service.learn(loop->options.service.self, loop->options.store));
     TRY(turn_append(turn));
     turn->appended_us = clock_for_spans(turn);
+    TRY(turn_enter(turn, PHASE_ROUTING, 0));
     if (!turn->only_inputs) TRY(turn_route(turn));
     turn->planned_us = clock_for_spans(turn);
     if (!turn->only_inputs) TRY(turn_claim(turn));
     if (!turn->only_inputs) TRY(chores_run(turn));
     if (!turn->only_inputs) exports_run(turn);
+    TRY(turn_enter(turn, PHASE_END, 0));
     TRY(save_desks(turn));
     TRY(company_tell(turn));
     return turn_commit(turn);
@@ -226,6 +230,15 @@ static void count_attempt(struct turn *turn, const struct settle_note *note, str
     if (!note->apart && !is_own(note)) rates_attempt(&turn->loop->rates, note->class, turn->now_us);
 }
 
+static void tell_desks(const struct turn *turn) {
+    struct loop *loop = turn->loop;
+    for (size_t i = 0; i < loop->changed_count; i++) {
+        const struct desk_view view = deliver_view(loop->deliver, loop->changed[i].desk, turn->now_us);
+        lines_desk(turn, &view, loop->changed[i].aspects);
+    }
+    loop->changed_count = 0;
+}
+
 /* Memory follows disk: the turn has committed, so what it staged becomes true, and then it acts outside. */
 void turn_apply(struct turn *turn) {
     struct loop *loop = turn->loop;
@@ -247,6 +260,7 @@ void turn_apply(struct turn *turn) {
         if (settlement->status == DELIVERY_COMPLETED && note->stored_us) measure_delivery(turn, note);
     }
     note_room(turn);
+    tell_desks(turn);
     lines_settled(turn);
     spans_settled(turn);
     turn_release_finished(turn);
@@ -282,6 +296,7 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
                           .visits = turn->visits,
                           .visit_count = turn->visit_count,
                           .only_inputs = turn->only_inputs,
+                          .place = {.careful = turn->place.careful},
                           .refused = turn->refused,
                           .takes = turn->takes,
                           .take_count = turn->take_count};
@@ -290,14 +305,31 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
     loop->next_scheduled_us = scheduled_us;
 }
 
-/* Runs the transaction. When another process was in the way, or the connection broke before anything was done, the same
- * turn is run again at once. */
-enum err turn_try(struct turn *turn) {
-    int64_t scheduled_us = turn->loop->next_scheduled_us;
+/* When another process was in the way, or the connection broke before anything was done, the same turn is run again at
+ * once. A row that is in the way each time is no other process's: a unique index of somebody's refuses ours. */
+static enum err turn_race(struct turn *turn, int64_t scheduled_us) {
     enum err err = turn_transaction(turn);
-    for (int tries = 1; err == ERR_STORE_RACED && tries < RACES_MAX; tries++) {
+    for (int tries = 1; (err == ERR_STORE_RACED || err == ERR_STORE_CLASH) && tries < RACES_MAX; tries++) {
         turn_begin_again(turn, scheduled_us);
         err = turn_transaction(turn);
+    }
+    return err == ERR_STORE_CLASH ? ERR_STORE_REFUSED : err;
+}
+
+/* Runs the transaction. One that is refused is run again carefully, so that it is known for what; then without the
+ * desks and the chores at fault. */
+enum err turn_try(struct turn *turn) {
+    const struct clock *clock = &turn->loop->options.clock;
+    int64_t scheduled_us = turn->loop->next_scheduled_us, end_us = clock->now_us(clock->self) + WITHOUT_US;
+    enum err err = turn_race(turn, scheduled_us);
+    for (int tries = 1; turn_is_of_one(err) && !turn->only_inputs && tries < WITHOUT_MAX; tries++) {
+        size_t desk = SIZE_MAX;
+        if (clock->now_us(clock->self) >= end_us) break;
+        if (turn->place.careful && !turn_goes_without(turn, err, &desk)) break;
+        turn->place.careful = true;
+        turn_begin_again(turn, scheduled_us);
+        if (desk != SIZE_MAX) turn_put_off_desk(turn, desk);
+        err = turn_race(turn, scheduled_us);
     }
     return err;
 }
@@ -367,7 +399,7 @@ enum err loop_turn(struct loop *loop) {
     quota_ask(&turn);
     enum err err = turn_try(&turn);
     if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
-    if (err == ERR_STORE_REFUSED)
+    if (err == ERR_STORE_REFUSED || err == ERR_STORE_UNFIT)
         turn_route_fewer(&turn, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);

@@ -65,10 +65,9 @@ enum err loop_read_sends(struct loop *loop, size_t first_desk, int64_t now_us, s
     TRY(store_sends_since(loop->options.store, now_us - window_us, now_us, arena, &sent, &count));
     for (size_t i = 0; i < count; i++) {
         size_t desk = deliver_known(loop->deliver, sent[i].destination);
-        size_t earlier = deliver_desk(loop->deliver, sent[i].destination);
+        if (!first_desk) deliver_restore_past(loop->deliver, sent[i].destination, sent[i].started_us, now_us);
         if (desk == SIZE_MAX || desk < first_desk) continue;
-        bool counted = earlier != SIZE_MAX && earlier != desk && deliver_same_limit(loop->deliver, earlier, desk);
-        if (!counted) deliver_restore_send(loop->deliver, desk, sent[i].started_us, now_us);
+        deliver_restore_send(loop->deliver, desk, sent[i].started_us, now_us);
     }
     return ERR_NONE;
 }
@@ -220,10 +219,10 @@ void loop_close(struct loop *loop) {
 enum err loop_apply(struct loop *loop, struct in_force in_force) {
     arena_reset(&loop->arena);
     size_t desks = deliver_desks(loop->deliver);
-    int64_t window_us = deliver_longest_window(loop->deliver);
     deliver_configure(loop->deliver, in_force.settings);
+    deliver_left(loop->deliver, loop->options.clock.now_us(loop->options.clock.self));
     if (deliver_meters_stale(loop->deliver)) loop->reread_metered = true;
-    if (deliver_longest_window(loop->deliver) > window_us) loop->reread_sends = true;
+    if (deliver_limiters_stale(loop->deliver)) loop->reread_sends = true;
     const struct settings *before = loop->in_force.settings;
     loop->in_force = in_force;
     expiries_reconfigured(loop, before);

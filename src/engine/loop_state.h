@@ -27,6 +27,15 @@
 #define LOOP_SETS_MAX (LOOP_GAUGE_SETS + 8)
 size_t loop_look(struct loop *loop, struct gauge_set ret_sets[LOOP_SETS_MAX], struct arena *arena);
 
+#define LOOP_CHANGED_MAX 64 /* of more desks that change in one turn the log tells of the first */
+
+/* The last claim that the database refused. */
+struct claim_refusal {
+    size_t desk;
+    int64_t until_us; /* it is over, unless it is refused again before; 0 = none was refused */
+    char words[200];
+};
+
 struct loop {
     struct loop_options options;
     struct in_force in_force;
@@ -52,11 +61,14 @@ struct loop {
     size_t aside_count;
     int64_t aside_until_us;
     size_t unread_desk;     /* desks from this one on must still be read from the store; DESK_NONE = all were */
-    bool reread_sends;      /* limits count further back than memory goes: all starts are read anew */
+    bool reread_sends;      /* limits count what memory does not have: all starts are read anew */
     bool reread_metered;    /* the same of limits per value */
     size_t due_max;         /* how many events a turn routes at most after the database refused more; 0 = no bound */
     struct str refused_due; /* the words with which the next event that is routed is refused; "" = it is not */
     char refused_words[256];
+    struct claim_refusal claim_refused;
+    struct desk_change changed[LOOP_CHANGED_MAX]; /* by the turn, to be told when it has committed */
+    size_t changed_count;
     size_t unmade_max;          /* as due_max, of deliveries that their routes had not made */
     int64_t refused_unmade_seq; /* the one of them that the database refuses; 0 = none */
     struct str refused_unmade;  /* with which words */

@@ -98,22 +98,29 @@ struct metered metering_place(const struct metering *metering, size_t i) {
 
 #define PAGE_ATTEMPTS ((size_t)256) /* each brings its parameters, so that not all are read at once */
 
+static void count_send(struct meters *meters, const struct destination_settings *settings,
+                       const struct metered_send *send, int64_t now_us, struct arena *arena) {
+    const struct event none = {0};
+    const struct delivery delivery = {.action = send->action, .params = send->params, .event = &none};
+    struct str value = connect_metered(settings, &delivery, meters_param(meters), arena);
+    meters_restore(meters, value, send->started_us, now_us);
+}
+
 static void count_sends(struct loop *loop, size_t desk, const struct metered_send *sends, size_t count, int64_t now_us,
                         struct arena *arena) {
     const struct destination_settings *settings = deliver_settings(loop->deliver, desk);
     struct meters *meters = deliver_meters(loop->deliver, desk);
-    const struct event none = {0};
     for (size_t i = 0; i < count; i++) {
-        const struct delivery delivery = {.action = sends[i].action, .params = sends[i].params, .event = &none};
-        struct str value = connect_metered(settings, &delivery, meters_param(meters), arena);
-        meters_restore(meters, value, sends[i].started_us, now_us);
+        struct meters *past = deliver_meters_past(loop->deliver, desk, sends[i].started_us);
+        if (meters) count_send(meters, settings, &sends[i], now_us, arena);
+        if (past) count_send(past, settings, &sends[i], now_us, arena);
     }
 }
 
 /* Page by page, in order of their starts. Those with the last start of a full page may go on in the next one, so they
  * are left to it; where all of a page started at once, it is read again and larger. */
 static enum err read_metered(struct loop *loop, size_t desk, struct str name, int64_t now_us, struct arena *arena) {
-    int64_t since_us = now_us - meters_longest_window(deliver_meters(loop->deliver, desk));
+    int64_t since_us = now_us - deliver_metered_window(loop->deliver, desk);
     size_t most = PAGE_ATTEMPTS, count = most;
     struct metered_send *sends;
     while (count == most) {
@@ -133,11 +140,10 @@ static enum err read_metered(struct loop *loop, size_t desk, struct str name, in
 enum err metering_read(struct loop *loop, size_t first_desk, int64_t now_us) {
     struct arena arena = ARENA_EMPTY;
     enum err err = ERR_NONE;
-    for (size_t i = 0; i < deliver_desks(loop->deliver) && loop->reread_metered; i++)
-        if (deliver_meters(loop->deliver, i)) meters_forget(deliver_meters(loop->deliver, i));
+    if (loop->reread_metered) deliver_forget_meters(loop->deliver);
     for (size_t i = first_desk; i < deliver_desks(loop->deliver) && !err; i++) {
         const struct destination_settings *settings = deliver_settings(loop->deliver, i);
-        if (!settings || !deliver_meters(loop->deliver, i)) continue;
+        if (!settings || !deliver_metered_window(loop->deliver, i)) continue;
         err = read_metered(loop, i, settings->name, now_us, &arena);
         for (size_t j = 0; j < settings->was.count && !err; j++)
             err = read_metered(loop, i, settings->was.items[j], now_us, &arena);

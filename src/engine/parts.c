@@ -14,26 +14,72 @@
  *           what came in. Events that it stored are PENDING, and the next turn routes them.
  *           Locks are waited for briefly (store/driver_postgres.c), and all parts together for PARTS_US. What is left
  *           then is answered 503, and answers stay for a later turn.
+ *           Chores are no inputs: chore_refused.c goes around what they want. Nor are claims: a desk for which one is
+ *           refused waits for CLAIM_US, and the others go on. On PostgreSQL an answer may come when something else has
+ *           been begun. So a turn that was refused is run again carefully, and hears each before it goes on.
+ *           A table, a column or a right that is missing may be missing for one input alone, in a trigger. Its request
+ *           is answered 503: where all lack it, nobody's event may be turned away for good.
  * WHAT BREAKS IT
- *           A refusal of what claims or retires, which has no input of this turn. It drops turns as a store that
- *           is busy does; requests and answers still pass, in parts.
+ *           A delivery that cannot be claimed holds up its own destination.
  * HOW TO SEE IT
- *           The log lines input_refused and input_locked_out; drumbeat_inputs_refused_total.
+ *           The log lines input_refused, input_locked_out and claim_refused; drumbeat_inputs_refused_total; `drumbeat
+ *           todo`, cause claim.
  * TESTED BY test/unit/engine/test_parts.c, test/e2e/test_refused.py
  */
 #include "engine/parts.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "engine/turn.h"
+#include "store/memory.h"
 
 #define PARTS_US      (2 * US_PER_S)
 #define PARTS_DUE_MAX 500
-#define ASIDE_US      US_PER_S /* an answer that a foreign lock keeps out is tried again after this */
+#define CLAIM_US      (5 * US_PER_S) /* a desk whose claim is refused claims again after this */
+#define ASIDE_US      US_PER_S       /* an answer that a foreign lock keeps out is tried again after this */
+
+bool turn_is_of_one(enum err err) {
+    return err == ERR_STORE_REFUSED || err == ERR_STORE_HELD || err == ERR_STORE_UNFIT;
+}
 
 bool turn_is_divisible(const struct turn *turn, enum err err) {
-    return (err == ERR_STORE_REFUSED || err == ERR_STORE_HELD) && turn->visit_count + turn->loop->finished_count > 0;
+    return turn_is_of_one(err) && turn->visit_count + turn->loop->finished_count > 0;
 }
+
+/* ---- desks and chores ---- */
+
+enum err turn_enter(struct turn *turn, enum turn_phase phase, size_t of) {
+    if (turn->place.careful) TRY(store_hear(turn->loop->options.store));
+    turn->place.phase = phase;
+    turn->place.of = of;
+    return ERR_NONE;
+}
+
+static void note_claim(const struct turn *turn, enum err err, size_t desk) {
+    struct loop *loop = turn->loop;
+    struct claim_refusal *refused = &loop->claim_refused;
+    refused->desk = desk;
+    refused->until_us = turn->now_us + 2 * CLAIM_US;
+    snprintf(refused->words, sizeof refused->words, "%s", store_trouble(loop->options.store));
+    log_event(loop->options.log, LOG_WARN, turn->wall_us, "claim_refused",
+              LOG_TEXT("destination", deliver_view(loop->deliver, desk, turn->now_us).name),
+              LOG_TEXT("code", str_from(err_code(err))), LOG_ABOUT("reason", str_from(refused->words)));
+}
+
+bool turn_goes_without(struct turn *turn, enum err err, size_t *ret_desk) {
+    bool claims = turn->place.phase == PHASE_CLAIMS;
+    *ret_desk = claims ? turn->place.of : SIZE_MAX;
+    if (claims) note_claim(turn, err, *ret_desk);
+    return claims || chores_refuse(turn, err);
+}
+
+void turn_put_off_desk(const struct turn *turn, size_t desk) {
+    deliver_wait(turn->loop->deliver, desk, turn->now_us + CLAIM_US);
+    deliver_commit(turn->loop->deliver);
+}
+
+/* ---- a part ---- */
 
 /* A turn of its own for the next `count` inputs: the visits given, or the answers that loop->finished points to. */
 static struct turn part_of(const struct turn *whole, struct visit *visits, size_t count) {
@@ -60,9 +106,9 @@ static enum err part_try(struct turn *part) {
 
 static void say(const struct turn *part, enum err err, struct str what, struct str words) {
     log_event(part->loop->options.log, LOG_WARN, part->wall_us,
-              err == ERR_STORE_REFUSED ? "input_refused" : "input_locked_out", LOG_TEXT("input", what),
+              err == ERR_STORE_HELD ? "input_locked_out" : "input_refused", LOG_TEXT("input", what),
               LOG_TEXT("reason", words));
-    metrics_input(part->loop->metrics, err != ERR_STORE_REFUSED);
+    metrics_input(part->loop->metrics, err == ERR_STORE_HELD);
 }
 
 static struct str words_of(const struct turn *part, enum err err) {
@@ -89,17 +135,18 @@ static struct str keep_words(struct turn *turn, const char *what, struct str wor
  * known what was refused. */
 static void make_fewer(struct turn *turn, struct str words) {
     struct loop *loop = turn->loop;
-    bool alone = loop->unmade_max == 1 && turn->unmade_written == 1;
-    loop->unmade_max = (turn->unmade_written + 1) / 2;
+    bool alone = loop->unmade_max == 1 && turn->made_count == 1;
+    loop->unmade_max = (turn->made_count + 1) / 2;
     if (!alone) return;
     loop->refused_unmade = keep_words(turn, "a delivery that its route makes late", words);
-    loop->refused_unmade_seq = turn->unmade_seq;
+    loop->refused_unmade_seq = turn->made[0].seq;
 }
 
 void turn_route_fewer(struct turn *turn, struct str words) {
     struct loop *loop = turn->loop;
-    if (turn->unmade_written) make_fewer(turn, words);
-    if (turn->unmade_written || !turn->due_count) return;
+    if (turn->place.phase != PHASE_ROUTING && turn->place.phase != PHASE_END) return; /* it is about something else */
+    if (turn->made_count) make_fewer(turn, words);
+    if (turn->made_count || !turn->due_count) return;
     loop->next_scheduled_us = turn->wall_us;
     loop->due_max = (turn->due_count + 1) / 2;
     if (turn->due_count == 1) loop->refused_due = keep_words(turn, "what an event is routed to", words);
@@ -107,9 +154,9 @@ void turn_route_fewer(struct turn *turn, struct str words) {
 
 void turn_route_more(struct turn *turn) {
     struct loop *loop = turn->loop;
-    if (turn->unmade_written) {
+    if (turn->made_count) {
         loop->unmade_max = 2 * loop->unmade_max < PARTS_DUE_MAX ? 2 * loop->unmade_max : 0;
-        if (turn->unmade_seq == loop->refused_unmade_seq) loop->refused_unmade_seq = 0;
+        if (turn->made[0].seq == loop->refused_unmade_seq) loop->refused_unmade_seq = 0;
     }
     if (!turn->due_count) return;
     loop->due_max = 2 * loop->due_max < PARTS_DUE_MAX ? 2 * loop->due_max : 0;
@@ -135,7 +182,7 @@ static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *
         struct turn part = part_of(whole, whole->visits + done, size < left ? size : left);
         err = part_try(&part);
         bool late = clock->now_us(clock->self) > end_us;
-        if (err && (late || (err != ERR_STORE_REFUSED && err != ERR_STORE_HELD))) {
+        if (err && (late || !turn_is_of_one(err))) {
             part.visit_count = left;
             turn_refuse(&part, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
             return err;
@@ -180,21 +227,30 @@ void turn_answer_questions(struct turn *turn) {
 
 /* ---- answers ---- */
 
-/* A delivery whose answer was refused becomes HELD instead of what it came to. If the database refuses that too, its
- * lease runs out and it is settled as lost. An answer that a foreign lock keeps out is set aside for a later turn. */
-static void hold_one(const struct turn *whole, enum err err) {
+static void set_aside(const struct turn *whole) {
     struct loop *loop = whole->loop;
+    assert(loop->aside_count + loop->finished_count <= TURN_COMPLETIONS_MAX); /* turn_collect leaves room for them */
+    loop->aside[loop->aside_count++] = loop->finished[0];
+    loop->aside_until_us = whole->now_us + ASIDE_US;
+    loop->finished_count = 0;
+}
+
+/* A delivery whose answer was refused becomes HELD instead of what it came to. If the database refuses that too, its
+ * lease runs out and it is settled as lost. An answer that a foreign lock keeps out is set aside for a later turn; so
+ * is one for which something is missing, where nothing can be written of it. */
+static void hold_one(const struct turn *whole, enum err err) {
     struct turn part = part_of(whole, NULL, 0);
     struct str words = words_of(&part, err);
     say(&part, err, STR("an answer"), words);
-    if (err == ERR_STORE_HELD) {
-        loop->aside[loop->aside_count++] = loop->finished[0];
-        loop->aside_until_us = whole->now_us + ASIDE_US;
-        loop->finished_count = 0;
-        return;
-    }
     part.refused = words;
-    if (part_try(&part)) turn_release_finished(&part);
+    if (err == ERR_STORE_HELD)
+        set_aside(whole);
+    else if (!part_try(&part))
+        return;
+    else if (err == ERR_STORE_UNFIT)
+        set_aside(whole);
+    else
+        turn_release_finished(&part);
 }
 
 /* Settles all answers in parts. turn_try reads loop->finished, so that points to the part's answers meanwhile. */
@@ -211,7 +267,7 @@ static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool 
         struct turn part = part_of(whole, NULL, 0);
         err = part_try(&part);
         bool late = clock->now_us(clock->self) > end_us;
-        if (err && (late || (err != ERR_STORE_REFUSED && err != ERR_STORE_HELD))) break;
+        if (err && (late || !turn_is_of_one(err))) break;
         if (err && now == 1) hold_one(whole, err);
         *blamed |= err && now == 1;
         if (!err || now == 1) done += now;
@@ -240,7 +296,7 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     loop->finished = all;
     loop->finished_count = count;
     turn->visit_count = 0; /* all were replied to */
-    if (!blamed && cause == ERR_STORE_REFUSED) turn_route_fewer(turn, words);
+    if (!blamed && cause != ERR_STORE_HELD) turn_route_fewer(turn, words);
     if (!err) err = answers_in_parts(turn, end_us, &blamed);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);

@@ -19,7 +19,7 @@
  * limit by its part. Until the first process has noticed that Redis was emptied, another may send up to the limit once
  * more. Processes that are configured with different rules. redis.on_failure: open, by its own word.
  * HOW TO SEE IT. drumbeat_limits_shared_up; `limits` in GET /v1/status; the log lines limits_lost and limits_back.
- * TESTED BY. test/unit/engine/test_quota.c and `./dev simulate` (the simulated end; the planted bug
+ * TESTED BY. test/unit/engine/test_quota*.c and `./dev simulate` (the simulated end; the planted bug
  * started-given-back), test/conformance/test_fleet_limits.c, test/e2e/test_limits_shared.py.
  */
 #include "engine/quota.h"
@@ -29,6 +29,7 @@
 
 #include "deliver/heir.h"
 #include "deliver/meter.h"
+#include "engine/lines.h"
 #include "engine/loop_memory.h"
 #include "model/sharing.h"
 #include "store/shared.h"
@@ -134,19 +135,16 @@ static void gather_questions(struct turn *turn, struct question *question) {
     }
 }
 
+/* One that answers some questions and refuses others, as when its memory is full, is not back between two of them. */
 static void say_failing(struct turn *turn, bool failing) {
-    struct loop *loop = turn->loop;
-    struct quota *quota = &loop->quota;
-    if (failing == quota->failing) return;
+    struct quota *quota = &turn->loop->quota;
+    bool lost = failing && !quota->failing_us;
+    bool back = !failing && quota->failing_us && quota_is_steady(quota, turn->now_us);
     quota->failing = failing;
-    if (failing) {
-        quota->failing_us = turn->now_us;
-        log_event(loop->options.log, LOG_WARN, turn->wall_us, "limits_lost",
-                  LOG_TEXT("reason", str_from(loop->options.limits.trouble(loop->options.limits.self))));
-    } else {
-        log_event(loop->options.log, LOG_INFO, turn->wall_us, "limits_back",
-                  LOG_NUMBER("after_ms", (turn->now_us - quota->failing_us) / US_PER_MS));
-    }
+    if (failing) quota->failed_us = turn->now_us;
+    if (lost) quota->failing_us = turn->now_us;
+    if (lost || back) lines_limits(turn, lost);
+    if (back) quota->failing_us = 0;
 }
 
 static void note_grants(struct turn *turn, const struct limit_grant *grants, size_t count) {
@@ -247,7 +245,7 @@ static enum err keep_apart(struct turn *turn) {
     struct quota *quota = &loop->quota;
     if (quota->untaught) TRY(prepare_lessons(turn));
     if (loop->options.redis_failure != REDIS_FAIL_LOCAL) return ERR_NONE;
-    if (quota->failing || quota->untaught) {
+    if (quota->failing || quota->untaught || !quota_is_steady(quota, turn->now_us)) {
         quota->apart_until_us = turn->now_us + deliver_longest_window(loop->deliver);
         if (!quota->apart) return is_too_new(turn) ? ERR_NONE : go_apart(turn);
         return stay_apart(turn);
@@ -492,7 +490,8 @@ void quota_close(struct loop *loop) {
 }
 
 const char *quota_way(const struct loop *loop, bool *ret_up) {
-    *ret_up = !has_redis(loop) || !loop->quota.failing;
+    const struct clock *clock = &loop->options.clock;
+    *ret_up = !has_redis(loop) || (!loop->quota.failing && quota_is_steady(&loop->quota, clock->now_us(clock->self)));
     if (has_redis(loop)) return "redis";
     return loop->options.exclusive ? "none" : "store";
 }

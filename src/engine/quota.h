@@ -35,11 +35,17 @@ struct quota {
     bool failing, apart;    /* the last call to Redis failed; each process keeps to its part */
     size_t parts;           /* 1 = alone */
     int64_t apart_until_us; /* from when Redis alone is enough again */
-    int64_t failing_us;     /* when the failing began, for the log */
+    int64_t failing_us;     /* when the failing began that the log tells of; 0 = none is */
+    int64_t failed_us;      /* when a call failed last */
     uint64_t losses;        /* times that Redis was found without what it had been told */
     int64_t sweep_us;       /* when limits per value are swept next */
     bool untaught;          /* and has not been told anew since the last of them */
 };
+
+#define QUOTA_STEADY_US (2 * (int64_t)1000000)
+static inline bool quota_is_steady(const struct quota *quota, int64_t now_us) {
+    return !quota->failed_us || now_us - quota->failed_us >= QUOTA_STEADY_US; /* no question failed for so long */
+}
 
 /* What a turn took from one limit. */
 struct quota_take {

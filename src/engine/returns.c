@@ -112,6 +112,7 @@ static void learn(struct turn *turn, size_t desk, const struct outcome *outcome,
     if (outcome->pause && !outcome->renews) deliver_refuse(deliver, desk, turn->now_us, outcome->error);
     if (settled->counts_as_good) deliver_accept(deliver, desk);
     if (!speaks_for_the_call) return;
+    if (settled->counts_as_trouble) deliver_blame(deliver, desk, outcome->error);
     if (settled->counts_as_trouble || settled->counts_as_good)
         deliver_record(deliver, desk, turn->now_us, settled->counts_as_good);
     if (outcome->quiet_until_us) deliver_quiet(deliver, desk, outcome->quiet_until_us, turn->now_us);
@@ -161,8 +162,8 @@ static enum err settle_flight(struct turn *turn, const struct flight *flight, co
     read(&context, answer, &flight->evaluator, outcomes);
     for (size_t i = 1; i < flight->count; i++) in_step = in_step && outcomes[i].class == outcomes[0].class;
     int64_t other = 0;
-    bool told_apart = outcomes[0].joint && !flight->deliveries[0]->first_sent_us; /* it will turn out which it is */
-    if (outcomes[0].refused && !told_apart &&
+    if (outcomes[0].refused &&
+        !settle_goes_apart(flight->deliveries[0], &outcomes[0], flight->destination, turn->now_us) &&
         deliver_suspect(turn->loop->deliver, flight->desk, flight->deliveries[0]->seq, &other))
         for (size_t i = 0; i < flight->count; i++) outcomes[i].pause = outcomes[i].refused;
     bool renews = tokens_expired(turn, flight, &outcomes[0]);
@@ -226,7 +227,8 @@ enum err turn_settle_finished(struct turn *turn) {
  * is unknown; where its destination is no longer configured, only a person can find out. Of the row, updated_us is the
  * moment of the claim, because nothing changes it under a lease: the provider may know the key since then. A limit
  * counts from when a request began to leave, which nobody knows any more: so the try begins and ends now, and no window
- * that is read back from the attempts is too early. */
+ * that is read back from the attempts is too early. Who looks for it at the provider needs the true moment, which the
+ * error tells. */
 static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct loop *loop = turn->loop;
     int64_t claimed_us = delivery->updated_us < turn->now_us ? delivery->updated_us : turn->now_us;
@@ -234,7 +236,9 @@ static void settle_lost(struct turn *turn, struct delivery *delivery) {
     struct outcome outcome = {.class = OUTCOME_UNKNOWN,
                               .started_us = turn->now_us,
                               .finished_us = turn->now_us,
-                              .error = STR("the process ended before an answer was read")};
+                              .error = str_fmt(turn->arena,
+                                               "the process ended before an answer to its request of %.*s was read",
+                                               STR_ARG(when_str(turn->arena, claimed_us - claimed_us % US_PER_S)))};
     size_t desk = deliver_known(loop->deliver, delivery->destination);
     const struct destination_settings *settings = desk == SIZE_MAX ? NULL : deliver_settings(loop->deliver, desk);
     if (settings) {

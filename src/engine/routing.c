@@ -276,22 +276,37 @@ int64_t turn_route_next(const struct loop *loop) {
     return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
 }
 
-/* A step with a key is known by it only now that it is made: one that an earlier run carried out is not sent again. */
-static enum err skip_done(struct turn *turn, struct delivery *made, const bool *anyway, size_t count) {
-    struct delivery **again = arena_array(turn->arena, struct delivery *, count);
+/* Whether a person asked for a run of it, and not for one whether it is done or not. */
+static bool is_asked_for(const struct delivery *made, const struct delivery *before) {
+    if (made->run == 0 || made->status != DELIVERY_PENDING) return false;
+    return str_starts(before->last_error, STR(DELIVERY_RERUN)) &&
+           !str_eq(before->last_error, STR(DELIVERY_RERUN_ANYWAY));
+}
+
+/* A step with a key is known by it only now that it is made. One that an earlier run carried out is not sent again;
+ * while an earlier run may still send it, it waits. */
+static enum err heed_runs_before(struct turn *turn, struct delivery *page, const struct delivery *before, size_t count,
+                                 bool *ret_waits) {
     struct delivery *asked = arena_array(turn->arena, struct delivery, count);
-    bool *done = arena_array(turn->arena, bool, count);
-    size_t n = 0;
+    size_t *places = arena_array(turn->arena, size_t, count), n = 0;
+    enum run_before *runs = arena_array(turn->arena, enum run_before, count);
+    *ret_waits = false;
     for (size_t i = 0; i < count; i++) {
-        if (made[i].run == 0 || made[i].status != DELIVERY_PENDING || anyway[i]) continue;
-        again[n] = &made[i];
-        asked[n++] = made[i];
+        if (!is_asked_for(&page[i], &before[i])) continue;
+        places[n] = i;
+        asked[n++] = page[i];
     }
-    TRY(store_done_before(turn->loop->options.store, asked, n, turn->arena, done));
+    TRY(store_run_before(turn->loop->options.store, asked, n, turn->arena, runs));
     for (size_t i = 0; i < n; i++) {
-        if (!done[i]) continue;
-        again[i]->status = DELIVERY_SKIPPED;
-        again[i]->last_error = STR("an earlier run has done it");
+        struct delivery *made = &page[places[i]];
+        if (runs[i] == BEFORE_DONE || runs[i] == BEFORE_CANCELLED) {
+            made->status = DELIVERY_SKIPPED;
+            made->last_error = runs[i] == BEFORE_DONE ? STR(DELIVERY_RERUN_DONE) : STR(DELIVERY_RERUN_CANCELLED);
+        } else if (runs[i] == BEFORE_OPEN) {
+            *made = before[places[i]];
+            made->last_error = STR(DELIVERY_RERUN_WAITS);
+            *ret_waits = true;
+        }
     }
     return ERR_NONE;
 }
@@ -320,15 +335,10 @@ static enum err store_made(struct turn *turn, const struct delivery *page, const
     struct loop *loop = turn->loop;
     struct delivery *written = arena_array(turn->arena, struct delivery, count);
     size_t most = loop->unmade_max ? loop->unmade_max : count, n = 0, made = 0;
-    bool *anyway = arena_array(turn->arena, bool, count);
-    for (size_t i = 0; i < count && n < most; i++) {
-        if (!is_written(&page[i], &before[i])) continue;
-        anyway[n] = str_eq(before[i].last_error, STR(DELIVERY_RERUN_ANYWAY));
-        written[n++] = page[i];
-    }
-    turn->unmade_written = n;
-    turn->unmade_seq = n ? written[0].seq : 0;
-    TRY(skip_done(turn, written, anyway, n));
+    for (size_t i = 0; i < count && n < most; i++)
+        if (is_written(&page[i], &before[i])) written[n++] = page[i];
+    turn->made = written;
+    turn->made_count = n;
     for (size_t i = 0; i < n; i++) {
         size_t desk = deliver_desk(loop->deliver, written[i].destination);
         made += !written[i].unmade || written[i].status != DELIVERY_HELD;
@@ -353,7 +363,7 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     if (loop->unmade_us > turn->now_us) return ERR_NONE;
     struct delivery *page;
     size_t count, made;
-    bool ours;
+    bool ours, waits;
     TRY(store_try_task(loop->options.store, TASK_ROUTE, &ours));
     loop->unmade_us = turn->now_us + ROUTE_BUSY_US;
     if (!ours) return ERR_NONE;
@@ -363,15 +373,17 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     for (size_t i = 0; i < count; i++) before[i] = page[i];
     route_unmade(routes, page, count, turn->now_us, loop->hasher, loop->in_force.evaluator, turn->arena);
     give_up_refused(turn, page, before, count);
+    TRY(heed_runs_before(turn, page, before, count, &waits));
     TRY(store_made(turn, page, before, count, &made));
     bool again = routes_stopped(routes) < stopped; /* a route healed: more of the page may go now */
-    again = again || (loop->unmade_max && turn->unmade_written == loop->unmade_max);
+    again = again || (loop->unmade_max && turn->made_count == loop->unmade_max);
     bool more = again || count == UNMADE_MAX;
-    *ret_goes_on = loop->unmade_max ? turn->unmade_written > 0 : made && more;
+    *ret_goes_on = loop->unmade_max ? turn->made_count > 0 : made && more;
     loop->unmade_seq = more && !again ? page[count - 1].seq : 0;
     loop->unmade_us = more ? turn->now_us : routes_next_probe(routes);
     if (loop->unmade_us <= turn->now_us && !more)
         loop->unmade_us = turn->now_us + UNPROBED_US; /* a route wants its probe, and nothing that it owes is left */
+    if (waits && loop->unmade_us > turn->now_us + UNPROBED_US) loop->unmade_us = turn->now_us + UNPROBED_US;
     if (!loop->options.exclusive && loop->unmade_us > turn->now_us + UNMADE_LOOK_US)
         loop->unmade_us = turn->now_us + UNMADE_LOOK_US; /* another process may have left some */
     return ERR_NONE;
@@ -402,10 +414,10 @@ void turn_routed(struct turn *turn) {
     for (size_t i = 0; i < turn->stop_count; i++) {
         const struct route_stop *stop = &turn->stops[i];
         if (stop->stopped)
-            log_event(log, LOG_ERROR, turn->wall_us, "route_stopped", LOG_TEXT("route", stop->route),
-                      LOG_TEXT("reason", stop->why), LOG_TEXT("until", when_str(turn->arena, stop->until_us)));
+            log_change(log, LOG_ERROR, turn->wall_us, "route_stopped", LOG_TEXT("route", stop->route),
+                       LOG_TEXT("reason", stop->why), LOG_TEXT("until", when_str(turn->arena, stop->until_us)));
         else
-            log_event(log, LOG_INFO, turn->wall_us, "route_healed", LOG_TEXT("route", stop->route));
+            log_change(log, LOG_INFO, turn->wall_us, "route_healed", LOG_TEXT("route", stop->route));
     }
 }
 

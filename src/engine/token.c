@@ -25,7 +25,8 @@
  *
  * HOW TO SEE IT. `drumbeat destinations show NAME`; the log's token_trouble, token_back and login_expires.
  *
- * TESTED BY. test/unit/connect/test_token.c, test/conformance/test_token.c, test/e2e/test_tokens.py.
+ * TESTED BY. test/unit/engine/test_token.c and test_token_trouble.c; test/unit/connect/test_token.c,
+ * test/conformance/test_token.c, test/e2e/test_tokens.py.
  */
 #include "engine/token.h"
 

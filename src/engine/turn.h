@@ -1,6 +1,5 @@
-/* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only
- * read after n. Private to the loop's own files (loop arrivals departures
- * returns company quota chore). */
+/* engine/turn.h - what one turn carries from hop to hop. A value made at hop n is only read after n. Private to the
+ * loop's own files (loop arrivals departures returns company quota chore). */
 #ifndef ENGINE_TURN_H
 #define ENGINE_TURN_H
 
@@ -8,9 +7,9 @@
 #include "engine/call.h"
 #include "engine/flight.h"
 #include "engine/loop_state.h"
+#include "engine/parts.h"
 
 struct settled;
-
 /* One request's place in the turn. */
 struct visit {
     struct request *request; /* the inlet's, until it was replied to */
@@ -35,8 +34,8 @@ struct turn {
     struct plan *plans;
     struct delivery *planned;
     size_t planned_count;
-    size_t unmade_written; /* deliveries that their routes had not made; the first of them: */
-    int64_t unmade_seq;
+    struct delivery *made; /* written again: deliveries that their routes had not made, and what these made of them */
+    size_t made_count;
     /* shared limits: what was taken, by the limit's name; what Redis is told after the commit */
     struct quota_take *takes;
     struct quota_lesson *lessons;
@@ -55,6 +54,7 @@ struct turn {
     enum exchange_end settling_end;
     int64_t took_us, appended_us, planned_us; /* for spans: when calls were taken, events appended, plans stored */
     bool only_inputs;                         /* a part: neither routes nor claims */
+    struct turn_place place;
     struct str refused;   /* the database refused what came back; its words are what is settled instead */
     struct chores chores; /* as they stand when the turn commits */
     struct str held_for;  /* the first of these destinations */

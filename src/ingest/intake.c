@@ -30,6 +30,16 @@ static bool refuse(struct refusal *refusal, enum err err, struct str detail, str
     return false;
 }
 
+/* What a caller means by a field of his own is the payload, most of the time. */
+static bool refuse_unknown(struct arena *arena, struct str name, struct refusal *refusal) {
+    struct buf pointer = {.arena = arena}, detail = {.arena = arena};
+    json_point_add(&pointer, name);
+    buf_fmt(&detail, "unknown field '%.*s'; an event takes ", STR_ARG(name));
+    for (int i = 0; i < FIELD_COUNT; i++) buf_fmt(&detail, "%s'%s'", i ? ", " : "", fields[i].name);
+    buf_add(&detail, STR(", and everything else inside 'payload'"));
+    return refuse(refusal, ERR_BAD_FIELD, buf_str(&detail), buf_str(&pointer));
+}
+
 static bool find_fields(const struct intake_context *context, const struct json *root,
                         const struct json *found[FIELD_COUNT], struct refusal *refusal) {
     struct arena *arena = context->arena;
@@ -40,12 +50,7 @@ static bool find_fields(const struct intake_context *context, const struct json 
     for (const struct json *value; (value = json_next(root, &cursor, &name));) {
         int at = 0;
         while (at < FIELD_COUNT && !str_eq(name, str_from(fields[at].name))) at++;
-        if (at == FIELD_COUNT) {
-            struct buf pointer = {.arena = arena};
-            json_point_add(&pointer, name);
-            return refuse(refusal, ERR_BAD_FIELD, str_fmt(arena, "unknown field '%.*s'", STR_ARG(name)),
-                          buf_str(&pointer));
-        }
+        if (at == FIELD_COUNT) return refuse_unknown(arena, name, refusal);
         if (json_type(value) != fields[at].type)
             return refuse(refusal, ERR_BAD_FIELD,
                           str_fmt(arena, "'%s' must be %s", fields[at].name, type_words[fields[at].type]),

@@ -282,17 +282,33 @@ static enum err take_anything(struct submission *submission, struct arena *arena
     return ERR_NONE;
 }
 
+/* What buttons and captchas send, and no person wrote. */
+static bool is_of_the_page(struct str name) {
+    static const char *const names[] = {"submit", "g-recaptcha-response", "h-captcha-response",
+                                        "cf-turnstile-response"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(name, str_from(names[i]))) return true;
+    return false;
+}
+
+static void note_unknown(struct submission *submission, struct str name) {
+    name = short_name(name);
+    for (size_t i = 0; i < submission->unknown_count; i++)
+        if (str_eq(submission->unknown[i], name)) return;
+    if (submission->unknown_count < UNKNOWN_MAX) submission->unknown[submission->unknown_count++] = name;
+}
+
 static void take_fields(struct submission *submission, struct arena *arena) {
     const struct form_settings *settings = &submission->source->form;
     const struct form *form = &submission->form;
     submission->entries = arena_array(arena, struct entry, settings->field_count);
     for (size_t i = 0; i < settings->field_count; i++)
         add_entry(submission, &settings->fields[i], form_value(form, settings->fields[i].name), 0, arena);
-    for (size_t i = 0; i < form->count && !submission->unknown.n; i++) {
-        bool known = is_own(settings, form->members[i].name);
-        for (size_t j = 0; j < settings->field_count; j++)
-            known |= str_eq(settings->fields[j].name, form->members[i].name);
-        if (!known) submission->unknown = short_name(form->members[i].name);
+    for (size_t i = 0; i < form->count; i++) {
+        struct str name = form->members[i].name;
+        bool known = is_own(settings, name) || is_of_the_page(name) || !form->members[i].value.n;
+        for (size_t j = 0; j < settings->field_count; j++) known |= str_eq(settings->fields[j].name, name);
+        if (!known) note_unknown(submission, name);
     }
 }
 
@@ -325,7 +341,7 @@ static const char *spam_of(const struct submission *submission, int64_t wall_us)
 enum err submission_read(const struct intake_context *context, const struct source_settings *source,
                          const struct request *request, struct submission *ret_submission,
                          struct refusal *ret_refusal) {
-    struct submission submission = {.source = source, .unknown = STR("")};
+    struct submission submission = {.source = source};
     const struct form_settings *settings = &source->form;
     struct uuid token;
     TRY(read_members(request, context->arena, &submission.form, ret_refusal));

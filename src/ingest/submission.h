@@ -13,6 +13,8 @@
 #include "ingest/form.h"
 #include "ingest/webhook.h"
 
+#define UNKNOWN_MAX 8 /* names that one submission tells of; more are as if they had not come */
+
 /* X(NAME): what is wrong with a field; the words are in form_texts.def. */
 enum entry_problem {
     ENTRY_FINE,
@@ -44,7 +46,9 @@ struct submission {
     const char *spam;          /* why it is; NULL = it is not */
     struct str token;          /* "" = the page carried none */
     struct str page, referrer; /* "" = unknown */
-    struct str unknown;        /* a member that is not kept, because the form does not declare it; "" = none */
+    /* Names of what is not kept, because the form does not declare it: what came with nothing in it loses nothing. */
+    struct str unknown[UNKNOWN_MAX];
+    size_t unknown_count;
 };
 
 /* A request to the form: urlencoded, multipart without files, or a JSON object of texts. A file is refused with its

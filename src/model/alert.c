@@ -1,18 +1,22 @@
 /* model/alert.c - see alert.h.
  *
  * WHAT  From what was remembered and what is there now to what people are told.
- * PROMISE  A cause is told at most once in `every`, whatever restarts, however many processes look, and however often
- *   it comes and goes. What was told is told to be over.
- * WHY IT HOLDS  told_us outlives the cause: an alert is forgotten only when it is over and `every` has passed since it
- *   was told. The book is written in the transaction that stores the events, under the lock of the chore, so a look
- *   that is dropped told nothing and remembers nothing. Several processes look one after the other, and some causes are
- *   seen by one of them alone (its Redis is away): so a cause is over when no look has found it for GONE_US.
+ * PROMISE  A cause is told at most once in `every` while it lasts and at most ALERT_TIMES_MAX times however often it
+ *   comes and goes, whatever restarts and however many processes look. What was told is told to be over.
+ * WHY IT HOLDS  The times of telling outlive the cause: an alert is forgotten only when it is over and `every` has
+ *   passed since it was told. It is told again when the last time lies back by `every`, or when its end was told and
+ *   the last time but ALERT_TIMES_MAX - 1 does. The book is written in the transaction that stores the events, under
+ *   the lock of the chore, so a look that is dropped told nothing and remembers nothing. Several processes look one
+ *   after the other, and some causes are seen by one of them alone (its Redis is away): so a cause is over when no look
+ *   has found it for GONE_US.
  * WHAT BREAKS IT  A clock that is set back: it makes nothing silent until it has caught up, because times that lie
  *   ahead count as the present.
  * HOW TO SEE IT  `drumbeat alerts list`; the events of type drumbeat.alert.
  * TESTED BY  test/unit/model/test_alert.c, test/scenario/alerts*.txt.
  */
 #include "model/alert.h"
+
+#include <string.h>
 
 #include "base/json.h"
 #include "base/when.h"
@@ -25,9 +29,9 @@ static const struct {
     const char *cause;
     int64_t after_us;
 } patiences[] = {
-    {"breaker", 5 * US_PER_MIN}, {"unknown", 15 * US_PER_MIN}, {"limits", 5 * US_PER_MIN},
-    {"queue", 5 * US_PER_MIN},   {"silence", 15 * US_PER_MIN}, {"overflow", 5 * US_PER_MIN},
-    {"clock", 5 * US_PER_MIN},   {"hold", US_PER_HOUR},        {"paused", US_PER_HOUR},
+    {"breaker", 5 * US_PER_MIN},  {"unknown", 15 * US_PER_MIN}, {"limits", 5 * US_PER_MIN}, {"queue", 5 * US_PER_MIN},
+    {"silence", 15 * US_PER_MIN}, {"overflow", 5 * US_PER_MIN}, {"clock", 5 * US_PER_MIN},  {"hold", US_PER_HOUR},
+    {"paused", US_PER_HOUR},      {"chore", 15 * US_PER_MIN},   {"claim", US_PER_MIN},
 };
 
 static int64_t patience_of(struct str cause) {
@@ -50,8 +54,10 @@ struct str alert_book_write(const struct alert_book *book, struct arena *arena) 
         json_quote(&buf, alert->kind);
         buf_byte(&buf, ',');
         json_quote(&buf, alert->name);
-        buf_fmt(&buf, ",%lld,%lld,%lld,%s]", (long long)alert->since_us, (long long)alert->seen_us,
+        buf_fmt(&buf, ",%lld,%lld,%lld,%s", (long long)alert->since_us, (long long)alert->seen_us,
                 (long long)alert->told_us, alert->told ? "true" : "false");
+        for (size_t j = 0; j < ALERT_TIMES_MAX - 1; j++) buf_fmt(&buf, ",%lld", (long long)alert->before_us[j]);
+        buf_byte(&buf, ']');
     }
     buf_add(&buf, STR("]}"));
     return buf_str(&buf);
@@ -77,6 +83,8 @@ struct alert_book alert_book_read(struct str text, struct arena *arena) {
                                                    .seen_us = json_integer(json_at(row, 4), 0),
                                                    .told_us = json_integer(json_at(row, 5), 0),
                                                    .told = json_true(json_at(row, 6))};
+        int64_t *before_us = book.alerts[book.count - 1].before_us; /* a book of an earlier version has none */
+        for (size_t j = 0; j < ALERT_TIMES_MAX - 1; j++) before_us[j] = json_integer(json_at(row, 7 + j), 0);
     }
     json_free(root);
     return book;
@@ -110,10 +118,11 @@ static struct cause *join(const struct cause *causes, size_t count, struct arena
         struct cause *into = &joined[at];
         if (at == n) {
             *into = *cause;
+            into->others = 0;
             largest[n++] = cause->count;
             continue;
         }
-        int64_t together = into->count + cause->count, oldest_us = into->oldest_us;
+        int64_t together = into->count + cause->count, oldest_us = into->oldest_us, others = into->others + 1;
         if (!oldest_us || (cause->oldest_us && cause->oldest_us < oldest_us)) oldest_us = cause->oldest_us;
         if (cause->count > largest[at]) {
             *into = *cause;
@@ -121,6 +130,7 @@ static struct cause *join(const struct cause *causes, size_t count, struct arena
         }
         into->count = together;
         into->oldest_us = oldest_us;
+        into->others = others;
     }
     *ret_count = n;
     return joined;
@@ -146,23 +156,34 @@ static bool has_room(const struct alert_news_list *news) {
     return news->count < ALERTS_TOLD_MAX;
 }
 
+/* When what is back may be told: at once, unless it was told so often within `every`. */
+static int64_t back_us(const struct alert *alert, int64_t every_us) {
+    int64_t first_us = alert->before_us[ALERT_TIMES_MAX - 2];
+    return first_us ? first_us + every_us : 0;
+}
+
 /* It is there. */
 static void look_at(struct alert *alert, const struct cause *cause, int64_t every_us, int64_t wall_us,
                     struct alert_news_list *news) {
     if (!alert->told && !alert_lasts(alert, wall_us)) alert->since_us = wall_us; /* it is back */
     alert->seen_us = wall_us;
     if (wall_us - alert->since_us < patience_of(alert->cause)) return;
-    if ((alert->told_us && wall_us - alert->told_us < every_us) || !has_room(news)) return;
+    int64_t again_us = alert->told ? alert->told_us + every_us : back_us(alert, every_us);
+    if (wall_us < again_us || !has_room(news)) return;
+    memmove(alert->before_us + 1, alert->before_us, sizeof alert->before_us - sizeof *alert->before_us);
+    alert->before_us[0] = alert->told_us;
     alert->told_us = wall_us;
     alert->told = true;
-    news->items[news->count++] = (struct alert_news){*alert, cause};
+    int64_t until_us = back_us(alert, every_us);
+    news->items[news->count++] =
+        (struct alert_news){*alert, cause, .silent_until_us = until_us > wall_us ? until_us : 0};
 }
 
 /* It is not. False: nothing of it need be remembered. */
 static bool look_for(struct alert *alert, int64_t every_us, int64_t wall_us, struct alert_news_list *news) {
     if (alert_lasts(alert, wall_us)) return true;
     if (alert->told && !has_room(news)) return true;
-    if (alert->told) news->items[news->count++] = (struct alert_news){*alert, NULL};
+    if (alert->told) news->items[news->count++] = (struct alert_news){.alert = *alert};
     alert->told = false;
     return alert->told_us && wall_us - alert->told_us < every_us;
 }
@@ -179,6 +200,7 @@ void alert_decide(struct alert_book *book, const struct cause *causes, size_t co
         alert.since_us = not_ahead(alert.since_us, wall_us);
         alert.seen_us = not_ahead(alert.seen_us, wall_us);
         alert.told_us = not_ahead(alert.told_us, wall_us);
+        for (size_t j = 0; j < ALERT_TIMES_MAX - 1; j++) alert.before_us[j] = not_ahead(alert.before_us[j], wall_us);
         bool stays = true;
         if (cause)
             look_at(&alert, cause, every_us, wall_us, ret_news);
@@ -198,8 +220,10 @@ void alert_decide(struct alert_book *book, const struct cause *causes, size_t co
 
 /* ---- the message ---- */
 
+/* Texts of strangers steer no chat: no lines of their own, nothing hidden, no mark-up. */
 static struct str tame(struct str text, struct arena *arena) {
     struct buf buf = {.arena = arena};
+    text = str_safe(arena, text, true);
     size_t end = str_head(text, ERROR_SHOWN).n;
     for (size_t i = 0; i < end; i++) {
         if (text.p[i] == '<')
@@ -232,7 +256,14 @@ static struct str message(const struct alert_news *news, int64_t since_us, struc
     if (cause->count > 1) buf_fmt(&buf, ", %lld times", (long long)cause->count);
     buf_fmt(&buf, ", since %.*s", STR_ARG(since));
     if (cause->error.n) buf_fmt(&buf, ": %.*s", STR_ARG(tame(cause->error, arena)));
-    buf_fmt(&buf, "\n%.*s\n%.*s", STR_ARG(tame(cause->command, arena)), STR_ARG(tame(cause->does, arena)));
+    if (cause->others)
+        buf_fmt(&buf, " (and %lld other %s: drumbeat todo)", (long long)cause->others,
+                cause->others == 1 ? "error" : "errors");
+    if (news->silent_until_us)
+        buf_fmt(&buf, "\nIt comes and goes: if it is over and comes again, that is told after %.*s",
+                STR_ARG(when_str(arena, news->silent_until_us - news->silent_until_us % US_PER_S)));
+    /* The command runs as it stands, whole: todo makes none with such characters. */
+    buf_fmt(&buf, "\n%.*s\n%.*s", STR_ARG(cause->command), STR_ARG(tame(cause->does, arena)));
     return buf_str(&buf);
 }
 
@@ -256,7 +287,8 @@ struct str alert_payload(const struct alert_news *news, struct arena *arena) {
     add_text(&buf, "kind", alert->kind);
     add_text(&buf, "name", alert->name);
     add_text(&buf, "error", cause ? cause->error : STR_NONE);
-    buf_fmt(&buf, ",\"count\":%lld", cause ? (long long)cause->count : 0);
+    buf_fmt(&buf, ",\"count\":%lld,\"other_errors\":%lld", cause ? (long long)cause->count : 0,
+            cause ? (long long)cause->others : 0);
     add_text(&buf, "since", when_str(arena, since_us));
     add_text(&buf, "command", cause ? cause->command : STR_NONE);
     add_text(&buf, "does", cause ? cause->does : STR_NONE);

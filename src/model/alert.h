@@ -4,7 +4,9 @@
  *
  * A cause is known by its word, what it is about, and that thing's name: ten groups of failed deliveries to one
  * destination are one cause. It is told when it has lasted for as long as its kind must (a breaker 5 minutes), again
- * each `every` while it lasts, and once when it is over; never twice within `every`, also when it comes and goes.
+ * each `every` while it lasts, and once when it is over. One that was told to be over and comes again is told anew: who
+ * heard that all is well must not be left to believe it. What comes and goes is told ALERT_TIMES_MAX times within
+ * `every` and no oftener.
  * Times: microseconds UTC, of the calendar. Texts are borrowed.
  */
 #ifndef MODEL_ALERT_H
@@ -15,6 +17,7 @@
 
 #define ALERTS_MAX       100 /* causes that are remembered; those beyond are told when others are over */
 #define ALERTS_TOLD_MAX  16  /* at one look; the next has the others */
+#define ALERT_TIMES_MAX  3   /* of one cause within `every` */
 #define ALERT_EVENT      "drumbeat.alert"
 #define ALERT_OVER_EVENT "drumbeat.alert.resolved"
 #define ALERT_TEST_EVENT "drumbeat.alert.test"
@@ -24,17 +27,19 @@
 struct cause {
     struct str cause, kind, name; /* kind: what the name names; "" = there is none */
     struct str error;
-    struct str command, does; /* what helps, and what that would do */
+    struct str command, does; /* what helps, without '<' and '>', and what that would do */
     int64_t count, oldest_us;
+    int64_t others; /* groups of the same cause with other errors, which `count` has and `error` does not */
 };
 
 /* What is remembered of a cause. */
 struct alert {
     struct str cause, kind, name;
-    int64_t since_us; /* it lasts since then */
-    int64_t seen_us;  /* the last look that found it, of any process */
-    int64_t told_us;  /* when people were last told that it is there; 0 = never */
-    bool told;        /* they were told of this time, and not yet that it is over */
+    int64_t since_us;                       /* it lasts since then */
+    int64_t seen_us;                        /* the last look that found it, of any process */
+    int64_t told_us;                        /* when people were last told that it is there; 0 = never */
+    int64_t before_us[ALERT_TIMES_MAX - 1]; /* and the times before, the last one first */
+    bool told;                              /* they were told of this time, and not yet that it is over */
 };
 struct alert_book {
     struct alert *alerts;
@@ -48,6 +53,7 @@ struct alert_book alert_book_read(struct str text, struct arena *arena);
 struct alert_news {
     struct alert alert;        /* as it is from now on */
     const struct cause *cause; /* with all that was found of it; NULL = it is over */
+    int64_t silent_until_us;   /* it comes and goes: not told again before that; 0 = it may be */
 };
 struct alert_news_list {
     struct alert_news items[ALERTS_TOLD_MAX];

@@ -53,6 +53,8 @@ bool param_type_takes_text(enum param_type type, struct str text) {
     case PARAM_MAILBOX:
         return is_mailbox(text);
     case PARAM_LINE:
+    case PARAM_MAILBOXES:
+    case PARAM_MAILBOX_LIST:
         return header_value_valid(text);
     case PARAM_URL:
         return is_url(text);
@@ -69,6 +71,15 @@ bool param_type_takes_text(enum param_type type, struct str text) {
         break;
     }
     return false;
+}
+
+struct str param_type_problem(struct arena *arena, enum param_type type, struct str text) {
+    if (type == PARAM_ADDRESS) return address_problem(arena, str_trim(text));
+    return type == PARAM_MAILBOX ? party_problem(arena, text) : STR("");
+}
+
+bool param_type_is_mailbox(enum param_type type) {
+    return type == PARAM_MAILBOX || type == PARAM_MAILBOXES || type == PARAM_MAILBOX_LIST;
 }
 
 bool param_type_takes_member(enum param_type type, struct str name, struct str text) {
@@ -95,7 +106,7 @@ bool param_type_takes(enum param_type type, const struct json *value) {
     case JSON_FALSE:
         return type == PARAM_ANY || type == PARAM_TRUTH || type == PARAM_TEXT || type == PARAM_LINE;
     case JSON_ARRAY:
-        return type == PARAM_ANY || type == PARAM_LIST;
+        return type == PARAM_ANY || type == PARAM_LIST || type == PARAM_MAILBOX_LIST;
     case JSON_OBJECT:
         return takes_object(type, value);
     case JSON_NULL:

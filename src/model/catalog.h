@@ -20,6 +20,8 @@ struct json;
     X(LINE, "line", "a text of one line")                                                                              \
     X(ADDRESS, "address", "an e-mail address such as ada@example.com")                                                 \
     X(MAILBOX, "mailbox", "an e-mail address, or a name with one as in Ada <ada@example.com>")                         \
+    X(MAILBOXES, "mailboxes", "a text of one line: a mailbox, or several with commas between them")                    \
+    X(MAILBOX_LIST, "mailbox_list", "a mailbox, or a list of them")                                                    \
     X(URL, "url", "a URL that begins with http:// or https://")                                                        \
     X(NUMBER, "number", "a number")                                                                                    \
     X(TRUTH, "truth", "true or false")                                                                                 \
@@ -42,6 +44,10 @@ bool param_type_takes(enum param_type type, const struct json *value);
 bool param_type_takes_text(enum param_type type, struct str text);
 /* A member of an object that is written out in the configuration, where its value is a text. */
 bool param_type_takes_member(enum param_type type, struct str name, struct str text);
+/* What is wrong with a text that the type does not take, as a sentence's end; "" = there is no more to say. */
+struct str param_type_problem(struct arena *arena, enum param_type type, struct str text);
+/* Whether its texts are mailboxes, which providers read as RFC 5322 has them (party_text). */
+bool param_type_is_mailbox(enum param_type type);
 
 /* ---- connectors ---- */
 

@@ -48,6 +48,17 @@ bool delivery_waits(enum delivery_status status) {
     return !delivery_is_final(status) && status != DELIVERY_HELD;
 }
 
+bool delivery_is_cancelled(const struct delivery *delivery) {
+    return delivery->status == DELIVERY_SKIPPED && str_starts(delivery->last_error, STR("cancelled by "));
+}
+
+bool delivery_is_owed(const struct delivery *owed, struct str destination, struct str step, struct str place) {
+    if (!str_eq(destination, owed->destination) && !str_list_has(owed->was, destination)) return false;
+    if (str_eq(step, owed->step)) return true;
+    if (!owed->key_to_come) return false;
+    return owed->name_to_come.n ? str_eq(step, owed->name_to_come) : str_eq(place, owed->step);
+}
+
 struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
                                 int32_t run) {
     char run_text[16];

@@ -30,6 +30,7 @@ struct delivery {
     struct str destination, action; /* action "" for a plain http destination */
     struct str keyed_as;            /* the destination's name that the key was made with, "" = the one above */
     struct str route, step;
+    struct str place; /* what its step was before it got its key; "" = it has none */
     int32_t run;
     enum delivery_status status; /* UNKNOWN and due: look it up, do not send */
     int32_t retry_count;         /* retries spent in the fast lane and the slow lane together */
@@ -42,7 +43,7 @@ struct delivery {
     int64_t lease_epoch;  /* raised by each claim; a settle must bring it */
     struct str params;    /* JSON: the body or the connector's parameters; "" = the payload as received */
     struct str order_key; /* "" = no order */
-    bool unmade;          /* its route has not made it yet, or could not: it has no content, and its step has no key */
+    bool unmade;          /* its route has not made it yet, or could not: it has no content */
     bool looking_up;      /* claimed in status UNKNOWN: the attempt is a lookup */
     bool in_doubt;        /* an attempt's outcome is unknown, and no definite answer has come since */
     struct uuid batch;    /* zero, or the frozen set it is sent in */
@@ -53,6 +54,8 @@ struct delivery {
     int32_t superseded_run;
     const struct event *event; /* set by a claim and by a plan; NULL in lists */
     struct str_list was;       /* set by a plan: the destination's earlier names */
+    bool key_to_come;          /* set by route_owed: its step will have a key */
+    struct str name_to_come;   /* set by route_owed: the step with that key, "" = the event gives it */
 };
 
 /* One try, kept as history. outcome: done retry failed unknown. */
@@ -64,9 +67,13 @@ struct attempt {
     struct str error, answer; /* answer: at most DELIVERY_ANSWER_MAX bytes of the body */
 };
 /* What an unmade delivery says first that a person asked for: its route makes it whatever its time was. */
-#define DELIVERY_RERUN        "asked for again"
-#define DELIVERY_RERUN_ANYWAY DELIVERY_RERUN ", done or not: its route makes it next"
-#define DELIVERY_ANSWER_MAX   ((size_t)1024)
+#define DELIVERY_RERUN           "asked for again"
+#define DELIVERY_RERUN_WAITS     DELIVERY_RERUN "; an earlier run of it is not over"
+#define DELIVERY_RERUN_DONE      "an earlier run has done it"
+#define DELIVERY_RERUN_CANCELLED "cancelled by a person, in an earlier run" /* and so it is here */
+#define DELIVERY_RERUN_ANYWAY    DELIVERY_RERUN ", done or not: its route makes it next"
+#define DELIVERY_ANSWER_MAX      ((size_t)1024)
+#define DELIVERY_NAME_MAX        ((size_t)255) /* bytes of a key or an order */
 /* What the error of an attempt begins with that was no send but a question whether the effect is there. */
 #define ATTEMPT_LOOKUP "looked up"
 bool attempt_is_lookup(const struct attempt *attempt);
@@ -80,6 +87,11 @@ enum delivery_status delivery_move(enum delivery_status from, enum delivery_stat
 bool delivery_is_final(enum delivery_status status);
 /* It goes on by itself: PENDING, PROCESSING or UNKNOWN. What is HELD does not, and is no part of a queue. */
 bool delivery_waits(enum delivery_status status);
+/* A person said that it shall not be sent: not its route, which may have skipped it too. */
+bool delivery_is_cancelled(const struct delivery *delivery);
+/* Whether what was made at a destination, under a step that had a place before its key, is what is owed (route_owed). A
+ * step without a key, or one that never got it, is its place; a constant key is the same at any place. */
+bool delivery_is_owed(const struct delivery *owed, struct str destination, struct str step, struct str place);
 /* The key of a delivery, made by SHA-256 from (the event's idempotency key, destination, step, run). */
 struct uuid delivery_derive_key(struct hasher *hasher, struct str event_key, struct str destination, struct str step,
                                 int32_t run);

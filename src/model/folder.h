@@ -28,7 +28,7 @@ struct folder_file {
     enum file_state state;
     struct file_stamp seen, read; /* as it was looked at last, and as it was read last */
     int64_t due_us;
-    struct str problem;   /* BROKEN, and PAST where it was never published */
+    struct str problem;   /* BROKEN, and PAST where it was never published; of others what looks like a slip */
     char fingerprint[65]; /* of what was published; "" = that is not known */
 };
 struct folder_view {

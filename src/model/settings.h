@@ -11,7 +11,8 @@ struct source_settings;
 struct route_step {
     size_t destination; /* index into settings.destinations */
     struct str action;
-    struct str step; /* model/delivery.h */
+    struct str step; /* by its place in the route: "<route>" or "<route>.2", see model/delivery.h */
+    struct str name; /* "<route>:<key>" where its key is the same for every event; "" = where it is not */
     int64_t after_us;
     int64_t late_us;                        /* 0 = the route's */
     struct str when, unless, key, order_by; /* jq, "" = none */
@@ -95,6 +96,9 @@ struct settings {
     struct route_settings *routes;
     size_t route_count;
     struct alert_settings alerts;
+    size_t warning_count; /* that `drumbeat check` tells of it */
+    /* What takes a restart and is not as the process was started: "server.listen 127.0.0.1:1 -> 127.0.0.1:2". */
+    struct str_list restart_waits;
 };
 
 /* ---- looking up ---- */

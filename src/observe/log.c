@@ -283,12 +283,18 @@ void log_close(struct log *log, int64_t wall_us) {
     log->folds = NULL;
 }
 
-void log_write(const struct log *log, enum log_level level, int64_t wall_us, const char *event,
-               const struct log_field *fields, size_t count) {
+void log_write_change(const struct log *log, enum log_level level, int64_t wall_us, const char *event,
+                      const struct log_field *fields, size_t count) {
     struct log_line line;
     assert(level <= LOG_ERROR);
-    if (!log_wants(log, level) || folded(log, level, wall_us, event, fields, count)) return;
+    if (!log_wants(log, level)) return;
     line_begin(&line, log, level, wall_us, event);
     line_fields(&line, fields, count);
     line_leave(&line, log, wall_us);
+}
+
+void log_write(const struct log *log, enum log_level level, int64_t wall_us, const char *event,
+               const struct log_field *fields, size_t count) {
+    if (log_wants(log, level) && !folded(log, level, wall_us, event, fields, count))
+        log_write_change(log, level, wall_us, event, fields, count);
 }

@@ -61,6 +61,13 @@ void log_write(const struct log *log, enum log_level level, int64_t wall_us, con
     log_write((log), (level), (wall_us), (event), (const struct log_field[]){__VA_ARGS__},                             \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
+/* For a line that tells that a state began or ended: it is never folded, or the beginning would stand after the end. */
+void log_write_change(const struct log *log, enum log_level level, int64_t wall_us, const char *event,
+                      const struct log_field *fields, size_t count);
+#define log_change(log, level, wall_us, event, ...)                                                                    \
+    log_write_change((log), (level), (wall_us), (event), (const struct log_field[]){__VA_ARGS__},                      \
+                     sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+
 /* Writes what was folded in spans that are over by now; the caller asks now and then, and at log_due at the latest. */
 void log_tick(const struct log *log, int64_t wall_us);
 int64_t log_due(const struct log *log); /* wall time; WHEN_NEVER where nothing is folded */

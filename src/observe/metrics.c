@@ -98,8 +98,8 @@ void metrics_destination(struct metrics *metrics, struct str name) {
 }
 
 const char *source_outcome_text(enum source_outcome outcome) {
-    static const char *const words[SOURCE_OUTCOMES] = {"accepted", "duplicate", "invalid", "refused",
-                                                       "greeted",  "put_off",   "spam",    "key_missing"};
+    static const char *const words[SOURCE_OUTCOMES] = {
+        "accepted", "duplicate", "invalid", "refused", "greeted", "put_off", "spam", "key_missing", "fields_unknown"};
     return words[outcome];
 }
 

@@ -35,6 +35,7 @@ enum source_outcome {
     SOURCE_PUT_OFF, /* what its map says by jq could not be told: it may be sent again */
     SOURCE_SPAM,    /* a form's, kept apart */
     SOURCE_UNKEYED, /* of those that were taken: what the source's map says of the key was not there */
+    SOURCE_UNKEPT,  /* of those that were taken: a field came that the form does not declare */
     SOURCE_OUTCOMES
 };
 const char *source_outcome_text(enum source_outcome outcome);

@@ -85,7 +85,8 @@ static void read_hops(const void *self, struct gauge_sink *sink) {
 
 /* ---- sources ---- */
 
-/* Whose key is missing was accepted or is a duplicate too: a family of its own, so that a sum counts nothing twice. */
+/* Whose key is missing was accepted or is a duplicate too, and so was what lacks a field: families of their own, so
+ * that a sum counts nothing twice. */
 static void read_sources(const void *self, struct gauge_sink *sink) {
     const struct metrics *metrics = self;
     for (size_t i = 0; i < metrics->source_count; i++)
@@ -95,11 +96,18 @@ static void read_sources(const void *self, struct gauge_sink *sink) {
                                (double)metrics->sources[i].counts[j]);
 }
 
-static void read_unkeyed(const void *self, struct gauge_sink *sink) {
-    const struct metrics *metrics = self;
+static void read_outcome(const struct metrics *metrics, enum source_outcome outcome, struct gauge_sink *sink) {
     for (size_t i = 0; i < metrics->source_count; i++)
-        if (metrics->sources[i].counts[SOURCE_UNKEYED])
-            sink->put(sink, metrics->sources[i].name, (double)metrics->sources[i].counts[SOURCE_UNKEYED]);
+        if (metrics->sources[i].counts[outcome])
+            sink->put(sink, metrics->sources[i].name, (double)metrics->sources[i].counts[outcome]);
+}
+
+static void read_unkeyed(const void *self, struct gauge_sink *sink) {
+    read_outcome(self, SOURCE_UNKEYED, sink);
+}
+
+static void read_unkept(const void *self, struct gauge_sink *sink) {
+    read_outcome(self, SOURCE_UNKEPT, sink);
 }
 
 /* ---- deliveries ---- */
@@ -173,6 +181,8 @@ static const struct gauge gauges[] = {
     {"drumbeat_source_keys_missing_total", "counter",
      "Events of sources that were kept under a digest, because what 'map' says of their key was not there.", "source",
      read_unkeyed},
+    {"drumbeat_source_fields_unknown_total", "counter",
+     "Events of forms that lack what came in a field, because 'fields' does not name it.", "source", read_unkept},
     {"drumbeat_attempts_total", "counter", "Attempts by outcome.", "destination outcome", read_attempts},
     {"drumbeat_settled_total", "counter", "Deliveries that became final, by status.", "destination status",
      read_settled},

@@ -16,6 +16,15 @@ static int compare_names(const void *a, const void *b) {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* NAME.md or NAME.markdown; in capitals too, as other systems write it. */
+static bool is_post(struct str name) {
+    static const struct str endings[] = {{".md", 3}, {".markdown", 9}};
+    for (size_t i = 0; i < 2; i++)
+        if (name.n > endings[i].n && str_eq_nocase(str_sub(name, name.n - endings[i].n, endings[i].n), endings[i]))
+            return true;
+    return false;
+}
+
 static enum err list(void *self, struct str path, struct arena *arena, struct str **ret_names, size_t *ret_count,
                      bool *ret_more, struct str *ret_problem) {
     DIR *dir = opendir(str_dup(arena, path).p);
@@ -28,7 +37,7 @@ static enum err list(void *self, struct str path, struct arena *arena, struct st
     struct str *names = arena_array(arena, struct str, room);
     *ret_more = false;
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.' || !str_ends(str_from(entry->d_name), STR(".md"))) continue;
+        if (entry->d_name[0] == '.' || !is_post(str_from(entry->d_name))) continue;
         if (count == FOLDER_FILES_MAX) {
             *ret_more = true;
             break;

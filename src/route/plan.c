@@ -20,7 +20,6 @@
 #include <string.h>
 
 #define RESULT_DEPTH_MAX    (2 * JSON_DEPTH_MAX) /* the template and the function's list, and a payload below them */
-#define NAME_BYTES_MAX      255                  /* of a key or an order */
 #define CONDITION_SHOWN_MAX 200
 
 /* One route that takes one event. */
@@ -201,7 +200,7 @@ static bool read_name(struct draft *draft, struct str value, const char *setting
     struct str what = name.p ? STR("more than 255 bytes") : kind_text(node);
     if (has_nul) what = STR("a text with U+0000 in it");
     json_free(node);
-    if (name.p && !has_nul && name.n <= NAME_BYTES_MAX) {
+    if (name.p && !has_nul && name.n <= DELIVERY_NAME_MAX) {
         *ret_name = name;
         return true;
     }
@@ -269,6 +268,7 @@ static bool delivery_fill(struct delivery *delivery, struct draft *draft, const 
     const struct route_step *settings = step->settings;
     struct str order = STR("null"), values = STR_NONE;
     if (!step_text(draft, step, answer, &delivery->step, ret_problem)) return false;
+    if (settings->key.n) delivery->place = settings->step;
     delivery_time(delivery, draft, step);
     if (settings->unless.n && json_true(json_get(answer->item, STR("u")))) {
         delivery->status = DELIVERY_SKIPPED;
@@ -419,12 +419,16 @@ static bool is_of(const struct delivery *unmade, const struct delivery *other) {
 
 /* The unmade delivery keeps its place in the store and takes over what the made one says. */
 static void unmade_become(struct delivery *unmade, const struct delivery *made, int64_t now_us) {
-    unmade->id = made->id;
-    unmade->key = made->key;
+    if (made->place.n || !unmade->place.n) { /* where no key came of it, it keeps the one that it had */
+        unmade->id = made->id;
+        unmade->key = made->key;
+        unmade->step = made->step;
+        unmade->place = made->place;
+    }
     unmade->status = made->status;
     unmade->unmade = made->unmade;
     unmade->action = made->action;
-    unmade->step = made->step;
+    unmade->was = made->was;
     unmade->due_us = made->due_us;
     unmade->first_due_us = made->first_due_us;
     unmade->late_us = made->late_us;
@@ -434,19 +438,18 @@ static void unmade_become(struct delivery *unmade, const struct delivery *made, 
     unmade->updated_us = now_us;
 }
 
-/* Which of the steps it is: by the name it has without a key, by the one that its key gives it, or because there is no
- * other with a key for this destination. SIZE_MAX = none any more. */
+/* Which of the steps it is: by its place while it has no key, then by the name that the key gives it. Where the key is
+ * made in another way than before, by its place again; a constant key is no other's. SIZE_MAX = none any more. */
 static size_t unmade_step(const struct delivery *unmade, const struct route_program *program, const struct plan *plan) {
-    size_t named = SIZE_MAX, lone = SIZE_MAX, keyed = 0;
+    size_t named = SIZE_MAX, rekeyed = SIZE_MAX;
     for (size_t i = 0; i < plan->count; i++) {
-        const struct step_program *step = &program->steps[i];
-        if (!str_eq(step->destination, unmade->destination)) continue;
-        if (str_eq(step->settings->step, unmade->step)) return i;
-        if (str_eq(plan->deliveries[i].step, unmade->step)) named = i;
-        if (step->settings->key.n && keyed++ == 0) lone = i;
+        const struct route_step *step = program->steps[i].settings;
+        if (!str_eq(program->steps[i].destination, unmade->destination)) continue;
+        if (str_eq(step->step, unmade->step)) return i;
+        if (str_eq(plan->deliveries[i].step, unmade->step) || str_eq(step->name, unmade->step)) named = i;
+        if (step->key.n && !step->name.n && str_eq(step->step, unmade->place)) rekeyed = i;
     }
-    bool has_key = str_find(unmade->step, ':') != SIZE_MAX;
-    return named != SIZE_MAX || !has_key || keyed != 1 ? named : lone;
+    return named != SIZE_MAX ? named : rekeyed;
 }
 
 static void unmade_make(struct delivery *unmade, const struct route_program *program, const struct plan *plan,

@@ -277,6 +277,8 @@ void route_owed(const struct routes *routes, const struct event *event, int64_t 
                 .action = step->settings->action,
                 .route = program->settings->name,
                 .step = step->settings->step,
+                .key_to_come = step->settings->key.n > 0,
+                .name_to_come = step->settings->name,
                 .status = DELIVERY_HELD,
                 .unmade = true,
                 .last_error = STR(DELIVERY_RERUN ": its route makes it next"),

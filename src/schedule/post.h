@@ -26,9 +26,10 @@ struct zone;
 bool post_split(struct str text, struct str *ret_front, struct str *ret_body, struct str *ret_problem);
 
 struct post {
-    bool draft;     /* it has no publish_at: it waits for one */
+    bool draft;     /* it has no publish_at, or says `draft: true`: it waits */
     int64_t due_us; /* else 0 */
     struct str payload;
+    struct str doubt; /* what looks like a slip and keeps nothing back, as a sentence; "" = nothing does */
 };
 /* front NULL = there is none. False, with the problem as a sentence, when it cannot be published. */
 bool post_read(struct str file, const struct tree *front, struct str body, const struct zone *zone, struct arena *arena,

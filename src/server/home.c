@@ -5,10 +5,12 @@
  * started there, sends nothing before a person says so. One that was renamed, or restarted where it was, is not held.
  * WHY IT HOLDS. The store keeps a note of the file it was served from: the machine's id, its whole path, its inode and
  * birth. A rename keeps the inode, a restart keeps the path; a copy has another inode, and another path or machine. The
- * note is written in the transaction that holds the store. WHAT BREAKS IT. A copy of a whole file system or machine,
- * which has the same inode and the same id; a file that was put in the place of the store by hand; a container without
- * a machine's id, whose volume was copied to the same path. Such a one is started with `serve --hold`. HOW TO SEE IT.
- * The log's store_copied; `drumbeat status`, `drumbeat release -n`. TESTED BY. test/e2e/test_copied.py.
+ * note is written in the transaction that holds the store.
+ * WHAT BREAKS IT. A copy of a whole file system or machine, which has the same inode and the same id; a file that was
+ * put in the place of the store by hand; a container without a machine's id, whose volume was copied to the same path.
+ * Such a one is started with `serve --hold`.
+ * HOW TO SEE IT. The log's store_copied; `drumbeat status`, `drumbeat release -n`.
+ * TESTED BY. test/e2e/test_copied.py.
  */
 #include "server/home.h"
 
@@ -56,21 +58,26 @@ static bool is_copy(const struct home *was, const struct home *is) {
     return was->inode != is->inode && (elsewhere || !str_eq(was->path, is->path));
 }
 
-enum err home_hold(struct store *store, struct str why, const char *act, int64_t now_us) {
-    const struct destination_state state = {
-        .name = STR(HOLD_NAME), .paused = true, .pause_reason = why, .aspects = STATE_PAUSE};
-    TRY(store_save_destination(store, &state, 1, now_us));
-    return store_audit(store, STR("unix"), str_from(act), STR(HOLD_NAME), why, now_us);
-}
-
-static enum err is_held(struct store *store, struct arena *arena, bool *ret_held) {
+enum err home_held(struct store *store, struct arena *arena, struct str *ret_why) {
     struct destination_state *states;
     size_t count;
-    *ret_held = false;
+    *ret_why = STR_NONE;
     TRY(store_destination_states(store, arena, &states, &count));
     for (size_t i = 0; i < count; i++)
-        if (str_eq(states[i].name, STR(HOLD_NAME))) *ret_held = states[i].paused;
+        if (str_eq(states[i].name, STR(HOLD_NAME)) && states[i].paused)
+            *ret_why = states[i].pause_reason.n ? states[i].pause_reason : STR("");
     return ERR_NONE;
+}
+
+enum err home_hold(struct store *store, struct str why, const char *act, int64_t now_us, struct arena *arena) {
+    struct str earlier;
+    TRY(home_held(store, arena, &earlier));
+    bool own = earlier.n && !str_starts(earlier, STR(HOME_RESTORED)); /* a person's word; of restores the last counts */
+    struct str whole = own ? str_fmt(arena, "%.*s; held before: %.*s", STR_ARG(why), STR_ARG(earlier)) : why;
+    const struct destination_state state = {
+        .name = STR(HOLD_NAME), .paused = true, .pause_reason = whole, .aspects = STATE_PAUSE};
+    TRY(store_save_destination(store, &state, 1, now_us));
+    return store_audit(store, STR("unix"), str_from(act), STR(HOLD_NAME), why, now_us);
 }
 
 static enum err check(struct store *store, const struct home *home, int64_t now_us, struct arena *arena,
@@ -80,19 +87,20 @@ static enum err check(struct store *store, const struct home *home, int64_t now_
                               .said = str_fmt(arena, "%.*s %.*s", STR_ARG(home->machine), STR_ARG(home->path)),
                               .at_us = now_us};
     struct mark mark;
-    bool found, held;
+    struct str why;
+    bool found;
     TRY(store_mark(store, note.source, arena, &mark, &found));
     if (found && mark.position == note.position && str_eq(mark.said, note.said)) return ERR_NONE;
-    TRY(is_held(store, arena, &held));
+    TRY(home_held(store, arena, &why));
     struct home was = found ? home_read(&mark) : *home;
-    *ret_copied = is_copy(&was, home) && !held;
+    *ret_copied = is_copy(&was, home) && !str_starts(why, STR(HOME_RESTORED)); /* a restore says so itself */
     *ret_from = was.path;
     if (*ret_copied)
         TRY(home_hold(store,
                       str_fmt(arena, "a copy of %.*s%.*s: release it once that one does not run any more",
                               STR_ARG(str_sub(was.path, was.path.n > 100 ? was.path.n - 100 : 0, 100)),
                               STR_ARG(str_eq(was.machine, home->machine) ? STR("") : STR(" on another machine"))),
-                      "copied", now_us));
+                      "copied", now_us, arena));
     return store_set_mark(store, &note);
 }
 

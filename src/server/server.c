@@ -190,6 +190,7 @@ static enum err open_loop(struct server *server, struct str *ret_problem) {
 
 static enum err open_parts(struct server *server, struct arena *arena, struct str *ret_problem) {
     TRY(server_load(server, arena, &server->setup, ret_problem));
+    server->begun = server->setup;
     server_set_log(server);
     server->descriptors = descriptors_raise();
     server->shares = descriptors_share(server->descriptors, server->setup->settings->server.connections, SLOTS);
@@ -270,6 +271,7 @@ enum err server_open(const struct server_options *options, struct arena *arena, 
     if (options->signals) options->signals->wake_fd = wake_fd(server->wake);
     publish(server, true);
     if (!options->quiet) server_banner(server, server->clock.now_us(server->clock.self) - began_us);
+    if (!options->quiet) server_say_warnings(server);
     *ret_server = server;
     return ERR_NONE;
 }

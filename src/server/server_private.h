@@ -32,6 +32,7 @@ struct server {
     struct wake *wake;
     struct clock clock;
     struct setup *setup;
+    struct setup *begun; /* the one that the process was started with: what takes a restart is still as it says */
     struct sandbox *sandbox;
     struct evaluator evaluator;
     struct sql_driver driver;
@@ -97,6 +98,7 @@ void server_read_otel(struct server *server);
 void server_look_back(struct server *server, struct arena *arena); /* before the store is opened */
 void server_watch(struct server *server);                          /* between turns */
 void server_say_applied(struct server *server);
+void server_say_warnings(struct server *server); /* of the configuration in force */
 void server_say_refused(struct server *server, struct str problem);
 void server_say_stopping(struct server *server);
 void server_say_stopped(struct server *server);

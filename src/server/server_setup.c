@@ -89,18 +89,41 @@ static void add_heirs(struct buf *buf, const struct settings *from, const struct
     }
 }
 
-static struct str changes_json(struct arena *arena, const struct settings *from, const struct settings *to, bool dry) {
+/* What takes a restart and was started otherwise. It lives as long as the setup. */
+static struct str_list restart_waits(const struct setup *begun, struct setup *setup) {
+    struct change *changes = config_diff(&setup->arena, begun->settings, setup->settings);
+    struct str_list waits = {.items = NULL};
+    size_t count = 0;
+    for (const struct change *change = changes; change; change = change->next) count += change->needs_restart;
+    struct str *items = arena_array(&setup->arena, struct str, count);
+    for (const struct change *change = changes; change; change = change->next)
+        if (change->needs_restart) items[waits.count++] = change->text;
+    waits.items = items;
+    return waits;
+}
+
+/* What was changed back to how the server runs waits for nothing. */
+static bool takes_restart(const struct change *change, const struct change *since_begin) {
+    while (since_begin && !str_eq(since_begin->what, change->what)) since_begin = since_begin->next;
+    return change->needs_restart && since_begin;
+}
+
+static struct str changes_json(struct arena *arena, const struct server *server, const struct setup *setup, bool dry) {
+    const struct settings *from = server->setup->settings, *to = setup->settings;
     const struct change *change = config_diff(arena, from, to);
+    const struct change *since_begin = config_diff(arena, server->begun->settings, to);
     struct buf buf = {.arena = arena};
     buf_fmt(&buf, "{\"valid\":true,\"applied\":%s,\"changes\":[", dry ? "false" : "true");
     for (const char *comma = ""; change; change = change->next, comma = ",") {
         buf_fmt(&buf, "%s{\"text\":", comma);
         json_quote(&buf, change->text);
-        buf_fmt(&buf, ",\"needs_restart\":%s}", change->needs_restart ? "true" : "false");
+        buf_fmt(&buf, ",\"needs_restart\":%s}", takes_restart(change, since_begin) ? "true" : "false");
     }
     add_removed(&buf, from, to);
     add_heirs(&buf, from, to);
-    buf_add(&buf, STR("]}"));
+    buf_add(&buf, STR("],\"warnings\":"));
+    buf_add(&buf, findings_json(arena, &setup->warnings));
+    buf_byte(&buf, '}');
     return buf_str(&buf);
 }
 
@@ -128,7 +151,8 @@ static bool prepare(void *self, bool dry, struct arena *arena, struct str *ret_j
         if (!dry) server_say_refused(server, problem);
         return say(arena, problem, ret_json);
     }
-    *ret_json = changes_json(arena, server->setup->settings, setup->settings, dry);
+    setup->settings->restart_waits = restart_waits(server->begun, setup);
+    *ret_json = changes_json(arena, server, setup, dry);
     drop_staged(server);
     server->staged = setup;
     server->staged_sandbox = sandbox;
@@ -167,7 +191,7 @@ static void forget_unused(struct server *server) {
             continue;
         }
         if (retired->sandbox) sandbox_close(retired->sandbox);
-        setup_free(retired->setup);
+        if (retired->setup != server->begun) setup_free(retired->setup);
     }
     server->retired_count = kept;
 }
@@ -188,6 +212,7 @@ enum err server_swap(struct server *server) {
     server->jq_restarts = 0;
     server_set_log(server);
     server_say_applied(server);
+    server_say_warnings(server);
     return loop_apply(server->loop, setup_in_force(server->setup, &server->evaluator));
 }
 
@@ -195,9 +220,11 @@ void server_forget_setups(struct server *server) {
     drop_staged(server);
     for (size_t i = 0; i < server->retired_count; i++) {
         if (server->retired[i].sandbox) sandbox_close(server->retired[i].sandbox);
-        setup_free(server->retired[i].setup);
+        if (server->retired[i].setup != server->begun) setup_free(server->retired[i].setup);
     }
     server->retired_count = 0;
+    if (server->begun != server->setup) setup_free(server->begun);
+    server->begun = NULL;
 }
 
 void server_banner(struct server *server, int64_t took_us) {

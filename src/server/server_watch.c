@@ -4,14 +4,20 @@
  * The rooms that notice these things do not log. Between turns the server compares what they tell with what they told
  * before, and writes one line for each change: so a thing that lasts is said when it begins and when it ends, not each
  * time it is met. */
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/when.h"
 #include "sandbox/sandbox.h"
 #include "server/server_private.h"
 
+#define WARNINGS_SAID 10 /* of a configuration, one line each, */
+#define OF_ONE_CODE   3  /* so many of one code, so that they do not hide the others */
+
 #define LOG(server, level, event, ...)                                                                                 \
     log_event(&(server)->options.log, (level), (server)->clock.wall_us((server)->clock.self), (event), __VA_ARGS__)
+#define LOG_SINCE(server, level, event, ...)                                                                           \
+    log_change(&(server)->options.log, (level), (server)->clock.wall_us((server)->clock.self), (event), __VA_ARGS__)
 
 /* A server that ended well empties its log into the store's file. One that was killed leaves what it wrote last. On
  * PostgreSQL, which is another program, nothing can be said. */
@@ -40,9 +46,9 @@ static void watch_recovery(struct server *server, const struct loop_view *view) 
 static void watch_limits(struct server *server, const struct loop_view *view) {
     if (!server->share) return;
     if (server->limits_down == view->limits_up)
-        LOG(server, view->limits_up ? LOG_INFO : LOG_WARN, view->limits_up ? "redis_back" : "redis_lost",
-            LOG_TEXT("limits", view->limits_up ? STR("counted by Redis for all processes")
-                                               : STR("redis.on_failure decides until Redis answers")));
+        LOG_SINCE(server, view->limits_up ? LOG_INFO : LOG_WARN, view->limits_up ? "redis_back" : "redis_lost",
+                  LOG_TEXT("limits", view->limits_up ? STR("counted by Redis for all processes")
+                                                     : STR("redis.on_failure decides until Redis answers")));
     server->limits_down = !view->limits_up;
     if (server->limits_lost != view->limits_lost)
         LOG(server, LOG_WARN, "redis_forgot", LOG_NUMBER("times", (int64_t)view->limits_lost),
@@ -62,10 +68,11 @@ static void watch_disk(struct server *server, const struct loop_view *view) {
     if (server->tight == view->tight) return;
     server->tight = view->tight;
     server->publish_us = 0; /* /readyz follows at once */
-    LOG(server, view->tight ? LOG_ERROR : LOG_INFO, view->tight ? "disk_full" : "disk_has_space",
-        LOG_TEXT("effect", view->tight ? STR("new events are refused (E0121); what is stored goes on being delivered, "
-                                             "in the room that was kept for it")
-                                       : STR("new events are taken again")));
+    LOG_SINCE(server, view->tight ? LOG_ERROR : LOG_INFO, view->tight ? "disk_full" : "disk_has_space",
+              LOG_TEXT("effect", view->tight
+                                     ? STR("new events are refused (E0121); what is stored goes on being delivered, "
+                                           "in the room that was kept for it")
+                                     : STR("new events are taken again")));
 }
 
 /* Warns at half of the common queue, which only a trouble of several destinations fills, and is done at 40 %. */
@@ -74,10 +81,10 @@ static void watch_queue(struct server *server, const struct loop_view *view) {
     bool fills = most && waiting * 10 >= most * (server->queue_fills ? 4 : 5);
     if (fills == server->queue_fills) return;
     server->queue_fills = fills;
-    LOG(server, fills ? LOG_WARN : LOG_INFO, fills ? "queue_half_full" : "queue_has_room",
-        LOG_NUMBER("waiting", waiting), LOG_NUMBER("most", most),
-        LOG_TEXT("effect",
-                 fills ? STR("at server.queue new events are refused (E0120), whoever they are for") : STR("")));
+    LOG_SINCE(server, fills ? LOG_WARN : LOG_INFO, fills ? "queue_half_full" : "queue_has_room",
+              LOG_NUMBER("waiting", waiting), LOG_NUMBER("most", most),
+              LOG_TEXT("effect",
+                       fills ? STR("at server.queue new events are refused (E0120), whoever they are for") : STR("")));
 }
 
 void server_watch(struct server *server) {
@@ -94,6 +101,28 @@ void server_say_applied(struct server *server) {
     LOG(server, LOG_INFO, "config_applied", LOG_TEXT("file", settings->file),
         LOG_NUMBER("destinations", (int64_t)settings->destination_count),
         LOG_NUMBER("routes", (int64_t)settings->route_count));
+}
+
+/* The first of them, one line each: whoever starts the server may never run `drumbeat check`. */
+void server_say_warnings(struct server *server) {
+    struct arena arena = ARENA_EMPTY;
+    const struct finding *first = server->setup->warnings.first;
+    size_t said = 0;
+    for (const struct finding *at = first; at && said < WARNINGS_SAID; at = at->next) {
+        size_t before = 0;
+        for (const struct finding *other = first; other != at; other = other->next)
+            before += !strcmp(other->code, at->code);
+        if (before >= OF_ONE_CODE) continue;
+        said++;
+        LOG(server, LOG_WARN, "config_warning",
+            LOG_TEXT("place", str_fmt(&arena, "%.*s:%u:%u", STR_ARG(at->file), at->mark.line, at->mark.column)),
+            LOG_TEXT("code", str_from(at->code)), LOG_TEXT("problem", at->text));
+    }
+    if (server->setup->settings->warning_count > said)
+        LOG(server, LOG_WARN, "config_warnings",
+            LOG_NUMBER("more", (int64_t)(server->setup->settings->warning_count - said)),
+            LOG_TEXT("command", STR("drumbeat check")));
+    arena_free(&arena);
 }
 
 /* All findings in the one line that a log has: "drumbeat.yaml:3:1: error E0204: ...; drumbeat.yaml:7:5: ..." */

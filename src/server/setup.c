@@ -142,10 +142,21 @@ static bool fill(struct setup *setup, const struct setup_input *input, struct fi
     return findings->errors == 0;
 }
 
+/* They outlive the caller's findings. */
+static void keep_warnings(struct setup *setup, const struct findings *findings) {
+    setup->warnings.arena = &setup->arena;
+    for (const struct finding *at = findings->first; at; at = at->next)
+        finding_add(&setup->warnings, at->file, at->mark, at->code, "%.*s", STR_ARG(at->text));
+    setup->settings->warning_count = findings->warnings;
+}
+
 struct setup *setup_load(const struct setup_input *input, struct findings *findings) {
     struct setup *setup = calloc(1, sizeof *setup);
     if (!setup) abort();
-    if (fill(setup, input, findings)) return setup;
+    if (fill(setup, input, findings)) {
+        keep_warnings(setup, findings);
+        return setup;
+    }
     setup_free(setup);
     return NULL;
 }

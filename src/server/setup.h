@@ -24,8 +24,9 @@ struct setup {
     const struct schedules *schedules;
     struct mappings *mappings;
     struct jq_source source;
-    struct str program; /* the whole jq program; "" when there is no jq at all */
-    struct str text;    /* the configuration as read */
+    struct str program;       /* the whole jq program; "" when there is no jq at all */
+    struct str text;          /* the configuration as read */
+    struct findings warnings; /* of what is valid; in `arena` */
 };
 
 struct setup_input {

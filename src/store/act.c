@@ -48,8 +48,25 @@ static enum err end_delivery(struct store *store, const struct delivery *deliver
     return store_ended(store, &ending, 1, now_us, arena);
 }
 
+/* What FAILED stays as it is, and so does what a person cancelled. A run of its own takes its place: to send it all the
+ * same, or, of what FAILED, to be cancelled at once, by which a person says that nothing more is to be done about it.
+ */
 static bool begins_run(const struct delivery *delivery, enum delivery_act act) {
-    return (act == ACT_RETRY || act == ACT_RETRY_AS_SENT) && delivery->status == DELIVERY_FAILED;
+    bool retry = act == ACT_RETRY || act == ACT_RETRY_AS_SENT, failed = delivery->status == DELIVERY_FAILED;
+    return retry ? failed || delivery_is_cancelled(delivery) : act == ACT_CANCEL && failed;
+}
+
+/* What was cancelled counts as done for a run that is merely owed. */
+static enum err begin_run(struct store *store, const struct delivery *before, enum delivery_act act, struct str actor,
+                          struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
+                          struct uuid *ret_id) {
+    bool anyway = delivery_is_cancelled(before) && (act == ACT_RETRY || before->unmade);
+    enum run_content how = anyway ? RERUN_ANYWAY : act == ACT_RETRY ? RERUN_OWED : RERUN_AS_SENT;
+    struct delivery again;
+    TRY(store_run_again(store, before, how, now_us, hasher, arena, ret_id));
+    if (act != ACT_CANCEL) return ERR_NONE;
+    TRY(store_delivery_get(store, *ret_id, arena, &again));
+    return end_delivery(store, &again, &rules[act], actor, note, now_us, arena);
 }
 
 enum err store_delivery_may(struct store *store, struct uuid id, enum delivery_act act, struct arena *arena) {
@@ -70,8 +87,7 @@ enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_a
     TRY(store_run(store, SQL_DELIVERY_LOCK, &looked_at, 1, arena, NULL));
     TRY(store_delivery_get(store, id, arena, &delivery));
     if (begins_run(&delivery, act))
-        TRY(store_run_again(store, &delivery, act == ACT_RETRY_AS_SENT ? RERUN_AS_SENT : RERUN_OWED, now_us, hasher,
-                            arena, &after));
+        TRY(begin_run(store, &delivery, act, actor, note, now_us, hasher, arena, &after));
     else if (!(rule->from & (1u << delivery.status)))
         return ERR_NOT_NOW;
     else if (rule->to != DELIVERY_PENDING)

@@ -14,11 +14,11 @@ enum delivery_act {
     ACT_RESOLVE_NOT_DELIVERED,
     ACT_RESOLVE_RETRY
 };
-/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED -> a new run, HELD until its route has made it from the
- * configuration in force (AS_SENT: PENDING, with the content of the failed one). CANCEL: open -> SKIPPED. RESOLVE_*:
- * HELD, UNKNOWN -> COMPLETED, FAILED, PENDING. NOT_FOUND; NOT_NOW when the status does not allow it (PROCESSING never
- * does), or a later run has taken its place (store_superseded).
- * *ret_after is the delivery as it stands (the new run's for a retried FAILED one). */
+/* RETRY: PENDING, HELD, UNKNOWN -> PENDING due now; FAILED, and SKIPPED by a person -> a new run, HELD until its
+ * route has made it from the configuration in force (AS_SENT: PENDING, with the content of the one before). CANCEL:
+ * open -> SKIPPED; FAILED -> a new run that is SKIPPED. RESOLVE_*: HELD, UNKNOWN -> COMPLETED, FAILED, PENDING.
+ * NOT_FOUND; NOT_NOW when the status does not allow it (PROCESSING never does), or a later run has taken its place
+ * (store_superseded). *ret_after is the delivery as it stands (the new run's of a FAILED one). */
 MUST_USE enum err store_delivery_act(struct store *store, struct uuid id, enum delivery_act act, struct str actor,
                                      struct str note, int64_t now_us, struct hasher *hasher, struct arena *arena,
                                      struct delivery *ret_after);

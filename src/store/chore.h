@@ -108,7 +108,7 @@ MUST_USE enum err store_release(struct store *store, const int64_t *seqs, size_t
 
 /* ---- retirement ---- */
 struct retirement {
-    int64_t last_seq; /* looked at as far as this */
+    int64_t last_seq; /* looked at as far as this; on an error the last that was to go */
     size_t removed;
     bool more; /* false: behind it is nothing old */
 };

@@ -86,6 +86,11 @@ enum err store_waiting(struct store *store, int64_t now_us, struct arena *arena,
     return ERR_NONE;
 }
 
+enum err store_due_until(struct store *store, struct str destination, int64_t until_us, int64_t *ret_count) {
+    const struct sql_value params[] = {sql_str(destination), sql_int(until_us)};
+    return store_ask(store, SQL_COUNT_DUE_OF, params, 0, ret_count);
+}
+
 enum err store_oldest_due(struct store *store, int64_t *ret_due_us) {
     return store_ask(store, SQL_DELIVERY_OLDEST, NULL, WHEN_NEVER, ret_due_us);
 }

@@ -75,8 +75,12 @@ static enum err connect_again(struct postgres_driver *driver, int64_t until_us) 
     return err ? ERR_STORE_AWAY : ERR_NONE;
 }
 
+/* BUSY: the next turn goes on with this connection, which is told only where a turn can do without. */
 static enum err connect_in_turn(struct postgres_driver *driver) {
-    return link_is_usable(&driver->link) ? ERR_NONE : connect_again(driver, deadline_now_us() + driver->patience_us);
+    if (link_is_usable(&driver->link)) return ERR_NONE;
+    enum err err = connect_again(driver, deadline_now_us() + driver->patience_us);
+    bool goes_on = driver->link.state != LINK_CLOSED && !driver->link.lost;
+    return err && goes_on && driver->patience_us == COPY_TURN_US ? ERR_STORE_BUSY : err;
 }
 
 static enum err failed(struct postgres_driver *driver, enum err err) {
@@ -240,6 +244,11 @@ static enum err driver_commit(void *self) {
     return driver->number[0] ? ask_fate(driver, driver->number) : ERR_STORE_RACED;
 }
 
+static enum err driver_hear(void *self) {
+    struct postgres_driver *driver = self;
+    return driver->link.waiting ? failed(driver, link_flush(&driver->link, NULL)) : ERR_NONE;
+}
+
 /* Ends the transaction. After a pipeline that failed it also drops all prepared statements, because nobody knows which
  * of them the server took. */
 static enum err clear_away(struct postgres_driver *driver) {
@@ -365,6 +374,7 @@ enum err postgres_open(const struct postgres_options *options, struct arena *are
         .commit = driver_commit,
         .rollback = driver_rollback,
         .script = driver_script,
+        .hear = driver_hear,
         .tidy = driver_tidy,
         .close = driver_close,
         .trouble = driver_trouble,

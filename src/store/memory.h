@@ -12,6 +12,8 @@ struct sent {
 };
 /* Starts of attempts after since_us, oldest first. A claim that is still open counts as started at now_us, the latest
  * moment at which it can have started. */
+/* All that was asked for so far is answered; before that, an error may be of something asked for earlier. */
+MUST_USE enum err store_hear(struct store *store);
 MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
                                     struct sent **ret_sent, size_t *ret_count);
 /* The same of one destination, each with its action and parameters: the oldest `most` of its attempts, and apart from
@@ -57,9 +59,11 @@ MUST_USE enum err store_route_heal(struct store *store, struct str route, struct
 /* Deliveries that are HELD because their route has not made them, by seq, behind after_seq; each with its event. */
 MUST_USE enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, struct arena *arena,
                                struct delivery **ret_deliveries, size_t *ret_count);
-/* Whether the last run of the same step before this one came to a good end. */
-MUST_USE enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count,
-                                    struct arena *arena, bool *ret_done);
+/* How the same step stands by its last run before each one's. A run whose step got its key only now may meet one that
+ * is not over. */
+enum run_before { BEFORE_FAILED, BEFORE_DONE, BEFORE_OPEN, BEFORE_CANCELLED }; /* FAILED: or there is none */
+MUST_USE enum err store_run_before(struct store *store, const struct delivery *deliveries, size_t count,
+                                   struct arena *arena, enum run_before *ret_before);
 /* Writes what became of them, each in its place (by seq). When one is final, its event may be over. */
 MUST_USE enum err store_make(struct store *store, struct delivery *made, size_t count, int64_t now_us,
                              struct arena *arena);

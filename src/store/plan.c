@@ -29,7 +29,7 @@
 
 #include <assert.h>
 
-#define PLAN_COLUMNS 21
+#define PLAN_COLUMNS 22
 
 static void write_delivery(struct sql_value *params, const struct delivery *delivery, struct str owner) {
     bool leaves = delivery->status == DELIVERY_PROCESSING;
@@ -55,6 +55,7 @@ static void write_delivery(struct sql_value *params, const struct delivery *deli
         sql_str_or_null(delivery->last_error),
         sql_int(delivery->created_us),
         sql_int(delivery->updated_us),
+        sql_str_or_null(delivery->place),
     };
     for (size_t i = 0; i < PLAN_COLUMNS; i++) params[i] = row[i];
 }
@@ -127,7 +128,7 @@ enum err store_unmade(struct store *store, int64_t after_seq, size_t limit, stru
     return ERR_NONE;
 }
 
-#define MADE_COLUMNS 12
+#define MADE_COLUMNS 13
 
 static void write_made(struct sql_value *params, const struct delivery *delivery) {
     const struct sql_value row[MADE_COLUMNS] = {
@@ -143,6 +144,7 @@ static void write_made(struct sql_value *params, const struct delivery *delivery
         sql_str_or_null(delivery->order_key),
         sql_str_or_null(delivery->last_error),
         sql_int(delivery->updated_us),
+        sql_str_or_null(delivery->place),
     };
     for (size_t i = 0; i < MADE_COLUMNS; i++) params[i] = row[i];
 }

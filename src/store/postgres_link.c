@@ -45,22 +45,22 @@ static const struct {
     {"40001", ERR_STORE_RACED},   /* serialization failure */
     {"40P01", ERR_STORE_RACED},   /* deadlock */
     {"55P03", ERR_STORE_HELD},    /* lock not available */
-    {"23505", ERR_STORE_RACED},   /* somebody made the same row */
+    {"23505", ERR_STORE_CLASH},   /* somebody made the same row, or a unique index of somebody's is in the way */
     {"26000", ERR_STORE_RACED},   /* a prepared statement is gone: a pooler came between */
     {"0A000", ERR_STORE_RACED},   /* "cached plan must not change result type": the schema moved on */
     {"42P05", ERR_STORE_RACED},   /* a prepared statement of that name is there */
     {"53100", ERR_STORE_FULL},    /* disk full */
-    {"42501", ERR_STORE_BUSY},    /* no right */
     {"25006", ERR_STORE_BUSY},    /* read-only: a standby */
     {"XX001", ERR_STORE_CORRUPT}, /* data corrupted */
     {"XX002", ERR_STORE_CORRUPT}, /* index corrupted */
-    {"42", ERR_STORE_FOREIGN},    /* no such table or column: the schema is not ours any more */
+    {"42", ERR_STORE_UNFIT},      /* no such table, column or right: for us, or for somebody's trigger */
     {"08", ERR_STORE_BUSY},       /* connection */
     {"25", ERR_STORE_BUSY},       /* transaction state: a timeout of the server's ended it */
     {"28", ERR_STORE_BUSY},       /* not let in */
     {"3D", ERR_STORE_BUSY},       /* no such database */
     {"53", ERR_STORE_BUSY},       /* out of something */
-    {"57", ERR_STORE_BUSY},       /* stopped, starting, cancelled */
+    {"57014", ERR_STORE_HELD},    /* cancelled: it took longer than it may, or somebody ended it */
+    {"57", ERR_STORE_BUSY},       /* stopped, starting */
     {"58", ERR_STORE_BUSY},       /* the system under it */
     {"XX", ERR_STORE_BUSY},
 };
@@ -169,6 +169,13 @@ static void address_free(struct address *address) {
     free(address->port);
 }
 
+/* Nobody needs notices such as "table does not exist, skipping"; written by libpq, they would stand between the lines
+ * of the log. */
+static void ignore_notice(void *self, const PGresult *result) {
+    (void)self;
+    (void)result;
+}
+
 /* Begins to connect to one host of the DSN. For the settings listed first, what the DSN says has precedence over our
  * defaults; the host is always ours to say. An empty value counts as not given. */
 static enum err link_dial(struct link *link, size_t host) {
@@ -189,6 +196,7 @@ static enum err link_dial(struct link *link, size_t host) {
     const char *const values[] = {
         "10", "5", "3", "15000", "drumbeat", link->dsn, "UTF8", address.host, address.hostaddr, address.port, NULL};
     link->conn = PQconnectStartParams(keys, values, 1);
+    if (link->conn) PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
     link->host = host;
     link->hosts = address.hosts;
     link->host_until_us = deadline_now_us() + address.patience_us;
@@ -205,12 +213,6 @@ static enum err link_dial(struct link *link, size_t host) {
 
 /* ---- greeting ---- */
 
-/* Nobody needs notices such as "table does not exist, skipping", so they are dropped. */
-static void ignore_notice(void *self, const PGresult *result) {
-    (void)self;
-    (void)result;
-}
-
 /* An acknowledged event must be on the server's disk, whatever this database's default is. */
 #define PIN_COMMIT(local)                                                                                              \
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "                \
@@ -220,6 +222,8 @@ static void ignore_notice(void *self, const PGresult *result) {
 #define BOUND_IDLE(local)                                                                                              \
     "set_config('idle_in_transaction_session_timeout', CASE current_setting('idle_in_transaction_session_timeout') "   \
     "WHEN '0' THEN '30s' ELSE current_setting('idle_in_transaction_session_timeout') END, " local ")"
+/* Our statements have backslashes in plain strings. */
+#define PLAIN_STRINGS(local) "set_config('standard_conforming_strings', 'on', " local ")"
 /* A prepared statement gets one generic plan, perhaps made while the tables were empty. Forbid everything but index
  * scans, the compiler and parallel workers, so that the plan is still right at ten million rows. A statement that is
  * not prepared is planned each time for what is there. */
@@ -234,7 +238,7 @@ static enum err greet(struct link *link) {
     static const char form[] =
         "SELECT pg_backend_pid() = %d, current_setting('fsync') = 'off' OR current_setting('full_page_writes') = 'off',"
         " CASE WHEN pg_backend_pid() = %d THEN concat(" BY_INDEX
-        ", " PIN_COMMIT("false") ", " BOUND_IDLE("false") ") END";
+        ", " PIN_COMMIT("false") ", " BOUND_IDLE("false") ", " PLAIN_STRINGS("false") ") END";
     char text[sizeof form + 1024];
     int version = PQserverVersion(link->conn), pid = PQbackendPID(link->conn);
     const char *encoding = PQparameterStatus(link->conn, "server_encoding");
@@ -248,7 +252,6 @@ static enum err greet(struct link *link) {
                  encoding);
         return ERR_IO;
     }
-    PQsetNoticeReceiver(link->conn, ignore_notice, NULL);
     snprintf(text, sizeof text, form, pid, pid);
     link->state = LINK_GREETING;
     return PQsetnonblocking(link->conn, 1) == 0 && PQsendQuery(link->conn, text) ? ERR_NONE : link_lost(link);
@@ -349,7 +352,9 @@ enum err link_send_text(struct link *link, const char *text) {
 
 enum err link_begin(struct link *link, const char *text) {
     TRY(link_send_text(link, text));
-    return link->direct ? ERR_NONE : link_send_text(link, "SELECT " PIN_COMMIT("true") ", " BOUND_IDLE("true"));
+    return link->direct
+               ? ERR_NONE
+               : link_send_text(link, "SELECT " PIN_COMMIT("true") ", " BOUND_IDLE("true") ", " PLAIN_STRINGS("true"));
 }
 
 /* Waits until the next answer is whole, the server is gone or the time is over. Meanwhile it also sends what is left to
@@ -413,7 +418,7 @@ enum err link_flush_two(struct link *link, PGresult **ret_before, PGresult **ret
     link->waiting = 0;
     enum err err = PQpipelineSync(link->conn) ? read_pipeline(link, &answers) : link_lost(link);
     link->traffic.rounds++;
-    link->traffic.races += err == ERR_STORE_RACED && !link->lost;
+    link->traffic.races += (err == ERR_STORE_RACED || err == ERR_STORE_CLASH) && !link->lost;
     link->traffic.lock_waits += err == ERR_STORE_HELD;
     give(answers.before, err, ret_before);
     give(answers.last, err, ret_last);

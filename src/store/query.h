@@ -99,6 +99,7 @@ struct todo_group {
 MUST_USE enum err store_todo(struct store *store, enum todo_kind kind, struct arena *arena,
                              struct todo_group **ret_groups, size_t *ret_count);
 /* The earliest due among open, claimable deliveries of every destination, or WHEN_NEVER: event_processing_lag. */
+MUST_USE enum err store_due_until(struct store *store, struct str destination, int64_t until_us, int64_t *ret_count);
 MUST_USE enum err store_oldest_due(struct store *store, int64_t *ret_due_us);
 /* When that delivery of status UNKNOWN was first sent which was sent first, or WHEN_NEVER. As cheap as store_counts. */
 MUST_USE enum err store_oldest_doubt(struct store *store, int64_t *ret_sent_us);

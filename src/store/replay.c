@@ -291,15 +291,15 @@ enum err store_replay_failures(struct store *store, int64_t replay, int64_t afte
 
 /* ---- applying ---- */
 
-/* Whether nothing was made of the step meanwhile. */
+/* Whether nothing was made of the step meanwhile. What was skipped by its route may be offered again. */
 static enum err still_unmade(struct store *store, const struct delivery *owed, struct arena *arena) {
     const struct sql_value id = sql_uuid(&owed->event_id);
     struct sql_result latest;
     TRY(store_run(store, SQL_DELIVERY_LATEST, &id, 1, arena, &latest));
     for (size_t i = 0; i < latest.count; i++) {
-        const struct sql_value *row = latest.rows[i].values; /* destination, step, status, cancelled */
-        bool here = str_eq(row[0].text, owed->destination) || str_list_has(owed->was, row[0].text);
-        if (here && str_eq(row[1].text, owed->step)) return ERR_NOT_NOW;
+        const struct sql_value *row = latest.rows[i].values; /* destination, step, status, cancelled, place */
+        bool skipped = str_eq(row[2].text, str_from(delivery_status_text(DELIVERY_SKIPPED))) && !row[3].number;
+        if (!skipped && delivery_is_owed(owed, row[0].text, row[1].text, row[4].text)) return ERR_NOT_NOW;
     }
     return ERR_NONE;
 }
@@ -323,6 +323,7 @@ enum err store_replay_apply(struct store *store, const struct replay_act *act, s
         TRY(find_delivery(store, act->item->delivery, arena, &about));
     else
         about = *act->owed;
+    about.destination = act->item->destination; /* it may have had another name then */
     if (act->original) how = RERUN_AS_SENT;
     if (act->item->delivery && !delivery_is_final(about.status)) return ERR_NOT_NOW;
     if (!act->item->delivery) TRY(still_unmade(store, &about, arena));

@@ -24,7 +24,8 @@ static enum err read_deliveries(struct store *store, int64_t after, struct arena
                                       .last_error = v[8].text,
                                       .updated_us = v[9].number,
                                       .in_doubt = v[10].number != 0,
-                                      .unmade = v[11].number != 0};
+                                      .unmade = v[11].number != 0,
+                                      .place = v[12].text};
         if (!delivery_status_parse(v[7].text, &delivery->status)) return ERR_STORE_CORRUPT;
         window->of[i] = v[0].number;
     }

@@ -33,6 +33,7 @@ enum err store_run_again(struct store *store, const struct delivery *failed, enu
         .action = failed->action,
         .route = failed->route,
         .step = failed->step,
+        .place = failed->place,
         .run = event.run,
         .status = unmade ? DELIVERY_HELD : DELIVERY_PENDING, /* its route makes it first */
         .unmade = unmade,
@@ -55,7 +56,7 @@ enum err store_run_again(struct store *store, const struct delivery *failed, enu
 /* Whether the last run of this step leaves nothing to do: it is done, or a person said that it shall not be. */
 static bool is_settled(const struct delivery *owed, const struct sql_result *latest) {
     for (size_t i = 0; i < latest->count; i++) {
-        const struct sql_value *row = latest->rows[i].values; /* destination, step, status, cancelled */
+        const struct sql_value *row = latest->rows[i].values; /* destination, step, status, cancelled, place */
         bool here = str_eq(row[0].text, owed->destination) || str_list_has(owed->was, row[0].text);
         if (!here || !str_eq(row[1].text, owed->step)) continue;
         return str_eq(row[2].text, str_from(delivery_status_text(DELIVERY_COMPLETED))) || row[3].number;
@@ -110,26 +111,33 @@ enum err store_event_retry(struct store *store, const struct event_retry *retry,
 
 /* ---- what is made ---- */
 
-enum err store_done_before(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena,
-                           bool *ret_done) {
+#define BEFORE_COLUMNS 5
+
+enum err store_run_before(struct store *store, const struct delivery *deliveries, size_t count, struct arena *arena,
+                          enum run_before *ret_before) {
     size_t most = count, rows = 0;
     for (size_t i = 0; i < count; i++) most += deliveries[i].was.count;
-    struct sql_value *params = arena_array(arena, struct sql_value, most * 4);
+    struct sql_value *params = arena_array(arena, struct sql_value, most * BEFORE_COLUMNS);
     size_t *asked = arena_array(arena, size_t, most);
     struct sql_result result;
     for (size_t i = 0; i < count; i++) {
         const struct delivery *delivery = &deliveries[i];
-        ret_done[i] = false;
+        ret_before[i] = BEFORE_FAILED;
         for (size_t j = 0; j <= delivery->was.count; j++) { /* under its name, and under those that it had before */
-            params[rows * 4] = sql_uuid(&delivery->event_id);
-            params[rows * 4 + 1] = sql_str(j ? delivery->was.items[j - 1] : delivery->destination);
-            params[rows * 4 + 2] = sql_str(delivery->step);
-            params[rows * 4 + 3] = sql_int(delivery->run);
+            struct sql_value *row = params + rows * BEFORE_COLUMNS;
+            row[0] = sql_uuid(&delivery->event_id);
+            row[1] = sql_str(j ? delivery->was.items[j - 1] : delivery->destination);
+            row[2] = sql_str(delivery->step);
+            row[3] = sql_int(delivery->run);
+            row[4] = sql_str_or_null(delivery->place);
             asked[rows++] = i;
         }
     }
     TRY(store_run(store, SQL_DELIVERY_DONE, params, rows, arena, &result));
-    for (size_t i = 0; i < result.count; i++)
-        if (result.rows[i].values[0].number) ret_done[asked[result.rows[i].input]] = true;
+    for (size_t i = 0; i < result.count; i++) {
+        enum run_before *before = &ret_before[asked[result.rows[i].input]];
+        enum run_before found = (enum run_before)result.rows[i].values[0].number;
+        if (*before != BEFORE_DONE && found != BEFORE_FAILED) *before = found; /* done under one name is done */
+    }
     return ERR_NONE;
 }

@@ -9,22 +9,28 @@
  * 2. It is made beside the store, hence on the same file system.
  * 3. While it is given up the store is tight, and the API refuses events (E0121). The log is emptied into the store's
  *    file earlier then (driver_sqlite.c), so that it does not eat the room either.
- * 4. It is made again only where twice its size is free. So the state does not change to and fro at the edge.
+ * 4. It is made again only where twice its size is free (STORE_ROOM_MIB). So the state does not change to and fro at
+ *    the edge.
  * WHAT BREAKS IT. Another program that fills the disk takes the room as well; then everything but questions waits, as
  * without a reserve. A file system that cannot allocate ahead (some network mounts) has no reserve.
  * HOW TO SEE IT. The log lines disk_full and disk_has_space; GET /readyz says E0121.
  * TESTED BY. test/unit/store/test_reserve.c, test/e2e/test_full_disk.py */
 #include "store/reserve.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "store/store.h"
+
+static_assert(((long long)STORE_ROOM_MIB << 20) >= 2 * RESERVE_BYTES, "what it takes from a disk leaves as much");
+
 static bool has_space(const char *store) {
     struct statvfs disk;
-    return !statvfs(store, &disk) && (long long)(disk.f_bavail * disk.f_frsize) >= 2 * RESERVE_BYTES;
+    return !statvfs(store, &disk) && (long long)(disk.f_bavail * disk.f_frsize) >= (long long)STORE_ROOM_MIB << 20;
 }
 
 void reserve_open(struct reserve *reserve, struct str store, struct arena *arena) {

@@ -51,15 +51,16 @@ enum err store_retire(struct store *store, int64_t before_us, size_t limit, int6
     while (!err && done.more && done.removed < limit && seen < limit * LOOK_FACTOR + LOOK_ROWS) {
         struct look look;
         err = look_at(store, before_us, done.last_seq, limit - done.removed, &look);
-        if (!err) err = remove_events(store, &look);
+        if (err) break;
+        done.last_seq = look.last_seq;
+        err = remove_events(store, &look);
         if (err) break;
         done.removed += look.gone_count;
         seen += look.seen;
-        done.last_seq = look.last_seq;
         done.more = look.any_old;
         arena_reset(&store->scratch);
     }
     arena_reset(&store->scratch);
-    if (!err) *ret_retirement = done;
+    *ret_retirement = done;
     return err;
 }

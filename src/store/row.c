@@ -103,6 +103,7 @@ static enum err read_delivery(struct store *store, const struct sql_value *value
         .updated_us = v[24].number,
         .in_doubt = v[25].number != 0,
         .keyed_as = v[26].text,
+        .place = v[27].text,
     };
     if (event_key->kind == SQL_TEXT)
         ret_delivery->key =

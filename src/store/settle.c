@@ -23,7 +23,7 @@
  * order-never-freed. */
 #include "store/row.h"
 
-#define SETTLE_COLUMNS 14
+#define SETTLE_COLUMNS 15
 
 static void write_settlement(struct sql_value *params, const struct settlement *s, int64_t now_us) {
     enum delivery_status status = delivery_move(DELIVERY_PROCESSING, s->status);
@@ -42,6 +42,7 @@ static void write_settlement(struct sql_value *params, const struct settlement *
         sql_int(s->has_attempt),
         sql_int(s->has_attempt ? s->attempt.number : 0),
         sql_int(s->in_doubt),
+        sql_uuid(&s->event_id),
     };
     for (size_t i = 0; i < SETTLE_COLUMNS; i++) params[i] = row[i];
 }

@@ -1,6 +1,7 @@
 /* store/store.c - opening, turns, housekeeping. The verbs are in append, plan, claim, settle, state, retire; lists in
  * query and count; acts in act, audit, key, verify. */
 #include "base/hash.h"
+#include "store/memory.h"
 #include "store/migrate.h"
 #include "store/row.h"
 
@@ -33,6 +34,10 @@ const char *store_trouble(const struct store *store) {
 
 enum err store_begin(struct store *store) {
     return store->driver->begin(store->driver->self);
+}
+
+enum err store_hear(struct store *store) {
+    return store->driver->hear ? store->driver->hear(store->driver->self) : ERR_NONE;
 }
 
 enum err store_commit(struct store *store) {

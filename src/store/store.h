@@ -103,15 +103,15 @@ MUST_USE enum err store_settle(struct store *store, const struct settlement *set
                                struct arena *arena, bool *ret_applied);
 /* Of a HELD delivery: other words for what its error says. */
 MUST_USE enum err store_reword(struct store *store, int64_t seq, struct str words, struct str others, int64_t now_us);
-/* Of what waits only to be joined with this delivery, whole calls of max become due now: *ret_full, the oldest first.
- */
+/* Of what waits only to be joined with this one, whole calls of max become due now: *ret_full, the oldest first. */
 MUST_USE enum err store_fill_calls(struct store *store, const struct delivery *like, size_t max, int64_t now_us,
                                    struct arena *arena, size_t *ret_full);
 /* How many of a frozen set are away, beside those that were claimed here, and come back. */
 MUST_USE enum err store_batch_away(struct store *store, struct uuid batch, size_t here, size_t *ret_away);
 MUST_USE enum err store_freeze_batch(struct store *store, const int64_t *seqs, size_t count, struct uuid batch);
 /* ---- housekeeping ---- */
-/* The disk was full: what is left is for deliveries and operators, and new events are to be refused. */
+/* The disk was full: what is left is for deliveries and operators, and new events wait until so much is free. */
+#define STORE_ROOM_MIB 16
 bool store_is_tight(const struct store *store);
 struct gauge_set store_gauges(const struct store *store);
 /* Between turns: checkpoints when idle or when the log passed its bound. */

@@ -60,9 +60,18 @@ struct meanwhile {
     pthread_t thread;
 };
 
+/* Lets the open turn of the peer wait for a lock as long as it takes. A turn bounds that with its first statement, and
+ * a slow machine needs longer than this bound to end the turn that is in the way. */
+static inline enum err meanwhile_be_patient(struct peer *peer) {
+    int64_t due_us;
+    TRY(store_next_due(peer->store, STR("none"), &due_us));
+    return peer->driver.script(peer->driver.self, STR("SET LOCAL lock_timeout = 0"), &peer->arena, NULL);
+}
+
 static inline void *meanwhile_run(void *self) {
     struct meanwhile *it = self;
     it->err = store_begin(it->peer->store);
+    if (!it->err) it->err = meanwhile_be_patient(it->peer);
     if (!it->err) it->err = it->run(it->peer, it->with);
     if (!it->err) it->err = store_commit(it->peer->store);
     if (it->err) store_rollback(it->peer->store);
@@ -74,12 +83,9 @@ static inline void meanwhile_nap(void) {
     nanosleep(&nap, NULL);
 }
 
-static inline int64_t meanwhile_waiting(struct fixture *fixture, struct sql_driver *looker) {
+static inline int64_t meanwhile_ask(struct fixture *fixture, struct sql_driver *driver, const char *sql) {
     struct sql_result result;
-    OK(looker->script(looker->self,
-                      STR("SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-                          " WHERE NOT granted AND datname = current_database()"),
-                      &fixture->arena, &result));
+    OK(driver->script(driver->self, str_from(sql), &fixture->arena, &result));
     return result.rows[0].values[0].number;
 }
 
@@ -89,10 +95,11 @@ static inline void meanwhile_start(struct fixture *fixture, struct meanwhile *it
     struct sql_driver looker;
     time_t end = time(NULL) + PATIENCE_S;
     fixture->kind->open(fixture, &looker);
-    int64_t before = meanwhile_waiting(fixture, &looker);
+    int64_t pid = meanwhile_ask(fixture, &peer->driver, "SELECT pg_backend_pid()");
+    const char *waits = str_fmt(&fixture->arena, "SELECT cardinality(pg_blocking_pids(%lld))", (long long)pid).p;
     *it = (struct meanwhile){.run = run, .peer = peer, .with = with};
     assert_int_equal(pthread_create(&it->thread, NULL, meanwhile_run, it), 0);
-    while (meanwhile_waiting(fixture, &looker) == before) {
+    while (!meanwhile_ask(fixture, &looker, waits)) {
         if (time(NULL) > end) fail_msg("nothing waits");
         meanwhile_nap();
     }

@@ -15,13 +15,13 @@ static struct delivery make(struct fixture *f, const char *key, enum delivery_st
     return delivery;
 }
 
-/* X: refused. */
+/* From PENDING, PROCESSING, COMPLETED, FAILED, UNKNOWN, HELD, SKIPPED by a person. X: refused. */
 #define X DELIVERY_STATUS_COUNT
 static const enum delivery_status becomes[][DELIVERY_STATUS_COUNT] = {
-    /* from PENDING, PROCESSING, COMPLETED, FAILED, UNKNOWN, HELD, SKIPPED */
-    [ACT_RETRY] = {DELIVERY_PENDING, X, X, DELIVERY_HELD, DELIVERY_PENDING, DELIVERY_PENDING, X},
-    [ACT_RETRY_AS_SENT] = {DELIVERY_PENDING, X, X, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_PENDING, X},
-    [ACT_CANCEL] = {DELIVERY_SKIPPED, X, X, X, DELIVERY_SKIPPED, DELIVERY_SKIPPED, X},
+    [ACT_RETRY] = {DELIVERY_PENDING, X, X, DELIVERY_HELD, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_HELD},
+    [ACT_RETRY_AS_SENT] = {DELIVERY_PENDING, X, X, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_PENDING,
+                           DELIVERY_PENDING},
+    [ACT_CANCEL] = {DELIVERY_SKIPPED, X, X, DELIVERY_SKIPPED, DELIVERY_SKIPPED, DELIVERY_SKIPPED, X},
     [ACT_RESOLVE_DELIVERED] = {X, X, X, X, DELIVERY_COMPLETED, DELIVERY_COMPLETED, X},
     [ACT_RESOLVE_NOT_DELIVERED] = {X, X, X, X, DELIVERY_FAILED, DELIVERY_FAILED, X},
     [ACT_RESOLVE_RETRY] = {X, X, X, X, DELIVERY_PENDING, DELIVERY_PENDING, X},
@@ -168,6 +168,7 @@ static void one_without_a_key_is_replaced_by_what_gets_one(void **state) {
     OK(store_unmade(f->store, 0, 9, &f->arena, &page, &made));
     assert_int_equal(made, 1);
     page[0].step = STR("lead:ada");
+    page[0].place = STR("lead");
     page[0].status = DELIVERY_PENDING;
     page[0].unmade = false;
     page[0].params = STR("{}");
@@ -175,6 +176,43 @@ static void one_without_a_key_is_replaced_by_what_gets_one(void **state) {
     fixture_end(f, fixture_claim(f, "crm", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
     assert_int_equal(fixture_get_event(f, event->id).status, EVENT_COMPLETED);
     assert_int_equal(counted_failed(f), 0);
+    fixture_commit(f);
+}
+
+/* Two of one route that were never made: the run that gets a key stands for the one whose place it had. */
+static void a_run_with_a_key_replaces_the_one_of_its_place_alone(void **state) {
+    struct fixture *f = *state;
+    struct delivery both[2], after, *page;
+    size_t count;
+    fixture_begin(f);
+    struct event *event = arena_new(&f->arena, struct event);
+    *event = fixture_append(f, "a", T0);
+    for (size_t i = 0; i < 2; i++) {
+        both[i] = fixture_delivery(f, event, "crm", DELIVERY_FAILED);
+        both[i].unmade = true;
+        if (i) both[i].step = STR("lead.2");
+        delivery_identify(f->hasher, event, &both[i]);
+        fixture_plan_one(f, &both[i]);
+    }
+    fixture_routed(f, event, EVENT_FAILED, "route lead: no content");
+    OK(act(f, both[1].id, ACT_RETRY, &after));
+    OK(store_unmade(f->store, 0, 9, &f->arena, &page, &count));
+    assert_int_equal(count, 1);
+    page[0].step = STR("lead:tips");
+    page[0].place = STR("lead.2");
+    page[0].status = DELIVERY_PENDING;
+    page[0].unmade = false;
+    page[0].params = STR("{}");
+    OK(store_make(f->store, page, 1, T0 + 50, &f->arena));
+    assert_text(fixture_get(f, after.id).place, "lead.2");
+    assert_int_equal(counted_failed(f), 1);
+    enum run_before before;
+    struct delivery asked = page[0];
+    asked.run = 2;
+    OK(store_run_before(f->store, &asked, 1, &f->arena, &before));
+    assert_int_equal(before, BEFORE_OPEN);
+    fixture_end(f, fixture_claim(f, "crm", 1, T0 + 50, &count), DELIVERY_COMPLETED, "done");
+    assert_int_equal(fixture_get_event(f, event->id).status, EVENT_FAILED);
     fixture_commit(f);
 }
 
@@ -225,13 +263,13 @@ static void an_event_is_retried_without_what_is_done_or_cancelled(void **state) 
     assert_int_equal(fixture_get_event(f, event->id).status, EVENT_COMPLETED);
     assert_int_equal(counted_failed(f), 0);
 
-    bool done[2];
+    enum run_before before[2];
     struct delivery asked[2] = {page[0], page[0]};
     asked[0].run = asked[1].run = 2;
     asked[1].step = STR("other");
-    OK(store_done_before(f->store, asked, 2, &f->arena, done));
-    assert_true(done[0]);
-    assert_false(done[1]);
+    OK(store_run_before(f->store, asked, 2, &f->arena, before));
+    assert_int_equal(before[0], BEFORE_DONE);
+    assert_int_equal(before[1], BEFORE_FAILED);
 
     assert_int_equal(retry_event(f, event, false, &made), ERR_LIMIT);
     OK(retry_event(f, event, true, &made));
@@ -445,6 +483,7 @@ int main(void) {
         ON_EVERY_DRIVER(a_failed_one_is_retried_in_a_new_run),
         ON_EVERY_DRIVER(a_failed_one_is_counted_until_a_later_run_takes_its_place),
         ON_EVERY_DRIVER(one_without_a_key_is_replaced_by_what_gets_one),
+        ON_EVERY_DRIVER(a_run_with_a_key_replaces_the_one_of_its_place_alone),
         ON_EVERY_DRIVER(an_event_is_retried_without_what_is_done_or_cancelled),
         ON_EVERY_DRIVER(an_unmade_one_that_is_held_stays_for_its_route),
         ON_EVERY_DRIVER(a_failed_one_waits_for_a_replay_of_its_event),

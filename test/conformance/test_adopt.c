@@ -78,6 +78,25 @@ static void a_second_name_keeps_the_first_key(void **state) {
     assert_clean(f);
 }
 
+/* Its route is gone, or cannot make it: its id stays, and so does the name that the id was made with. */
+static void what_its_route_makes_nothing_of_keeps_its_first_key(void **state) {
+    struct fixture *f = *state;
+    struct delivery *found;
+    size_t count;
+    fixture_begin(f);
+    struct delivery waiting = fixture_deliver(f, "a", "old", DELIVERY_PENDING);
+    assert_int_equal(adopt_all(f), 1);
+    const char *unmade = "UPDATE deliveries SET status = 'HELD', params = ''";
+    fixture_sql_of(f, unmade, unmade);
+    OK(store_unmade(f->store, 0, 10, &f->arena, &found, &count));
+    assert_int_equal(count, 1);
+    found->status = DELIVERY_SKIPPED;
+    OK(store_make(f->store, found, 1, T0 + 7, &f->arena));
+    assert_true(uuid_eq(fixture_get(f, waiting.id).key, waiting.key));
+    fixture_commit(f);
+    assert_clean(f);
+}
+
 static void what_is_being_sent_stays_and_what_waits_behind_it(void **state) {
     struct fixture *f = *state;
     int64_t flying, in_order;
@@ -224,7 +243,7 @@ static void a_pause_goes_over_unless_the_new_name_has_a_state(void **state) {
 
 static void a_run_looks_under_all_earlier_names_for_what_is_done(void **state) {
     struct fixture *f = *state;
-    bool done[3];
+    enum run_before before[3];
     struct str names[] = {STR("newer"), STR("old")};
     fixture_begin(f);
     struct delivery first = fixture_deliver(f, "a", "old", DELIVERY_PROCESSING);
@@ -236,10 +255,10 @@ static void a_run_looks_under_all_earlier_names_for_what_is_done(void **state) {
     }
     again[1].was = (struct str_list){names, 1};
     again[2].was = (struct str_list){names, 2};
-    OK(store_done_before(f->store, again, 3, &f->arena, done));
-    assert_false(done[0]);
-    assert_false(done[1]);
-    assert_true(done[2]);
+    OK(store_run_before(f->store, again, 3, &f->arena, before));
+    assert_int_equal(before[0], BEFORE_FAILED);
+    assert_int_equal(before[1], BEFORE_FAILED);
+    assert_int_equal(before[2], BEFORE_DONE);
     fixture_commit(f);
 }
 
@@ -247,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_DRIVER(what_waits_goes_over_in_steps_and_keeps_its_key),
         ON_EVERY_DRIVER(a_second_name_keeps_the_first_key),
+        ON_EVERY_DRIVER(what_its_route_makes_nothing_of_keeps_its_first_key),
         ON_EVERY_DRIVER(what_is_being_sent_stays_and_what_waits_behind_it),
         ON_EVERY_DRIVER(an_order_goes_on_under_the_new_name),
         ON_EVERY_DRIVER(what_both_names_owe_stays_where_it_is),

@@ -66,7 +66,7 @@ static void one_step_of_one_run_is_planned_once(void **state) {
     struct delivery delivery = fixture_deliver(f, "a", "crm", DELIVERY_PENDING), again = delivery;
     again.id.b[0] ^= 1;
     assert_int_equal(store_plan(f->store, &again, 1, &f->arena, &blocked),
-                     fixture_on_postgres(f) ? ERR_STORE_RACED : ERR_STORE_REFUSED);
+                     fixture_on_postgres(f) ? ERR_STORE_CLASH : ERR_STORE_REFUSED);
     store_rollback(f->store);
 }
 
@@ -341,6 +341,26 @@ static void a_frozen_set_is_claimed_whole(void **state) {
     fixture_commit(f);
 }
 
+/* A claim that meets the first of two sets takes both, however few it asked for. */
+static void each_set_that_is_met_is_claimed_whole(void **state) {
+    struct fixture *f = *state;
+    const struct uuid batches[] = {{{7}}, {{8}}};
+    size_t count;
+    fixture_begin(f);
+    for (int i = 0; i < 4; i++) fixture_deliver(f, str_fmt(&f->arena, "k%d", i).p, "crm", DELIVERY_PENDING);
+    struct delivery *claimed = fixture_claim(f, "crm", 4, T0, &count);
+    for (size_t i = 0; i < 4; i++) {
+        struct settlement again = fixture_outcome(&claimed[i], DELIVERY_PENDING, "unknown");
+        again.batch = batches[i % 2];
+        again.due_us = T0 - 10 + (int64_t)i;
+        assert_true(fixture_settle(f, &again));
+    }
+    claimed = fixture_claim(f, "crm", 2, T0, &count);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(fixture_get(f, claimed[i].id).status, DELIVERY_PROCESSING);
+    fixture_commit(f);
+}
+
 /* Who has a part of a set asks whether the rest comes back by itself. */
 static void what_is_away_of_a_set_is_counted(void **state) {
     struct fixture *f = *state;
@@ -442,6 +462,7 @@ int main(void) {
         ON_EVERY_DRIVER(final_ones_let_the_next_go_and_doubtful_ones_do_not),
         ON_EVERY_DRIVER(each_of_an_order_goes_in_turn),
         ON_EVERY_DRIVER(a_frozen_set_is_claimed_whole),
+        ON_EVERY_DRIVER(each_set_that_is_met_is_claimed_whole),
         ON_EVERY_DRIVER(what_is_away_of_a_set_is_counted),
         ON_EVERY_DRIVER(a_set_can_be_cut_in_two),
         ON_EVERY_DRIVER(full_calls_are_due_early),

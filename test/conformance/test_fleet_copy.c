@@ -77,17 +77,19 @@ static void lists_come_from_the_copy_and_the_rest_does_not(void **state) {
     copy_close(fleet, &copy);
 }
 
-static void a_copy_that_fails_is_left_alone_for_a_while(struct fleet *fleet, struct copy *copy, enum err *ret_failing) {
+/* While the copy fails so, the store answers; the copy is asked again when the pause is over, and not before. */
+static void a_copy_that_fails_is_left_alone(struct fleet *fleet, struct copy *copy, enum err *failing, enum err err,
+                                            int64_t pause_us) {
     copy_open(fleet, copy);
     struct house *a = fleet_join(fleet, LOOP_ALL);
     fleet_post(a, "a");
-    *ret_failing = ERR_STORE_BUSY;
+    *failing = err;
     assert_list(a);
     assert_int_equal(copy->asked, 1);
-    fleet_pass(fleet, 30 * US_PER_S - 1);
+    fleet_pass(fleet, pause_us - 1);
     assert_list(a);
     assert_int_equal(copy->asked, 1);
-    *ret_failing = ERR_NONE;
+    *failing = ERR_NONE;
     fleet_pass(fleet, 1);
     assert_list(a);
     assert_list(a);
@@ -97,18 +99,24 @@ static void a_copy_that_fails_is_left_alone_for_a_while(struct fleet *fleet, str
 
 static void a_copy_that_is_away_costs_no_answer(void **state) {
     struct copy copy = {0};
-    a_copy_that_fails_is_left_alone_for_a_while(*state, &copy, &copy.begin_fails);
+    a_copy_that_fails_is_left_alone(*state, &copy, &copy.begin_fails, ERR_STORE_AWAY, 30 * US_PER_S);
+}
+
+static void a_copy_that_is_slow_to_connect_to_is_asked_again_soon(void **state) {
+    struct copy copy = {0};
+    a_copy_that_fails_is_left_alone(*state, &copy, &copy.begin_fails, ERR_STORE_BUSY, 100 * US_PER_MS);
 }
 
 static void a_copy_that_breaks_in_the_middle_costs_no_answer(void **state) {
     struct copy copy = {0};
-    a_copy_that_fails_is_left_alone_for_a_while(*state, &copy, &copy.run_fails);
+    a_copy_that_fails_is_left_alone(*state, &copy, &copy.run_fails, ERR_STORE_BUSY, 30 * US_PER_S);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(lists_come_from_the_copy_and_the_rest_does_not),
         T(a_copy_that_is_away_costs_no_answer),
+        T(a_copy_that_is_slow_to_connect_to_is_asked_again_soon),
         T(a_copy_that_breaks_in_the_middle_costs_no_answer),
     };
     return RUN(tests);

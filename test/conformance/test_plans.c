@@ -62,6 +62,7 @@ static const struct {
     {SQL_DELIVERY_LIST_EVENT, "deliveries_event_id_destination_step_run_key"},
     {SQL_COUNT_CLAIMABLE, "deliveries_due"},
     {SQL_COUNT_DUE, "deliveries_due"},
+    {SQL_COUNT_DUE_OF, "deliveries_due"},
     {SQL_COUNT_DOUBT, "deliveries_due"},
     {SQL_COUNT_BLOCKED, "deliveries_blocked"},
     {SQL_COUNT_PROCESSING, "deliveries_lease"},
@@ -149,13 +150,16 @@ static void no_plan_reads_a_table_whole(void **state) {
 
 static void statements_go_by_the_index_made_for_them(void **state) {
     struct fixture *f = *state;
+    size_t wrong = 0;
     OK(f->driver.script(f->driver.self, STR("SET plan_cache_mode = force_generic_plan"), &f->arena, NULL));
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct sql_result plan = plan_of(f, expected[i].statement);
         if (says(f, &plan, expected[i].index)) continue;
-        for (size_t j = 0; j < plan.count; j++) print_message("%.*s\n", STR_ARG(plan.rows[j].values[0].text));
-        fail_msg("%s does not use %s", sql_text(expected[i].statement)->name, expected[i].index);
+        wrong++;
+        print_error("%s does not use %s\n", sql_text(expected[i].statement)->name, expected[i].index);
+        for (size_t j = 0; j < plan.count; j++) print_error("%.*s\n", STR_ARG(plan.rows[j].values[0].text));
     }
+    assert_int_equal(wrong, 0);
 }
 
 int main(void) {

@@ -29,10 +29,38 @@ static void a_newer_schema_is_left_alone(void **state) {
     fixture_sql(f, "INSERT INTO schema_steps(step, taken_at) VALUES (99, 1)");
     f->kind->open(f, &driver);
     assert_int_equal(open_driver(f, &driver, &problem), ERR_STORE_NEWER);
-    assert_text(problem, "the store has schema 99, this program (" DRUMBEAT_VERSION ") knows up to 9: start the newer "
+    assert_text(problem, "the store has schema 99, this program (" DRUMBEAT_VERSION ") knows up to 11: start the newer "
                          "drumbeat again, or go back to the copy that was made before the upgrade");
     assert_int_equal(migrate_take_over(&driver, T0, &f->arena, &counts, &problem), ERR_STORE_NEWER);
     driver.close(driver.self);
+}
+
+#define KEYS_BY_BYTES                                                                                                  \
+    "SELECT count(*) FROM pg_attribute WHERE attrelid = 'marketing_events'::regclass AND attname = 'idempotency_key'"  \
+    " AND attcollation = '\"C\"'::regcollation"
+
+/* The step that makes keys compare by bytes, on a store that was made before it. */
+static void keys_compare_by_bytes_unless_somebodys_view_is_in_the_way(void **state) {
+    struct fixture *f = *state;
+    struct str problem = STR_NONE;
+    assert_int_equal(fixture_number(f, KEYS_BY_BYTES), 1);
+    fixture_sql(f, "DELETE FROM schema_steps WHERE step = 11;"
+                   "ALTER TABLE marketing_events ALTER COLUMN idempotency_key TYPE VARCHAR(255) COLLATE \"default\"");
+    struct sql_driver driver;
+    f->kind->open(f, &driver);
+    OK(open_driver(f, &driver, &problem));
+    driver.close(driver.self);
+    assert_int_equal(fixture_number(f, KEYS_BY_BYTES), 1);
+
+    fixture_sql(f, "DELETE FROM schema_steps WHERE step = 11;"
+                   "ALTER TABLE marketing_events ALTER COLUMN idempotency_key TYPE VARCHAR(255) COLLATE \"default\";"
+                   "CREATE VIEW keys_of_mine AS SELECT idempotency_key FROM marketing_events");
+    f->kind->open(f, &driver);
+    OK(open_driver(f, &driver, &problem));
+    driver.close(driver.self);
+    assert_int_equal(fixture_number(f, KEYS_BY_BYTES), 0);
+    assert_int_equal(fixture_number(f, "SELECT count(*) FROM schema_steps"), SCHEMA_POSTGRES_STEPS);
+    fixture_sql(f, "DROP VIEW keys_of_mine");
 }
 
 struct opening {
@@ -74,7 +102,7 @@ static void a_role_without_rights_is_told_in_the_servers_words(void **state) {
     struct sql_driver driver = start_over(f, "DROP ROLE IF EXISTS drumbeat_guest; CREATE ROLE drumbeat_guest;"
                                              "GRANT USAGE ON SCHEMA store TO drumbeat_guest");
     OK(driver.script(driver.self, STR("SET ROLE drumbeat_guest"), &f->arena, NULL));
-    assert_int_equal(open_driver(f, &driver, &problem), ERR_STORE_BUSY);
+    assert_int_equal(open_driver(f, &driver, &problem), ERR_STORE_UNFIT);
     assert_text(problem, "the schema cannot be brought up to date: permission denied for schema store");
     driver.close(driver.self);
     assert_int_equal(fixture_number(f, "SELECT count(*) FROM pg_class WHERE relnamespace = 'store'::regnamespace"), 0);
@@ -359,6 +387,7 @@ static void what_waits_for_ever_in_an_older_store_is_failed_with_a_word(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_POSTGRES(a_newer_schema_is_left_alone),
+        ON_POSTGRES(keys_compare_by_bytes_unless_somebodys_view_is_in_the_way),
         ON_POSTGRES(ten_processes_may_start_at_once),
         ON_POSTGRES(a_role_without_rights_is_told_in_the_servers_words),
         ON_POSTGRES(a_table_of_another_program_is_left_alone),

@@ -262,8 +262,21 @@ static void an_event_set_back_to_pending_stays_so(void **state) {
     assert_int_equal(fixture_get_event(f, delivery.event_id).status, EVENT_PENDING);
 }
 
+/* The row of a deleted event goes, and where it was the last one its number may be another's by now. */
+static void what_is_anothers_settles_nothing(void **state) {
+    struct fixture *f = *state;
+    fixture_begin(f);
+    struct delivery delivery = fixture_deliver(f, "a", "crm", DELIVERY_PROCESSING);
+    struct settlement stray = fixture_outcome(&delivery, DELIVERY_COMPLETED, "done");
+    stray.event_id = (struct uuid){{7}};
+    assert_false(fixture_settle(f, &stray));
+    assert_int_equal(fixture_get(f, delivery.id).status, DELIVERY_PROCESSING);
+    fixture_commit(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_EVERY_DRIVER(what_is_anothers_settles_nothing),
         ON_EVERY_DRIVER(doubt_is_kept_until_it_is_settled),
         ON_EVERY_DRIVER(an_outcome_is_kept_with_its_attempt),
         ON_EVERY_DRIVER(attempts_are_numbered_on),

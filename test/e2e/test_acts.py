@@ -1,5 +1,7 @@
 """A person's acts, on one and on many: retries in a new run, cancels, resolutions, and what they leave to be seen."""
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -106,6 +108,29 @@ def test_a_list_takes_a_short_id_names_what_is_replaced_and_knows_the_destinatio
         assert "no destination is named 'mail'" in foreign.err
 
 
+def test_what_was_replaced_does_not_hide_what_failed(serve, receiver):
+    receiver.script("/hook", answer(422))
+    server = serve(**one(receiver))
+    failed = [server.settled(server.send(), "FAILED")["id"] for _ in range(4)]
+    for one_id in failed[1:]:
+        good(server.cli("deliveries", "retry", one_id))
+    until(lambda: failed_status(server) == 4, "the new runs to fail")
+    standing = {item["id"] for item in server.every("/v1/deliveries?status=FAILED") if not item["superseded_by"]}
+    assert len(standing) == 4 and failed[0] in standing
+    listed = good(server.cli("deliveries", "list", "--status", "FAILED"))
+    assert {line.split()[0] for line in listed.out.splitlines()[1:]} == standing
+    assert listed.err == "3 deliveries that a later run replaced are left out; --superseded shows them too\n"
+    page = good(server.cli("deliveries", "list", "--status", "FAILED", "--limit", "3"))
+    assert len(page.out.splitlines()) == 4 and "there are more" in page.err, page
+    cursor = page.err.split("--cursor ")[1].split()[0]
+    rest = good(server.cli("deliveries", "list", "--status", "FAILED", "--cursor", cursor))
+    assert [line.split()[0] for line in rest.out.splitlines()[1:]] == failed[:1], rest
+    for words in (["--superseded"], ["-o", "id"]):
+        assert set(failed) < set(good(server.cli("deliveries", "list", "--status", "FAILED", *words)).out.split())
+    assert len(good(server.cli("deliveries", "list", "--status", "FAILED", "-o", "json")).json["items"]) == 7
+    assert "replaced it" in good(server.cli("deliveries", "list")).out
+
+
 def test_many_deliveries_by_filters_in_pages(serve, receiver):
     receiver.script("/hook", answer(422))
     server = serve(**one(receiver))
@@ -138,6 +163,30 @@ def test_many_go_again_in_the_order_of_the_events(serve, receiver, words, order)
     good(server.cli(*words, "-y"))
     until(lambda: len(receiver.of("/hook")) == before + 60, "all to go again")
     assert [json.loads(request.body)["n"] for request in receiver.of("/hook")[before:]] == list(range(60))
+
+
+def test_more_than_go_at_once_are_refused_rather_than_done_in_part(serve, receiver):
+    """Those that would be done are the newest, and what is older would end on top of them."""
+    receiver.script("/hook", answer(422), answer(200))
+    server = serve(**one(receiver))
+    server.settled(server.send(), "FAILED")
+    server.terminate()
+    with contextlib.closing(sqlite3.connect(server.store)) as file:
+        names = [row[1] for row in file.execute("PRAGMA table_info(deliveries)")]
+        given = {"seq": "seq + n", "id": "randomblob(16)", "event_id": "randomblob(16)"}
+        values = ", ".join(given.get(name, f'"{name}"') for name in names)
+        file.execute("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 100001)"
+                     f" INSERT INTO deliveries SELECT {values} FROM deliveries, t")
+        file.commit()
+    server.start()
+    got = server.cli("deliveries", "retry", "--status", "FAILED", "-y")
+    assert got.code == USAGE and "more than 100000 deliveries are meant" in got.err and "--until" in got.err, got
+    assert len(receiver.of("/hook")) == 1
+    server.terminate()
+    with contextlib.closing(sqlite3.connect(server.store)) as file:
+        file.execute("DELETE FROM deliveries WHERE event_id NOT IN (SELECT id FROM marketing_events)")
+        file.commit()
+    server.start()
 
 
 def test_some_are_refused_and_the_others_done(serve, receiver):
@@ -301,7 +350,7 @@ def test_what_has_no_destination_any_more_is_not_retried(serve, receiver):
     assert {one: server.get(f"/v1/deliveries/{one}").json for one in before} == before
     good(server.cli("deliveries", "cancel", doubtful["id"]))
     ended = server.cli("deliveries", "retry", doubtful["id"])
-    assert ended.code == CONFLICT and "is SKIPPED" in ended.err
+    assert ended.code == CONFLICT and "not in the configuration" in ended.err
 
 
 def test_an_event_that_no_route_wants_says_which_rule_kept_it_out(serve, receiver):

@@ -87,6 +87,7 @@ def test_what_is_restored_is_held_and_doubles_nothing(serve, receiver):
     assert not [path for path in store_of(server).parent.iterdir() if ".before-" in path.name], "nothing was changed"
     said = good(server.cli("restore", str(file), "--force"))
     assert said.out.startswith("restored ") and "It starts held" in said.out and ".before-" in said.out, said
+    assert "restored from" in server.cli("release", "-n").err and "restored from" in server.cli("todo").out
     server.start()
     assert held(server) and server.get(f"/v1/events/{later}").status == 404
     assert "restored from" in server.cli("release", "-n").err

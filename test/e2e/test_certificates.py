@@ -108,6 +108,18 @@ def test_one_that_ends_in_three_days_is_told_until_a_call_sees_another(serve, au
     assert server.cli("status", "--exit-code").code == 0
 
 
+def test_after_a_restart_it_is_told_from_the_first_call_on(serve, authority, shows):
+    soon = shows(3)
+    server = world(serve, authority, {"soon": to(soon)})
+    send(server)
+    until(lambda: set(told(server)) == {"soon"}, "the item")
+    assert server.terminate() == 0
+    server.start()
+    assert ends(server) == {} and told(server) == {}, "nothing was called yet"
+    send(server)
+    until(lambda: set(told(server)) == {"soon"}, "the item again")
+
+
 def test_one_of_a_destination_that_is_gone_or_elsewhere_is_forgotten(serve, authority, shows):
     soon, late = shows(3), shows(90)
     server = world(serve, authority, {"moves": to(soon), "goes": to(soon), "stays": to(soon)})

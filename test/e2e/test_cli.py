@@ -1,4 +1,5 @@
 """The command line: every command asked once, the exit codes, and -o json as the API has it."""
+import re
 import contextlib
 import json
 import os
@@ -176,6 +177,21 @@ def test_json_is_what_the_api_answers(world, arguments, path):
     assert good(world.cli(*arguments, "-o", "json")).out == world.get(path).body.decode() + "\n"
 
 
+def test_an_id_of_the_other_kind_is_told_with_its_command(world):
+    event = good(send(world, "GOOD")).out.strip()
+    delivery = world.settled(event, "COMPLETED")["id"]
+    for noun, words in (("events", ["show", delivery]), ("events", ["cancel", delivery, "-y"]), ("events", ["retry", delivery]),
+                        ("events", ["release", delivery]), ("events", ["show", delivery[:30]]),
+                        ("deliveries", ["show", event]), ("deliveries", ["cancel", event]), ("deliveries", ["retry", event]),
+                        ("deliveries", ["show", event[:30]])):
+        got = world.cli(noun, *words)
+        told = f"deliveries show {delivery}" if noun == "events" else f"events show {event}"
+        assert got.code == NOT_FOUND and got.err.endswith(f"; drumbeat {told}\n"), (noun, words, got)
+        good(world.cli(*told.split()))
+    got = world.cli("events", "show", "0" * 8 + "-0000-7000-8000-" + "0" * 12)
+    assert got.code == NOT_FOUND and got.err.endswith("no such event\n"), got
+
+
 def test_events_and_deliveries_one_by_one_and_by_the_beginning_of_their_id(world):
     event_id = good(send(world, "GOOD", "--wait")).out.strip()
     whole = world.get(f"/v1/events/{event_id}")
@@ -321,12 +337,13 @@ def test_without_a_server_reads_work_and_writes_do_not(serve):
 
 
 STEP_BACK = ("ALTER TABLE marketing_events DROP COLUMN trace_parent; ALTER TABLE deliveries DROP COLUMN keyed_as;"
+             "ALTER TABLE deliveries DROP COLUMN place;"
              "ALTER TABLE destinations DROP COLUMN suspect;"
              "ALTER TABLE destinations DROP COLUMN probing; DROP TABLE tokens; DROP TABLE marks; "
              "DROP TABLE replays; DROP TABLE replay_parts; DROP TABLE replay_items; DROP TABLE replay_failures; "
              "DELETE FROM schema_steps WHERE step >= 4;")
 STEP_BACK_POSTGRES = STEP_BACK + "ALTER TABLE marketing_events DROP CONSTRAINT marketing_events_moments_are_finite;"
-STEPS = (ROOT / "src/store/sql/schema.sqlite.sql").read_text().count("\n-- step: ")
+STEPS, SHARED_STEPS = ((ROOT / f"src/store/sql/schema.{kind}.sql").read_text().count("\n-- step: ") for kind in ("sqlite", "postgres"))
 READS = (["events", "list"], ["deliveries", "list"], ["status"], ["verify"], ["chores", "list"])
 
 
@@ -334,7 +351,8 @@ def assert_old_store_is_explained(server):
     for words in READS:
         got = server.cli(*words)
         assert got.code == NO_SERVER and got.out == "", (words, got)
-        assert f"the store has schema 3, this program needs {STEPS}: run `drumbeat migrate` once" in got.err, (words, got)
+        needs = rf"the store has schema 3, this program needs ({STEPS}|{SHARED_STEPS}): run `drumbeat migrate` once"
+        assert re.search(needs, got.err), (words, got)
 
 
 def assert_all_is_read(server):
@@ -481,6 +499,19 @@ def test_apply_says_what_waits_for_a_restart(serve, receiver):
     got = good(server.cli("apply", "-y"))
     waiting = got.out.count("(takes a restart)")
     assert waiting and f"{len(got.out.splitlines()) - waiting} in force, {waiting} wait for a restart" in got.err, got
+    assert server.get("/v1/status").json["restart_waits"] == ["server.connections 1024 -> 99"]
+    assert "  waits for a restart: server.connections 1024 -> 99\n" in good(server.cli("status")).out
+    for connections, told in ((98, "server.connections 99 -> 98  (takes a restart)\n"), (1024, "server.connections 98 -> 1024\n")):
+        server.configure(server={"queue": 77, "connections": connections}, **route_to(receiver, "/new"))
+        assert good(server.cli("apply", "-n")).out == told
+        got = good(server.cli("apply"))
+        waits = server.get("/v1/status").json["restart_waits"]
+        assert got.out == told and waits == ([] if connections == 1024 else ["server.connections 1024 -> 98"]), (got, waits)
+    assert "1 change, in force" in got.err and "waits for a restart" not in server.cli("status").out, got
+    server.configure(server={"queue": 77, "connections": 97}, **route_to(receiver, "/newer"))
+    good(server.cli("apply"))
+    server.restart()
+    assert server.get("/v1/status").json["restart_waits"] == []
 
 
 def test_a_new_key_says_what_it_may_and_what_it_changes(serve):
@@ -684,6 +715,6 @@ def test_a_shared_store_of_an_older_program_is_explained_and_brought_up_to_date(
     assert_old_store_is_explained(server)
     server.start()
     assert server.terminate() == 0
-    assert sql(database, "SELECT max(step) FROM schema_steps") == [(STEPS,)]
+    assert sql(database, "SELECT max(step) FROM schema_steps") == [(SHARED_STEPS,)]
     assert good(server.cli("events", "list", "-o", "id")).out.split() == [event_id]
     assert_all_is_read(server)

@@ -43,6 +43,18 @@ def test_a_copy_that_is_started_elsewhere_is_held(copied, receiver):
     assert not second.get("/v1/status").json["hold"], "the word was given"
 
 
+def test_a_copy_of_a_store_that_a_person_held_says_both(copied):
+    first, second, _ = copied
+    first.start()
+    first.cli("hold", "the shop is closed")
+    first.terminate()
+    shutil.copytree(first.store.parent, second.store.parent, dirs_exist_ok=True)
+    second.start()
+    status = second.get("/v1/status").json
+    assert f"a copy of {first.store.resolve()}" in status["hold_reason"], status["hold_reason"]
+    assert "the shop is closed" in status["hold_reason"] and status["may_be_stale"], status
+
+
 def test_the_first_one_goes_on(copied):
     first, _, waiting = copied
     first.start()

@@ -114,13 +114,54 @@ def test_a_value_that_says_nothing_is_refused(idle, query, words):
     assert got.status == 400 and words in got.json["detail"], got
 
 
-def test_a_misspelt_source_is_told_and_one_of_a_senders_own_is_not(serve):
+def test_a_misspelt_source_is_refused_and_one_of_a_senders_own_is_not(serve):
     server = serve(sources={"shop": {"type": "none", "secret": "${TOKEN}", "map": {"type": "/kind"}}}, env={"TOKEN": "t" * 32})
     for words in (["events", "list"], ["replay", "plan"]):
         refused = server.cli(*words, "--source", "shp")
-        assert refused.code == NOT_FOUND and refused.err.endswith("no source is named 'shp'; did you mean 'shop'?\n"), refused
-        for known in ("shop", "a-sender-of-its-own"):
-            good(server.cli(*words, "--source", known))
+        assert refused.code == NOT_FOUND, refused
+        assert refused.err.endswith("no source is named 'shp', and no event of late came from it; did you mean 'shop'?\n")
+        assert "no source" not in good(server.cli(*words, "--source", "shop")).err
+        said = good(server.cli(*words, "--source", "a-sender-of-its-own")).err
+        assert "no source is named 'a-sender-of-its-own', and no event of late came from it; there are: shop\n" in said
+    server.send(source="site-1")
+    assert "did you mean 'site-1'?" in good(server.cli("events", "list", "--source", "site-2")).err, "there may be such a one"
+
+
+def test_a_type_that_nobody_knows_is_told(serve, receiver):
+    server = serve(destinations={"hook": to(receiver, "hook")},
+                   routes={"leads": {"from": ["LEAD_CAPTURE", "landing.*"], "to": ["hook"]}, "all": {"from": "*", "to": ["hook"]}})
+    made = server.send(kind="landing.submitted")
+    until(lambda: server.event(made)["status"] == "COMPLETED", "it to be over")
+    said = "no route names the type '%s', and no event of late has it"
+    for words in (["events", "list"], ["events", "list", "-o", "json"], ["events", "retry"], ["events", "list", "--since", "1h"],
+                  ["replay", "plan"]):
+        misspelt, foreign = server.cli(*words, "--type", "LEAD_CAPTRE"), server.cli(*words, "--type", "ORDER")
+        assert misspelt.code == foreign.code == (NOT_FOUND if "retry" in words else 0), misspelt
+        assert said % "LEAD_CAPTRE" + "; did you mean 'LEAD_CAPTURE'?\n" in misspelt.err, misspelt
+        assert said % "ORDER" + "; there are: LEAD_CAPTURE, landing.*, landing.submitted\n" in foreign.err, foreign
+    for words in (["--type", "LEAD_CAPTURE"], ["--type", "landing.submitted", "--status", "FAILED"]):
+        assert "no route" not in good(server.cli("events", "list", *words)).err
+    whole = good(server.cli("events", "list", "--type", "landing.*")).err
+    assert "--type takes a whole name here, and 'landing.*' is a pattern\n" in whole, whole
+    slip = good(server.cli("events", "list", "--type", "landing.submited")).err
+    assert "no event of late has the type 'landing.submited', which a route takes by 'landing.*'; did you mean 'landing.submitted'?" \
+        in slip, slip
+    assert server.cli("deliveries", "list", "--destination", "ho*").code == NOT_FOUND, "no destination is named so"
+    assert "no route" not in good(server.cli("replay", "plan", "--type", "landing.sub*")).err
+    assert said % "X*" in good(server.cli("replay", "plan", "--type", "X*")).err
+    server.terminate()
+    assert "no event of late has the type 'LEAD_CAPTRE'" in good(server.cli("events", "list", "--type", "LEAD_CAPTRE")).err
+
+
+def test_a_destination_that_is_gone_is_known_as_long_as_the_store_has_it(serve, receiver):
+    server = serve(destinations={"hook": to(receiver, "hook"), "old": to(receiver, "old")},
+                   routes={"leads": {"from": "*", "to": ["hook", "old"]}})
+    made = server.send()
+    until(lambda: server.event(made)["status"] == "COMPLETED", "it to be over")
+    server.configure(destinations={"hook": to(receiver, "hook")}, routes={"leads": {"from": "*", "to": ["hook"]}})
+    good(server.cli("apply"))
+    assert good(server.cli("deliveries", "list", "--destination", "old", "--status", "FAILED", "-o", "id")).out == ""
+    assert server.cli("deliveries", "list", "--destination", "odl", "--status", "FAILED").code == NOT_FOUND
 
 
 def test_a_path_says_which_methods_it_takes_and_has_a_head_where_it_has_a_get(idle):

@@ -61,6 +61,26 @@ def test_a_file_is_published_at_its_time_as_it_stands_then(server):
     assert len(server.every("/v1/events")) == 1
 
 
+def test_what_was_published_since_a_backup_is_told_before_it_goes_again(server):
+    file = server.cli("backup", "-o", "id").out.strip()
+    post(server, "after.md", "since the backup", publish_at=at(-5))
+    [first] = until(lambda: server.every("/v1/events"), "the event")
+    server.settled(first["id"], "COMPLETED")
+    assert "makes again" not in server.cli("release", "-n").err
+    server.terminate()
+    assert server.cli("restore", file, "--force").code == 0
+    server.start()
+    [again] = until(lambda: server.every("/v1/events"), "the event, made again")
+    assert again["idempotency_key"] == first["idempotency_key"] and again["id"] != first["id"]
+    [told] = [line for line in server.cli("release", "-n").err.splitlines() if line.startswith("! blog ")]
+    assert "sends again, what it made since the backup" in told and server.get("/v1/status").json["made_again"] == ["blog"]
+    look, cancel = (part.strip().split()[1:] for part in told.split("sent: ")[1].split(";"))
+    assert again["id"] in server.cli(*look, "-o", "id").out
+    assert server.cli(*cancel[:-1], again["id"]).code == 0
+    assert server.cli("release", "-y").code == 0
+    assert server.settled(again["id"], "SKIPPED")["attempts"] == []
+
+
 def test_what_is_wrong_with_a_file_harms_no_other(server):
     outside = server.folder / "outside.md"
     outside.write_text(f"---\npublish_at: {at(-5)}\n---\nsecret\n")
@@ -90,6 +110,36 @@ def test_what_is_wrong_with_a_file_harms_no_other(server):
     assert "posts  blog  7" in server.cli("todo").out
     post(server, "broken.md", publish_at=at(-5))
     until(lambda: len(server.every("/v1/events")) == 4, "the mended one")
+
+
+def test_what_was_nearly_right_is_taken_or_told(server):
+    post(server, "LOUD.MD", "in capitals", publish_at=at(-5))
+    post(server, "wordless.md", publish_at=at(-5), title="Its title says it")
+    post(server, "misspelt.md", "waits in vain", publishat=at(-5))
+    post(server, "kept.md", "not yet", publish_at=at(-5), draft="true")
+    post(server, "notes.txt", "no post", publish_at=at(-5))
+    made = until(lambda: len(found := server.every("/v1/events")) == 2 and found, "two events")
+    assert {it["payload"]["file"]: it["payload"]["body"] for it in made} == {"LOUD.MD": "in capitals", "wordless.md": ""}
+    until(lambda: {name: it["state"] for name, it in files(server)[1].items()} ==
+          {"misspelt.md": "broken", "kept.md": "draft"}, lambda: f"the states: {files(server)}")
+    told = files(server)[1]["misspelt.md"]["problem"]
+    assert told == "its front matter says 'publishat': the time at which it is published is publish_at"
+    assert any(line["event"] == "post_broken" and line["file"] == "misspelt.md" for line in server.log())
+    assert "misspelt.md" in server.cli("sources", "show", "blog").out and "posts" in server.cli("todo").out
+    post(server, "kept.md", "now", publish_at=at(-5))
+    becomes_published = lambda: files(server)[0]["published"] == 3  # noqa: E731
+    until(becomes_published, lambda: f"that it is released: {files(server)}")
+
+
+def test_a_published_file_that_is_renamed_is_told(server):
+    post(server, "one.md", "Hello", publish_at=at(-5), titel="Hi")
+    until(lambda: len(server.every("/v1/events")) == 1, "the event")
+    until(lambda: files(server)[0]["published"] == 1, lambda: f"that it is known: {files(server)}")
+    (server.folder / "posts/one.md").rename(server.folder / "posts/two.markdown")
+    until(lambda: len(server.every("/v1/events")) == 2, "the event of its new name")
+    told = {line["event"]: line for line in server.log()}
+    assert told["post_renamed"]["file"] == "two.markdown" and "published as 'one.md'" in told["post_renamed"]["why"]
+    assert told["post_doubtful"]["why"] == "its front matter says 'titel' and has no 'title'"
 
 
 def test_a_file_that_is_being_written_is_not_read_by_halves(server):

@@ -9,6 +9,7 @@ import pytest
 
 from harness import Server, until
 from receiver import Receiver
+from test_cli import FINDINGS
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -294,6 +295,52 @@ def test_a_field_that_is_not_declared_is_told(server):
                     if line["event"] == "field_unknown" and line["source"] == "ours"]
     until(told, "the line")
     assert told() == ["budget"]
+
+
+def test_a_name_that_anybody_makes_up_writes_no_message_of_its_own(folder):
+    server = Server(folder, **{"sources": {"contact": form()}, "routes": {}}).start()
+    for _ in range(3):
+        assert fill(server, "contact", {"email": address(), "\n\nURGENT: https://evil.example/x\u202e\nrun": "1"}).status == 200
+    [error] = [one["error"] for one in server.get("/v1/todo").json["items"] if one["cause"] == "fields"]
+    assert error.endswith(": '__URGENT__https___evil_example_x_u202e_r'"), error
+
+
+def test_a_page_with_a_field_that_the_form_lacks_is_told_until_it_is_declared(folder):
+    config = {"sources": {"contact": form()}, "routes": {}}
+    server = Server(folder, **config).start()
+    causes = lambda: [one for one in server.get("/v1/todo").json["items"] if one["cause"] == "fields"]  # noqa: E731
+    lost = lambda: {one["field"]: one["count"] for one in server.get("/v1/sources/contact").json["unkept"]}  # noqa: E731
+    person = lambda **more: fill(server, "contact", {"email": address(), **more})  # noqa: E731
+    for fields in ({"phone": "1", "phone2": "2", "unused": ""}, {"phone": "1"}):
+        assert person(**fields).status == 200
+    assert lost() == {"phone": 2, "phone2": 1}
+    assert person(phone="1", email="no address").status == 422  # nothing was stored without it
+    assert person(phone="1", _gotcha="x").status == 200         # nor of a machine
+    again = {"email": address(), "phone": "3"}
+    assert lost()["phone"] == 2 and causes() == []
+    assert fill(server, "contact", again).status == fill(server, "contact", again).status == 200  # one event
+    assert server.get("/v1/sources/contact").json["fields_unknown"] == 3
+    [cause] = causes()
+    assert (cause["kind"], cause["name"], cause["count"]) == ("source", "contact", 3)
+    status = server.cli("status", "--exit-code")
+    assert status.code == FINDINGS and "0 failed · 1 more: drumbeat todo\n" in status.out, status
+    assert server.cli("status", "--exit-code", "-o", "json").code == FINDINGS and "1 more: " in server.cli().out
+    assert cause["error"].endswith(": 'phone'") and cause["command"] == "drumbeat sources show contact"
+    shown = server.cli("sources", "show", "contact")
+    assert shown.code == 0 and "fields lost" in shown.out and "phone2" in shown.out and "apply" in shown.err, shown
+    until(lambda: b'drumbeat_source_fields_unknown_total{source="contact"} 3' in server.get("/metrics").body, "the counter")
+
+    config["sources"]["contact"]["fields"] = {**FIELDS, "phone": "optional"}
+    server.configure(**config)
+    assert server.cli("apply", "-y").code == 0
+    assert causes() == [] and lost() == {"phone2": 1}
+    email = address()
+    assert fill(server, "contact", {"email": email, "phone": "4"}).status == 200
+    assert event_of(server, email)["payload"]["phone"] == "4"
+    assert server.terminate() == 0
+    server.start()
+    assert lost() == {}
+    server.close()
 
 
 def test_with_keys_a_form_is_still_open(folder):

@@ -58,6 +58,10 @@ def test_deliveries_go_on_in_the_room_that_was_kept_and_new_events_are_refused(s
     assert server.get("/readyz").json == {"ready": False, "code": "E0121"}
     assert reserve(server).stat().st_size == 0
     until(lambda: "disk_full" in server.text, "a line in the log")
+    [item] = [one for one in server.get("/v1/todo").json["items"] if one["cause"] == "disk"]
+    assert item["error"] == f"less than 16 MiB are free on the disk of {server.store}", item
+    assert "16 MiB are free" in " ".join(server.cli(*item["command"].split()[1:]).out.split())
+    assert server.get("/v1/status").json["disk_full"] is True
     assert server.cli("destinations", "resume", "crm").code == 0  # what an operator does has room, too
     for event_id in waiting:
         server.settled(event_id, "COMPLETED")

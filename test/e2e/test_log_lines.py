@@ -58,6 +58,37 @@ def test_what_is_applied_and_what_is_refused(serve):
     assert re.fullmatch(r"drumbeat\.yaml:1:10: error E\d+: .*; drumbeat\.yaml:2:7: error E\d+: [^\n]*[^;\s]", refused), refused
 
 
+def unused(*names):
+    """No route names these destinations: a warning each."""
+    return {"destinations": {name: {"url": "https://example.com/", "on_unknown": "retry"} for name in ("used", *names)},
+            "routes": {"used": {"from": "LEAD", "to": ["used"]}}}
+
+
+def test_warnings_of_the_configuration_are_said_at_the_start_and_at_each_reload(serve):
+    server = serve(**unused("crm"))
+    said = line(server, "config_warning")
+    assert (said["level"], said["code"]) == ("warn", "W0319") and "'crm'" in said["problem"], said
+    assert re.fullmatch(r"drumbeat\.yaml:\d+:\d+", said["place"]), said
+    assert server.get("/v1/status").json["config_warnings"] == 1
+    assert "1 warning: drumbeat check" in good(server.cli("status")).out
+
+    server.configure(**unused(*(f"crm-{i}" for i in range(12))))  # many: the log is not flooded
+    rehearsed = good(server.cli("apply", "-n"))
+    assert rehearsed.err.count(": warning W0319: ") == 12, rehearsed
+    assert len(lines(server, "config_warning")) == 1  # a rehearsal says it to whoever asked
+    applied = good(server.cli("apply", "-y"))
+    assert applied.err.count(": warning W0319: ") == 12, applied
+    assert line(server, "config_warnings")["more"] == 9 and line(server, "config_warnings")["command"] == "drumbeat check"
+    assert len(lines(server, "config_warning")) == 1 + 3
+    assert len(good(server.cli("apply", "-o", "json")).json["warnings"]) == 12
+
+    server.configure()
+    os.kill(server.pid, signal.SIGHUP)
+    until(lambda: len(lines(server, "config_applied")) == 3, "the reload")
+    assert server.get("/v1/status").json["config_warnings"] == 0
+    assert "drumbeat check" not in good(server.cli("status")).out
+
+
 def test_a_jq_process_that_is_killed_is_started_again_and_said_once(serve, receiver):
     server = serve(destinations={"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
                    routes={"crm": {"from": "LEAD", "when": ".n == 1", "to": ["crm"]}})
@@ -143,6 +174,53 @@ def test_no_line_has_a_payload_a_secret_or_an_answer(serve, receiver):
     assert {"request", "event_accepted", "event_conflict", "event_routed", "delivery_sent", "delivery_failed",
             "delivery_held", "delivery_due_again", "destination_changed", "source_refused", "key_missing"} - said == set()
     assert CANARY not in server.text, [line for line in server.text.splitlines() if CANARY in line]
+
+
+def test_a_pause_and_its_end_stand_in_their_order(serve, receiver):
+    server = serve(destinations={"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
+                   routes={"all": {"from": "*", "to": ["crm"]}})
+    for _ in range(3):
+        good(server.cli("destinations", "pause", "crm", "--reason", "holiday"))
+        good(server.cli("destinations", "resume", "crm"))
+    said = [(line["paused"], line.get("reason")) for line in lines(server, "destination_changed")]
+    assert said == [("yes", "holiday"), ("no", None)] * 3, server.text
+
+
+def test_a_provider_that_asks_to_wait_long_is_told_and_a_short_wait_is_not(serve, receiver):
+    receiver.script("/short", answer(429, b"{}", "Retry-After: 5"))
+    receiver.script("/long", answer(429, b"{}", "Retry-After: 3600"))
+    server = serve(destinations={name: {"url": receiver.url(f"/{name}"), "allow_private": "true"} for name in ("short", "long")},
+                   routes={"all": {"from": "*", "to": ["short", "long"]}})
+    server.send()
+    until(lambda: lines(server, "destination_waits"), lambda: f"the wait: {server.text}")
+    until(lambda: all(item["quiet_until"] for item in server.get("/v1/destinations").json["items"]), "both to wait")
+    [line] = lines(server, "destination_waits")
+    assert line["destination"] == "long" and line["for"], line
+    assert not lines(server, "destination_changed"), server.text
+
+
+def test_a_delivery_that_its_route_cannot_make_has_a_line(serve, receiver):
+    server = serve(destinations={"crm": {"url": receiver.url("/crm"), "allow_private": "true"}},
+                   routes={"all": {"from": "*", "to": [{"crm": {"body": {"n": "${.n + \"x\"}"}}}]}})
+    event = server.send()
+    failed = server.settled(event, "FAILED")
+    [line] = lines(server, "delivery_failed")
+    assert (line["delivery_id"], line["event_id"], line["route"], line["destination"]) == (failed["id"], event, "all", "crm")
+    good(server.cli("deliveries", "retry", failed["id"]))
+    assert server.terminate() == 0  # what was folded is said
+    assert [one.get("repeated") for one in lines(server, "delivery_failed")] == [None, 1], server.text
+
+
+def test_every_line_stands_in_the_documentation():
+    root = pathlib.Path(__file__).parents[2]
+    table = (root / "docs/running.md").read_text()
+    said = set()
+    for file in root.glob("src/**/*.c"):
+        for call in re.findall(r"\b(?:log_event|log_change|LOG|LOG_SINCE|DEBUG_LINE)\(([^;]*?);", file.read_text(), re.DOTALL):
+            head = re.split(r"LOG_(?:TEXT|NUMBER|CODE|ABOUT)", call)[0]
+            said |= {(name, file.name) for name in re.findall(r'"([a-z]+(?:_[a-z]+)*)"', head)}
+    assert len(said) > 60, said
+    assert {(name, file) for name, file in said if f"`{name}`" not in table} == set()
 
 
 # How it is written.

@@ -258,6 +258,22 @@ def test_a_row_may_have_any_type_and_a_long_key(serve, database, receiver):
     assert columns(database, "type", "source") == {key: (kind, source), "K" * 255: (kind, source)}
 
 
+def test_a_row_that_no_reader_of_an_answer_could_read_is_shown_without_its_payload(server, database):
+    deep = "SELECT ('{\"email\":' || repeat('[', 3000) || repeat(']', 3000) || '}')::jsonb"
+    wide = "SELECT ('{\"email\":1' || repeat('0', 2000) || '}')::jsonb"
+    for key, payload in (("deep", deep), ("wide", wide)):
+        sql(database, f"INSERT INTO marketing_events (idempotency_key, type, payload, source) VALUES ('{key}', 'ODD', ({payload}), 'sql')")
+    server.send(kind="EVEN")
+    items = until(lambda: (found := {item["idempotency_key"]: item for item in server.get("/v1/events").json["items"]}) if {"deep", "wide"} <= {
+        item["idempotency_key"] for item in server.get("/v1/events").json["items"]} else None, "both to be listed")
+    assert items["deep"]["payload"] is None and "deep" in items["deep"]["payload_problem"], items["deep"]
+    assert items["wide"]["payload"] is None and "number overflow" in items["wide"]["payload_problem"], items["wide"]
+    assert "ODD" in server.cli("events", "list").out
+    assert server.cli("events", "list", "--where", ".n == 1").code == 0
+    shown = server.cli("events", "show", items["deep"]["id"])
+    assert shown.code == 0 and "unreadable" in shown.out, shown
+
+
 def test_a_row_that_nobody_wants_is_over(server, inserted, database):
     inserted(seed_event("nobody's", "OTHER"))
     until(lambda: columns(database, "status")["nobody's"] == ("COMPLETED",), "the event to be over")

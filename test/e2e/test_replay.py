@@ -77,6 +77,44 @@ def test_filters_choose(serve, receiver):
     assert server.cli("replay", "apply", "77", "-y").code == NOT_FOUND
 
 
+def test_what_a_plan_has_is_narrowed(serve, receiver):
+    receiver.script("/hook", answer(422))
+    hook, log = (to(receiver, name) for name in ("hook", "log"))
+    server = serve(destinations={"hook": hook, "log": log}, routes={"leads": {"from": "LEAD", "to": ["hook"]},
+                                                                    "orders": {"from": "ORDER", "to": ["hook", "log"]}})
+    leads = [server.send(kind="LEAD") for _ in range(3)]
+    order = server.send(kind="ORDER")
+    until(lambda: server.get("/v1/status").json["failed"] == 4, "all to fail")
+    receiver.script("/hook", answer(200))
+    good(server.cli("events", "retry", leads[0], "-y"))
+    until(lambda: server.event(leads[0])["status"] == "COMPLETED", "one to be mended")
+    plan = str(planned(server, "--since", "1h")["id"])
+
+    def show(*words):
+        return good(server.cli("replay", "show", plan, "--destination", "hook", *words, "-o", "id")).out.split()
+
+    assert show() == [*leads, order] and show("--would", "send") == [*leads[1:], order] and show("--would", "done") == leads[:1]
+    assert show("--route", "orders") == [order] and show("--event", leads[1]) == [leads[1]] and show("--result", "made") == []
+    assert show("--result", "none", "--limit", "1") == leads[:1]
+    page = good(server.cli("replay", "show", plan, "--destination", "hook", "--would", "send", "--limit", "2", "-o", "json")).json
+    assert [item["event_id"] for item in page["items"]] == leads[1:]
+    assert show("--would", "send", "--cursor", page["next"]) == [order]
+    assert "ROUTE" in good(server.cli("replay", "show", plan, "--destination", "hook")).out
+    for words, code, said in (
+            ([], USAGE, "name a --destination of the plan (hook, log), or --failed"),
+            (["--destination", "hok"], NOT_FOUND, f"replay {plan} has nothing for 'hok'; did you mean 'hook'?"),
+            (["--destination", "elsewhere"], NOT_FOUND, "it has: hook, log"), (["--failed", "--would", "send"], USAGE, "no other filter"),
+            (["--destination", "hook", "--route", "order"], NOT_FOUND, "no route is named 'order'; did you mean 'orders'?")):
+        got = server.cli("replay", "show", plan, *words)
+        assert got.code == code and said in got.err, got
+    good(server.cli("replay", "apply", plan, "--wait", "-y"))
+    until(lambda: show("--result", "made") == [*leads[1:], order], "all to be made")
+    one = str(planned(server, "--since", "1h", "--destination", "log")["id"])
+    assert good(server.cli("replay", "show", one, "-o", "id")).out.split() == [order], "its only destination"
+    none = str(planned(server, "--until", "1h")["id"])
+    assert f"replay {none} has nothing in it" in server.cli("replay", "show", none).err
+
+
 def test_jq_chooses(store, serve, receiver):  # noqa: F811
     server, ids = failing(serve, receiver, 4, **store)
     odd = server.send(payload={"n": "three"})
@@ -171,6 +209,26 @@ def test_an_order_is_kept(serve, receiver):
     again = bodies(receiver, "/hook")[6:]
     for who, order in (("a", [0, 2, 4]), ("b", [1, 3, 5])):
         assert [one["n"] for one in again if one["who"] == who] == order
+
+
+def test_a_dry_apply_says_whether_the_plan_can_be_let_go(serve, receiver):
+    server, _ = failing(serve, receiver, 2)
+    plan = planned(server, "--since", "2h")
+    said = good(server.cli("replay", "apply", str(plan["id"]), "-n"))
+    assert "replay 1 PLANNED: 2 events" in said.out and "a new run of 2 deliveries (--dry-run)" in said.err, said
+    assert server.get(f"/v1/replays/{plan['id']}").json["status"] == "PLANNED", "nothing was begun"
+    server.configure(destinations={"hook": to(receiver, "hook")}, routes={"other": {"from": "*", "to": ["hook"]}})
+    good(server.cli("apply", "-y"))
+    said = server.cli("replay", "apply", str(plan["id"]), "-n")
+    assert said.code == CONFLICT and "is STALE" in said.err, said
+    assert "STALE" in good(server.cli("replay", "list")).out
+    assert server.cli("replay", "apply", str(plan["id"]), "-y").code == CONFLICT
+
+
+def test_what_was_never_made_is_said_to_be_its_routes_to_decide(serve, receiver):
+    server = serve(destinations={"hook": to(receiver, "hook")}, routes={"all": {"from": "*", "when": ".wanted", "to": ["hook"]}})
+    server.send(payload={"wanted": False})
+    until(lambda: "1 was never made: its route decides" in good(server.cli("replay", "plan", "--since", "2h")).out, "the plan")
 
 
 def test_a_cancelled_replay_stays_so(serve, receiver):

@@ -68,6 +68,23 @@ def test_an_address_beyond_ascii_is_reached(serve, postfix):
     assert "jörg@example.org" in str(mail["To"])
 
 
+NAMES = ["Smith, John", 'John "JJ" Smith', "J. (Joe) D", "Dr: A; B", "a<b", "ada@example.org", "back\\slash", "Müller, A."]
+
+
+def test_a_name_out_of_a_form_may_have_any_letters(serve, postfix):
+    server = start(serve, postfix, to="${.name} <${.to}>")
+    for name in NAMES:
+        mail = arrived(postfix, "ada", server.settled(send(server, name=name), "COMPLETED"))
+        [party] = mail["To"].addresses
+        assert (party.display_name, party.addr_spec) == (name, "ada@example.org")
+
+
+def test_what_would_be_another_header_is_refused_by_name(serve, postfix):
+    server = start(serve, postfix, to="${.name} <${.to}>")
+    delivery = server.settled(send(server, name="Ada\r\nBcc: eve@example.org"), "FAILED")
+    assert "not 'Ada  Bcc: eve@example.org <ada@example.org>': the name has a line break" in delivery["last_error"]
+
+
 REFUSALS = {
     "no such mailbox": ({"to": "eve@example.org"}, "RCPT TO: 5.1.1"),
     "not for here": ({"to": "ada@example.net"}, "RCPT TO: 5.7.1"),

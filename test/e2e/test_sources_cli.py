@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import ROOT, command
+from harness import ROOT, command, until
 
 ENV = {"TOKEN": "canary-5f2a-0123456789", "OTHER": "another-secret-0123456"}
 GITHUB = {"github": {"secret": "${TOKEN}"}}
@@ -24,6 +24,32 @@ def test_a_source_that_is_not_in_force(serve):
     assert server.cli("apply").code == 0
     assert server.cli("sources", "show", "shop").code == 0
     assert server.cli("trigger", "shop.orders.create").code == 0
+
+
+def test_what_is_posted_to_the_address_of_another_kind_is_told_where_it_belongs(serve):
+    server = serve(env=ENV, sources={**GITHUB, "contact": {"type": "form", "fields": {"email": {}}},
+                                     "weekly": {"type": "schedule", "schedule": "Mon 09:00"}})
+    answers = [server.request("POST", path, b"{}") for path in ("/in/contact", "/in/none", "/f/github", "/f/none", "/in/weekly")]
+    assert [answer.status for answer in answers] == [401, 401, 404, 404, 401]
+    assert answers[0].json["detail"] == answers[1].json["detail"], "a stranger does not hear what there is"
+    for name, words in (("contact", "it is a form, with the address /f/contact"),
+                        ("github", "it is no form; its sender posts to /in/github"),
+                        ("weekly", "it is a schedule, and nobody posts to one")):
+        assert words in server.cli("sources", "show", name).out, name
+        until(lambda: words in [line.get("why") for line in server.log() if line.get("source") == name], "the line")
+
+
+def test_counts_say_since_when(serve):
+    server = serve(env=ENV, sources=GITHUB)
+    assert server.cli("trigger", "github.push").code == 0
+    since = server.get("/v1/sources/github").json["counted_since"][:19]
+    listed, shown = server.cli("sources", "list"), server.cli("sources", "show", "github")
+    assert f"counted since the start of this server's process, {since}Z\n" in listed.err, listed
+    assert f"counted since  {since}Z\n" in shown.out and "accepted       1\n" in shown.out, shown
+    assert not server.cli("sources", "list", "-o", "json").err
+    server.restart()
+    again = server.get("/v1/sources/github").json
+    assert again["accepted"] == 0 and again["counted_since"][:19] >= since, again
 
 
 def test_a_secret_that_is_not_in_force(serve):
@@ -52,6 +78,29 @@ def test_trigger_of_a_fact_that_is_known(serve):
     first, again = (server.cli("trigger", "stripe.invoice.paid", "--set", "id=evt_1") for _ in range(2))
     assert first.code == again.code == 0 and "duplicate" not in first.out and "duplicate" in again.out, again
     assert first.out.split()[0] == again.out.split()[0]
+
+
+def test_a_misspelt_field_of_a_sample_is_told(serve):
+    server = serve(env=ENV, destinations=CRM, sources={
+        "stripe": {"secret": "${TOKEN}"}, "contact": {"type": "form", "fields": {"email": {}, "message": {}}, "consent": "Yes?"},
+        "own": {"type": "none", "secret": "${OTHER}", "map": {"type": "/kind", "key": "/nested/number"}}},
+        routes={"paid": {"from": "*", "when": '.data.object | .region != "north"',
+                         "to": [{"crm": {"body": {"who": "${.customer.nickname // .x}"}}}]}})
+    server.cli("hold")
+    for field, near in (("data.object.custmer_email", "data.object.customer_email"), ("customer.nickame", "customer.nickname"),
+                        ("data.objct.id", "data.object.id")):
+        got = server.cli("trigger", "stripe.invoice.paid", "--set", f"{field}=1")
+        assert got.code == 0 and "accepted" in got.out, got
+        assert f"--set: nothing reads a field '{field}'; did you mean '{near}'?\n" in got.err, got
+    for known in ("data.object.customer_email=a@example.com", "data.object.region=south", "customer.nickname.first=Ada",
+                  "data.object={}", "wholly.other=1", "id=evt_7"):
+        assert "nothing reads" not in server.cli("trigger", "stripe.invoice.paid", "--set", known).err, known
+    got = server.cli("trigger", "own.a", "--set", "nested.numbr=1")
+    assert "did you mean 'nested.number'?" in got.err, got
+    for set_, said in (("emial=a@example.com", "declares no field 'emial', which is not kept; did you mean 'email'?"),
+                       ("colour=red", "declares no field 'colour', which is not kept\n"), ("email=a@example.com", ""), ("_page=x", "")):
+        got = server.cli("sources", "test", "contact", "--set", set_)
+        assert said in got.err and ("declares" in got.err) == bool(said), got
 
 
 def test_an_address_that_is_a_path(serve):

@@ -150,7 +150,8 @@ def test_lists_come_from_the_replica_and_without_it_from_the_store(serve, postgr
         server.kill()
         server = serve(store=database, postgres={"read_dsn": replica})
         event_id = server.send("new")
-        assert keys(server) == ["old"] and server.event(event_id)["idempotency_key"] == "new"
+        until(lambda: keys(server) == ["old"], lambda: f"a list from the replica, not {keys(server)}", 90)
+        assert server.event(event_id)["idempotency_key"] == "new"
         assert server.post(event("new")).outcome == (200, "DUPLICATE")
         sql(postgres.url, f"ALTER DATABASE {replica.rsplit('/', 1)[1]} ALLOW_CONNECTIONS false")
         sql(postgres.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",

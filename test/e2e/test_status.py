@@ -37,6 +37,25 @@ def test_waiting_is_three_numbers_and_says_what_holds_back(serve, receiver):
     until(lambda: re.search(r"^queue_depth 4$", server.get("/metrics").body.decode(), re.MULTILINE), "a depth of 4")
 
 
+def test_a_provider_that_asks_to_wait_is_not_called_our_limit(serve, receiver):
+    receiver.script("/crm", answer(429, b"{}", "Retry-After: 3600"))
+    server = serve(destinations={"crm": to(receiver, "crm", limit="100/1m")}, routes={"all": {"from": "*", "to": ["crm"]}})
+    first = server.send()
+    until(lambda: server.get("/v1/deliveries").json["items"][0]["last_status"] == 429, "the 429")
+    server.send()
+    until(lambda: numbers(server) == (0, 2, 0), lambda: f"2 held back: {server.get('/v1/status').json}")
+    [why] = server.get("/v1/status").json["waiting"]["why"]
+    [destination] = server.get("/v1/destinations").json["items"]
+    assert why["reason"] == "quiet" and why["until"][:19] == destination["quiet_until"][:19]
+    assert "2 for crm: the provider asked us to wait until 2" in good(server.cli("status")).out
+    waits = {item["event_id"]: item["waits_for"] for item in server.get("/v1/deliveries").json["items"]}
+    asked = f"crm asked us to wait until {why['until'][:19]}Z"
+    assert waits.pop(first) == f"{asked} (429)" and [*waits.values()] == [asked]
+    assert "; crm asked us to wait until" in good(server.cli("events", "show", first)).out
+    [delivery] = server.get(f"/v1/events/{first}").json["deliveries"]
+    assert re.search(r"waits +crm asked us to wait until .* \(429\)", good(server.cli("deliveries", "show", delivery["id"])).out)
+
+
 def test_without_a_server_the_store_is_shown_and_the_exit_code_says_so(serve):
     server = serve()
     assert server.terminate() == 0
@@ -51,6 +70,7 @@ def test_findings_are_an_exit_code_for_who_asks(serve, receiver):
     server.settled(server.send(kind="BAD"), "FAILED")
     assert server.cli("status", "--exit-code").code == FINDINGS
     assert server.cli("status").code == DONE
+    assert "1 failed\n" in server.cli("status").out, "a cause that has a number is not counted twice"
 
 
 def test_what_needs_you_has_a_colour_only_when_something_does(serve, receiver):

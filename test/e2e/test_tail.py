@@ -77,6 +77,55 @@ def test_an_event_that_no_route_wants_is_said_once(server):
         until(lambda: "delivered" in shown()[0], "the other one")
         assert shown()[0].count("no route wants it") == 1
         assert f"NOBODY  no route wants it, nothing is sent: drumbeat events show {event_id}" in shown()[0]
+    with tailing(server, "--since", "1h", "-o", "id") as shown:
+        until(lambda: event_id in shown()[0] and len(shown()[0].splitlines()) >= 3, lambda: f"what there is: {shown()}")
+        server.settled(server.send(kind="GOOD"), "COMPLETED")
+        until(lambda: len(shown()[0].splitlines()) >= 5, lambda: f"what comes: {shown()}")
+        assert shown()[0].count(event_id) == 1, "programs are told of it once"
+
+
+def batch(server, kind, count):
+    """In one request, and so in one look or two."""
+    lines = [json.dumps({"type": kind, "source": "test", "idempotency_key": f"{kind}-{n}", "payload": {"n": n}}) for n in range(count)]
+    answer = server.request("POST", "/v1/events", "\n".join(lines), {"Content-Type": "application/x-ndjson"})
+    assert answer.status == 200 and answer.body.count(b"ACCEPTED") == count, answer
+
+
+def test_of_a_burst_that_no_route_wants_none_is_left_out(server):
+    first = server.send(kind="GOOD")
+    with tailing(server, "--since", "1h") as shown:
+        until(lambda: first in shown()[0], "the first look")
+        batch(server, "NOBODY", 230)  # more than one look asks for
+        until(lambda: shown()[0].count("no route wants it") == 230, lambda: f"all of them: {shown()[0].count('wants it')}, {shown()[1]}")
+        assert "left" not in shown()[1] and "came at once" not in shown()[1]
+
+
+def said(pattern, text):
+    return sum(map(int, re.findall(pattern, text)))
+
+
+def test_of_a_burst_the_number_that_is_left_out_is_said(server):
+    first = server.send(kind="GOOD")
+    with tailing(server, "--since", "1h") as shown:
+        until(lambda: first in shown()[0], "the first look")
+        batch(server, "NOBODY", 3500)
+
+        def numbers():
+            out, err = shown()
+            events = len(re.findall("NOBODY  event  ", out))
+            return (events, events + said(r"(\d+) more events? came at once than are shown", err),
+                    out.count("no route wants it") + said(r"of (\d+) events? that came at once", err))
+        until(lambda: numbers()[1] == 3500 and numbers()[2] == numbers()[0], lambda: f"the sums: {numbers()} {shown()[1]}")
+        assert numbers()[0] < 3500, "nothing was left out: the burst is too small for this test"
+
+
+def test_with_since_the_number_before_the_first_list_is_said(server):
+    batch(server, "GOOD", 1200)
+    until(lambda: server.get("/v1/status").json["waiting"]["due"] == 0 == server.get("/v1/status").json["processing"], "that all are sent")
+    with tailing(server, "--since", "1h") as shown:
+        until(lambda: shown()[0].count("\n") == 2000, lambda: f"the first look: {shown()[1]}")
+        until(lambda: shown()[1].count("came at once") == 2, lambda: f"both numbers: {shown()[1]}")
+        assert "200 more events came" in shown()[1] and "200 more deliveries came" in shown()[1]
 
 
 def test_what_may_have_arrived_twice_is_said(server):
@@ -139,3 +188,9 @@ def test_without_a_server_there_is_nothing_to_watch(serve):
     assert server.terminate() == 0
     got = server.cli("tail")
     assert got.code == NO_SERVER and "no server answers" in got.err
+
+
+def test_a_type_that_nobody_knows_is_told_and_waited_for(server):
+    with tailing(server, "--type", "GOODD*") as shown:
+        until(lambda: "no route names the type 'GOODD*', and no event of late has it; did you mean" in shown()[1], "the word")
+        until(lambda: server.send(kind="GOODDAY") and "GOODDAY" in shown()[0], "one to come")  # the first look may be under way

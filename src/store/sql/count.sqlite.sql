@@ -33,6 +33,11 @@ FROM deliveries
 WHERE {claimable}
 GROUP BY destination;
 
+-- name: count_due_of (destination text, until int) -> due int
+SELECT count(*)
+FROM deliveries
+WHERE {claimable} AND destination = ?1 AND due <= ?2;
+
 -- name: count_failed () -> destination text, failed int
 -- Those that speak for their event: a later run that took the place of one is counted instead of it.
 SELECT d.destination, count(*)

@@ -2,7 +2,7 @@
 
 -- name: delivery_plan (id id, event id, destination text, action text, route text, step text, run int, status text,
 --     retries int, due int, first_due int, late int, first_sent int, lease_until int, lease_owner text,
---     lease_epoch int, params text, order_key text, error text, created int, updated int) -> changed
+--     lease_epoch int, params text, order_key text, error text, created int, updated int, place text) -> changed
 -- Stores the deliveries that routing planned, and tells the seq of each. Some are already claimed, because they leave
 -- in this turn. The seqs are drawn first and in the order of the input: an order key's deliveries are kept in the
 -- order of seqs.
@@ -11,9 +11,10 @@ WITH given AS MATERIALIZED (SELECT *, nextval('deliveries_seq') AS seq FROM {p})
         INSERT INTO deliveries(
             seq, id, event_id, destination, action, route, step, run, status, retry_count, due, first_due, late,
                 first_sent, lease_until, lease_owner, lease_epoch, params, order_key, last_error, created_at,
-                updated_at
+                updated_at, place
         )
-        SELECT seq, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p21
+        SELECT seq, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p21,
+            p22
         FROM given
     )
 SELECT n, seq
@@ -44,12 +45,13 @@ WHERE order_key IS NOT NULL
 ORDER BY n;
 
 -- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
---     params text, order_key text, error text, now int)
+--     params text, order_key text, error text, now int, place text)
 -- What became of an unmade delivery, in its place. Whether that waits for its order is found out anew (delivery_block):
--- it may be over, or keep another order, or none.
+-- it may be over, or keep another order, or none. The name that its id was made with is forgotten with that id.
 UPDATE deliveries
 SET id = p2, action = p3, step = p4, status = p5, due = p6, first_due = p7, late = p8, params = p9, order_key = p10,
-    last_error = p11, updated_at = p12, keyed_as = NULL, blocked = 0
+    last_error = p11, updated_at = p12, keyed_as = CASE id WHEN p2 THEN keyed_as END, place = p13,
+    blocked = 0
 FROM {p}
 WHERE seq = p1;
 
@@ -179,11 +181,14 @@ FOR UPDATE OF d SKIP LOCKED;
 UPDATE deliveries SET due = p2, updated_at = p2 FROM {p} WHERE seq = p1;
 
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
---     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int) -> changed
--- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
--- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
--- the row has. One batch may hold two settlements of one lease: the first one counts, as it does where they are run
--- one by one. The empty text hides the status from the partial indexes: the row is found by its seq.
+--     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int,
+--     event id) -> changed
+-- What came back. A row is only changed while the lease of this epoch holds, and for its event: where that was deleted,
+-- the number of its row may be another's by now. Parameter 12 says that an attempt was made, with the number in
+-- parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what the row has. One batch may
+-- hold two settlements of one lease: the first one counts, as it does where they are run one by one. The row is found
+-- by its seq: the empty text hides the status from the partial indexes, and a comparison that knows NULL the event
+-- from its own.
 WITH made AS (
     UPDATE deliveries d
     SET status = p3, due = p4, retry_count = p5, first_sent = p6, in_doubt = p14,
@@ -192,7 +197,7 @@ WITH made AS (
         batch = p10, updated_at = p11, attempts = greatest(d.attempts + p12, p13),
         looking_up = 0, lease_until = 0, lease_owner = NULL
     FROM (SELECT DISTINCT ON (p1, p2) * FROM {p} ORDER BY p1, p2, n) first
-    WHERE d.seq = p1 AND d.lease_epoch = p2 AND d.status || '' = 'PROCESSING'
+    WHERE d.seq = p1 AND d.lease_epoch = p2 AND d.event_id IS NOT DISTINCT FROM p15 AND d.status || '' = 'PROCESSING'
     RETURNING n, d.seq
 )
 SELECT n, seq
@@ -339,21 +344,23 @@ JOIN LATERAL (
 ) s ON true
 ORDER BY n;
 
--- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int
+-- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int, place text
 -- What came of each step of an event in its last run. A person's word that it shall not be sent has words of its own.
-SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', false)::int::int8
+SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', false)::int::int8, d.place
 FROM deliveries d
 WHERE d.event_id = $1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
 
--- name: delivery_done (event id, destination text, step text, run int) -> done int
--- Whether what an earlier run made of this step came to a good end, or a person said that it shall not be sent. What
--- was skipped otherwise says nothing. The empty text keeps the planner from the partial indexes.
-SELECT n, s.done
+-- name: delivery_done (event id, destination text, step text, run int, place text)
+--     -> stand int
+-- What came of this step in the last run before: 1, a good end; 3, a person's word that it shall not be sent; 2, it is
+-- not over; 0, it failed. What was skipped otherwise says nothing. What never got its key has its place as its step.
+-- The empty text keeps the planner from the partial indexes.
+SELECT n, s.stand
 FROM {p}
 JOIN LATERAL (
-    SELECT (d.status = 'COMPLETED' OR d.status = 'SKIPPED')::int::int8 AS done
+    SELECT CASE d.status WHEN 'COMPLETED' THEN 1 WHEN 'SKIPPED' THEN 3 WHEN 'FAILED' THEN 0 ELSE 2 END::int8 AS stand
     FROM deliveries d
-    WHERE d.event_id = p1 AND d.destination = p2 AND d.step = p3 AND d.run < p4
+    WHERE d.event_id = p1 AND d.destination = p2 AND (d.step = p3 OR (d.params = '' AND d.step = p5)) AND d.run < p4
         AND (d.status || '' <> 'SKIPPED' OR d.last_error LIKE 'cancelled by %')
     ORDER BY d.run DESC
     LIMIT 1

@@ -2,14 +2,14 @@
 
 -- name: delivery_plan (id id, event id, destination text, action text, route text, step text, run int, status text,
 --     retries int, due int, first_due int, late int, first_sent int, lease_until int, lease_owner text,
---     lease_epoch int, params text, order_key text, error text, created int, updated int) -> changed
+--     lease_epoch int, params text, order_key text, error text, created int, updated int, place text) -> changed
 -- Stores the deliveries that routing planned, and tells the seq of each. Some are already claimed, because they leave
 -- in this turn.
 INSERT INTO deliveries(
     id, event_id, destination, action, route, step, run, status, retry_count, due, first_due, late, first_sent,
-        lease_until, lease_owner, lease_epoch, params, order_key, last_error, created_at, updated_at
+        lease_until, lease_owner, lease_epoch, params, order_key, last_error, created_at, updated_at, place
 )
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22);
 
 -- name: delivery_unmade (after int, most int) -> delivery, event
 -- Deliveries that are HELD without content, to be made when their route may run. An empty text is no content; NULL is
@@ -26,12 +26,13 @@ LIMIT ?2;
 SELECT destination, order_key FROM deliveries WHERE seq = ?1 AND order_key IS NOT NULL;
 
 -- name: delivery_make (seq int, id id, action text, step text, status text, due int, first_due int, late int,
---     params text, order_key text, error text, now int)
+--     params text, order_key text, error text, now int, place text)
 -- What became of an unmade delivery, in its place. Whether that waits for its order is found out anew (delivery_block):
--- it may be over, or keep another order, or none.
+-- it may be over, or keep another order, or none. The name that its id was made with is forgotten with that id.
 UPDATE deliveries
 SET id = ?2, action = ?3, step = ?4, status = ?5, due = ?6, first_due = ?7, late = ?8, params = ?9, order_key = ?10,
-    last_error = ?11, updated_at = ?12, keyed_as = NULL, blocked = 0
+    last_error = ?11, updated_at = ?12, keyed_as = CASE id WHEN ?2 THEN keyed_as END, place = ?13,
+    blocked = 0
 WHERE seq = ?1;
 
 -- name: delivery_block (seq int, destination text, order_key text) -> changed
@@ -121,16 +122,17 @@ LIMIT ?3;
 UPDATE deliveries SET due = ?2, updated_at = ?2 WHERE seq = ?1;
 
 -- name: delivery_settle (seq int, epoch int, status text, due int, retries int, first_sent int, last_status int,
---     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int) -> changed
--- What came back. A row is only changed while the lease of this epoch holds. Parameter 12 says that an attempt was
--- made, with the number in parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what
--- the row has.
+--     error text, remote_id text, batch id, now int, has_attempt int, number int, in_doubt int,
+--     event id) -> changed
+-- What came back. A row is only changed while the lease of this epoch holds, and for its event: where that was deleted,
+-- the number of its row may be another's by now. Parameter 12 says that an attempt was made, with the number in
+-- parameter 13 or, when that is 0, the next one. Without an attempt, 0 and NULL keep what the row has.
 UPDATE deliveries
 SET status = ?3, due = ?4, retry_count = ?5, first_sent = ?6, in_doubt = ?14,
     last_status = CASE WHEN ?12 THEN ?7 ELSE coalesce(nullif(?7, 0), last_status) END, last_error = CASE
     WHEN ?12 THEN ?8 ELSE coalesce(?8, last_error) END, remote_id = coalesce(?9, remote_id), batch = ?10,
     updated_at = ?11, attempts = max(attempts + ?12, ?13), looking_up = 0, lease_until = 0, lease_owner = NULL
-WHERE seq = ?1 AND lease_epoch = ?2 AND status = 'PROCESSING';
+WHERE seq = ?1 AND lease_epoch = ?2 AND event_id = ?15 AND status = 'PROCESSING';
 
 -- name: delivery_unblock (destination text, order_key text)
 -- The next open delivery of an order key may go.
@@ -254,18 +256,19 @@ WHERE d.seq = ?1 AND {later}
 ORDER BY n.run DESC
 LIMIT 1;
 
--- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int
+-- name: delivery_latest (event id) -> destination text, step text, status text, cancelled int, place text
 -- What came of each step of an event in its last run. A person's word that it shall not be sent has words of its own.
-SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', 0)
+SELECT d.destination, d.step, d.status, coalesce(d.last_error LIKE 'cancelled by %', 0), d.place
 FROM deliveries d
 WHERE d.event_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE {later});
 
--- name: delivery_done (event id, destination text, step text, run int) -> done int
--- Whether what an earlier run made of this step came to a good end, or a person said that it shall not be sent. What
--- was skipped otherwise says nothing.
-SELECT status = 'COMPLETED' OR status = 'SKIPPED'
+-- name: delivery_done (event id, destination text, step text, run int, place text)
+--     -> stand int
+-- What came of this step in the last run before: 1, a good end; 3, a person's word that it shall not be sent; 2, it is
+-- not over; 0, it failed. What was skipped otherwise says nothing. What never got its key has its place as its step.
+SELECT CASE status WHEN 'COMPLETED' THEN 1 WHEN 'SKIPPED' THEN 3 WHEN 'FAILED' THEN 0 ELSE 2 END
 FROM deliveries
-WHERE event_id = ?1 AND destination = ?2 AND step = ?3 AND run < ?4
+WHERE event_id = ?1 AND destination = ?2 AND (step = ?3 OR (params = '' AND step = ?5)) AND run < ?4
     AND (status <> 'SKIPPED' OR last_error LIKE 'cancelled by %')
 ORDER BY run DESC
 LIMIT 1;

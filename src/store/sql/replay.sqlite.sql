@@ -72,11 +72,11 @@ FROM next
 CROSS JOIN marketing_events e ON e.seq = next.seq;
 
 -- name: replay_deliveries (after int, upto int) -> event int, seq int, destination text, action text, route text,
---     step text, run int, status text, error text, updated int, in_doubt int, unmade int
+--     step text, run int, status text, error text, updated int, in_doubt int, unmade int, place text
 -- The deliveries of a window of events, in the order of events, the last run of each behind the others.
 SELECT e.seq, d.seq, d.destination, d.action, d.route, d.step, d.run, d.status, substr(coalesce(d.last_error, ''), 1,
     400),
-    d.updated_at, d.in_doubt, coalesce(d.params = '', 0)
+    d.updated_at, d.in_doubt, coalesce(d.params = '', 0), d.place
 FROM marketing_events e
 CROSS JOIN deliveries d ON d.event_id = e.id
 WHERE e.seq > ?1 AND e.seq <= ?2

@@ -4,8 +4,8 @@
 --
 -- marketing_events is the seed's table under its own name and types, with columns of ours behind that have defaults:
 -- programs that INSERT into it, SELECT from it and set rows back to PENDING go on as before. Its seq is an identity, so
--- that they need no right on a sequence. All other tables are as in the embedded store. Their indexed texts compare by
--- bytes: a system's new collation leaves those indexes whole.
+-- that they need no right on a sequence. All other tables are as in the embedded store. Indexed texts compare by bytes: a
+-- system's new collation leaves those indexes whole.
 
 -- fragment: queue_rows
 -- Rows of a queue change often. They are vacuumed by their number, not by their share in a long history.
@@ -399,6 +399,23 @@ CREATE TABLE replay_failures(
     event_id UUID NOT NULL,
     words TEXT NOT NULL,
     PRIMARY KEY (replay, n));
+
+-- step: 10
+-- What the step of a delivery with a key was before it got it; NULL = it has none. Of those that are there it was not
+-- noted: they pass for the first of their route.
+ALTER TABLE deliveries ADD COLUMN place TEXT;
+UPDATE deliveries SET place = route WHERE substr(step, 1, length(route) + 1) = route || ':';
+
+-- step: 11
+-- Keys compare by bytes, too. Under another collation the system's next version of it may order them otherwise; then the
+-- unique index no longer finds some that are there, and takes them again. Where something of somebody's stands on the
+-- column, such as a view, or where some key is there twice already, it stays as it is.
+DO $$
+BEGIN
+    ALTER TABLE marketing_events ALTER COLUMN idempotency_key TYPE VARCHAR(255) COLLATE "C";
+EXCEPTION WHEN feature_not_supported OR datatype_mismatch OR insufficient_privilege OR unique_violation THEN
+    NULL;
+END $$;
 
 -- script: adoption
 -- Takes the place of step 1 where the seed's table is.

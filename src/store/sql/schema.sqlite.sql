@@ -264,3 +264,9 @@ CREATE TABLE replay_failures(
     event_id BLOB NOT NULL,
     words TEXT NOT NULL,
     PRIMARY KEY (replay, n)) STRICT, WITHOUT ROWID;
+
+-- step: 10
+-- What the step of a delivery with a key was before it got it; NULL = it has none. Of those that are there it was not
+-- noted: they pass for the first of their route.
+ALTER TABLE deliveries ADD COLUMN place TEXT;
+UPDATE deliveries SET place = route WHERE substr(step, 1, length(route) + 1) = route || ':';

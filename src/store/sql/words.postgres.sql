@@ -6,7 +6,7 @@
 -- row: delivery (seq int, id id, event id, destination text, action text, route text, step text, run int, status text,
 --     retries int, attempts int, due int, first_due int, late int, first_sent int, lease_until int, lease_epoch int,
 --     params text, order_key text, looking_up int, batch id, last_status int, error text, created int, updated int,
---     in_doubt int, keyed_as text)
+--     in_doubt int, keyed_as text, place text)
 
 -- fragment: payload
 -- Other programs write events too: `received` is the payload as it came to us, where it came to us.
@@ -23,7 +23,7 @@ e.status::text, e.run::int8, e.retry_count::int8, e.last_error, e.scheduled_at, 
 -- fragment: delivery_columns
 d.seq, d.id, d.event_id, d.destination, d.action, d.route, d.step, d.run, d.status, d.retry_count, d.attempts, d.due,
 d.first_due, d.late, d.first_sent, d.lease_until, d.lease_epoch, d.params, d.order_key, d.looking_up, d.batch,
-d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt, d.keyed_as
+d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt, d.keyed_as, d.place
 
 -- fragment: delivery_event_key
 -- The provider's key is derived from it. A delivery whose event is gone is listed all the same.
@@ -41,10 +41,9 @@ d.last_status, d.last_error, d.created_at, d.updated_at, d.in_doubt, d.keyed_as
 
 -- fragment: later
 -- Delivery n of a later run stands in the place of delivery d. One that its route never made has no key in its step yet:
--- what was made of it later may have one.
-n.event_id = d.event_id AND n.destination = d.destination AND n.run > d.run AND (n.step = d.step OR (
-    d.params = '' AND n.route = d.route AND substr(n.step, 1, length(d.route) + 1) = d.route || ':'
-))
+-- what was made of it later may have one, and says what its step was before.
+n.event_id = d.event_id AND n.destination = d.destination AND n.run > d.run
+    AND (n.step = d.step OR (d.params = '' AND n.place = d.step))
 
 -- fragment: current
 -- The deliveries that speak for event e: those of its last routing and later, without those a later run replaced.

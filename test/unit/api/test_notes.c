@@ -139,6 +139,47 @@ static void who_changed_a_source_need_not_wait(void **state) {
     notes_free(notes);
 }
 
+/* ---- what forms do not keep ---- */
+
+static int64_t lost_of(const struct note *note, const char *field) {
+    for (size_t i = 0; i < UNKEPT_MAX; i++)
+        if (str_eq(str_from(note->unkept[i].name), str_from(field))) return note->unkept[i].count;
+    return 0;
+}
+
+static void a_field_weighs_when_it_came_several_times_of_late(void **state) {
+    (void)state;
+    struct note note = {.code = NULL};
+    for (int i = 0; i < UNKEPT_SEVERAL; i++) {
+        assert_false(unkept_weighs(&note.unkept[0], US_PER_DAY));
+        note_unkept(&note, STR("phone"), i * US_PER_DAY);
+    }
+    int64_t last_us = (UNKEPT_SEVERAL - 1) * US_PER_DAY;
+    assert_int_equal(note.unkept[0].first_us, 0);
+    assert_true(unkept_weighs(&note.unkept[0], last_us + 7 * US_PER_DAY - 1));
+    assert_false(unkept_weighs(&note.unkept[0], last_us + 7 * US_PER_DAY));
+    note_unkept(&note, STR("phone"), last_us + 8 * US_PER_DAY); /* another time */
+    assert_int_equal(note.unkept[0].count, 1);
+    assert_int_equal(note.unkept[0].first_us, last_us + 8 * US_PER_DAY);
+}
+
+static void strangers_names_do_not_drive_out_one_that_comes_often(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct note note = {.code = NULL};
+    note_unkept(&note, STR("phone"), 1);
+    note_unkept(&note, STR("phone"), 2);
+    for (int i = 0; i < 1000; i++) note_unkept(&note, str_fmt(&arena, "x%d", i), 3);
+    assert_int_equal(lost_of(&note, "phone"), 2);
+    assert_int_equal(lost_of(&note, "x999"), 1);
+    note_unkept(&note, str_fmt(&arena, "%0200d", 1), 4); /* what it keeps of a long name it finds again */
+    note_unkept(&note, str_fmt(&arena, "%0200d", 1), 5);
+    size_t long_ones = 0;
+    for (size_t i = 0; i < UNKEPT_MAX; i++) long_ones += strlen(note.unkept[i].name) == UNKEPT_BYTES - 1;
+    assert_int_equal(long_ones, 1);
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_source_speaks_once_a_minute_whatever_others_do),
@@ -147,6 +188,8 @@ int main(void) {
         cmocka_unit_test(several_refusals_weigh_an_hour_after_the_first_where_nothing_good_came_yet),
         cmocka_unit_test(noise_beside_a_sender_that_is_heard_does_not_weigh),
         cmocka_unit_test(who_changed_a_source_need_not_wait),
+        cmocka_unit_test(a_field_weighs_when_it_came_several_times_of_late),
+        cmocka_unit_test(strangers_names_do_not_drive_out_one_that_comes_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

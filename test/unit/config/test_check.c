@@ -331,13 +331,20 @@ static void test_deliveries(void **state) {
                                                          "      - slack.message:\n"
                                                          "          text: [a, {b: c}]\n"
                                                          "          batch: {max: 10, wait: 0s}\n"
-                                                         "      - a:\n");
+                                                         "      - a: {key: '\"welcome\"'}\n"
+                                                         "      - a: {key: '\"\\(.id)\"'}\n"
+                                                         "      - a: {key: '1'}\n");
     const struct route_settings *one = &settings->routes[0], *two = &settings->routes[1];
     assert_int_equal(one->from_count, 2);
     assert_str(one->from[0], "landing.*");
     assert_int_equal(one->step_count, 1);
-    assert_int_equal(two->step_count, 4);
+    assert_int_equal(two->step_count, 6);
     const struct route_step *steps = two->steps;
+    assert_str(steps[0].name, ""); /* the event gives its key */
+    assert_str(steps[3].step, str_fmt(&arena, "%.*s.2", STR_ARG(two->name)).p);
+    assert_str(steps[3].name, str_fmt(&arena, "%.*s:welcome", STR_ARG(two->name)).p);
+    assert_str(steps[4].name, "");
+    assert_str(steps[5].name, "");
     assert_str(steps[0].action, "message"); /* its only one */
     assert_str(steps[0].key, ".id");
     assert_int_equal(steps[0].params->count, 2); /* body is a parameter there */

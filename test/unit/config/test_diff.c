@@ -8,8 +8,13 @@
 
 #include "fixture.h"
 
-#define HEAD "version: 1\n"
-#define CRM  "destinations:\n  crm:\n    url: https://crm.example/\n"
+#define HEAD      "version: 1\n"
+#define PEM(body) "    ca: |\n      -----BEGIN CERTIFICATE-----\n      " body "\n      -----END CERTIFICATE-----\n"
+#define LONG(end)                                                                                                      \
+    "routes:\n  r:\n    from: A\n    when: .a == \"" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN end               \
+    "\"\n    to: crm\n"
+#define TEN "0123456789"
+#define CRM "destinations:\n  crm:\n    url: https://crm.example/\n"
 
 static struct settings *read_text(struct arena *arena, const char *text) {
     struct findings findings;
@@ -57,6 +62,10 @@ static void test_changes(void **state) {
          "destination crm: allow_private false -> true\n"},
         {HEAD CRM "    concurrency: 8\n", HEAD CRM "    concurrency: 16\n    account: x\n",
          "destination crm: account crm -> x\ndestination crm: concurrency 8 -> 16\n"},
+        {HEAD CRM PEM("MIIB"), HEAD CRM PEM("MIIC"), "destination crm: ca changed\n"},
+        {HEAD CRM, HEAD CRM PEM("MIIC"), "destination crm: ca added\n"},
+        {HEAD CRM PEM("MIIC"), HEAD CRM, "destination crm: ca removed\n"},
+        {HEAD CRM LONG("x"), HEAD CRM LONG("y"), "route r: when changed\n"},
         {HEAD CRM, HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n", "route r added\n"},
         {HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n", HEAD CRM, "route r removed\n"},
         {HEAD CRM, HEAD CRM "alerts: {to: crm, report: 08:05}\n",
@@ -79,6 +88,43 @@ static void test_changes(void **state) {
         assert_true(str_eq(found, str_from(cases[i].changes)));
         arena_free(&arena);
     }
+}
+
+/* A new run knows a delivery by its place. */
+static void test_deliveries_that_change_places_are_told(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    const char *both = HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {a: 1}}, crm: {body: {b: 1}}]\n";
+    struct str stay = diff(
+        &arena, both, HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {c: 1}}, crm: {body: {b: 1}}, crm]\n");
+    assert_true(str_eq(stay, STR("route r: to changed\n")));
+    struct str move = diff(&arena, both, HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {b: 1}}]\n");
+    assert_true(str_eq(move, STR("route r: to changed\nroute r: the deliveries to crm change places: a retry of what "
+                                 "failed before sends another one in its place; settle it first (drumbeat deliveries "
+                                 "list --status FAILED --route r), and give each a key (key: '\"welcome\"'), by which "
+                                 "it is known wherever it stands\n")));
+#define KEYED(key) "crm: {key: '\"" key "\"', body: {" key ": 1}}"
+    struct str keyed = diff(&arena, HEAD CRM "routes:\n  r:\n    from: A\n    to: [" KEYED("a") ", " KEYED("b") "]\n",
+                            HEAD CRM "routes:\n  r:\n    from: A\n    to: [" KEYED("b") ", " KEYED("a") "]\n");
+    assert_true(str_eq(keyed, STR("route r: to changed\n")));
+    struct str gone =
+        diff(&arena, HEAD CRM "routes:\n  r:\n    from: A\n    to: [crm: {body: {b: 1}}, " KEYED("a") "]\n",
+             HEAD CRM "routes:\n  r:\n    from: A\n    to: [" KEYED("a") "]\n");
+    assert_true(str_starts(gone, STR("route r: to changed\nroute r: the deliveries to crm change places")));
+    arena_free(&arena);
+}
+
+/* What a route did is known by its name. */
+static void test_a_renamed_route_is_told(void **state) {
+    (void)state;
+    struct arena arena = ARENA_EMPTY;
+    struct str found =
+        diff(&arena, HEAD CRM "routes:\n  r:\n    from: A\n    to: crm\n  s:\n    from: B\n    to: crm\n",
+             HEAD CRM "routes:\n  q:\n    from: A\n    to: crm\n  t:\n    from: C\n    to: crm\n");
+    assert_string_equal(found.p,
+                        "route q added\nroute q says what r said: a retry or a replay of earlier events makes again "
+                        "under the new name what r has done\nroute t added\nroute r removed\nroute s removed\n");
+    arena_free(&arena);
 }
 
 static void test_what_means_the_same_is_no_change(void **state) {
@@ -125,6 +171,8 @@ static void test_secrets_are_named_and_never_shown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_deliveries_that_change_places_are_told),
+        cmocka_unit_test(test_a_renamed_route_is_told),
         cmocka_unit_test(test_what_means_the_same_is_no_change),
         cmocka_unit_test(test_secrets_are_named_and_never_shown),
     };

@@ -78,7 +78,8 @@ static const struct bad documents[] = {
     {"version: 1\nname: shop\nactions: {send: {params: {Text: required}, request: {url: \"https://a.example\"}}}",
      "3:27 E0335 'Text' is no name for a parameter"},
     {"version: 1\nname: shop\nactions: {send: {params: {a: {type: mail}}, request: {url: \"https://a.example\"}}}",
-     "3:37 E0333 'mail' is not one of any, text, line, address, mailbox, url, number, truth, list, object, headers, "
+     "3:37 E0333 'mail' is not one of any, text, line, address, mailbox, mailboxes, mailbox_list, url, number, "
+     "truth, list, object, headers, "
      "instant"},
     {"version: 1\nname: shop\nactions: {send: {params: {a: {type: list, default: 1}}, request: {url: "
      "\"https://a.example\"}}}",

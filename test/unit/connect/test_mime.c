@@ -47,6 +47,28 @@ static void subjects_beyond_ascii_are_words_of_whole_characters(void **state) {
     arena_free(&arena);
 }
 
+static void a_name_is_quoted_whatever_marks_it_has(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *written;
+    } cases[] = {
+        {"Smith, John <a@x>", "\"Smith, John\" <a@x>"},
+        {"John \"JJ\" Smith <a@x>", "\"John \\\"JJ\\\" Smith\" <a@x>"},
+        {"\"John \\\"JJ\\\" Smith\" <a@x>", "\"John \\\"JJ\\\" Smith\" <a@x>"},
+        {"a\\ <a@x>", "\"a\\\\\" <a@x>"},
+        {"eve@x <a@x>", "\"eve@x\" <a@x>"},
+        {"M\xc3\xbcller, A. <a@x>", "=?UTF-8?B?TcO8bGxlciwgQS4=?= <a@x>"},
+    };
+    struct arena arena = ARENA_EMPTY;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct mail mail = plain_mail();
+        assert_true(party_parse(str_from(cases[i].text), &mail.to));
+        assert_text(header_of(mail_write(&mail, &arena), "To: ", &arena), cases[i].written);
+        assert_text(mime_party(&arena, str_from(cases[i].text)), cases[i].written);
+    }
+    arena_free(&arena);
+}
+
 static void dates_are_those_of_mail(void **state) {
     (void)state;
     static const struct {
@@ -155,6 +177,7 @@ static void what_would_be_another_mail_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(subjects_beyond_ascii_are_words_of_whole_characters),
+        cmocka_unit_test(a_name_is_quoted_whatever_marks_it_has),
         cmocka_unit_test(dates_are_those_of_mail),
         cmocka_unit_test(bodies_survive_what_stands_in_their_way),
         cmocka_unit_test(no_line_is_too_long_and_none_begins_with_a_dot),

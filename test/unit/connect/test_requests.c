@@ -289,15 +289,20 @@ static void defaults_stand_where_nothing_is_set(void **state) {
 static const struct {
     const char *member, *problem;
 } kinds[] = {
-    {"\"email\":\"ada\"", "parameter 'email' must be an e-mail address such as ada@example.com"},
+    {"\"email\":\"ada\"",
+     "parameter 'email' must be an e-mail address such as ada@example.com, not 'ada': it has no '@'"},
+    {"\"email\":\"a\\nb\"", "parameter 'email' must be an e-mail address such as ada@example.com, not 'a b': the "
+                            "address has a line break or another control character in it"},
     {"\"email\":[]", "parameter 'email' must be an e-mail address such as ada@example.com"},
-    {"\"fields\":\"plan\"", "parameter 'fields' must be an object"},
+    {"\"fields\":\"plan\"", "parameter 'fields' must be an object, not 'plan'"},
     {"\"html\":[\"a\"]", "parameter 'html' must be a text"},
-    {"\"at\":\"2026-12-01T09:00\"", "parameter 'at' must be a time with its offset such as 2026-12-01T09:00:00+01:00"},
-    {"\"count\":\"many\"", "parameter 'count' must be a number"},
-    {"\"list\":\"a\"", "parameter 'list' must be a list"},
-    {"\"site\":\"example.com\"", "parameter 'site' must be a URL that begins with http:// or https://"},
-    {"\"loud\":\"yes\"", "parameter 'loud' must be true or false"},
+    {"\"at\":\"2026-12-01T09:00\"",
+     "parameter 'at' must be a time with its offset such as 2026-12-01T09:00:00+01:00, not '2026-12-01T09:00'"},
+    {"\"count\":\"many\"", "parameter 'count' must be a number, not 'many'"},
+    {"\"list\":\"a\"", "parameter 'list' must be a list, not 'a'"},
+    {"\"site\":\"example.com\"",
+     "parameter 'site' must be a URL that begins with http:// or https://, not 'example.com'"},
+    {"\"loud\":\"yes\"", "parameter 'loud' must be true or false, not 'yes'"},
 };
 
 static void a_value_of_another_kind_is_refused(void **state) {

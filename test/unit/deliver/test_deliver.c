@@ -1,4 +1,5 @@
 #include "deliver/backoff.h"
+#include "deliver/reason.h"
 #include "world.h"
 
 static void the_budget_is_the_least_of_all_bounds(void **state) {
@@ -230,6 +231,24 @@ static void a_resume_closes_the_breaker(void **state) {
 }
 
 /* The limiter is asked first: a breaker does not go half-open for a send that may not leave. */
+static void an_open_breaker_says_what_it_counted_last(void **state) {
+    (void)state;
+    struct world world;
+    two_desks(&world);
+    struct deliver *deliver = opened(&world);
+    deliver_blame(deliver, 0, STR("answered 503"));
+    assert_int_equal(deliver_view(deliver, 0, T0).breaker_reason.n, 0); /* it is closed */
+    fail_often(deliver, 0, T0);
+    deliver_commit(deliver);
+    assert_true(str_eq(deliver_view(deliver, 0, T0).breaker_reason, STR("answered 503")));
+    deliver_blame(deliver, 0, STR("no answer in time"));
+    deliver_rollback(deliver);
+    assert_true(str_eq(deliver_view(deliver, 0, T0).breaker_reason, STR("answered 503")));
+    deliver_resume(deliver, 0);
+    assert_int_equal(deliver_view(deliver, 0, T0).breaker_reason.n, 0);
+    deliver_free(deliver);
+}
+
 static void no_probe_without_room(void **state) {
     (void)state;
     struct world world;
@@ -351,6 +370,7 @@ int main(void) {
         cmocka_unit_test(a_long_reason_is_cut_between_characters),
         cmocka_unit_test(a_breaker_holds_its_own_desk_only),
         cmocka_unit_test(a_resume_closes_the_breaker),
+        cmocka_unit_test(an_open_breaker_says_what_it_counted_last),
         cmocka_unit_test(no_probe_without_room),
         cmocka_unit_test(an_unsent_send_gives_all_back),
         cmocka_unit_test(ends_and_starts_are_not_staged),

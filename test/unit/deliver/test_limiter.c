@@ -36,6 +36,25 @@ static void the_window_is_half_open(void **state) {
     limiter_free(limiter);
 }
 
+/* A replay beside live deliveries takes a share of each rule, at least one send of it, and nothing in a quiet spell. */
+static void a_share_can_be_spared(void **state) {
+    (void)state;
+    const struct limit_rule rules[] = {{10, US_PER_S}, {100, US_PER_MIN}};
+    struct limiter *limiter = limiter_new(rules, 2);
+    assert_int_equal(limiter_spare(limiter, T0, 50), 5);
+    assert_int_equal(limiter_spare(limiter, T0, 5), 1); /* half a send of ten */
+    send(limiter, 3, T0);
+    assert_int_equal(limiter_spare(limiter, T0, 50), 2);
+    assert_int_equal(limiter_spare(limiter, T0, 5), 0);
+    send(limiter, 3, T0);
+    assert_int_equal(limiter_spare(limiter, T0, 50), 0);
+    assert_int_equal(limiter_spare(limiter, T0 + US_PER_S, 50), 5);
+    assert_int_equal(limiter_spare(limiter, T0 + US_PER_S, 7), 1); /* of the minute's rule: 6 of 7 are used */
+    limiter_quiet(limiter, T0 + US_PER_MIN, T0 + US_PER_S);
+    assert_int_equal(limiter_spare(limiter, T0 + US_PER_S, 50), 0);
+    limiter_free(limiter);
+}
+
 static void all_rules_hold(void **state) {
     (void)state;
     const struct limit_rule rules[] = {{10, US_PER_S}, {15, US_PER_MIN}};
@@ -406,6 +425,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_rules_all_may_start),
         cmocka_unit_test(the_window_is_half_open),
+        cmocka_unit_test(a_share_can_be_spared),
         cmocka_unit_test(all_rules_hold),
         cmocka_unit_test(a_take_counts_at_once_and_a_rollback_undoes_it),
         cmocka_unit_test(a_send_not_started_counts_in_every_window),

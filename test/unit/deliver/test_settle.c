@@ -127,6 +127,7 @@ static void a_refused_account_spends_nothing(void **state) {
         g.outcome.http_status = 401;
         g.delivery.retry_count = 5;
         g.delivery.first_due_us = T0 - 30 * US_PER_DAY;
+        g.outcome.not_before_us = T0 + 90 * US_PER_S; /* the account's pause says when, for all of its deliveries */
         struct settled settled = settle(&g);
         assert_pending(settled, T0, 5);
         assert_error(settled, "503 Service Unavailable");
@@ -383,6 +384,10 @@ static void one_of_a_set_that_is_no_more_goes_alone_or_is_held(void **state) {
     struct settled held = settle_parted(&g.delivery, &g.settings, T0, &g.arena);
     assert_held(held, "the call for several that it was in cannot be made again as it was; " HELP, 0);
     assert_true(held.in_doubt);
+    g.delivery.first_sent_us = 0; /* it went apart before, under another key */
+    g.delivery.in_doubt = true;
+    assert_int_equal(settle_parted(&g.delivery, &g.settings, T0, &g.arena).status, DELIVERY_HELD);
+    g.delivery.first_sent_us = T0 - US_PER_S;
     g.delivery.action = STR("upsert");
     assert_pending(settle_parted(&g.delivery, &g.settings, T0, &g.arena), T0, 0);
     arena_free(&g.arena);

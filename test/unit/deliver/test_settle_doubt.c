@@ -145,6 +145,10 @@ static void the_policy_is_the_destinations_word_else_the_connectors(void **state
         g.settings.on_unknown = cases[i].word;
         assert_int_equal(settle_policy(&g.settings, str_from(cases[i].action)), cases[i].policy);
     }
+    g.settings.on_unknown = ON_UNKNOWN_HOLD; /* then a person alone may have it looked up */
+    assert_true(settle_can_look_up(&g.settings, STR("lookup"), true));
+    assert_false(settle_can_look_up(&g.settings, STR("lookup"), false));
+    assert_false(settle_can_look_up(&g.settings, STR("hold"), true));
 }
 
 /* Lookups. */
@@ -216,11 +220,42 @@ static void a_lookup_is_paused_and_throttled_like_a_send(void **state) {
     struct given g = given_lookup(OUTCOME_FAILED);
     g.outcome.pause = true;
     assert_unknown(settle(&g), T0, 0);
+    g.outcome.refused = true; /* a second refusal told that it is the account; it is still no send */
+    assert_unknown(settle(&g), T0, 0);
     arena_free(&g.arena);
     g = given_lookup(OUTCOME_RETRY);
     g.outcome.throttled = true;
     g.outcome.not_before_us = T0 + 90 * US_PER_S;
     assert_unknown(settle(&g), T0 + 90 * US_PER_S, 0);
+    arena_free(&g.arena);
+}
+
+/* One that is refused alone says nothing about the send: it is asked again. */
+static void a_lookup_that_is_refused_alone_is_made_again(void **state) {
+    (void)state;
+    struct given g = given_lookup(OUTCOME_FAILED);
+    g.outcome.refused = true;
+    g.outcome.http_status = 403;
+    struct settled settled = settle(&g);
+    assert_int_equal(settled.status, DELIVERY_UNKNOWN);
+    assert_int_equal(settled.retry_count, 1);
+    arena_free(&g.arena);
+}
+
+/* Behind a breaker that never closes. */
+static void what_is_overdue_fails_unless_it_may_have_been_delivered(void **state) {
+    (void)state;
+    struct given g = given(OUTCOME_RETRY);
+    struct settled settled = settle_overdue(&g.delivery, &g.settings, &g.arena);
+    assert_int_equal(settled.status, DELIVERY_FAILED);
+    assert_error(settled, "gave up after 1d: the destination did not answer; earlier");
+    g.delivery.in_doubt = true;
+    settled = settle_overdue(&g.delivery, &g.settings, &g.arena);
+    assert_held(settled, "gave up after 1d: the destination did not answer; earlier; " HELP, 0);
+    assert_true(settled.in_doubt);
+    g.delivery.in_doubt = false;
+    g.delivery.looking_up = true;
+    assert_int_equal(settle_overdue(&g.delivery, &g.settings, &g.arena).status, DELIVERY_HELD);
     arena_free(&g.arena);
 }
 
@@ -252,6 +287,8 @@ int main(void) {
         cmocka_unit_test(absent_spends_the_retries_of_both_lanes_and_then_fails),
         cmocka_unit_test(a_lookup_that_says_nothing_is_made_again),
         cmocka_unit_test(a_lookup_is_paused_and_throttled_like_a_send),
+        cmocka_unit_test(a_lookup_that_is_refused_alone_is_made_again),
+        cmocka_unit_test(what_is_overdue_fails_unless_it_may_have_been_delivered),
         cmocka_unit_test(without_a_lookup_any_more_it_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

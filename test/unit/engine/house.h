@@ -68,6 +68,9 @@ struct house {
     struct loop *loop;
     struct shared_limits limits; /* .take NULL = none */
     enum redis_failure redis_failure;
+    const char *connector;      /* one more, as text; set before the house is opened */
+    struct folder_seam folders; /* likewise */
+    bool beside;                /* other processes may work on its store; likewise */
     int starts;
     struct reload reload; /* .self NULL = there is no file to read */
     int prepared, adopted, forgotten;

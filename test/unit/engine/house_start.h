@@ -3,34 +3,13 @@
 #define ENGINE_HOUSE_START_H
 
 #include "house_begun.h"
+#include "house_load.h"
 #include "store/sqlite.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static inline bool find_secret(void *self, struct str name, struct arena *arena, struct str *ret_value,
-                               struct str *ret_note) {
-    (void)self;
-    *ret_value = str_fmt(arena, "secret-%.*s", STR_ARG(name));
-    *ret_note = STR("");
-    return true;
-}
-
-static inline void load(struct house *house, const char *config) {
-    const struct secret_source secrets = {.lookup = find_secret, .self = NULL};
-    struct findings findings = {.arena = &house->arena};
-    const struct setup_input input = {.file = STR("test.yaml"), .text = str_from(config), .secrets = &secrets};
-    struct str problem = STR_NONE;
-    house->setup = setup_load(&input, &findings);
-    if (!house->setup) fail_msg("%.*s", STR_ARG(findings_text(&house->arena, &findings)));
-    house->jq = NULL;
-    house->evaluator = (struct evaluator){0};
-    if (!house->setup->program.n) return;
-    OK(jq_open(house->setup->program, &house->jq, &house->arena, &problem));
-    house->evaluator = (struct evaluator){run_calls, house->jq};
-}
 
 static inline void start(struct house *house) {
     static const struct log silent = {.fd = -1, .level = LOG_ERROR};
@@ -51,6 +30,8 @@ static inline void start(struct house *house) {
         .clock = {read_wall, read_now, note_wait, house},
         .inlet = {collect_requests, take_reply, house},
         .transport = house_transport(house),
+        .folders = house->folders,
+        .parse = config_parse,
         .store = house->store,
         .log = &silent,
         .instance = str_fmt(&house->arena, "start-%d", ++house->starts),
@@ -58,7 +39,7 @@ static inline void start(struct house *house) {
         .slots = 16,
         .limits = house->limits,
         .redis_failure = house->redis_failure,
-        .exclusive = true,
+        .exclusive = !house->beside,
         .service = api_service(house->api),
         .reload = house->reload.self ? &house->reload : NULL,
         .version = STR("test"),

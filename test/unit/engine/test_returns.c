@@ -128,6 +128,7 @@ static void a_claim_of_a_process_that_died_is_doubt_since_the_claim(void **state
     assert_status(house, HELD);
     assert_true(house_delivery(house).first_sent_us == T0);
     assert_true(house_delivery(house).in_doubt);
+    assert_has(house_delivery(house).last_error, "to its request of 2025-11-24T16:00:00Z was read");
 }
 
 /* What the dropped turn had settled is not settled: the lease, which is not over yet, must be found again. */

@@ -82,6 +82,14 @@ static void test_refusals_name_their_place(void **state) {
     }
 }
 
+static void test_an_unknown_field_is_told_what_there_is(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(post(f, "application/json", "{\"type\":\"A\",\"email\":\"a@b.c\"}"), ERR_NONE);
+    assert_str(f->intake.items[0].refusal.detail,
+               "unknown field 'email'; an event takes 'type', 'source', 'idempotency_key', 'payload', "
+               "'scheduled_at', and everything else inside 'payload'");
+}
+
 static void test_only_declared_types_where_types_are_declared(void **state) {
     struct fixture *f = *state;
     struct str types[] = {STR("CONTENT")};
@@ -254,6 +262,7 @@ int main(void) {
         TEST(test_the_fingerprint_is_of_the_canonical_form),
         TEST(test_ids_rise),
         TEST(test_refusals_name_their_place),
+        TEST(test_an_unknown_field_is_told_what_there_is),
         TEST(test_only_declared_types_where_types_are_declared),
         TEST(test_an_event_has_a_largest_size),
         TEST(test_the_header_names_the_fact),

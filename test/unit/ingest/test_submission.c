@@ -132,8 +132,10 @@ static void test_what_each_kind_takes(void **state) {
 
 static void test_the_payload(void **state) {
     struct filling filling = filling_of(*state, true);
-    struct event event = event_of(&filling, "email=ada%40example.com&name=&n=1.50&plan=large&ok=1&text=a%0D%0Ab&x=y"
-                                            "&utm_source=letter&_referrer=https://search.example/&other=1");
+    struct event event = event_of(
+        &filling,
+        "email=ada%40example.com&name=&n=1.50&plan=large&ok=1&text=a%0D%0Ab&x=y"
+        "&utm_source=letter&_referrer=https://search.example/&other=1&x=z&empty=&submit=Send&h-captcha-response=P1");
     assert_str(event.type, "LEAD");
     assert_str(event.source, "contact");
     assert_str(event.payload,
@@ -141,7 +143,9 @@ static void test_the_payload(void **state) {
                "\"utm\":{\"source\":\"letter\",\"medium\":\"mail\",\"campaign\":\"spring\"},"
                "\"form\":{\"page\":\"https://example.com/a?utm_medium=mail&utm_source=b#c\","
                "\"referrer\":\"https://search.example/\",\"language\":\"en\"}}");
-    assert_str(filling.submission.unknown, "x");
+    assert_int_equal(filling.submission.unknown_count, 2);
+    assert_str(filling.submission.unknown[0], "x");
+    assert_str(filling.submission.unknown[1], "other");
     assert_int_equal(filling.submission.problem_count, 0);
 }
 
@@ -283,9 +287,10 @@ static void test_names_that_strangers_choose_are_short_where_they_are_told(void 
     struct filling filling = filling_of(*state, true);
     char body[4000] = "email=a@b.example&x";
     for (int i = 0; i < 600; i++) strcat(body, "%C3%A4");
+    strcat(body, "=1");
     assert_int_equal(read(&filling, URLENCODED, body), ERR_NONE);
-    assert_int_equal(filling.submission.unknown.n, 99); /* x, and 49 of two bytes each */
-    assert_true(str_is_utf8(filling.submission.unknown));
+    assert_int_equal(filling.submission.unknown[0].n, 99); /* x, and 49 of two bytes each */
+    assert_true(str_is_utf8(filling.submission.unknown[0]));
     char parts[4000] = "--b\r\nContent-Disposition: form-data; filename=a; name=\"";
     for (int i = 0; i < 600; i++) strcat(parts, "cv-");
     strcat(parts, "\"\r\n\r\nx\r\n--b--");

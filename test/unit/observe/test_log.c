@@ -197,6 +197,24 @@ static size_t lines_of(const char *text) {
     return count;
 }
 
+static void a_change_is_written_each_time_and_in_its_order(void **state) {
+    (void)state;
+    struct pipe_log log = open_pipe(true, false, LOG_INFO);
+    log_set(&log.log, LOG_INFO, LOG_LOGFMT, US_PER_MIN);
+    for (int i = 0; i < 2; i++) {
+        log_change(&log.log, LOG_ERROR, WHEN_US + i, "disk_full", LOG_TEXT("effect", STR("refused")));
+        log_change(&log.log, LOG_INFO, WHEN_US + i, "disk_has_space", LOG_TEXT("effect", STR("taken")));
+    }
+    log_change(&log.log, LOG_DEBUG, WHEN_US, "none", LOG_TEXT("effect", STR("below the level")));
+    const char *text = read_all(&log);
+    assert_int_equal(lines_of(text), 4);
+    const char *again = strstr(strstr(text, "disk_has_space"), "disk_full");
+    assert_non_null(again);
+    assert_non_null(strstr(again, "disk_has_space"));
+    assert_true(log_due(&log.log) == WHEN_NEVER);
+    log_close(&log.log, WHEN_US);
+}
+
 static void folds_what_says_the_same_again(void **state) {
     (void)state;
     struct pipe_log log = open_pipe(true, false, LOG_DEBUG);
@@ -305,6 +323,7 @@ int main(void) {
         cmocka_unit_test(is_json_where_nobody_looks),
         cmocka_unit_test(is_logfmt_on_a_terminal_unless_told),
         cmocka_unit_test(begins_with_the_priority_in_the_journal),
+        cmocka_unit_test(a_change_is_written_each_time_and_in_its_order),
         cmocka_unit_test(folds_what_says_the_same_again),
         cmocka_unit_test(leaves_nothing_unsaid),
         cmocka_unit_test(waits_for_no_reader),

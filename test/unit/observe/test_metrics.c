@@ -124,11 +124,13 @@ static void counts_what_sources_brought(void **state) {
     metrics_source(metrics, STR("shop"), SOURCE_GREETED, 1);
     metrics_source(metrics, STR_NONE, SOURCE_REFUSED, 7);
     metrics_source(metrics, STR("shop"), SOURCE_UNKEYED, 5);
+    metrics_source(metrics, STR("shop"), SOURCE_UNKEPT, 4);
     const char *text = text_at(metrics, &arena, NOW_US);
     assert_has(text, "\ndrumbeat_source_requests_total{source=\"shop\",outcome=\"accepted\"} 3\n"
                      "drumbeat_source_requests_total{source=\"shop\",outcome=\"greeted\"} 1\n"
                      "drumbeat_source_requests_total{source=\"\",outcome=\"refused\"} 7\n");
     assert_has(text, "\ndrumbeat_source_keys_missing_total{source=\"shop\"} 5\n");
+    assert_has(text, "\ndrumbeat_source_fields_unknown_total{source=\"shop\"} 4\n");
     metrics_source_counts(metrics, STR("shop"), counts);
     assert_int_equal(counts[SOURCE_ACCEPTED], 3);
     assert_int_equal(counts[SOURCE_REFUSED], 0);

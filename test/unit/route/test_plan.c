@@ -217,6 +217,34 @@ static void a_key_names_the_delivery(void **state) {
     bench_close(bench);
 }
 
+/* A step has its place as its name until it has its key; then it keeps that beside it. */
+static void what_is_owed_says_whether_a_key_will_come(void **state) {
+    (void)state;
+    struct bench *bench = bench_open("  r:\n    from: LEAD\n    to:\n      - crm: {key: .k}\n"
+                                     "      - crm: {key: '\"tips\"', body: {a: \"${.a + 1}\"}}\n      - crm\n");
+    struct event event = event_with("{\"k\":\"x\",\"a\":1}");
+    struct plan plan;
+    route_owed(bench->routes, &event, NOW_US, bench->hasher, &bench->arena, &plan);
+    assert_int_equal(plan.count, 3);
+    assert_str(plan.deliveries[0].step, "r");
+    assert_true(plan.deliveries[0].key_to_come);
+    assert_str(plan.deliveries[0].name_to_come, "");
+    assert_str(plan.deliveries[1].step, "r.2");
+    assert_true(plan.deliveries[1].key_to_come);
+    assert_str(plan.deliveries[1].name_to_come, "r:tips");
+    assert_false(plan.deliveries[2].key_to_come);
+    plan = bench_plan(bench, event);
+    assert_str(plan.deliveries[0].place, "r");
+    assert_str(plan.deliveries[1].step, "r:tips");
+    assert_str(plan.deliveries[1].place, "r.2");
+    assert_str(plan.deliveries[2].place, "");
+    plan = bench_plan(bench, event_with("{\"k\":\"x\",\"a\":[]}"));
+    assert_true(plan.deliveries[1].unmade);
+    assert_str(plan.deliveries[1].step, "r.2");
+    assert_str(plan.deliveries[1].place, "");
+    bench_close(bench);
+}
+
 static void two_deliveries_of_one_name_are_an_error(void **state) {
     (void)state;
     struct bench *bench = bench_open("  r:\n    from: LEAD\n    to:\n      - crm: {key: .a}\n      - log: {key: .a}\n"
@@ -421,6 +449,7 @@ int main(void) {
         cmocka_unit_test(a_steps_when_leaves_it_out_and_unless_skips_it),
         cmocka_unit_test(wanted_without_a_delivery),
         cmocka_unit_test(a_key_names_the_delivery),
+        cmocka_unit_test(what_is_owed_says_whether_a_key_will_come),
         cmocka_unit_test(two_deliveries_of_one_name_are_an_error),
         cmocka_unit_test(an_order_may_be_absent),
         cmocka_unit_test(an_error_fails_the_deliveries_of_its_route_alone),

@@ -54,7 +54,8 @@ static void parts_are_told_apart_by_the_lines_of_three_hyphens(void **state) {
     assert_payload("---\ntitle: a\n---\nx\n\n---\n\ny",
                    "{\"title\":\"a\",\"file\":\"post.md\",\"body\":\"x\\n\\n---\\n\\ny\"}");
     assert_payload("----\ntitle: a\n----\n", "{\"file\":\"post.md\",\"body\":\"----\\ntitle: a\\n----\"}");
-    assert_payload("\n---\ntitle: a\n---\n", "{\"file\":\"post.md\",\"body\":\"---\\ntitle: a\\n---\"}");
+    assert_payload("\n \n---\ntitle: a\n---\n", "{\"title\":\"a\",\"file\":\"post.md\",\"body\":\"\"}");
+    assert_payload("Note: this is prose.", "{\"file\":\"post.md\",\"body\":\"Note: this is prose.\"}");
 }
 
 static void files_of_other_systems_say_the_same(void **state) {
@@ -87,6 +88,16 @@ static void what_is_no_post_says_why(void **state) {
         {"---\npublish_at: [2026-12-01]\n---\n", "is no time"},
         {"---\npublish_at: ''\n---\n", "is no time"},
         {"caf\xe9\n", "it is not UTF-8"},
+        {"---\npublishat: 2026-12-01 09:00\n---\nx", "its front matter says 'publishat': the time"},
+        {"---\npublishAt: tomorrow\n---\nx", "says 'publishAt'"},
+        {"---\ntitle: a\nPublish-At: 2026-12-01 09:00\n---\nx", "says 'Publish-At'"},
+        {"---\npublsh_at: 2026-12-01 09:00\n---\nx", "says 'publsh_at'"},
+        {"---\npublished_at: 2026-12-01 09:00\n---\nx", "says 'published_at'"},
+        {"---\npublishDate: 2026-12-01T09:00:00Z\n---\nx", "says 'publishDate'"},
+        {"---\npublish_at: 2026-12-01 09:00\ndraft: yes\n---\nx", "draft takes true"},
+        {"---\ndraft: [true]\n---\nx", "draft takes true"},
+        {"---\npublish_at: 2026-12-01 09:00\nDraft: true\n---\nx", "says 'Draft': what keeps a file back is draft"},
+        {"---\npublish_at: 2026-12-01 09:00\npublished: false\n---\nx", "what keeps a file back is draft: true"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct post post;
@@ -130,6 +141,50 @@ static void moments_are_of_the_zone_or_of_their_offset(void **state) {
     assert_true(read_post(STR("---\ntitle: a\n---\n")).draft);
     assert_true(read_post(STR("---\npublish_at:\n---\n")).draft); /* a template that nobody has filled in */
     assert_int_equal(read_post(STR("words")).due_us, 0);
+}
+
+static void what_was_meant_as_front_matter_is_told(void **state) {
+    (void)state;
+    static const char *const lost[] = {"publish_at: 2026-12-01 09:00\n\nHello", "\nTitle: Winter\nHello",
+                                       "publishat: 2026-12-01 09:00\n---\nHello", "date: 2026-12-01\n"};
+    static const char *const dated[] = {"date: 2026-12-01 09:00", "Date: 2026-12-01", "datum: 2026-12-01T09:00:00Z",
+                                        "time: 2026-12-01 09:00"};
+    struct post post;
+    for (size_t i = 0; i < COUNT_OF(lost); i++) {
+        const char *problem = problem_of(str_from(lost[i]), &post);
+        if (!problem || strncmp(problem, "it begins as front matter does", 30)) fail_msg("%s: %s", lost[i], problem);
+    }
+    for (size_t i = 0; i < COUNT_OF(dated); i++) {
+        const char *problem = problem_of(str_fmt(&arena, "---\n%s\n---\nx", dated[i]), &post);
+        if (!problem || !strstr(problem, "the time at which it is published is publish_at")) fail_msg("%s", dated[i]);
+    }
+    assert_string_equal(read_post(STR("---\ntitel: Winter\n---\nx")).doubt.p,
+                        "its front matter says 'titel' and has no 'title'");
+    assert_int_equal(read_post(STR("---\ntitel: Winter\ntitle: Winter\n---\nx")).doubt.n, 0);
+    assert_int_equal(read_post(STR("---\ntags: [a]\ntext: b\n---\nx")).doubt.n, 0);
+}
+
+static void a_draft_waits_for_its_time_or_for_who_releases_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *front;
+        bool draft;
+    } cases[] = {
+        {"published: false", true}, /* of another program's files; no time */
+        {"publisher: Ada", true},
+        {"date: soon", true},
+        {"date: 2026-12-01 09:00\npublished: false", true},
+        {"date: 2026-12-01 09:00\ndraft: true", true},
+        {"publishat:", true},
+        {"publish_at: 2026-12-01 09:00\ndraft: true", true},
+        {"publish_at: 2026-12-01 09:00\ndraft: false", false},
+        {"publish_at: 2026-12-01 09:00\ndraft:", false},
+        {"publish_at: 2026-12-01 09:00\npublished_at: 2026-12-01 09:00", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct post post = read_post(str_fmt(&arena, "---\n%s\n---\nx", cases[i].front));
+        if (post.draft != cases[i].draft || post.draft != !post.due_us) fail_msg("%s", cases[i].front);
+    }
 }
 
 static void front_matter_is_kept_with_its_kinds(void **state) {
@@ -192,6 +247,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
         TEST(parts_are_told_apart_by_the_lines_of_three_hyphens),
+        TEST(what_was_meant_as_front_matter_is_told),
+        TEST(a_draft_waits_for_its_time_or_for_who_releases_it),
         TEST(files_of_other_systems_say_the_same),
         TEST(what_is_no_post_says_why),
         TEST(a_long_time_that_is_none_is_shown_by_whole_characters),

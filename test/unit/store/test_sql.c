@@ -62,6 +62,7 @@ static const enum sql_statement sorts[] = {
     SQL_COUNT_FAILED,
     SQL_COUNT_FINAL,
     SQL_REPLAY_DELIVERIES, /* those of an event, by their run */
+    SQL_DELIVERY_DONE,     /* what an event had for one destination */
     SQL_REPORT_OWED,       /* a window's destinations */
     SQL_REPORT_DELIVERIES, /* the same */
     SQL_EVENT_FINISH,
