@@ -324,7 +324,7 @@ enum err turn_try(struct turn *turn) {
     enum err err = turn_race(turn, scheduled_us);
     for (int tries = 1; turn_is_of_one(err) && !turn->only_inputs && tries < WITHOUT_MAX; tries++) {
         size_t desk = SIZE_MAX;
-        if (clock->now_us(clock->self) >= end_us) break;
+        if (turn->place.careful && clock->now_us(clock->self) >= end_us) break;
         if (turn->place.careful && !turn_goes_without(turn, err, &desk)) break;
         turn->place.careful = true;
         turn_begin_again(turn, scheduled_us);

@@ -144,7 +144,7 @@ static void make_fewer(struct turn *turn, struct str words) {
 
 void turn_route_fewer(struct turn *turn, struct str words) {
     struct loop *loop = turn->loop;
-    if (turn->place.phase != PHASE_ROUTING && turn->place.phase != PHASE_END) return; /* it is about something else */
+    if (!turn->place.careful || turn->place.phase != PHASE_ROUTING) return; /* it is, or may be, about something else */
     if (turn->made_count) make_fewer(turn, words);
     if (turn->made_count || !turn->due_count) return;
     loop->next_scheduled_us = turn->wall_us;
@@ -172,8 +172,8 @@ static void refuse_one(struct turn *part, enum err err) {
 }
 
 /* Answers all requests in parts. An error of another kind, or the end of the time, ends this: all requests that are
- * left are refused together. *blamed says whether a single request turned out to be at fault. */
-static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
+ * left are refused together. */
+static enum err visits_in_parts(const struct turn *whole, int64_t end_us) {
     const struct clock *clock = &whole->loop->options.clock;
     size_t done = 0, size = (whole->visit_count + 1) / 2;
     enum err err = ERR_NONE;
@@ -188,7 +188,6 @@ static enum err visits_in_parts(const struct turn *whole, int64_t end_us, bool *
             return err;
         }
         if (err && part.visit_count == 1) refuse_one(&part, err);
-        *blamed |= err && part.visit_count == 1;
         if (!err || part.visit_count == 1) done += part.visit_count;
         if (part.event_count && !err) whole->loop->next_scheduled_us = whole->wall_us; /* the next turn routes them */
         size = err && part.visit_count == 1 ? 1 : next_size(part.visit_count, err, whole->visit_count - done);
@@ -254,7 +253,7 @@ static void hold_one(const struct turn *whole, enum err err) {
 }
 
 /* Settles all answers in parts. turn_try reads loop->finished, so that points to the part's answers meanwhile. */
-static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool *blamed) {
+static enum err answers_in_parts(const struct turn *whole, int64_t end_us) {
     struct loop *loop = whole->loop;
     const struct clock *clock = &loop->options.clock;
     struct completion *all = loop->finished;
@@ -269,7 +268,6 @@ static enum err answers_in_parts(const struct turn *whole, int64_t end_us, bool 
         bool late = clock->now_us(clock->self) > end_us;
         if (err && (late || !turn_is_of_one(err))) break;
         if (err && now == 1) hold_one(whole, err);
-        *blamed |= err && now == 1;
         if (!err || now == 1) done += now;
         size = err && now == 1 ? 1 : next_size(now, err, count - done);
     }
@@ -286,18 +284,17 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     const struct clock *clock = &loop->options.clock;
     int64_t end_us = clock->now_us(clock->self) + PARTS_US;
     struct str words = words_of(turn, cause);
-    bool blamed = false;
     turn_undo(turn);
     quota_end(turn, false);
     struct completion *all = loop->finished;
     size_t count = loop->finished_count;
     loop->finished_count = 0;
-    enum err err = visits_in_parts(turn, end_us, &blamed);
+    enum err err = visits_in_parts(turn, end_us);
     loop->finished = all;
     loop->finished_count = count;
     turn->visit_count = 0; /* all were replied to */
-    if (!blamed && cause != ERR_STORE_HELD) turn_route_fewer(turn, words);
-    if (!err) err = answers_in_parts(turn, end_us, &blamed);
+    if (cause != ERR_STORE_HELD) turn_route_fewer(turn, words);
+    if (!err) err = answers_in_parts(turn, end_us);
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
     loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;

@@ -244,9 +244,12 @@ static enum err driver_commit(void *self) {
     return driver->number[0] ? ask_fate(driver, driver->number) : ERR_STORE_RACED;
 }
 
+/* Constraints that somebody deferred speak at once, too, and are deferred again for what comes next. */
 static enum err driver_hear(void *self) {
     struct postgres_driver *driver = self;
-    return driver->link.waiting ? failed(driver, link_flush(&driver->link, NULL)) : ERR_NONE;
+    TRY(link_send_text(&driver->link, "SET CONSTRAINTS ALL IMMEDIATE"));
+    TRY(link_send_text(&driver->link, "SET CONSTRAINTS ALL DEFERRED"));
+    return failed(driver, link_flush(&driver->link, NULL));
 }
 
 /* Ends the transaction. After a pipeline that failed it also drops all prepared statements, because nobody knows which

@@ -10,10 +10,11 @@ struct sent {
     struct str destination;
     int64_t started_us;
 };
+/* All that was asked for so far is answered, also by what is deferred to the commit. Before that, an error may be of
+ * something asked for earlier. */
+MUST_USE enum err store_hear(struct store *store);
 /* Starts of attempts after since_us, oldest first. A claim that is still open counts as started at now_us, the latest
  * moment at which it can have started. */
-/* All that was asked for so far is answered; before that, an error may be of something asked for earlier. */
-MUST_USE enum err store_hear(struct store *store);
 MUST_USE enum err store_sends_since(struct store *store, int64_t since_us, int64_t now_us, struct arena *arena,
                                     struct sent **ret_sent, size_t *ret_count);
 /* The same of one destination, each with its action and parameters: the oldest `most` of its attempts, and apart from

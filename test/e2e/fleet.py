@@ -78,6 +78,8 @@ class Fleet:
         return [server for server in self.servers if server.process.poll() is None]
 
     def verify(self):
+        for server in self.running:
+            until(server.ready, lambda: f"the server to be ready again:\n{server.text}")
         found = self.running[0].cli("verify", "--deep", "-o", "json")
         assert found.code == 0, found
 

@@ -50,12 +50,14 @@ def test_a_check_of_somebodys_refuses_one_request(serve, database):
     assert counted(server, "drumbeat_store_rounds_total") > 4
 
 
-def test_an_event_that_cannot_be_planned_fails_alone(serve, database, receiver):
+@pytest.mark.parametrize("trigger", ["TRIGGER refuse BEFORE", "CONSTRAINT TRIGGER refuse AFTER"])
+def test_an_event_that_cannot_be_planned_fails_alone(serve, database, receiver, trigger):
     server = serve(store=database, **config(receiver))
     sql(database, RAISE)
     bad = server.send(kind="OTHER")  # its id is not known before it is stored, so a route comes later
-    sql(database, "CREATE TRIGGER refuse BEFORE INSERT ON deliveries FOR EACH ROW WHEN (NEW.destination = 'crm'"
-                  " AND NEW.event_id = '%s') EXECUTE FUNCTION refuse()" % bad)
+    late = "" if "BEFORE" in trigger else "DEFERRABLE INITIALLY DEFERRED"
+    sql(database, f"CREATE {trigger} INSERT ON deliveries {late} FOR EACH ROW WHEN (NEW.destination = 'crm'"
+                  f" AND NEW.event_id = '{bad}') EXECUTE FUNCTION refuse()")
     sql(database, "UPDATE marketing_events SET status = 'PENDING', type = 'SEND' WHERE id = %s", bad)
     good = [server.send(kind="SEND") for _ in range(5)]
     for event_id in good:
@@ -190,11 +192,34 @@ def test_what_is_refused_at_the_commit_is_one_inputs_and_no_chores(serve, databa
     sql(database, "DROP TRIGGER refuse ON marketing_events;"
                   "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON attempts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
                   " WHEN (NEW.http_status = 202) EXECUTE FUNCTION refuse()")
+    for other in got[:3] + got[4:]:
+        server.settled(other.json["eventId"], "COMPLETED")
     receiver.script("/crm", answer(202), answer(200))
     bad = server.send(kind="SEND")
     assert WORDS in server.settled(bad, "HELD")["last_error"]
     assert not [line for line in server.log() if line["event"] == "chore_refused"], server.text
     assert server.get("/v1/todo").json["items"][0]["cause"] == "doubt"
+
+
+def test_a_claim_that_is_refused_at_the_commit_waits_alone(serve, database, receiver):
+    """A retry is claimed. The answers, the requests and the routing of the same turns have no part in it."""
+    two = {name: {"url": receiver.url(f"/{name}"), "allow_private": "true", "retry": {"base": "10ms"}} for name in ("bad", "good")}
+    server = serve(store=database, destinations=two, routes={"all": {"from": "SEND", "to": ["bad", "good"]}})
+    sql(database, RAISE)
+    sql(database, "CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON deliveries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+                  " WHEN (NEW.destination = 'bad' AND NEW.status = 'PROCESSING') EXECUTE FUNCTION refuse()")
+    receiver.script("/bad", answer(503), answer(200))
+    first = server.send(kind="SEND")
+    until(lambda: any(line["event"] == "claim_refused" for line in server.log()), lambda: server.text)
+    others = [server.send(kind="SEND") for _ in range(5)]
+    for event_id in others:
+        until(lambda: {d["destination"]: d["status"] for d in server.event(event_id)["deliveries"]}.get("good") == "COMPLETED",
+              "the good one to go on")
+        assert server.event(event_id)["status"] != "FAILED"
+    assert not [line for line in server.log() if line["event"] in ("input_refused", "turn_dropped")], server.text
+    sql(database, "DROP TRIGGER refuse ON deliveries")
+    for event_id in [first, *others]:
+        until(lambda: server.event(event_id)["status"] == "COMPLETED", lambda: f"{server.event(event_id)}")
 
 
 @contextlib.contextmanager
@@ -266,9 +291,10 @@ def left(database):
     return {str(row[0]) for row in sql(database, "SELECT id FROM marketing_events WHERE created_at < now() - interval '1 hour'")}
 
 
-def test_an_event_that_somebodys_table_points_at_stays_and_the_others_go(serve, database, receiver):
+@pytest.mark.parametrize("when", ["", "DEFERRABLE INITIALLY DEFERRED"])
+def test_an_event_that_somebodys_table_points_at_stays_and_the_others_go(serve, database, receiver, when):
     server, ids = old_events(serve, database, receiver, 40)
-    sql(database, "CREATE TABLE crm_lead(event uuid REFERENCES marketing_events(id))")
+    sql(database, f"CREATE TABLE crm_lead(event uuid REFERENCES marketing_events(id) {when})")
     kept = {ids[7], ids[8], ids[30]}
     for one in kept:
         sql(database, "INSERT INTO crm_lead VALUES (%s)", one)

@@ -38,6 +38,51 @@ static void check_five(struct house *house, int status, const char *code) {
     assert_int_equal(house->call_count, 4);
 }
 
+/* ---- constraints that are deferred, of which only the commit is told ---- */
+
+static enum err owed; /* what the next of these comes to */
+
+static enum err run_and_owe(void *self, const struct sql_batch *batch, struct arena *arena, struct sql_result *result) {
+    enum err err = run_unless_bad(self, batch, arena, result);
+    if (!err) return ERR_NONE;
+    owed = err;
+    return run_batch(self, batch, arena, result);
+}
+
+static enum err commit_unless_owed(void *self) {
+    return owed ? owed : commit_turn(self);
+}
+
+static void rollback_owed(void *self) {
+    owed = ERR_NONE;
+    roll_back(self);
+}
+
+static void open_deferred(struct house *house) {
+    open_strict(house, ERR_NONE);
+    owed = ERR_NONE;
+    house->driver.run = run_and_owe;
+    house->driver.commit = commit_unless_owed;
+    house->driver.rollback = rollback_owed;
+}
+
+/* A request comes in the same turn, and what it is routed to is stored before the commit says that something is wrong.
+ */
+static void an_answer_that_is_refused_at_the_commit_is_no_request_to_blame(void **state) {
+    struct house *house = *state;
+    open_deferred(house);
+    refusal = ERR_STORE_REFUSED;
+    house_post(house, "a");
+    house_answer(house, 0, 200, "BAD");
+    assert_int_equal(house_post(house, "b").status, 200);
+    for (int i = 0; i < 5; i++) house_turn(house);
+    assert_int_equal(house->call_count, 2);
+    struct str held = house_get(house, "GET", "/v1/deliveries?status=HELD&since=2000-01-01T00:00:00Z", "").body;
+    assert_has(held, "the database refused what it came to");
+    struct str failed = house_get(house, "GET", "/v1/events?status=FAILED&since=2000-01-01T00:00:00Z", "").body;
+    assert_has(failed, "\"items\":[]");
+}
+
 static void one_request_of_five_is_refused(void **state) {
     struct house *house = *state;
     open_strict(house, ERR_STORE_REFUSED);
@@ -120,7 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(one_request_of_five_is_refused),    T(one_request_of_five_meets_a_lock),
         T(an_answer_that_is_refused_is_held), T(an_answer_that_meets_a_lock_is_settled_when_it_is_gone),
-        T(one_that_was_unmade_is_refused),
+        T(one_that_was_unmade_is_refused),    T(an_answer_that_is_refused_at_the_commit_is_no_request_to_blame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
