@@ -138,11 +138,18 @@ static void add_refused(struct todo *todo) {
                                         "shows what waits: the database refuses to let its deliveries leave, in these "
                                         "words, and asks again by itself. A "
                                         "trigger, a right or a table of the database is to be mended"};
+    static const struct advice routing = {"routing", "event", "drumbeat events show {name}",
+                                          "shows one of them: the database refuses to store what it is routed to, in "
+                                          "these words, or a lock keeps it out. It is tried again by itself, and the "
+                                          "others go around it"};
     const struct standing *standing = todo->call->standing;
+    const struct matter stuck = {
+        .name = standing->stuck, .error = standing->stuck_words, .count = (int64_t)standing->stuck_count};
     const struct matter chore = {.name = standing->chore_refused, .error = standing->chore_words, .count = 1};
     const struct matter claimed = {.name = standing->claim_refused, .error = standing->claim_words, .count = 1};
     if (chore.name.n) todo_add(todo, &advice, &chore, 0);
     if (claimed.name.n) todo_add(todo, &claim, &claimed, 0);
+    if (stuck.count) todo_add(todo, &routing, &stuck, 0);
 }
 
 /* Numbers that are bad for longer than a moment, as deploy/prometheus has them. */

@@ -16,7 +16,7 @@ static struct str claim_refused(const struct loop *loop) {
     return deliver_view(loop->deliver, loop->claim_refused.desk, now_us).name;
 }
 
-static struct standing standing_of(const struct loop *loop) {
+static struct standing standing_of(struct loop *loop) {
     size_t folder_count;
     const struct folder_view *folders = folders_view(loop, &folder_count);
     bool limits_up;
@@ -32,6 +32,10 @@ static struct standing standing_of(const struct loop *loop) {
                              .chore_words = str_from(loop->chores.refused.words),
                              .claim_refused = claim_refused(loop),
                              .claim_words = str_from(loop->claim_refused.words),
+                             .stuck =
+                                 loop->stuck.count ? uuid_str(&loop->arena, loop->stuck.ones[0].event_id) : STR_NONE,
+                             .stuck_count = loop->stuck.count,
+                             .stuck_words = str_from(loop->stuck.words),
                              .hold = deliver_is_held(loop->deliver),
                              .hold_reason = deliver_hold_reason(loop->deliver),
                              .stopping = loop->stopping,

@@ -39,21 +39,21 @@ struct verify_look;
 /* How the process stands that answers. Without a server only the texts are set, and running is false. */
 struct standing {
     bool running;
-    struct str version, store;      /* the store's name, without a password */
-    struct str role;                /* all, ingest, worker */
-    bool takes_events;              /* by its role */
-    bool tight;                     /* the disk was full: what room is left is not for new events */
-    bool clock_waits;               /* the clock was ahead, and what it wrote cannot be moved back yet */
-    bool hold, stopping, config_ok; /* config_ok: the last try to read the configuration succeeded */
+    struct str version, store, role; /* the store's name, without a password; all, ingest, worker */
+    bool takes_events;               /* by its role */
+    bool tight;                      /* the disk was full: what room is left is not for new events */
+    bool clock_waits;                /* the clock was ahead, and what it wrote cannot be moved back yet */
+    bool hold, stopping, config_ok;  /* config_ok: the last try to read the configuration succeeded */
     struct str hold_reason;
     struct str chore_refused, chore_words, claim_refused, claim_words; /* the database refuses it; "" = nothing */
+    struct str stuck, stuck_words;   /* of the events that it does not let be routed, the oldest; "" = none */
     const struct copy_view *backup;  /* NULL where the store is not a file of this server's */
     int64_t started_us;              /* the loop's clock */
     int64_t open_deliveries;         /* that wait, as far as this process knows */
     uint64_t unrouted;               /* events since the start that no route wanted */
     uint64_t resent;                 /* sends since the start while an earlier try was in doubt */
     uint64_t unsent;                 /* sends since the start that this machine had no room for */
-    size_t in_flight;                /* sends on their way */
+    size_t in_flight, stuck_count;   /* sends on their way; events that the database does not let be routed */
     const char *limits_way;          /* how limits are shared: none, store, redis */
     bool limits_up;                  /* the last try to ask worked */
     size_t limit_parts;              /* processes that share the limits out, each a part; 1 = nothing is shared out */

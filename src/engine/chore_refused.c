@@ -8,7 +8,7 @@
  * 2. Each try puts one chore off, or makes the step of retirement smaller, or passes over one event; and tries have a
  *    number and a time at which they end (turn_try).
  * 3. Retirement halves its step until one event is left. That one is passed over until the next round, which begins at
- *    the front again. After each STUCK_MAX of them it pauses.
+ *    the front again. After each RETIRE_STUCK_MAX of them it pauses.
  * 4. A start does not wait for leases that cannot be settled: what is under them is open, so nothing overtakes it.
  * WHAT BREAKS IT. One lease that cannot be settled keeps the others of its step, until it is mended.
  * HOW TO SEE IT. The log line chore_refused; `drumbeat todo`, cause chore.
@@ -21,10 +21,10 @@
 #include "engine/turn.h"
 #include "store/chore.h"
 
-#define AGAIN_US    US_PER_MIN
-#define STUCK_US    (10 * US_PER_MIN) /* between two rounds of retirement in which events stay */
-#define STUCK_MAX   16                /* events that retirement passes over in one go */
-#define RETIRE_STEP ((size_t)32)
+#define AGAIN_US         US_PER_MIN
+#define RETIRE_STUCK_US  (10 * US_PER_MIN) /* between two rounds of retirement in which events stay */
+#define RETIRE_STUCK_MAX 16                /* events that retirement passes over in one go */
+#define RETIRE_STEP      ((size_t)32)
 
 /* False: so many events stood in its way that it pauses. */
 static bool go_around(struct chores_refused *refused, int64_t event_seq) {
@@ -34,7 +34,7 @@ static bool go_around(struct chores_refused *refused, int64_t event_seq) {
         return true;
     }
     refused->retire_after = event_seq;
-    return ++refused->retire_stuck % STUCK_MAX != 0;
+    return ++refused->retire_stuck % RETIRE_STUCK_MAX != 0;
 }
 
 bool chores_refuse(struct turn *turn, enum err err) {
@@ -71,7 +71,7 @@ void chores_round_ended(struct turn *turn, enum chore_name name) {
     struct chores_refused *refused = &turn->chores.refused;
     bool stuck = name == CHORE_RETIREMENT && refused->retire_stuck;
     refused->put_off[name] = stuck;
-    if (stuck) turn->chores.due_us[name] = turn->now_us + STUCK_US;
+    if (stuck) turn->chores.due_us[name] = turn->now_us + RETIRE_STUCK_US;
     if (name != CHORE_RETIREMENT) return;
     refused->retire_after = 0;
     refused->retire_stuck = 0;

@@ -22,6 +22,7 @@ struct flight {
     size_t count;
     const struct destination_settings *destination;
     struct evaluator evaluator;
+    bool ended;              /* its slot is free already: its answer waits aside */
     bool starting;           /* the transport has it, and did not say yet when it began to leave */
     struct token_use *token; /* what it was sent with; NULL = its destination needs none */
     int64_t token_generation;

@@ -37,21 +37,14 @@
 #include "store/memory.h"
 #include "store/shared.h"
 
-#define STORE_RETRY_US US_PER_S
-#define RACES_MAX      4
-#define WITHOUT_MAX    48             /* tries of a turn without what is refused, */
-#define WITHOUT_US     (2 * US_PER_S) /* in so long */
-#define QUIET_US       US_PER_S       /* without work, before the log is emptied into the store */
+#define STORE_RETRY_US  US_PER_S
+#define RACES_MAX       4
+#define CAREFUL_CLASHES 2              /* of a turn that clashed before */
+#define WITHOUT_MAX     48             /* tries of a turn without what is refused, */
+#define WITHOUT_US      (2 * US_PER_S) /* in so long */
+#define QUIET_US        US_PER_S       /* without work, before the log is emptied into the store */
 
 /* ---- the turn ---- */
-
-/* Takes back the answers that were set aside because a foreign lock kept them out, once their time has come. */
-static void take_from_aside(struct loop *loop) {
-    int64_t now_us = loop->options.clock.now_us(loop->options.clock.self);
-    if (now_us < loop->aside_until_us) return;
-    while (loop->aside_count && loop->finished_count < TURN_COMPLETIONS_MAX)
-        loop->finished[loop->finished_count++] = loop->aside[--loop->aside_count];
-}
 
 static struct turn turn_collect(struct loop *loop) {
     const struct inlet *inlet = &loop->options.inlet;
@@ -66,7 +59,6 @@ static struct turn turn_collect(struct loop *loop) {
     size_t before = loop->finished_count, room = TURN_COMPLETIONS_MAX - before - loop->aside_count;
     loop->finished_count += transport->collect(transport->self, loop->finished + before, room);
     for (size_t i = before; i < loop->finished_count; i++) flight_over(loop, &loop->finished[i]);
-    take_from_aside(loop);
     loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
     turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
@@ -309,7 +301,9 @@ static void turn_begin_again(struct turn *turn, int64_t scheduled_us) {
  * once. A row that is in the way each time is no other process's: a unique index of somebody's refuses ours. */
 static enum err turn_race(struct turn *turn, int64_t scheduled_us) {
     enum err err = turn_transaction(turn);
-    for (int tries = 1; (err == ERR_STORE_RACED || err == ERR_STORE_CLASH) && tries < RACES_MAX; tries++) {
+    int clashes = turn->place.careful ? CAREFUL_CLASHES : RACES_MAX;
+    for (int tries = 1; (err == ERR_STORE_RACED && tries < RACES_MAX) || (err == ERR_STORE_CLASH && tries < clashes);
+         tries++) {
         turn_begin_again(turn, scheduled_us);
         err = turn_transaction(turn);
     }
@@ -390,6 +384,7 @@ static enum err rest(const struct turn *turn) {
 enum err loop_turn(struct loop *loop) {
     struct turn turn = turn_collect(loop);
     errands_end_overdue(&turn);
+    if (loop->aside_count) turn_retry_aside(&turn);
     bool busy = anything_to_do(&turn), look = company_are_due(loop, turn.now_us);
     if (!busy && (turn.now_us < loop->store_retry_us || !look)) return rest(&turn);
     loop->turns += busy;
@@ -397,13 +392,12 @@ enum err loop_turn(struct loop *loop) {
     deliver_next_turn(loop->deliver);
     exports_gather(&turn);
     quota_ask(&turn);
+    turn.place.careful = loop->stuck.due_max || loop->stuck.unmade_max; /* some are refused: it is known for what */
     enum err err = turn_try(&turn);
     if (turn_is_divisible(&turn, err)) return turn_in_parts(&turn, err);
-    if (err == ERR_STORE_REFUSED || err == ERR_STORE_UNFIT)
-        turn_route_fewer(&turn, str_dup(turn.arena, str_from(store_trouble(loop->options.store))));
     if (err) return turn_drop(&turn, err);
     turn_apply(&turn);
-    turn_route_more(&turn);
+    stuck_route_more(&turn);
     int64_t took_us = loop->options.clock.now_us(loop->options.clock.self) - turn.now_us;
     metrics_turn_seconds(loop->metrics, took_us);
     return tidy(&turn, false);

@@ -13,6 +13,7 @@
 #include "engine/loop.h"
 #include "engine/quota.h"
 #include "engine/sift.h"
+#include "engine/stuck.h"
 #include "engine/token.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
@@ -59,24 +60,20 @@ struct loop {
     size_t finished_count;
     struct completion *aside; /* likewise: answers that a foreign lock keeps out, not tried before aside_until_us */
     size_t aside_count;
+    size_t parts_max; /* a turn that is divided begins with parts of so many; 0 = with a half */
     int64_t aside_until_us;
-    size_t unread_desk;     /* desks from this one on must still be read from the store; DESK_NONE = all were */
-    bool reread_sends;      /* limits count what memory does not have: all starts are read anew */
-    bool reread_metered;    /* the same of limits per value */
-    size_t due_max;         /* how many events a turn routes at most after the database refused more; 0 = no bound */
-    struct str refused_due; /* the words with which the next event that is routed is refused; "" = it is not */
-    char refused_words[256];
+    size_t unread_desk;  /* desks from this one on must still be read from the store; DESK_NONE = all were */
+    bool reread_sends;   /* limits count what memory does not have: all starts are read anew */
+    bool reread_metered; /* the same of limits per value */
     struct claim_refusal claim_refused;
     struct desk_change changed[LOOP_CHANGED_MAX]; /* by the turn, to be told when it has committed */
     size_t changed_count;
-    size_t unmade_max;          /* as due_max, of deliveries that their routes had not made */
-    int64_t refused_unmade_seq; /* the one of them that the database refuses; 0 = none */
-    struct str refused_unmade;  /* with which words */
-    int64_t next_scheduled_us;  /* wall time of the earliest PENDING event, or WHEN_NEVER */
-    int64_t scheduled_wait_us;  /* the last wait after a search for due events that found none; 0 = it did not wait */
-    bool backlog;               /* events that are due were left PENDING, and fresh ones must not overtake them */
-    int64_t unmade_us;          /* when deliveries that their route has not made are looked at next */
-    int64_t unmade_seq;         /* that look goes on behind this one */
+    struct stuck stuck;
+    int64_t next_scheduled_us; /* wall time of the earliest PENDING event, or WHEN_NEVER */
+    int64_t scheduled_wait_us; /* the last wait after a search for due events that found none; 0 = it did not wait */
+    bool backlog;              /* events that are due were left PENDING, and fresh ones must not overtake them */
+    int64_t unmade_us;         /* when deliveries that their route has not made are looked at next */
+    int64_t unmade_seq;        /* that look goes on behind this one */
     struct chores chores;
     struct backup backup;
     struct folders *folders;    /* what is known of their files (folders.c) */

@@ -8,19 +8,22 @@
  *           A turn that failed so was rolled back, and nothing of it happened. Its inputs are tried again, half as many
  *           at a time, each part in a transaction of its own, until one that fails is alone. After a part that went
  *           well twice as many are tried. So with k bad ones among n there are about 2 k log n transactions.
- *           Where no input was at fault it is an event that is due, or a delivery that its route makes late: fewer are
- *           routed by the next turns, until one that fails is alone. That one is FAILED with the words.
+ *           Where no input was at fault but what is routed, fewer are routed by the next turns (stuck.c).
  *           A part settles, takes requests in and appends; it neither routes nor claims, so what it is refused for is
  *           what came in. Events that it stored are PENDING, and the next turn routes them.
  *           Locks are waited for briefly (store/driver_postgres.c), and all parts together for PARTS_US. What is left
- *           then is answered 503, and answers stay for a later turn.
+ *           then is answered 503, and answers stay for a later turn, which begins with parts as small as this one ended
+ *           with. One that is alone is dealt with however late it is. So each turn comes further.
  *           Chores are no inputs: chore_refused.c goes around what they want. Nor are claims: a desk for which one is
  *           refused waits for CLAIM_US, and the others go on. On PostgreSQL an answer may come when something else has
  *           been begun. So a turn that was refused is run again carefully, and hears each before it goes on.
+ *           An answer that a lock keeps out, or of which nothing can be written, is set aside, and its destination goes
+ *           on. Each second one of them is tried again, alone, so that no other input waits for its lock.
  *           A table, a column or a right that is missing may be missing for one input alone, in a trigger. Its request
  *           is answered 503: where all lack it, nobody's event may be turned away for good.
  * WHAT BREAKS IT
- *           A delivery that cannot be claimed holds up its own destination.
+ *           A delivery that cannot be claimed holds up its own destination. TURN_COMPLETIONS_MAX answers of which
+ *           nothing can be written hold up all others; from ASIDE_FREE_MAX on they hold up their destinations.
  * HOW TO SEE IT
  *           The log lines input_refused, input_locked_out and claim_refused; drumbeat_inputs_refused_total; `drumbeat
  *           todo`, cause claim.
@@ -30,21 +33,27 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/turn.h"
 #include "store/memory.h"
 
-#define PARTS_US      (2 * US_PER_S)
-#define PARTS_DUE_MAX 500
-#define CLAIM_US      (5 * US_PER_S) /* a desk whose claim is refused claims again after this */
-#define ASIDE_US      US_PER_S       /* an answer that a foreign lock keeps out is tried again after this */
+#define PARTS_US       (2 * US_PER_S)
+#define CLAIM_US       (5 * US_PER_S) /* a desk whose claim is refused claims again after this */
+#define ASIDE_US       US_PER_S       /* an answer that a foreign lock keeps out is tried again after this */
+#define ASIDE_TRIES    16             /* in a turn, while they go through */
+#define ASIDE_FREE_MAX 256
 
 bool turn_is_of_one(enum err err) {
     return err == ERR_STORE_REFUSED || err == ERR_STORE_HELD || err == ERR_STORE_UNFIT;
 }
 
+static bool routing_fails(const struct turn *turn) {
+    return turn->place.careful && turn->place.phase == PHASE_ROUTING;
+}
+
 bool turn_is_divisible(const struct turn *turn, enum err err) {
-    return turn_is_of_one(err) && turn->visit_count + turn->loop->finished_count > 0;
+    return turn_is_of_one(err) && (turn->visit_count + turn->loop->finished_count > 0 || routing_fails(turn));
 }
 
 /* ---- desks and chores ---- */
@@ -92,7 +101,8 @@ static struct turn part_of(const struct turn *whole, struct visit *visits, size_
                          .wall_us = whole->wall_us,
                          .visits = visits,
                          .visit_count = count,
-                         .only_inputs = true};
+                         .only_inputs = true,
+                         .place = {.careful = true}}; /* what clashes was tried often enough */
 }
 
 static enum err part_try(struct turn *part) {
@@ -104,7 +114,7 @@ static enum err part_try(struct turn *part) {
     return err;
 }
 
-static void say(const struct turn *part, enum err err, struct str what, struct str words) {
+void turn_say_refused(const struct turn *part, enum err err, struct str what, struct str words) {
     log_event(part->loop->options.log, LOG_WARN, part->wall_us,
               err == ERR_STORE_HELD ? "input_locked_out" : "input_refused", LOG_TEXT("input", what),
               LOG_TEXT("reason", words));
@@ -116,81 +126,51 @@ static struct str words_of(const struct turn *part, enum err err) {
     return str_dup(part->arena, str_from(*words ? words : err_text(err)));
 }
 
+/* The size of the first part: a half, or what the last turn came down to when its time was over. */
+static size_t first_size(const struct loop *loop, size_t count) {
+    size_t half = (count + 1) / 2;
+    return loop->parts_max && loop->parts_max < half ? loop->parts_max : half;
+}
+
 /* The size of the next part: half as many inputs after one that failed, twice as many after one that went well. */
 static size_t next_size(size_t size, enum err err, size_t left) {
     if (err) return (size + 1) / 2;
     return 2 * size < left ? 2 * size : left;
 }
 
-/* ---- what is routed ---- */
-
-static struct str keep_words(struct turn *turn, const char *what, struct str words) {
-    struct loop *loop = turn->loop;
-    say(turn, ERR_STORE_REFUSED, str_from(what), words);
-    snprintf(loop->refused_words, sizeof loop->refused_words, "the database refused it: %.*s", STR_ARG(words));
-    return str_from(loop->refused_words);
-}
-
-/* Unmade deliveries come first. Until they have passed, no due event is routed in a turn that makes some, so that it is
- * known what was refused. */
-static void make_fewer(struct turn *turn, struct str words) {
-    struct loop *loop = turn->loop;
-    bool alone = loop->unmade_max == 1 && turn->made_count == 1;
-    loop->unmade_max = (turn->made_count + 1) / 2;
-    if (!alone) return;
-    loop->refused_unmade = keep_words(turn, "a delivery that its route makes late", words);
-    loop->refused_unmade_seq = turn->made[0].seq;
-}
-
-void turn_route_fewer(struct turn *turn, struct str words) {
-    struct loop *loop = turn->loop;
-    if (!turn->place.careful || turn->place.phase != PHASE_ROUTING) return; /* it is, or may be, about something else */
-    if (turn->made_count) make_fewer(turn, words);
-    if (turn->made_count || !turn->due_count) return;
-    loop->next_scheduled_us = turn->wall_us;
-    loop->due_max = (turn->due_count + 1) / 2;
-    if (turn->due_count == 1) loop->refused_due = keep_words(turn, "what an event is routed to", words);
-}
-
-void turn_route_more(struct turn *turn) {
-    struct loop *loop = turn->loop;
-    if (turn->made_count) {
-        loop->unmade_max = 2 * loop->unmade_max < PARTS_DUE_MAX ? 2 * loop->unmade_max : 0;
-        if (turn->made[0].seq == loop->refused_unmade_seq) loop->refused_unmade_seq = 0;
-    }
-    if (!turn->due_count) return;
-    loop->due_max = 2 * loop->due_max < PARTS_DUE_MAX ? 2 * loop->due_max : 0;
-    loop->refused_due = STR_NONE;
-}
-
 /* ---- requests ---- */
 
 static void refuse_one(struct turn *part, enum err err) {
     struct str words = words_of(part, err);
-    say(part, err, part->visits[0].request->path, words);
+    turn_say_refused(part, err, part->visits[0].request->path, words);
     turn_refuse(part, err, err == ERR_STORE_REFUSED ? words : STR_NONE);
+}
+
+static enum err refuse_rest(const struct turn *whole, size_t done, enum err err) {
+    struct turn rest = part_of(whole, whole->visits + done, whole->visit_count - done);
+    turn_refuse(&rest, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
+    return err;
 }
 
 /* Answers all requests in parts. An error of another kind, or the end of the time, ends this: all requests that are
  * left are refused together. */
 static enum err visits_in_parts(const struct turn *whole, int64_t end_us) {
     const struct clock *clock = &whole->loop->options.clock;
-    size_t done = 0, size = (whole->visit_count + 1) / 2;
+    size_t done = 0, size = first_size(whole->loop, whole->visit_count);
     enum err err = ERR_NONE;
     while (done < whole->visit_count) {
         size_t left = whole->visit_count - done;
         struct turn part = part_of(whole, whole->visits + done, size < left ? size : left);
         err = part_try(&part);
-        bool late = clock->now_us(clock->self) > end_us;
-        if (err && (late || !turn_is_of_one(err))) {
-            part.visit_count = left;
-            turn_refuse(&part, err_http(err) == 503 ? err : ERR_STORE_FAILED, STR_NONE);
-            return err;
+        bool found = turn_is_of_one(err) && part.visit_count == 1;
+        if (found) refuse_one(&part, err);
+        if (found || !err) done += part.visit_count;
+        if (err && (!turn_is_of_one(err) || clock->now_us(clock->self) > end_us)) {
+            whole->loop->parts_max = (part.visit_count + 1) / 2;
+            return refuse_rest(whole, done, err);
         }
-        if (err && part.visit_count == 1) refuse_one(&part, err);
-        if (!err || part.visit_count == 1) done += part.visit_count;
         if (part.event_count && !err) whole->loop->next_scheduled_us = whole->wall_us; /* the next turn routes them */
-        size = err && part.visit_count == 1 ? 1 : next_size(part.visit_count, err, whole->visit_count - done);
+        size = found ? 1 : next_size(part.visit_count, err, whole->visit_count - done);
     }
     return ERR_NONE;
 }
@@ -226,30 +206,62 @@ void turn_answer_questions(struct turn *turn) {
 
 /* ---- answers ---- */
 
-static void set_aside(const struct turn *whole) {
-    struct loop *loop = whole->loop;
+/* Its destination goes on meanwhile, unless very many are set aside: what they keep is not without end. */
+static void set_aside(struct turn *part) {
+    struct loop *loop = part->loop;
     assert(loop->aside_count + loop->finished_count <= TURN_COMPLETIONS_MAX); /* turn_collect leaves room for them */
+    if (loop->aside_count < ASIDE_FREE_MAX) turn_free_slot(part, &loop->finished[0]);
+    if (!loop->aside_count) loop->aside_until_us = part->now_us + ASIDE_US;
     loop->aside[loop->aside_count++] = loop->finished[0];
-    loop->aside_until_us = whole->now_us + ASIDE_US;
     loop->finished_count = 0;
 }
 
-/* A delivery whose answer was refused becomes HELD instead of what it came to. If the database refuses that too, its
- * lease runs out and it is settled as lost. An answer that a foreign lock keeps out is set aside for a later turn; so
- * is one for which something is missing, where nothing can be written of it. */
+/* A delivery whose answer was refused becomes HELD instead of what it came to. */
+static bool hold(const struct turn *whole, enum err err, struct str words) {
+    struct turn part = part_of(whole, NULL, 0);
+    part.refused = words;
+    return err != ERR_STORE_HELD && !part_try(&part);
+}
+
+/* An answer that a foreign lock keeps out is set aside; so is one for which something is missing, where nothing can be
+ * written of it. If the database refuses even to hold one, its lease runs out and it is settled as lost. */
 static void hold_one(const struct turn *whole, enum err err) {
     struct turn part = part_of(whole, NULL, 0);
     struct str words = words_of(&part, err);
-    say(&part, err, STR("an answer"), words);
-    part.refused = words;
-    if (err == ERR_STORE_HELD)
-        set_aside(whole);
-    else if (!part_try(&part))
-        return;
-    else if (err == ERR_STORE_UNFIT)
-        set_aside(whole);
-    else
+    turn_say_refused(&part, err, STR("an answer"), words);
+    if (hold(whole, err, words)) return;
+    if (err == ERR_STORE_REFUSED)
         turn_release_finished(&part);
+    else
+        set_aside(&part);
+}
+
+/* One after the other, until one does not go through: that one is the last from now on. Each is alone in its
+ * transaction, so that nobody else waits for its lock with it. */
+void turn_retry_aside(const struct turn *whole) {
+    struct loop *loop = whole->loop;
+    struct completion *finished = loop->finished;
+    size_t count = loop->finished_count;
+    enum err err = ERR_NONE;
+    if (whole->now_us < loop->aside_until_us || whole->now_us < loop->store_retry_us) return;
+    for (int tries = 0; tries < ASIDE_TRIES && loop->aside_count && !err; tries++) {
+        struct completion first = loop->aside[0];
+        loop->finished = &first;
+        loop->finished_count = 1;
+        struct turn part = part_of(whole, NULL, 0);
+        err = part_try(&part);
+        if (turn_is_of_one(err) && hold(whole, err, words_of(&part, err))) err = ERR_NONE;
+        if (err == ERR_STORE_REFUSED) turn_release_finished(&part);
+        bool over = !err || err == ERR_STORE_REFUSED;
+        memmove(loop->aside, loop->aside + 1, (loop->aside_count - 1) * sizeof *loop->aside);
+        if (over)
+            loop->aside_count--;
+        else
+            loop->aside[loop->aside_count - 1] = first;
+    }
+    loop->finished = finished;
+    loop->finished_count = count;
+    loop->aside_until_us = whole->now_us + (err ? ASIDE_US : 0);
 }
 
 /* Settles all answers in parts. turn_try reads loop->finished, so that points to the part's answers meanwhile. */
@@ -257,7 +269,7 @@ static enum err answers_in_parts(const struct turn *whole, int64_t end_us) {
     struct loop *loop = whole->loop;
     const struct clock *clock = &loop->options.clock;
     struct completion *all = loop->finished;
-    size_t count = loop->finished_count, done = 0, size = (count + 1) / 2;
+    size_t count = loop->finished_count, done = 0, size = first_size(loop, count);
     enum err err = ERR_NONE;
     while (done < count) {
         size_t left = count - done, now = size < left ? size : left;
@@ -265,11 +277,14 @@ static enum err answers_in_parts(const struct turn *whole, int64_t end_us) {
         loop->finished_count = now;
         struct turn part = part_of(whole, NULL, 0);
         err = part_try(&part);
-        bool late = clock->now_us(clock->self) > end_us;
-        if (err && (late || !turn_is_of_one(err))) break;
-        if (err && now == 1) hold_one(whole, err);
-        if (!err || now == 1) done += now;
-        size = err && now == 1 ? 1 : next_size(now, err, count - done);
+        bool found = turn_is_of_one(err) && now == 1;
+        if (found) hold_one(whole, err);
+        if (found || !err) done += now;
+        if (err && (!turn_is_of_one(err) || clock->now_us(clock->self) > end_us)) {
+            loop->parts_max = (now + 1) / 2;
+            break;
+        }
+        size = found ? 1 : next_size(now, err, count - done);
     }
     for (size_t i = done; i < count; i++) all[i - done] = all[i];
     loop->finished = all;
@@ -293,9 +308,10 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     loop->finished = all;
     loop->finished_count = count;
     turn->visit_count = 0; /* all were replied to */
-    if (cause != ERR_STORE_HELD) turn_route_fewer(turn, words);
+    bool stands = routing_fails(turn) && !stuck_route_fewer(turn, cause, words);
     if (!err) err = answers_in_parts(turn, end_us);
+    if (!err) loop->parts_max = 0;
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
-    loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);
+    loop->store_retry_us = turn->now_us + (err || stands ? US_PER_S : 0);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }

@@ -28,11 +28,11 @@ bool turn_is_of_one(enum err err);
 /* Whether a turn that failed with err can be divided by its inputs, and the division. */
 bool turn_is_divisible(const struct turn *turn, enum err err);
 MUST_USE enum err turn_in_parts(struct turn *turn, enum err cause);
+/* Before a turn: tries the answers that were set aside, once their time has come. */
+void turn_retry_aside(const struct turn *whole);
 /* Of a turn that was undone because nothing can be written: who only asks is answered, and leaves turn->visits. */
 void turn_answer_questions(struct turn *turn);
-/* The database refused what the turn made of due events or of unmade deliveries: the next one makes fewer, or refuses
- * the one that it is. */
-void turn_route_fewer(struct turn *turn, struct str words);
-void turn_route_more(struct turn *turn); /* after a commit */
+/* Logs and counts what the database refuses, or what a lock keeps out (HELD). */
+void turn_say_refused(const struct turn *turn, enum err err, struct str what, struct str words);
 
 #endif

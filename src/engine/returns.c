@@ -187,7 +187,15 @@ static enum err settle_lookup(struct turn *turn, const struct errand *errand, co
 }
 
 static void flight_ended(struct turn *turn, const struct errand *errand) {
-    deliver_ended(turn->loop->deliver, flight_of(errand)->desk);
+    struct flight *flight = flight_of(errand);
+    if (!flight->ended) deliver_ended(turn->loop->deliver, flight->desk);
+    flight->ended = true;
+}
+
+void turn_free_slot(struct turn *turn, const struct completion *completion) {
+    const struct errand *errand = errand_find(turn->loop->errands, completion->tag);
+    bool left = errand && errand->state != ERRAND_STAGED;
+    if (left && errand->owner->settled == flight_ended) flight_ended(turn, errand);
 }
 
 const struct errand_owner errand_owners[ERRAND_KINDS] = {

@@ -19,8 +19,8 @@
  *    next turn.
  * 7. What routes learn of their programs (strikes, stops, probes) is staged and becomes true in turn_routed.
  * WHAT BREAKS IT. An evaluator that does not keep its own time limit: one round would hold up all callers of the turn.
- * An event whose deliveries the database refuses drops its turn, and so does a delivery that is made late; parts.c
- * finds it and fails it alone.
+ * An event whose deliveries the database refuses undoes its turn, and so does a delivery that is made late; stuck.c
+ * finds it and goes around it.
  * HOW TO SEE IT. The hops route_events and store_plan in drumbeat_hops_total; drumbeat_events_unrouted_total; the log
  * lines route_stopped and route_healed.
  * TESTED BY. test/unit/engine/test_loop.c and test_parts.c; the scenarios routing*, scheduled*, order*, route-*;
@@ -65,10 +65,18 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     if (!*ret_ours) {
         loop->next_scheduled_us = turn->wall_us + ROUTE_BUSY_US;
         loop->company.patient_us = turn->now_us + ROUTE_BUSY_US;
+        stuck_not_now(turn, ROUTE_BUSY_US);
         return ERR_NONE;
     }
-    size_t max = loop->due_max ? loop->due_max : DUE_EVENTS_MAX + turn->event_count;
-    return store_due_events(loop->options.store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count);
+    size_t max = stuck_due_max(turn, DUE_EVENTS_MAX + turn->event_count);
+    struct store *store = loop->options.store;
+    if (keeps_orders(loop->in_force.settings))
+        TRY(store_due_in_order(store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count,
+                               &turn->stuck.locked));
+    else
+        TRY(store_due_events(store, turn->wall_us, max, turn->arena, &turn->due, &turn->due_count));
+    stuck_pass_over(turn);
+    return ERR_NONE;
 }
 
 /* Gathers this turn's fresh events that are due already, and older ones. Where orders are kept and other processes
@@ -79,7 +87,7 @@ static enum err gather_due(struct turn *turn) {
     if (loop->next_scheduled_us > turn->wall_us + PUT_OFF_US) loop->backlog = false; /* nothing that is due is stored */
     if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* all are put off */
     bool in_line = orders && turn->event_count && !loop->options.exclusive;
-    bool few = loop->due_max && turn->event_count; /* the fresh ones wait while the database refuses some event */
+    bool few = loop->stuck.due_max && turn->event_count; /* the fresh ones wait while the database refuses some event */
     if (loop->next_scheduled_us <= turn->wall_us || in_line || few) TRY(gather_stored(turn, &ours));
     if (ours || in_line || few) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
@@ -235,10 +243,6 @@ static void route_due(struct turn *turn) {
     int64_t until_us = clock->now_us(clock->self) + BUDGET_US;
     size_t from = 0, bytes = 0, deliveries = 0;
     turn->plans = arena_array(turn->arena, struct plan, turn->due_count);
-    if (loop->refused_due.n && turn->due_count == 1) { /* the database took no plan of this event */
-        turn->plans[0] = (struct plan){.error = loop->refused_due};
-        return;
-    }
     while (from < turn->due_count && from < BUDGET_EVENTS && bytes < BUDGET_BYTES && deliveries < BUDGET_DELIVERIES &&
            (from == 0 || clock->now_us(clock->self) < until_us)) {
         size_t end = round_end(turn, from);
@@ -255,7 +259,8 @@ static void route_due(struct turn *turn) {
     metrics_hop(loop->metrics, HOP_ROUTE_EVENTS, turn->due_count);
 }
 
-/* Events whose programs were not run stay PENDING and are looked at again a little later. */
+/* Events whose programs were not run, and those that must not overtake one that is stuck, stay PENDING and are looked
+ * at again a little later. */
 static void leave_put_off(struct turn *turn) {
     struct loop *loop = turn->loop;
     size_t kept = 0;
@@ -273,7 +278,8 @@ static void leave_put_off(struct turn *turn) {
 /* ---- what is unmade ---- */
 
 int64_t turn_route_next(const struct loop *loop) {
-    return turn_routes(loop) ? loop->unmade_us : WHEN_NEVER;
+    if (!turn_routes(loop)) return WHEN_NEVER;
+    return loop->unmade_us < stuck_next(loop) ? loop->unmade_us : stuck_next(loop);
 }
 
 /* Whether a person asked for a run of it, and not for one whether it is done or not. */
@@ -321,10 +327,10 @@ static bool is_written(const struct delivery *delivery, const struct delivery *b
 static void give_up_refused(struct turn *turn, struct delivery *page, const struct delivery *before, size_t count) {
     struct loop *loop = turn->loop;
     for (size_t i = 0; i < count; i++) {
-        if (page[i].seq != loop->refused_unmade_seq) continue;
+        if (-page[i].seq != loop->stuck.unmade.one.seq) continue;
         page[i] = before[i];
         page[i].status = delivery_move(page[i].status, DELIVERY_FAILED);
-        page[i].last_error = loop->refused_unmade;
+        page[i].last_error = str_from(loop->stuck.unmade.words);
         page[i].updated_us = turn->now_us;
     }
 }
@@ -334,9 +340,9 @@ static enum err store_made(struct turn *turn, const struct delivery *page, const
                            size_t *ret_made) {
     struct loop *loop = turn->loop;
     struct delivery *written = arena_array(turn->arena, struct delivery, count);
-    size_t most = loop->unmade_max ? loop->unmade_max : count, n = 0, made = 0;
+    size_t most = loop->stuck.unmade_max ? loop->stuck.unmade_max : count, n = 0, made = 0;
     for (size_t i = 0; i < count && n < most; i++)
-        if (is_written(&page[i], &before[i])) written[n++] = page[i];
+        if (is_written(&page[i], &before[i]) && !stuck_leaves_out(turn, &page[i])) written[n++] = page[i];
     turn->made = written;
     turn->made_count = n;
     for (size_t i = 0; i < n; i++) {
@@ -366,6 +372,7 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     bool ours, waits;
     TRY(store_try_task(loop->options.store, TASK_ROUTE, &ours));
     loop->unmade_us = turn->now_us + ROUTE_BUSY_US;
+    if (!ours) stuck_not_now(turn, ROUTE_BUSY_US);
     if (!ours) return ERR_NONE;
     TRY(store_unmade(loop->options.store, loop->unmade_seq, UNMADE_MAX, turn->arena, &page, &count));
     size_t stopped = routes_stopped(routes);
@@ -376,9 +383,9 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     TRY(heed_runs_before(turn, page, before, count, &waits));
     TRY(store_made(turn, page, before, count, &made));
     bool again = routes_stopped(routes) < stopped; /* a route healed: more of the page may go now */
-    again = again || (loop->unmade_max && turn->made_count == loop->unmade_max);
+    again = again || (loop->stuck.unmade_max && turn->made_count == loop->stuck.unmade_max);
     bool more = again || count == UNMADE_MAX;
-    *ret_goes_on = loop->unmade_max ? turn->made_count > 0 : made && more;
+    *ret_goes_on = loop->stuck.unmade_max ? turn->made_count > 0 : made && more;
     loop->unmade_seq = more && !again ? page[count - 1].seq : 0;
     loop->unmade_us = more ? turn->now_us : routes_next_probe(routes);
     if (loop->unmade_us <= turn->now_us && !more)
@@ -437,8 +444,9 @@ enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool goes_on = false;
     if (!turn_routes(loop)) return ERR_NONE;
-    TRY(make_unmade(turn, &goes_on));
-    if (goes_on) {
+    stuck_begin(turn);
+    if (turn->stuck.retried <= 0) TRY(make_unmade(turn, &goes_on));
+    if (goes_on || turn->stuck.retried < 0) {
         loop->backlog = true;
         loop->next_scheduled_us = turn->wall_us;
     } else {
@@ -448,6 +456,7 @@ enum err turn_route(struct turn *turn) {
     if (turn->due_count) {
         size_t *desks;
         route_due(turn);
+        stuck_plans(turn);
         leave_put_off(turn);
         join_plans(turn, &desks);
         TRY(store_plans(turn, desks));

@@ -33,9 +33,8 @@ struct turn {
     size_t due_count;
     struct plan *plans;
     struct delivery *planned;
-    size_t planned_count;
     struct delivery *made; /* written again: deliveries that their routes had not made, and what these made of them */
-    size_t made_count;
+    size_t planned_count, made_count;
     /* shared limits: what was taken, by the limit's name; what Redis is told after the commit */
     struct quota_take *takes;
     struct quota_lesson *lessons;
@@ -46,10 +45,10 @@ struct turn {
     struct settlement *settlements; /* in the order made */
     struct settle_note *notes;      /* what memory learns from each when it was applied */
     size_t settlement_count, settlement_written, settlement_room;
+    struct stuck_turn stuck;
     struct routed *routed;
-    size_t routed_count;
     struct route_stop *stops; /* routes that were stopped or healed */
-    size_t stop_count;
+    size_t routed_count, stop_count;
     const struct errand *settling; /* whose answer is read at this moment; NULL = of none */
     enum exchange_end settling_end;
     int64_t took_us, appended_us, planned_us; /* for spans: when calls were taken, events appended, plans stored */
@@ -116,5 +115,6 @@ void turn_settlement(struct turn *turn, const struct delivery *delivery, size_t 
                      const struct settled *settled);
 MUST_USE enum err turn_store_settlements(struct turn *turn); /* those made so far and not yet written */
 void turn_release_finished(struct turn *turn);
+void turn_free_slot(struct turn *turn, const struct completion *completion); /* before it is settled */
 
 #endif

@@ -31,7 +31,7 @@ static const struct {
 } patiences[] = {
     {"breaker", 5 * US_PER_MIN},  {"unknown", 15 * US_PER_MIN}, {"limits", 5 * US_PER_MIN}, {"queue", 5 * US_PER_MIN},
     {"silence", 15 * US_PER_MIN}, {"overflow", 5 * US_PER_MIN}, {"clock", 5 * US_PER_MIN},  {"hold", US_PER_HOUR},
-    {"paused", US_PER_HOUR},      {"chore", 15 * US_PER_MIN},   {"claim", US_PER_MIN},
+    {"paused", US_PER_HOUR},      {"chore", 15 * US_PER_MIN},   {"claim", US_PER_MIN},      {"routing", US_PER_MIN},
 };
 
 static int64_t patience_of(struct str cause) {

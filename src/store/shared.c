@@ -36,6 +36,29 @@ enum err store_try_task(struct store *store, enum store_task task, bool *ret_our
     return ERR_NONE;
 }
 
+enum err store_due_in_order(struct store *store, int64_t wall_us, size_t limit, struct arena *arena,
+                            struct event **ret_events, size_t *ret_count, bool **ret_locked) {
+    struct sql_result seen, free_ones = {0};
+    *ret_locked = NULL;
+    if (!store->driver->shared) return store_due_events(store, wall_us, limit, arena, ret_events, ret_count);
+    TRY(store_run(store, SQL_EVENT_DUE_SEEN, (struct sql_value[]){sql_int(wall_us), sql_int((int64_t)limit)}, 1, arena,
+                  &seen));
+    struct event *events = arena_array(arena, struct event, seen.count);
+    struct sql_value *seqs = arena_array(arena, struct sql_value, seen.count);
+    bool *locked = arena_array(arena, bool, seen.count);
+    for (size_t i = 0; i < seen.count; i++) {
+        TRY(row_event(seen.rows[i].values, &events[i]));
+        seqs[i] = sql_int(events[i].seq);
+    }
+    if (seen.count) TRY(store_run(store, SQL_EVENT_DUE_LOCK, seqs, seen.count, arena, &free_ones));
+    for (size_t i = 0; i < seen.count; i++) locked[i] = true;
+    for (size_t i = 0; i < free_ones.count; i++) locked[free_ones.rows[i].input] = false;
+    *ret_events = events;
+    *ret_count = seen.count;
+    *ret_locked = locked;
+    return ERR_NONE;
+}
+
 enum err store_next_due_all(struct store *store, struct arena *arena, struct next_due **ret_next, size_t *ret_count) {
     struct sql_result result;
     TRY(store_run(store, SQL_DELIVERY_NEXT_ALL, NULL, 1, arena, &result));

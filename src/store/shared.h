@@ -31,6 +31,11 @@ enum store_task {
 };
 MUST_USE enum err store_try_task(struct store *store, enum store_task task, bool *ret_ours);
 
+/* store_due_events where an order is kept: also what somebody's transaction has locked. ret_locked is parallel to the
+ * events, NULL on an embedded store. */
+MUST_USE enum err store_due_in_order(struct store *store, int64_t wall_us, size_t limit, struct arena *arena,
+                                     struct event **ret_events, size_t *ret_count, bool **ret_locked);
+
 /* The earliest due of every destination that has something to claim. */
 struct next_due {
     struct str destination;

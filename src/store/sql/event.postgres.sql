@@ -50,6 +50,29 @@ FROM (
 ) due
 LIMIT $2;
 
+-- name: event_due_seen (now instant, most int) -> event
+-- The same where an order is kept: what somebody has locked is not passed over unseen, because others must not
+-- overtake it.
+-- only here: one process has no others that lock.
+SELECT *
+FROM (
+    SELECT {event_columns}
+    FROM marketing_events e
+    WHERE e.status = 'PENDING' AND e.scheduled_at <= $1
+    ORDER BY e.scheduled_at, e.seq
+    LIMIT {claim_bound}
+) due
+LIMIT $2;
+
+-- name: event_due_lock (seq int) -> seq int
+-- Those of them that nobody has locked. The empty text behind the status hides it from the partial index.
+-- only here: one process has no others that lock.
+SELECT n, e.seq
+FROM {p}
+JOIN marketing_events e ON e.seq = p1
+WHERE e.status || '' = 'PENDING'
+FOR UPDATE OF e SKIP LOCKED;
+
 -- name: event_between (since id, until id, most int) -> events int
 -- How many came in between two moments, which their ids tell, but no more than are worth counting. drumbeat's own
 -- messages are no sign that anybody sends. Events that were inserted by SQL have ids without a time.

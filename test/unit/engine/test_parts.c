@@ -134,6 +134,55 @@ static void an_answer_that_meets_a_lock_is_settled_when_it_is_gone(void **state)
     assert_int_equal(house->released, 2);
 }
 
+#define HOUSE_SINGLE                                                                                                   \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "    concurrency: 1\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
+
+static void an_answer_that_waits_for_a_lock_keeps_no_place(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_SINGLE);
+    house->driver.run = run_unless_bad;
+    refusal = ERR_STORE_HELD;
+    house_post(house, "a");
+    house_answer(house, 0, 200, "BAD");
+    house_turn(house);
+    assert_int_equal(house->released, 0);
+    assert_int_equal(house_post(house, "b").status, 200);
+    assert_int_equal(house->call_count, 2);
+    house_answer(house, 1, 200, "fine");
+    house_turn(house);
+    assert_int_equal(house->released, 1);
+    refusal = ERR_NONE;
+    house_pass(house, US_PER_S);
+    house_turn(house);
+    assert_int_equal(house->released, 2);
+    assert_int_equal(loop_in_flight(house->loop), 0);
+    house_post(house, "c");
+    house_post(house, "d");
+    assert_int_equal(house->call_count, 3); /* one at a time, as before */
+}
+
+/* Each statement about it takes longer than all parts of a turn may take together. */
+static enum err run_slowly_if_bad(void *self, const struct sql_batch *batch, struct arena *arena,
+                                  struct sql_result *result) {
+    enum err err = run_unless_bad(self, batch, arena, result);
+    if (err) ((struct house *)self)->now_us += 3 * US_PER_S;
+    return err;
+}
+
+static void a_refusal_that_takes_long_is_found_in_the_end(void **state) {
+    struct house *house = *state;
+    open_strict(house, ERR_STORE_REFUSED);
+    house->driver.run = run_slowly_if_bad;
+    for (int i = 0; i < 5; i++) house_post(house, str_fmt(&house->arena, "k%d", i).p);
+    for (size_t i = 0; i < 5; i++) house_answer(house, i, 200, i == 3 ? "BAD" : "fine");
+    for (int i = 0; i < 12; i++) house_sleep(house);
+    assert_int_equal(house->released, 5);
+    struct str held = house_get(house, "GET", "/v1/deliveries?status=HELD&since=2000-01-01T00:00:00Z", "").body;
+    assert_has(held, "the database refused what it came to");
+    assert_int_equal(loop_view(house->loop).open_deliveries, 0);
+}
+
 #define HOUSE_MADE                                                                                                     \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "routes:\n  lead:\n    from: LEAD\n    to:\n      - crm: {body: '${.k + \"\"}'}\n"
@@ -163,9 +212,14 @@ static void one_that_was_unmade_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(one_request_of_five_is_refused),    T(one_request_of_five_meets_a_lock),
-        T(an_answer_that_is_refused_is_held), T(an_answer_that_meets_a_lock_is_settled_when_it_is_gone),
-        T(one_that_was_unmade_is_refused),    T(an_answer_that_is_refused_at_the_commit_is_no_request_to_blame),
+        T(one_request_of_five_is_refused),
+        T(one_request_of_five_meets_a_lock),
+        T(an_answer_that_is_refused_is_held),
+        T(an_answer_that_meets_a_lock_is_settled_when_it_is_gone),
+        T(one_that_was_unmade_is_refused),
+        T(an_answer_that_is_refused_at_the_commit_is_no_request_to_blame),
+        T(an_answer_that_waits_for_a_lock_keeps_no_place),
+        T(a_refusal_that_takes_long_is_found_in_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
