@@ -59,7 +59,8 @@ static struct turn turn_collect(struct loop *loop) {
     size_t before = loop->finished_count, room = TURN_COMPLETIONS_MAX - before - loop->aside_count;
     loop->finished_count += transport->collect(transport->self, loop->finished + before, room);
     for (size_t i = before; i < loop->finished_count; i++) flight_over(loop, &loop->finished[i]);
-    loop->more = turn.visit_count == TURN_REQUESTS_MAX || loop->finished_count == TURN_COMPLETIONS_MAX;
+    loop->more = turn.visit_count == TURN_REQUESTS_MAX ||
+                 (loop->finished_count && loop->finished_count + loop->aside_count == TURN_COMPLETIONS_MAX);
     turn.now_us = loop->options.clock.now_us(loop->options.clock.self);
     turn.wall_us = loop->options.clock.wall_us(loop->options.clock.self);
     return turn;

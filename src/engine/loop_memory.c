@@ -151,7 +151,7 @@ enum err loop_open(const struct loop_options *options, struct in_force in_force,
     loop->deliver = deliver_new(options->slots, options->meters_max ? options->meters_max : METERS_MAX);
     if (options->hold) deliver_hold_start(loop->deliver);
     loop->backup.next_us = WHEN_NEVER;
-    loop->errands = errands_new(options->slots);
+    loop->errands = errands_new(options->slots + TURN_COMPLETIONS_MAX); /* an answer that waits has no slot */
     loop->metrics = metrics_new();
     loop->hasher = hasher_new();
     certificates_open(loop);
@@ -228,6 +228,7 @@ enum err loop_apply(struct loop *loop, struct in_force in_force) {
     expiries_reconfigured(loop, before);
     show_destinations(loop);
     chores_reconfigured(loop);
+    stuck_forget(loop);
     if (desks < loop->unread_desk) loop->unread_desk = desks;
     quota_reconfigured(loop);
     tokens_reread(loop);

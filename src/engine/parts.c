@@ -41,7 +41,8 @@
 #define PARTS_US       (2 * US_PER_S)
 #define CLAIM_US       (5 * US_PER_S) /* a desk whose claim is refused claims again after this */
 #define ASIDE_US       US_PER_S       /* an answer that a foreign lock keeps out is tried again after this */
-#define ASIDE_TRIES    16             /* in a turn, while they go through */
+#define ASIDE_TRIES    16             /* in a turn, while they go through, */
+#define ASIDE_FAILURES 2              /* but for so many */
 #define ASIDE_FREE_MAX 256
 
 bool turn_is_of_one(enum err err) {
@@ -236,23 +237,24 @@ static void hold_one(const struct turn *whole, enum err err) {
         set_aside(&part);
 }
 
-/* One after the other, until one does not go through: that one is the last from now on. Each is alone in its
+/* One after the other, until some do not go through: these are the last from now on. Each is alone in its
  * transaction, so that nobody else waits for its lock with it. */
 void turn_retry_aside(const struct turn *whole) {
     struct loop *loop = whole->loop;
     struct completion *finished = loop->finished;
     size_t count = loop->finished_count;
-    enum err err = ERR_NONE;
+    int failures = 0;
     if (whole->now_us < loop->aside_until_us || whole->now_us < loop->store_retry_us) return;
-    for (int tries = 0; tries < ASIDE_TRIES && loop->aside_count && !err; tries++) {
+    for (int tries = 0; tries < ASIDE_TRIES && loop->aside_count && failures < ASIDE_FAILURES; tries++) {
         struct completion first = loop->aside[0];
         loop->finished = &first;
         loop->finished_count = 1;
         struct turn part = part_of(whole, NULL, 0);
-        err = part_try(&part);
+        enum err err = part_try(&part);
         if (turn_is_of_one(err) && hold(whole, err, words_of(&part, err))) err = ERR_NONE;
         if (err == ERR_STORE_REFUSED) turn_release_finished(&part);
         bool over = !err || err == ERR_STORE_REFUSED;
+        failures += over ? 0 : turn_is_of_one(err) ? 1 : ASIDE_FAILURES;
         memmove(loop->aside, loop->aside + 1, (loop->aside_count - 1) * sizeof *loop->aside);
         if (over)
             loop->aside_count--;
@@ -261,7 +263,7 @@ void turn_retry_aside(const struct turn *whole) {
     }
     loop->finished = finished;
     loop->finished_count = count;
-    loop->aside_until_us = whole->now_us + (err ? ASIDE_US : 0);
+    loop->aside_until_us = whole->now_us + (failures ? ASIDE_US : 0);
 }
 
 /* Settles all answers in parts. turn_try reads loop->finished, so that points to the part's answers meanwhile. */
@@ -308,10 +310,10 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     loop->finished = all;
     loop->finished_count = count;
     turn->visit_count = 0; /* all were replied to */
-    bool stands = routing_fails(turn) && !stuck_route_fewer(turn, cause, words);
+    if (routing_fails(turn)) stuck_route_fewer(turn, cause, words);
     if (!err) err = answers_in_parts(turn, end_us);
     if (!err) loop->parts_max = 0;
     for (size_t i = 0; i < deliver_desks(loop->deliver); i++) deliver_due(loop->deliver, i, turn->now_us);
-    loop->store_retry_us = turn->now_us + (err || stands ? US_PER_S : 0);
+    loop->store_retry_us = turn->now_us + (err ? US_PER_S : 0);
     return err_class(err) == ERR_CLASS_FATAL ? err : ERR_NONE;
 }

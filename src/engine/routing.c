@@ -259,12 +259,12 @@ static void route_due(struct turn *turn) {
     metrics_hop(loop->metrics, HOP_ROUTE_EVENTS, turn->due_count);
 }
 
-/* Events whose programs were not run, and those that must not overtake one that is stuck, stay PENDING and are looked
- * at again a little later. */
+/* Events whose programs were not run, those that must not overtake one that is stuck, and those that are more than may
+ * be routed at a time now, stay PENDING and are looked at again, a little later if nothing else was routed. */
 static void leave_put_off(struct turn *turn) {
     struct loop *loop = turn->loop;
-    size_t kept = 0;
-    for (size_t i = 0; i < turn->due_count; i++) {
+    size_t kept = 0, most = loop->stuck.due_max ? loop->stuck.due_max : turn->due_count;
+    for (size_t i = 0; i < turn->due_count && kept < most; i++) {
         if (turn->plans[i].put_off) continue;
         turn->due[kept] = turn->due[i];
         turn->plans[kept++] = turn->plans[i];
@@ -272,14 +272,15 @@ static void leave_put_off(struct turn *turn) {
     if (kept == turn->due_count) return;
     turn->due_count = kept;
     loop->backlog = true;
-    loop->next_scheduled_us = turn->wall_us + PUT_OFF_US;
+    loop->next_scheduled_us = turn->wall_us + (kept ? 0 : PUT_OFF_US);
 }
 
 /* ---- what is unmade ---- */
 
 int64_t turn_route_next(const struct loop *loop) {
     if (!turn_routes(loop)) return WHEN_NEVER;
-    return loop->unmade_us < stuck_next(loop) ? loop->unmade_us : stuck_next(loop);
+    int64_t next_us = loop->unmade_us < stuck_next(loop) ? loop->unmade_us : stuck_next(loop);
+    return next_us < loop->stuck.rest_until_us ? loop->stuck.rest_until_us : next_us;
 }
 
 /* Whether a person asked for a run of it, and not for one whether it is done or not. */
@@ -385,6 +386,7 @@ static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     bool again = routes_stopped(routes) < stopped; /* a route healed: more of the page may go now */
     again = again || (loop->stuck.unmade_max && turn->made_count == loop->stuck.unmade_max);
     bool more = again || count == UNMADE_MAX;
+    turn->stuck.all_made = !more && !turn->stuck.retried;
     *ret_goes_on = loop->stuck.unmade_max ? turn->made_count > 0 : made && more;
     loop->unmade_seq = more && !again ? page[count - 1].seq : 0;
     loop->unmade_us = more ? turn->now_us : routes_next_probe(routes);
@@ -443,7 +445,7 @@ static enum err look_ahead(struct turn *turn) {
 enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool goes_on = false;
-    if (!turn_routes(loop)) return ERR_NONE;
+    if (!turn_routes(loop) || stuck_rests(turn)) return ERR_NONE;
     stuck_begin(turn);
     if (turn->stuck.retried <= 0) TRY(make_unmade(turn, &goes_on));
     if (goes_on || turn->stuck.retried < 0) {

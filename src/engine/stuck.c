@@ -12,9 +12,11 @@
  * 5. What keeps an order with a stuck one, or with an event whose row somebody has locked, or with what waits behind
  *    these, is left for later turns.
  * 6. All of this is memory. A process that knows nothing of it finds the same ones in the same way.
+ * 7. After each that is found the next turn does not route, so that claims and chores come to their turn.
  * WHAT BREAKS IT. More than STUCK_MAX of them: then routing waits, a second at a time, for the first to go through.
- * HOW TO SEE IT. The log lines input_refused and input_locked_out; `drumbeat todo`, cause routing.
- * TESTED BY test/unit/engine/test_stuck.c, test/e2e/test_refused.py, test/e2e/test_strangers.py */
+ * What waits behind them is planned anew by each look. So many that a turn's budget (routing.c) ends among them hide
+ * what is due after them. HOW TO SEE IT. The log lines input_refused and input_locked_out; `drumbeat todo`, cause
+ * routing. TESTED BY test/unit/engine/test_stuck.c, test/e2e/test_refused.py, test/e2e/test_strangers.py */
 #include "engine/stuck.h"
 
 #include <stdio.h>
@@ -45,6 +47,8 @@ static struct stuck_one one_of(const struct turn *turn, int64_t seq, struct uuid
                                const struct delivery *deliveries, size_t count) {
     struct stuck_one one = {.seq = seq, .event_id = event_id};
     for (size_t i = 0; i < count; i++) {
+        bool unknown = deliveries[i].unmade && deliveries[i].status == DELIVERY_HELD; /* its route is stopped */
+        if (unknown) one.key_count += STUCK_KEYS + 1;
         if (!deliveries[i].order_key.n) continue;
         if (one.key_count < STUCK_KEYS) one.keys[one.key_count] = key_of(turn, &deliveries[i]);
         one.key_count++;
@@ -70,6 +74,7 @@ static bool put_in(struct turn *turn, const struct stuck_one *one, struct str wo
     struct stuck *stuck = &turn->loop->stuck;
     bool known = place_of(stuck, one->seq) < stuck->count;
     if (!known && stuck->count == STUCK_MAX) return false;
+    stuck->rests = true;
     if (!known) turn_say_refused(turn, ERR_STORE_HELD, one->seq > 0 ? STR(STUCK_EVENT) : STR(STUCK_UNMADE), words);
     take_out(stuck, one->seq);
     stuck->ones[stuck->count++] = *one;
@@ -81,7 +86,26 @@ static bool put_in(struct turn *turn, const struct stuck_one *one, struct str wo
     return true;
 }
 
+void stuck_forget(struct loop *loop) {
+    struct stuck *stuck = &loop->stuck;
+    const struct clock *clock = &loop->options.clock;
+    if (stuck->count) loop->next_scheduled_us = clock->wall_us(clock->self);
+    if (stuck->count) loop->unmade_us = clock->now_us(clock->self);
+    stuck->count = stuck->behind = 0;
+    stuck->due.one.seq = stuck->unmade.one.seq = 0;
+}
+
 /* ---- going around ---- */
+
+bool stuck_rests(struct turn *turn) {
+    struct loop *loop = turn->loop;
+    struct stuck *stuck = &loop->stuck;
+    int64_t left_us = stuck->rest_until_us > turn->now_us ? stuck->rest_until_us - turn->now_us : 0;
+    bool rests = stuck->rests || left_us;
+    stuck->rests = false;
+    if (rests) loop->next_scheduled_us = turn->wall_us + left_us;
+    return rests;
+}
 
 int64_t stuck_next(const struct loop *loop) {
     return loop->stuck.count ? loop->stuck.next_us : WHEN_NEVER;
@@ -235,10 +259,9 @@ static bool is_fresh(const struct turn *turn, int64_t seq) {
     return false;
 }
 
-bool stuck_route_fewer(struct turn *turn, enum err err, struct str words) {
+static bool route_fewer(struct turn *turn, enum err err, struct str words) {
     struct loop *loop = turn->loop;
     struct stuck *stuck = &loop->stuck;
-    if (!turn->place.careful || turn->place.phase != PHASE_ROUTING) return false; /* it is about something else */
     if (turn->made_count) return make_fewer(turn, err, words);
     if (!turn->due_count) return false;
     loop->next_scheduled_us = turn->wall_us;
@@ -249,6 +272,10 @@ bool stuck_route_fewer(struct turn *turn, enum err err, struct str words) {
     return settle_one(turn, &stuck->due, &one, plan->error.p == stuck->due.words, STUCK_EVENT, err, words);
 }
 
+void stuck_route_fewer(struct turn *turn, enum err err, struct str words) {
+    if (!route_fewer(turn, err, words)) turn->loop->stuck.rest_until_us = turn->now_us + AGAIN_US;
+}
+
 static size_t more_than(size_t max) {
     return 2 * max < PARTS_DUE_MAX ? 2 * max : 0;
 }
@@ -257,10 +284,10 @@ void stuck_route_more(struct turn *turn) {
     struct loop *loop = turn->loop;
     struct stuck *stuck = &loop->stuck;
     if (turn->made_count) stuck->unmade_max = more_than(stuck->unmade_max);
-    if (turn->made_count && -turn->made[0].seq == stuck->unmade.one.seq) stuck->unmade.one.seq = 0;
+    if (turn->stuck.all_made) stuck->unmade_max = 0;
+    if (turn->made_count) stuck->unmade.one.seq = 0; /* if it was another: it is refused once more */
     if (turn->due_count || turn->stuck.behind) stuck->due_max = more_than(stuck->due_max);
-    for (size_t i = 0; i < turn->due_count; i++)
-        if (turn->due[i].seq == stuck->due.one.seq) stuck->due.one.seq = 0;
+    if (turn->due_count) stuck->due.one.seq = 0;                                     /* likewise */
     if (turn->stuck.behind > stuck->behind) loop->next_scheduled_us = turn->wall_us; /* it goes on behind those */
     if (turn->stuck.looked && !turn->stuck.retried) stuck->behind = turn->stuck.behind;
     if (!turn->stuck.retried) return;

@@ -39,6 +39,8 @@ struct stuck {
     size_t count;
     size_t behind;            /* due events that the last look left, because they must not overtake them */
     int64_t next_us, wait_us; /* when the first of them is tried again, alone */
+    bool rests;               /* the next turn does not route, so that the rest of the line comes further */
+    int64_t rest_until_us;    /* nor does any before this */
     char words[200];          /* the database's, of the last one */
 };
 
@@ -46,10 +48,13 @@ struct stuck {
 struct stuck_turn {
     int64_t retried; /* the one that it tries again, alone; 0 = none */
     size_t behind;   /* due events that wait behind a stuck one */
+    bool all_made;   /* what was unmade and could be made */
     bool looked;     /* for stored events that are due */
     bool *locked;    /* parallel to turn->due: somebody's transaction has it; NULL = none */
 };
 
+bool stuck_rests(struct turn *turn);  /* whether this turn does not route */
+void stuck_forget(struct loop *loop); /* the configuration changed: they are found anew */
 /* Where routing begins: whether a stuck one is tried again in this turn (turn->stuck.retried). */
 void stuck_begin(struct turn *turn);
 int64_t stuck_next(const struct loop *loop);             /* when one is, or WHEN_NEVER */
@@ -62,9 +67,9 @@ void stuck_pass_over(struct turn *turn);
 void stuck_plans(struct turn *turn);
 /* Whether a delivery that was made late is not to be written in this turn. */
 bool stuck_leaves_out(const struct turn *turn, const struct delivery *delivery);
-/* The database refused what the turn made of due events or of unmade deliveries: the next one makes fewer, or gives the
- * one up that it is, or passes over it. False: that is not what it is about, or too many are stuck. */
-bool stuck_route_fewer(struct turn *turn, enum err err, struct str words);
+/* The database refused what a careful turn made of due events or of unmade deliveries: the next one makes fewer, or
+ * gives the one up that it is, or passes over it. Where that does not help, routing rests for a second. */
+void stuck_route_fewer(struct turn *turn, enum err err, struct str words);
 void stuck_route_more(struct turn *turn); /* after a commit */
 
 #endif

@@ -55,6 +55,7 @@ struct postgres_driver {
     struct arena encoding; /* of one statement's parameters */
     struct postgres_types types[SQL_STATEMENT_COUNT];
     bool prepared[SQL_STATEMENT_COUNT]; /* on this connection */
+    bool unheard;                       /* something was sent since it was heard */
     bool confused;                      /* a pipeline failed: which of them the server took is not known */
     char number[24];                    /* the server's for this transaction; "" while it has written nothing */
 };
@@ -106,6 +107,7 @@ static enum err send_batch(struct postgres_driver *driver, const struct sql_batc
         statement.prepare = !driver->prepared[which];
         driver->prepared[which] = true;
     }
+    driver->unheard = true;
     enum err err = link_send(&driver->link, &statement);
     arena_reset(&driver->encoding);
     return err;
@@ -247,6 +249,8 @@ static enum err driver_commit(void *self) {
 /* Constraints that somebody deferred speak at once, too, and are deferred again for what comes next. */
 static enum err driver_hear(void *self) {
     struct postgres_driver *driver = self;
+    if (!driver->unheard) return ERR_NONE;
+    driver->unheard = false;
     TRY(link_send_text(&driver->link, "SET CONSTRAINTS ALL IMMEDIATE"));
     TRY(link_send_text(&driver->link, "SET CONSTRAINTS ALL DEFERRED"));
     return failed(driver, link_flush(&driver->link, NULL));

@@ -1,4 +1,5 @@
 """Limits, concurrency, pauses, breakers and order: one destination's bounds, and that they are no other's."""
+import contextlib
 import os
 import resource
 import threading
@@ -167,11 +168,23 @@ def test_other_keys_go_on_while_one_waits(serve, receiver):
     assert len([request for request in receiver.of("/hook") if b"stuck" in request.body]) == 1
 
 
+def open_connections(pid):
+    """Those over TCP: each holds a descriptor, which a send could have when it is closed."""
+    rows = [line.split() for line in open("/proc/net/tcp")][1:]
+    established = {f"socket:[{row[9]}]" for row in rows if row[3] in ("01", "08")}
+    held = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            held.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return held & established
+
+
 def test_sends_that_this_machine_has_no_room_for_are_put_back_counted_and_told_once(serve, receiver):
     server = serve(**one(receiver, breaker={"failures": "1"}))
     server.cli("destinations", "pause", "hook", "--for", "2s")
     sent = [server.send() for _ in range(3)]
     soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    until(lambda: not open_connections(server.pid), "the connections of the test to be closed")
     taken = max(int(name) for name in os.listdir(f"/proc/{server.pid}/fd")) + 1
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (taken, hard))
     until(lambda: [line for line in server.log() if line["event"] == "no_room_for_sends"], "the line in the log")

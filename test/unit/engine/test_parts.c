@@ -162,6 +162,25 @@ static void an_answer_that_waits_for_a_lock_keeps_no_place(void **state) {
     assert_int_equal(house->call_count, 3); /* one at a time, as before */
 }
 
+#define HOUSE_SLOTS 16 /* house_start.h */
+#define HOUSE_WIDE                                                                                                     \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
+    "    concurrency: 16\nroutes:\n  lead:\n    from: LEAD\n    to: [crm]\n"
+
+static void answers_that_wait_leave_room_for_as_many_sends_as_before(void **state) {
+    struct house *house = *state;
+    house_open(house, HOUSE_WIDE);
+    house->driver.run = run_unless_bad;
+    refusal = ERR_STORE_HELD;
+    for (size_t i = 0; i < 3; i++) {
+        house_post(house, str_fmt(&house->arena, "first-%zu", i).p);
+        house_answer(house, i, 200, "BAD");
+        house_turn(house);
+    }
+    for (int i = 0; i < HOUSE_SLOTS + 4; i++) house_post(house, str_fmt(&house->arena, "k%d", i).p);
+    assert_int_equal(house->call_count, 3 + HOUSE_SLOTS);
+}
+
 /* Each statement about it takes longer than all parts of a turn may take together. */
 static enum err run_slowly_if_bad(void *self, const struct sql_batch *batch, struct arena *arena,
                                   struct sql_result *result) {
@@ -220,6 +239,7 @@ int main(void) {
         T(an_answer_that_is_refused_at_the_commit_is_no_request_to_blame),
         T(an_answer_that_waits_for_a_lock_keeps_no_place),
         T(a_refusal_that_takes_long_is_found_in_the_end),
+        T(answers_that_wait_leave_room_for_as_many_sends_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,12 +6,17 @@
 #define HOUSE_ORDERED                                                                                                  \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "routes:\n  lead:\n    from: LEAD\n    to:\n      - crm: {order_by: .who, body: '${.n}'}\n"
+#define HOUSE_RENAMED                                                                                                  \
+    "version: 1\nstore: ./x.db\ndestinations:\n  crm2:\n    type: http\n    was: crm\n"                                \
+    "    url: https://crm.example.com/in\n"                                                                            \
+    "routes:\n  lead:\n    from: LEAD\n    to:\n      - crm2: {order_by: .who, body: '${.n}'}\n"
 #define HOUSE_MADE                                                                                                     \
     "version: 1\nstore: ./x.db\ndestinations:\n  crm:\n    type: http\n    url: https://crm.example.com/in\n"          \
     "routes:\n  lead:\n    from: LEAD\n    to:\n      - crm: {body: '${.k + \"\"}'}\n"
 
 static enum err refusal; /* what storing BAD deliveries comes to; NONE = it works */
 static bool cannot_fail; /* nor may their events be given up */
+static const char *bad_word;
 
 static bool says(const struct sql_batch *batch, const char *word) {
     for (size_t i = 0; i < batch->columns * batch->rows; i++) {
@@ -24,7 +29,7 @@ static bool says(const struct sql_batch *batch, const char *word) {
 static enum err run_unless_bad(void *self, const struct sql_batch *batch, struct arena *arena,
                                struct sql_result *result) {
     bool makes = batch->statement == SQL_DELIVERY_PLAN || batch->statement == SQL_DELIVERY_MAKE;
-    if (refusal && makes && says(batch, "BAD")) return refusal;
+    if (refusal && makes && says(batch, bad_word)) return refusal;
     if (refusal && cannot_fail && batch->statement == SQL_EVENT_ROUTED && says(batch, "FAILED")) return refusal;
     return run_batch(self, batch, arena, result);
 }
@@ -34,6 +39,7 @@ static void open_with(struct house *house, const char *config, enum err err) {
     house->driver.run = run_unless_bad;
     refusal = err;
     cannot_fail = false;
+    bad_word = "BAD";
 }
 
 static void post(struct house *house, const char *who, const char *n) {
@@ -116,6 +122,47 @@ static void many_that_cannot_even_fail_are_passed_over(void **state) {
     until_calls(house, 13);
 }
 
+/* One goes through, and the one that waited behind it is the next that does not. */
+static void what_waited_behind_it_is_passed_over_in_its_turn(void **state) {
+    struct house *house = *state;
+    open_with(house, HOUSE_ORDERED, ERR_STORE_HELD);
+    bad_word = "BAD-1";
+    post(house, "ann", "BAD-1");
+    post(house, "ann", "BAD-2");
+    post(house, "ann", "later");
+    for (int i = 0; i < 5; i++) house_sleep(house);
+    assert_int_equal(house->call_count, 0);
+    bad_word = "BAD-2";
+    until_calls(house, 1);
+    assert_has(house->calls[0].outgoing->body, "BAD-1");
+    house_answer(house, 0, 200, "");
+    post(house, "bob", "1");
+    post(house, "eve", "2");
+    until_calls(house, 3);
+    assert_true(is_told(house));
+    refusal = ERR_NONE;
+    until_calls(house, 4);
+    assert_has(house->calls[3].outgoing->body, "BAD-2");
+    house_answer(house, 3, 200, "");
+    until_calls(house, 5);
+}
+
+/* The name that its order is kept under changes meanwhile. */
+static void a_reload_does_not_let_others_overtake(void **state) {
+    struct house *house = *state;
+    open_with(house, HOUSE_ORDERED, ERR_STORE_HELD);
+    post(house, "ann", "BAD");
+    house_configure(house, HOUSE_RENAMED);
+    post(house, "ann", "later");
+    post(house, "bob", "1");
+    until_calls(house, 1);
+    for (int i = 0; i < 10; i++) house_sleep(house);
+    assert_int_equal(house->call_count, 1);
+    refusal = ERR_NONE;
+    until_calls(house, 2);
+    assert_has(house->calls[1].outgoing->body, "BAD");
+}
+
 /* What it is refused for may be over when it is tried again; then it fails no more. */
 static void one_that_is_refused_fails_at_once(void **state) {
     struct house *house = *state;
@@ -151,9 +198,14 @@ static void one_that_is_made_late_is_passed_over(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(one_that_a_lock_keeps_out_is_passed_over), T(so_it_is_where_others_route_too),
-        T(one_that_cannot_even_fail_is_passed_over), T(one_that_is_refused_fails_at_once),
-        T(one_that_is_made_late_is_passed_over),     T(many_that_cannot_even_fail_are_passed_over),
+        T(one_that_a_lock_keeps_out_is_passed_over),
+        T(so_it_is_where_others_route_too),
+        T(one_that_cannot_even_fail_is_passed_over),
+        T(one_that_is_refused_fails_at_once),
+        T(one_that_is_made_late_is_passed_over),
+        T(many_that_cannot_even_fail_are_passed_over),
+        T(what_waited_behind_it_is_passed_over_in_its_turn),
+        T(a_reload_does_not_let_others_overtake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
