@@ -303,6 +303,7 @@ enum err turn_in_parts(struct turn *turn, enum err cause) {
     struct str words = words_of(turn, cause);
     turn_undo(turn);
     quota_end(turn, false);
+    loop->next_scheduled_us = turn->wall_us; /* what it routed is due again */
     struct completion *all = loop->finished;
     size_t count = loop->finished_count;
     loop->finished_count = 0;

@@ -79,6 +79,16 @@ static enum err gather_stored(struct turn *turn, bool *ret_ours) {
     return ERR_NONE;
 }
 
+/* Of the fresh events that are not due yet. */
+static void note_later(struct turn *turn) {
+    int64_t *next_us = &turn->loop->next_scheduled_us;
+    for (size_t i = 0; i < turn->event_count; i++) {
+        int64_t scheduled_us = turn->events[i].scheduled_us;
+        bool later = turn->verdicts[i].verdict == APPEND_FRESH && scheduled_us > turn->wall_us;
+        if (later && scheduled_us < *next_us) *next_us = scheduled_us;
+    }
+}
+
 /* Gathers this turn's fresh events that are due already, and older ones. Where orders are kept and other processes
  * route too, the fresh ones take their places behind what is stored. */
 static enum err gather_due(struct turn *turn) {
@@ -88,17 +98,16 @@ static enum err gather_due(struct turn *turn) {
     if (orders && loop->backlog && loop->next_scheduled_us > turn->wall_us) return ERR_NONE; /* all are put off */
     bool in_line = orders && turn->event_count && !loop->options.exclusive;
     bool few = loop->stuck.due_max && turn->event_count; /* the fresh ones wait while the database refuses some event */
+    if (few) loop->next_scheduled_us = turn->wall_us;    /* and those that are not taken now are looked for at once */
     if (loop->next_scheduled_us <= turn->wall_us || in_line || few) TRY(gather_stored(turn, &ours));
+    note_later(turn);
     if (ours || in_line || few) return ERR_NONE;
     turn->due = arena_array(turn->arena, struct event, turn->event_count);
     for (size_t i = 0; i < turn->event_count; i++) {
         if (turn->verdicts[i].verdict != APPEND_FRESH) continue;
         struct event event = turn->events[i];
         event.seq = turn->verdicts[i].seq;
-        if (event.scheduled_us <= turn->wall_us)
-            turn->due[turn->due_count++] = event;
-        else if (event.scheduled_us < loop->next_scheduled_us)
-            loop->next_scheduled_us = event.scheduled_us;
+        if (event.scheduled_us <= turn->wall_us) turn->due[turn->due_count++] = event;
     }
     return ERR_NONE;
 }
@@ -363,10 +372,6 @@ static enum err store_made(struct turn *turn, const struct delivery *page, const
 static enum err make_unmade(struct turn *turn, bool *ret_goes_on) {
     struct loop *loop = turn->loop;
     struct routes *routes = loop->in_force.routes;
-    if (turn->wishes & WISH_WORK) { /* a retry by hand leaves a delivery, or a whole event, to the routes */
-        loop->unmade_us = turn->now_us;
-        loop->next_scheduled_us = turn->wall_us;
-    }
     if (loop->unmade_us > turn->now_us) return ERR_NONE;
     struct delivery *page;
     size_t count, made;
@@ -445,6 +450,10 @@ static enum err look_ahead(struct turn *turn) {
 enum err turn_route(struct turn *turn) {
     struct loop *loop = turn->loop;
     bool goes_on = false;
+    if (turn->wishes & WISH_WORK) { /* a retry by hand leaves a delivery, or a whole event, to the routes */
+        loop->unmade_us = turn->now_us;
+        loop->next_scheduled_us = turn->wall_us;
+    }
     if (!turn_routes(loop) || stuck_rests(turn)) return ERR_NONE;
     stuck_begin(turn);
     if (turn->stuck.retried <= 0) TRY(make_unmade(turn, &goes_on));

@@ -43,12 +43,16 @@ static uint64_t key_of(const struct turn *turn, const struct delivery *delivery)
     return key;
 }
 
+/* What the route of an unmade delivery will say of its order is not known while it is stopped. */
+static bool order_is_unknown(const struct delivery *delivery) {
+    return delivery->unmade && delivery->status == DELIVERY_HELD;
+}
+
 static struct stuck_one one_of(const struct turn *turn, int64_t seq, struct uuid event_id,
                                const struct delivery *deliveries, size_t count) {
     struct stuck_one one = {.seq = seq, .event_id = event_id};
     for (size_t i = 0; i < count; i++) {
-        bool unknown = deliveries[i].unmade && deliveries[i].status == DELIVERY_HELD; /* its route is stopped */
-        if (unknown) one.key_count += STUCK_KEYS + 1;
+        if (order_is_unknown(&deliveries[i])) one.key_count += STUCK_KEYS + 1;
         if (!deliveries[i].order_key.n) continue;
         if (one.key_count < STUCK_KEYS) one.keys[one.key_count] = key_of(turn, &deliveries[i]);
         one.key_count++;
@@ -102,8 +106,8 @@ bool stuck_rests(struct turn *turn) {
     struct stuck *stuck = &loop->stuck;
     int64_t left_us = stuck->rest_until_us > turn->now_us ? stuck->rest_until_us - turn->now_us : 0;
     bool rests = stuck->rests || left_us;
-    stuck->rests = false;
     if (rests) loop->next_scheduled_us = turn->wall_us + left_us;
+    loop->backlog |= rests; /* what is fresh must not overtake what is stored */
     return rests;
 }
 
@@ -180,10 +184,15 @@ static struct held_keys held_by_stuck(const struct turn *turn, size_t more) {
 }
 
 static size_t hold_plan(struct turn *turn, struct held_keys *held, struct plan *plan, bool waits) {
-    for (size_t i = 0; i < plan->count; i++)
-        waits |= plan->deliveries[i].order_key.n && is_held(held, key_of(turn, &plan->deliveries[i]));
-    for (size_t i = 0; i < plan->count && waits; i++)
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct delivery *delivery = &plan->deliveries[i];
+        waits |= order_is_unknown(delivery) && (held->any || held->count);
+        waits |= delivery->order_key.n && is_held(held, key_of(turn, delivery));
+    }
+    for (size_t i = 0; i < plan->count && waits; i++) {
+        held->any |= order_is_unknown(&plan->deliveries[i]);
         if (plan->deliveries[i].order_key.n) hold_key(held, key_of(turn, &plan->deliveries[i]));
+    }
     plan->put_off |= waits;
     return waits;
 }
@@ -191,7 +200,8 @@ static size_t hold_plan(struct turn *turn, struct held_keys *held, struct plan *
 static void give_up_refused(struct turn *turn) {
     const struct stuck_refusal *refusal = &turn->loop->stuck.due;
     for (size_t i = 0; i < turn->due_count && refusal->one.seq; i++)
-        if (turn->due[i].seq == refusal->one.seq) turn->plans[i] = (struct plan){.error = str_from(refusal->words)};
+        if (turn->due[i].seq == refusal->one.seq && uuid_eq(turn->due[i].id, refusal->one.event_id))
+            turn->plans[i] = (struct plan){.error = str_from(refusal->words)};
 }
 
 static bool is_locked(const struct turn *turn, size_t i) {
@@ -287,7 +297,8 @@ void stuck_route_more(struct turn *turn) {
     if (turn->stuck.all_made) stuck->unmade_max = 0;
     if (turn->made_count) stuck->unmade.one.seq = 0; /* if it was another: it is refused once more */
     if (turn->due_count || turn->stuck.behind) stuck->due_max = more_than(stuck->due_max);
-    if (turn->due_count) stuck->due.one.seq = 0;                                     /* likewise */
+    if (turn->stuck.looked) stuck->due.one.seq = 0;
+    stuck->rests = false;
     if (turn->stuck.behind > stuck->behind) loop->next_scheduled_us = turn->wall_us; /* it goes on behind those */
     if (turn->stuck.looked && !turn->stuck.retried) stuck->behind = turn->stuck.behind;
     if (!turn->stuck.retried) return;

@@ -147,6 +147,26 @@ static void what_waited_behind_it_is_passed_over_in_its_turn(void **state) {
     until_calls(house, 5);
 }
 
+/* After a refusal fewer are routed at a time for a while. None of a request is forgotten over it. */
+static void many_in_one_request_after_a_refusal_all_go(void **state) {
+    struct house *house = *state;
+    open_with(house, HOUSE_PLAIN, ERR_STORE_REFUSED);
+    bad_word = "lead";
+    house_post(house, "x");
+    for (int i = 0; i < 5; i++) house_sleep(house);
+    assert_int_equal(house->call_count, 0);
+    refusal = ERR_NONE;
+    struct buf body = {.arena = &house->arena};
+    int64_t began_us = house->now_us;
+    for (int i = 0; i < 7; i++)
+        buf_fmt(&body, "%s{\"type\":\"LEAD\",\"source\":\"t\",\"idempotency_key\":\"m%d\",\"payload\":{}}",
+                i ? "," : "[", i);
+    buf_add(&body, STR("]"));
+    assert_int_equal(house_get(house, "POST", "/v1/events", str_dup(&house->arena, buf_str(&body)).p).status, 200);
+    until_calls(house, 7);
+    assert_true(house->now_us < began_us + US_PER_S); /* by themselves, at once */
+}
+
 /* The name that its order is kept under changes meanwhile. */
 static void a_reload_does_not_let_others_overtake(void **state) {
     struct house *house = *state;
@@ -206,6 +226,7 @@ int main(void) {
         T(many_that_cannot_even_fail_are_passed_over),
         T(what_waited_behind_it_is_passed_over_in_its_turn),
         T(a_reload_does_not_let_others_overtake),
+        T(many_in_one_request_after_a_refusal_all_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
