@@ -26,11 +26,11 @@
 #include "base/when.h"
 #include "engine/turn.h"
 
-#define STUCK_EVENT   "what an event is routed to"
-#define STUCK_UNMADE  "a delivery that its route makes late"
-#define PARTS_DUE_MAX 500
-#define AGAIN_US      US_PER_S
-#define AGAIN_CAP_US  (10 * US_PER_S)
+#define STUCK_EVENT  "what an event is routed to"
+#define STUCK_UNMADE "a delivery that its route makes late"
+#define DUE_MAX      500
+#define AGAIN_US     US_PER_S
+#define AGAIN_CAP_US (10 * US_PER_S)
 
 /* ---- the list ---- */
 
@@ -287,7 +287,7 @@ void stuck_route_fewer(struct turn *turn, enum err err, struct str words) {
 }
 
 static size_t more_than(size_t max) {
-    return 2 * max < PARTS_DUE_MAX ? 2 * max : 0;
+    return 2 * max < DUE_MAX ? 2 * max : 0;
 }
 
 void stuck_route_more(struct turn *turn) {

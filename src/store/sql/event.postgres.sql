@@ -35,17 +35,20 @@ FROM {p}
 JOIN marketing_events e ON e.idempotency_key = p1
 ORDER BY n;
 
+-- fragment: due_rows
+SELECT {event_columns}
+    FROM marketing_events e
+    WHERE e.status = 'PENDING' AND e.scheduled_at <= $1
+    ORDER BY e.scheduled_at, e.seq
+    LIMIT {claim_bound}
+
 -- name: event_due (now instant, most int) -> event
 -- The events whose routing is due, oldest first. Other processes route too, so rows that one of them holds are
 -- skipped. The planner does not know a limit that is a parameter, takes it for large, and would sort all that waits;
 -- the inner limit, which it does know, keeps it to the index.
 SELECT *
 FROM (
-    SELECT {event_columns}
-    FROM marketing_events e
-    WHERE e.status = 'PENDING' AND e.scheduled_at <= $1
-    ORDER BY e.scheduled_at, e.seq
-    LIMIT {claim_bound}
+    {due_rows}
     FOR UPDATE OF e SKIP LOCKED
 ) due
 LIMIT $2;
@@ -56,11 +59,7 @@ LIMIT $2;
 -- only here: one process has no others that lock.
 SELECT *
 FROM (
-    SELECT {event_columns}
-    FROM marketing_events e
-    WHERE e.status = 'PENDING' AND e.scheduled_at <= $1
-    ORDER BY e.scheduled_at, e.seq
-    LIMIT {claim_bound}
+    {due_rows}
 ) due
 LIMIT $2;
 
